@@ -1,0 +1,23 @@
+# bash completion for wtt-connect; printed by `wtt-connect --generate complete-bash`
+_wtt_connect() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words
+    # bash makes --flag=value three words
+    if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
+    case $prev in
+        --adapter|-a) mapfile -t COMPREPLY < <(compgen -W "codex claude-code demo" -- "$cur"); return ;;
+        --workdir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+        --profile|-p) mapfile -t COMPREPLY < <(compgen -W "$(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" -- "$cur"); return ;;
+        --env-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+        --config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+        --generate) mapfile -t COMPREPLY < <(compgen -W "man man5 man7 complete-bash complete-zsh complete-fish" -- "$cur"); return ;;
+    esac
+    case ${COMP_WORDS[1]} in
+        try) words="--adapter -a --workdir --verbose -v --help -h" ;;
+        start) words="--profile -p --env-file --config --help -h" ;;
+        doctor) words="--profile -p --env-file --config --offline --verbose -v --json --help -h" ;;
+        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor help" ;;
+        *) words="try start doctor help --help -h --version -V --generate" ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _wtt_connect wtt-connect

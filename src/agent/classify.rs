@@ -1,0 +1,349 @@
+//! Failure reasons from the CLIs' own words: one table, in the order in which it is asked.
+//!
+//! Only ever applied to error messages and stderr, never to an agent's answer. "Recorded" examples are those of
+//! `tests/fixtures`; the others are known from the CLIs' public sources and from their users' reports.
+
+use crate::agent::outcome::Reason;
+use std::time::Duration;
+
+/// A row: any of these words, in lower case, means this reason.
+type Row = (&'static [&'static str], Reason);
+
+/// The first row that matches decides: special cases stand before general ones.
+const TABLE: &[Row] = &[
+    // recorded: "no rollout found for thread id …" (codex), "No conversation found with session ID: …" (claude)
+    (
+        &[
+            "no rollout found",
+            "no conversation found with session id",
+            "is not a uuid and does not match any session title",
+            "is not a thread id",
+            "is not a session id",
+        ],
+        Reason::StaleSession,
+    ),
+    // recorded: "… already has an active writer" (codex), "Session ID … is already in use." (claude), root, trust, length
+    (
+        &[
+            "already has an active writer",
+            "is already in use",
+            "cannot be used with root/sudo",
+            "not inside a trusted directory",
+            "input exceeds the maximum length",
+            "maximum number of turns",
+            "is invalid. allowed choices",
+            "is no longer supported; remove this setting",
+            "no prompt provided",
+            "input must be provided",
+        ],
+        Reason::RefusedByPolicy,
+    ),
+    // recorded: "unexpected argument '--full-auto' found" (codex), "unknown option '--nonsense'" (claude)
+    (
+        &[
+            "unexpected argument",
+            "unknown option",
+            "unrecognized option",
+            "unrecognized subcommand",
+            "requires --verbose",
+            "missing optional dependency",
+            "unsupported platform",
+            "env: node:",
+            "env: 'node':",
+            "node: not found",
+            "exec format error",
+            "cannot execute binary file",
+        ],
+        Reason::CliUnsupported,
+    ),
+    // recorded: "Not logged in · Please run /login" (claude), "Missing environment variable: `FAKE_API_KEY`." (codex)
+    (
+        &[
+            "not logged in",
+            "please run /login",
+            "please log in",
+            "codex login",
+            "missing environment variable",
+        ],
+        Reason::NotLoggedIn,
+    ),
+    // public: OpenAI and Anthropic billing errors; recorded: "Reached maximum budget ($0.001)" (claude)
+    (
+        &[
+            "insufficient_quota",
+            "exceeded your current quota",
+            "credit balance is too low",
+            "out of credits",
+            "billing hard limit",
+            "quota exceeded",
+            "payment required",
+            "reached maximum budget",
+        ],
+        Reason::Quota,
+    ),
+    // public: "You've hit your usage limit. … try again in 3 days 2 hours" (codex), "Claude usage limit reached" (claude)
+    (
+        &[
+            "usage limit",
+            "usage_limit",
+            "hit your limit",
+            "session limit reached",
+            "weekly limit",
+            "5-hour limit",
+            "opus limit",
+            "reached your limit",
+        ],
+        Reason::UsageLimit(None),
+    ),
+    // recorded: "exceeded retry limit, last status: 429 Too Many Requests" (codex), "Request rejected (429)" (claude)
+    (
+        &["429 too many requests", "too many requests", "request rejected (429)", "rate_limit", "rate limit"],
+        Reason::RateLimited,
+    ),
+    // recorded: "unexpected status 401 Unauthorized: …" (codex), "Failed to authenticate. API Error: 401 …" (claude)
+    (
+        &[
+            "401 unauthorized",
+            "403 forbidden",
+            "failed to authenticate",
+            "authentication_error",
+            "authentication_failed",
+            "permission_error",
+            "invalid api key",
+            "incorrect api key",
+            "token has expired",
+            "token expired",
+            "refresh token",
+            "token has been revoked",
+        ],
+        Reason::AuthRejected,
+    ),
+    // public: Anthropic and OpenAI
+    (
+        &[
+            "prompt is too long",
+            "context_length_exceeded",
+            "context window",
+            "maximum context length",
+            "conversation is too long",
+            "input length and `max_tokens` exceed",
+        ],
+        Reason::ContextOverflow,
+    ),
+    // public: histories that the provider refuses for ever
+    (
+        &[
+            "tool_use` ids were found without",
+            "unexpected `tool_use_id`",
+            "tool_use ids must be unique",
+            "thinking blocks in the latest assistant message cannot be modified",
+            "must not be empty if not the last message",
+            "no tool output found for function call",
+            "no tool call found for function call output",
+            "could not process image",
+            "image exceeds",
+            "encrypted content could not be verified",
+        ],
+        Reason::PoisonedSession,
+    ),
+    // recorded: a model that does not exist (claude 404); must stand before the general 400
+    (
+        &[
+            "issue with the selected model",
+            "model_not_found",
+            "model is not supported",
+            "does not exist or you do not",
+        ],
+        Reason::ProviderError,
+    ),
+    // recorded: names that cannot be resolved, refused connections, cut streams, "waiting for network"
+    (
+        &[
+            "connection refused",
+            "econnrefused",
+            "econnreset",
+            "enotfound",
+            "etimedout",
+            "connection reset",
+            "failed to lookup address",
+            "waiting for network",
+            "error sending request",
+            "network error",
+            "network is unreachable",
+            "unable to connect",
+            "connection error",
+            "connection failed",
+            "fetch failed",
+            "certificate",
+        ],
+        Reason::Network,
+    ),
+    // recorded: "We’re currently experiencing high demand" (codex), "API Error: 529 …" (claude)
+    (
+        &[
+            "experiencing high demand",
+            "overloaded",
+            "internal server error",
+            "server-side issue",
+            "server_error",
+            "bad gateway",
+            "service unavailable",
+            "gateway timeout",
+            "api error: 5",
+            "unexpected status 5",
+            "stream disconnected before completion",
+            "idle timeout waiting for sse",
+            "model crashed",
+        ],
+        Reason::ProviderError,
+    ),
+];
+
+/// Words of a request that the provider calls invalid: with a resumed session its history is the likely cause.
+const INVALID: &[&str] =
+    &["invalid_request_error", "api error: 400", "unexpected status 400", "400 bad request"];
+
+/// What a message means, if the table knows it.
+pub fn words(message: &str) -> Option<Reason> {
+    let lower = message.to_lowercase().replace(['‘', '’'], "'");
+    let reason = TABLE
+        .iter()
+        .find(|(needles, _)| needles.iter().any(|n| lower.contains(n)))
+        .map(|(_, r)| r.clone())?;
+    Some(match reason {
+        Reason::UsageLimit(_) => Reason::UsageLimit(reset(&lower)),
+        other => other,
+    })
+}
+
+/// What a request that failed at the provider means; `resumed` when a history went with it.
+pub fn provider(message: &str, resumed: bool) -> Reason {
+    let lower = message.to_lowercase();
+    words(message).unwrap_or(match INVALID.iter().any(|n| lower.contains(n)) && resumed {
+        true => Reason::PoisonedSession,
+        false => Reason::ProviderError,
+    })
+}
+
+/// The last line of stderr that the table knows, and its words.
+pub fn tail(stderr_tail: &str) -> Option<(Reason, String)> {
+    stderr_tail.lines().rev().find_map(|line| Some((words(line)?, line.to_owned())))
+}
+
+/// "try again in 2 days 3 hours 5 minutes", "resets in 45m": the time until a limit resets. Clock times cannot be
+/// told from here (no clock, no time zone); people read them in the detail.
+fn reset(lower: &str) -> Option<Duration> {
+    let after = ["again in ", "resets in ", "reset in ", "retry after ", "retry in "]
+        .iter()
+        .find_map(|intro| lower.split_once(intro).map(|(_, after)| after))?;
+    let mut total: u64 = 0;
+    let mut words = after.split([' ', ',']).filter(|w| !w.is_empty() && *w != "and").peekable();
+    while let Some(word) = words.next() {
+        let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
+        let Ok(number) = digits.parse::<u64>() else { break };
+        let mut unit = word[digits.len()..].trim_end_matches(['.', ')', '!']).to_owned();
+        if unit.is_empty() {
+            let Some(next) = words.next() else { break };
+            unit = next.trim_end_matches(['.', ')', '!']).to_owned();
+        }
+        let seconds = match unit.as_str() {
+            "d" | "day" | "days" => 86_400,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1,
+            _ => break,
+        };
+        total = total.saturating_add(number.saturating_mul(seconds));
+    }
+    (total > 0).then(|| Duration::from_secs(total))
+}
+
+/// "…usage limit reached|1760000000": the second since the epoch at which claude's limit resets (public reports).
+pub fn reset_second(detail: &str) -> Option<i64> {
+    let (_, second) = detail.rsplit_once('|')?;
+    let second = second.trim();
+    (second.len() == 10).then(|| second.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recorded_and_reported_words() {
+        let cases = [
+            (
+                "Error: thread/resume: thread/resume failed: no rollout found for thread id 0 (code -32600)",
+                "stale_session",
+            ),
+            ("No conversation found with session ID: 00000000-0000-4000-8000-000000000000", "stale_session"),
+            ("thread 01a201fc already has an active writer (code -32600)", "refused_by_policy"),
+            ("error: unexpected argument '--full-auto' found", "cli_unsupported"),
+            ("error: unknown option '--nonsense'", "cli_unsupported"),
+            ("/usr/bin/env: ‘node’: No such file or directory", "cli_unsupported"),
+            ("Not logged in · Please run /login", "not_logged_in"),
+            ("Missing environment variable: `FAKE_API_KEY`.", "not_logged_in"),
+            ("unexpected status 401 Unauthorized: Incorrect API key provided: fake, url: x", "auth_rejected"),
+            ("Failed to authenticate. API Error: 403 fake permission_error", "auth_rejected"),
+            (
+                "exceeded retry limit, last status: 429 Too Many Requests, request id: req_fake",
+                "rate_limited",
+            ),
+            ("API Error: Request rejected (429) · fake rate_limit_error", "rate_limited"),
+            ("Your credit balance is too low to access the API", "quota"),
+            ("Quota exceeded. Check your plan and billing details.", "quota"),
+            ("You've hit your usage limit. Upgrade to Pro or try again in 3 hours 5 minutes.", "usage_limit"),
+            ("Claude usage limit reached. Your limit will reset at 3pm", "usage_limit"),
+            ("We’re currently experiencing high demand, which may cause temporary errors.", "provider_error"),
+            ("API Error: 529 fake overloaded_error. This is a server-side issue", "provider_error"),
+            ("stream disconnected before completion: model crashed (fake)", "provider_error"),
+            (
+                "stream disconnected before completion: failed to lookup address information: Try again",
+                "network",
+            ),
+            ("Reconnecting... waiting for network (Connection failed: error sending request)", "network"),
+            (
+                "API Error: Connection refused — a firewall or proxy may be blocking it (ECONNREFUSED)",
+                "network",
+            ),
+            ("prompt is too long: 210000 tokens > 200000 maximum", "context_overflow"),
+            ("messages.3: `tool_use` ids were found without `tool_result` blocks", "poisoned_session"),
+            (
+                "There's an issue with the selected model (claude-opus-5-5). It may not exist",
+                "provider_error",
+            ),
+        ];
+        for (message, want) in cases {
+            assert_eq!(words(message).map(|r| r.word()), Some(want), "{message}");
+        }
+        assert_eq!(words("everything is fine"), None);
+    }
+
+    #[test]
+    fn an_invalid_request_poisons_only_a_resumed_session() {
+        let message = "API Error: 400 fake invalid_request_error";
+        assert_eq!(provider(message, true), Reason::PoisonedSession);
+        assert_eq!(provider(message, false), Reason::ProviderError);
+        assert_eq!(provider("anything else", true), Reason::ProviderError);
+    }
+
+    #[test]
+    fn reset_times() {
+        let limit = |s: &str| words(&format!("usage limit reached, {s}"));
+        let some = |s| Some(Reason::UsageLimit(Some(Duration::from_secs(s))));
+        assert_eq!(limit("try again in 2 days 3 hours and 5 minutes."), some(2 * 86_400 + 3 * 3_600 + 300));
+        assert_eq!(limit("resets in 45m"), some(45 * 60));
+        assert_eq!(limit("retry after 20s"), some(20));
+        assert_eq!(reset_second("Claude AI usage limit reached|1760000000"), Some(1_760_000_000));
+        assert_eq!(reset_second("a|b"), None);
+        assert_eq!(limit("try again at 3:04 PM"), Some(Reason::UsageLimit(None)));
+        assert_eq!(limit("try again in 99999999999999999999 days"), Some(Reason::UsageLimit(None)));
+    }
+
+    #[test]
+    fn the_last_known_line_of_stderr_counts() {
+        let tail_text = "ERROR failed to connect\nError: no rollout found for thread id 1\nsome help text\n";
+        assert_eq!(tail(tail_text).map(|(r, _)| r), Some(Reason::StaleSession));
+        assert_eq!(tail("nothing\nknown"), None);
+    }
+}

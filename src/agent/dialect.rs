@@ -1,0 +1,240 @@
+//! Dialects: sans-IO state machines from a CLI's lines to [`AgentEvent`]s and one verdict.
+//!
+//! What every dialect shares is here as well: bounded collecting of text, short details, titles of tool calls.
+
+use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::{AgentEvent, Usage, classify};
+use crate::text;
+use serde_json::Value;
+
+/// What a dialect wants after a line.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Normalised events.
+    pub events: Vec<AgentEvent>,
+    /// Text for the child's stdin, written as it is.
+    pub stdin: Vec<String>,
+    /// The turn has ended with this; the process may linger.
+    pub done: Option<Outcome>,
+    /// Tokens of the turn.
+    pub usage: Option<Usage>,
+    /// Tokens of the whole thread so far, for CLIs that count so.
+    pub usage_total: Option<Usage>,
+    /// The line was one of the protocol: the agent lives. Garbage does not set it.
+    pub alive: bool,
+}
+
+/// How the child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Exit code.
+    Code(i32),
+    /// Signal number.
+    Signal(i32),
+}
+
+/// A CLI's way of speaking. One value per turn.
+pub trait Dialect: Send {
+    /// What goes to stdin first; stdin is closed after it unless `keeps_stdin`. May refuse the turn by setting `done`.
+    fn start(&mut self, fx: &mut Effects);
+    /// One line of stdout.
+    fn line(&mut self, line: &str, fx: &mut Effects);
+    /// A line that was too long to keep: its beginning and its length in bytes.
+    fn skipped(&mut self, head: &str, bytes: u64, fx: &mut Effects) {
+        let kind = if head.starts_with('{') { "message" } else { "line" };
+        fx.alive = head.starts_with('{');
+        fx.events.push(AgentEvent::Note(format!("skipped a {kind} of {bytes} bytes: too long")));
+    }
+    /// Stdout has ended and the child is gone, or nothing more is waited for; must set `done` if nothing did.
+    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects);
+    /// Text so far, for cancelled and failed turns.
+    fn partial(&self) -> String;
+    /// Says why nothing came, for time-outs: what the CLI was complaining about when it fell silent.
+    fn classify(&self, stderr_tail: &str) -> Option<Reason> {
+        let _ = stderr_tail;
+        None
+    }
+    /// Whether stdin stays open for answers to the agent's questions.
+    fn keeps_stdin(&self) -> bool {
+        false
+    }
+}
+
+/// How much of what an agent says is remembered for a turn that does not end well. The oldest goes first.
+const MAX_SAID: usize = 256 << 10;
+
+/// What the agent has said so far.
+#[derive(Debug, Default)]
+pub struct Said {
+    text: String,
+}
+
+impl Said {
+    /// A whole message.
+    pub fn message(&mut self, message: &str) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push_str("\n\n");
+        }
+        self.piece(message);
+    }
+
+    /// A piece of a message that is still growing.
+    pub fn piece(&mut self, piece: &str) {
+        self.text.push_str(piece);
+        if self.text.len() > MAX_SAID {
+            let mut cut = self.text.len() - MAX_SAID / 2;
+            while !self.text.is_char_boundary(cut) {
+                cut += 1;
+            }
+            self.text.drain(..cut);
+        }
+    }
+
+    /// All of it, without blank ends.
+    pub fn text(&self) -> String {
+        self.text.trim().to_owned()
+    }
+}
+
+/// How many stray lines become notes; a CLI that prints garbage prints a lot of it.
+const MAX_STRAY: usize = 5;
+
+/// Lines of stdout that are not of the protocol: warnings of launchers, plain error messages.
+#[derive(Debug, Default)]
+pub struct Stray {
+    last: String,
+    count: usize,
+}
+
+impl Stray {
+    /// Remembers the line, and notes the first few. Cheap, because garbage comes in floods.
+    pub fn line(&mut self, line: &str, fx: &mut Effects) {
+        let line = line.trim();
+        if line.is_empty() {
+            return;
+        }
+        self.count = self.count.saturating_add(1);
+        if self.count <= MAX_STRAY {
+            fx.events.push(AgentEvent::Note(format!("unexpected output: {}", detail(line))));
+        }
+        self.last.clear();
+        self.last.extend(line.chars().take(MAX_DETAIL));
+    }
+}
+
+/// Parses one line of a protocol of JSON objects with a `type`. A generic value, because codex repeats keys and
+/// claude puts `type` anywhere.
+pub fn object(line: &str) -> Option<Value> {
+    let line = line.trim();
+    if !line.starts_with('{') {
+        return None; // most garbage, cheaply
+    }
+    let value: Value = serde_json::from_str(line).ok()?;
+    value.get("type")?.is_string().then_some(value)
+}
+
+/// A string member, or nothing.
+pub fn string<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A count, or zero.
+pub fn count(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// Characters of a tool call's title.
+const MAX_TITLE: usize = 200;
+/// Characters of a failure's detail.
+const MAX_DETAIL: usize = 300;
+
+/// A title: one short line.
+pub fn title(s: &str) -> String {
+    text::truncate(&text::one_line(s), MAX_TITLE)
+}
+
+/// The CLI's own words in one short line. Providers answer with JSON; the message inside is what people can read.
+pub fn detail(s: &str) -> String {
+    let inner = serde_json::from_str::<Value>(s.trim()).ok().and_then(|body| {
+        let message =
+            body.pointer("/error/message").or_else(|| body.get("message")).or_else(|| body.get("detail"));
+        message.and_then(Value::as_str).map(str::to_owned)
+    });
+    let words = text::one_line(inner.as_deref().unwrap_or(s));
+    let words = words.strip_prefix("Error: ").or_else(|| words.strip_prefix("error: ")).unwrap_or(&words);
+    text::truncate(words, MAX_DETAIL)
+}
+
+/// Shell commands are shown without the shell around them: `/bin/bash -lc 'ls -l'` as `ls -l`.
+pub fn command_title(command: &str) -> String {
+    match shell_words::split(command).ok().as_deref() {
+        Some([shell, flag, script]) if shell.ends_with("sh") && (flag == "-lc" || flag == "-c") => {
+            title(script)
+        }
+        _ => title(command),
+    }
+}
+
+/// A failure in the CLI's own words.
+pub fn failed(reason: Reason, words: &str, partial: String) -> Outcome {
+    Outcome::Failed { reason, detail: detail(words), partial }
+}
+
+/// The verdict on a child that ended without a final event: from its last complaint, stderr, a stray line, its exit.
+pub fn unsaid(exit: Exit, complaint: &str, stray: &Stray, stderr_tail: &str, partial: String) -> Outcome {
+    let clean = exit == Exit::Code(0);
+    let found = classify::words(complaint)
+        .map(|reason| (reason, complaint.to_owned()))
+        .or_else(|| classify::tail(stderr_tail))
+        .or_else(|| classify::words(&stray.last).map(|reason| (reason, stray.last.clone())));
+    if let Some((reason, words)) = found.filter(|_| !clean) {
+        return failed(reason, &words, partial);
+    }
+    let last = stderr_tail.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let words = [complaint, last, &stray.last].into_iter().find(|s| !s.is_empty()).unwrap_or_default();
+    let reason = match exit {
+        Exit::Code(0) if partial.is_empty() => Reason::NoOutput,
+        // A launcher or shell in between reports a signal as 128 + its number.
+        Exit::Code(code @ (130 | 137 | 143)) => Reason::Killed(code - 128),
+        Exit::Code(code) => Reason::SilentExit(code),
+        Exit::Signal(signal) => Reason::Killed(signal),
+    };
+    failed(reason, words, partial)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shell_around_a_command_is_not_shown() {
+        assert_eq!(command_title("/bin/bash -lc 'echo hi; ls'"), "echo hi; ls");
+        assert_eq!(command_title("/bin/bash -lc pwd"), "pwd");
+        assert_eq!(command_title("git status --short"), "git status --short");
+        assert_eq!(command_title("unbalanced 'quote"), "unbalanced 'quote");
+        assert_eq!(command_title("sh -c 'a\nb'"), "a b");
+    }
+
+    #[test]
+    fn a_detail_is_the_message_inside_json() {
+        assert_eq!(
+            detail(r#"{"error": {"message": "Invalid request (fake)", "code": null}}"#),
+            "Invalid request (fake)"
+        );
+        assert_eq!(detail("plain\n words"), "plain words");
+        assert_eq!(detail("Error: no rollout"), "no rollout");
+        assert_eq!(detail(&"x".repeat(1000)).chars().count(), 300);
+    }
+
+    #[test]
+    fn what_was_said_stays_bounded() {
+        let mut said = Said::default();
+        said.message("first");
+        said.message("second");
+        assert_eq!(said.text(), "first\n\nsecond");
+        for _ in 0..300 {
+            said.piece(&"ä".repeat(1024));
+        }
+        assert!(said.text().len() <= MAX_SAID);
+    }
+}

@@ -1,0 +1,88 @@
+//! From an adapter's name to the program on this disk: the user's command, else PATH and the usual places, and past
+//! an npm launcher to the native program behind it.
+
+use crate::agent::spec::{AdapterSpec, Launcher};
+use crate::sys::path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// What to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Arguments that stand before the adapter's own (`ccr code`).
+    pub leading: Vec<String>,
+}
+
+/// Finds it. The error says what was looked for.
+pub fn locate(spec: &AdapterSpec, command: &[String]) -> Result<Program, String> {
+    if let Some((program, leading)) = command.split_first() {
+        let path = path::find_program(OsStr::new(program))
+            .ok_or_else(|| format!("`{program}` of the configured command is not an executable program"))?;
+        return Ok(Program { path, leading: leading.to_vec() });
+    }
+    let found = spec.programs.iter().find_map(|name| path::find_program(OsStr::new(name)));
+    let path = found
+        .ok_or_else(|| format!("no `{}` on PATH or in the usual places", spec.programs.join("` or `")))?;
+    let native = spec.launcher.and_then(|launcher| behind(launcher, &path));
+    Ok(Program { path: native.unwrap_or(path), leading: Vec::new() })
+}
+
+/// What to do when [`locate`] finds nothing, to follow a semicolon.
+pub fn remedy(spec: &AdapterSpec, command: &[String]) -> String {
+    if command.is_empty() {
+        return spec.install.to_owned();
+    }
+    let name = spec.name.replace('-', "_").to_ascii_uppercase();
+    format!("correct WTT_CONNECT_{name}_COMMAND")
+}
+
+/// The native program behind a launcher script, if `found` leads to that script and the program is there.
+fn behind(launcher: Launcher, found: &Path) -> Option<PathBuf> {
+    let script = std::fs::canonicalize(found).ok().filter(|script| script.ends_with(launcher.script))?;
+    // <modules>/@scope/package/bin/script.js
+    let package = script.parent()?.parent()?;
+    let modules = package.parent()?.parent()?;
+    let roots = [modules.to_owned(), package.join("node_modules"), package.to_owned()];
+    let candidates =
+        launcher.natives.iter().flat_map(|native| roots.iter().map(move |root| root.join(native)));
+    candidates.into_iter().find(|file| path::is_executable(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::spec;
+    use std::os::unix::fs::{OpenOptionsExt, symlink};
+
+    fn executable(file: &Path) {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o755).open(file).unwrap();
+    }
+
+    #[test]
+    fn a_launcher_leads_to_the_native_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let launcher = spec::codex::SPEC.launcher.unwrap();
+        let script = root.join("lib/node_modules/@openai/codex/bin/codex.js");
+        executable(&script);
+        let link = root.join("codex");
+        symlink(&script, &link).unwrap();
+        assert_eq!(behind(launcher, &link), None, "the optional dependency is not there");
+        let native = root.join("lib/node_modules").join(launcher.natives[0]);
+        executable(&native);
+        assert_eq!(behind(launcher, &link), Some(native));
+        assert_eq!(behind(launcher, Path::new("/bin/sh")), None);
+    }
+
+    #[test]
+    fn the_users_command_wins() {
+        let command = ["sh".to_owned(), "-c".to_owned()];
+        let program = locate(&spec::codex::SPEC, &command).unwrap();
+        assert!(program.path.is_absolute() && program.leading == ["-c"]);
+        let missing = locate(&spec::codex::SPEC, &["/no/such/agent".to_owned()]).unwrap_err();
+        assert!(missing.contains("/no/such/agent"), "{missing}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Claude Code: `claude -p --output-format stream-json`, one process per turn (observed with 2.1.330; agents 2.1, 5.1).
+
+use crate::agent::claude::Claude;
+use crate::agent::spec::{AdapterSpec, Host, Invocation, Login, LoginQuery};
+use crate::agent::{Request, spec};
+use crate::config::Mode;
+use std::ffi::OsString;
+
+/// Its own default of 10 retries takes minutes, also for a rejected login (agents 5.3); this many take about half a minute.
+const MAX_RETRIES: &str = "5";
+
+/// The adapter `claude-code`.
+pub static SPEC: AdapterSpec = AdapterSpec {
+    name: "claude-code",
+    title: "Claude Code",
+    aliases: &["claude", "claudecode", "claude_code"],
+    programs: &["claude"],
+    install: "install it with `npm install -g @anthropic-ai/claude-code`",
+    login: "Run `claude` on this machine, as the user of the connector, and type `/login`.",
+    session_key: "claudeSessionId",
+    launcher: None,
+    login_query: Some(LoginQuery { args: &["auth", "status"], read: login_state }),
+    invoke,
+    dialect: |request| Box::new(Claude::new(request)),
+};
+
+/// Values are glued to their flags, so that none can be taken for an option.
+fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
+    let mut args: Vec<OsString> =
+        ["-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages"]
+            .map(OsString::from)
+            .into();
+    let mut env = Vec::new();
+    match request.mode {
+        Mode::FullAuto | Mode::Yolo => {
+            args.extend([
+                "--dangerously-skip-permissions".into(),
+                "--permission-mode=bypassPermissions".into(),
+            ]);
+            if host.root {
+                // Exactly `1`; without it both flags are refused to root.
+                env.push(("IS_SANDBOX".to_owned(), "1".into()));
+            }
+        }
+        Mode::AutoEdit => args.push("--permission-mode=acceptEdits".into()),
+        Mode::Suggest => args.push("--permission-mode=plan".into()),
+    }
+    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+    args.extend(request.effort.as_deref().and_then(effort).map(|effort| format!("--effort={effort}").into()));
+    args.push(match request.resume.as_deref().filter(|id| spec::is_uuid(id)) {
+        Some(session) => format!("--resume={session}").into(),
+        None => format!("--session-id={}", host.fresh_id).into(),
+    });
+    let env_defaults = vec![("CLAUDE_CODE_MAX_RETRIES".to_owned(), MAX_RETRIES.into())];
+    Invocation { args, env, env_defaults }
+}
+
+/// `claude auth status` prints JSON and exits with 0 or 1 (agents 5.3).
+fn login_state(_code: Option<i32>, stdout: &str, _stderr: &str) -> Login {
+    let Ok(status) = serde_json::from_str::<serde_json::Value>(stdout) else { return Login::Unknown };
+    match status["loggedIn"].as_bool() {
+        Some(true) => Login::LoggedIn(status["authMethod"].as_str().unwrap_or_default().replace('_', " ")),
+        Some(false) => Login::LoggedOut,
+        None => Login::Unknown,
+    }
+}
+
+/// The word that claude takes, if any: it has no effort below `low`.
+fn effort(word: &str) -> Option<&str> {
+    match word {
+        "" | "default" | "auto" | "off" | "none" => None,
+        "minimal" => Some("low"),
+        other => Some(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn invocation(root: bool, change: impl FnOnce(&mut Request)) -> (String, Invocation) {
+        let mut request = Request {
+            prompt: "-".to_owned(),
+            workdir: "/w".into(),
+            model: None,
+            effort: None,
+            mode: Mode::FullAuto,
+            resume: None,
+            fresh_prompt: None,
+            images: Vec::new(),
+        };
+        change(&mut request);
+        let invocation = invoke(&request, &Host { fresh_id: "NEW", root });
+        (invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "), invocation)
+    }
+
+    #[test]
+    fn command_lines() {
+        let base = "-p --output-format stream-json --verbose --include-partial-messages";
+        let full = format!("{base} --dangerously-skip-permissions --permission-mode=bypassPermissions");
+        let (args, parts) = invocation(false, |_| {});
+        assert_eq!(args, format!("{full} --session-id=NEW"));
+        assert!(parts.env.is_empty());
+        let (args, parts) = invocation(true, |r| r.mode = Mode::Yolo);
+        assert_eq!(args, format!("{full} --session-id=NEW"));
+        assert_eq!(parts.env, [("IS_SANDBOX".to_owned(), "1".into())]);
+        let (args, parts) = invocation(true, |r| {
+            r.mode = Mode::AutoEdit;
+            r.model = Some("sonnet".to_owned());
+            r.effort = Some("high".to_owned());
+            r.resume = Some("8e6771af-d7db-476d-8225-82c3162ed7ed".to_owned());
+        });
+        assert_eq!(
+            args,
+            format!(
+                "{base} --permission-mode=acceptEdits --model=sonnet --effort=high \
+                 --resume=8e6771af-d7db-476d-8225-82c3162ed7ed"
+            )
+        );
+        assert!(parts.env.is_empty(), "root needs nothing when nothing is bypassed");
+        assert_eq!(
+            invocation(false, |r| r.mode = Mode::Suggest).0,
+            format!("{base} --permission-mode=plan --session-id=NEW")
+        );
+    }
+
+    #[test]
+    fn odd_values() {
+        assert!(!invocation(false, |r| r.effort = Some("off".to_owned())).0.contains("--effort"));
+        assert!(invocation(false, |r| r.effort = Some("minimal".to_owned())).0.contains("--effort=low"));
+        assert!(invocation(false, |r| r.resume = Some("--help".to_owned())).0.ends_with("--session-id=NEW"));
+        assert_eq!(invocation(false, |_| {}).1.env_defaults[0].0, "CLAUDE_CODE_MAX_RETRIES");
+    }
+}

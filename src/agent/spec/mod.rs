@@ -1,0 +1,128 @@
+//! The adapters as data: names, programs, arguments. How each speaks is its dialect; how it is run is [`crate::agent::run`].
+
+use crate::agent::Request;
+use crate::agent::dialect::Dialect;
+use std::ffi::OsString;
+
+pub mod claude_code;
+pub mod codex;
+
+/// One agent CLI.
+#[derive(Debug)]
+pub struct AdapterSpec {
+    /// The name of configuration and routing: `codex`, `claude-code`.
+    pub name: &'static str,
+    /// What people read: `Codex`, `Claude Code`.
+    pub title: &'static str,
+    /// Other words that mention it: `claude`.
+    pub aliases: &'static [&'static str],
+    /// Programs to look for on PATH, best first.
+    pub programs: &'static [&'static str],
+    /// How to install it, to follow a semicolon.
+    pub install: &'static str,
+    /// How to log in, one sentence.
+    pub login: &'static str,
+    /// Key of the native session id in the state file: `codexThreadId`, `claudeSessionId`.
+    pub session_key: &'static str,
+    /// The npm launcher that stands in for a native program, if there is one.
+    pub launcher: Option<Launcher>,
+    /// How `doctor` asks whether it is logged in.
+    pub login_query: Option<LoginQuery>,
+    /// Builds arguments and extra environment; pure.
+    pub invoke: fn(&Request, &Host<'_>) -> Invocation,
+    /// Makes the dialect for one turn.
+    pub dialect: fn(&Request) -> Box<dyn Dialect>,
+}
+
+/// What an adapter must know about this machine and this start.
+#[derive(Debug, Clone, Copy)]
+pub struct Host<'a> {
+    /// A new UUID, for CLIs that let us choose the session id.
+    pub fresh_id: &'a str,
+    /// Whether we run as root.
+    pub root: bool,
+}
+
+/// An npm launcher script in front of a native program. On Node 20 it stays as a parent, and a SIGKILL of the launcher
+/// leaves the native program and its tools running (agents 1): so the native program is started directly.
+#[derive(Debug, Clone, Copy)]
+pub struct Launcher {
+    /// End of the script's path: `@openai/codex/bin/codex.js`.
+    pub script: &'static str,
+    /// Native programs of this platform, relative to the directory that holds the scope (`node_modules`) or to the package.
+    pub natives: &'static [&'static str],
+}
+
+/// Login state of a CLI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// Logged in, in such a way: `API key`, `claude.ai`.
+    LoggedIn(String),
+    /// Not logged in.
+    LoggedOut,
+    /// It cannot be asked, or did not answer.
+    Unknown,
+}
+
+/// How an adapter is asked for its login state.
+#[derive(Debug, Clone, Copy)]
+pub struct LoginQuery {
+    /// Arguments.
+    pub args: &'static [&'static str],
+    /// Reads exit code (`None`: ended by a signal), stdout and stderr.
+    pub read: fn(Option<i32>, &str, &str) -> Login,
+}
+
+/// How to start a CLI for one turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Invocation {
+    /// Arguments after the program.
+    pub args: Vec<OsString>,
+    /// Additional environment.
+    pub env: Vec<(String, OsString)>,
+    /// The same, but a value that the user has set stays.
+    pub env_defaults: Vec<(String, OsString)>,
+}
+
+/// All adapters of this version.
+pub static ADAPTERS: &[&AdapterSpec] = &[&codex::SPEC, &claude_code::SPEC];
+
+/// Looks one up by name or alias, any letter case.
+pub fn find(name: &str) -> Option<&'static AdapterSpec> {
+    let name = name.to_ascii_lowercase();
+    ADAPTERS.iter().copied().find(|a| a.name == name || a.aliases.contains(&name.as_str()))
+}
+
+/// Whether a native session id may be handed to a CLI as an argument: a UUID and nothing else. What is not one makes
+/// codex start a new thread silently, and claude search for a title (agents 2.3).
+pub fn is_uuid(id: &str) -> bool {
+    let groups: Vec<&str> = id.split('-').collect();
+    groups.iter().map(|g| g.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adapters_are_found_by_name_and_alias() {
+        assert_eq!(find("Codex").map(|a| a.title), Some("Codex"));
+        assert_eq!(find("claude").map(|a| a.name), Some("claude-code"));
+        assert!(find("gpt").is_none() && find("").is_none());
+    }
+
+    #[test]
+    fn only_uuids_are_session_ids() {
+        assert!(is_uuid("01a201fc-49a6-73b2-93a6-9a4fe7056111"));
+        for bad in [
+            "",
+            "nonsense",
+            "--help",
+            "01a201fc-49a6-73b2-93a6-9a4fe705611",
+            "01a201fc-49a6-73b2-93a6-9a4fe705611g",
+        ] {
+            assert!(!is_uuid(bad), "{bad}");
+        }
+    }
+}

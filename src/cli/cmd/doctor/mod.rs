@@ -1,0 +1,117 @@
+//! `doctor`: what is set and from where, and whether this machine and the service are ready.
+//!
+//! Gathers [`Finding`]s, then renders them as text or JSON. Nothing is changed on disk, and no secret is shown.
+
+mod machine;
+mod service;
+mod show;
+
+use super::selection;
+use crate::cli::out::{self, Colour};
+use crate::cli::spec::Args;
+use crate::config::keys::{self, KEYS};
+use crate::config::{Config, Settings};
+use crate::error::{Error, Result};
+use std::process::ExitCode;
+
+/// How a finding is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Good,
+    /// Worth knowing; the connector works.
+    Note,
+    /// `start` would fail, or could not answer.
+    Bad,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Verdict::Good => "ok",
+            Verdict::Note => "note",
+            Verdict::Bad => "problem",
+        }
+    }
+    fn colour(self) -> Colour {
+        match self {
+            Verdict::Good => Colour::Green,
+            Verdict::Note => Colour::Yellow,
+            Verdict::Bad => Colour::Red,
+        }
+    }
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Heading it stands under.
+    pub area: &'static str,
+    /// What was looked at.
+    pub name: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// One phrase; for a problem also what to do.
+    pub text: String,
+}
+
+/// Looks at everything and prints it. 0 when `start` would run and its agent could answer, else 1.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let selection = selection(args);
+    let mut settings = Settings::read(&selection);
+    let config = Config::draft(&selection, &mut settings);
+    let complete = settings.problems.is_empty();
+    let mut secrets: Vec<String> = config.secrets();
+    secrets.extend(
+        KEYS.iter().filter(|k| k.secret).filter_map(|k| settings.get(k.name)).map(|s| s.text.clone()),
+    );
+    secrets.iter().for_each(|s| crate::sys::log::add_secret(s));
+
+    let mut findings: Vec<Finding> = Vec::new();
+    for problem in &settings.problems {
+        findings.push(finding("Settings", "", Verdict::Bad, problem.0.clone()));
+    }
+    for note in &settings.notes {
+        findings.push(finding("Settings", "", Verdict::Note, note.clone()));
+    }
+    if !settings.unknown.is_empty() {
+        let names: Vec<&str> = settings.unknown.iter().map(String::as_str).collect();
+        let text = format!("not known to this version and passed over: {}", names.join(", "));
+        findings.push(finding("Settings", "", Verdict::Note, text));
+    }
+    if complete {
+        machine::directories(&config, &mut findings);
+        findings.push(machine::connector(&config));
+    }
+    findings.extend(machine::agents(&config));
+    if complete || is_known(&settings, "WTT_BASE_URL") {
+        findings.extend(service::look(&config, args.offline));
+    }
+    let rows: Vec<show::Row> =
+        KEYS.iter().map(|key| show::row(key, &settings, complete.then_some(&config))).collect();
+    let healthy = findings.iter().all(|f| f.verdict != Verdict::Bad);
+    let text = if args.json {
+        show::as_json(&rows, &findings, &settings, &selection.profile, healthy)
+    } else {
+        let look = show::Look { all: args.verbose, terminal: out::is_terminal(), colours: out::colours() };
+        show::as_text(&rows, &findings, &settings, &selection.profile, look)
+    };
+    match out::stdout(&crate::sys::log::redact(&text)) {
+        // A reader that has gone does not change what was found: the code is the same each time.
+        Ok(()) | Err(Error::Silent(_)) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether the value of a key is beyond doubt: set and accepted, or not set in any file that could not be read.
+fn is_known(settings: &Settings, name: &str) -> bool {
+    match (settings.get(name), keys::find(name)) {
+        (Some(set), Some(key)) => key.kind.check(&set.text).is_ok(),
+        _ => !settings.incomplete,
+    }
+}
+
+fn finding(area: &'static str, name: &str, verdict: Verdict, text: String) -> Finding {
+    Finding { area, name: name.to_owned(), verdict, text }
+}

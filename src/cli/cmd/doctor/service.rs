@@ -1,0 +1,169 @@
+//! What `doctor` asks the service: which way leads there, whether it answers, whether it accepts the token.
+
+use super::{Finding, Verdict, finding};
+use crate::config::Config;
+use crate::http::proxy::Proxies;
+use crate::http::{Client, HttpError, Settings};
+use crate::secret::Secret;
+use serde_json::Value;
+use std::time::Duration;
+
+/// People wait for `doctor`; a service that needs longer is as good as away.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Address, proxy, and unless `offline` what the service says.
+pub fn look(config: &Config, offline: bool) -> Vec<Finding> {
+    let way = Way::to(&config.base_url);
+    let mut found = Vec::new();
+    let exposed = !way.secure && !way.is_local();
+    found.push(if exposed {
+        let text = format!("{} is not encrypted: the token can be read on the way", config.base_url);
+        finding("Service", "address", Verdict::Note, text)
+    } else {
+        finding("Service", "address", Verdict::Good, config.base_url.clone())
+    });
+    let proxies = Proxies::from_lookup(|name| config.variable(name));
+    let proxy = proxies.choose(way.secure, &way.host, way.port);
+    let usable = proxy.is_ok();
+    found.push(match proxy {
+        Ok(None) => finding("Service", "proxy", Verdict::Good, "none".into()),
+        Ok(Some(proxy)) => finding("Service", "proxy", Verdict::Good, proxy.to_string()),
+        Err(why) => finding("Service", "proxy", Verdict::Bad, why),
+    });
+    if offline || !usable {
+        return found;
+    }
+    let ask = |token: &Secret, path: &str| {
+        let settings = Settings {
+            base_url: config.base_url.clone(),
+            token: token.clone(),
+            ca_file: config.ca_file.clone(),
+            proxies: proxies.clone(),
+            total: PATIENCE,
+        };
+        Client::open(settings).and_then(|client| client.get_json(path))
+    };
+    let (health, answers) = answer(ask(&Secret::default(), "/health"));
+    found.push(health);
+    if answers && !config.agent_id.is_empty() && !config.http_token.expose().is_empty() {
+        found.push(token(ask(&config.http_token, "/agents/my"), &config.agent_id));
+    }
+    found
+}
+
+/// Any answer is a sign of life, whatever its status. No answer is a note: being offline is a normal state.
+fn answer(result: Result<(u16, Value), HttpError>) -> (Finding, bool) {
+    match result {
+        Ok(_) => (finding("Service", "answer", Verdict::Good, "it is up".into()), true),
+        // A web server of something else says "not found", or sends its page.
+        Err(HttpError::Status(status @ (200..=299 | 404 | 405), _)) => {
+            let text =
+                format!("it answered, but not as a WTT service (/health: HTTP {status}); check WTT_BASE_URL");
+            (finding("Service", "answer", Verdict::Note, text), true)
+        }
+        Err(HttpError::Status(status, _)) => (
+            finding("Service", "answer", Verdict::Note, format!("it answers /health with HTTP {status}")),
+            true,
+        ),
+        Err(HttpError::Offline(why)) => {
+            let text = format!("{why}; the connector keeps trying when it runs");
+            (finding("Service", "answer", Verdict::Note, text), false)
+        }
+    }
+}
+
+/// Whether the token is accepted, and whether it is the one of this agent (protocol 15, `GET /agents/my`).
+fn token(result: Result<(u16, Value), HttpError>, agent_id: &str) -> Finding {
+    let (verdict, text) = match result {
+        Ok((_, body)) => match owners(&body) {
+            ids if ids.is_empty() || ids.contains(&agent_id) => (Verdict::Good, "accepted".to_owned()),
+            ids => (
+                Verdict::Note,
+                format!("accepted, but it belongs to {}, and not to {agent_id}", ids.join(", ")),
+            ),
+        },
+        Err(HttpError::Status(status @ (401 | 403), why)) => (
+            Verdict::Bad,
+            format!(
+                "refused ({status} {why}); take the current token of {agent_id} from the web page and put it into WTT_TOKEN"
+            ),
+        ),
+        Err(error) => (Verdict::Note, format!("whether it is accepted cannot be told: {error}")),
+    };
+    finding("Service", "token", verdict, text)
+}
+
+/// The agent ids of an answer: a list of rows, or one below `agents` or `data`.
+fn owners(body: &Value) -> Vec<&str> {
+    let rows = ["agents", "data"].iter().find_map(|name| body.get(name)).unwrap_or(body);
+    let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+    rows.iter().filter_map(|row| row.get("agent_id")?.as_str()).collect()
+}
+
+/// The parts of an address that was checked when it was read.
+#[derive(Debug, PartialEq, Eq)]
+struct Way {
+    secure: bool,
+    host: String,
+    port: u16,
+}
+
+impl Way {
+    fn to(base_url: &str) -> Way {
+        let (scheme, rest) = base_url.split_once("://").unwrap_or(("https", base_url));
+        let secure = scheme.eq_ignore_ascii_case("https");
+        let usual = if secure { 443 } else { 80 };
+        let authority = rest.split('/').next().unwrap_or_default();
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(usual)),
+            _ => (authority, usual),
+        };
+        Way { secure, host: host.to_owned(), port }
+    }
+
+    fn is_local(&self) -> bool {
+        let host = self.host.trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens() {
+        let verdict = |result| token(result, "agent-1").verdict;
+        let rows = |id: &str| Ok((200, serde_json::json!([{ "agent_id": id }])));
+        assert_eq!(verdict(rows("agent-1")), Verdict::Good);
+        assert_eq!(verdict(rows("agent-2")), Verdict::Note);
+        assert_eq!(verdict(Ok((200, Value::Null))), Verdict::Good);
+        assert_eq!(verdict(Err(HttpError::Status(401, "no".into()))), Verdict::Bad);
+        assert_eq!(verdict(Err(HttpError::Status(404, String::new()))), Verdict::Note);
+        assert_eq!(verdict(Err(HttpError::Offline("gone".into()))), Verdict::Note);
+    }
+
+    #[test]
+    fn answers() {
+        let of = |status| answer(Err(HttpError::Status(status, "a page".into()))).0;
+        for foreign in [200, 404] {
+            assert!(of(foreign).text.contains("not as a WTT service"), "{foreign}");
+        }
+        assert_eq!((of(502).verdict, of(502).text.contains("HTTP 502")), (Verdict::Note, true));
+        assert_eq!(answer(Ok((200, Value::Null))).0.verdict, Verdict::Good);
+    }
+
+    #[test]
+    fn ways() {
+        let check = |url, secure, host: &str, port, local| {
+            let way = Way::to(url);
+            assert_eq!(way, Way { secure, host: host.into(), port }, "{url}");
+            assert_eq!(way.is_local(), local, "{url}");
+        };
+        check("https://www.waxbyte.com", true, "www.waxbyte.com", 443, false);
+        check("http://127.0.0.1:81/x", false, "127.0.0.1", 81, true);
+        check("http://[::1]:81", false, "[::1]", 81, true);
+        check("http://[::1]", false, "[::1]", 80, true);
+        check("http://localhost", false, "localhost", 80, true);
+    }
+}

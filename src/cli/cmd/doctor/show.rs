@@ -1,0 +1,174 @@
+//! How the findings of `doctor` look: text for people, JSON for scripts. Pure.
+
+use super::{Finding, Verdict};
+use crate::cli::out::{self, Colour};
+use crate::config::keys::Key;
+use crate::config::source::Source;
+use crate::config::value::Kind;
+use crate::config::{Config, Settings};
+use crate::json::object;
+use std::path::Path;
+
+/// A setting as it is shown.
+#[derive(Debug)]
+pub struct Row {
+    /// Variable.
+    pub name: &'static str,
+    /// Value, masked where it is secret; none where the default is that there is none.
+    pub value: Option<String>,
+    /// The same in words.
+    pub shown: String,
+    /// Where it comes from.
+    pub source: String,
+    /// The same without folders, for terminals.
+    pub short_source: String,
+    /// It is not a default.
+    pub set: bool,
+}
+
+/// How the text is to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Defaults are listed too.
+    pub all: bool,
+    /// Lines are to fit.
+    pub terminal: bool,
+    /// Colours are used.
+    pub colours: bool,
+}
+
+/// Lines of the table are not longer on a terminal.
+const COLUMNS: usize = 100;
+
+/// Value and source of a key; of a secret only its length, so that a cut-off token can be told from a whole one.
+pub fn row(key: &'static Key, settings: &Settings, config: Option<&Config>) -> Row {
+    if let Some(set) = settings.get(key.name) {
+        let value = match key.secret {
+            true => format!("*** ({} characters)", set.text.chars().count()),
+            false => crate::text::one_line(&set.text),
+        };
+        let short_source = match &set.source {
+            Source::File { path, line } => format!("{}:{line}", file_name(path)),
+            Source::Json { path } => file_name(path),
+            other => other.to_string(),
+        };
+        let (shown, source) = (value.clone(), set.source.to_string());
+        return Row { name: key.name, value: Some(value), shown, source, short_source, set: true };
+    }
+    let foreign = key.name == "WTT_CONNECT_CA_FILE" && config.is_some_and(|c| c.ca_file.is_some());
+    let source =
+        if foreign { "SSL_CERT_FILE or NODE_EXTRA_CA_CERTS".to_owned() } else { Source::Default.to_string() };
+    let value = effective(key.name, config).or_else(|| is_value(key.kind).then(|| key.default.to_owned()));
+    let shown = value.clone().unwrap_or_else(|| key.default.to_owned());
+    Row { name: key.name, value, shown, short_source: source.clone(), source, set: foreign }
+}
+
+/// Defaults of these kinds are values; those of the others are words about them.
+fn is_value(kind: Kind) -> bool {
+    use Kind::{BaseUrl, Flag, Minutes, Mode, Number, Seconds};
+    matches!(kind, BaseUrl | Mode | Flag | Seconds { .. } | Minutes { .. } | Number { .. })
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What a default comes to for this identity.
+fn effective(name: &str, config: Option<&Config>) -> Option<String> {
+    let config = config?;
+    let path = |p: &Path| Some(p.display().to_string());
+    match name {
+        "WTT_CONNECT_ADAPTER" => Some(config.adapter.clone()),
+        "WTT_CONNECT_ADAPTERS" => Some(config.adapters.join(",")),
+        "WTT_CONNECT_WORKDIR" => path(&config.workdir),
+        "WTT_CONNECT_STATE_DIR" => path(&config.state_dir),
+        "WTT_CONNECT_STORE_FILE" => path(&config.store_file),
+        "WTT_CONNECT_INBOX_DIR" => path(&config.inbox_dir),
+        "WTT_CONNECT_ARTIFACT_DIR" => path(&config.artifact_dir),
+        "WTT_CONNECT_CA_FILE" => config.ca_file.as_deref().and_then(path),
+        "WTT_CONNECT_LOG" => Some(config.log.clone()),
+        _ => None,
+    }
+}
+
+/// Order of the headings; what is wrong with the settings stands last, next to the summary.
+const AREAS: &[&str] = &["Directories", "Connector", "Agents", "Service", "Settings"];
+
+/// For people.
+pub fn as_text(
+    rows: &[Row],
+    findings: &[Finding],
+    settings: &Settings,
+    profile: &Option<String>,
+    look: Look,
+) -> String {
+    let colours = look.colours;
+    let bold = |text: &str| out::paint(text, Colour::Bold, colours);
+    let mut text = String::new();
+    if let Some(name) = profile {
+        text.push_str(&format!("{} {name}\n", bold("Profile")));
+    }
+    for file in &settings.files {
+        text.push_str(&format!("{} {}\n", bold("File   "), file.display()));
+    }
+    let listed = || rows.iter().filter(|r| r.set || look.all);
+    let source = |r: &Row| if look.terminal { r.short_source.clone() } else { r.source.clone() };
+    let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or_default();
+    let beside =
+        widest(&mut listed().map(|r| r.name.len())) + widest(&mut listed().map(|r| out::width(&source(r))));
+    // Two blanks before each of the three columns.
+    let room = if look.terminal { COLUMNS.saturating_sub(beside + 6).max(20) } else { usize::MAX };
+    let table: Vec<[String; 3]> =
+        listed().map(|r| [r.name.to_owned(), crate::text::truncate(&r.shown, room), source(r)]).collect();
+    let more = if look.all { "" } else { " (--verbose lists the defaults too)" };
+    text.push_str(&format!("{}{more}\n", bold("Values")));
+    text.push_str(&out::table(&table, 2));
+    for area in AREAS {
+        let of_area: Vec<&Finding> = findings.iter().filter(|f| f.area == *area).collect();
+        if of_area.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("{}\n", bold(area)));
+        for f in of_area {
+            let word = out::paint(&format!("{:<7}", f.verdict.word()), f.verdict.colour(), colours);
+            let name = if f.name.is_empty() { String::new() } else { format!("{}: ", f.name) };
+            text.push_str(&format!("  {word}  {name}{}\n", f.text));
+        }
+    }
+    text.push_str(&summary(findings));
+    text
+}
+
+/// The last line: what it comes to and what to do next.
+fn summary(findings: &[Finding]) -> String {
+    let count = |verdict| findings.iter().filter(|f| f.verdict == verdict).count();
+    match (count(Verdict::Bad), count(Verdict::Note)) {
+        (0, 0) => "All is well.\n".into(),
+        (0, 1) => "Ready to start; there is 1 note above.\n".into(),
+        (0, n) => format!("Ready to start; there are {n} notes above.\n"),
+        (1, _) => "1 problem above needs to be put right first.\n".into(),
+        (n, _) => format!("{n} problems above need to be put right first.\n"),
+    }
+}
+
+/// For scripts.
+pub fn as_json(
+    rows: &[Row],
+    findings: &[Finding],
+    settings: &Settings,
+    profile: &Option<String>,
+    healthy: bool,
+) -> String {
+    let rows: Vec<_> =
+        rows.iter().map(|r| object!({"name": r.name, "value": r.value, "source": r.source})).collect();
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|f| object!({"area": f.area.to_lowercase(), "name": f.name, "verdict": f.verdict.word(), "text": f.text}))
+        .collect();
+    let files: Vec<String> = settings.files.iter().map(|f| f.display().to_string()).collect();
+    let all = object!({
+        "version": env!("CARGO_PKG_VERSION"), "ok": healthy, "profile": profile,
+        "files": files, "settings": rows, "findings": findings,
+    });
+    format!("{all:#}\n")
+}

@@ -1,0 +1,21 @@
+//! The commands, one file each.
+
+pub mod demo_agent;
+pub mod doctor;
+pub mod start;
+pub mod try_;
+
+use super::spec::Args;
+use crate::agent::spec::ADAPTERS;
+use crate::config::Selection;
+
+/// Which settings a command line asks for, in this process.
+pub fn selection(args: &Args) -> Selection {
+    Selection {
+        profile: args.profile.clone(),
+        env_file: args.env_file.clone(),
+        config_file: args.config.clone(),
+        adapters: ADAPTERS.iter().map(|a| a.name.to_owned()).collect(),
+        ..Selection::from_process()
+    }
+}

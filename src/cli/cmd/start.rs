@@ -1,0 +1,47 @@
+//! `start`: the connector in the foreground.
+
+use super::selection;
+use crate::cli::spec::Args;
+use crate::config::{Config, Settings};
+use crate::daemon;
+use crate::error::{Error, Result};
+use crate::sys::proc::UNTIL_EOF;
+use crossbeam_channel::Receiver;
+use std::io::Read;
+
+/// Loads the settings, starts the log, runs the daemon until it is told to stop.
+pub fn run(args: &Args) -> Result<()> {
+    let selection = selection(args);
+    let mut settings = Settings::read(&selection);
+    let mut config = Config::check(&selection, &mut settings)?;
+    crate::sys::log::init(&config.log, config.secrets());
+    config.prepare()?;
+    for note in &config.notes {
+        log::warn!("{note}");
+    }
+    for name in &settings.unknown {
+        log::debug!("the setting {name} is not known to this version and is passed over");
+    }
+    // A new token in the profile is used from the next connection on.
+    let files = config.clone();
+    let token = move || {
+        let token = files.token_now();
+        crate::sys::log::add_secret(token.expose());
+        token
+    };
+    daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })
+}
+
+/// As the child of `try`: the end of stdin is the end of the parent, however it ended.
+fn until_eof() -> Result<Option<Receiver<()>>> {
+    if std::env::var_os(UNTIL_EOF).is_none() {
+        return Ok(None);
+    }
+    let (ended, stop) = crossbeam_channel::bounded::<()>(0);
+    crate::sys::thread::spawn_small("stdin", move || {
+        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        drop(ended);
+    })
+    .map_err(|e| Error::Failed(format!("cannot watch stdin: {e}")))?;
+    Ok(Some(stop))
+}

@@ -1,0 +1,23 @@
+//! `try`: hands the command line to the local chat.
+
+use crate::cli::spec::Args;
+use crate::error::{Error, Result};
+use crate::local::try_chat;
+
+/// Starts service, connector and chat.
+pub fn run(args: Args) -> Result<()> {
+    let words: Option<Vec<String>> = args.operands.into_iter().map(|w| w.into_string().ok()).collect();
+    let words = words.ok_or_else(|| Error::Usage("the prompt is not UTF-8 text".into()))?;
+    let prompt = words.join(" ");
+    if !words.is_empty() && prompt.trim().is_empty() {
+        return Err(Error::Usage(
+            "the prompt is empty; give one with words in it, or none to open a chat".into(),
+        ));
+    }
+    try_chat::run(try_chat::Options {
+        adapter: args.adapter,
+        prompt: (!words.is_empty()).then_some(prompt),
+        workdir: args.workdir,
+        verbose: args.verbose,
+    })
+}

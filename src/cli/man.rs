@@ -1,0 +1,193 @@
+//! wtt-connect(1), rendered from the table; the sections that no table holds are written out here.
+
+use super::help;
+use super::roff::Page;
+use super::spec::{COMMANDS, Command, Flag, GLOBAL_FLAGS, ValueOf};
+use crate::agent::spec::ADAPTERS;
+use crate::session::command;
+
+/// Date of the last change to the texts of both pages.
+pub const DATE: &str = "2026-11-22";
+
+/// Exit codes and what they mean; the same for every command.
+pub static EXIT_CODES: &[(u8, &str)] = &[
+    (0, "Done. Whoever reads the output may go away before its end; that changes no code."),
+    (
+        1,
+        "It was tried and failed; for `doctor`, something needs to be put right before messages are answered.",
+    ),
+    (2, "The command line is wrong."),
+    (69, "A service or program that is needed is not there."),
+    (
+        75,
+        "Something else holds what is needed, like another connector with the same state directory; later it may work.",
+    ),
+    (78, "Settings, profile or token are wrong; trying again does not help."),
+    (130, "Only `try` with a PROMPT: the answer was stopped by Ctrl-C."),
+];
+
+static FILES: &[(&str, &str)] = &[
+    (
+        "~/.config/wtt-connect/profiles/PROFILE.env",
+        "A profile: one identity with its settings; see wtt-connect(5). Below `$XDG_CONFIG_HOME` when that is set.",
+    ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/",
+        "State of that identity. Below `$XDG_STATE_HOME` when that is set.",
+    ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/state.json",
+        "Which session of which agent belongs to which topic, and which messages have been seen. state.json.journal beside it holds the latest changes, state.json.prev the copy before, state.json.corrupt-TIME what could not be read.",
+    ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/outbox/",
+        "Replies that the service has not acknowledged yet; in failed/ those that it refuses for good.",
+    ),
+    ("~/.wtt-connect/AGENT_ID/", "Where agents work unless `WTT_CONNECT_WORKDIR` says otherwise."),
+    (".env", "Settings, read from the current directory when no profile is named."),
+];
+
+static RELIABILITY: &[&str] = &[
+    "The connector reconnects for ever, with growing and random pauses, and notices a connection that is dead without saying so. A refused token is tried again, slowly, and said in the log.",
+    "A message is run at most once. After a crash an unfinished run is reported as interrupted and never run again unasked, because agents have side effects.",
+    "A message is answered at least once: a finished reply is on disk before it is sent, and looked up in the topic before it is sent again. A copy carries the same client id, so that it can be recognised.",
+    "What was said while the connector was away is read after each reconnect and answered once, in order, when it is not older than WTT_CONNECT_CATCH_UP_MINUTES.",
+    "A message that meets a usage limit whose end is known is kept on disk and run when the limit has reset; /stop drops it.",
+    "State files are never half written. One that cannot be read is set aside, not overwritten.",
+    "There is one process per state directory; a second one says so and exits.",
+    "No process of an agent outlives its turn when that is stopped or fails, or when the connector stops.",
+    "Tokens do not appear in the log, in error messages, in arguments, or in the environment of agents.",
+];
+
+/// The page.
+pub fn render() -> String {
+    let mut page = Page::new("wtt-connect", 1, DATE, "User Commands");
+    page.section("NAME");
+    page.paragraph("wtt-connect - connect WTT topics to the coding-agent CLIs on this machine");
+    page.section("SYNOPSIS");
+    for command in COMMANDS.iter().filter(|c| !c.hidden) {
+        page.synopsis("wtt-connect", &help::synopsis(command));
+    }
+    page.synopsis("wtt-connect", "--help | --version | --generate WHAT");
+    page.section("DESCRIPTION");
+    page.paragraph(
+        "WTT is a service of chat topics and tasks that people and agents share. wtt-connect holds one connection to it \
+         under one identity, takes in the messages that are meant for that identity, runs a coding-agent CLI for each, \
+         shows its progress, and publishes the answer in the topic.",
+    );
+    page.paragraph(
+        "Each topic is a session of the agent: later messages resume it. Topics are worked on side by side, the \
+         messages of one topic one after the other.",
+    );
+    page.section("COMMANDS");
+    for command in COMMANDS.iter().filter(|c| !c.hidden) {
+        page.entry(command.name, command.operands, command.long[0]);
+        for paragraph in &command.long[1..] {
+            page.more(paragraph);
+        }
+    }
+    page.section("OPTIONS");
+    let mut seen = Vec::new();
+    let of_commands = COMMANDS.iter().filter(|c| !c.hidden).flat_map(|c| c.flags);
+    for flag in GLOBAL_FLAGS.iter().chain(of_commands) {
+        if seen.iter().any(|known| std::ptr::eq(*known, *flag)) {
+            continue;
+        }
+        seen.push(*flag);
+        let letter = flag.letter.map_or_else(String::new, |l| format!("-{l}, "));
+        page.entry(&format!("{letter}--{}", flag.long), flag.value.map_or("", ValueOf::word), flag.long_text);
+        let whose = owners(flag);
+        if !whose.is_empty() {
+            page.more(&format!("A flag of `{}`.", whose.join("`, `")));
+        }
+    }
+    adapters(&mut page);
+    page.section("CHAT COMMANDS");
+    page.paragraph("Everything in a topic goes to the agent, but these words are answered by the connector:");
+    for (word, arguments, text) in command::rows() {
+        let mut sentence = text.to_owned();
+        sentence[..1].make_ascii_uppercase();
+        page.entry(word, arguments, &format!("{sentence}."));
+    }
+    page.section("EXIT STATUS");
+    for (code, text) in EXIT_CODES {
+        page.entry(&code.to_string(), "", text);
+    }
+    page.section("ENVIRONMENT");
+    page.paragraph(
+        "All settings may be variables; wtt-connect(5) lists them with the order in which they are read. \
+         `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either letter case, are honoured for all \
+         connections. `NO_COLOR` switches colours off.",
+    );
+    page.section("FILES");
+    for (path, text) in FILES {
+        page.entry(path, "", text);
+    }
+    page.section("RELIABILITY");
+    for promise in RELIABILITY {
+        page.paragraph(promise);
+    }
+    page.section("EXAMPLES");
+    page.paragraph("A chat with whatever agent is installed, without an account:");
+    page.example("wtt-connect try");
+    page.paragraph("One question, for a script:");
+    page.example("wtt-connect try --adapter codex \"which files are here?\"");
+    page.paragraph("Check a profile, then run it:");
+    page.example(
+        "wtt-connect doctor --profile agent-alice-codex\nwtt-connect start --profile agent-alice-codex",
+    );
+    page.section("SEE ALSO");
+    page.paragraph("wtt-connect(5), wtt-connect-protocol(7)");
+    page.finish()
+}
+
+/// The commands that know a flag; none for those that stand before a command.
+fn owners(flag: &Flag) -> Vec<&'static str> {
+    let knows = |command: &&Command| command.flags.iter().any(|f| std::ptr::eq(*f, flag));
+    COMMANDS.iter().filter(|c| !c.hidden).filter(knows).map(|c| c.name).collect()
+}
+
+fn adapters(page: &mut Page) {
+    page.section("ADAPTERS");
+    page.paragraph(
+        "An adapter drives one agent CLI, which must be installed and logged in. This version has:",
+    );
+    for adapter in ADAPTERS {
+        let known_as = match adapter.aliases {
+            [] => String::new(),
+            words => format!(" Also called {}.", words.join(", ")),
+        };
+        let mut install = adapter.install.to_owned();
+        install[..1].make_ascii_uppercase();
+        let text = format!("{}.{known_as} {install}. {}", adapter.title, adapter.login);
+        page.entry(adapter.name, "", &text);
+    }
+}
+
+/// The name and the version, as `--version` prints them.
+pub fn version() -> String {
+    format!("wtt-connect {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::roff::escape;
+    use crate::error::Error;
+
+    #[test]
+    fn all_exit_codes_are_documented() {
+        let text = String::new;
+        let errors = [
+            Error::Failed(text()),
+            Error::Usage(text()),
+            Error::Unavailable(text()),
+            Error::TryAgain(text()),
+            Error::Config(text()),
+        ];
+        for code in errors.map(|e| e.exit_code()).into_iter().chain([0]) {
+            assert!(EXIT_CODES.iter().any(|(c, _)| *c == code), "{code}");
+        }
+        assert!(render().contains(&escape("--profile")));
+    }
+}

@@ -1,0 +1,66 @@
+//! The command line: reads the words, runs the command, turns the result into an exit code.
+//!
+//! [`spec`] is the one table; [`parse`], [`help`], [`man`], [`man5`] and [`complete`] render it. One file per command
+//! in [`cmd`]. This is the only layer that writes to stdout and stderr, through [`out`].
+
+pub mod cmd;
+pub mod complete;
+pub mod help;
+pub mod man;
+pub mod man5;
+pub mod out;
+pub mod parse;
+pub mod roff;
+pub mod spec;
+
+use crate::error::{Error, Result};
+use parse::{Artefact, Parsed};
+use spec::{Args, Id};
+use std::process::ExitCode;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    match parse::parse(std::env::args_os().skip(1)).map_err(Error::Usage).and_then(run) {
+        Ok(code) => code,
+        Err(error) => {
+            if !matches!(error, Error::Silent(_)) {
+                out::stderr(&format!("wtt-connect: {error}\n"));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(parsed: Parsed) -> Result<ExitCode> {
+    match parsed {
+        Parsed::Help { command, long } => out::stdout(&help::render(command, long))?,
+        Parsed::Version => out::stdout(&man::version())?,
+        Parsed::Generate(what) => out::stdout(&generate(what))?,
+        Parsed::Run(command, args) => return execute(command.id, args),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The text of a generated file.
+pub fn generate(what: Artefact) -> String {
+    match what {
+        Artefact::Man => man::render(),
+        Artefact::Man5 => man5::render(),
+        // Written by hand: it describes the service, of which no table knows all.
+        Artefact::Man7 => include_str!("../../man/wtt-connect-protocol.7").to_owned(),
+        Artefact::Bash => complete::bash(),
+        Artefact::Zsh => complete::zsh(),
+        Artefact::Fish => complete::fish(),
+    }
+}
+
+fn execute(id: Id, args: Args) -> Result<ExitCode> {
+    match id {
+        Id::Start => cmd::start::run(&args)?,
+        Id::Doctor => return cmd::doctor::run(&args),
+        Id::Try => cmd::try_::run(args)?,
+        Id::Help => out::stdout(&help::render(None, true))?,
+        Id::DemoAgent => return Ok(cmd::demo_agent::run(args)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,134 @@
+//! Output that never panics: a closed pipe ends the program quietly, like any other tool of a pipeline.
+//!
+//! Also tables, wrapped paragraphs and the four colours. No other file writes to stdout or stderr.
+
+use crate::error::{Error, Result, reason};
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// Writes to stdout. When the reader has gone (`| head`), the error ends the program with 0 and without a word.
+pub fn stdout(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Error::Silent(0)),
+        Err(e) => Err(Error::Failed(format!("cannot write to stdout: {}", reason(&e)))),
+    }
+}
+
+/// Writes to stderr, secrets redacted. There is nobody to tell when that fails.
+pub fn stderr(text: &str) {
+    let _ = std::io::stderr().lock().write_all(crate::sys::log::redact(text).as_bytes());
+}
+
+/// Colours of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Headings.
+    Bold,
+    /// All is well.
+    Green,
+    /// Look here.
+    Yellow,
+    /// A problem.
+    Red,
+}
+
+/// Whether stdout gets colours: only a terminal that understands them, and not against the user's wish.
+pub fn colours() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|t| t == "dumb");
+    std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+}
+
+/// Whether a person looks at stdout: lines are then kept short.
+pub fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Wraps a text in a colour when `on`.
+pub fn paint(text: &str, colour: Colour, on: bool) -> String {
+    let code = match colour {
+        Colour::Bold => 1,
+        Colour::Green => 32,
+        Colour::Yellow => 33,
+        Colour::Red => 31,
+    };
+    if on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// Columns on a terminal: characters of East Asian scripts and emoji take two. Good enough for alignment.
+pub fn width(text: &str) -> usize {
+    text.chars()
+        .map(|c| match u32::from(c) {
+            0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
+            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f => 2,
+            0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd => 2,
+            _ => 1,
+        })
+        .sum()
+}
+
+/// Rows with aligned columns, two blanks between, nothing behind the last one. Every line is indented.
+pub fn table<const N: usize>(rows: &[[String; N]], indent: usize) -> String {
+    let mut widths = [0; N];
+    for row in rows {
+        for (w, cell) in widths.iter_mut().zip(row) {
+            *w = (*w).max(width(cell));
+        }
+    }
+    let mut out = String::new();
+    for row in rows {
+        let mut line = " ".repeat(indent);
+        for (w, cell) in widths.iter().zip(row) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(w - width(cell) + 2));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Fills paragraphs at blanks; a word that is longer than a line stands alone.
+pub fn wrap(text: &str, columns: usize, indent: usize) -> String {
+    let mut out = String::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && indent + width(&line) + 1 + width(word) > columns {
+            out.push_str(&format!("{:indent$}{line}\n", ""));
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    if !line.is_empty() {
+        out.push_str(&format!("{:indent$}{line}\n", ""));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_align_wide_characters() {
+        let rows = [["中文", "x"], ["ab", "y"], ["abcdef", ""]].map(|r| r.map(str::to_owned));
+        assert_eq!(table(&rows, 1), " 中文    x\n ab      y\n abcdef\n");
+    }
+
+    #[test]
+    fn wrap_fills_lines() {
+        assert_eq!(wrap("aa bb cc\ndd", 7, 2), "  aa bb\n  cc dd\n");
+        assert_eq!(wrap("x longerthanaline y", 6, 0), "x\nlongerthanaline\ny\n");
+        assert_eq!(wrap("", 6, 0), "");
+    }
+
+    #[test]
+    fn paint_only_when_on() {
+        assert_eq!(paint("x", Colour::Red, false), "x");
+        assert_eq!(paint("x", Colour::Red, true), "\x1b[31mx\x1b[0m");
+    }
+}

@@ -1,0 +1,276 @@
+//! From words to [`Args`]: pure, nothing is read or printed.
+//!
+//! A mistake is one sentence that names the word and, where one is near, the word that was probably meant.
+
+use super::spec::{self, Args, Command, Flag, GLOBAL_FLAGS, Id, ValueOf};
+use lexopt::{Arg, Parser};
+use std::ffi::OsString;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Parsed {
+    /// Print help.
+    Help {
+        /// About one command, or all.
+        command: Option<&'static Command>,
+        /// All of it, not one line each.
+        long: bool,
+    },
+    /// Print the version.
+    Version,
+    /// Print a manual page or completions.
+    Generate(Artefact),
+    /// Run a command.
+    Run(&'static Command, Args),
+}
+
+/// What `--generate` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Artefact {
+    /// wtt-connect(1)
+    Man,
+    /// wtt-connect(5)
+    Man5,
+    /// wtt-connect-protocol(7)
+    Man7,
+    /// Completions.
+    Bash,
+    /// Completions.
+    Zsh,
+    /// Completions.
+    Fish,
+}
+
+impl Artefact {
+    /// All of them with their words.
+    pub const ALL: [(&'static str, Artefact); 6] = [
+        ("man", Artefact::Man),
+        ("man5", Artefact::Man5),
+        ("man7", Artefact::Man7),
+        ("complete-bash", Artefact::Bash),
+        ("complete-zsh", Artefact::Zsh),
+        ("complete-fish", Artefact::Fish),
+    ];
+}
+
+/// Reads the words after the program's name. The error is the sentence for the user.
+pub fn parse<T: Into<OsString>>(words: impl IntoIterator<Item = T>) -> Result<Parsed, String> {
+    let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+    let mut parser = Parser::from_args(words);
+    match parser.next().map_err(sentence)? {
+        None => Err("a command is missing; `wtt-connect --help` lists them, `wtt-connect try` is the shortest way to see it work".into()),
+        Some(Arg::Value(word)) => command(&word.to_string_lossy(), parser),
+        Some(arg) => global(&written(&arg), &mut parser),
+    }
+}
+
+/// `--help`, `--version`, `--generate`.
+fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
+    match flag {
+        "-h" => Ok(Parsed::Help { command: None, long: false }),
+        "--help" => Ok(Parsed::Help { command: None, long: true }),
+        "-V" | "--version" => Ok(Parsed::Version),
+        "--generate" => {
+            let what = value(&spec::GENERATE, parser)?;
+            let what = what.to_string_lossy();
+            let names: Vec<&str> = Artefact::ALL.iter().map(|(name, _)| *name).collect();
+            Artefact::ALL
+                .iter()
+                .find(|(name, _)| *name == what)
+                .map(|(_, artefact)| Parsed::Generate(*artefact))
+                .ok_or_else(|| {
+                    format!("--generate: there is no \"{}\"; accepted: {}", short(&what), names.join(", "))
+                })
+        }
+        other => {
+            let known: Vec<String> = GLOBAL_FLAGS.iter().map(|f| format!("--{}", f.long)).collect();
+            // A flag of a command before the command is the usual slip.
+            if let Some(owner) = spec::COMMANDS.iter().find(|c| c.flags.iter().any(|f| spells(f, other))) {
+                return Err(format!(
+                    "{other} stands behind its command, as in `wtt-connect {} {other}`",
+                    owner.name
+                ));
+            }
+            Err(format!(
+                "unknown flag {}{}",
+                short(other),
+                near(other, known.iter().map(String::as_str), ALL)
+            ))
+        }
+    }
+}
+
+fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
+    let Some(command) = spec::command(name) else {
+        if let Some((_, instead)) = spec::LATER.iter().find(|(later, _)| *later == name) {
+            return Err(format!("the command {name} is not part of this version; {instead}"));
+        }
+        let known = spec::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
+        return Err(format!("unknown command {}{}", short(name), near(name, known, ALL)));
+    };
+    let mut args = Args::default();
+    if command.id == Id::DemoAgent {
+        // Its arguments are those of another program.
+        args.operands = parser.raw_args().map_err(sentence)?.collect();
+        return Ok(Parsed::Run(command, args));
+    }
+    let mut given: Vec<&str> = Vec::new();
+    while let Some(arg) = parser.next().map_err(sentence)? {
+        let word = match arg {
+            Arg::Value(operand) => {
+                args.operands.push(operand);
+                continue;
+            }
+            flag => written(&flag),
+        };
+        if word == "-h" || word == "--help" {
+            return Ok(Parsed::Help { command: Some(command), long: word == "--help" });
+        }
+        let Some(flag) = command.flags.iter().find(|f| spells(f, &word)) else {
+            let known: Vec<String> = command.flags.iter().map(|f| format!("--{}", f.long)).collect();
+            let about = format!("wtt-connect help {}", command.name);
+            let near = near(&word, known.iter().map(String::as_str).chain(["--help"]), &about);
+            return Err(format!("{} has no flag {}{near}", command.name, short(&word)));
+        };
+        if given.contains(&flag.long) {
+            return Err(format!("--{} is given twice", flag.long));
+        }
+        given.push(flag.long);
+        let value = if flag.value.is_some() { value(flag, &mut parser)? } else { OsString::new() };
+        let shown = short(&value.to_string_lossy());
+        (flag.set)(&mut args, value).map_err(|why| format!("--{}: \"{shown}\" {why}", flag.long))?;
+    }
+    operands(command, &args)?;
+    match command.id {
+        Id::Help => help(&args),
+        Id::Try | Id::Start | Id::Doctor | Id::DemoAgent => Ok(Parsed::Run(command, args)),
+    }
+}
+
+fn help(args: &Args) -> Result<Parsed, String> {
+    let Some(topic) = args.operands.first() else { return Ok(Parsed::Help { command: None, long: true }) };
+    let name = topic.to_string_lossy();
+    match spec::command(&name) {
+        Some(command) => Ok(Parsed::Help { command: Some(command), long: true }),
+        None => {
+            let known = spec::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
+            Err(format!("there is no command {}{}", short(&name), near(&name, known, ALL)))
+        }
+    }
+}
+
+/// Refuses operands that the command does not take.
+fn operands(command: &Command, args: &Args) -> Result<(), String> {
+    let most = match command.operands {
+        "" => 0,
+        many if many.contains("...") => usize::MAX,
+        _ => 1,
+    };
+    let Some(extra) = args.operands.get(most) else { return Ok(()) };
+    let extra = short(&extra.to_string_lossy());
+    let takes_profile = command.flags.iter().any(|f| f.value == Some(ValueOf::Profile));
+    if takes_profile && args.profile.is_none() && crate::config::profile::is_name(&extra) {
+        return Err(format!("{} takes no operand; for a profile write --profile {extra}", command.name));
+    }
+    Err(format!("{} does not know what to do with \"{extra}\"", command.name))
+}
+
+/// The value of a flag: behind `=`, or the next word unless that is a flag.
+fn value(flag: &Flag, parser: &mut Parser) -> Result<OsString, String> {
+    let word = flag.value.map_or("VALUE", ValueOf::word);
+    let missing = || format!("--{} needs a value, as in --{} {word}", flag.long, flag.long);
+    let value = match parser.optional_value() {
+        Some(value) => value,
+        None => {
+            let mut rest = parser.raw_args().map_err(sentence)?;
+            rest.next_if(|next| next == "-" || !next.as_encoded_bytes().starts_with(b"-"))
+                .ok_or_else(missing)?
+        }
+    };
+    if value.is_empty() { Err(missing()) } else { Ok(value) }
+}
+
+fn spells(flag: &Flag, word: &str) -> bool {
+    word.strip_prefix("--").is_some_and(|long| long == flag.long)
+        || flag.letter.is_some_and(|letter| word == format!("-{letter}"))
+}
+
+/// A flag as it was typed.
+fn written(arg: &Arg<'_>) -> String {
+    match arg {
+        Arg::Long(name) => format!("--{name}"),
+        Arg::Short(letter) => format!("-{letter}"),
+        Arg::Value(value) => value.to_string_lossy().into_owned(),
+    }
+}
+
+/// lexopt's own complaints: a value for a flag that takes none, or bytes that are no text.
+fn sentence(error: lexopt::Error) -> String {
+    match error {
+        lexopt::Error::UnexpectedValue { option, .. } => format!("{option} takes no value"),
+        other => other.to_string(),
+    }
+}
+
+/// User input in a message: one line, not long.
+fn short(word: &str) -> String {
+    crate::text::truncate(&crate::text::one_line(word), 60)
+}
+
+/// What lists everything.
+const ALL: &str = "wtt-connect --help";
+
+/// `; did you mean x?`, or the command line that tells more.
+fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>, about: &str) -> String {
+    let similar = crate::text::similar(word, known);
+    if similar.is_empty() {
+        return format!("; `{about}` lists what there is");
+    }
+    format!("; did you mean {}?", similar.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(words: &[&str]) -> Args {
+        match parse(words.iter().copied()) {
+            Ok(Parsed::Run(_, args)) => args,
+            other => panic!("{words:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_land_in_their_fields() {
+        let a = args(&["start", "--profile", "a-codex", "--env-file=x y.env", "--config", "c.json"]);
+        assert_eq!(a.profile.as_deref(), Some("a-codex"));
+        assert_eq!(a.env_file, Some("x y.env".into()));
+        assert_eq!(a.config, Some("c.json".into()));
+        assert_eq!(args(&["start", "-pa"]).profile.as_deref(), Some("a"));
+        assert_eq!(args(&["start", "-p", "a"]).profile.as_deref(), Some("a"));
+        let a = args(&["doctor", "--json", "--offline"]);
+        assert!(a.json && a.offline);
+        let a = args(&["try", "-v", "-a", "codex", "--workdir", "/w", "say", "hi", "--", "-x"]);
+        assert_eq!((a.adapter.as_deref(), a.verbose), (Some("codex"), true));
+        assert_eq!(a.operands, ["say", "hi", "-x"]);
+        assert_eq!(args(&["demo-agent", "--json", "-h", "--", "x"]).operands, ["--json", "-h", "--", "x"]);
+    }
+
+    #[test]
+    fn help_version_and_artefacts() {
+        let about = |words: &[&str]| match parse(words.iter().copied()) {
+            Ok(Parsed::Help { command, long }) => (command.map(|c| c.name), long),
+            other => panic!("{words:?}: {other:?}"),
+        };
+        assert_eq!(about(&["-h"]), (None, false));
+        assert_eq!(about(&["--help", "--nonsense"]), (None, true));
+        assert_eq!(about(&["help"]), (None, true));
+        assert_eq!(about(&["help", "try"]), (Some("try"), true));
+        assert_eq!(about(&["start", "-h"]), (Some("start"), false));
+        assert_eq!(about(&["start", "--profile", "x", "--help"]), (Some("start"), true));
+        assert!(matches!(parse(["-V"]), Ok(Parsed::Version)));
+        for (name, artefact) in Artefact::ALL {
+            assert!(matches!(parse(["--generate", name]), Ok(Parsed::Generate(a)) if a == artefact));
+        }
+    }
+}

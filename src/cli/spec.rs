@@ -1,0 +1,376 @@
+//! THE table of the command line: commands, operands, flags, and every sentence about them.
+//!
+//! The parser, `-h`, `--help`, `wtt-connect(1)` and the completions are renderings of it; order here is order there.
+//! In texts, `code` between backticks is literal. Nothing is parsed or printed here.
+
+use crate::config::profile;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the command line said, as typed: no file is looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Args {
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `--env-file`
+    pub env_file: Option<PathBuf>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--json`
+    pub json: bool,
+    /// `--offline`
+    pub offline: bool,
+    /// `--adapter`
+    pub adapter: Option<String>,
+    /// `--workdir`
+    pub workdir: Option<PathBuf>,
+    /// `--verbose`
+    pub verbose: bool,
+    /// What follows the flags.
+    pub operands: Vec<OsString>,
+}
+
+/// A command.
+#[derive(Debug)]
+pub struct Command {
+    /// Which one.
+    pub id: Id,
+    /// Its word.
+    pub name: &'static str,
+    /// Its operands, as in a synopsis; empty when it takes none.
+    pub operands: &'static str,
+    /// One line.
+    pub short: &'static str,
+    /// Paragraphs.
+    pub long: &'static [&'static str],
+    /// Its flags.
+    pub flags: &'static [&'static Flag],
+    /// Neither listed nor completed.
+    pub hidden: bool,
+}
+
+/// Names the commands for the dispatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Id {
+    /// `try`
+    Try,
+    /// `start`
+    Start,
+    /// `doctor`
+    Doctor,
+    /// `help`
+    Help,
+    /// `demo-agent`
+    DemoAgent,
+}
+
+/// A flag.
+pub struct Flag {
+    /// Without the dashes.
+    pub long: &'static str,
+    /// One letter.
+    pub letter: Option<char>,
+    /// Its value, when it takes one.
+    pub value: Option<ValueOf>,
+    /// One line, under 60 characters.
+    pub short: &'static str,
+    /// One paragraph.
+    pub long_text: &'static str,
+    /// Checks the value and puts it into [`Args`]; errors do not name the flag.
+    pub set: fn(&mut Args, OsString) -> Result<(), String>,
+}
+
+impl std::fmt::Debug for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "--{}", self.long)
+    }
+}
+
+/// What a flag's value is, for the synopsis and for completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueOf {
+    /// A profile that exists.
+    Profile,
+    /// A file.
+    File,
+    /// A directory.
+    Directory,
+    /// An adapter of this build.
+    Adapter,
+    /// Something that `--generate` prints.
+    Artefact,
+}
+
+impl ValueOf {
+    /// The word in a synopsis.
+    pub fn word(self) -> &'static str {
+        match self {
+            ValueOf::Profile => "PROFILE",
+            ValueOf::File => "FILE",
+            ValueOf::Directory => "DIR",
+            ValueOf::Adapter => "ADAPTER",
+            ValueOf::Artefact => "WHAT",
+        }
+    }
+}
+
+/// Takes a text value.
+fn text(value: OsString) -> Result<String, String> {
+    value.into_string().map_err(|_| "is not UTF-8 text".into())
+}
+
+static PROFILE: Flag = Flag {
+    long: "profile",
+    letter: Some('p'),
+    value: Some(ValueOf::Profile),
+    short: "use this profile",
+    long_text: "Reads `~/.config/wtt-connect/profiles/PROFILE.env`. A profile is complete: `WTT_*` variables of the environment and `.env` do not count beside it, because they may be those of another agent that started this command.",
+    set: |args, value| {
+        let name = text(value)?;
+        if !profile::is_name(&name) {
+            return Err(format!("is not a profile name; accepted: {}", profile::RULE));
+        }
+        args.profile = Some(name);
+        Ok(())
+    },
+};
+
+static ENV_FILE: Flag = Flag {
+    long: "env-file",
+    letter: None,
+    value: Some(ValueOf::File),
+    short: "read settings from this env file first",
+    long_text: "Reads `KEY=value` lines from FILE before the default `.env`, or before the profile, so that they win. The variable `WTT_CONNECT_ENV_FILE` names such a file too.",
+    set: |args, value| {
+        args.env_file = Some(value.into());
+        Ok(())
+    },
+};
+
+static CONFIG: Flag = Flag {
+    long: "config",
+    letter: None,
+    value: Some(ValueOf::File),
+    short: "read settings from this JSON file last",
+    long_text: "Reads one flat JSON object, whose keys are spelt like the variables or in camel case (`agentId`). It gives way to the environment and to env files. The variable `WTT_CONNECT_CONFIG` names such a file too.",
+    set: |args, value| {
+        args.config = Some(value.into());
+        Ok(())
+    },
+};
+
+static JSON: Flag = Flag {
+    long: "json",
+    letter: None,
+    value: None,
+    short: "print JSON for scripts",
+    long_text: "Prints one JSON object instead of text. Secrets are masked in it as well.",
+    set: |args, _| {
+        args.json = true;
+        Ok(())
+    },
+};
+
+static OFFLINE: Flag = Flag {
+    long: "offline",
+    letter: None,
+    value: None,
+    short: "do not ask the service",
+    long_text: "Leaves out the questions to the service, and checks only this machine.",
+    set: |args, _| {
+        args.offline = true;
+        Ok(())
+    },
+};
+
+static ADAPTER: Flag = Flag {
+    long: "adapter",
+    letter: Some('a'),
+    value: Some(ValueOf::Adapter),
+    short: "chat with this agent",
+    long_text: "Chats with this agent instead of the first one that is found: `codex`, `claude-code`, or `demo`, the demonstration agent.",
+    set: |args, value| {
+        args.adapter = Some(text(value)?);
+        Ok(())
+    },
+};
+
+static WORKDIR: Flag = Flag {
+    long: "workdir",
+    letter: None,
+    value: Some(ValueOf::Directory),
+    short: "let the agent work in this directory",
+    long_text: "Lets the agent work in DIR instead of in the current directory. It changes files and runs commands there without asking.",
+    set: |args, value| {
+        args.workdir = Some(value.into());
+        Ok(())
+    },
+};
+
+static VERBOSE: Flag = Flag {
+    long: "verbose",
+    letter: Some('v'),
+    value: None,
+    short: "log more, and say where",
+    long_text: "Makes the connector log more, says where its log lies, and keeps it after the end.",
+    set: |args, _| {
+        args.verbose = true;
+        Ok(())
+    },
+};
+
+static DEFAULTS_TOO: Flag = Flag {
+    long: "verbose",
+    letter: Some('v'),
+    value: None,
+    short: "list the defaults too",
+    long_text: "Lists every setting, also those that have their default.",
+    set: |args, _| {
+        args.verbose = true;
+        Ok(())
+    },
+};
+
+/// `-h` and `--help`: known to every command; handled by the parser.
+pub static HELP: Flag = Flag {
+    long: "help",
+    letter: Some('h'),
+    value: None,
+    short: "print help; --help prints more than -h",
+    long_text: "Prints help: `-h` a line for each entry, `--help` all of it.",
+    set: |_, _| Ok(()),
+};
+
+/// `--version`: before a command; handled by the parser.
+pub static VERSION: Flag = Flag {
+    long: "version",
+    letter: Some('V'),
+    value: None,
+    short: "print the version",
+    long_text: "Prints name and version.",
+    set: |_, _| Ok(()),
+};
+
+/// `--generate`: before a command; handled by the parser.
+pub static GENERATE: Flag = Flag {
+    long: "generate",
+    letter: None,
+    value: Some(ValueOf::Artefact),
+    short: "print a manual page or completions",
+    long_text: "Prints a file for packages: `man`, `man5` and `man7` are the manual pages, `complete-bash`, `complete-zsh` and `complete-fish` the completions.",
+    set: |_, _| Ok(()),
+};
+
+/// Flags that stand before any command.
+pub static GLOBAL_FLAGS: &[&Flag] = &[&HELP, &VERSION, &GENERATE];
+
+/// All commands.
+pub static COMMANDS: &[Command] = &[
+    Command {
+        id: Id::Try,
+        name: "try",
+        operands: "[PROMPT...]",
+        short: "chat with an agent here, without an account",
+        long: &[
+            "Starts a small WTT service on the loopback interface, connects to it like to the real one, and opens a chat in the terminal. No account and no settings are needed, and nothing leaves the machine but what the agent itself sends.",
+            "The agent works in the current directory and, in mode full-auto, changes files and runs commands there without asking. `--workdir` names another directory; `--adapter demo` is harmless.",
+            "The first agent CLI on PATH answers. Where none is found, a built-in demonstration agent answers and says that it is one.",
+            "With a PROMPT it answers once and exits with 0, with 1 when there is no answer or it could not be written, or with 130 when it was stopped by Ctrl-C. In the chat, `/help` lists what can be typed, `/quit` or a second Ctrl-C at the prompt ends it, and Ctrl-C stops the running answer. SIGTERM and SIGHUP end both with 143 and 129.",
+        ],
+        flags: &[&ADAPTER, &WORKDIR, &VERBOSE],
+        hidden: false,
+    },
+    Command {
+        id: Id::Start,
+        name: "start",
+        operands: "",
+        short: "run the connector in the foreground",
+        long: &[
+            "Connects to the service and answers messages until it is told to stop. SIGTERM and SIGINT end it in order, within 20 seconds; a second one ends it at once.",
+            "Settings are described in wtt-connect(5). Two connectors with one state directory are refused: the second exits at once with 75.",
+        ],
+        flags: &[&PROFILE, &ENV_FILE, &CONFIG],
+        hidden: false,
+    },
+    Command {
+        id: Id::Doctor,
+        name: "doctor",
+        operands: "",
+        short: "check settings, directories, agents and the service",
+        long: &[
+            "Shows what is set and where it comes from, which directories can be written, which agent CLIs are found with their versions and whether they are logged in, and whether the service answers and accepts the token. Secrets are masked.",
+            "Exits with 0 when `start` would run and its default agent could answer. Exits with 1 when something needs to be put right: `start` would refuse to run, or it would run but nobody would get an answer, because the agent CLI is missing or not logged in or the token is refused. Being offline alone is no problem. A reader that goes away before the end does not change the code.",
+        ],
+        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &DEFAULTS_TOO, &JSON],
+        hidden: false,
+    },
+    Command {
+        id: Id::Help,
+        name: "help",
+        operands: "[COMMAND]",
+        short: "explain a command",
+        long: &["Prints what `--help` prints, for one command or for all."],
+        flags: &[],
+        hidden: false,
+    },
+    Command {
+        id: Id::DemoAgent,
+        name: "demo-agent",
+        operands: "[ARGUMENT...]",
+        short: "the demonstration agent",
+        long: &["Speaks the protocol of a real agent CLI on its standard streams. `try` starts it."],
+        flags: &[],
+        hidden: true,
+    },
+];
+
+/// Commands of the original that are not part of this version, with what to do meanwhile.
+pub static LATER: &[(&str, &str)] = &[
+    (
+        "up",
+        "write the profile by hand (wtt-connect(5) shows one) and use `wtt-connect start --profile PROFILE`",
+    ),
+    ("list", "profiles are the files in ~/.config/wtt-connect/profiles"),
+    ("status", "`wtt-connect doctor --profile PROFILE` says what state it is in"),
+    ("restart", "stop `wtt-connect start` and start it again"),
+    ("logs", "`wtt-connect start` writes its log to stderr"),
+    ("down", "stop `wtt-connect start`"),
+    ("workdir", "set WTT_CONNECT_WORKDIR in the profile"),
+    ("setup", "claim the agent on the web page, and put its id and token into a profile"),
+    ("upload-file", "agents cannot send files yet"),
+    ("smoke-chat", "`wtt-connect try PROMPT` tests the whole path against a local service"),
+    ("smoke-task", "`wtt-connect try PROMPT` tests the whole path against a local service"),
+];
+
+/// Looks a command up.
+pub fn command(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|c| c.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_adapter_are_listed() {
+        for adapter in crate::agent::spec::ADAPTERS {
+            assert!(ADAPTER.long_text.contains(&format!("`{}`", adapter.name)), "{}", adapter.name);
+        }
+    }
+
+    #[test]
+    fn table_is_well_formed() {
+        for command in COMMANDS {
+            let mut letters = std::collections::BTreeSet::new();
+            assert!(!command.short.ends_with('.') && command.short.len() < 60, "{}", command.name);
+            assert!(command.long.iter().all(|p| p.ends_with('.')), "{}", command.name);
+            for flag in command.flags.iter().chain(GLOBAL_FLAGS) {
+                assert!(!flag.short.ends_with('.') && flag.short.len() < 60, "{flag:?}");
+                assert!(flag.long_text.ends_with('.'), "{flag:?}");
+                assert!(flag.long_text.matches('`').count() % 2 == 0, "{flag:?}");
+                assert!(flag.letter.is_none_or(|l| letters.insert(l)), "{flag:?}");
+            }
+        }
+        assert!(LATER.iter().all(|(name, _)| command(name).is_none()));
+    }
+}

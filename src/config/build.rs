@@ -1,0 +1,230 @@
+//! From the merged settings to [`Config`]: parses each value, works out defaults, records everything that is wrong.
+//!
+//! Looks at the disk only for certificate files.
+
+use super::keys::{self, Key};
+use super::source::Source;
+use super::{Config, Limits, Mode, Selection, Settings, profile, value};
+use crate::list::Table;
+use crate::secret::Secret;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One value, parsed; a value that is not accepted is recorded and counts as not set.
+fn take<T>(
+    settings: &mut Settings,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<T> {
+    let parsed = parse(&checked(settings, name)?);
+    parsed.map_err(|why| settings.wrong(key(name), &why)).ok()
+}
+
+/// The text of a value when its kind accepts it.
+fn checked(settings: &mut Settings, name: &str) -> Option<String> {
+    let key = key(name);
+    let text = settings.get(name)?.text.clone();
+    key.kind.check(&text).map(|()| text).map_err(|why| settings.wrong(key, &why)).ok()
+}
+
+fn key(name: &str) -> &'static Key {
+    keys::find(name).expect("names in this file are rows of the table, as a test checks")
+}
+
+/// The configuration, as far as it can be worked out; complete when `settings` has no problems afterwards. What is
+/// missing is empty.
+pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
+    let s = settings;
+    let places = selection.places();
+    let path = |text: &str| places.absolute(text);
+    let url = |schemes: &'static [&'static str]| move |text: &str| value::url(text, schemes);
+
+    let base_url = take(s, "WTT_BASE_URL", url(&["http://", "https://"]))
+        .unwrap_or_else(|| key("WTT_BASE_URL").default.to_owned());
+    let ws_url = take(s, "WTT_WS_URL", url(&["ws://", "wss://"]));
+    let home = match &selection.profile {
+        Some(_) => "put it into the profile",
+        None => "put it into .env here, into a file named by --env-file, or start a profile with --profile",
+    };
+    let agent_id = required(s, "WTT_AGENT_ID", home, value::agent_id);
+    let token = required(s, "WTT_TOKEN", home, value::token).map(Secret::new);
+    let http_token = take(s, "WTT_HTTP_TOKEN", value::token).map(Secret::new);
+    let (adapter, adapters) = adapters(selection, s);
+    let mode = take(s, "WTT_CONNECT_MODE", value::mode).unwrap_or_default();
+    let allow_yolo = take(s, "WTT_CONNECT_ALLOW_YOLO", value::flag).unwrap_or(false);
+    if mode == Mode::Yolo && !allow_yolo {
+        let place = s.get("WTT_CONNECT_MODE").map_or_else(String::new, |m| format!(" ({})", m.source));
+        s.problem(format!(
+            "WTT_CONNECT_MODE{place} is yolo, which switches every safety off; set WTT_CONNECT_ALLOW_YOLO=1 as well if that is meant"
+        ));
+    }
+
+    let id = agent_id.clone().unwrap_or_default();
+    let name = selection.profile.clone().unwrap_or_else(|| profile::default_name(&id, &adapter));
+    let workdir = or_default(s, "WTT_CONNECT_WORKDIR", path, places.workdir(&id));
+    let state_dir = or_default(s, "WTT_CONNECT_STATE_DIR", path, places.state_dir(&name));
+    let below = |file: &str| state_dir.as_ref().map(|d| d.join(file)).ok_or("");
+    let store_file = or_default(s, "WTT_CONNECT_STORE_FILE", path, below("state.json"));
+    let inbox_dir = or_default(s, "WTT_CONNECT_INBOX_DIR", path, below("inbox"));
+    let artifact_dir = or_default(s, "WTT_CONNECT_ARTIFACT_DIR", path, below("artifacts"));
+
+    let mut commands = Table::new();
+    for (adapter, _) in keys::ADAPTER_NAMES {
+        let variable = format!("WTT_CONNECT_{}_COMMAND", adapter.replace('-', "_").to_ascii_uppercase());
+        let Some(key) = keys::find(&variable) else { continue };
+        if let Some(words) = take(s, key.name, value::command) {
+            commands.insert((*adapter).to_owned(), words);
+        }
+    }
+    let usual = Limits::default();
+    let limits = Limits {
+        first_event: take(s, "WTT_CONNECT_FIRST_EVENT_SECONDS", value::seconds).unwrap_or(usual.first_event),
+        idle: take(s, "WTT_CONNECT_IDLE_SECONDS", value::seconds).unwrap_or(usual.idle),
+        total: take(s, "WTT_CONNECT_TURN_SECONDS", value::seconds).unwrap_or(usual.total),
+    };
+    let text = |t: &str| value::text(t);
+    let rust_log = s.foreign(selection, "RUST_LOG").unwrap_or("info").to_owned();
+    let token_source = s.get("WTT_TOKEN").map_or(Source::Default, |t| t.source.clone());
+    Config {
+        token_source,
+        profile: selection.profile.clone(),
+        base_url,
+        ws_url,
+        http_token: http_token.or_else(|| token.clone()).unwrap_or_default(),
+        token: token.unwrap_or_default(),
+        adapter,
+        adapters,
+        mode,
+        allow_yolo,
+        aliases: take(s, "WTT_CONNECT_AGENT_ALIASES", |t| Ok(value::list(t))).unwrap_or_default(),
+        model: take(s, "WTT_CONNECT_MODEL", text),
+        effort: take(s, "WTT_CONNECT_EFFORT", text),
+        publish_progress: take(s, "WTT_CONNECT_PUBLISH_PROGRESS", value::flag).unwrap_or(false),
+        commands,
+        limits,
+        catch_up: take(s, "WTT_CONNECT_CATCH_UP_MINUTES", value::minutes).unwrap_or(CATCH_UP),
+        max_agents: take(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
+        session_idle: take(s, "WTT_CONNECT_SESSION_IDLE_SECONDS", value::seconds).unwrap_or(SESSION_IDLE),
+        ca_file: ca_file(selection, s, path),
+        log: take(s, "WTT_CONNECT_LOG", text).unwrap_or(rust_log),
+        extra_env: s.extra.iter().map(|(k, v)| (k.clone(), Secret::new(v.clone()))).collect(),
+        notes: s.notes.clone(),
+        selection: selection.clone(),
+        agent_id: agent_id.unwrap_or_default(),
+        workdir: workdir.unwrap_or_default(),
+        state_dir: state_dir.unwrap_or_default(),
+        store_file: store_file.unwrap_or_default(),
+        inbox_dir: inbox_dir.unwrap_or_default(),
+        artifact_dir: artifact_dir.unwrap_or_default(),
+    }
+}
+
+/// Long enough for a restart, a reboot or a lost network; older questions have usually found another answer.
+const CATCH_UP: Duration = Duration::from_secs(60 * 60);
+/// A waiting thread holds nothing that is not on disk; a few seconds spare a new one to quick follow-ups.
+const SESSION_IDLE: Duration = Duration::from_secs(10);
+/// As many as 2 GiB of memory can hold.
+const MAX_AGENTS: usize = 8;
+
+/// A value that has no default.
+fn required<T>(
+    settings: &mut Settings,
+    name: &'static str,
+    remedy: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<T> {
+    if settings.get(name).is_none() {
+        // With an unreadable profile or env file, what it might have held is not missed a second time.
+        if settings.incomplete {
+            return None;
+        }
+        if settings.problems.is_empty() {
+            settings.problem(format!("{name} is not set; {remedy}"));
+        } else {
+            settings.problem(format!("{name} is not set"));
+        }
+        return None;
+    }
+    take(settings, name, parse)
+}
+
+/// A path, or its default; a default that cannot be made is a problem only when it is needed.
+fn or_default<W: Into<String>>(
+    settings: &mut Settings,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<PathBuf, String>,
+    default: Result<PathBuf, W>,
+) -> Option<PathBuf> {
+    if settings.get(name).is_some() {
+        return take(settings, name, parse);
+    }
+    match default {
+        Ok(path) => Some(path),
+        Err(why) => {
+            let why = why.into();
+            if !why.is_empty() && !settings.problems.iter().any(|p| p.0 == why) {
+                settings.problem(why);
+            }
+            None
+        }
+    }
+}
+
+/// The default adapter and all enabled ones.
+fn adapters(selection: &Selection, settings: &mut Settings) -> (String, Vec<String>) {
+    let list = take(settings, "WTT_CONNECT_ADAPTERS", value::adapters).unwrap_or_default();
+    let usable = |name: &String| selection.adapters.is_empty() || selection.adapters.contains(name);
+    let (mut list, rest): (Vec<_>, Vec<_>) = list.into_iter().partition(usable);
+    if !rest.is_empty() {
+        let have = selection.adapters.join(", ");
+        settings.notes.push(format!(
+            "WTT_CONNECT_ADAPTERS names {}, which this version cannot drive; it drives {have}",
+            rest.join(", ")
+        ));
+    }
+    let adapter = take(settings, "WTT_CONNECT_ADAPTER", |text| {
+        let name = value::adapter(text)?;
+        Ok((usable(&name), name))
+    });
+    if let Some((false, name)) = &adapter {
+        let place = settings.get("WTT_CONNECT_ADAPTER").map_or(Source::Default, |s| s.source.clone());
+        settings.problem(format!(
+            "WTT_CONNECT_ADAPTER ({place}) is {name}, which a later version will drive; set it to one of {}",
+            selection.adapters.join(", ")
+        ));
+    }
+    let adapter = adapter.filter(|(usable, _)| *usable).map(|(_, name)| name);
+    let adapter = adapter.or_else(|| list.first().cloned()).unwrap_or_else(|| "codex".to_owned());
+    if !list.contains(&adapter) {
+        list.insert(0, adapter.clone());
+    }
+    (adapter, list)
+}
+
+/// Our own setting must work; variables that are meant for every program are used when they can be.
+fn ca_file(
+    selection: &Selection,
+    settings: &mut Settings,
+    path: impl Fn(&str) -> Result<PathBuf, String>,
+) -> Option<PathBuf> {
+    if settings.get("WTT_CONNECT_CA_FILE").is_some() {
+        return take(settings, "WTT_CONNECT_CA_FILE", |text| {
+            let file = path(text)?;
+            if file.is_file() {
+                Ok(file)
+            } else {
+                Err(format!("names {}, which is not a file", file.display()))
+            }
+        });
+    }
+    ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"].iter().find_map(|name| {
+        let file = PathBuf::from(settings.foreign(selection, name)?);
+        let usable = file.is_file();
+        if !usable {
+            settings
+                .notes
+                .push(format!("{name} names {}, which is not a file; it is not used", file.display()));
+        }
+        usable.then_some(file)
+    })
+}

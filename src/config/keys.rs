@@ -1,0 +1,331 @@
+//! THE key table: every setting that this version reads, once.
+//!
+//! Reading, error messages, `doctor` and `wtt-connect(5)` all come from it. Row order is the order of the manual.
+//! Settings of features that do not exist yet are not listed; such variables are passed over with a debug line.
+
+use super::value::Kind;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Key {
+    /// The environment variable.
+    pub name: &'static str,
+    /// Other spellings, read where the name itself is absent.
+    pub aliases: &'static [&'static str],
+    /// What values are accepted.
+    pub kind: Kind,
+    /// What is used when it is not set, for people.
+    pub default: &'static str,
+    /// Never shown.
+    pub secret: bool,
+    /// What it does: full sentences.
+    pub meaning: &'static str,
+    /// A value that makes sense.
+    pub example: &'static str,
+}
+
+impl Key {
+    /// The name in a JSON file: `WTT_CONNECT_AGENT_ALIASES` is `agentAliases`, `WTT_AGENT_ID` is `agentId`.
+    pub fn json_name(&self) -> String {
+        camel(self.name)
+    }
+}
+
+/// Drops `WTT_` or `WTT_CONNECT_` and writes the rest in camel case.
+pub fn camel(name: &str) -> String {
+    let bare = name.strip_prefix("WTT_CONNECT_").or_else(|| name.strip_prefix("WTT_")).unwrap_or(name);
+    let mut out = String::new();
+    for (i, word) in bare.split('_').enumerate() {
+        let lower = word.to_ascii_lowercase();
+        if i == 0 {
+            out.push_str(&lower);
+        } else {
+            out.push_str(&lower[..1.min(lower.len())].to_ascii_uppercase());
+            out.push_str(&lower[1.min(lower.len())..]);
+        }
+    }
+    out
+}
+
+/// Names of adapters that are known, also those of later versions, with the short spellings that people type.
+pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
+    ("codex", &[]),
+    ("claude-code", &["claude", "claude_code", "claudecode"]),
+    ("cursor", &[]),
+    ("gemini", &[]),
+    ("qoder", &[]),
+    ("opencode", &[]),
+    ("crush", &[]),
+    ("iflow", &[]),
+    ("kimi", &[]),
+    ("pi", &[]),
+    ("acp", &[]),
+    ("devin", &[]),
+];
+
+/// Those that this version drives: what settings accept.
+pub const DRIVEN: &[&str] = &["codex", "claude-code"];
+
+/// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
+pub const LOG: &str = "WTT_CONNECT_LOG";
+/// Names an env file, like `--env-file`.
+pub const ENV_FILE: &str = "WTT_CONNECT_ENV_FILE";
+/// Names a JSON file, like `--config`.
+pub const CONFIG_FILE: &str = "WTT_CONNECT_CONFIG";
+
+/// Looks a key up by its name or one of its aliases.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.name == name || k.aliases.contains(&name))
+}
+
+/// A row without aliases that is no secret.
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    meaning: &'static str,
+    example: &'static str,
+) -> Key {
+    Key { name, aliases: &[], kind, default, secret: false, meaning, example }
+}
+
+/// All settings of this version.
+pub static KEYS: &[Key] = &[
+    key(
+        "WTT_BASE_URL",
+        Kind::BaseUrl,
+        "https://www.waxbyte.com",
+        "The service. HTTP requests go below this address, and the WebSocket address is derived from it.",
+        "https://www.waxbyte.com",
+    ),
+    key(
+        "WTT_WS_URL",
+        Kind::WsUrl,
+        "derived from WTT_BASE_URL",
+        "The WebSocket address, when it is not where the base URL says. The agent id is appended unless the address already ends in it.",
+        "wss://ws.example.net/ws",
+    ),
+    key(
+        "WTT_AGENT_ID",
+        Kind::AgentId,
+        "none; must be set",
+        "The identity under which the connector speaks. It always works as a mention.",
+        "agent-alice",
+    ),
+    Key {
+        name: "WTT_TOKEN",
+        aliases: &["WTT_AGENT_TOKEN"],
+        kind: Kind::Token,
+        default: "none; must be set",
+        secret: true,
+        meaning: "The token of that identity. It is never shown, logged or passed to an agent.",
+        example: "'wtt-tok-alice'",
+    },
+    Key {
+        name: "WTT_HTTP_TOKEN",
+        aliases: &[],
+        kind: Kind::Token,
+        default: "WTT_TOKEN",
+        secret: true,
+        meaning: "A separate token for HTTP requests, for deployments that hand out two.",
+        example: "'wtt-http-alice'",
+    },
+    key(
+        "WTT_CONNECT_ADAPTER",
+        Kind::Adapter,
+        "the first of WTT_CONNECT_ADAPTERS, else codex",
+        "The agent CLI that answers when a message does not ask for another one.",
+        "claude-code",
+    ),
+    key(
+        "WTT_CONNECT_ADAPTERS",
+        Kind::Adapters,
+        "WTT_CONNECT_ADAPTER alone",
+        "All agent CLIs that messages may ask for, by mention or by model. The default adapter always belongs to them. Names that this version cannot drive are passed over with a warning.",
+        "codex,claude-code",
+    ),
+    key(
+        "WTT_CONNECT_WORKDIR",
+        Kind::Path,
+        "~/.wtt-connect/<agent id>",
+        "Where agents work. Created when missing. Keep it stable: agents find their earlier sessions by it.",
+        "/data/workspaces/alice",
+    ),
+    key(
+        "WTT_CONNECT_MODE",
+        Kind::Mode,
+        "full-auto",
+        "What agents may do without asking: full-auto does not ask, auto-edit edits files without asking, suggest asks or only reads, yolo switches every safety off and needs WTT_CONNECT_ALLOW_YOLO=1.",
+        "auto-edit",
+    ),
+    key(
+        "WTT_CONNECT_ALLOW_YOLO",
+        Kind::Flag,
+        "0",
+        "Permits the mode yolo. Without it the connector does not start in that mode.",
+        "1",
+    ),
+    key(
+        "WTT_CONNECT_AGENT_ALIASES",
+        Kind::List,
+        "none",
+        "More names, without the @, that mention this agent in discussion and collaborative topics.",
+        "alice,al",
+    ),
+    key(
+        "WTT_CONNECT_MODEL",
+        Kind::Text,
+        "the agent CLI's own",
+        "The model when a message names none; a message's own choice always wins.",
+        "gpt-5.5",
+    ),
+    key(
+        "WTT_CONNECT_EFFORT",
+        Kind::Text,
+        "the agent CLI's own",
+        "The reasoning effort when a message names none.",
+        "high",
+    ),
+    key(
+        "WTT_CONNECT_STATE_DIR",
+        Kind::Path,
+        "~/.local/state/wtt-connect/<profile>",
+        "Where sessions, the journal and unsent replies are kept. One per identity, never shared. Without a profile the folder is named <agent id>-<adapter>.",
+        "/var/lib/wtt/alice",
+    ),
+    key(
+        "WTT_CONNECT_STORE_FILE",
+        Kind::Path,
+        "state.json in the state directory",
+        "The session file, when it is to lie elsewhere.",
+        "/var/lib/wtt/alice.json",
+    ),
+    key(
+        "WTT_CONNECT_INBOX_DIR",
+        Kind::Path,
+        "inbox in the state directory",
+        "Where files that people send are kept.",
+        "/data/inbox",
+    ),
+    key(
+        "WTT_CONNECT_ARTIFACT_DIR",
+        Kind::Path,
+        "artifacts in the state directory",
+        "Where files that the connector makes for sending are kept.",
+        "/data/artifacts",
+    ),
+    key(
+        "WTT_CONNECT_PUBLISH_PROGRESS",
+        Kind::Flag,
+        "0",
+        "Also publishes progress as [TASK_STATUS] lines in the topic, beside the typing status.",
+        "1",
+    ),
+    key(
+        "WTT_CONNECT_CODEX_COMMAND",
+        Kind::Command,
+        "codex, looked up on PATH",
+        "The program that runs Codex, with leading arguments, quoted like words of a shell.",
+        "/opt/codex/bin/codex --profile work",
+    ),
+    key(
+        "WTT_CONNECT_CLAUDE_CODE_COMMAND",
+        Kind::Command,
+        "claude, looked up on PATH",
+        "The program that runs Claude Code, with leading arguments, quoted like words of a shell.",
+        "/opt/claude/bin/claude",
+    ),
+    key(
+        "WTT_CONNECT_FIRST_EVENT_SECONDS",
+        Kind::Seconds { min: 1, max: 86_400 },
+        "120",
+        "An agent that has said nothing at all after this time is stopped, and the message answered with the reason.",
+        "60",
+    ),
+    key(
+        "WTT_CONNECT_IDLE_SECONDS",
+        Kind::Seconds { min: 1, max: 86_400 },
+        "900",
+        "An agent that falls silent for this long in the middle of its work is stopped.",
+        "1800",
+    ),
+    key(
+        "WTT_CONNECT_TURN_SECONDS",
+        Kind::Seconds { min: 1, max: 604_800 },
+        "7200",
+        "The longest time that one answer may take in all.",
+        "14400",
+    ),
+    key(
+        "WTT_CONNECT_SESSION_IDLE_SECONDS",
+        Kind::Seconds { min: 1, max: 86_400 },
+        "10",
+        "The thread of a topic ends after this time without messages. Nothing is lost by it: the session is resumed.",
+        "60",
+    ),
+    key(
+        "WTT_CONNECT_MAX_AGENTS",
+        Kind::Number { min: 1, max: 1_000 },
+        "8",
+        "So many agents run at once; messages for further topics wait and the status says so. A coding agent takes 150 to 250 MiB of memory.",
+        "2",
+    ),
+    key(
+        "WTT_CONNECT_CATCH_UP_MINUTES",
+        Kind::Minutes { min: 0, max: 10_080 },
+        "60",
+        "Messages that came while the connector was away are answered when they are not older than this. 0 answers none of them.",
+        "240",
+    ),
+    key(
+        "WTT_CONNECT_CA_FILE",
+        Kind::Path,
+        "SSL_CERT_FILE, else NODE_EXTRA_CA_CERTS, else none",
+        "A PEM file with certificates to trust beside the built-in ones, as some companies need.",
+        "/etc/ssl/company.pem",
+    ),
+    key(
+        LOG,
+        Kind::Filter,
+        "RUST_LOG, else info",
+        "How much is logged to stderr: error, warn, info or debug, also by module. Read from the environment even for a named profile.",
+        "info,wtt_connect::session=debug",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_well_formed_and_unique() {
+        let mut seen = std::collections::BTreeSet::new();
+        for key in KEYS {
+            for name in std::iter::once(&key.name).chain(key.aliases) {
+                assert!(name.starts_with("WTT_"), "{name}");
+                assert!(name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{name}");
+                assert!(seen.insert(*name), "{name} twice");
+            }
+            assert!(seen.insert(Box::leak(key.json_name().into_boxed_str())), "{} twice", key.json_name());
+            assert!(key.meaning.ends_with('.'), "{}: sentences end in a full stop", key.name);
+            assert!(!key.default.is_empty() && !key.example.is_empty(), "{}", key.name);
+            let example = key.example.trim_matches('\'');
+            assert_eq!(key.kind.check(example), Ok(()), "the example of {} is wrong", key.name);
+        }
+    }
+
+    #[test]
+    fn secrets_are_marked() {
+        for key in KEYS {
+            let sounds_secret = key.name.contains("TOKEN") || key.name.ends_with("API_KEY");
+            assert_eq!(key.secret, sounds_secret, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn json_names() {
+        assert_eq!(find("WTT_AGENT_ID").unwrap().json_name(), "agentId");
+        assert_eq!(find("WTT_CONNECT_AGENT_ALIASES").unwrap().json_name(), "agentAliases");
+        assert_eq!(find("WTT_AGENT_TOKEN").unwrap().json_name(), "token");
+    }
+}

@@ -1,0 +1,331 @@
+//! Layers of settings: which files are read in which order, and where each value came from.
+//!
+//! Reading never fails as a whole: every problem is collected, so that all of them can be shown at once, and `doctor`
+//! can show what is right beside what is wrong.
+
+use super::keys::{self, CONFIG_FILE, ENV_FILE, KEYS, Key};
+use super::paths::Places;
+use super::{dotenv, json, profile};
+use crate::error::reason;
+use crate::list::Table;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Which settings to load: what the command line says, and what surrounds the process. Debug leaves the environment out,
+/// because tokens may be in it.
+#[derive(Clone, Default)]
+pub struct Selection {
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `--env-file`
+    pub env_file: Option<PathBuf>,
+    /// `--config`
+    pub config_file: Option<PathBuf>,
+    /// Names of the adapters that this build can drive; empty means all names of the key table.
+    pub adapters: Vec<String>,
+    /// The environment.
+    pub environment: BTreeMap<String, String>,
+    /// The current directory.
+    pub cwd: PathBuf,
+}
+
+impl fmt::Debug for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selection")
+            .field("profile", &self.profile)
+            .field("env_file", &self.env_file)
+            .field("config_file", &self.config_file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Selection {
+    /// The environment and directory of this process; variables that are not UTF-8 are left out.
+    pub fn from_process() -> Self {
+        let mut environment = BTreeMap::new();
+        environment.extend(
+            std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
+        );
+        let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        Selection { environment, cwd, ..Selection::default() }
+    }
+
+    /// Nothing but these variables, for an embedded connector and for tests: no file is read unless one is named.
+    pub fn of<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
+        let mut environment = BTreeMap::new();
+        environment.extend(variables.into_iter().map(|(k, v)| (k.into(), v.into())));
+        Selection { environment, cwd: PathBuf::from("/"), ..Selection::default() }
+    }
+
+    /// The folders that belong to it.
+    pub fn places(&self) -> Places {
+        Places::new(|name| self.environment.get(name).cloned(), self.cwd.clone())
+    }
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The environment of the process.
+    Environment,
+    /// A line of an env file or profile.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+    },
+    /// A JSON file.
+    Json {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not set.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Environment => f.write_str("environment"),
+            Source::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Source::Json { path } => write!(f, "{}", path.display()),
+            Source::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it came from. `text` is trimmed; an empty one stands for the default.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The value.
+    pub text: String,
+    /// Its source.
+    pub source: Source,
+}
+
+/// Something that is wrong: the sentence holds key and place, and never the value of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem(pub String);
+
+/// All layers, merged.
+#[derive(Default)]
+pub struct Settings {
+    /// Values by key name.
+    pub values: Table<Setting>,
+    /// Variables of the files that are not ours and that the environment does not have: agents get them.
+    pub extra: BTreeMap<String, String>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// A file could not be used, or not all of it: what is not set may have been in there.
+    pub incomplete: bool,
+    /// What is odd but usable: one sentence each.
+    pub notes: Vec<String>,
+    /// `WTT_*` names that this version does not know.
+    pub unknown: BTreeSet<String>,
+    /// Files that were read, strongest first.
+    pub files: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Reads all layers in order of precedence (`wtt-connect(5)`). Without a profile: environment, env file, `.env` of
+    /// the current directory, JSON file. With a profile: env file, profile, JSON file, each only when named on the command
+    /// line; the environment's `WTT_*` variables are those of whoever started us, perhaps another agent, and do not count.
+    pub fn read(selection: &Selection) -> Settings {
+        let mut all = Settings::default();
+        let places = selection.places();
+        let from_environment = |name: &str| {
+            let value = selection.environment.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
+            if selection.profile.is_some() { None } else { value.map(PathBuf::from) }
+        };
+        let env_file = selection.env_file.clone().or_else(|| from_environment(ENV_FILE));
+        let config_file = selection.config_file.clone().or_else(|| from_environment(CONFIG_FILE));
+
+        match &selection.profile {
+            None => {
+                all.environment(selection, |_| true);
+                if let Some(file) = env_file {
+                    all.env_file(&selection.cwd.join(file));
+                }
+                let default = selection.cwd.join(".env");
+                if default.is_dir() {
+                    all.notes.push(format!("{} is a directory and is not read", default.display()));
+                } else if default.exists() {
+                    all.env_file(&default);
+                }
+            }
+            Some(name) => {
+                all.environment(selection, |variable| variable == keys::LOG);
+                if let Some(file) = env_file {
+                    all.env_file(&selection.cwd.join(file));
+                }
+                all.profile(name, &places);
+            }
+        }
+        if let Some(file) = config_file {
+            all.json_file(&selection.cwd.join(file));
+        }
+        all.incomplete = !all.problems.is_empty();
+        all.extra.retain(|name, _| !selection.environment.contains_key(name));
+        all
+    }
+
+    /// The value of a key, when one is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&Setting> {
+        self.values.get(name).filter(|s| !s.text.is_empty())
+    }
+
+    /// A variable that is not one of our keys: of the environment, else of the files.
+    pub fn foreign<'a>(&'a self, selection: &'a Selection, name: &str) -> Option<&'a str> {
+        selection
+            .environment
+            .get(name)
+            .or_else(|| self.extra.get(name))
+            .map(String::as_str)
+            .filter(|v| !v.is_empty())
+    }
+
+    /// Adds one layer; what is set already stays. Within a layer the name itself comes before its aliases.
+    fn layer(&mut self, values: &Table<(String, Source)>) {
+        for key in KEYS {
+            let found = std::iter::once(&key.name).chain(key.aliases).find_map(|name| values.get(name));
+            if let (Some((text, source)), false) = (found, self.values.contains_key(key.name)) {
+                let setting = Setting { text: text.trim().to_owned(), source: source.clone() };
+                self.values.insert(key.name.to_owned(), setting);
+            }
+        }
+        for (name, (value, source)) in values.iter() {
+            let ours = keys::find(name).is_some() || [ENV_FILE, CONFIG_FILE].contains(&name.as_str());
+            if ours {
+                continue;
+            }
+            let internal = name.starts_with("WTT_CONNECT_TEST_") || name == "WTT_CONNECT_UNTIL_EOF";
+            if name.starts_with("WTT_") && !internal {
+                self.unknown.insert(name.clone());
+            } else if matches!(source, Source::File { .. }) {
+                self.extra.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+
+    fn environment(&mut self, selection: &Selection, wanted: impl Fn(&str) -> bool) {
+        let values = selection
+            .environment
+            .iter()
+            .filter(|(name, _)| name.starts_with("WTT_") && wanted(name))
+            .map(|(name, value)| (name.clone(), (value.clone(), Source::Environment)))
+            .collect();
+        self.layer(&values);
+    }
+
+    fn profile(&mut self, name: &str, places: &Places) {
+        if !profile::is_name(name) {
+            return self.problem(format!(
+                "\"{}\" is not a profile name; accepted: {}",
+                printable(name),
+                profile::RULE
+            ));
+        }
+        let path = match places.profile_file(name) {
+            Ok(path) => path,
+            Err(why) => return self.problem(why.to_owned()),
+        };
+        match std::fs::metadata(&path) {
+            Ok(meta) if profile::privacy(&meta) == profile::Privacy::Foreign => {
+                return self.problem(format!("{} belongs to another user; it is not read", path.display()));
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                let names = profile::names(path.parent());
+                let near = crate::text::similar(name, names.iter().map(String::as_str));
+                let hint = match (near.as_slice(), names.len()) {
+                    ([], 0) => "; create it as wtt-connect(5) shows".into(),
+                    ([], 1) => format!("; there is {}", names.join("")),
+                    ([], _) => format!("; there are {}", names.join(", ")),
+                    (near, _) => format!("; did you mean {}?", near.join(" or ")),
+                };
+                let path = path.display();
+                return self.problem(format!("profile {name} does not exist: there is no {path}{hint}"));
+            }
+            Err(_) => {} // reading it gives the reason
+        }
+        self.env_file(&path);
+    }
+
+    fn env_file(&mut self, path: &Path) {
+        let Some(text) = self.text_of(path) else { return };
+        if let Ok(meta) = std::fs::metadata(path)
+            && profile::privacy(&meta) == profile::Privacy::Readable
+            && text.contains("TOKEN")
+        {
+            self.notes.push(readable(path));
+        }
+        let (entries, bad) = dotenv::parse(&text);
+        for line in bad {
+            self.problem(format!("{}:{}: the line {}", path.display(), line.line, line.why));
+        }
+        // As in every dotenv program the last of two lines wins; collecting in order does that.
+        let values = entries
+            .into_iter()
+            .map(|e| (e.name, (e.value, Source::File { path: path.to_owned(), line: e.line })))
+            .collect();
+        self.layer(&values);
+    }
+
+    fn json_file(&mut self, path: &Path) {
+        let Some(text) = self.text_of(path) else { return };
+        match json::parse(&text) {
+            Ok(object) => {
+                for why in object.problems {
+                    self.problem(format!("{}: {why}", path.display()));
+                }
+                let source = Source::Json { path: path.to_owned() };
+                let values = object.values.into_iter().map(|(k, v)| (k, (v, source.clone()))).collect();
+                self.layer(&values);
+                self.unknown.extend(object.unknown);
+            }
+            Err(why) => self.problem(format!("{}: {why}", path.display())),
+        }
+    }
+
+    fn text_of(&mut self, path: &Path) -> Option<String> {
+        self.files.push(path.to_owned());
+        match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => return Some(text),
+            Ok(Err(_)) => self.problem(format!("{} is not UTF-8 text; save it as such", path.display())),
+            Err(e) => {
+                let why = reason(&e);
+                let remedy = match e.kind() {
+                    ErrorKind::NotFound => "create it, or name another file",
+                    ErrorKind::PermissionDenied => "make it readable for this user",
+                    _ => "name another file",
+                };
+                self.problem(format!("cannot read {}: {why}; {remedy}", path.display()));
+            }
+        }
+        None
+    }
+
+    pub(super) fn problem(&mut self, sentence: String) {
+        self.problems.push(Problem(sentence));
+    }
+
+    /// Records what is wrong with the value of a key.
+    pub(super) fn wrong(&mut self, key: &Key, why: &str) {
+        let place = self.values.get(key.name).map_or(&Source::Default, |s| &s.source);
+        let sentence = format!("{} ({place}) {why}; accepted: {}", key.name, key.kind.accepts());
+        self.problem(sentence);
+    }
+}
+
+/// The note about a file with a token that is not private.
+pub(super) fn readable(path: &Path) -> String {
+    format!("{} can be read by other users; chmod 600 it", path.display())
+}
+
+/// A name for a message: short, and nothing that moves the cursor.
+fn printable(name: &str) -> String {
+    crate::text::truncate(&crate::text::one_line(name), 60)
+}

@@ -1,0 +1,370 @@
+//! What each kind of value accepts, and how its text becomes a value. Pure, but for nothing: no file is looked at.
+//!
+//! An error here is half a sentence about the value (`"fast" is not a mode`); the caller adds key, place and what is
+//! accepted. Values of secrets are never part of it.
+
+use super::Mode;
+use super::keys::{ADAPTER_NAMES, DRIVEN};
+use std::time::Duration;
+
+/// Kinds of values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text on one line.
+    Text,
+    /// `http://` or `https://` address.
+    BaseUrl,
+    /// `ws://` or `wss://` address.
+    WsUrl,
+    /// Agent id; becomes part of file names.
+    AgentId,
+    /// Goes into HTTP headers.
+    Token,
+    /// One adapter name.
+    Adapter,
+    /// Adapter names with commas between.
+    Adapters,
+    /// A file or directory; `~/` is the home directory.
+    Path,
+    /// A permission mode.
+    Mode,
+    /// Words with commas between.
+    List,
+    /// Yes or no.
+    Flag,
+    /// Whole seconds.
+    Seconds {
+        /// Least.
+        min: u64,
+        /// Most.
+        max: u64,
+    },
+    /// Whole minutes.
+    Minutes {
+        /// Least.
+        min: u64,
+        /// Most.
+        max: u64,
+    },
+    /// A whole number.
+    Number {
+        /// Least.
+        min: u64,
+        /// Most.
+        max: u64,
+    },
+    /// Program and arguments, quoted as in a shell.
+    Command,
+    /// Log filter.
+    Filter,
+}
+
+/// Longest agent id: it is part of a folder name, which may have 255 bytes.
+const MAX_ID: usize = 200;
+/// Longest token: header lines of more than 8 KiB are refused by common servers.
+const MAX_TOKEN: usize = 4096;
+
+impl Kind {
+    /// What is accepted, to follow "accepted:" in a message.
+    pub fn accepts(&self) -> String {
+        match self {
+            Kind::Text => "text on one line".into(),
+            Kind::BaseUrl => "an http:// or https:// address without user, query and fragment".into(),
+            Kind::WsUrl => "a ws:// or wss:// address without user, query and fragment".into(),
+            Kind::AgentId => {
+                format!("1 to {MAX_ID} visible ASCII characters without \"/\", not starting with a dot")
+            }
+            Kind::Token => format!("1 to {MAX_TOKEN} visible ASCII characters without blanks"),
+            Kind::Adapter => format!("one of {}", DRIVEN.join(", ")),
+            Kind::Adapters => format!("names with commas between, from {}", DRIVEN.join(", ")),
+            Kind::Path => "a path, absolute, starting with ~/, or relative to the current directory".into(),
+            Kind::Mode => "one of full-auto, auto-edit, yolo, suggest".into(),
+            Kind::List => "words with commas between".into(),
+            Kind::Flag => "one of 1, 0, true, false, yes, no, on, off".into(),
+            Kind::Seconds { min, max } => format!("whole seconds from {min} to {max}"),
+            Kind::Minutes { min, max } => format!("whole minutes from {min} to {max}"),
+            Kind::Number { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::Command => "a program and its arguments, quoted like words of a shell".into(),
+            Kind::Filter => "error, warn, info, debug, or module=level with commas between".into(),
+        }
+    }
+
+    /// Whether a (trimmed, non-empty) value is accepted.
+    pub fn check(&self, value: &str) -> Result<(), String> {
+        match self {
+            Kind::Text => text(value).map(drop),
+            Kind::BaseUrl => url(value, &["http://", "https://"]).map(drop),
+            Kind::WsUrl => url(value, &["ws://", "wss://"]).map(drop),
+            Kind::AgentId => agent_id(value).map(drop),
+            Kind::Token => token(value).map(drop),
+            Kind::Adapter => adapter(value).map(drop),
+            Kind::Adapters => adapters(value).map(drop),
+            Kind::Path => text(value).map(drop),
+            Kind::Mode => mode(value).map(drop),
+            Kind::List => text(value).map(drop),
+            Kind::Flag => flag(value).map(drop),
+            Kind::Seconds { min, max } | Kind::Minutes { min, max } | Kind::Number { min, max } => {
+                number(value, *min, *max).map(drop)
+            }
+            Kind::Command => command(value).map(drop),
+            Kind::Filter => filter(value),
+        }
+    }
+}
+
+/// Text without control characters.
+pub fn text(value: &str) -> Result<String, String> {
+    if value.chars().any(char::is_control) {
+        return Err("has a control character or a line break".into());
+    }
+    Ok(value.to_owned())
+}
+
+/// An address with one of these schemes; trailing slashes are dropped.
+pub fn url(value: &str, schemes: &[&str]) -> Result<String, String> {
+    // What may be a password or a token is not repeated.
+    let shown = if value.contains('@') { "" } else { value.split(['?', '#']).next().unwrap_or_default() };
+    let shown = crate::text::truncate(shown, 80);
+    let quoted = || format!("\"{shown}\" is not the address of a service");
+    let lower = value.to_ascii_lowercase();
+    let Some(scheme) = schemes.iter().find(|s| lower.starts_with(**s)) else {
+        let why = format!("\"{shown}\" does not begin with {}", schemes.join(" or "));
+        // Only a service on this machine is likely to be without TLS.
+        let local = ["localhost", "127.", "[::1]"].iter().any(|host| lower.starts_with(host));
+        let guess = schemes.get(usize::from(!local)).map(|scheme| format!("{scheme}{value}"));
+        return Err(
+            match guess.filter(|guess| {
+                !value.contains(['@', '?', '#']) && !value.contains("://") && url(guess, schemes).is_ok()
+            }) {
+                Some(guess) => format!("{why}; write {guess}"),
+                None => why,
+            },
+        );
+    };
+    let rest = &value[scheme.len()..];
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.contains('@') {
+        return Err("has a user name or password in it".into());
+    }
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if !port.is_empty() && port.parse::<u16>().is_ok() { name } else { host }
+    });
+    let bracketed = name.starts_with('[') && name.ends_with(']') && name.len() > 4;
+    let plain = !name.is_empty() && !name.contains([':', '[', ']']);
+    if !(bracketed || plain)
+        || rest.contains(['?', '#', ' ', '\\'])
+        || !rest.bytes().all(|b| b.is_ascii_graphic())
+    {
+        return Err(quoted());
+    }
+    Ok(format!("{scheme}{}", rest.trim_end_matches('/')))
+}
+
+/// An agent id.
+pub fn agent_id(value: &str) -> Result<String, String> {
+    let ok = !value.is_empty()
+        && value.len() <= MAX_ID
+        && value.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+        && !value.starts_with('.');
+    if ok { Ok(value.to_owned()) } else { Err("is not an agent id".into()) }
+}
+
+/// A token; the value is never repeated.
+pub fn token(value: &str) -> Result<String, String> {
+    if value.len() > MAX_TOKEN {
+        return Err("is too long for a token".into());
+    }
+    if !value.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err("has a blank, a control character or a letter outside ASCII".into());
+    }
+    Ok(value.to_owned())
+}
+
+/// One adapter, by name or short spelling, any letter case.
+pub fn adapter(value: &str) -> Result<String, String> {
+    let lower = value.to_ascii_lowercase();
+    ADAPTER_NAMES
+        .iter()
+        .find(|(name, short)| *name == lower || short.contains(&lower.as_str()))
+        .map(|(name, _)| (*name).to_owned())
+        .ok_or_else(|| format!("\"{}\" is not an adapter", crate::text::truncate(value, 40)))
+}
+
+/// Several adapters; blanks and repetitions are dropped.
+pub fn adapters(value: &str) -> Result<Vec<String>, String> {
+    let mut out: Vec<String> = Vec::new();
+    for word in list(value) {
+        let name = adapter(&word)?;
+        if !out.contains(&name) {
+            out.push(name);
+        }
+    }
+    if out.is_empty() { Err("names no adapter".into()) } else { Ok(out) }
+}
+
+/// Words with commas between; empty ones are dropped, a leading `@` too.
+pub fn list(value: &str) -> Vec<String> {
+    value
+        .split([',', '，'])
+        .map(|w| w.trim().trim_start_matches('@').to_owned())
+        .filter(|w| !w.is_empty())
+        .collect()
+}
+
+/// A mode.
+pub fn mode(value: &str) -> Result<Mode, String> {
+    Mode::ALL
+        .into_iter()
+        .find(|m| m.name().eq_ignore_ascii_case(value))
+        .ok_or_else(|| format!("\"{}\" is not a mode", crate::text::truncate(value, 40)))
+}
+
+/// Yes or no.
+pub fn flag(value: &str) -> Result<bool, String> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(format!("\"{}\" is neither yes nor no", crate::text::truncate(value, 40))),
+    }
+}
+
+/// A number in a range.
+fn number(value: &str, min: u64, max: u64) -> Result<u64, String> {
+    match value.parse::<u64>() {
+        Ok(n) if (min..=max).contains(&n) => Ok(n),
+        Ok(n) => Err(format!("{n} is not between {min} and {max}")),
+        Err(_) => Err(format!("\"{}\" is not a whole number", crate::text::truncate(value, 40))),
+    }
+}
+
+/// Seconds, checked before by the kind.
+pub fn seconds(value: &str) -> Result<Duration, String> {
+    number(value, 0, u64::from(u32::MAX)).map(Duration::from_secs)
+}
+
+/// Minutes, checked before by the kind.
+pub fn minutes(value: &str) -> Result<Duration, String> {
+    number(value, 0, u64::from(u32::MAX)).map(|m| Duration::from_secs(m * 60))
+}
+
+/// A count, checked before by the kind.
+pub fn count(value: &str) -> Result<usize, String> {
+    number(value, 0, u64::from(u32::MAX)).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+/// Program and leading arguments.
+pub fn command(value: &str) -> Result<Vec<String>, String> {
+    match shell_words::split(value) {
+        Ok(words) if words.first().is_some_and(|w| !w.is_empty()) => Ok(words),
+        Ok(_) => Err("names no program".into()),
+        Err(_) => Err("has a quote that is not closed".into()),
+    }
+}
+
+/// A log filter. A word that is no level would be taken for a module and silence everything else.
+fn filter(value: &str) -> Result<(), String> {
+    let level = |w: &str| {
+        ["off", "error", "warn", "info", "debug", "trace"].contains(&w.to_ascii_lowercase().as_str())
+    };
+    let good = |part: &str| match part.split_once('=') {
+        Some((module, word)) => !module.trim().is_empty() && level(word.trim()),
+        None => part.is_empty() || level(part) || part.contains("::") || part.starts_with("wtt_connect"),
+    };
+    match value.split(',').map(str::trim).find(|part| !good(part)) {
+        Some(part) => Err(format!("\"{}\" is no level", crate::text::truncate(part, 40))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: Kind, good: &[&str], bad: &[&str]) {
+        for value in good {
+            assert_eq!(kind.check(value), Ok(()), "{kind:?} {value}");
+        }
+        for value in bad {
+            assert!(kind.check(value).is_err(), "{kind:?} must refuse {value:?}");
+        }
+    }
+
+    #[test]
+    fn kinds_accept_and_refuse() {
+        check(
+            Kind::BaseUrl,
+            &[
+                "https://www.waxbyte.com",
+                "http://127.0.0.1:8080/",
+                "http://[::1]:80",
+                "https://a/api",
+                "HTTPS://A.b",
+                "http://localhost",
+            ],
+            &[
+                "www.waxbyte.com",
+                "ftp://a",
+                "https://",
+                "https:///x",
+                "https://u:p@host",
+                "https://a b",
+                "https://a?x=1",
+                "https://a#f",
+                "https://a:99999",
+                "https://a:",
+                "ws://a",
+                "https://[]",
+                "https://ü.de",
+            ],
+        );
+        check(Kind::WsUrl, &["wss://a/ws", "ws://127.0.0.1:1"], &["https://a", "wss://"]);
+        check(Kind::AgentId, &["agent-001", "a", "agent_x.y"], &["", "a b", "a/b", "..", ".x", "ä", "a\n"]);
+        check(Kind::Token, &["wtt-tok-$a#'\"\\"], &["a b", "a\nb", "tök"]);
+        check(Kind::Adapter, &["codex", "Claude", "claude-code"], &["gpt", "codex,gemini", ""]);
+        check(Kind::Adapters, &["codex", "codex, claude", "codex,"], &["codex,foo", ","]);
+        check(Kind::Mode, &["full-auto", "SUGGEST"], &["fast", "full auto"]);
+        check(Kind::Flag, &["1", "0", "True", "off"], &["2", "ja"]);
+        check(Kind::Seconds { min: 1, max: 10 }, &["1", "10"], &["0", "11", "-1", "1.5", "1s", ""]);
+        check(Kind::Command, &["codex", "a 'b c'"], &["a 'b", "''"]);
+        check(
+            Kind::Filter,
+            &["info", "debug,tungstenite=warn", "warn,wtt_connect::session=debug", "TRACE"],
+            &["verbose", "x=loud", "info;debug"],
+        );
+        check(Kind::Text, &["gpt-5.5", "中文"], &["a\nb", "\u{1b}[0m"]);
+    }
+
+    #[test]
+    fn a_refused_address_does_not_show_its_secrets() {
+        for value in ["https://a/ws?token=CANARY", "ftp://u:CANARY@host", "https://a#CANARY"] {
+            let why = url(value, &["https://"]).unwrap_err();
+            assert!(!why.contains("CANARY"), "{why}");
+        }
+    }
+
+    #[test]
+    fn urls_lose_their_trailing_slash() {
+        assert_eq!(url("https://a.b/x/", &["https://"]).as_deref(), Ok("https://a.b/x"));
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_a_hint() {
+        let address = |text| Kind::BaseUrl.check(text).unwrap_err();
+        assert_eq!(
+            address("127.0.0.1:9"),
+            "\"127.0.0.1:9\" does not begin with http:// or https://; write http://127.0.0.1:9"
+        );
+        assert!(address("waxbyte.com").ends_with("; write https://waxbyte.com"));
+        assert!(address("ftp://a").ends_with("begin with http:// or https://"));
+        assert!(address("https://a b").ends_with("is not the address of a service"));
+        let seconds = |text| Kind::Seconds { min: 1, max: 9 }.check(text).unwrap_err();
+        assert_eq!(seconds("9s"), "\"9s\" is not a whole number");
+        assert_eq!(seconds("10"), "10 is not between 1 and 9");
+    }
+
+    #[test]
+    fn lists_are_cleaned() {
+        assert_eq!(list(" alice, @al ,,，鲍勃"), ["alice", "al", "鲍勃"]);
+        assert_eq!(adapters("codex,claude,codex").unwrap(), ["codex", "claude-code"]);
+    }
+}

@@ -1,0 +1,221 @@
+//! Getting outbox entries acknowledged: one at a time per topic, in order, looked up before anything is repeated.
+//!
+//! Pure: it decides, the hub sends. An entry whose fate is unknown (no answer, connection lost, crash) is searched in
+//! the topic's history by its client id, else by equal text, and published again only if it is absent.
+
+use crate::list::Table;
+use crate::store::outbox::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Pauses before another try after the service refused a publication.
+const RETRY_AFTER: [Duration; 4] =
+    [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
+/// A history that cannot be read must not hold a reply back for ever.
+const LOOKUPS: u32 = 3;
+
+/// What the hub shall do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Publish this part.
+    Publish { seq: u64, part: usize },
+    /// Ask for the history of the entry's topic.
+    Lookup { seq: u64 },
+    /// All parts are acknowledged: forget the entry.
+    Delivered(Box<Entry>),
+    /// Refused for good: set it aside.
+    Refused { entry: Box<Entry>, why: String },
+}
+
+/// Where the current part of an entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// To be sent.
+    Ready,
+    /// Not before this.
+    Pause(Instant),
+    /// On the wire.
+    Sent,
+    /// Perhaps there already.
+    Unknown,
+    /// Being looked up.
+    Looking,
+}
+
+#[derive(Debug)]
+struct Sending {
+    entry: Entry,
+    part: usize,
+    step: Step,
+    refusals: usize,
+    lookups: u32,
+    /// Later parts may be there too: an earlier run may have sent them.
+    recovered: bool,
+}
+
+/// All entries that are not acknowledged.
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    sending: BTreeMap<u64, Sending>,
+    topics: Table<VecDeque<u64>>,
+}
+
+impl Delivery {
+    /// Takes an entry over. `recovered`: from an earlier run, which may have sent it.
+    pub(super) fn add(&mut self, entry: Entry, recovered: bool) {
+        let step = if recovered { Step::Unknown } else { Step::Ready };
+        self.topics.or_default(&entry.topic_id).push_back(entry.seq);
+        let sending = Sending { part: 0, step, refusals: 0, lookups: 0, recovered, entry };
+        self.sending.insert(sending.entry.seq, sending);
+    }
+
+    /// Entries not yet acknowledged.
+    pub(super) fn len(&self) -> usize {
+        self.sending.len()
+    }
+
+    /// An entry.
+    pub(super) fn entry(&self, seq: u64) -> Option<&Entry> {
+        self.sending.get(&seq).map(|s| &s.entry)
+    }
+
+    /// Whether metadata goes with it: not after a refusal, in case the service does not take it (assumption 6).
+    pub(super) fn with_metadata(&self, seq: u64) -> bool {
+        self.sending.get(&seq).is_some_and(|s| s.refusals == 0)
+    }
+
+    /// Whether it names the message that it answers: not after a second refusal, in case that one is gone.
+    pub(super) fn with_reply_to(&self, seq: u64) -> bool {
+        self.sending.get(&seq).is_some_and(|s| s.refusals < 2)
+    }
+
+    /// What can be sent now: the first entry of each topic.
+    pub(super) fn next(&mut self, now: Instant) -> Vec<Action> {
+        let mut out = Vec::new();
+        for queue in self.topics.values() {
+            let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
+            match sending.step {
+                Step::Ready => {}
+                Step::Pause(until) if until <= now => {}
+                Step::Unknown => {
+                    sending.step = Step::Looking;
+                    out.push(Action::Lookup { seq: sending.entry.seq });
+                    continue;
+                }
+                Step::Pause(_) | Step::Sent | Step::Looking => continue,
+            }
+            sending.step = Step::Sent;
+            out.push(Action::Publish { seq: sending.entry.seq, part: sending.part });
+        }
+        crate::list::sort_by_key(&mut out, |action| match action {
+            Action::Publish { seq, .. } | Action::Lookup { seq } => *seq,
+            Action::Delivered(_) | Action::Refused { .. } => 0,
+        });
+        out
+    }
+
+    /// The service has taken a part.
+    pub(super) fn accepted(&mut self, seq: u64, part: usize) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part)?;
+        sending.part += 1;
+        sending.refusals = 0;
+        sending.step = if sending.recovered { Step::Unknown } else { Step::Ready };
+        (sending.part == sending.entry.parts.len()).then(|| self.take(seq)).flatten().map(Action::Delivered)
+    }
+
+    /// The service refuses a part.
+    pub(super) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part)?;
+        match RETRY_AFTER.get(sending.refusals) {
+            Some(pause) => {
+                sending.refusals += 1;
+                sending.step = Step::Pause(now + *pause);
+                None
+            }
+            None => self.take(seq).map(|entry| Action::Refused { entry, why: why.to_owned() }),
+        }
+    }
+
+    /// No answer in time.
+    pub(super) fn unanswered(&mut self, seq: u64) {
+        if let Some(sending) = self.sending.get_mut(&seq) {
+            match sending.step {
+                Step::Sent => sending.step = Step::Unknown,
+                Step::Looking => looked_in_vain(sending),
+                Step::Ready | Step::Pause(_) | Step::Unknown => {}
+            }
+        }
+    }
+
+    /// The history could not be read.
+    pub(super) fn lookup_refused(&mut self, seq: u64) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking) {
+            sending.step = Step::Ready;
+            sending.recovered = false;
+        }
+    }
+
+    /// The history came: `is_there(client_id, text)` tells whether a part is in it.
+    pub(super) fn looked_up(
+        &mut self,
+        seq: u64,
+        mut is_there: impl FnMut(&str, &str) -> bool,
+    ) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking)?;
+        while let Some(text) = sending.entry.parts.get(sending.part) {
+            if !is_there(&sending.entry.client_id(sending.part), text) {
+                break;
+            }
+            sending.part += 1;
+        }
+        sending.recovered = false;
+        sending.step = Step::Ready;
+        (sending.part == sending.entry.parts.len()).then(|| self.take(seq)).flatten().map(Action::Delivered)
+    }
+
+    /// Our own message came back: proof that it has arrived, whatever happens to its answer.
+    pub(super) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<Action> {
+        let seq = *self.topics.get(topic)?.front()?;
+        let sending = self.sending.get(&seq)?;
+        let part = sending.part;
+        (sending.entry.client_id(part) == client_id && sending.step != Step::Ready)
+            .then(|| self.accepted(seq, part))
+            .flatten()
+    }
+
+    /// The connection is gone: what was on the wire is unknown.
+    pub(super) fn disconnected(&mut self) {
+        for sending in self.sending.values_mut() {
+            if matches!(sending.step, Step::Sent | Step::Looking) {
+                sending.step = Step::Unknown;
+            }
+        }
+    }
+
+    /// The next pause that ends.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.sending
+            .values()
+            .filter_map(|s| match s.step {
+                Step::Pause(until) => Some(until),
+                Step::Ready | Step::Sent | Step::Unknown | Step::Looking => None,
+            })
+            .min()
+    }
+
+    fn take(&mut self, seq: u64) -> Option<Box<Entry>> {
+        let sending = self.sending.remove(&seq)?;
+        if let Some(queue) = self.topics.get_mut(&sending.entry.topic_id) {
+            queue.retain(|s| *s != seq);
+            if queue.is_empty() {
+                self.topics.remove(&sending.entry.topic_id);
+            }
+        }
+        Some(Box::new(sending.entry))
+    }
+}
+
+fn looked_in_vain(sending: &mut Sending) {
+    sending.lookups += 1;
+    sending.step = if sending.lookups < LOOKUPS { Step::Unknown } else { Step::Ready };
+}

@@ -1,0 +1,366 @@
+//! The hub: the one thread that owns the state of the daemon. It takes events, decides, and never waits for a
+//! network, an agent or a session; its only blocking act is the commit of the journal, once per batch of events.
+
+use crate::daemon::catchup::CatchUp;
+use crate::daemon::delivery::Delivery;
+use crate::daemon::live::Sessions;
+use crate::daemon::net::{NetEvent, NetHandle};
+use crate::daemon::pingpong::PingPong;
+use crate::daemon::requests::{Purpose, Requests};
+use crate::daemon::status::Board;
+use crate::session::turn::End;
+use crate::session::{SessionEvent, Shared};
+use crate::store::Store;
+use crate::store::outbox::Entry;
+use crate::store::state::Record;
+use crate::sys::signal::Signal;
+use crate::wire::assumed::TYPING_TTL_MS;
+use crate::wire::frame::{self, ActionResult, Frame};
+use crate::wire::intake::Identity;
+use crate::wire::message::TopicKind;
+use crate::wire::outgoing::{self, Status};
+use crossbeam_channel::Receiver;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Changes that need not be durable at once are written together after this.
+const COALESCE: Duration = Duration::from_millis(250);
+/// Events handled before the batch is committed and dispatched.
+const BATCH: usize = 256;
+/// Progress is dropped while more than this waits for the socket; replies never are.
+const BACKLOG_BYTES: usize = 8 * 1024 * 1024;
+/// A disk that refuses is reported this often, not once per message.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+
+/// Everything that can make the hub do something.
+#[derive(Debug)]
+pub(super) enum Event {
+    Net(NetEvent),
+    Session(SessionEvent),
+    Signal(Signal),
+    /// The owner of the daemon (`try`) ends it.
+    Stop,
+}
+
+/// The connection as far as the hub knows.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) up_since: Option<Instant>,
+    pub(super) last_error: Option<String>,
+    /// An attempt to connect has failed since the last connection.
+    failing: bool,
+}
+
+/// The state of the running daemon.
+pub(super) struct Hub {
+    pub(super) shared: Arc<Shared>,
+    pub(super) store: Store,
+    pub(super) net: NetHandle,
+    inbox: Receiver<Event>,
+    pub(super) me: Identity,
+    pub(super) link: Link,
+    pub(super) sessions: Sessions,
+    pub(super) pingpong: PingPong,
+    pub(super) catch_up: CatchUp,
+    /// Kinds of the topics that the service has listed, for messages that do not say theirs.
+    pub(super) kinds: HashMap<String, TopicKind>,
+    pub(super) board: Board,
+    pub(super) delivery: Delivery,
+    pub(super) requests: Requests,
+    pub(super) drain: Option<super::drain::Drain>,
+    pub(super) commit_now: bool,
+    commit_by: Option<Instant>,
+    warned: Option<Instant>,
+}
+
+impl Hub {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        store: Store,
+        net: NetHandle,
+        inbox: Receiver<Event>,
+        sessions: Sessions,
+        left: Vec<Entry>,
+    ) -> Hub {
+        let me = Identity {
+            agent_id: shared.config.agent_id.clone(),
+            display_name: None,
+            aliases: shared.config.aliases.clone(),
+        };
+        let mut delivery = Delivery::default();
+        for entry in left {
+            delivery.add(entry, true);
+        }
+        Hub {
+            shared,
+            store,
+            net,
+            inbox,
+            me,
+            link: Link { up_since: None, last_error: None, failing: false },
+            sessions,
+            pingpong: PingPong::default(),
+            catch_up: CatchUp::default(),
+            kinds: HashMap::new(),
+            board: Board::default(),
+            delivery,
+            requests: Requests::default(),
+            drain: None,
+            commit_now: false,
+            commit_by: None,
+            warned: None,
+        }
+    }
+
+    /// Runs until a drain is complete. Returns the exit code.
+    pub(super) fn run(&mut self) -> u8 {
+        loop {
+            match self.next_event() {
+                Some(event) => {
+                    self.handle(event);
+                    for _ in 0..BATCH {
+                        match self.inbox.try_recv() {
+                            Ok(event) => self.handle(event),
+                            Err(_) => break,
+                        }
+                    }
+                }
+                None => log::trace!(target: "hub", "timer"),
+            }
+            let now = Instant::now();
+            self.on_time(now);
+            self.commit(now);
+            self.sessions.dispatch(&self.shared, &self.store);
+            self.deliver(now);
+            if let Some(code) = self.drained(now) {
+                return code;
+            }
+        }
+    }
+
+    /// What is left after [`Hub::run`].
+    pub(super) fn into_store(mut self) -> Store {
+        self.note_heard();
+        self.store
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        let Some(deadline) = self.deadline() else { return self.inbox.recv().ok() };
+        self.inbox.recv_deadline(deadline).ok()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [
+            self.requests.deadline(),
+            self.board.deadline(),
+            self.delivery.deadline().filter(|_| self.link.up_since.is_some()),
+            self.sessions.deadline(),
+            self.catch_up.deadline(),
+            self.commit_by,
+            self.parked_deadline(Instant::now()),
+            self.drain.as_ref().map(|d| d.deadline()),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Net(event) => self.on_net(event),
+            Event::Session(event) => self.on_session(event),
+            Event::Signal(Signal::Stop(number)) => self.begin_drain(number),
+            Event::Signal(Signal::Reload) => self.net.retry_now(),
+            // after a signal the end of our owner's pipe is no second request
+            Event::Stop if self.drain.is_some() => {}
+            Event::Stop => self.begin_drain(0),
+        }
+    }
+
+    fn on_net(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::Up { display_name, .. } => {
+                log::info!(target: "hub", "connected as {}", self.me.agent_id);
+                self.link.up_since = Some(Instant::now());
+                self.link.last_error = None;
+                self.link.failing = false;
+                if display_name.is_some() {
+                    self.me.display_name = display_name;
+                }
+                self.begin_catch_up();
+            }
+            NetEvent::Down { why, retry_in, refused } => {
+                let wait = humantime::format_duration(Duration::from_millis(
+                    u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX),
+                ));
+                let was_up = self.link.up_since.take().is_some();
+                if refused && self.link.last_error.as_ref() != Some(&why) {
+                    let remedy = self.shared.config.token_remedy();
+                    log::error!(target: "hub", "{why}; trying again in {wait}; {remedy}");
+                } else if was_up {
+                    log::info!(target: "hub", "disconnected: {why}; trying again in {wait}");
+                } else {
+                    // an outage may last for days: its first failure is news
+                    let level = if self.link.failing { log::Level::Info } else { log::Level::Warn };
+                    log::log!(target: "hub", level, "{why}; trying again in {wait}");
+                }
+                self.link.failing |= !was_up;
+                self.link.last_error = Some(why);
+                self.stop_catch_up(was_up);
+                self.requests.clear();
+                self.delivery.disconnected();
+            }
+            NetEvent::Frame(text) => self.on_frame(&text),
+        }
+    }
+
+    fn on_frame(&mut self, text: &str) {
+        match frame::decode(text) {
+            Frame::Pong => {}
+            Frame::Result(result) => self.on_result(result),
+            Frame::Message(message) => self.on_message(*message),
+            Frame::Request { kind, request_id, .. } => {
+                let error = if kind.starts_with("e2e") { "e2e_not_configured" } else { "not_supported" };
+                log::debug!(target: "hub", "refused a `{kind}` of the service: {error}");
+                self.net.send(outgoing::refuse(&kind, &request_id, error));
+            }
+            Frame::TaskStatus(_) => {
+                log::debug!(target: "hub", "ignored a task_status: tasks come by chat only")
+            }
+            Frame::Other(kind) => log::debug!(target: "hub", "ignored a frame of type `{kind}`"),
+        }
+    }
+
+    fn on_result(&mut self, result: ActionResult) {
+        let Some(purpose) = result.request_id.as_deref().and_then(|id| self.requests.settle(id)) else {
+            return;
+        };
+        let error = || result.error.clone().unwrap_or_else(|| "no reason given".to_owned());
+        match (purpose, result.ok) {
+            (Purpose::Publish { seq, part }, true) => {
+                let action = self.delivery.accepted(seq, part);
+                self.act(action);
+            }
+            (Purpose::Publish { seq, part }, false) => {
+                log::warn!(target: "hub", "the service refused a reply: {}", error());
+                let action = self.delivery.refused(seq, part, &error(), Instant::now());
+                self.act(action);
+            }
+            (Purpose::Lookup { seq }, true) => {
+                let action = self.look_up(seq, &result.data);
+                self.act(action);
+            }
+            (Purpose::Lookup { seq }, false) => self.delivery.lookup_refused(seq),
+            (Purpose::Poll, true) => self.on_missed(&result.data),
+            (Purpose::Poll, false) => log::debug!(target: "hub", "poll: {}", error()),
+            (Purpose::Topics, _) => self.on_topics(&result.data),
+            (Purpose::Missed { topic }, _) => self.on_history(topic, &result.data),
+        }
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        for purpose in self.requests.expired(now) {
+            match purpose {
+                Purpose::Publish { seq, .. } | Purpose::Lookup { seq } => self.delivery.unanswered(seq),
+                Purpose::Poll => log::debug!(target: "hub", "the service did not answer `poll`"),
+                Purpose::Topics => self.on_topics(&serde_json::Value::Null),
+                Purpose::Missed { topic } => self.on_history(topic, &serde_json::Value::Null),
+            }
+        }
+        for (topic, status) in self.board.due(now) {
+            self.send_status(&topic, &status, now);
+        }
+        for message in self.catch_up.expired(now) {
+            self.take(&message);
+        }
+        self.sessions.end_idle(now);
+        self.run_parked();
+        if self.commit_by.is_some_and(|at| at <= now) {
+            self.commit_now = true;
+        }
+    }
+
+    /// Makes the batch durable if something in it must be. A disk that refuses does not stop the work.
+    fn commit(&mut self, now: Instant) {
+        if !self.store.dirty() {
+            (self.commit_now, self.commit_by) = (false, None);
+            return;
+        }
+        if !self.commit_now {
+            self.commit_by.get_or_insert(now + COALESCE);
+            return;
+        }
+        (self.commit_now, self.commit_by) = (false, None);
+        if let Err(error) = self.store.commit() {
+            self.commit_by = Some(now + WARN_EVERY);
+            if self.warned.is_none_or(|at| now > at + WARN_EVERY) {
+                self.warned = Some(now);
+                log::error!(target: "store", "cannot write the state: {error}; going on from memory");
+            }
+        }
+    }
+
+    /// Shows a status in a topic, throttled.
+    pub(super) fn show(&mut self, topic: &str, status: Status) {
+        let now = Instant::now();
+        if let Some(status) = self.board.show(topic, status, now) {
+            self.send_status(topic, &status, now);
+        }
+    }
+
+    /// Shows what a person must not miss: a place in the queue, a refusal. The topic has a live turn.
+    pub(super) fn show_now(&mut self, topic: &str, status: &Status) {
+        let now = Instant::now();
+        self.board.shown(topic, now);
+        self.send_status(topic, status, now);
+    }
+
+    fn send_status(&mut self, topic: &str, status: &Status, now: Instant) {
+        if self.link.up_since.is_none() || self.net.backlog_bytes() > BACKLOG_BYTES {
+            return;
+        }
+        let id = self.requests.untracked("typing");
+        self.net.send(outgoing::typing_start(&id, topic, TYPING_TTL_MS, status));
+        if self.shared.config.publish_progress && self.board.line(topic, now) {
+            let id = self.requests.untracked("progress");
+            self.net.send(super::intake::progress_line(&id, topic, status, &self.me.agent_id));
+        }
+    }
+
+    fn on_session(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Began { scope, generation } => {
+                let key = self.sessions.began(&scope, generation);
+                // most turns begin at once and were recorded as begun when they were accepted
+                let is_new =
+                    |key: &String| self.store.state().open.get(key).is_some_and(|turn| !turn.started);
+                if let Some(key) = key.filter(is_new) {
+                    self.store.record(Record::Started { key });
+                    self.commit_now = true;
+                }
+            }
+            SessionEvent::Status { topic_id, generation, status } => {
+                if self.sessions.is_live(generation) {
+                    self.show(&topic_id, status);
+                }
+            }
+            SessionEvent::Remember { key, row } => self.store.record(Record::Session { key, row }),
+            SessionEvent::Forget { key } => self.store.record(Record::Forget { key }),
+            SessionEvent::Ended { scope, ended, entry, on_disk } => {
+                if let Some(over) = self.sessions.ended(&scope, ended.generation) {
+                    let (number, word) = (ended.generation, ended.end.word());
+                    log::info!(target: "hub", "turn {number} in {scope}: {word} after {:.1?}", over.took);
+                    if let End::Parked { until } = ended.end {
+                        self.park(&ended.key, &scope, until, over.message);
+                    }
+                }
+                if on_disk {
+                    self.store.record(Record::Finished { key: ended.key });
+                }
+                self.board.clear(&entry.topic_id);
+                self.delivery.add(entry, false);
+            }
+        }
+    }
+}

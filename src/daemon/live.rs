@@ -1,0 +1,282 @@
+//! The live sessions and their turns, as the hub sees them: who runs, who waits, how to stop one.
+//!
+//! The mailbox of a session is here; its worker gets one turn at a time. So one session is strictly serial, and the
+//! number of agents that run at once is bounded for the whole daemon: a real CLI takes 150 to 250 MiB of memory.
+
+use crate::agent::run::Control;
+use crate::daemon::hub::Event;
+use crate::session::route::{self, Route};
+use crate::session::{self, Assignment, Shared, Work};
+use crate::store::Store;
+use crate::wire::intake::{Job, Scope};
+use crossbeam_channel::Sender;
+use serde_json::Value;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Messages that may wait in one session, the running one included.
+pub(super) const MAILBOX: usize = 32;
+/// Sessions with a thread that waits for the next message; beyond these a worker ends with its last turn.
+const LINGERING: usize = 16;
+/// A thread could not be started: the system is out of them for the moment.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A turn from acceptance to its end.
+#[derive(Debug)]
+pub(super) struct LiveTurn {
+    generation: u64,
+    key: String,
+    accepted: Instant,
+    /// What the worker shall do; taken when it is handed over.
+    work: Option<Work>,
+    control: Sender<Control>,
+    /// Empty for a chat command.
+    pub(super) adapter: String,
+    pub(super) began: Option<Instant>,
+    pub(super) stopping: bool,
+    /// The message, in case the turn is put off.
+    message: Value,
+    /// Its agent takes one of the places.
+    placed: bool,
+}
+
+impl LiveTurn {
+    /// A chat command runs no agent, and neither does a turn that is stopped before it began: it only says so.
+    fn needs_place(&self) -> bool {
+        !self.adapter.is_empty() && !self.stopping
+    }
+}
+
+/// What is left of a turn that is over.
+#[derive(Debug)]
+pub(super) struct Over {
+    /// Since it was accepted.
+    pub(super) took: Duration,
+    /// The message, as it came.
+    pub(super) message: Value,
+}
+
+#[derive(Debug)]
+struct Live {
+    worker: Option<Sender<Work>>,
+    turns: VecDeque<LiveTurn>,
+    idle: Option<Instant>,
+}
+
+/// All sessions with something to do, or with a worker.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    live: HashMap<Scope, Live>,
+    generations: HashSet<u64>,
+    /// Sessions whose first turn waits for a place, longest waiting first.
+    waiting: VecDeque<Scope>,
+    /// Sessions whose first turn needs none.
+    ready: VecDeque<Scope>,
+    /// Places taken.
+    running: usize,
+    retry_at: Option<Instant>,
+    next: u64,
+    events: Sender<Event>,
+    linger: Duration,
+    max_agents: usize,
+}
+
+impl Sessions {
+    pub(super) fn new(events: Sender<Event>, linger: Duration, max_agents: usize) -> Sessions {
+        Sessions {
+            live: HashMap::new(),
+            generations: HashSet::new(),
+            waiting: VecDeque::new(),
+            ready: VecDeque::new(),
+            running: 0,
+            retry_at: None,
+            next: 0,
+            events,
+            linger,
+            max_agents,
+        }
+    }
+
+    /// Turns that run or wait in a session.
+    pub(super) fn turns(&self, scope: &Scope) -> impl Iterator<Item = &LiveTurn> {
+        self.live.get(scope).into_iter().flat_map(|live| live.turns.iter())
+    }
+
+    /// Turns that run or wait anywhere.
+    pub(super) fn count(&self) -> usize {
+        self.generations.len()
+    }
+
+    /// Whether another session's turn would have to wait for a free place.
+    pub(super) fn is_full(&self) -> bool {
+        self.running + self.waiting.len() >= self.max_agents
+    }
+
+    /// Room for one more message of this session.
+    pub(super) fn has_room(&self, scope: &Scope) -> bool {
+        self.turns(scope).count() < MAILBOX
+    }
+
+    /// Takes a job in; it is handed to its worker by [`Sessions::dispatch`], after the commit.
+    pub(super) fn enqueue(&mut self, mut job: Job, route: Route) {
+        let (scope, key, adapter) = (job.scope.clone(), job.key.clone(), route.adapter.clone());
+        let message = std::mem::take(&mut job.source);
+        self.register(scope, key, adapter, message, |generation, control| {
+            Work::Turn(Box::new(Assignment { job, route, generation, control }))
+        });
+    }
+
+    /// Takes a "start fresh" in, in its order among the turns.
+    pub(super) fn enqueue_fresh(&mut self, job: Job) {
+        let (scope, key) = (job.scope.clone(), job.key.clone());
+        self.register(scope, key, String::new(), Value::Null, |generation, _| {
+            Work::Fresh(Box::new(job), generation)
+        });
+    }
+
+    fn register(
+        &mut self,
+        scope: Scope,
+        key: String,
+        adapter: String,
+        message: Value,
+        work: impl FnOnce(u64, crossbeam_channel::Receiver<Control>) -> Work,
+    ) {
+        self.next += 1;
+        let (control, stop) = crossbeam_channel::bounded(4);
+        let turn = LiveTurn {
+            generation: self.next,
+            key,
+            accepted: Instant::now(),
+            work: Some(work(self.next, stop)),
+            control,
+            adapter,
+            began: None,
+            stopping: false,
+            message,
+            placed: false,
+        };
+        self.generations.insert(self.next);
+        let live = self.live.entry(scope.clone()).or_insert_with(|| Live {
+            worker: None,
+            turns: VecDeque::new(),
+            idle: None,
+        });
+        live.idle = None;
+        live.turns.push_back(turn);
+        if live.turns.len() == 1 {
+            self.line_up(scope);
+        }
+    }
+
+    /// The session's first turn is new: it goes to those that wait for a place, or need none.
+    fn line_up(&mut self, scope: Scope) {
+        let needs_place = self.turns(&scope).next().is_some_and(LiveTurn::needs_place);
+        if needs_place { self.waiting.push_back(scope) } else { self.ready.push_back(scope) }
+    }
+
+    /// Hands over what was accepted, now that it is on disk; starts workers where there are none.
+    pub(super) fn dispatch(&mut self, shared: &Arc<Shared>, store: &Store) {
+        self.retry_at = None;
+        while let Some(scope) = self.next_scope() {
+            if let Err(error) = self.hand_over(&scope, shared, store) {
+                log::error!(target: "hub", "cannot start a session thread: {error}; trying again");
+                self.line_up(scope);
+                self.retry_at = Some(Instant::now() + RETRY);
+                return;
+            }
+        }
+    }
+
+    fn next_scope(&mut self) -> Option<Scope> {
+        let free = self.running < self.max_agents;
+        self.ready.pop_front().or_else(|| if free { self.waiting.pop_front() } else { None })
+    }
+
+    fn hand_over(&mut self, scope: &Scope, shared: &Arc<Shared>, store: &Store) -> std::io::Result<()> {
+        let Some(live) = self.live.get_mut(scope) else { return Ok(()) };
+        if live.worker.is_none() {
+            let (mailbox, inbox) = crossbeam_channel::bounded(1);
+            let rows = store.state().sessions_of(&route::scope_key(scope));
+            let rows = rows.map(|(key, row)| (key.clone(), row.clone())).collect();
+            session::start(shared.clone(), scope.clone(), rows, inbox, self.events.clone(), Event::Session)?;
+            live.worker = Some(mailbox);
+        }
+        if let (Some(worker), Some(turn)) = (&live.worker, live.turns.front_mut())
+            && let Some(work) = turn.work.take()
+        {
+            // the worker has ended its last turn, so there is room; it leaves only when this sender is dropped
+            let _ = worker.try_send(work);
+            turn.placed = turn.needs_place();
+            self.running += usize::from(turn.placed);
+        }
+        Ok(())
+    }
+
+    /// A turn was taken up; its message key.
+    pub(super) fn began(&mut self, scope: &Scope, generation: u64) -> Option<String> {
+        let turn = self.live.get_mut(scope)?.turns.iter_mut().find(|t| t.generation == generation)?;
+        turn.began = Some(Instant::now());
+        Some(turn.key.clone())
+    }
+
+    /// A turn is over.
+    pub(super) fn ended(&mut self, scope: &Scope, generation: u64) -> Option<Over> {
+        if !self.generations.remove(&generation) {
+            return None;
+        }
+        let crowded = self.live.len() > LINGERING;
+        let live = self.live.get_mut(scope)?;
+        let turn = live.turns.pop_front()?;
+        self.running -= usize::from(turn.placed);
+        if live.turns.is_empty() && crowded {
+            self.live.remove(scope);
+        } else if live.turns.is_empty() {
+            live.idle = Some(Instant::now());
+        } else {
+            self.line_up(scope.clone());
+        }
+        Some(Over { took: turn.accepted.elapsed(), message: turn.message })
+    }
+
+    /// Whether events of this turn still count.
+    pub(super) fn is_live(&self, generation: u64) -> bool {
+        self.generations.contains(&generation)
+    }
+
+    /// Asks the running (else the first waiting) turn of a session to stop. False when there is none.
+    pub(super) fn stop(&mut self, scope: &Scope) -> bool {
+        let Some(live) = self.live.get_mut(scope) else { return false };
+        let Some(turn) = live.turns.iter_mut().find(|t| !t.adapter.is_empty()) else { return false };
+        turn.stopping = true;
+        let _ = turn.control.try_send(Control::Cancel);
+        // one that still waits for a place says so now, not when it would have begun
+        if let Some(at) = self.waiting.iter().position(|s| s == scope)
+            && let Some(scope) = self.waiting.remove(at)
+        {
+            self.line_up(scope);
+        }
+        true
+    }
+
+    /// Asks all turns to end. Those that wait for a place are handed over as well: their workers only say so.
+    pub(super) fn stop_all(&mut self, control: Control) {
+        for turn in self.live.values().flat_map(|live| live.turns.iter()) {
+            let _ = turn.control.try_send(control);
+        }
+        self.max_agents = usize::MAX;
+    }
+
+    /// Ends the workers that have had nothing to do for a while.
+    pub(super) fn end_idle(&mut self, now: Instant) {
+        let linger = self.linger;
+        self.live.retain(|_, live| live.idle.is_none_or(|since| now < since + linger));
+    }
+
+    /// When to call [`Sessions::end_idle`], or to try again to start a worker.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let idle = self.live.values().filter_map(|live| live.idle).min().map(|since| since + self.linger);
+        idle.into_iter().chain(self.retry_at).min()
+    }
+}

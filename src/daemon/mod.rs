@@ -1,0 +1,242 @@
+//! The daemon: start-up as a list, the threads, the end.
+//!
+//! Threads: the caller's (the hub), `net`, `signals`, one per live session, and three short ones per running agent.
+
+mod catchup;
+mod delivery;
+mod drain;
+mod hub;
+mod intake;
+mod live;
+mod missed;
+pub mod net;
+mod parked;
+mod pingpong;
+mod publish;
+mod requests;
+mod status;
+
+use crate::agent::{program, run, spec};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::http::proxy::Proxies;
+use crate::secret::Secret;
+use crate::session::Shared;
+use crate::store::lock::{self, Lock, LockError};
+use crate::store::outbox::{Entry, Outbox, ReplyKind};
+use crate::store::state::Record;
+use crate::store::{Store, atomic};
+use crate::sys::{id, signal, thread, time};
+use crossbeam_channel::{Receiver, Sender};
+use hub::{Event, Hub};
+use net::NetHandle;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Events that may wait for the hub. When it is full the network thread and the agents wait; the hub never does.
+const EVENTS: usize = 1024;
+/// The network thread may be stuck in a name look-up; the process then ends without it.
+const NET_JOIN: Duration = Duration::from_secs(2);
+
+/// How the daemon is run.
+#[derive(Default)]
+pub struct Options {
+    /// Ends the daemon when this channel receives or its sender is dropped; signals work as well.
+    pub stop: Option<Receiver<()>>,
+    /// Reads the token again before each attempt to connect, so that a new one is picked up without a restart.
+    pub token: Option<Box<dyn FnMut() -> Secret + Send>>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("stop", &self.stop.is_some()).finish()
+    }
+}
+
+/// Runs until a signal or `options.stop`. Blocks.
+pub fn run(config: Config, options: Options) -> Result<()> {
+    make_folders(&config)?;
+    let _lock = take_lock(&config)?;
+    let (events, inbox) = crossbeam_channel::bounded(EVENTS);
+    listen(options.stop, &events)?;
+    log::info!(
+        target: "daemon",
+        "wtt-connect {} for {} with {} in {}",
+        env!("CARGO_PKG_VERSION"), config.agent_id, config.adapter, config.workdir.display()
+    );
+    // dialling takes its round trips while the files are read; what arrives meanwhile waits in the queue
+    let (net, net_thread) = connect(&config, options.token, &events)?;
+    warn_when_mute(&config);
+    let Restored { store, outbox, left, owner } = restore(&config)?;
+    let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
+    let shared = Arc::new(Shared { config, outbox, owner, draining: AtomicBool::new(false) });
+    let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left);
+    let code = hub.run();
+
+    net.close();
+    // with the hub goes the event channel: the network thread must not wait for room in it
+    let mut store = hub.into_store();
+    wait_for(net_thread);
+    if let Err(error) = store.snapshot() {
+        log::error!(target: "store", "cannot write the state: {error}");
+    }
+    log::info!(target: "daemon", "ended");
+    if code == 0 { Ok(()) } else { Err(Error::Silent(code)) }
+}
+
+/// Signals, and the wish of our owner, as events.
+fn listen(stop: Option<Receiver<()>>, events: &Sender<Event>) -> Result<()> {
+    let to_hub = events.clone();
+    let signals = signal::listen().map_err(thread_error)?;
+    thread::spawn_small("signals", move || {
+        for signal in signals {
+            if to_hub.send(Event::Signal(signal)).is_err() {
+                break;
+            }
+        }
+    })
+    .map_err(thread_error)?;
+    if let Some(stop) = stop {
+        let events = events.clone();
+        thread::spawn_small("stop", move || {
+            let _ = stop.recv();
+            let _ = events.send(Event::Stop);
+        })
+        .map_err(thread_error)?;
+    }
+    Ok(())
+}
+
+/// A missing CLI is no reason not to run: it may be installed at any time. But nobody should have to find out by asking.
+fn warn_when_mute(config: &Config) {
+    let Some(spec) = spec::find(&config.adapter) else { return };
+    let command = config.commands.get(spec.name).map(Vec::as_slice).unwrap_or_default();
+    if let Err(what) = program::locate(spec, command) {
+        let remedy = program::remedy(spec, command);
+        log::warn!(target: "daemon", "{} cannot answer: {what}; {remedy}", spec.title);
+    }
+}
+
+fn connect(
+    config: &Config,
+    token: Option<Box<dyn FnMut() -> Secret + Send>>,
+    events: &Sender<Event>,
+) -> Result<(NetHandle, JoinHandle<()>)> {
+    let same = config.token.clone();
+    let net_config = net::NetConfig {
+        urls: net::urls(&config.base_url, config.ws_url.as_deref(), &config.agent_id),
+        token: token.unwrap_or_else(|| Box::new(move || same.clone())),
+        ca_file: config.ca_file.clone(),
+        proxies: Proxies::from_lookup(|name| config.variable(name)),
+        timing: net::Timing::from_env(),
+    };
+    net::start(net_config, events.clone(), Event::Net).map_err(thread_error)
+}
+
+/// What an earlier run has left, put in order.
+struct Restored {
+    store: Store,
+    outbox: Outbox,
+    left: Vec<Entry>,
+    owner: String,
+}
+
+fn restore(config: &Config) -> Result<Restored> {
+    let mut store = Store::open(&config.store_file).map_err(|e| {
+        Error::Config(format!("cannot use the state file {}: {e}", config.store_file.display()))
+    })?;
+    let folder = config.state_dir.join("outbox");
+    let (outbox, mut left, poisoned) = Outbox::open(&folder)
+        .map_err(|e| Error::Config(format!("cannot use the outbox {}: {e}", folder.display())))?;
+    for note in store.notes() {
+        log::warn!(target: "store", "{note}");
+    }
+    if poisoned > 0 {
+        log::warn!(target: "store", "{poisoned} unreadable outbox entries were moved to {}/failed", folder.display());
+    }
+    let (mark, instance) = (mark_of(&config.state_dir), id::hex());
+    let swept = run::sweep_left_over(&mark, &instance);
+    if swept > 0 {
+        log::warn!(target: "daemon", "ended {swept} process(es) that an earlier run had left behind");
+    }
+    report_interrupted(&mut store, &outbox, &mut left)?;
+    if store.state().heard_at == 0 {
+        // the first start of this profile: what was said long before it is not for us
+        store.record(Record::Heard { at: time::now_ms() });
+    }
+    if !left.is_empty() {
+        log::info!(target: "daemon", "{} reply(ies) of earlier runs to deliver", left.len());
+    }
+    Ok(Restored { store, outbox, left, owner: format!("{mark}:{instance}") })
+}
+
+fn make_folders(config: &Config) -> Result<()> {
+    for folder in [&config.state_dir, &config.inbox_dir, &config.artifact_dir, &config.workdir] {
+        atomic::make_private_folder(folder).map_err(|e| {
+            Error::Config(format!("cannot create the folder {}: {e}; choose another one", folder.display()))
+        })?;
+    }
+    Ok(())
+}
+
+fn take_lock(config: &Config) -> Result<Lock> {
+    let path = config.state_dir.join("lock");
+    lock::take(&path).map_err(|error| match error {
+        LockError::Held(pid) => Error::TryAgain(format!(
+            "{} is running already{}; stop that one first, or give this one its own WTT_CONNECT_STATE_DIR",
+            config.profile.as_deref().unwrap_or(&config.agent_id),
+            pid.map(|p| format!(" (pid {p})")).unwrap_or_default()
+        )),
+        LockError::Io(e) => Error::Config(format!("cannot lock {}: {e}", path.display())),
+    })
+}
+
+/// What an unclean end left unanswered gets its one visible answer. Nothing is run again.
+fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>) -> Result<()> {
+    // what has its reply was dealt with, also when the mark of it had not reached the disk
+    for entry in left.iter().filter(|entry| !store.state().has_seen(&entry.key)).collect::<Vec<_>>() {
+        store.record(Record::Seen { key: entry.key.clone() });
+    }
+    let open: Vec<_> = store.state().open.iter().map(|(k, t)| (k.clone(), t.clone())).collect();
+    for (key, turn) in open {
+        if !left.iter().any(|entry| entry.key == key) {
+            let text = crate::session::report::interrupted(turn.started);
+            let reply_to = turn.reply_to.as_deref();
+            let entry = outbox
+                .put(&key, &turn.topic_id, reply_to, vec![text], ReplyKind::Interrupted)
+                .map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;
+            left.push(entry);
+        }
+        store.record(Record::Finished { key });
+    }
+    store.commit().map_err(|e| Error::Config(format!("cannot write the state: {e}")))
+}
+
+fn thread_error(error: std::io::Error) -> Error {
+    Error::TryAgain(format!("cannot start a thread: {error}"))
+}
+
+fn wait_for(thread: JoinHandle<()>) {
+    let (done, ended) = crossbeam_channel::bounded::<()>(0);
+    let joined = thread::spawn_small("join", move || {
+        let _ = thread.join();
+        drop(done);
+    });
+    if joined.is_ok() {
+        let _ = ended.recv_timeout(NET_JOIN);
+    }
+}
+
+/// Names the processes of this profile across restarts: a hash of the state folder's path (FNV-1a).
+fn mark_of(state_dir: &Path) -> String {
+    let path = state_dir.canonicalize().unwrap_or_else(|_| state_dir.to_owned());
+    let hash = path
+        .as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
+}

@@ -1,0 +1,67 @@
+//! Turns that are put off until a usage limit resets: kept on disk, run by themselves, shown by `/status`, dropped by
+//! `/stop`.
+
+use crate::daemon::hub::Hub;
+use crate::store::state::{Parked, Record};
+use crate::sys::time;
+use crate::wire::intake::{Scope, Verdict, intake};
+use crate::wire::message::Message;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// While something is parked the wall clock is looked at this often: it goes on while the machine sleeps, timers do not.
+const LOOK: Duration = Duration::from_secs(60);
+
+impl Hub {
+    /// Puts a turn off.
+    pub(super) fn park(&mut self, key: &str, scope: &Scope, until: i64, message: Value) {
+        log::info!(target: "hub", "a message in {scope} is kept until {}", time::rfc3339(until));
+        let parked = Parked { until, scope: scope.to_string(), message };
+        self.store.record(Record::Parked { key: key.to_owned(), parked });
+        self.commit_now = true;
+    }
+
+    /// When to call [`Hub::run_parked`].
+    pub(super) fn parked_deadline(&self, now: Instant) -> Option<Instant> {
+        let next = self.store.state().parked.iter().map(|(_, parked)| parked.until).min()?;
+        let wait = u64::try_from(next - time::now_ms()).unwrap_or(0);
+        Some(now + Duration::from_millis(wait).min(LOOK))
+    }
+
+    /// Takes up the turns whose time has come, as if their messages came now.
+    pub(super) fn run_parked(&mut self) {
+        if self.drain.is_some() {
+            return;
+        }
+        let now = time::now_ms();
+        let parked = &self.store.state().parked;
+        let due: Vec<(String, Value)> = parked
+            .iter()
+            .filter(|(_, p)| p.until <= now)
+            .map(|(k, p)| (k.to_owned(), p.message.clone()))
+            .collect();
+        for (key, message) in due {
+            self.store.record(Record::Unparked { key });
+            match Message::decode(&message).map(|message| intake(&message, &self.me)) {
+                Ok(Verdict::Run(job)) => self.accept(*job),
+                Ok(Verdict::Ignore(why)) | Err(why) => {
+                    log::warn!(target: "hub", "a message that was kept cannot be run any more: {why}");
+                }
+            }
+        }
+    }
+
+    /// Forgets what is put off in a session; how many.
+    pub(super) fn drop_parked(&mut self, scope: &Scope) -> usize {
+        let scope = scope.to_string();
+        let parked = &self.store.state().parked;
+        let keys: Vec<String> =
+            parked.iter().filter(|(_, p)| p.scope == scope).map(|(k, _)| k.to_owned()).collect();
+        let count = keys.len();
+        self.commit_now |= count > 0;
+        for key in keys {
+            self.store.record(Record::Unparked { key });
+        }
+        count
+    }
+}

@@ -1,0 +1,114 @@
+//! The hub's side of the outbox: sends what the delivery decides, and carries out what it concludes.
+
+use crate::daemon::delivery::Action;
+use crate::daemon::hub::Hub;
+use crate::daemon::requests::Purpose;
+use crate::store::outbox::Entry;
+use crate::store::state::Record;
+use crate::wire::assumed::HISTORY_LIMIT;
+use crate::wire::message::Message;
+use crate::wire::outgoing::{self, Publish};
+use crate::wire::topic::Topic;
+use std::time::Instant;
+
+impl Hub {
+    /// Compares the history of a topic with what is not acknowledged.
+    pub(super) fn look_up(&mut self, seq: u64, data: &serde_json::Value) -> Option<Action> {
+        let entry = self.delivery.entry(seq)?;
+        let (since, reply_to) = (entry.at, entry.reply_to.clone());
+        let topic = Topic::bare(&entry.topic_id);
+        let elsewhere = |m: &Message| m.reply_to.is_some() && reply_to.is_some() && m.reply_to != reply_to;
+        let mine: Vec<Message> = outgoing::rows(data)
+            .into_iter()
+            .filter_map(|row| topic.message(row))
+            .filter(|m| m.sender_id == self.me.agent_id)
+            .collect();
+        self.delivery.looked_up(seq, |client_id, text| {
+            mine.iter().any(|m| match outgoing::client_id(m) {
+                Some(id) => id == client_id,
+                // the service may not keep metadata: equal text, not older than the entry, and not the same short
+                // answer to another message
+                None => {
+                    m.content == text && m.created_at.is_none_or(|at| at + 60_000 >= since) && !elsewhere(m)
+                }
+            })
+        })
+    }
+
+    /// Sends what can be sent now.
+    pub(super) fn deliver(&mut self, now: Instant) {
+        if self.link.up_since.is_none() {
+            return;
+        }
+        for action in self.delivery.next(now) {
+            match action {
+                Action::Publish { seq, part } => self.publish(seq, part, now),
+                Action::Lookup { seq } => {
+                    let id = self.requests.open("history", Purpose::Lookup { seq }, now);
+                    if let Some(entry) = self.delivery.entry(seq) {
+                        self.net.send(outgoing::history(&id, &entry.topic_id, HISTORY_LIMIT));
+                    }
+                }
+                Action::Delivered(_) | Action::Refused { .. } => self.act(Some(action)),
+            }
+        }
+    }
+
+    fn publish(&mut self, seq: u64, part: usize, now: Instant) {
+        let (metadata, named) = (self.delivery.with_metadata(seq), self.delivery.with_reply_to(seq));
+        let id = self.requests.open("publish", Purpose::Publish { seq, part }, now);
+        let Some(entry) = self.delivery.entry(seq) else { return };
+        let client_id = entry.client_id(part);
+        let frame = outgoing::publish(&Publish {
+            request_id: &id,
+            topic_id: &entry.topic_id,
+            content: entry.parts.get(part).map_or("", String::as_str),
+            semantic_type: "post",
+            reply_to: entry.reply_to.as_deref().filter(|_| part == 0 && named),
+            client_id: metadata.then_some(client_id.as_str()),
+            outcome: metadata.then_some(entry.kind.word()),
+        });
+        // a connection that has just gone is reported by its own event, which makes this part unknown again
+        self.net.send(frame);
+    }
+
+    /// Carries out what the delivery has concluded.
+    pub(super) fn act(&mut self, action: Option<Action>) {
+        let entry = match action {
+            Some(Action::Delivered(entry)) => {
+                self.sealed(&entry);
+                if let Err(error) = self.shared.outbox.remove(&entry) {
+                    log::warn!(target: "hub", "outbox: {error}");
+                }
+                entry
+            }
+            Some(Action::Refused { entry, why }) => {
+                log::error!(target: "hub", "a reply in topic {} was refused for good ({why}); it is kept in outbox/failed", entry.topic_id);
+                self.sealed(&entry);
+                if let Err(error) = self.shared.outbox.fail(&entry) {
+                    log::warn!(target: "hub", "outbox: {error}");
+                }
+                entry
+            }
+            Some(Action::Publish { .. } | Action::Lookup { .. }) | None => return,
+        };
+        // a chat command, or an earlier turn: another one is at work in the topic, and its end will say so
+        if self.board.is_live(&entry.topic_id) {
+            return;
+        }
+        let id = self.requests.untracked("typing");
+        self.net.send(outgoing::typing_stop(&id, &entry.topic_id));
+    }
+
+    /// "Finished" must be on disk before the outbox file goes, or a crash would report the turn as interrupted.
+    fn sealed(&mut self, entry: &Entry) {
+        if self.store.state().open.contains_key(&entry.key) {
+            self.store.record(Record::Finished { key: entry.key.clone() });
+        }
+        if self.store.dirty()
+            && let Err(error) = self.store.commit()
+        {
+            log::warn!(target: "store", "cannot write the state: {error}");
+        }
+    }
+}

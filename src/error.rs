@@ -1,0 +1,62 @@
+//! The one error type that reaches the user, and the exit codes.
+//!
+//! Display is exactly the sentence that is read on stderr: lower case, no trailing period, and it says
+//! what to do next. Layers below the command line keep small enums of their own where a caller branches.
+
+use std::fmt;
+
+/// Result with the program's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, by what the caller (a person, a script, systemd) should do about it.
+#[derive(Debug)]
+pub enum Error {
+    /// The work was tried and failed. Exit code 1.
+    Failed(String),
+    /// The command line is wrong. Exit code 2.
+    Usage(String),
+    /// A service or program that is needed is not there. Exit code 69 (`EX_UNAVAILABLE`).
+    Unavailable(String),
+    /// Something else holds what we need; trying later may work. Exit code 75 (`EX_TEMPFAIL`).
+    TryAgain(String),
+    /// Configuration, profile or token is wrong; restarting does not help. Exit code 78 (`EX_CONFIG`).
+    Config(String),
+    /// Everything has been said already; only the exit code is left.
+    Silent(u8),
+}
+
+/// The words of the system for a failed file operation: "no such file", "is a directory", "permission denied".
+pub fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string().to_lowercase();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    words.trim_end_matches(" or directory").to_owned()
+}
+
+impl Error {
+    /// The documented exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Failed(_) => 1,
+            Error::Usage(_) => 2,
+            Error::Unavailable(_) => 69,
+            Error::TryAgain(_) => 75,
+            Error::Config(_) => 78,
+            Error::Silent(code) => *code,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Failed(s)
+            | Error::Usage(s)
+            | Error::Unavailable(s)
+            | Error::TryAgain(s)
+            | Error::Config(s) => f.write_str(s),
+            Error::Silent(code) => write!(f, "exit code {code}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

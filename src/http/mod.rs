@@ -1,0 +1,268 @@
+//! One blocking HTTP client for the service's API: limits, proxy, CA roots, and errors in one line.
+//!
+//! Every call blocks its thread, at most for the total time. Redirects are not followed: the token stays with the
+//! host that it is meant for. Facts: protocol 1 (both headers, prefixes, error shapes).
+
+pub mod proxy;
+mod tls;
+
+use self::proxy::Proxies;
+use crate::secret::Secret;
+use crate::text;
+use serde_json::Value;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+use ureq::http::{Request, Response};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
+use ureq::{Agent, Body};
+
+/// Name lookup, TCP and TLS together are given up after this.
+const CONNECT: Duration = Duration::from_secs(10);
+/// A whole call, unless the caller says otherwise.
+const TOTAL: Duration = Duration::from_secs(60);
+/// Longest answer that is read; the service's pages are far smaller.
+const BODY_MAX_BYTES: u64 = 16 << 20;
+/// Longest error text that is passed on.
+const ERROR_MAX_CHARS: usize = 300;
+/// Where deployments serve the API, in the order that they are tried (protocol 1).
+const PREFIXES: [&str; 3] = ["", "/api", "/api/v1"];
+
+/// Settings of a client.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Base URL; a slash at its end is ignored.
+    pub base_url: String,
+    /// Sent as `Authorization: Bearer` and `X-Agent-Token`; empty for none.
+    pub token: Secret,
+    /// Extra CA bundle.
+    pub ca_file: Option<PathBuf>,
+    /// Proxies of the environment.
+    pub proxies: Proxies,
+    /// Longest duration of a call.
+    pub total: Duration,
+}
+
+impl Settings {
+    /// The usual settings for a base URL.
+    pub fn new(base_url: &str, token: Secret, ca_file: Option<PathBuf>) -> Settings {
+        Settings { base_url: base_url.to_owned(), token, ca_file, proxies: Proxies::from_env(), total: TOTAL }
+    }
+}
+
+/// Why a call brought nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HttpError {
+    /// No answer: one line that names the host and the cause.
+    Offline(String),
+    /// An answer with a status other than 2xx, and its error text as one line.
+    Status(u16, String),
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HttpError::Offline(why) => f.write_str(why),
+            HttpError::Status(status, text) if text.is_empty() => write!(f, "HTTP {status}"),
+            HttpError::Status(status, text) => write!(f, "HTTP {status}: {text}"),
+        }
+    }
+}
+
+/// A client of one service; may be shared between threads.
+#[derive(Debug)]
+pub struct Client {
+    agent: Agent,
+    base: String,
+    token: Secret,
+    prefix: OnceLock<&'static str>,
+}
+
+/// What a method sends.
+#[derive(Clone, Copy)]
+enum Call<'a> {
+    Get,
+    Post(&'a Value),
+    Patch(&'a Value),
+}
+
+impl Client {
+    /// A client with the usual settings. Fails on an unreadable CA file or an unusable proxy.
+    pub fn new(base_url: &str, token: Secret, ca_file: Option<PathBuf>) -> Result<Client, HttpError> {
+        Client::open(Settings::new(base_url, token, ca_file))
+    }
+
+    /// A client with the settings given. Connects on the first call.
+    pub fn open(settings: Settings) -> Result<Client, HttpError> {
+        let base = settings.base_url.trim_end_matches('/').to_owned();
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(settings.total))
+            .user_agent(concat!("wtt-connect/", env!("CARGO_PKG_VERSION")))
+            .proxy(choose_proxy(&settings.proxies, &base).map_err(HttpError::Offline)?)
+            .build();
+        let tls = crate::sys::tls::client_config(settings.ca_file.as_deref())
+            .map_err(|e| HttpError::Offline(e.to_string()))?;
+        let connector =
+            ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()).chain(tls::Tls(tls));
+        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        Ok(Client { agent, base, token: settings.token, prefix: OnceLock::new() })
+    }
+
+    /// GET a path such as `/agents/my`. The value is null for an empty body and text for one that is not JSON.
+    pub fn get_json(&self, path: &str) -> Result<(u16, Value), HttpError> {
+        self.call(path, Call::Get)
+    }
+
+    /// POST a JSON body.
+    pub fn post_json(&self, path: &str, body: &Value) -> Result<(u16, Value), HttpError> {
+        self.call(path, Call::Post(body))
+    }
+
+    /// PATCH with a JSON body.
+    pub fn patch_json(&self, path: &str, body: &Value) -> Result<(u16, Value), HttpError> {
+        self.call(path, Call::Patch(body))
+    }
+
+    /// Finds out once under which prefix the API lives: 404, 405 and a web page mean "not here".
+    fn call(&self, path: &str, call: Call<'_>) -> Result<(u16, Value), HttpError> {
+        if let Some(prefix) = self.prefix.get() {
+            return judge(self.once(prefix, path, call)?);
+        }
+        let mut first = None;
+        for prefix in PREFIXES {
+            let answer = self.once(prefix, path, call)?;
+            if !answer.elsewhere() {
+                let _ = self.prefix.set(prefix);
+                return judge(answer);
+            }
+            first.get_or_insert(answer);
+        }
+        match first {
+            Some(answer) => judge(answer),
+            None => Err(HttpError::Offline("no address is configured".into())),
+        }
+    }
+
+    fn once(&self, prefix: &str, path: &str, call: Call<'_>) -> Result<Answer, HttpError> {
+        let (method, body) = match call {
+            Call::Get => ("GET", None),
+            Call::Post(body) => ("POST", Some(body)),
+            Call::Patch(body) => ("PATCH", Some(body)),
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{prefix}{path}", self.base))
+            .header("Accept", "application/json");
+        if !self.token.is_empty() {
+            let token = self.token.expose();
+            request =
+                request.header("Authorization", format!("Bearer {token}")).header("X-Agent-Token", token);
+        }
+        if body.is_some() {
+            request = request.header("Content-Type", "application/json");
+        }
+        let request = request.body(body.map(Value::to_string).unwrap_or_default()).map_err(|_| {
+            HttpError::Offline(format!("`{}{path}` is not a URL, or the token is not plain text", self.base))
+        })?;
+        let sent = match body {
+            // A body, even an empty one, on a GET confuses some servers.
+            None => self.agent.run(request.map(|_| ())),
+            Some(_) => self.agent.run(request),
+        };
+        let mut answer = sent.and_then(Answer::read).map_err(|e| HttpError::Offline(self.explain(&e)))?;
+        if !answer.is_good() {
+            // Only error texts are shown to anybody.
+            answer.body = self.scrub(&answer.body);
+        }
+        Ok(answer)
+    }
+
+    fn explain(&self, error: &ureq::Error) -> String {
+        let host = self.base.rsplit('@').next().unwrap_or_default();
+        let text = text::one_line(&error.to_string());
+        let why = text.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default();
+        let hint = if text.contains("certificate") {
+            "; a company's own CA goes into WTT_CONNECT_CA_FILE"
+        } else {
+            ""
+        };
+        self.scrub(&format!("cannot reach {host}: {why}{hint}"))
+    }
+
+    fn scrub(&self, text: &str) -> String {
+        if self.token.is_empty() { text.to_owned() } else { text.replace(self.token.expose(), "***") }
+    }
+}
+
+/// A response that has been read.
+struct Answer {
+    status: u16,
+    is_page: bool,
+    body: String,
+}
+
+impl Answer {
+    fn read(mut response: Response<Body>) -> Result<Answer, ureq::Error> {
+        let kind = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let is_page = kind.to_ascii_lowercase().contains("text/html");
+        let status = response.status().as_u16();
+        let body =
+            response.body_mut().with_config().limit(BODY_MAX_BYTES).lossy_utf8(true).read_to_string()?;
+        Ok(Answer { status, is_page, body })
+    }
+
+    fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Not the API: it may live under the next prefix. A web front-end answers unknown paths with its page.
+    fn elsewhere(&self) -> bool {
+        matches!(self.status, 404 | 405) || (self.is_good() && self.is_page)
+    }
+}
+
+fn judge(answer: Answer) -> Result<(u16, Value), HttpError> {
+    let parsed = serde_json::from_str::<Value>(&answer.body);
+    if answer.is_good() && !answer.is_page {
+        let text = answer.body.trim();
+        let empty = || if text.is_empty() { Value::Null } else { Value::String(text.to_owned()) };
+        return Ok((answer.status, parsed.unwrap_or_else(|_| empty())));
+    }
+    let said = match parsed {
+        Ok(body @ Value::Object(_)) => error_text(&body).unwrap_or_default(),
+        _ if answer.is_page => "a web page, not the API".to_owned(),
+        _ => answer.body,
+    };
+    Err(HttpError::Status(answer.status, text::truncate(&text::one_line(&said), ERROR_MAX_CHARS)))
+}
+
+/// The error of a JSON answer: text, an object with a text in it, or a list of such (protocol 1).
+fn error_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Array(items) => Some(items.iter().filter_map(error_text).collect::<Vec<_>>().join("; ")),
+        Value::Object(fields) => ["error", "detail", "message", "msg", "reason"]
+            .iter()
+            .find_map(|key| error_text(fields.get(*key)?)),
+        _ => None,
+    }
+}
+
+/// The library's proxy for our choice.
+fn choose_proxy(proxies: &Proxies, base: &str) -> Result<Option<ureq::Proxy>, String> {
+    let Ok(uri) = base.parse::<ureq::http::Uri>() else { return Err(format!("`{base}` is not a URL")) };
+    let secure = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+    let Some(proxy) = proxies.choose(secure, uri.host().unwrap_or_default(), port)? else { return Ok(None) };
+    let mut builder = ureq::Proxy::builder(ureq::ProxyProtocol::Http).host(&proxy.host).port(proxy.port);
+    if let Some((user, password)) = &proxy.login {
+        builder = builder.username(user).password(password.expose());
+    }
+    builder.build().map(Some).map_err(|_| format!("the proxy {proxy} cannot be used"))
+}

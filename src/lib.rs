@@ -1,0 +1,31 @@
+//! wtt-connect: connects WTT topics and tasks to the coding-agent CLIs on this machine.
+//!
+//! Layers, arrows only downward (enforced by `tests/tidy.rs`):
+//! `cli, local` -> `daemon` -> `session` -> `agent` -> `wire, config, store, http, text, json, secret, error` -> `sys` -> `list` -> std.
+//!
+//! Glossary: a *topic* or *task* of the service has one *session* here (its mailbox and worker thread);
+//! each message that is answered is one *turn*; an *adapter* drives one *agent* CLI; a *profile* is one
+//! WTT identity on this machine; the *outbox* holds replies until the service has acknowledged them.
+
+// L3: commands, and the local service behind `try`
+pub mod cli;
+pub mod local;
+
+// L2: the daemon
+pub mod agent;
+pub mod daemon;
+pub mod session;
+
+// L1: pure and small
+pub mod config;
+pub mod error;
+pub mod http;
+pub mod json;
+pub mod secret;
+pub mod store;
+pub mod text;
+pub mod wire;
+
+// L0: the floor
+pub mod list;
+pub mod sys;

@@ -1,0 +1,279 @@
+//! The demonstration agent: a child process of our own binary that speaks like `claude -p --output-format stream-json`.
+//!
+//! It has no model. It exists so that `wtt-connect try` shows the whole way of a message on a machine without an agent
+//! CLI, and so that benchmarks and tests have an agent that starts in a millisecond. It says what it is.
+
+mod memory;
+mod tool;
+mod voice;
+mod wish;
+
+use crate::sys::signal::{self, Signal};
+use crate::sys::{id, time};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use memory::Memory;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use voice::{Ending, Voice};
+use wish::Wish;
+
+/// Largest prompt taken; the real CLI takes a few MB as well.
+const PROMPT_MAX: u64 = 16 * 1024 * 1024;
+/// Pace of `count to N slowly`: slow enough to be watched and stopped.
+const SLOW: Duration = Duration::from_millis(400);
+/// Version of the protocol that is spoken, as the real CLI prints it.
+const VERSION: &str = "2.1.330 (wtt-connect demonstration agent)";
+/// Exit code after SIGTERM, as the real CLI's.
+const TERMINATED: u8 = 143;
+
+/// The options that matter here.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Args {
+    stream_json: bool,
+    verbose: bool,
+    partial: bool,
+    session_id: Option<String>,
+    resume: Option<String>,
+    model: Option<String>,
+    permission_mode: Option<String>,
+    memory: Option<PathBuf>,
+    prompt: Option<String>,
+}
+
+/// Options of the real CLI that are taken without effect.
+const IGNORED_SWITCHES: &[&str] = &["-p", "--print", "--dangerously-skip-permissions", "--fork-session"];
+const IGNORED_VALUES: &[&str] = &[
+    "--effort",
+    "--append-system-prompt",
+    "--system-prompt-snapshot",
+    "--settings",
+    "--mcp-config",
+    "--add-dir",
+    "--allowedTools",
+    "--disallowedTools",
+    "--max-turns",
+    "--input-format",
+    "--permission-prompt-tool",
+];
+
+fn parse(args: impl Iterator<Item = OsString>) -> Result<Args, String> {
+    let mut out = Args::default();
+    let mut args = args.map(|a| a.to_string_lossy().into_owned());
+    while let Some(arg) = args.next() {
+        let (name, inline) = match arg.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
+            _ => (arg.clone(), None),
+        };
+        let mut value = || {
+            inline
+                .clone()
+                .or_else(|| args.next())
+                .ok_or_else(|| format!("error: option '{name}' argument missing"))
+        };
+        match name.as_str() {
+            "--verbose" => out.verbose = true,
+            "--include-partial-messages" => out.partial = true,
+            "--output-format" => out.stream_json = value()? == "stream-json",
+            "--session-id" => out.session_id = Some(value()?),
+            "--resume" | "-r" => out.resume = Some(value()?),
+            "--model" => out.model = Some(value()?),
+            "--permission-mode" => out.permission_mode = Some(value()?),
+            "--memory" => out.memory = Some(PathBuf::from(value()?)),
+            switch if IGNORED_SWITCHES.contains(&switch) => {}
+            option if IGNORED_VALUES.contains(&option) => drop(value()?),
+            option if option.starts_with('-') && option.len() > 1 => {
+                return Err(format!("error: unknown option '{option}'"));
+            }
+            prompt => out.prompt = Some(prompt.to_owned()),
+        }
+    }
+    Ok(out)
+}
+
+/// Runs the agent for one turn. `args` are those after `demo-agent`.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let words: Vec<_> = args.iter().map(|a| a.to_string_lossy()).collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    if words.iter().any(|w| matches!(*w, "--version" | "-v")) {
+        return say_plain(VERSION);
+    }
+    if words.ends_with(&["auth", "status"]) {
+        return say_plain(r#"{"loggedIn": true, "authMethod": "none", "apiProvider": "demonstration"}"#);
+    }
+    match parse(args.into_iter()).and_then(turn) {
+        Ok(code) => ExitCode::from(code),
+        Err(complaint) => {
+            let _ = writeln!(io::stderr(), "{complaint}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say_plain(line: &str) -> ExitCode {
+    let _ = writeln!(io::stdout(), "{line}");
+    ExitCode::SUCCESS
+}
+
+fn turn(args: Args) -> Result<u8, String> {
+    if args.stream_json && !args.verbose {
+        return Err("Error: When using --print, --output-format=stream-json requires --verbose".to_owned());
+    }
+    let prompt = match args.prompt.clone() {
+        Some(prompt) => prompt,
+        None => read_prompt(),
+    };
+    if prompt.trim().is_empty() {
+        let complaint =
+            "Error: Input must be provided either through stdin or as a prompt argument when using --print";
+        return Err(complaint.to_owned());
+    }
+    let stop = signal::listen().map_err(|e| format!("Error: {e}"))?;
+    let folder = args.memory.clone().unwrap_or_else(memory::default_folder);
+    let (session_id, memory) = match (&args.resume, &args.session_id) {
+        (Some(old), _) => match Memory::resume(&folder, old) {
+            Some(memory) => (old.clone(), memory),
+            None => return unknown_session(&args, old),
+        },
+        (None, Some(new)) => (new.clone(), Memory::start(&folder, new)?),
+        (None, None) => {
+            let new = id::uuid_v4();
+            let memory = Memory::start(&folder, &new)?;
+            (new, memory)
+        }
+    };
+    let model = args.model.clone().unwrap_or_else(|| "demonstration".to_owned());
+    let voice = Voice::new(session_id, model, args.stream_json, args.partial);
+    Ok(Turn { voice, memory, stop, asked: Instant::now() }.run(&prompt, args.permission_mode.as_deref()))
+}
+
+fn read_prompt() -> String {
+    let mut bytes = Vec::new();
+    let _ = io::stdin().lock().take(PROMPT_MAX).read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn unknown_session(args: &Args, session_id: &str) -> Result<u8, String> {
+    let complaint = format!("No conversation found with session ID: {session_id}");
+    if args.stream_json {
+        let mut voice = Voice::new(session_id.to_owned(), String::new(), true, false);
+        voice.end(Instant::now(), &Ending::NoSession(&complaint));
+    }
+    Err(complaint)
+}
+
+/// Somebody wants the turn to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Halt {
+    /// SIGINT: end in order, with an aborted result.
+    Interrupted,
+    /// SIGTERM: end at once.
+    Terminated,
+}
+
+struct Turn {
+    voice: Voice,
+    memory: Memory,
+    stop: Receiver<Signal>,
+    asked: Instant,
+}
+
+impl Turn {
+    fn run(mut self, prompt: &str, permission_mode: Option<&str>) -> u8 {
+        self.voice.init(permission_mode.unwrap_or("default"));
+        let wish = wish::read(prompt);
+        let before = self.memory.said();
+        self.memory.add(prompt);
+        match self.grant(&wish, &before) {
+            Ok(ending) => {
+                self.voice.end(self.asked, &ending);
+                u8::from(matches!(ending, Ending::Failed(_)))
+            }
+            Err(Halt::Interrupted) => {
+                let ending = self.voice.interrupted();
+                self.voice.end(self.asked, &ending);
+                0
+            }
+            Err(Halt::Terminated) => TERMINATED,
+        }
+    }
+
+    /// Waits, unless somebody wants the turn to end.
+    fn pause(&self, time: Duration) -> Result<(), Halt> {
+        match self.stop.recv_timeout(time) {
+            Ok(Signal::Stop(number)) if number == signal_hook::consts::SIGINT => Err(Halt::Interrupted),
+            Ok(Signal::Stop(_)) => Err(Halt::Terminated),
+            Ok(Signal::Reload) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(()),
+        }
+    }
+
+    fn grant(&mut self, wish: &Wish, before: &[Wish]) -> Result<Ending<'static>, Halt> {
+        match wish {
+            Wish::Fail => {
+                let text = "API Error: 500 The demonstration agent fails because it was asked to.";
+                self.voice.api_error(text);
+                Ok(Ending::Failed(text))
+            }
+            Wish::Count { to, slowly } => {
+                self.voice.open_text();
+                for number in 1..=*to {
+                    self.pause(if *slowly { SLOW } else { Duration::ZERO })?;
+                    self.voice.piece(&format!("{number} "));
+                }
+                self.voice.piece("– done.");
+                self.voice.close_text();
+                Ok(Ending::Completed)
+            }
+            Wish::List => {
+                self.voice.say("I look at the files here.");
+                let listing = self.list()?;
+                self.voice.say(&wish::listing(&listing));
+                Ok(Ending::Completed)
+            }
+            other => {
+                self.voice.say(&wish::answer(other, before, time::now_ms()));
+                Ok(Ending::Completed)
+            }
+        }
+    }
+
+    /// Runs a real `ls` as a tool of the agent.
+    fn list(&mut self) -> Result<Result<String, String>, Halt> {
+        self.voice.tool_call("Bash", "ls -1", "List the files of the working directory");
+        let output = tool::run("ls", &["-1"], &self.stop)?;
+        self.voice.tool_end(&output);
+        Ok(output)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &str) -> Result<Args, String> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn takes_the_command_line_of_the_real_cli() {
+        let line = "-p --output-format stream-json --verbose --include-partial-messages --model=m --effort high \
+                    --dangerously-skip-permissions --resume abc";
+        let expected = Args {
+            stream_json: true,
+            verbose: true,
+            partial: true,
+            resume: Some("abc".into()),
+            model: Some("m".into()),
+            ..Args::default()
+        };
+        assert_eq!(args(line), Ok(expected));
+    }
+
+    #[test]
+    fn refuses_what_the_real_cli_refuses() {
+        assert_eq!(args("--nonsense"), Err("error: unknown option '--nonsense'".into()));
+        assert_eq!(args("--model"), Err("error: option '--model' argument missing".into()));
+    }
+}

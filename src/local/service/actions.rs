@@ -1,0 +1,242 @@
+//! What sockets ask of the service: `auth`, `ping` and the actions of protocol 2.6, each with its `action_result`.
+
+use super::desk::{Desk, Role};
+use super::state::{Row, State, USER_ID, text};
+use super::watch::Seen;
+use crate::json::object;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// Longest content of one message. The real limit is unknown (protocol 16 assumes 64 KiB and up).
+const CONTENT_MAX: usize = 256 * 1024;
+/// Default and largest page of `history`, `poll` and `list` (protocol 16).
+const PAGE: u64 = 100;
+const PAGE_MAX: u64 = 500;
+
+type Answer = Result<Value, String>;
+
+/// A page size out of a request.
+pub fn page(given: Option<&Value>) -> usize {
+    let asked = given.and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok())).unwrap_or(PAGE);
+    usize::try_from(asked.min(PAGE_MAX)).unwrap_or(0)
+}
+
+impl Desk {
+    /// One text frame of a socket. Unknown frames are noted and otherwise ignored.
+    pub fn frame(&mut self, number: u64, frame: &str) {
+        let Some((agent, role)) = self.links.get(&number).map(|l| (l.agent.clone(), l.role)) else { return };
+        if frame == "ping" {
+            if let (Some(Role::Agent), Some(known)) = (role, self.state.agents.get_mut(&agent)) {
+                known.heartbeat = Some(Instant::now());
+            }
+            self.note(&agent, Seen::Ping);
+            return self.send_text(number, "pong".to_owned());
+        }
+        let body = match serde_json::from_str(frame) {
+            Ok(Value::Object(body)) => body,
+            _ => return self.note(&agent, Seen::Frame(frame.into())),
+        };
+        match (text(&body, "action"), role) {
+            (Some("auth"), _) => self.auth(number, &agent, &body),
+            (Some(_), None) => self.result(number, &body, Err("not authenticated".to_owned())),
+            (Some(action), Some(role)) => {
+                let answer = self.act(action, &agent, role, &body);
+                self.result(number, &body, answer);
+            }
+            // An answer to a request of ours, e.g. `e2e_key_response`.
+            (None, _) => self.note(&agent, Seen::Frame(Value::Object(body))),
+        }
+    }
+
+    fn auth(&mut self, number: u64, agent: &str, body: &Row) {
+        let token = text(body, "token").unwrap_or_default();
+        let role = match self.state.agents.get(agent) {
+            Some(known) if known.token == token && !token.is_empty() => Some(Role::Agent),
+            Some(_) if token == self.user_token => Some(Role::User),
+            _ => None,
+        };
+        let role = role.filter(|_| !self.knobs.reject_auth);
+        if let Some(link) = self.links.get_mut(&number) {
+            link.role = role;
+        }
+        if role.is_none() {
+            let refusal = object!({ "type": "action_result", "request_id": body.get("request_id"), "ok": false,
+                "error": "invalid token" });
+            self.send(number, &refusal);
+            self.close_link(number, 4401, "invalid token");
+            return self.note(agent, Seen::Auth(false));
+        }
+        let display_name = self.state.agents.get_mut(agent).map(|known| {
+            if role == Some(Role::Agent) {
+                known.heartbeat = Some(Instant::now());
+            }
+            known.display_name.clone()
+        });
+        if role == Some(Role::Agent) {
+            // Two sockets of one agent: the newest wins (protocol 17, assumption 2).
+            for older in self.links_of(agent, Role::Agent) {
+                if older != number {
+                    self.close_link(older, 4409, "replaced by a newer connection");
+                }
+            }
+        }
+        if !self.knobs.silent_auth {
+            let welcome = object!({ "type": "action_result", "request_id": body.get("request_id"), "ok": true,
+                "data": object!({ "authenticated": true, "agent_id": agent, "agent_display_name": display_name }) });
+            self.send(number, &welcome);
+        }
+        self.note(agent, Seen::Auth(true));
+    }
+
+    /// Answers an action; frames without a request id get no answer.
+    fn result(&mut self, number: u64, body: &Row, answer: Answer) {
+        let Some(request_id) = text(body, "request_id").filter(|_| !self.knobs.drop_results) else { return };
+        let frame = match answer {
+            Ok(data) => {
+                object!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
+            }
+            Err(error) => {
+                object!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
+            }
+        };
+        match self.knobs.delay_results {
+            Some(delay) => self.send_later(number, frame.to_string(), delay),
+            None => self.send(number, &frame),
+        }
+    }
+
+    fn act(&mut self, action: &str, agent: &str, role: Role, body: &Row) -> Answer {
+        if action != "typing" {
+            self.note(agent, Seen::Frame(Value::Object(body.clone())));
+        }
+        let topic = || text(body, "topic_id").ok_or_else(|| "topic_id is required".to_owned());
+        match action {
+            "publish" => self.publish(agent, role, topic()?, body),
+            "p2p" => {
+                let target = text(body, "target_agent_id").ok_or("target_agent_id is required")?;
+                if !self.state.agents.contains_key(target) {
+                    return Err(format!("agent {target} not found"));
+                }
+                let topic_id = self.state.p2p_topic(agent, target);
+                self.publish(agent, role, &topic_id, body)
+            }
+            "typing" => self.typing(agent, topic()?, body),
+            "poll" => {
+                let rows = self.state.take_unread(agent, page(body.get("limit")));
+                Ok(object!({ "messages": rows, "topics": self.state.topic_rows(Some(agent)) }))
+            }
+            "history" => {
+                let topic_id = self.open_topic(agent, role, topic()?)?;
+                let rows = self.state.history(&topic_id, page(body.get("limit")), text(body, "before_id"));
+                Ok(object!({ "messages": rows.unwrap_or_default() }))
+            }
+            "subscribed" => Ok(json!(self.state.topic_rows(Some(agent)))),
+            "list" => {
+                let mut rows = self.state.topic_rows(None);
+                rows.truncate(page(body.get("limit")));
+                Ok(json!(rows))
+            }
+            "find" => {
+                let wanted = text(body, "query").unwrap_or_default().to_lowercase();
+                let mut rows = self.state.topic_rows(None);
+                rows.retain(|r| r["name"].as_str().is_some_and(|n| n.to_lowercase().contains(&wanted)));
+                Ok(json!(rows))
+            }
+            "join" | "leave" => {
+                let topic_id = topic()?;
+                let found = self.state.topics.get_mut(topic_id).ok_or("topic not found")?;
+                let (message, _) = if action == "join" {
+                    ("joined", found.members.insert(agent.to_owned()))
+                } else {
+                    ("left", found.members.remove(agent))
+                };
+                Ok(object!({ "message": message, "topic_id": topic_id }))
+            }
+            "detail" => {
+                let topic_id = self.open_topic(agent, role, topic()?)?;
+                self.state.topic_row(&topic_id, Some(agent)).ok_or_else(|| "topic not found".to_owned())
+            }
+            "runtime_info" if !self.knobs.unknown_action_errors => {
+                if let Some(known) = self.state.agents.get_mut(agent) {
+                    known.runtime = body.get("runtime").cloned();
+                }
+                Ok(object!({}))
+            }
+            "message_stream" if !self.knobs.unknown_action_errors => {
+                let mut frame = body.clone();
+                frame.remove("action");
+                frame.insert("type".into(), "message_stream".into());
+                frame.insert("sender_id".into(), agent.into());
+                frame.insert("sender_type".into(), "agent".into());
+                self.show(&[agent], &Value::Object(frame));
+                Ok(object!({}))
+            }
+            unknown => Err(format!("unknown action: {unknown}")),
+        }
+    }
+
+    /// The topic when this agent may read it.
+    fn open_topic(&self, agent: &str, role: Role, topic_id: &str) -> Result<String, String> {
+        let topic = self.state.topics.get(topic_id).ok_or("topic not found")?;
+        let may = role == Role::User || topic.members.contains(agent);
+        if may { Ok(topic_id.to_owned()) } else { Err("not a member".to_owned()) }
+    }
+
+    fn publish(&mut self, agent: &str, role: Role, topic_id: &str, body: &Row) -> Answer {
+        if let Some(refusal) = &self.knobs.refuse_publish {
+            return Err(refusal.clone());
+        }
+        let topic_id = self.open_topic(agent, role, topic_id)?;
+        let row = message_row(body, role, agent)?;
+        self.post(&topic_id, row).map(Value::Object).ok_or_else(|| "topic not found".to_owned())
+    }
+
+    fn typing(&mut self, agent: &str, topic_id: &str, body: &Row) -> Answer {
+        let members = self.state.topics.get(topic_id).map(|t| t.members.clone()).ok_or("topic not found")?;
+        let mut frame = body.clone();
+        frame.remove("action");
+        frame.remove("request_id");
+        frame.insert("type".into(), "typing".into());
+        frame.insert("agent_id".into(), agent.into());
+        let name = self.state.agents.get(agent).map(|a| a.display_name.clone());
+        frame.insert("agent_display_name".into(), name.into());
+        frame.insert("ts".into(), super::state::now().into());
+        let frame = Value::Object(frame);
+        for member in members.iter().filter(|m| *m != agent) {
+            self.send_to_agent(member, &frame);
+        }
+        self.show(&members.iter().map(String::as_str).collect::<Vec<_>>(), &frame);
+        self.note(agent, Seen::Typing(Value::Object(body.clone())));
+        Ok(object!({}))
+    }
+}
+
+/// The stored part of a message that somebody sends, from a socket or over HTTP.
+pub fn message_row(body: &Row, role: Role, agent: &str) -> Result<Row, String> {
+    let content = text(body, "content").or_else(|| text(body, "message")).ok_or("content is required")?;
+    if content.len() > CONTENT_MAX {
+        return Err("content is too long".to_owned());
+    }
+    let mut row = Row::new();
+    row.insert("content".into(), content.into());
+    let kept =
+        ["content_type", "semantic_type", "reply_to", "encrypted", "metadata", "mention_target_agent_ids"];
+    for key in kept.iter().filter(|k| body.get(**k).is_some_and(|v| !v.is_null())) {
+        row.insert((*key).to_owned(), body[*key].clone());
+    }
+    let (sender, kind) = match role {
+        Role::Agent => (agent, "agent"),
+        Role::User => (text(body, "sender_id").unwrap_or(USER_ID), "human"),
+    };
+    row.insert("sender_id".into(), sender.into());
+    row.insert("sender_type".into(), kind.into());
+    Ok(row)
+}
+
+impl State {
+    /// Whether an agent is online by the rule of the web: heard of within 90 seconds (protocol 2.3).
+    pub fn is_online(&self, agent: &str) -> bool {
+        let heard = self.agents.get(agent).and_then(|a| a.heartbeat);
+        heard.is_some_and(|at| at.elapsed().as_secs() <= 90)
+    }
+}

@@ -1,0 +1,145 @@
+//! One connection, on a thread of its own: reads the head, then is either one HTTP exchange or a WebSocket.
+//!
+//! Decides nothing about WTT: requests and frames go to the desk, which owns all state.
+
+use super::desk::Event;
+use super::http::{self, Body, BodyError, Head, Request, Response};
+use crate::sys::pump::{self, Driver, End, Flow};
+use crate::sys::tls::Stream;
+use crossbeam_channel::{Sender, bounded};
+use std::io;
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tungstenite::handshake::server::{create_response, write_response};
+use tungstenite::protocol::Role;
+use tungstenite::{Message, WebSocket};
+
+/// A socket that does not authenticate within this is dropped.
+const AUTH_TIME: Duration = Duration::from_secs(15);
+/// The desk answers from memory; only a stopped service lets a request wait.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+
+/// Serves one accepted connection to its end.
+pub fn serve(number: u64, socket: TcpStream, desk: &Sender<Event>, uploads: &Path) {
+    let outcome = match http::read_head(&socket) {
+        Ok((head, early)) if head.is_upgrade() => web_socket(number, socket, &head, early, desk),
+        Ok((head, early)) => exchange(number, &socket, head, early, desk, uploads),
+        Err(e) => refuse(&socket, &e),
+    };
+    if let Err(e) = outcome {
+        log::debug!("local service: connection {number}: {e}");
+    }
+}
+
+fn refuse(socket: &TcpStream, why: &io::Error) -> io::Result<()> {
+    http::write_response(socket, &Response::error(400, &why.to_string()))
+}
+
+fn exchange(
+    number: u64,
+    socket: &TcpStream,
+    head: Head,
+    early: Vec<u8>,
+    desk: &Sender<Event>,
+    uploads: &Path,
+) -> io::Result<()> {
+    let upload = (head.method == "PUT" && head.path.iter().any(|s| s == "upload-direct"))
+        .then(|| uploads.join(format!("part-{number}")));
+    let body = match http::read_body(socket, &head, early, upload.as_deref()) {
+        Ok(body) => body,
+        Err(BodyError::TooLarge) => {
+            return http::write_response(socket, &Response::error(413, "the body is too large"));
+        }
+        Err(BodyError::Io(e)) => return Err(e),
+    };
+    let file = match &body {
+        Body::File(path, _) => Some(path.clone()),
+        Body::Bytes(_) => None,
+    };
+    let (reply, answer) = bounded(1);
+    let asked = desk.send(Event::Http { request: Request { head, body }, reply }).is_ok();
+    let response = asked.then(|| answer.recv_timeout(ANSWER_TIME).ok()).flatten();
+    if let Some(part) = file {
+        // Taken over by rename when it was wanted.
+        let _ = std::fs::remove_file(part);
+    }
+    match response {
+        Some(response) => http::write_response(socket, &response),
+        None => Ok(()),
+    }
+}
+
+fn web_socket(
+    number: u64,
+    socket: TcpStream,
+    head: &Head,
+    early: Vec<u8>,
+    desk: &Sender<Event>,
+) -> io::Result<()> {
+    let agent = match head.path.iter().position(|s| s == "ws").map(|at| &head.path[at + 1..]) {
+        Some([agent]) => agent.clone(),
+        _ => return http::write_response(&socket, &Response::error(404, "Not Found")),
+    };
+    let mut request = tungstenite::http::Request::builder().method("GET").uri(&head.target);
+    for (name, value) in &head.headers {
+        request = request.header(name, value);
+    }
+    let response = request.body(()).map_err(io::Error::other);
+    let response = match response.and_then(|r| create_response(&r).map_err(io::Error::other)) {
+        Ok(response) => response,
+        Err(e) => return refuse(&socket, &e),
+    };
+    socket.set_write_timeout(Some(AUTH_TIME))?;
+    write_response(&socket, &response).map_err(io::Error::other)?;
+    socket.set_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    let (out, mut queue) = pump::outgoing()?;
+    let open = Event::Open { link: number, agent, out, socket: socket.try_clone()? };
+    if desk.send(open).is_err() {
+        return Ok(());
+    }
+    let stream = Stream::Plain(socket);
+    let mut ws = WebSocket::from_partially_read(stream, early, Role::Server, Some(pump::limits()));
+    let mut driver = Link { number, desk, auth_by: Some(Instant::now() + AUTH_TIME) };
+    let why = match pump::run(&mut ws, &mut queue, &mut driver) {
+        Ok(End::Peer(Some((code, reason)))) => format!("closed by the peer: {code} {reason}"),
+        Ok(End::Peer(None)) => "closed by the peer".to_owned(),
+        Ok(End::Driver | End::Dropped) => "closed by the service".to_owned(),
+        Err(e) => e.to_string(),
+    };
+    let _ = desk.send(Event::Closed { link: number, why });
+    Ok(())
+}
+
+struct Link<'a> {
+    number: u64,
+    desk: &'a Sender<Event>,
+    /// Cleared by the first frame: judging it is the desk's business.
+    auth_by: Option<Instant>,
+}
+
+impl Driver for Link<'_> {
+    fn on_message(&mut self, message: Message) -> Flow {
+        self.auth_by = None;
+        let text = match message {
+            Message::Text(text) => text.as_str().to_owned(),
+            Message::Binary(_) => "a binary frame".to_owned(),
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {
+                return Flow::Continue;
+            }
+        };
+        match self.desk.send(Event::Text { link: self.number, text }) {
+            Ok(()) => Flow::Continue,
+            Err(_) => Flow::End,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.auth_by
+    }
+
+    fn on_deadline(&mut self, _now: Instant) -> Flow {
+        Flow::End
+    }
+}

@@ -1,0 +1,77 @@
+//! Uploads in three steps and downloads (protocol 10): sign, PUT, commit, GET.
+
+use super::desk::Desk;
+use super::http::{Body, Head, Response};
+use super::state::{Media, Row, text};
+use crate::json::object;
+use crate::sys::id;
+use serde_json::Value;
+
+impl Desk {
+    /// `sign` and `commit`.
+    pub fn media(&mut self, method: &str, path: &[&str], body: &Row) -> Result<Value, Response> {
+        match (method, path) {
+            ("POST", ["sign"]) => {
+                let filename = text(body, "filename").unwrap_or("file");
+                if body.get("size").and_then(Value::as_u64).is_some_and(|s| s > super::http::UPLOAD_MAX) {
+                    return Err(Response::error(413, "the file is too large"));
+                }
+                let mime_type = text(body, "mime_type").unwrap_or("application/octet-stream").to_owned();
+                let media = Media { filename: filename.to_owned(), mime_type, file: None, public: false };
+                let token = id::hex();
+                self.state.media.insert(token.clone(), media);
+                let host = if self.knobs.absolute_upload_url { self.base_url.as_str() } else { "" };
+                Ok(
+                    object!({ "upload_token": token, "upload_url": format!("{host}/media/upload-direct/{token}") }),
+                )
+            }
+            ("POST", ["commit"]) => {
+                let token = text(body, "upload_token").unwrap_or_default();
+                let not_found = || Response::error(404, "unknown upload_token");
+                let media = self.state.media.get_mut(token).ok_or_else(not_found)?;
+                let late = self.knobs.late_uploads > 0;
+                self.knobs.late_uploads = self.knobs.late_uploads.saturating_sub(1);
+                let Some((_, size)) = media.file.as_ref().filter(|_| !late) else {
+                    return Err(Response::error(400, "File not uploaded yet"));
+                };
+                media.public = true;
+                Ok(object!({ "url": format!("/media/{token}"), "filename": media.filename, "size": size,
+                    "mime_type": media.mime_type }))
+            }
+            _ => Err(Response::error(404, "Not Found")),
+        }
+    }
+
+    /// Takes over the uploaded file.
+    pub fn store_upload(&mut self, token: &str, body: &Body) -> Response {
+        let Some(media) = self.state.media.get_mut(token) else {
+            return Response::error(404, "unknown upload");
+        };
+        let Body::File(part, size) = body else {
+            return Response::error(400, "no file");
+        };
+        let kept = self.uploads.join(format!("media-{}", id::hex()));
+        if let Err(e) = std::fs::rename(part, &kept) {
+            return Response::error(500, &e.to_string());
+        }
+        media.file = Some((kept, *size));
+        Response::json(200, &object!({}))
+    }
+
+    /// A stored file, to who has a token in a header or, for links in a terminal, as `?access=`.
+    pub fn fetch_media(&self, media_id: &str, head: &Head) -> Response {
+        let by_link = head.query("access").is_some_and(|t| t == self.user_token);
+        if !by_link && self.caller(head).is_none() {
+            return Response::error(401, "invalid or missing token");
+        }
+        let found = self.state.media.get(media_id).filter(|m| m.public);
+        match found.and_then(|m| m.file.as_ref().map(|(path, size)| (m, path, size))) {
+            Some((media, path, size)) => Response {
+                status: 200,
+                content_type: media.mime_type.clone(),
+                body: Body::File(path.clone(), *size),
+            },
+            None => Response::error(404, "media not found"),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A small WTT service on 127.0.0.1: what `wtt-connect try` talks to, and what the integration tests measure against.
+//!
+//! It speaks what protocol section 18 lists. Threads: one accepts, one per connection moves bytes (`link.rs`), one
+//! owns all state (`desk.rs`). It encodes frames by itself, on purpose: it is the peer of `wire`, not its mirror.
+
+mod actions;
+mod desk;
+mod http;
+mod link;
+mod media;
+mod routes;
+mod state;
+mod watch;
+
+pub use watch::{Knobs, Observed, Seen};
+
+use crate::sys::{id, thread};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use desk::{Desk, Event};
+use serde_json::{Map, Value};
+use state::{Row, USER_ID, text};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Events that may wait for the desk; connections block when it is behind.
+const INBOX: usize = 1024;
+/// Connections at a time; far above what a connector and a few browsers need.
+const LINKS_MAX: usize = 512;
+/// Waking our own accept call on loopback.
+const NUDGE: Duration = Duration::from_millis(500);
+
+/// How to start the service.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Existing folder for uploads; a fresh one in the system's temporary folder when None.
+    pub uploads: Option<PathBuf>,
+}
+
+/// Who says something through [`Service::say`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker<'a> {
+    /// The person in front of the machine.
+    Human,
+    /// Some person, by user id.
+    Person(&'a str),
+    /// An agent, by id; it need not be connected.
+    Agent(&'a str),
+    /// The service itself.
+    System,
+}
+
+/// A running service. Dropping it stops it.
+#[derive(Debug)]
+pub struct Service {
+    address: SocketAddr,
+    user_token: String,
+    inbox: Sender<Event>,
+    stopping: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    /// Removed at the end, when it is ours.
+    own_folder: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Event")
+    }
+}
+
+impl Service {
+    /// Starts it; when this returns, it accepts connections.
+    pub fn start(options: Options) -> io::Result<Service> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
+        let address = listener.local_addr()?;
+        let (uploads, own_folder) = match options.uploads {
+            Some(folder) => (folder, None),
+            None => {
+                let folder = std::env::temp_dir().join(format!("wtt-service-{}", id::hex()));
+                std::fs::create_dir(&folder)?;
+                (folder.clone(), Some(folder))
+            }
+        };
+        let (inbox, events) = bounded(INBOX);
+        let user_token = format!("wtt-user-{}", id::hex());
+        let desk = Desk::new(format!("http://{address}"), user_token.clone(), uploads.clone());
+        let stopping = Arc::new(AtomicBool::new(false));
+        let (to_desk, stop) = (inbox.clone(), stopping.clone());
+        let threads = vec![
+            thread::spawn("wtt-desk", move || desk.run(&events))?,
+            thread::spawn("wtt-accept", move || accept(&listener, &to_desk, &uploads, &stop))?,
+        ];
+        Ok(Service { address, user_token, inbox, stopping, threads, own_folder })
+    }
+
+    /// `http://127.0.0.1:<port>`
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Token of the person: HTTP as a user, or a socket that watches an agent.
+    pub fn user_token(&self) -> &str {
+        &self.user_token
+    }
+
+    /// Adds an agent, or gives it another token or name.
+    pub fn add_agent(&self, agent_id: &str, token: &str, display_name: &str) {
+        let (agent_id, token, name) = (agent_id.to_owned(), token.to_owned(), display_name.to_owned());
+        self.ask(move |desk| desk.state.add_agent(&agent_id, &token, &name));
+    }
+
+    /// Makes a topic (`p2p`, `discussion`, `collaborative`, `broadcast`) with agents as members; returns its id.
+    pub fn create_topic(&self, kind: &str, name: &str, members: &[&str]) -> String {
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        let members: Vec<String> = members.iter().map(|m| (*m).to_owned()).collect();
+        self.ask(move |desk| {
+            let members: Vec<&str> = members.iter().map(String::as_str).collect();
+            desk.state.add_topic(&kind, &name, &members)
+        })
+        .unwrap_or_default()
+    }
+
+    /// Stores and pushes a message. The fields of the object `extra` are added to it and win over what is usual.
+    /// Returns the message id; empty when the topic does not exist.
+    pub fn say(&self, topic_id: &str, speaker: Speaker<'_>, content: &str, extra: Value) -> String {
+        let (sender_id, sender_type) = match speaker {
+            Speaker::Human => (USER_ID, "human"),
+            Speaker::Person(user_id) => (user_id, "human"),
+            Speaker::Agent(agent_id) => (agent_id, "agent"),
+            Speaker::System => ("system", "system"),
+        };
+        let mut row = Row::new();
+        row.insert("sender_id".into(), sender_id.into());
+        row.insert("sender_type".into(), sender_type.into());
+        row.insert("content".into(), content.into());
+        if let Value::Object(extra) = extra {
+            row.extend(extra);
+        }
+        let topic_id = topic_id.to_owned();
+        let row = self.ask(move |desk| desk.post(&topic_id, row)).flatten().unwrap_or_default();
+        text(&row, "id").unwrap_or_default().to_owned()
+    }
+
+    /// Everything that the service sees from now on.
+    pub fn observe(&self) -> Receiver<Observed> {
+        let (watcher, seen) = unbounded();
+        self.ask(move |desk| desk.watch(watcher));
+        seen
+    }
+
+    /// The messages of a topic, oldest first.
+    pub fn messages(&self, topic_id: &str) -> Vec<Map<String, Value>> {
+        let topic_id = topic_id.to_owned();
+        self.ask(move |desk| desk.state.history(&topic_id, usize::MAX, None)).flatten().unwrap_or_default()
+    }
+
+    /// Makes a task, as the web does; returns it.
+    pub fn create_task(&self, fields: Value) -> Map<String, Value> {
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        self.ask(move |desk| desk.create_task(fields)).unwrap_or_default()
+    }
+
+    /// A task as it is now.
+    pub fn task(&self, task_id: &str) -> Option<Map<String, Value>> {
+        let task_id = task_id.to_owned();
+        self.ask(move |desk| desk.state.tasks.get(&task_id).cloned()).flatten()
+    }
+
+    /// Sends any frame to an agent, e.g. a request that it must answer; false when it is not connected.
+    pub fn push(&self, agent_id: &str, frame: Value) -> bool {
+        let agent_id = agent_id.to_owned();
+        self.ask(move |desk| desk.send_to_agent(&agent_id, &frame)).unwrap_or(false)
+    }
+
+    /// Replaces the knobs.
+    pub fn set_knobs(&self, knobs: Knobs) {
+        self.ask(move |desk| desk.knobs = knobs);
+    }
+
+    /// Cuts the sockets of an agent without a closing frame; returns how many there were.
+    pub fn kick(&self, agent_id: &str) -> usize {
+        let agent_id = agent_id.to_owned();
+        self.ask(move |desk| desk.cut(&agent_id)).unwrap_or(0)
+    }
+
+    /// Ends it: closes every socket and waits for its own threads.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    /// Runs something on the desk's thread. None when the service has stopped.
+    fn ask<T: Send + 'static>(&self, what: impl FnOnce(&mut Desk) -> T + Send + 'static) -> Option<T> {
+        let (reply, answer) = bounded(1);
+        let call = Box::new(move |desk: &mut Desk| {
+            let _ = reply.send(what(desk));
+        });
+        self.inbox.send(Event::Call(call)).ok()?;
+        answer.recv().ok()
+    }
+
+    fn end(&mut self) {
+        if self.stopping.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let _ = self.inbox.send(Event::Stop);
+        let _ = TcpStream::connect_timeout(&self.address, NUDGE);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        if let Some(folder) = &self.own_folder {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn accept(listener: &TcpListener, desk: &Sender<Event>, uploads: &std::path::Path, stopping: &AtomicBool) {
+    let open = Arc::new(AtomicUsize::new(0));
+    for number in 1.. {
+        let Ok((socket, _)) = listener.accept() else {
+            // Out of descriptors, most likely: let others end first.
+            let _ = crossbeam_channel::after(NUDGE).recv();
+            continue;
+        };
+        if stopping.load(Ordering::Acquire) {
+            return;
+        }
+        if open.fetch_add(1, Ordering::AcqRel) >= LINKS_MAX {
+            open.fetch_sub(1, Ordering::AcqRel);
+            continue;
+        }
+        let (desk, uploads, count) = (desk.clone(), uploads.to_owned(), open.clone());
+        let body = move || {
+            link::serve(number, socket, &desk, &uploads);
+            count.fetch_sub(1, Ordering::AcqRel);
+        };
+        if let Err(e) = thread::spawn_small(&format!("wtt-{number}"), body) {
+            open.fetch_sub(1, Ordering::AcqRel);
+            log::warn!("local service: no thread for a connection: {e}");
+        }
+    }
+}

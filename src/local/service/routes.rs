@@ -1,0 +1,305 @@
+//! The HTTP half of the service (protocol 1, 4.1, 6.3, 10, 15): one match over method and path.
+
+use super::actions::{message_row, page};
+use super::desk::{Desk, Role};
+use super::http::{Body, Head, Request, Response};
+use super::state::{Claim, Row, USER_ID, text};
+use crate::json::object;
+use crate::sys::id;
+use serde_json::{Value, json};
+use std::time::Instant;
+
+/// Who sends a request.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// An agent.
+    Agent(String),
+    /// The person.
+    User,
+}
+
+type Answer = Result<Value, Response>;
+
+impl Head {
+    /// The bearer token, else the agent token (protocol 1).
+    pub fn token(&self) -> Option<&str> {
+        let bearer = self.header("authorization").and_then(|v| v.strip_prefix("Bearer "));
+        bearer.or_else(|| self.header("x-agent-token")).map(str::trim).filter(|t| !t.is_empty())
+    }
+}
+
+fn not_found(what: &str) -> Response {
+    Response::error(404, &format!("{what} not found"))
+}
+
+fn missing(field: &str) -> Response {
+    let detail = json!([{ "loc": ["body", field], "msg": "Field required", "type": "missing" }]);
+    Response::json(422, &object!({ "detail": detail }))
+}
+
+impl Desk {
+    /// Answers one request.
+    pub fn route(&mut self, request: &Request) -> Response {
+        let all: Vec<&str> = request.head.path.iter().map(String::as_str).collect();
+        let path = match all.as_slice() {
+            ["api", "v1", rest @ ..] => rest,
+            _ if self.knobs.api_v1_only => return not_found("path"),
+            ["api", rest @ ..] => rest,
+            rest => rest,
+        };
+        let method = request.head.method.as_str();
+        match (method, path) {
+            ("GET", ["health"]) => return Response::json(200, &object!({ "status": "ok" })),
+            ("PUT", ["media", "upload-direct", token]) => return self.store_upload(token, &request.body),
+            ("GET", ["media", media_id]) => return self.fetch_media(media_id, &request.head),
+            _ => {}
+        }
+        let body = match row(&request.body) {
+            Ok(body) => body,
+            Err(response) => return response,
+        };
+        if (method, path) == ("POST", &["agents", "register"]) {
+            let (agent_id, token) = self.state.register(text(&body, "display_name"));
+            return Response::json(200, &object!({ "agent_id": agent_id, "agent_token": token }));
+        }
+        let Some(caller) = self.caller(&request.head) else {
+            return Response::error(401, "invalid or missing token");
+        };
+        let answer = match path.first() {
+            Some(&"agents") => self.agents(method, &path[1..], &caller, &body),
+            Some(&"topics") => self.topics(method, &path[1..], &caller, &request.head, &body),
+            Some(&"tasks") => self.tasks(method, &path[1..], &request.head, &body),
+            Some(&"media") => self.media(method, &path[1..], &body),
+            _ => Err(Response::error(404, "Not Found")),
+        };
+        answer.map_or_else(|refusal| refusal, |value| Response::json(200, &value))
+    }
+
+    /// Who holds the token of a request.
+    pub fn caller(&self, head: &Head) -> Option<Caller> {
+        let token = head.token()?;
+        if token == self.user_token {
+            return Some(Caller::User);
+        }
+        self.state
+            .agent_by_token(token)
+            .filter(|_| !self.knobs.reject_auth)
+            .map(|a| Caller::Agent(a.to_owned()))
+    }
+
+    fn agents(&mut self, method: &str, path: &[&str], caller: &Caller, body: &Row) -> Answer {
+        match (method, path) {
+            ("POST", ["claim-code"]) => {
+                let asked = text(body, "agent_id").ok_or_else(|| missing("agent_id"))?;
+                match caller {
+                    Caller::Agent(own) if own == asked => {}
+                    _ => return Err(Response::error(401, "the token is not the one of this agent")),
+                }
+                let code = format!("WTT-CLAIM-{}", id::hex()[..8].to_ascii_uppercase());
+                let claim = Claim { agent_id: asked.to_owned(), made: Instant::now() };
+                self.state.claims.insert(code.clone(), claim);
+                Ok(object!({ "code": code, "expires_in_seconds": super::state::CLAIM_SECONDS }))
+            }
+            ("POST", ["claim" | "bind"]) => {
+                let code = text(body, "code").ok_or_else(|| missing("code"))?;
+                let claim = self.state.claims.remove(code).filter(Claim::is_fresh);
+                let claim = claim.ok_or_else(|| Response::error(404, "invalid or expired code"))?;
+                Ok(object!({ "agent_id": claim.agent_id, "bound": true }))
+            }
+            ("GET", ["my"]) => {
+                let mine = self.state.agents.iter().filter(|(agent, _)| match caller {
+                    Caller::User => true,
+                    Caller::Agent(own) => own == *agent,
+                });
+                let row = |(agent, a): (&String, &super::state::Agent)| {
+                    object!({ "agent_id": agent,
+                    "display_name": a.display_name, "is_primary": true })
+                };
+                Ok(mine.map(row).collect())
+            }
+            ("GET", ["stats"]) => Ok(self.stats()),
+            ("GET", [agent, "profile"]) => {
+                let known = self.state.agents.get(agent).ok_or_else(|| not_found("agent"))?;
+                Ok(object!({ "agent_id": agent, "display_name": known.display_name }))
+            }
+            ("POST", [agent, "reset-token"]) => {
+                let known = self.state.agents.get_mut(agent).ok_or_else(|| not_found("agent"))?;
+                known.token = format!("wtt-tok-{}", id::hex());
+                Ok(object!({ "agent_token": known.token }))
+            }
+            _ => Err(Response::error(404, "Not Found")),
+        }
+    }
+
+    fn stats(&self) -> Value {
+        let mut counts = object!({});
+        let mut runtimes = object!({});
+        for (agent, known) in self.state.agents.iter() {
+            let of = |status: &[&str]| {
+                let mine = self.state.tasks.values().filter(|t| text(t, "runner_agent_id") == Some(agent));
+                mine.filter(|t| status.is_empty() || status.contains(&text(t, "status").unwrap_or("")))
+                    .count()
+            };
+            counts[agent] = object!({ "total": of(&[]), "active": of(&["doing"]), "done": of(&["done"]),
+                "todo": of(&["todo"]) });
+            let mut runtime = known.runtime.clone().unwrap_or_else(|| object!({}));
+            runtime["last_heartbeat_secs_ago"] = known.heartbeat.map(|at| at.elapsed().as_secs()).into();
+            runtimes[agent] = runtime;
+        }
+        let connected = |a: &&String| !self.links_of(a, Role::Agent).is_empty() && self.state.is_online(a);
+        let online: Vec<&String> = self.state.agents.keys().filter(connected).collect();
+        object!({ "max_sub_agents": 8, "agents": counts, "online_agents": online, "runtimes": runtimes })
+    }
+
+    fn topics(&mut self, method: &str, path: &[&str], caller: &Caller, head: &Head, body: &Row) -> Answer {
+        let viewer = match caller {
+            Caller::Agent(own) => Some(own.as_str()),
+            Caller::User => head.query("agent_id"),
+        };
+        match (method, path) {
+            ("GET", ["subscribed"]) => Ok(json!(self.state.topic_rows(viewer))),
+            ("GET", []) => Ok(json!(self.state.topic_rows(None))),
+            ("POST", []) => {
+                let name = text(body, "name").ok_or_else(|| missing("name"))?;
+                let members: Vec<&str> = viewer.into_iter().collect();
+                let topic_id =
+                    self.state.add_topic(text(body, "type").unwrap_or("discussion"), name, &members);
+                self.state.topic_row(&topic_id, None).ok_or_else(|| not_found("topic"))
+            }
+            (_, [topic_id, ..]) => {
+                self.may_read(caller, topic_id)?;
+                match (method, &path[1..]) {
+                    ("GET", []) => self.state.topic_row(topic_id, viewer).ok_or_else(|| not_found("topic")),
+                    ("GET", ["messages"]) => {
+                        let limit = page(head.query("limit").map(Value::from).as_ref());
+                        let rows =
+                            self.state.history(topic_id, limit, head.query("before")).unwrap_or_default();
+                        Ok(object!({ "messages": rows.into_iter().map(as_http).collect::<Vec<_>>() }))
+                    }
+                    ("POST", ["messages"]) => self.send_message(caller, topic_id, body),
+                    ("POST", ["join"]) => {
+                        let agent = viewer.ok_or_else(|| missing("agent_id"))?.to_owned();
+                        if let Some(topic) = self.state.topics.get_mut(topic_id) {
+                            topic.members.insert(agent);
+                        }
+                        Ok(object!({ "message": "joined", "topic_id": topic_id }))
+                    }
+                    _ => Err(Response::error(404, "Not Found")),
+                }
+            }
+            _ => Err(Response::error(405, "Method Not Allowed")),
+        }
+    }
+
+    fn may_read(&self, caller: &Caller, topic_id: &str) -> Result<(), Response> {
+        let topic = self.state.topics.get(topic_id).ok_or_else(|| not_found("topic"))?;
+        match caller {
+            Caller::Agent(own) if !topic.members.contains(own) => Err(Response::error(403, "not a member")),
+            Caller::Agent(_) | Caller::User => Ok(()),
+        }
+    }
+
+    fn send_message(&mut self, caller: &Caller, topic_id: &str, body: &Row) -> Answer {
+        let (role, agent) = match caller {
+            Caller::Agent(own) => (Role::Agent, own.as_str()),
+            Caller::User => (Role::User, USER_ID),
+        };
+        let row = message_row(body, role, agent).map_err(|why| Response::error(422, &why))?;
+        let row = self.post(topic_id, row).ok_or_else(|| not_found("topic"))?;
+        Ok(as_http(row))
+    }
+
+    fn tasks(&mut self, method: &str, path: &[&str], head: &Head, body: &Row) -> Answer {
+        match (method, path) {
+            ("GET", []) => {
+                let wanted = |task: &&Row| {
+                    ["status", "owner_agent_id", "runner_agent_id"]
+                        .iter()
+                        .all(|key| head.query(key).is_none_or(|value| text(task, key) == Some(value)))
+                };
+                let limit = page(head.query("limit").map(Value::from).as_ref());
+                Ok(self.state.tasks.values().filter(wanted).take(limit).cloned().map(Value::Object).collect())
+            }
+            ("POST", []) => {
+                text(body, "title").ok_or_else(|| missing("title"))?;
+                Ok(Value::Object(self.create_task(body.clone())))
+            }
+            (_, [task_id, rest @ ..]) => {
+                let task = self.state.tasks.get(task_id).cloned().ok_or_else(|| not_found("task"))?;
+                self.task(method, rest, &task, body)
+            }
+            _ => Err(Response::error(405, "Method Not Allowed")),
+        }
+    }
+
+    fn task(&mut self, method: &str, path: &[&str], task: &Row, body: &Row) -> Answer {
+        match (method, path) {
+            ("GET", []) => Ok(Value::Object(task.clone())),
+            ("PATCH", []) => self.change_task(task, body),
+            ("POST", ["run"]) if self.knobs.no_task_run => Err(Response::error(404, "Not Found")),
+            ("POST", ["run" | "rerun"]) => {
+                let mut fields = object!({ "status": "doing" });
+                if let Some(runner) = text(body, "runner_agent_id") {
+                    fields["runner_agent_id"] = runner.into();
+                }
+                self.change_task(task, fields.as_object().unwrap_or(body))
+            }
+            ("POST", ["review"]) => {
+                let status = match text(body, "action") {
+                    Some("approve") => "done",
+                    Some("reject") => "doing",
+                    Some("block") => "blocked",
+                    _ => return Err(Response::error(422, "action must be approve, reject or block")),
+                };
+                let fields = object!({ "status": status, "review_comment": body.get("comment") });
+                self.change_task(task, fields.as_object().unwrap_or(body))
+            }
+            ("POST", ["chat", "send"]) => {
+                let topic_id = text(task, "topic_id").unwrap_or_default().to_owned();
+                let run = body.get("auto_run").and_then(Value::as_bool).unwrap_or(false);
+                if run && text(task, "status") == Some("todo") {
+                    let fields = object!({ "status": "doing" });
+                    self.change_task(task, fields.as_object().unwrap_or(body))?;
+                }
+                self.send_message(&Caller::User, &topic_id, body)
+            }
+            _ => Err(Response::error(404, "Not Found")),
+        }
+    }
+
+    /// Makes a task and tells its runner when it has one.
+    pub fn create_task(&mut self, fields: Row) -> Row {
+        let task = self.state.add_task(fields);
+        self.push_task(&task);
+        task
+    }
+
+    fn change_task(&mut self, task: &Row, fields: &Row) -> Answer {
+        let task_id = text(task, "id").unwrap_or_default();
+        let (row, changed) = self.state.patch_task(task_id, fields).ok_or_else(|| not_found("task"))?;
+        if changed {
+            self.push_task(&row);
+        }
+        Ok(Value::Object(row))
+    }
+}
+
+/// The body as an object; an empty body is an empty object.
+fn row(body: &Body) -> Result<Row, Response> {
+    let bytes = match body {
+        Body::Bytes(bytes) if !bytes.is_empty() => bytes,
+        Body::Bytes(_) | Body::File(..) => return Ok(Row::new()),
+    };
+    match crate::json::parse(bytes) {
+        Ok(Value::Object(row)) => Ok(row),
+        _ => Err(Response::error(422, "the body is not a JSON object")),
+    }
+}
+
+/// HTTP rows name the id `message_id` (protocol 3, confirmed).
+fn as_http(mut row: Row) -> Value {
+    if let Some(message_id) = row.remove("id") {
+        row.insert("message_id".into(), message_id);
+    }
+    Value::Object(row)
+}

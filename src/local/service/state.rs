@@ -1,0 +1,378 @@
+//! What the service knows: agents, topics with their messages, tasks, uploads. Plain data, no IO, no pushing.
+
+use crate::json::object;
+use crate::list::Table;
+use crate::sys::{id, time};
+use serde_json::{Map, Value};
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+/// Messages kept per topic: more than any client asks for (protocol 16: 500), bounded for soak tests.
+const HISTORY_MAX: usize = 5_000;
+/// Unread messages kept per agent, for `poll`.
+const UNREAD_MAX: usize = 5_000;
+/// Life of a claim code (protocol 15, confirmed).
+pub const CLAIM_SECONDS: u64 = 900;
+
+/// A JSON object, as rows are kept.
+pub type Row = Map<String, Value>;
+
+/// The person in front of the local service.
+pub const USER_ID: &str = "user-local";
+
+/// An agent identity.
+#[derive(Debug, Default)]
+pub struct Agent {
+    /// Its token.
+    pub token: String,
+    /// What people call it.
+    pub display_name: String,
+    /// Last reported runtime info.
+    pub runtime: Option<Value>,
+    /// Last `ping` or `auth`.
+    pub heartbeat: Option<Instant>,
+    /// Messages that could not be pushed: (topic, message id), oldest first.
+    pub unread: VecDeque<(String, String)>,
+}
+
+/// A topic.
+#[derive(Debug, Default)]
+pub struct Topic {
+    /// `p2p`, `discussion`, `collaborative`, `broadcast`.
+    pub kind: String,
+    /// Display name.
+    pub name: String,
+    /// Agent ids; the person is a member of every topic.
+    pub members: BTreeSet<String>,
+    /// Set for the topic of a task.
+    pub task_id: Option<String>,
+    /// When it was made.
+    pub created_at: String,
+    /// Oldest first, with `id`.
+    pub messages: VecDeque<Row>,
+}
+
+/// A claim code and what it is for.
+#[derive(Debug)]
+pub struct Claim {
+    /// The agent that asked.
+    pub agent_id: String,
+    /// When.
+    pub made: Instant,
+}
+
+impl Claim {
+    /// Whether it may still be used.
+    pub fn is_fresh(&self) -> bool {
+        self.made.elapsed() < Duration::from_secs(CLAIM_SECONDS)
+    }
+}
+
+/// An upload on its way or a stored file.
+#[derive(Debug, Clone)]
+pub struct Media {
+    /// As the uploader names it.
+    pub filename: String,
+    /// MIME type.
+    pub mime_type: String,
+    /// Where the bytes are, once they are.
+    pub file: Option<(PathBuf, u64)>,
+    /// Committed: may be fetched.
+    pub public: bool,
+}
+
+/// Everything.
+#[derive(Debug, Default)]
+pub struct State {
+    /// By agent id.
+    pub agents: Table<Agent>,
+    /// By topic id.
+    pub topics: Table<Topic>,
+    /// By task id.
+    pub tasks: Table<Row>,
+    /// By upload token, which is the media id as well.
+    pub media: Table<Media>,
+    /// By code.
+    pub claims: Table<Claim>,
+}
+
+/// The present, as the service writes it.
+pub fn now() -> String {
+    let since = Duration::from_millis(u64::try_from(time::now_ms()).unwrap_or(0));
+    humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
+}
+
+fn set(members: &[&str]) -> BTreeSet<String> {
+    let mut set = BTreeSet::new();
+    set.extend(members.iter().map(|m| (*m).to_owned()));
+    set
+}
+
+/// A text field of a row or body, when it is there and not empty.
+pub fn text<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
+    row.get(key).and_then(Value::as_str).filter(|s| !s.is_empty())
+}
+
+impl State {
+    /// Adds or replaces an agent.
+    pub fn add_agent(&mut self, agent_id: &str, token: &str, display_name: &str) {
+        let agent = self.agents.or_default(agent_id);
+        agent.token = token.to_owned();
+        agent.display_name = display_name.to_owned();
+    }
+
+    /// Makes a new identity; returns id and token (protocol 15).
+    pub fn register(&mut self, display_name: Option<&str>) -> (String, String) {
+        let agent_id = format!("agent-{}", &id::hex()[..12]);
+        let token = format!("wtt-tok-{}", id::hex());
+        self.add_agent(&agent_id, &token, display_name.unwrap_or(&agent_id));
+        (agent_id, token)
+    }
+
+    /// The agent that owns a token.
+    pub fn agent_by_token(&self, token: &str) -> Option<&str> {
+        let owner = self.agents.iter().find(|(_, a)| a.token == token && !token.is_empty());
+        owner.map(|(id, _)| id.as_str())
+    }
+
+    /// Makes a topic and returns its id.
+    pub fn add_topic(&mut self, kind: &str, name: &str, members: &[&str]) -> String {
+        let topic_id = id::uuid_v4();
+        let members = set(members);
+        let topic = Topic {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            members,
+            created_at: now(),
+            ..Topic::default()
+        };
+        self.topics.insert(topic_id.clone(), topic);
+        topic_id
+    }
+
+    /// The p2p topic of two agents, made when there is none.
+    pub fn p2p_topic(&mut self, a: &str, b: &str) -> String {
+        let pair = set(&[a, b]);
+        let found = self.topics.iter().find(|(_, t)| t.kind == "p2p" && t.members == pair);
+        match found {
+            Some((topic_id, _)) => topic_id.clone(),
+            None => self.add_topic("p2p", &format!("{a} and {b}"), &[a, b]),
+        }
+    }
+
+    /// Stores a message and returns the full row. `row` holds sender, content and whatever else was given; what is
+    /// missing is filled in here. None when the topic does not exist.
+    pub fn add_message(&mut self, topic_id: &str, mut row: Row) -> Option<Row> {
+        let topic = self.topics.get(topic_id)?;
+        let mut defaults = Row::new();
+        defaults.insert("id".into(), id::uuid_v4().into());
+        defaults.insert("topic_id".into(), topic_id.into());
+        defaults.insert("topic_name".into(), topic.name.clone().into());
+        defaults.insert("topic_type".into(), topic.kind.clone().into());
+        defaults.insert("content_type".into(), "text".into());
+        defaults.insert("semantic_type".into(), "post".into());
+        defaults.insert("created_at".into(), now().into());
+        defaults.insert("encrypted".into(), false.into());
+        defaults.insert("reply_to".into(), Value::Null);
+        defaults.insert("metadata".into(), object!({}));
+        defaults.insert("source".into(), if topic.kind == "p2p" { "im" } else { "topic" }.into());
+        if let Some(task) = topic.task_id.as_ref().and_then(|id| self.tasks.get(id)) {
+            for (from, to) in [
+                ("id", "task_id"),
+                ("title", "task_title"),
+                ("status", "task_status"),
+                ("exec_mode", "exec_mode"),
+                ("runner_agent_id", "runner_agent_id"),
+            ] {
+                defaults.insert(to.into(), task.get(from).cloned().unwrap_or(Value::Null));
+            }
+        }
+        if let Some(sender) = text(&row, "sender_id") {
+            let name = self.agents.get(sender).map_or(sender, |a| a.display_name.as_str());
+            defaults.insert("sender_display_name".into(), name.into());
+        }
+        for (key, value) in defaults {
+            row.entry(key).or_insert(value);
+        }
+        let topic = self.topics.get_mut(topic_id)?;
+        topic.messages.push_back(row.clone());
+        if topic.messages.len() > HISTORY_MAX {
+            topic.messages.pop_front();
+        }
+        Some(row)
+    }
+
+    /// Remembers that a message could not be pushed to an agent.
+    pub fn mark_unread(&mut self, agent_id: &str, topic_id: &str, message_id: &str) {
+        let Some(agent) = self.agents.get_mut(agent_id) else { return };
+        agent.unread.push_back((topic_id.to_owned(), message_id.to_owned()));
+        if agent.unread.len() > UNREAD_MAX {
+            agent.unread.pop_front();
+        }
+    }
+
+    /// Takes up to `limit` unread messages of an agent.
+    pub fn take_unread(&mut self, agent_id: &str, limit: usize) -> Vec<Row> {
+        let Some(agent) = self.agents.get_mut(agent_id) else { return Vec::new() };
+        let count = limit.min(agent.unread.len());
+        let keys: Vec<_> = agent.unread.drain(..count).collect();
+        let find = |(topic_id, message_id): &(String, String)| {
+            let rows = &self.topics.get(topic_id)?.messages;
+            rows.iter().rev().find(|r| text(r, "id") == Some(message_id)).cloned()
+        };
+        keys.iter().filter_map(find).collect()
+    }
+
+    /// The last `limit` messages of a topic, oldest first; only those before `before` (an id or a time) if given.
+    pub fn history(&self, topic_id: &str, limit: usize, before: Option<&str>) -> Option<Vec<Row>> {
+        let all = &self.topics.get(topic_id)?.messages;
+        let cut = before.map_or(all.len(), |mark| {
+            let by_id = all.iter().position(|r| text(r, "id") == Some(mark));
+            let is_time = humantime::parse_rfc3339_weak(mark).is_ok();
+            let by_time =
+                || all.iter().position(|r| is_time && text(r, "created_at").is_some_and(|t| t >= mark));
+            by_id.or_else(by_time).unwrap_or(all.len())
+        });
+        Some(all.range(cut.saturating_sub(limit)..cut).cloned().collect())
+    }
+
+    /// A topic as clients read it, seen by `viewer`.
+    pub fn topic_row(&self, topic_id: &str, viewer: Option<&str>) -> Option<Value> {
+        let topic = self.topics.get(topic_id)?;
+        let unread = viewer
+            .and_then(|v| self.agents.get(v))
+            .map_or(0, |a| a.unread.iter().filter(|(t, _)| t == topic_id).count());
+        let last = topic.messages.back().and_then(|r| r.get("created_at")).cloned();
+        let mut row = object!({
+            "id": topic_id, "name": topic.name, "description": "", "type": topic.kind, "visibility": "private",
+            "join_method": "open", "creator_agent_id": USER_ID, "created_at": topic.created_at, "is_active": true,
+            "member_count": topic.members.len() + 1, "member_agent_ids": topic.members, "unread_count": unread,
+            "my_role": "member", "last_message_at": last, "last_activity_at": last,
+        });
+        if let Some(task) = topic.task_id.as_ref().and_then(|id| self.tasks.get(id)) {
+            row["task_id"] = task["id"].clone();
+            row["task_title"] = task["title"].clone();
+            row["task_status"] = task["status"].clone();
+            row["exec_mode"] = task["exec_mode"].clone();
+            row["runner_agent_id"] = task["runner_agent_id"].clone();
+        }
+        Some(row)
+    }
+
+    /// The topics of an agent, or all.
+    pub fn topic_rows(&self, of: Option<&str>) -> Vec<Value> {
+        let mine = |t: &Topic| of.is_none_or(|agent| t.members.contains(agent));
+        let ids = self.topics.iter().filter(|(_, t)| mine(t)).map(|(id, _)| id);
+        ids.filter_map(|id| self.topic_row(id, of)).collect()
+    }
+
+    /// Makes a task with its topic from the fields given (protocol 6.1, 6.3) and returns the row.
+    pub fn add_task(&mut self, given: Row) -> Row {
+        let task_id = id::uuid_v4();
+        let title = text(&given, "title").unwrap_or("Untitled").to_owned();
+        let members: Vec<&str> =
+            ["runner_agent_id", "owner_agent_id"].iter().filter_map(|k| text(&given, k)).collect();
+        let topic_id = self.add_topic("discussion", &format!("TASK-{} {title}", &task_id[..8]), &members);
+        if let Some(topic) = self.topics.get_mut(&topic_id) {
+            topic.task_id = Some(task_id.clone());
+        }
+        let mut task = object!({
+            "title": title, "description": "", "task_type": "general", "task_mode": "single",
+            "exec_mode": "reasoning", "priority": "P1", "status": "todo", "owner_agent_id": (),
+            "runner_agent_id": (), "created_by": USER_ID, "pipeline_id": (), "notes": (), "output": (),
+            "created_at": now(), "started_at": (), "completed_at": (), "usage_prompt_tokens": 0,
+            "usage_completion_tokens": 0, "usage_cache_read_tokens": 0, "usage_cache_write_tokens": 0,
+            "usage_total_tokens": 0, "usage_source": (),
+        })
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+        task.extend(given);
+        task.insert("id".into(), task_id.clone().into());
+        task.insert("topic_id".into(), topic_id.into());
+        task.insert("updated_at".into(), now().into());
+        self.tasks.insert(task_id, task.clone());
+        task
+    }
+
+    /// Changes fields of a task. Returns the row and whether its status changed; None when there is no such task.
+    pub fn patch_task(&mut self, task_id: &str, fields: &Row) -> Option<(Row, bool)> {
+        let task = self.tasks.get_mut(task_id)?;
+        let before = task.get("status").cloned();
+        for (key, value) in fields.iter().filter(|(k, _)| *k != "id" && *k != "topic_id") {
+            task.insert(key.clone(), value.clone());
+        }
+        let changed = task.get("status") != before.as_ref();
+        let stamp = match text(task, "status") {
+            Some("doing") => Some("started_at"),
+            Some("review" | "done") => Some("completed_at"),
+            _ => None,
+        };
+        if let (true, Some(stamp)) = (changed, stamp) {
+            task.insert(stamp.into(), now().into());
+        }
+        task.insert("updated_at".into(), now().into());
+        let (row, runner) = (task.clone(), text(task, "runner_agent_id").map(str::to_owned));
+        if let (Some(runner), Some(topic)) =
+            (runner, text(&row, "topic_id").and_then(|t| self.topics.get_mut(t)))
+        {
+            topic.members.insert(runner);
+        }
+        Some((row, changed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn row(content: &str) -> Row {
+        json!({"sender_id": "a", "content": content}).as_object().cloned().expect("an object")
+    }
+
+    #[test]
+    fn history_is_the_last_page_before_a_mark() {
+        let mut state = State::default();
+        let topic = state.add_topic("p2p", "x", &["a"]);
+        let ids: Vec<String> = (0..5)
+            .filter_map(|i| state.add_message(&topic, row(&i.to_string())))
+            .map(|r| text(&r, "id").expect("an id").to_owned())
+            .collect();
+        let page = |limit, before: Option<&str>| -> Vec<String> {
+            let rows = state.history(&topic, limit, before).expect("the topic");
+            rows.iter().map(|r| text(r, "content").expect("content").to_owned()).collect()
+        };
+        assert_eq!(page(2, None), ["3", "4"]);
+        assert_eq!(page(2, Some(&ids[3])), ["1", "2"]);
+        assert!(state.history("nowhere", 1, None).is_none());
+    }
+
+    #[test]
+    fn unread_messages_are_taken_once() {
+        let mut state = State::default();
+        state.add_agent("a", "t", "A");
+        let topic = state.add_topic("p2p", "x", &["a"]);
+        let message = state.add_message(&topic, row("hi")).expect("the topic");
+        state.mark_unread("a", &topic, text(&message, "id").expect("an id"));
+        assert_eq!(state.topic_row(&topic, Some("a")).expect("a row")["unread_count"], 1);
+        assert_eq!(state.take_unread("a", 10), [message]);
+        assert!(state.take_unread("a", 10).is_empty());
+    }
+
+    #[test]
+    fn a_task_has_a_topic_and_its_runner_is_a_member() {
+        let mut state = State::default();
+        let task = state.add_task(json!({"title": "T"}).as_object().cloned().expect("an object"));
+        let patch = json!({"status": "doing", "runner_agent_id": "a", "id": "other"});
+        let (after, changed) = state
+            .patch_task(text(&task, "id").expect("id"), patch.as_object().expect("map"))
+            .expect("a task");
+        assert!(changed && after["id"] == task["id"] && after["started_at"].is_string());
+        let topic = &state.topics[text(&task, "topic_id").expect("topic")];
+        assert!(topic.name.starts_with("TASK-") && topic.members.contains("a"));
+        let message = state.add_message(text(&task, "topic_id").expect("topic"), row("go")).expect("stored");
+        assert_eq!(message["task_status"], "doing");
+    }
+}

@@ -1,0 +1,85 @@
+//! What the service lets its owner see ([`Observed`]) and how its owner makes it misbehave ([`Knobs`]).
+
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Something that the service saw, in the order in which it saw it.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// When.
+    pub at: Instant,
+    /// The agent concerned; empty for HTTP requests without a token.
+    pub agent: String,
+    /// What.
+    pub seen: Seen,
+}
+
+/// The kinds of [`Observed`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Seen {
+    /// A socket was opened for the agent.
+    Up,
+    /// A socket is gone, with why.
+    Down(String),
+    /// An `auth` frame, and whether the token was good.
+    Auth(bool),
+    /// A bare `ping`.
+    Ping,
+    /// A message was stored and pushed: the row as pushed. Also those that [`super::Service::say`] makes.
+    Message(Value),
+    /// A `typing` frame as sent by the agent.
+    Typing(Value),
+    /// Any other frame as it came: actions (`publish` among them, before its [`Seen::Message`]), answers to requests
+    /// of the service, garbage as a string.
+    Frame(Value),
+    /// A task changed: the whole task.
+    Task(Value),
+    /// An HTTP request was answered.
+    Http {
+        /// e.g. `GET`.
+        method: String,
+        /// Path and query.
+        target: String,
+        /// Status of the answer.
+        status: u16,
+    },
+}
+
+/// Misbehaviour on demand (protocol 18). The default is a well-behaved service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Knobs {
+    /// Answers `auth` with an error and closes with 4401.
+    pub reject_auth: bool,
+    /// Never answers `auth`, but takes it.
+    pub silent_auth: bool,
+    /// Carries actions out but never says so (`auth` excepted).
+    pub drop_results: bool,
+    /// Says so this much later.
+    pub delay_results: Option<Duration>,
+    /// Answers `publish` with this error instead of publishing.
+    pub refuse_publish: Option<String>,
+    /// Sends every `new_message` twice.
+    pub duplicate_pushes: bool,
+    /// Sends `metadata` as JSON text.
+    pub metadata_as_string: bool,
+    /// Sends `sender_type` in capitals.
+    pub upper_case_sender: bool,
+    /// Leaves `topic_type` out.
+    pub missing_topic_type: bool,
+    /// Calls the id `message_id` in pushes as well.
+    pub push_message_id: bool,
+    /// Does not push an agent's own messages back to it.
+    pub no_echo: bool,
+    /// Refuses the actions that are only assumed: `runtime_info` and `message_stream`.
+    pub unknown_action_errors: bool,
+    /// Answers 404 on `/tasks/{id}/run`, to test the fallback.
+    pub no_task_run: bool,
+    /// Answers 404 on paths without `/api/v1`.
+    pub api_v1_only: bool,
+    /// Hands out absolute upload addresses.
+    pub absolute_upload_url: bool,
+    /// So many commits answer that the file is not there yet.
+    pub late_uploads: u32,
+    /// Takes connections, reads, and answers nothing at all.
+    pub mute: bool,
+}

@@ -1,0 +1,265 @@
+//! Answers as a terminal shows them: light markdown, file cards with a link. Pure; robust rather than complete.
+
+const BOLD: &str = "\x1b[1m";
+const DIM: &str = "\x1b[2m";
+const CYAN: &str = "\x1b[36m";
+const PLAIN: &str = "\x1b[0m";
+
+/// How to render.
+#[derive(Debug, Clone)]
+pub struct Style {
+    /// Escape sequences are welcome.
+    pub colours: bool,
+    /// Put before relative links: the service.
+    pub base_url: String,
+    /// Put behind links to the service, so that a browser may fetch them.
+    pub access: String,
+    /// Prose is wrapped at this width.
+    pub columns: usize,
+}
+
+/// Renders an answer. The text is the agent's and may hold anything: control characters are removed for a terminal.
+pub fn render(text: &str, style: &Style) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut fence = false;
+    for line in text.lines() {
+        let line = if style.colours { printable(line) } else { line.to_owned() };
+        let trimmed = line.trim_start();
+        if trimmed.starts_with("```") || trimmed.starts_with("~~~") {
+            fence = !fence;
+            if !style.colours {
+                out.push_str(&line);
+                out.push('\n');
+            }
+            continue;
+        }
+        let shown = match card(trimmed, style).filter(|_| !fence) {
+            Some(card) => card,
+            None if fence && style.colours => format!("    {CYAN}{line}{PLAIN}"),
+            None if fence => line,
+            None if style.colours => wrap(&prose(&line), style.columns),
+            None => wrap(&line, style.columns),
+        };
+        out.push_str(&shown);
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Without control characters, tabs excepted: an answer must not drive the terminal.
+pub fn printable(line: &str) -> String {
+    line.chars().filter(|c| *c == '\t' || !c.is_control()).collect()
+}
+
+/// Columns of a character: those of East Asia and beyond take two.
+pub fn width(c: char) -> usize {
+    match u32::from(c) {
+        0x9 => 8,
+        0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
+        0x1100..=0x115f | 0x2e80..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xffe6 | 0x1f300.. => 2,
+        _ => 1,
+    }
+}
+
+/// Breaks a line at blanks, or behind a wide character. What follows is indented like the line, or like its item.
+fn wrap(line: &str, columns: usize) -> String {
+    let text = line.trim_start_matches(' ');
+    let item = ["• ", "- ", "* ", "> "].iter().any(|mark| text.starts_with(mark));
+    let hang = (line.len() - text.len() + if item { 2 } else { 0 }).min(columns / 2);
+    let mut out = String::with_capacity(line.len());
+    let (mut used, mut escape) = (0, false);
+    // Where the line may be broken, and how wide it is up to there.
+    let mut border: Option<(usize, usize)> = None;
+    for c in line.chars() {
+        if escape || c == '\x1b' {
+            escape = c != 'm';
+            out.push(c);
+            continue;
+        }
+        if c != ' ' && used + width(c) > columns {
+            let (at, before) = border.take().unwrap_or((out.len(), used));
+            let blank = usize::from(out[..at].ends_with(' '));
+            out.replace_range(at - blank..at, &format!("\n{:hang$}", ""));
+            used = hang + used.saturating_sub(before);
+        }
+        out.push(c);
+        used += width(c);
+        if (c == ' ' && used > hang) || width(c) == 2 {
+            border = Some((out.len(), used));
+        }
+    }
+    out
+}
+
+/// What stood between two parts of a long answer. The connector cuts, when a part is more than a third full, at the
+/// last end of a paragraph, else of a line, else of a word, and removes the white space there: so what else there is
+/// of these in the part tells where it was cut.
+pub fn seam(part: &str, next: &str) -> &'static str {
+    /// A part that ends earlier was not cut within a line.
+    const NEARLY_FULL: usize = 9_000;
+    let chars = part.chars().count();
+    let tail = part.char_indices().nth(chars / 3).map_or("", |(at, _)| &part[at..]);
+    if part.ends_with("```") && next.starts_with("```") {
+        "\n"
+    } else if tail.contains("\n\n") {
+        "\n\n"
+    } else if tail.contains('\n') || chars < NEARLY_FULL {
+        "\n"
+    } else if tail.contains(' ') {
+        " "
+    } else {
+        ""
+    }
+}
+
+fn prose(line: &str) -> String {
+    let trimmed = line.trim_start();
+    let hashes = trimmed.chars().take_while(|c| *c == '#').count();
+    if (1..=6).contains(&hashes) && trimmed[hashes..].starts_with(' ') {
+        return format!("{BOLD}{}{PLAIN}", trimmed[hashes..].trim());
+    }
+    if let Some(quote) = trimmed.strip_prefix("> ") {
+        return format!("{DIM}│ {quote}{PLAIN}");
+    }
+    let indent = &line[..line.len() - trimmed.len()];
+    let item = trimmed.strip_prefix("- ").or_else(|| trimmed.strip_prefix("* "));
+    match item {
+        Some(item) => format!("{indent}• {}", inline(item)),
+        None => inline(line),
+    }
+}
+
+/// `code` and **bold**; an opening mark without its end stays as it is.
+fn inline(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['`', '*']) {
+        let (mark, colour) = match &rest[at..] {
+            tail if tail.starts_with('`') => ("`", CYAN),
+            tail if tail.starts_with("**") => ("**", BOLD),
+            _ => ("*", ""),
+        };
+        let inner = at + mark.len();
+        out.push_str(&rest[..at]);
+        match rest[inner..].find(mark).filter(|end| *end > 0 && !colour.is_empty()) {
+            Some(end) => {
+                out.push_str(&format!("{colour}{}{PLAIN}", &rest[inner..inner + end]));
+                rest = &rest[inner + end + mark.len()..];
+            }
+            None => {
+                out.push_str(mark);
+                rest = &rest[inner..];
+            }
+        }
+    }
+    out + rest
+}
+
+/// A token alone on its line (protocol 10.3): `[file:Title](url)`, an image, audio or video.
+fn card(line: &str, style: &Style) -> Option<String> {
+    let line = line.trim_end();
+    let (label, url) = line.strip_suffix(')')?.split_once("](")?;
+    if url.is_empty() || url.contains([' ', ')', '(']) {
+        return None;
+    }
+    let (kind, title) = match label.strip_prefix("![") {
+        Some(name) => ("image", name),
+        None => {
+            let label = label.strip_prefix('[')?;
+            let (kind, title) = label.split_once(':').unwrap_or((label, ""));
+            (["file", "audio", "video"].iter().copied().find(|k| *k == kind)?, title)
+        }
+    };
+    let mut link = if url.starts_with('/') { format!("{}{url}", style.base_url) } else { url.to_owned() };
+    if link.starts_with(&style.base_url) && !style.access.is_empty() {
+        let joint = if link.contains('?') { '&' } else { '?' };
+        link.push_str(&format!("{joint}access={}", style.access));
+    }
+    let title = if title.is_empty() { kind } else { title };
+    Some(if style.colours {
+        format!("{BOLD}{kind}: {title}{PLAIN}\n  {link}")
+    } else {
+        format!("{kind}: {title} <{link}>")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn style(colours: bool) -> Style {
+        Style { colours, base_url: "http://h:1".into(), access: "k".into(), columns: usize::MAX }
+    }
+
+    #[test]
+    fn prose_is_wrapped_and_code_is_not() {
+        let narrow = |colours| Style { columns: 8, ..style(colours) };
+        for (text, shown) in [
+            ("one two three", "one two\nthree"),
+            ("- one two three", "• one\n  two\n  three"),
+            ("abcdefghijk lm", "abcdefgh\nijk lm"),
+            ("**one two** three", "\x1b[1mone two\x1b[0m\nthree"),
+            ("你好你好你好", "你好你好\n你好"),
+            ("```\none two three\n```", "    \x1b[36mone two three\x1b[0m"),
+            ("exactly8 x", "exactly8\nx"),
+        ] {
+            assert_eq!(render(text, &narrow(true)), shown, "{text:?}");
+        }
+        assert_eq!(render("one two three", &narrow(false)), "one two\nthree");
+    }
+
+    #[test]
+    fn parts_are_joined_as_they_were() {
+        let line = "word ".repeat(400);
+        for (text, unit) in [
+            ([line.trim(); 12].join("\n\n"), "\n\n"),
+            ([line.trim(); 12].join("\n"), "\n"),
+            ([line.trim(); 12].join(" "), " "),
+            ("x".repeat(30_000), ""),
+            ("好".repeat(30_000), ""),
+        ] {
+            let parts = crate::wire::reply::chunk(&text, crate::wire::assumed::CHUNK_CHARS);
+            assert!(parts.len() > 1);
+            let mut joined = parts[0].clone();
+            for pair in parts.windows(2) {
+                joined = joined + seam(&pair[0], &pair[1]) + &pair[1];
+            }
+            assert!(joined == text, "{unit:?}");
+        }
+    }
+
+    #[test]
+    fn marks_become_attributes() {
+        for (text, shown) in [
+            ("# Title", "\x1b[1mTitle\x1b[0m"),
+            ("- a `b`", "• a \x1b[36mb\x1b[0m"),
+            ("**x** y", "\x1b[1mx\x1b[0m y"),
+            ("2 * 3 ** 4 ` 5", "2 * 3 ** 4 ` 5"),
+            ("#hash", "#hash"),
+            ("```sh\nls *\n```", "    \x1b[36mls *\x1b[0m"),
+            ("a\x1b[31mb\x07", "a[31mb"),
+        ] {
+            assert_eq!(render(text, &style(true)), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        let text = "# T\n\n- a\n```\ncode\n```\n**b**";
+        assert_eq!(render(text, &style(false)), text);
+    }
+
+    #[test]
+    fn files_become_cards() {
+        for (line, shown) in [
+            ("[file:a.txt](/media/1)", "file: a.txt <http://h:1/media/1?access=k>"),
+            ("[file](http://h:1/media/1?x=1)", "file: file <http://h:1/media/1?x=1&access=k>"),
+            ("![pic](https://e.org/p.png)", "image: pic <https://e.org/p.png>"),
+            ("see [docs](https://e.org)", "see [docs](https://e.org)"),
+            ("[docs](https://e.org)", "[docs](https://e.org)"),
+        ] {
+            assert_eq!(render(line, &style(false)), shown, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `wtt-connect try`: the local service, the real connector as a child process, and a chat with it in the terminal.
+//!
+//! Needs no account and no settings, and leaves nothing behind but a log that was asked for. The caller's thread runs the chat; one thread reads
+//! stdin, one waits for signals.
+
+mod chat;
+mod connector;
+mod markdown;
+mod pick;
+mod screen;
+mod stage;
+mod talk;
+
+use crate::error::{Error, Result};
+use crate::local::service::{self, Observed, Seen, Service};
+use crate::sys::signal::{self, Signal};
+use chat::Chat;
+use connector::{AGENT_ID, Connector};
+use crossbeam_channel::{Receiver, after, select};
+use pick::Pick;
+use screen::{Manner, Screen};
+use stage::Stage;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// From its start to its authentication the connector takes milliseconds; this is for a machine in trouble.
+const CONNECT_TIME: Duration = Duration::from_secs(20);
+/// Exit code of a turn that was stopped by Ctrl-C, as shells know it.
+const INTERRUPTED: u8 = 130;
+/// What the demonstration agent's words become: the connector takes it for the CLI whose protocol it speaks.
+const DEMO_NAMES: &[(&str, &str)] = &[
+    ("The provider of Claude Code", "The demonstration agent"),
+    ("⚠️ Claude Code", "⚠️ The demonstration agent"),
+    (". Claude Code", ". The demonstration agent"),
+    ("Claude Code", "the demonstration agent"),
+    (": claude-code", ": demonstration agent"),
+];
+
+/// What was asked for on the command line.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Adapter name or `demo`; chosen by what is installed when None.
+    pub adapter: Option<String>,
+    /// Answer this once instead of opening a chat.
+    pub prompt: Option<String>,
+    /// Where the agent works; the current directory when None.
+    pub workdir: Option<PathBuf>,
+    /// Makes the connector log more, shows where, and keeps the log.
+    pub verbose: bool,
+}
+
+/// Runs it. The exit code of a failed or stopped turn comes back as [`Error::Silent`].
+pub fn run(options: Options) -> Result<()> {
+    let pick = pick::pick(options.adapter.as_deref())?;
+    let workdir = workdir(options.workdir.as_deref())?;
+    let signals = signal::listen().map_err(|e| Error::Failed(format!("cannot listen for signals: {e}")))?;
+    stage::sweep();
+    let mut stage = Stage::new()?;
+    let service = Service::start(service::Options { port: 0, uploads: Some(stage.path("media")) })
+        .map_err(|e| Error::Failed(format!("cannot start the local service: {e}")))?;
+    let seen = service.observe();
+    if options.verbose {
+        stage.keep_log();
+    }
+    let mut connector = Connector::start(&stage, &service, &pick, &workdir, options.verbose)?;
+    let manner = if options.prompt.is_some() { Manner::Once } else { Manner::Chat };
+    let mut screen = Screen::new(manner, service.base_url(), service.user_token().to_owned());
+    introduce(&mut screen, manner, &pick, &workdir, &service, &connector, options.verbose);
+    let outcome = match await_connector(&seen, &connector, &signals) {
+        Ok(()) => {
+            let topic = service.create_topic("p2p", pick.title(), &[AGENT_ID]);
+            let name = if pick.demo { pick.title() } else { pick.spec.name };
+            let names = if pick.demo { DEMO_NAMES } else { &[] };
+            let mut chat = Chat::new(&service, &connector, topic, name, names, screen);
+            chat.run(options.prompt.as_deref(), &seen, &signals)
+        }
+        Err(e) => Err(e),
+    };
+    connector.end();
+    service.stop();
+    if matches!(outcome, Err(Error::Unavailable(_))) {
+        stage.keep_log();
+    }
+    outcome
+}
+
+fn workdir(given: Option<&Path>) -> Result<PathBuf> {
+    let given = given.unwrap_or(Path::new("."));
+    let path = std::fs::canonicalize(given)
+        .map_err(|e| Error::Usage(format!("cannot use the working directory {}: {e}", given.display())))?;
+    if path.is_dir() {
+        Ok(path)
+    } else {
+        Err(Error::Usage(format!("the working directory {} is not a directory", given.display())))
+    }
+}
+
+fn introduce(
+    screen: &mut Screen,
+    manner: Manner,
+    pick: &Pick,
+    workdir: &Path,
+    service: &Service,
+    connector: &Connector,
+    verbose: bool,
+) {
+    if let Some(why) = &pick.why_demo {
+        screen.note(&format!("{why} So the built-in demonstration agent answers; it has no language model."));
+    }
+    let freely = if pick.demo { "" } else { ", free to act there without asking" };
+    let who = format!("{} in {}{freely}.", pick.title(), workdir.display());
+    if manner == Manner::Once && !pick.demo && screen.is_watched() {
+        screen.note(&who);
+    }
+    if manner == Manner::Chat {
+        screen.note(&format!("Local WTT service at {}, real connector, {who}", service.base_url()));
+        if !pick.others.is_empty() {
+            screen.note(&format!("Also installed: {} (choose with --adapter).", pick.others.join(", ")));
+        }
+        screen.note("/help shows what you can type, Ctrl-C stops a turn, /quit or Ctrl-C twice ends.");
+    }
+    if verbose {
+        screen
+            .note("The log of the connector is kept after the end, until a `try` on another day removes it.");
+        screen.note(&format!("The connector logs to {}", connector.log().display()));
+    }
+}
+
+/// The exit code that shells know for a signal.
+fn killed_by(signal: Option<Signal>) -> u8 {
+    let number = match signal {
+        Some(Signal::Stop(number)) => number,
+        Some(Signal::Reload) => signal_hook::consts::SIGHUP,
+        None => signal_hook::consts::SIGTERM,
+    };
+    u8::try_from(number).unwrap_or_default().saturating_add(128)
+}
+
+fn await_connector(
+    seen: &Receiver<Observed>,
+    connector: &Connector,
+    signals: &Receiver<Signal>,
+) -> Result<()> {
+    let patience = after(CONNECT_TIME);
+    loop {
+        select! {
+            recv(seen) -> seen => if matches!(seen, Ok(Observed { seen: Seen::Auth(true), .. })) {
+                return Ok(());
+            },
+            recv(connector.gone) -> _ => return Err(connector.trouble("ended before it had connected")),
+            recv(signals) -> signal => return Err(Error::Silent(killed_by(signal.ok()))),
+            recv(patience) -> _ => {
+                let seconds = CONNECT_TIME.as_secs();
+                return Err(connector.trouble(&format!("did not reach the local service within {seconds} s")));
+            }
+        }
+    }
+}

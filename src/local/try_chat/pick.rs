@@ -1,0 +1,175 @@
+//! Which agent answers in `try`: the one asked for, else the first CLI that is installed, else the demonstration agent.
+
+use crate::agent::spec::{self, ADAPTERS, AdapterSpec, Login};
+use crate::agent::{probe, program};
+use crate::error::{Error, Result};
+
+/// The word that asks for the demonstration agent.
+const DEMO: &str = "demo";
+/// The demonstration agent speaks as this adapter does.
+const DEMO_SPEAKS: &str = "claude-code";
+/// Tried first when nothing is asked for.
+const PREFERRED: [&str; 2] = ["codex", "claude-code"];
+
+/// The choice.
+#[derive(Debug)]
+pub struct Pick {
+    /// The adapter that is configured.
+    pub spec: &'static AdapterSpec,
+    /// It drives the demonstration agent.
+    pub demo: bool,
+    /// Why, when nobody asked for it: there is no other.
+    pub why_demo: Option<String>,
+    /// Other installed agents, by adapter name.
+    pub others: Vec<&'static str>,
+}
+
+impl Pick {
+    /// What people read.
+    pub fn title(&self) -> &'static str {
+        if self.demo { "demonstration agent" } else { self.spec.title }
+    }
+}
+
+/// What is known of a CLI before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// Not on this machine.
+    Missing,
+    /// There, but it does not even say its version.
+    Broken,
+    /// There, but nobody has logged in.
+    LoggedOut,
+    /// There, and perhaps logged in.
+    Ready,
+}
+
+/// Decides. Asking whether a CLI is logged in takes a moment: `presence` is asked only until one is found.
+fn decide(
+    asked: Option<&str>,
+    adapters: &[&'static AdapterSpec],
+    installed: impl Fn(&AdapterSpec) -> bool,
+    presence: impl Fn(&AdapterSpec) -> Presence,
+) -> Result<Pick> {
+    let mut found: Vec<&'static AdapterSpec> = adapters.iter().copied().filter(|a| installed(a)).collect();
+    crate::list::sort_by_key(&mut found, |a| {
+        PREFERRED.iter().position(|p| *p == a.name).unwrap_or(PREFERRED.len())
+    });
+    let others = |but: &str| found.iter().map(|a| a.name).filter(|name| *name != but).collect();
+    let demo = |why: Option<String>| {
+        let spec = adapters.iter().copied().find(|a| a.name == DEMO_SPEAKS);
+        let spec =
+            spec.ok_or_else(|| Error::Unavailable("the demonstration agent is not in this build".into()))?;
+        Ok(Pick { spec, demo: true, why_demo: why, others: others("") })
+    };
+    let Some(word) = asked else {
+        let (mut logged_out, mut broken) = (None, None);
+        for spec in found.iter().copied() {
+            match presence(spec) {
+                Presence::Ready => {
+                    return Ok(Pick { spec, demo: false, why_demo: None, others: others(spec.name) });
+                }
+                Presence::LoggedOut => logged_out = logged_out.or(Some(spec)),
+                Presence::Broken => broken = broken.or(Some(spec)),
+                Presence::Missing => {}
+            }
+        }
+        return demo(Some(match (logged_out, broken) {
+            (Some(spec), _) => format!("{} is installed but not logged in. {}", spec.title, spec.login),
+            (None, Some(spec)) => {
+                format!("{} is installed but does not work; `wtt-connect doctor` says more.", spec.title)
+            }
+            (None, None) => "No agent CLI was found on PATH (looked for codex and claude).".to_owned(),
+        }));
+    };
+    if word.eq_ignore_ascii_case(DEMO) {
+        return demo(None);
+    }
+    let Some(spec) = spec::find(word) else {
+        let names: Vec<&str> = adapters.iter().map(|a| a.name).collect();
+        let message = format!("there is no adapter `{word}`; use one of {}, or {DEMO}", names.join(", "));
+        return Err(Error::Usage(message));
+    };
+    if !installed(spec) {
+        let message = format!("{} was not found; {}, or use `--adapter {DEMO}`", spec.title, spec.install);
+        return Err(Error::Unavailable(message));
+    }
+    Ok(Pick { spec, demo: false, why_demo: None, others: others(spec.name) })
+}
+
+/// The user's own command for an adapter, from the environment (`WTT_CONNECT_CODEX_COMMAND`).
+pub fn own_command(spec: &AdapterSpec) -> Option<(String, String)> {
+    let name = command_variable(spec);
+    std::env::var(&name).ok().filter(|v| !v.trim().is_empty()).map(|v| (name, v))
+}
+
+/// The name of that variable.
+pub fn command_variable(spec: &AdapterSpec) -> String {
+    format!("WTT_CONNECT_{}_COMMAND", spec.name.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Looks around on this machine.
+pub fn pick(asked: Option<&str>) -> Result<Pick> {
+    let command = |spec: &AdapterSpec| {
+        own_command(spec).and_then(|(_, command)| shell_words::split(&command).ok()).unwrap_or_default()
+    };
+    let installed = |spec: &AdapterSpec| program::locate(spec, &command(spec)).is_ok();
+    decide(asked, ADAPTERS, installed, |spec| {
+        let found = probe::probe(spec, &command(spec));
+        match found.login {
+            _ if found.path.is_none() => Presence::Missing,
+            _ if !found.trouble.is_empty() => Presence::Broken,
+            Login::LoggedOut => Presence::LoggedOut,
+            Login::LoggedIn(_) | Login::Unknown => Presence::Ready,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(asked: Option<&str>, installed: &[&str], logged_out: &[&str]) -> Pick {
+        let presence = |a: &AdapterSpec| {
+            if logged_out.contains(&a.name) { Presence::LoggedOut } else { Presence::Ready }
+        };
+        decide(asked, ADAPTERS, |a| installed.contains(&a.name), presence).expect("a choice")
+    }
+
+    #[test]
+    fn codex_first_then_claude_then_the_demonstration() {
+        for (asked, installed, logged_out, name, demo) in [
+            (None, &["claude-code", "codex"][..], &[][..], "codex", false),
+            (None, &["claude-code"], &[], "claude-code", false),
+            (None, &["claude-code", "codex"], &["codex"], "claude-code", false),
+            (None, &["codex"], &["codex"], "claude-code", true),
+            (None, &[], &[], "claude-code", true),
+            (Some("Demo"), &["codex"], &[], "claude-code", true),
+            (Some("codex"), &["codex"], &["codex"], "codex", false),
+        ] {
+            let pick = choose(asked, installed, logged_out);
+            assert_eq!((pick.spec.name, pick.demo), (name, demo), "{asked:?} {installed:?} {logged_out:?}");
+        }
+    }
+
+    #[test]
+    fn a_demonstration_that_nobody_asked_for_is_explained() {
+        let why = choose(None, &["codex"], &["codex"]).why_demo.expect("a reason");
+        assert!(why.contains("Codex") && why.contains("codex login"), "{why}");
+        assert!(choose(None, &[], &[]).why_demo.is_some_and(|w| w.contains("No agent CLI")));
+        assert!(choose(Some("demo"), &[], &[]).why_demo.is_none());
+        assert_eq!(choose(None, &["codex", "claude-code"], &[]).others, ["claude-code"]);
+    }
+
+    #[test]
+    fn a_wrong_or_missing_adapter_is_said_in_one_sentence() {
+        let refusal =
+            |word| decide(Some(word), ADAPTERS, |_| false, |_| Presence::Missing).expect_err("refused");
+        let (unknown, missing) = (refusal("emacs"), refusal("codex"));
+        assert!(
+            matches!(&unknown, Error::Usage(m) if m.contains("emacs") && m.contains("codex")),
+            "{unknown}"
+        );
+        assert!(matches!(&missing, Error::Unavailable(m) if m.contains("--adapter demo")), "{missing}");
+    }
+}

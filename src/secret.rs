@@ -1,0 +1,51 @@
+//! A string that must not be shown: tokens and keys. No Display, Debug prints `***`, and it is wiped when dropped.
+//!
+//! What may slip into a log in spite of it is caught by the redactor of `sys::log`.
+
+use std::fmt;
+
+/// A secret value. Read it with [`Secret::expose`] at the one place that sends it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub fn new(value: impl Into<String>) -> Self {
+        Secret(value.into())
+    }
+    /// The plain value: for the wire only, never for a log, an error, an argv or an environment.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+    /// True when nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.0).into_bytes();
+        bytes.fill(0);
+        // Without this the compiler may drop the stores, since nobody reads them.
+        std::hint::black_box(&bytes);
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing() {
+        let secret = Secret::new("CANARY");
+        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "*** Some(***)");
+        assert_eq!(secret.clone().expose(), "CANARY");
+    }
+}

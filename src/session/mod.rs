@@ -1,0 +1,132 @@
+//! Sessions: one mailbox and one worker thread per topic or task. Strict order inside, parallel across.
+//!
+//! A worker keeps nothing that the hub does not also have on disk; it ends when its mailbox has been idle for a while.
+
+pub mod command;
+pub mod prompt;
+pub mod report;
+pub mod route;
+pub mod turn;
+mod worker;
+
+use crate::agent::run::Control;
+use crate::config::Config;
+use crate::list::Table;
+use crate::session::route::Route;
+use crate::session::turn::Ended;
+use crate::store::outbox::{Entry, Outbox};
+use crate::store::state::SessionRow;
+use crate::wire::intake::{Job, Scope};
+use crate::wire::outgoing::Status;
+use crossbeam_channel::{Receiver, Sender};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What all workers share, unchanged for the life of the daemon.
+#[derive(Debug)]
+pub struct Shared {
+    /// The configuration.
+    pub config: Config,
+    /// Where replies become durable.
+    pub outbox: Outbox,
+    /// Marks the processes of this daemon: `<profile mark>:<instance>`.
+    pub owner: String,
+    /// Set once by the hub when it shuts down: stopped turns are interrupted, not cancelled.
+    pub draining: AtomicBool,
+}
+
+/// What the hub puts into a mailbox.
+#[derive(Debug)]
+pub enum Work {
+    /// Answer a message.
+    Turn(Box<Assignment>),
+    /// Forget the native sessions of this scope (`/new`), and say so.
+    Fresh(Box<Job>, u64),
+}
+
+/// One turn as assigned.
+#[derive(Debug)]
+pub struct Assignment {
+    /// The message.
+    pub job: Job,
+    /// Adapter, model, effort.
+    pub route: Route,
+    /// Number of the turn in this process.
+    pub generation: u64,
+    /// Stop requests for exactly this turn.
+    pub control: Receiver<Control>,
+}
+
+/// What workers tell the hub.
+#[derive(Debug)]
+pub enum SessionEvent {
+    /// A turn was taken out of the mailbox.
+    Began {
+        /// Its session.
+        scope: Scope,
+        /// Number of the turn.
+        generation: u64,
+    },
+    /// Progress for the topic's status card.
+    Status {
+        /// Topic.
+        topic_id: String,
+        /// Number of the turn.
+        generation: u64,
+        /// What to show.
+        status: Status,
+    },
+    /// A native session id to keep.
+    Remember {
+        /// Session key.
+        key: String,
+        /// Row.
+        row: SessionRow,
+    },
+    /// A native session that must not be resumed.
+    Forget {
+        /// Session key.
+        key: String,
+    },
+    /// The turn is over; its reply is in the outbox.
+    Ended {
+        /// Its session.
+        scope: Scope,
+        /// The outcome.
+        ended: Ended,
+        /// The reply.
+        entry: Entry,
+        /// False when the disk refused the outbox file; the reply then lives in memory only.
+        on_disk: bool,
+    },
+}
+
+/// Sends [`SessionEvent`]s into the hub's queue; blocks while that is full, which slows the agent, not the hub.
+pub type Report<E> = fn(SessionEvent) -> E;
+
+/// Starts a worker. It ends when the mailbox's sender is dropped and the mailbox is empty.
+pub fn start<E: Send + 'static>(
+    shared: Arc<Shared>,
+    scope: Scope,
+    rows: Table<SessionRow>,
+    mailbox: Receiver<Work>,
+    events: Sender<E>,
+    wrap: Report<E>,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let name = format!("s:{}", short(&scope));
+    crate::sys::thread::spawn(&name, move || {
+        let mut worker = worker::Worker::new(shared, scope, rows, move |event| {
+            // a hub that is gone means shutdown: the outbox has the reply, nothing else matters
+            let _ = events.send(wrap(event));
+        });
+        while let Ok(work) = mailbox.recv() {
+            worker.work(work);
+        }
+    })
+}
+
+fn short(scope: &Scope) -> String {
+    let (Scope::Topic(id) | Scope::Task(id)) = scope;
+    id.chars().filter(char::is_ascii_alphanumeric).take(12).collect()
+}

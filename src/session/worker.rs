@@ -1,0 +1,218 @@
+//! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
+
+use crate::agent::outcome::{Next, Outcome, Reason};
+use crate::agent::run::{Control, Progress, Runner};
+use crate::agent::spec::AdapterSpec;
+use crate::agent::{AgentEvent, Request, Usage, run, spec};
+use crate::list::Table;
+use crate::session::report::{self, Narrator, Remarks};
+use crate::session::route::{self, Route};
+use crate::session::turn::{End, Ended, Turn};
+use crate::session::{Assignment, SessionEvent, Shared, Work, prompt};
+use crate::store::outbox::ReplyKind;
+use crate::store::state::SessionRow;
+use crate::wire::assumed::CHUNK_CHARS;
+use crate::wire::intake::{Job, Scope};
+use crate::wire::outgoing::{Status, StatusKind};
+use crate::wire::reply;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Pieces of streamed text become a status at most this often; the hub throttles the rest.
+const TEXT_STATUS_EVERY: Duration = Duration::from_millis(500);
+
+pub(super) struct Worker<F: FnMut(SessionEvent)> {
+    shared: Arc<Shared>,
+    scope: Scope,
+    /// Native sessions of this scope. The worker is the only one that changes them while it lives.
+    rows: Table<SessionRow>,
+    tell: F,
+}
+
+impl<F: FnMut(SessionEvent)> Worker<F> {
+    pub(super) fn new(shared: Arc<Shared>, scope: Scope, rows: Table<SessionRow>, tell: F) -> Worker<F> {
+        Worker { shared, scope, rows, tell }
+    }
+
+    pub(super) fn work(&mut self, work: Work) {
+        match work {
+            Work::Turn(assignment) => self.turn(*assignment),
+            Work::Fresh(job, generation) => self.fresh(&job, generation),
+        }
+    }
+
+    fn fresh(&mut self, job: &Job, generation: u64) {
+        for key in std::mem::take(&mut self.rows).into_iter().map(|row| row.0) {
+            (self.tell)(SessionEvent::Forget { key });
+        }
+        let ended = Turn::queued(job.key.clone(), generation).end(End::Done);
+        self.reply(job, ended, "🆕 The next message starts a fresh session.", ReplyKind::Notice);
+    }
+
+    fn turn(&mut self, assignment: Assignment) {
+        let Assignment { job, route, generation, control } = assignment;
+        let mut turn = Turn::queued(job.key.clone(), generation);
+        if let Ok(request) = control.try_recv() {
+            return self.never_begun(&job, turn, request);
+        }
+        turn.begin();
+        (self.tell)(SessionEvent::Began { scope: self.scope.clone(), generation });
+        // a bug in one turn must not take the session, let alone the service, down
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.run(&job, &route, generation, &control)));
+        let (text, kind, end) = outcome.unwrap_or_else(|_| {
+            let reason = Reason::Internal;
+            (format!("⚠️ {}", reason.sentence(&route.adapter, "")), ReplyKind::Failed, End::Failed(reason))
+        });
+        self.reply(&job, turn.end(end), &text, kind);
+    }
+
+    fn never_begun(&mut self, job: &Job, turn: Turn, request: Control) {
+        if request == Control::Cancel {
+            let text = "⏹ Stopped before it began.";
+            self.reply(job, turn.end(End::Cancelled), text, ReplyKind::Cancelled);
+        } else {
+            let text = report::interrupted(false);
+            self.reply(job, turn.end(End::Interrupted { started: false }), &text, ReplyKind::Interrupted);
+        }
+    }
+
+    fn run(
+        &mut self,
+        job: &Job,
+        route: &Route,
+        generation: u64,
+        control: &crossbeam_channel::Receiver<Control>,
+    ) -> (String, ReplyKind, End) {
+        let shared = self.shared.clone();
+        let config = &shared.config;
+        let Some(adapter) = spec::find(&route.adapter) else {
+            let text = format!("⚠️ There is no adapter `{}` in this version.", route.adapter);
+            return (text, ReplyKind::Failed, End::Refused);
+        };
+        let session_key = route::session_key(&self.scope, route);
+        let workdir = config.workdir.to_string_lossy().into_owned();
+        let row = self.rows.get(&session_key).filter(|row| row.workdir == workdir);
+        let resume = row.and_then(|row| row.id(adapter.session_key)).map(str::to_owned);
+        let usage_before = row.and_then(|row| Usage::from_json(row.usage_total.as_ref()?));
+        let request = Request {
+            prompt: prompt::build(job, &config.agent_id, resume.is_none()),
+            fresh_prompt: resume.is_some().then(|| prompt::build(job, &config.agent_id, true)),
+            workdir: config.workdir.clone(),
+            model: route.model.clone(),
+            effort: route.effort.clone(),
+            mode: config.mode,
+            resume,
+            images: Vec::new(),
+        };
+        let runner = Runner {
+            spec: adapter,
+            command: config.commands.get(adapter.name).map_or(&[], Vec::as_slice),
+            env: &config.extra_env,
+            limits: config.limits,
+            owner: &shared.owner,
+            control,
+            usage_before,
+        };
+        let mut show = Show::new(adapter, route);
+        let mut remarks = Remarks::default();
+        let mut pinned = None;
+        let result = run::run(&runner, &request, &mut |progress| {
+            if let Progress::Event(event) = &progress {
+                remarks.note(event);
+                match event {
+                    AgentEvent::Session(id) if pinned.as_ref() != Some(id) => {
+                        pinned = Some(id.clone());
+                        self.remember(&session_key, adapter, &workdir, id, None);
+                    }
+                    AgentEvent::Note(note) => log::debug!(target: "session", "{}: {note}", adapter.name),
+                    _ => {}
+                }
+            }
+            if let Some(status) = show.next(&progress) {
+                (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
+            }
+        });
+        match (&result.outcome, &result.session) {
+            (Outcome::Failed { reason, .. }, _) if reason.next() != Next::Resume => self.forget(&session_key),
+            (_, Some(id)) => self.remember(&session_key, adapter, &workdir, id, result.usage_total),
+            _ => {}
+        }
+        if let Some(Usage { input, cached, output }) = result.usage {
+            log::debug!(target: "session", "{}: {input} tokens in ({cached} cached), {output} out", adapter.name);
+        }
+        if let Outcome::Failed { reason, detail, .. } = &result.outcome {
+            log::warn!(target: "session", "{} failed in {}: {} {detail}", adapter.name, self.scope, reason.word());
+        }
+        report::conclude(
+            &result,
+            adapter.title,
+            &remarks,
+            shared.draining.load(Ordering::Relaxed),
+            crate::sys::time::now_ms(),
+        )
+    }
+
+    fn remember(&mut self, key: &str, adapter: &AdapterSpec, workdir: &str, id: &str, total: Option<Usage>) {
+        let row = self.rows.or_default(key);
+        if row.id(adapter.session_key) != Some(id) {
+            row.usage_total = None;
+        }
+        row.ids.insert(adapter.session_key.to_owned(), id.into());
+        row.workdir = workdir.to_owned();
+        row.used_at = crate::sys::time::now_ms();
+        if let Some(total) = total {
+            row.usage_total = Some(total.to_json());
+        }
+        (self.tell)(SessionEvent::Remember { key: key.to_owned(), row: row.clone() });
+    }
+
+    fn forget(&mut self, key: &str) {
+        if self.rows.remove(key).is_some() {
+            (self.tell)(SessionEvent::Forget { key: key.to_owned() });
+        }
+    }
+
+    /// Makes the reply durable, then hands it to the hub. The order is the promise: once an agent has finished,
+    /// its reply survives a crash.
+    fn reply(&mut self, job: &Job, ended: Ended, text: &str, kind: ReplyKind) {
+        let text = if text.trim().is_empty() { "(empty answer)" } else { text };
+        let parts = reply::chunk(text, CHUNK_CHARS);
+        let reply_to = job.message_id.as_deref();
+        let (entry, on_disk) = self.shared.outbox.keep(&job.key, &job.topic_id, reply_to, parts, kind);
+        (self.tell)(SessionEvent::Ended { scope: self.scope.clone(), ended, entry, on_disk });
+    }
+}
+
+/// Decides which progress becomes a status, and repeats the last one when nothing happens.
+struct Show {
+    narrator: Narrator,
+    title: &'static str,
+    last: Status,
+    text_at: Option<Instant>,
+}
+
+impl Show {
+    fn new(adapter: &AdapterSpec, route: &Route) -> Show {
+        let last = Status {
+            text: format!("{} is working", adapter.title),
+            kind: StatusKind::Running,
+            adapter: adapter.name.to_owned(),
+            model: route.model.clone(),
+        };
+        Show { narrator: Narrator::default(), title: adapter.title, last, text_at: None }
+    }
+
+    fn next(&mut self, progress: &Progress) -> Option<Status> {
+        let Progress::Event(event) = progress else { return Some(self.last.clone()) };
+        let (kind, text) = self.narrator.status(event, self.title)?;
+        let stream = matches!(event, AgentEvent::Text(_) | AgentEvent::Thought(_));
+        if stream && self.text_at.is_some_and(|at| at.elapsed() < TEXT_STATUS_EVERY) {
+            return None;
+        }
+        self.text_at = stream.then(Instant::now);
+        self.last = Status { text, kind, ..self.last.clone() };
+        Some(self.last.clone())
+    }
+}

@@ -1,0 +1,181 @@
+//! What must survive a crash: the state (snapshot and journal), the outbox, and the lock that guards them.
+//!
+//! The hub's thread owns the [`Store`]; only outbox files are written by other threads (see [`outbox`]).
+
+pub mod atomic;
+mod fields;
+mod journal;
+pub mod lock;
+pub mod outbox;
+pub mod state;
+
+use fields::Fields;
+use journal::Journal;
+use state::{Record, State};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Below this size of the journal no snapshot is written: rewriting would cost more than replaying.
+const SNAPSHOT_FLOOR: u64 = 256 * 1024;
+/// Unreadable state files that are kept for inspection.
+const KEEP_CORRUPT: usize = 3;
+
+/// The state of one profile on disk and in memory.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    state: State,
+    journal: Journal,
+    snapshot_bytes: u64,
+    /// What was wrong with the files at start, for `status` and `doctor`.
+    notes: Vec<String>,
+    complete_since: i64,
+}
+
+impl Store {
+    /// Loads snapshot and journal, and writes a new snapshot at once: that also finds out whether the place is
+    /// writable. The caller holds the lock.
+    pub fn open(path: &Path) -> io::Result<Store> {
+        let folder = path.parent().ok_or_else(|| io::Error::other("the store file has no folder"))?;
+        atomic::remove_stale(folder);
+        let mut notes = Vec::new();
+        let mut state = load(path, &mut notes)?;
+        state.index();
+        let journal_path = with_suffix(path, "journal");
+        let bad = journal::replay(&journal_path, &mut state)?;
+        if bad > 0 {
+            notes.push(format!("{bad} unreadable lines in {} were skipped", journal_path.display()));
+        }
+        let complete_since = if notes.is_empty() { 0 } else { crate::sys::time::now_ms() };
+        state.version = state.version.max(state::VERSION);
+        let snapshot_bytes = write_snapshot(path, &mut state)?;
+        let journal = Journal::create(&journal_path, state.journal)?;
+        Ok(Store { path: path.to_owned(), state, journal, snapshot_bytes, notes, complete_since })
+    }
+
+    /// The state in memory.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What was found wrong and mended at start.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Which messages were dealt with is known for certain only since then (milliseconds since the epoch): 0, unless
+    /// the files had to be mended.
+    pub fn complete_since(&self) -> i64 {
+        self.complete_since
+    }
+
+    /// Carries out a change in memory and puts it into the batch for the disk.
+    pub fn record(&mut self, record: Record) {
+        self.state.journal = self.journal.push(&record);
+        self.state.apply(record);
+    }
+
+    /// Whether changes wait for [`Store::commit`].
+    pub fn dirty(&self) -> bool {
+        self.journal.dirty()
+    }
+
+    /// Makes all changes durable. An error leaves them in memory; the next call tries again with a fresh snapshot.
+    pub fn commit(&mut self) -> io::Result<()> {
+        match self.journal.commit() {
+            Ok(()) if self.journal.bytes() > self.snapshot_bytes.max(SNAPSHOT_FLOOR) => self.snapshot(),
+            Ok(()) => Ok(()),
+            Err(error) => {
+                log::debug!(target: "store", "journal: {error}; writing a snapshot instead");
+                self.snapshot()
+            }
+        }
+    }
+
+    /// Writes everything into the state file and empties the journal.
+    pub fn snapshot(&mut self) -> io::Result<()> {
+        self.snapshot_bytes = write_snapshot(&self.path, &mut self.state)?;
+        self.journal.reset()
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+fn write_snapshot(path: &Path, state: &mut State) -> io::Result<u64> {
+    state.trim();
+    let bytes = serde_json::to_vec(state)?;
+    atomic::write_keeping(path, &bytes, &with_suffix(path, "prev"))?;
+    Ok(bytes.len() as u64)
+}
+
+/// Reads the snapshot; an unreadable one is set aside and the previous one is used.
+fn load(path: &Path, notes: &mut Vec<String>) -> io::Result<State> {
+    match read(path)? {
+        Loaded::State(state) => return Ok(*state),
+        Loaded::Missing => {}
+        Loaded::Unreadable(why) => {
+            let aside = with_suffix(path, &format!("corrupt-{}", crate::sys::time::now_ms()));
+            fs::rename(path, &aside)?;
+            forget_old_corrupt(path);
+            notes.push(format!(
+                "the state file was unreadable ({why}); it was set aside as {}",
+                aside.display()
+            ));
+        }
+    }
+    let previous = with_suffix(path, "prev");
+    match read(&previous)? {
+        Loaded::State(state) => {
+            notes.push(format!("the previous copy {} was used", previous.display()));
+            Ok(*state)
+        }
+        Loaded::Missing => Ok(State::default()),
+        Loaded::Unreadable(why) => {
+            notes.push(format!("the previous copy was unreadable as well ({why}); starting afresh"));
+            Ok(State::default())
+        }
+    }
+}
+
+enum Loaded {
+    State(Box<State>),
+    Missing,
+    Unreadable(String),
+}
+
+fn read(path: &Path) -> io::Result<Loaded> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Loaded::Missing),
+        Err(e) => return Err(e),
+    };
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Loaded::Unreadable("it is empty".to_owned()));
+    }
+    Ok(match Fields::parse(&bytes).and_then(State::read) {
+        Ok(state) => Loaded::State(Box::new(state)),
+        Err(why) => Loaded::Unreadable(why),
+    })
+}
+
+fn forget_old_corrupt(path: &Path) {
+    let Some(folder) = path.parent() else { return };
+    let prefix = format!("{}.corrupt-", path.file_name().unwrap_or_default().to_string_lossy());
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|e| e.file_name().to_string_lossy().starts_with(&prefix))
+        .map(|e| e.path())
+        .collect();
+    crate::list::sort_by(&mut found, |a, b| a.cmp(b));
+    let extra = found.len().saturating_sub(KEEP_CORRUPT);
+    for old in found.into_iter().take(extra) {
+        let _ = fs::remove_file(old);
+    }
+}

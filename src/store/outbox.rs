@@ -1,0 +1,219 @@
+//! Replies that must reach the service: one file each, written before the reply is handed over, removed by the hub
+//! when the service has acknowledged all of its parts.
+//!
+//! Files are named `<seq>-<id>.json`; their order is the order of publication. Any thread may [`Outbox::put`].
+
+use crate::store::atomic;
+use crate::store::fields::{self, Fields, Wrong};
+use crate::sys::chaos;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Where an entry goes that cannot be read or that the service refuses for good.
+const FAILED: &str = "failed";
+
+/// How the turn ended; goes to the reply's metadata so that a program can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyKind {
+    /// An answer.
+    Done,
+    /// The turn failed; the text says why.
+    Failed,
+    /// The user stopped it.
+    Cancelled,
+    /// A restart or crash cut it.
+    Interrupted,
+    /// Put off until a usage limit resets.
+    Parked,
+    /// The connector's own answer to a chat command, or a refusal.
+    Notice,
+}
+
+impl ReplyKind {
+    const ALL: [ReplyKind; 6] = [
+        ReplyKind::Done,
+        ReplyKind::Failed,
+        ReplyKind::Cancelled,
+        ReplyKind::Interrupted,
+        ReplyKind::Parked,
+        ReplyKind::Notice,
+    ];
+
+    /// The word on the wire (`metadata.outcome`).
+    pub fn word(self) -> &'static str {
+        match self {
+            ReplyKind::Done => "done",
+            ReplyKind::Failed => "failed",
+            ReplyKind::Cancelled => "cancelled",
+            ReplyKind::Interrupted => "interrupted",
+            ReplyKind::Parked => "parked",
+            ReplyKind::Notice => "notice",
+        }
+    }
+}
+
+/// One reply: all its parts, so that a crash cannot leave half of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Order of publication.
+    pub seq: u64,
+    /// Our id; part `n` carries `<id>.<n>` as its client id.
+    pub id: String,
+    /// Key of the message that is answered.
+    pub key: String,
+    /// Topic.
+    pub topic_id: String,
+    /// Message to reply to (first part).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
+    /// The texts, each small enough for one message.
+    pub parts: Vec<String>,
+    /// How the turn ended.
+    pub kind: ReplyKind,
+    /// When it was written, milliseconds since the epoch.
+    pub at: i64,
+}
+
+impl Entry {
+    fn read(mut fields: Fields) -> Result<Entry, Wrong> {
+        let kind = fields.need("kind", fields::text)?;
+        Ok(Entry {
+            seq: fields.need("seq", fields::count)?,
+            id: fields.need("id", fields::text)?,
+            key: fields.need("key", fields::text)?,
+            topic_id: fields.need("topic_id", fields::text)?,
+            reply_to: fields.take("reply_to", fields::text)?,
+            parts: fields.texts("parts")?,
+            kind: ReplyKind::ALL
+                .into_iter()
+                .find(|k| k.word() == kind)
+                .ok_or_else(|| format!("`{kind}` is no kind of reply"))?,
+            at: fields.need("at", fields::time)?,
+        })
+    }
+
+    /// The client id of a part.
+    pub fn client_id(&self, part: usize) -> String {
+        format!("{}.{part}", self.id)
+    }
+}
+
+/// The outbox folder.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    folder: PathBuf,
+    next: Arc<AtomicU64>,
+}
+
+impl Outbox {
+    /// Opens the folder and loads what an earlier run left, in order. Unreadable entries are set aside; how many.
+    pub fn open(folder: &Path) -> io::Result<(Outbox, Vec<Entry>, usize)> {
+        atomic::make_private_folder(folder)?;
+        atomic::remove_stale(folder);
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut poisoned = 0;
+        let mut names = BTreeSet::new();
+        names.extend(fs::read_dir(folder)?.flatten().filter_map(|file| file.file_name().into_string().ok()));
+        for name in names.iter().filter(|name| name.ends_with(".json")) {
+            let path = folder.join(name);
+            match fs::read(&path).ok().and_then(|bytes| Fields::parse(&bytes).and_then(Entry::read).ok()) {
+                Some(entry) if file_name(&entry) == *name => entries.push(entry),
+                _ => {
+                    poisoned += 1;
+                    set_aside(folder, &path)?;
+                }
+            }
+        }
+        let next = entries.last().map_or(1, |e| e.seq + 1);
+        // the clock keeps numbers growing across runs in which the outbox was empty
+        let floor = u64::try_from(crate::sys::time::now_ms()).unwrap_or(1);
+        let outbox = Outbox { folder: folder.to_owned(), next: Arc::new(AtomicU64::new(next.max(floor))) };
+        Ok((outbox, entries, poisoned))
+    }
+
+    /// Makes a reply durable and gives it its place in the order.
+    pub fn put(
+        &self,
+        key: &str,
+        topic_id: &str,
+        reply_to: Option<&str>,
+        parts: Vec<String>,
+        kind: ReplyKind,
+    ) -> io::Result<Entry> {
+        let entry = self.entry(key, topic_id, reply_to, parts, kind);
+        atomic::write(&self.folder.join(file_name(&entry)), &serde_json::to_vec(&entry)?)?;
+        Ok(entry)
+    }
+
+    /// As [`Outbox::put`], but a disk that refuses does not lose the reply: the entry then lives in memory only, for
+    /// this run to deliver (false).
+    pub fn keep(
+        &self,
+        key: &str,
+        topic_id: &str,
+        reply_to: Option<&str>,
+        parts: Vec<String>,
+        kind: ReplyKind,
+    ) -> (Entry, bool) {
+        match self.put(key, topic_id, reply_to, parts.clone(), kind) {
+            Ok(entry) => (entry, true),
+            Err(error) => {
+                log::error!(target: "store", "outbox: {error}; this reply is kept in memory only");
+                (self.entry(key, topic_id, reply_to, parts, kind), false)
+            }
+        }
+    }
+
+    fn entry(
+        &self,
+        key: &str,
+        topic_id: &str,
+        reply_to: Option<&str>,
+        parts: Vec<String>,
+        kind: ReplyKind,
+    ) -> Entry {
+        Entry {
+            seq: self.next.fetch_add(1, Ordering::Relaxed),
+            id: crate::sys::id::hex(),
+            key: key.to_owned(),
+            topic_id: topic_id.to_owned(),
+            reply_to: reply_to.map(str::to_owned),
+            parts,
+            kind,
+            at: crate::sys::time::now_ms(),
+        }
+    }
+
+    /// The service has it: the file goes.
+    pub fn remove(&self, entry: &Entry) -> io::Result<()> {
+        chaos::step();
+        match fs::remove_file(self.folder.join(file_name(entry))) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The service refuses it for good: kept for inspection.
+    pub fn fail(&self, entry: &Entry) -> io::Result<()> {
+        set_aside(&self.folder, &self.folder.join(file_name(entry)))
+    }
+}
+
+fn file_name(entry: &Entry) -> String {
+    format!("{:016}-{}.json", entry.seq, entry.id)
+}
+
+fn set_aside(folder: &Path, path: &Path) -> io::Result<()> {
+    let failed = folder.join(FAILED);
+    atomic::make_private_folder(&failed)?;
+    match path.file_name() {
+        Some(name) => fs::rename(path, failed.join(name)),
+        None => Ok(()),
+    }
+}

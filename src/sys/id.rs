@@ -1,0 +1,26 @@
+//! Unguessable identifiers from the system's random source.
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// `N` random bytes. Falls back to the seeded generator only if the kernel refuses, which it does not.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0u8; N];
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        bytes.iter_mut().for_each(|b| *b = fastrand::u8(..));
+    }
+    bytes
+}
+
+/// 24 lower-case hex digits: ids of requests, outbox entries and instances.
+pub fn hex() -> String {
+    random::<12>().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A version 4 UUID, for CLIs that let us choose the session id.
+pub fn uuid_v4() -> String {
+    let mut b = random::<16>();
+    b[6] = (b[6] & 0x0f) | 0x40;
+    b[8] = (b[8] & 0x3f) | 0x80;
+    let h: String = b.iter().map(|b| format!("{b:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+}

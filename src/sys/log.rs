@@ -1,0 +1,214 @@
+//! The logger: lines on stderr, each through a redactor.
+//!
+//! `<time> LEVEL target: text`; under systemd `<priority>target: text`, because the journal adds the time itself.
+//! Libraries that would log addresses or payloads are capped whatever the filter says.
+
+use base64::Engine as _;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::sync::RwLock;
+
+/// Their debug and trace lines hold addresses with tokens, headers or whole payloads.
+const CAPPED: &[&str] = &["tungstenite", "rustls", "ureq", "ureq_proto"];
+/// A shorter secret would blot out ordinary words; real ones are far longer.
+const MIN_SECRET: usize = 4;
+
+/// Known secrets in all their spellings, longest first.
+static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// Starts logging. `filter` as in `WTT_CONNECT_LOG`; `secrets` are replaced by `***` wherever they appear.
+/// A second call only adds its secrets.
+pub fn init(filter: &str, secrets: Vec<String>) {
+    for secret in secrets {
+        add_secret(&secret);
+    }
+    let journal = stderr_is_journal();
+    let logger = env_logger::Builder::new()
+        .parse_filters(filter)
+        .target(env_logger::Target::Stderr)
+        .format(move |out, record| writeln!(out, "{}", line(record, journal)))
+        .build();
+    let max = logger.filter();
+    if log::set_boxed_logger(Box::new(Capped(logger))).is_ok() {
+        log::set_max_level(max);
+    }
+}
+
+/// From now on this is replaced as well (a token that was renewed).
+pub fn add_secret(secret: &str) {
+    if secret.len() < MIN_SECRET {
+        return;
+    }
+    let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
+    let forms = [secret.to_owned(), url_encoded(secret), base64(secret.as_bytes()), json];
+    let Ok(mut known) = SECRETS.write() else { return };
+    for form in forms {
+        if !known.contains(&form) {
+            known.push(form);
+        }
+    }
+    crate::list::sort_by_key(&mut known, |s| std::cmp::Reverse(s.len()));
+}
+
+/// Replaces known secrets, and what stands where tokens stand (`Bearer …`, `token=…`), by `***`.
+pub fn redact(text: &str) -> String {
+    let mut out = text.to_owned();
+    if let Ok(known) = SECRETS.read() {
+        for secret in known.iter().filter(|s| text.contains(s.as_str())) {
+            out = out.replace(secret.as_str(), "***");
+        }
+    }
+    for mark in ["bearer ", "token=", "token\":\"", "token\": \""] {
+        out = blot(&out, mark);
+    }
+    out
+}
+
+/// Replaces what follows each `mark` (any letter case) up to a delimiter.
+fn blot(text: &str, mark: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    while let Some(at) = lower[from..].find(mark) {
+        let value = from + at + mark.len();
+        let ends =
+            |c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | ',' | ';' | '<' | '>' | ')' | '}');
+        let end = lower[value..].find(ends).map_or(text.len(), |n| value + n);
+        out.push_str(&text[from..value]);
+        if end > value {
+            out.push_str("***");
+        }
+        from = end;
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+/// Percent-encoding as in a query.
+fn url_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|b| match b {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(b).to_string(),
+            _ => format!("%{b:02X}"),
+        })
+        .collect()
+}
+
+/// Base64 without the last, incomplete group: that one depends on what follows.
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD_NO_PAD.encode(&bytes[..bytes.len() - bytes.len() % 3])
+}
+
+/// One line: control characters are escaped, so that no text from outside can forge a line of the log.
+fn line(record: &Record<'_>, journal: bool) -> String {
+    let mut text = String::new();
+    for c in redact(&record.args().to_string()).chars() {
+        if c.is_control() && c != '\t' {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    let target = record.target();
+    if journal {
+        let priority = match record.level() {
+            Level::Error => 3,
+            Level::Warn => 4,
+            Level::Info => 6,
+            Level::Debug | Level::Trace => 7,
+        };
+        return format!("<{priority}>{target}: {text}");
+    }
+    format!(
+        "{} {:<5} {target}: {text}",
+        crate::sys::time::rfc3339(crate::sys::time::now_ms()),
+        record.level()
+    )
+}
+
+/// systemd names device and inode of the journal's socket; a child whose stderr is a pipe inherits the variable too.
+fn stderr_is_journal() -> bool {
+    let Some(named) = std::env::var("JOURNAL_STREAM").ok() else { return false };
+    let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
+    named == format!("{}:{}", stderr.dev(), stderr.ino())
+}
+
+/// env_logger behind the caps.
+struct Capped(env_logger::Logger);
+
+impl Log for Capped {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        !too_chatty(metadata) && self.0.enabled(metadata)
+    }
+    fn log(&self, record: &Record<'_>) {
+        if !too_chatty(record.metadata()) {
+            self.0.log(record);
+        }
+    }
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+fn too_chatty(metadata: &Metadata<'_>) -> bool {
+    let library = metadata.target().split("::").next().unwrap_or_default();
+    metadata.level() > LevelFilter::Info && CAPPED.contains(&library)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: &str) {
+        assert_eq!(redact(text), expect);
+    }
+
+    #[test]
+    fn secrets_vanish_in_every_spelling() {
+        add_secret("CANARY/\"$1-log-test");
+        check("a CANARY/\"$1-log-test b", "a *** b");
+        check("t=CANARY%2F%22%241-log-test", "t=***");
+        check(r#"{"x":"CANARY/\"$1-log-test"}"#, r#"{"x":"***"}"#);
+        let encoded = base64(b"CANARY/\"$1-log-test");
+        assert_eq!(encoded, "Q0FOQVJZLyIkMS1sb2ctdGVz");
+        check(&format!("x {encoded}dA=="), "x ***dA==");
+    }
+
+    #[test]
+    fn what_looks_like_a_token_vanishes() {
+        check("Authorization: Bearer abc.def, x", "Authorization: Bearer ***, x");
+        check("GET /ws?agent_token=abc&x=1", "GET /ws?agent_token=***&x=1");
+        check("TOKEN=abc Token=def", "TOKEN=*** Token=***");
+        check(r#"{"token":"abc","a":1}"#, r#"{"token":"***","a":1}"#);
+        check("token= and bearer ", "token= and bearer ");
+        check("中文 token=密 🙂", "中文 token=*** 🙂");
+    }
+
+    #[test]
+    fn short_words_are_no_secrets() {
+        add_secret("a");
+        add_secret("");
+        check("a cat", "a cat");
+    }
+
+    #[test]
+    fn lines_cannot_be_forged() {
+        let record = Record::builder()
+            .args(format_args!("one\n2026 ERROR two\u{1b}[31m"))
+            .level(Level::Warn)
+            .target("wtt_connect::x")
+            .build();
+        assert_eq!(line(&record, true), "<4>wtt_connect::x: one\\n2026 ERROR two\\u{1b}[31m");
+        assert!(line(&record, false).contains(" WARN  wtt_connect::x: one\\n2026"));
+    }
+
+    #[test]
+    fn libraries_are_capped() {
+        let meta = |target, level| Metadata::builder().target(target).level(level).build();
+        assert!(too_chatty(&meta("tungstenite::protocol", Level::Trace)));
+        assert!(too_chatty(&meta("ureq", Level::Debug)));
+        assert!(!too_chatty(&meta("tungstenite", Level::Info)));
+        assert!(!too_chatty(&meta("wtt_connect::daemon", Level::Debug)));
+    }
+}

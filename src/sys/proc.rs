@@ -1,0 +1,207 @@
+//! Child processes: building a command with a clean environment, spawning it as a process group of its own,
+//! signals to the group, watching its end, reaping.
+//!
+//! The only place that creates a `Command`. Only the owner of a [`Running`] signals and reaps; the watcher thread
+//! merely observes, so a process id cannot be used again between a decision and its signal.
+//! Finding descendants in other groups is [`crate::sys::family`]; finding programs is [`crate::sys::path`].
+
+use crate::sys::thread;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use std::sync::{Mutex, PoisonError};
+
+/// The environment variable by which the processes of one turn are found again.
+pub const RUN_MARK: &str = "WTT_CONNECT_RUN_MARK";
+
+/// Set for a connector that must end with its stdin, because it is the child of `try`.
+pub const UNTIL_EOF: &str = "WTT_CONNECT_UNTIL_EOF";
+
+/// Never passed on: our secrets, the service manager's private variables, and log switches that make agents flood stderr.
+const SCRUBBED: &[&str] = &[
+    "WTT_TOKEN",
+    "WTT_AGENT_TOKEN",
+    "WTT_HTTP_TOKEN",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+    "NODE_DEBUG",
+    "DEBUG",
+    "WTT_CONNECT_LOG",
+    UNTIL_EOF,
+    RUN_MARK,
+];
+
+/// One spawn at a time: whoever opens a terminal device sets its close-on-exec flag only after opening it, and a
+/// process started in between would inherit it.
+static SPAWN: Mutex<()> = Mutex::new(());
+
+/// Whether an environment variable is kept from agents. `WTT_CONNECT_STT_API_KEY` and its kind are secrets by pattern.
+pub fn is_scrubbed(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| {
+        SCRUBBED.contains(&name) || (name.starts_with("WTT_CONNECT_") && name.ends_with("_API_KEY"))
+    })
+}
+
+/// A command in its own process group, with `workdir` as its directory and as `PWD`, and our environment without secrets.
+#[allow(clippy::disallowed_methods)] // this is the one place that the lint points to
+pub fn command(program: &Path, workdir: &Path) -> Command {
+    let mut cmd = Command::new(program);
+    cmd.current_dir(workdir).env("PWD", workdir).process_group(0);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_scrubbed(name)) {
+        cmd.env_remove(name);
+    }
+    // A program outside PATH (nvm, a private prefix) usually needs its neighbours: `#!/usr/bin/env node`.
+    if let Some(dir) = program.parent().filter(|dir| dir.is_absolute()) {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let mut dirs: Vec<_> = std::env::split_paths(&path).collect();
+        if !dirs.iter().any(|d| d == dir) {
+            dirs.push(dir.to_owned());
+            if let Ok(joined) = std::env::join_paths(dirs) {
+                cmd.env("PATH", joined);
+            }
+        }
+    }
+    cmd
+}
+
+/// The user's own value of a variable, as the child would inherit it.
+pub fn inherited(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Whether we run as root: some CLIs refuse some flags then.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Whether a directory can be entered.
+pub fn check_dir(dir: &Path) -> io::Result<()> {
+    if !std::fs::metadata(dir)?.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::NotADirectory));
+    }
+    Ok(rustix::fs::access(dir, rustix::fs::Access::EXEC_OK)?)
+}
+
+/// Whether a failed spawn means that the machine is out of processes, memory or descriptors for now.
+pub fn is_busy(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|errno| e.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// How many processes the kernel has ended for want of memory since boot; `None` where it does not say.
+pub fn oom_kills() -> Option<u64> {
+    let vmstat = std::fs::read_to_string("/proc/vmstat").ok()?;
+    vmstat.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
+}
+
+/// The signals that we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sig {
+    /// SIGINT: "stop what you do".
+    Int,
+    /// SIGTERM: "end".
+    Term,
+    /// SIGKILL.
+    Kill,
+}
+
+impl Sig {
+    pub(super) fn raw(self) -> Signal {
+        match self {
+            Sig::Int => Signal::INT,
+            Sig::Term => Signal::TERM,
+            Sig::Kill => Signal::KILL,
+        }
+    }
+}
+
+/// A child that leads its own process group, and the duty to reap it. Dropped without [`Running::reap`] (a panic, an
+/// early return), the whole group is killed first.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    pid: Pid,
+    owned: bool,
+}
+
+impl Running {
+    /// Starts a command made by [`command`].
+    pub fn spawn(cmd: &mut Command) -> io::Result<Self> {
+        let child = {
+            let _one_at_a_time = SPAWN.lock().unwrap_or_else(PoisonError::into_inner);
+            cmd.spawn()?
+        };
+        let pid = Pid::from_child(&child);
+        Ok(Self { child, pid, owned: true })
+    }
+
+    /// Process id, which is also the group id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The pipes, once.
+    pub fn pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Signals every process of the group. Harmless when they are gone.
+    pub fn signal_group(&self, sig: Sig) {
+        let _ = kill_process_group(self.pid, sig.raw());
+    }
+
+    /// Calls back from a thread of its own when the child has ended. Does not reap.
+    pub fn watch(&self, on_exit: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let pid = self.pid;
+        thread::spawn_small("agent/exit", move || {
+            while let Err(rustix::io::Errno::INTR) =
+                waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+            {}
+            on_exit();
+        })
+        .map(drop)
+    }
+
+    /// Kills what is left of the group and reaps. Call it when the watcher has called back.
+    pub fn reap(mut self) -> io::Result<Ended> {
+        self.signal_group(Sig::Kill);
+        self.owned = false;
+        let status = self.child.wait()?;
+        Ok(status.signal().map_or_else(|| Ended::Code(status.code().unwrap_or(-1)), Ended::Signal))
+    }
+
+    /// Gives up on a child that survives SIGKILL (it hangs in the kernel): a thread waits for it instead of us.
+    pub fn abandon(mut self) {
+        self.signal_group(Sig::Kill);
+        self.owned = false;
+        let _ = thread::spawn_small("agent/stuck", move || drop(self.child.wait()));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.owned {
+            self.signal_group(Sig::Kill);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}

@@ -1,0 +1,30 @@
+//! SIGTERM, SIGINT and SIGHUP as messages. One thread waits for them; what they mean is decided elsewhere.
+
+use crossbeam_channel::Receiver;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io;
+
+/// A request from outside the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM or SIGINT: end in order.
+    Stop(i32),
+    /// SIGHUP: read the configuration again.
+    Reload,
+}
+
+/// Starts the signal thread; it lives as long as the receiver. SIGPIPE needs no handling: std ignores it.
+pub fn listen() -> io::Result<Receiver<Signal>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let (tx, rx) = crossbeam_channel::unbounded();
+    crate::sys::thread::spawn_small("signals", move || {
+        for signal in signals.forever() {
+            let message = if signal == SIGHUP { Signal::Reload } else { Signal::Stop(signal) };
+            if tx.send(message).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(rx)
+}

@@ -1,0 +1,88 @@
+//! Shortening text for people: never cuts a character, never leaves a control character.
+
+/// At most `max` characters; an ellipsis replaces what was cut.
+pub fn truncate(s: &str, max: usize) -> String {
+    if s.chars().count() <= max {
+        return s.to_owned();
+    }
+    let mut out: String = s.chars().take(max.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+/// One line: control characters and runs of blanks become single spaces.
+pub fn one_line(s: &str) -> String {
+    s.split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|p| !p.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Known words near to this one, nearest first: at most two slips, or a common beginning.
+pub fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let word: Vec<char> = word.to_lowercase().chars().take(60).collect();
+    let bare = |w: &[char]| w.iter().filter(|c| **c != '-').count();
+    let mut hits: Vec<(usize, &str)> = known
+        .filter_map(|candidate| {
+            let other: Vec<char> = candidate.chars().collect();
+            let distance = distance(&word, &other);
+            let begins = bare(&word) >= 3 && (other.starts_with(&word) || word.starts_with(&other));
+            let close = distance <= 2 && distance * 2 <= bare(&other).min(bare(&word).max(1));
+            (begins || close).then_some((distance, candidate))
+        })
+        .collect();
+    crate::list::sort_by_key(&mut hits, |hit| *hit);
+    hits.into_iter().take(2).map(|(_, candidate)| candidate).collect()
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours between two words.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let change = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truncation_counts_characters_and_says_that_it_cut() {
+        assert_eq!(truncate("测试一下", 4), "测试一下");
+        assert_eq!(truncate("测试一下吧", 4), "测试一…");
+        assert_eq!(truncate("ab", 1), "…");
+        assert_eq!(truncate("", 0), "");
+    }
+
+    #[test]
+    fn one_line_has_no_line_ends_nor_control_characters() {
+        assert_eq!(one_line(" a\n\tb\u{7}\u{3000}c\r\n"), "a b c");
+        assert_eq!(one_line("\n"), "");
+    }
+
+    #[test]
+    fn similar_words() {
+        let of = |word| similar(word, ["start", "doctor", "try", "help"].into_iter());
+        assert_eq!(of("strat"), ["start"]);
+        assert_eq!(of("docter"), ["doctor"]);
+        assert_eq!(of("doc"), ["doctor"]);
+        assert!(of("xyz").is_empty());
+        assert!(of("").is_empty());
+        assert_eq!(similar("--profil", ["--profile", "--env-file"].into_iter()), ["--profile"]);
+    }
+}

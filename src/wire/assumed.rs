@@ -1,0 +1,89 @@
+//! Everything about the service that no public client confirms (tag A in the protocol notes), in one place.
+//!
+//! Constants and small functions only; each names the question of section 17 (`Q1` …) or the section that it answers.
+//! When the real service turns out to differ, this is the file to change.
+
+use std::time::Duration;
+
+/// How long to wait for the auth reply before going on regardless (2.2, Q11).
+pub const AUTH_WAIT: Duration = Duration::from_secs(5);
+/// Between text pings; the web calls an agent online up to 90 s after one, and all clients use 25 to 30 s (2.3).
+pub const PING_EVERY: Duration = Duration::from_secs(25);
+/// A connection on which nothing at all came for this long is dead (2.3): three missed pongs.
+pub const DEAD_PEER_AFTER: Duration = Duration::from_secs(75);
+/// An action without an answer for this long has failed (2.5; confirmed: all clients wait 15 s).
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Wait after a refused token (Q1): retrying faster can only annoy, and a repaired profile restarts the daemon anyway.
+pub const REFUSED_RETRY: Duration = Duration::from_secs(300);
+/// Only a connection that lived this long resets the backoff (2.4, Q2): two processes with one identity would
+/// otherwise kick each other out in a tight loop.
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+
+/// Characters per published message (5, Q21); the server's own limit is unknown, 64 KiB is assumed.
+pub const CHUNK_CHARS: usize = 12_000;
+
+/// Messages fetched by `poll` after a reconnect (Q8).
+pub const POLL_LIMIT: u32 = 50;
+/// Messages fetched per known topic after a reconnect (Q8).
+pub const HISTORY_LIMIT: u32 = 50;
+
+/// How far the service's clock may be behind ours, and how long a dead connection may have gone unnoticed, when
+/// messages are looked for that were missed (Q8).
+pub const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
+
+/// Life of a `typing` status; webs raise anything shorter to 30 s (9.2).
+pub const TYPING_TTL_MS: u32 = 60_000;
+/// Shortest time between two status frames of one topic (9.2: 500 to 1000 ms).
+pub const TYPING_THROTTLE: Duration = Duration::from_millis(700);
+
+/// Shortest time between two answers to agents in one topic (4.2; confirmed in the old Python client).
+pub const AGENT_REPLY_GAP: Duration = Duration::from_secs(15);
+/// Answers to agents in a row in one topic until a person speaks (4.2; confirmed in the old Python client).
+pub const AGENT_REPLY_RUN: u32 = 2;
+
+/// Whether a WebSocket close code means that the token was refused (Q1).
+pub fn close_refuses_token(code: u16) -> bool {
+    matches!(code, 1008 | 4001 | 4003 | 4401 | 4403)
+}
+
+/// Whether an HTTP status, at the upgrade or on an endpoint, means that the token was refused (Q1).
+pub fn status_refuses_token(status: u16) -> bool {
+    matches!(status, 401 | 403)
+}
+
+/// Frames by which the service asks this agent something and waits for an answer (2.6, 11, 12; Q3, Q4). Only
+/// `e2e_key_request` is confirmed; the rest follows its pattern.
+pub fn expects_answer(kind: &str) -> bool {
+    kind.ends_with("_request")
+        || matches!(
+            kind,
+            "shell_exec" | "agent_shell" | "shell_job" | "terminal_open" | "terminal_resize" | "runtime_info"
+        )
+}
+
+/// Whether the sender of a message without `sender_type` is another agent: server-issued agent ids look so (1).
+/// Only used where the message itself does not say it.
+pub fn looks_like_agent_id(id: &str) -> bool {
+    id.starts_with("agent-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_token_is_told_from_other_failures() {
+        assert!(close_refuses_token(4401) && !close_refuses_token(1000) && !close_refuses_token(1006));
+        assert!(status_refuses_token(401) && status_refuses_token(403) && !status_refuses_token(502));
+    }
+
+    #[test]
+    fn requests_are_told_from_notices() {
+        assert!(expects_answer("e2e_key_request") && expects_answer("terminal_open"));
+        assert!(
+            !expects_answer("typing")
+                && !expects_answer("terminal_input")
+                && !expects_answer("shell_exec_response")
+        );
+    }
+}

@@ -1,0 +1,370 @@
+//! Is a message for this agent, and what is asked? One pure function over one message (protocol 4.2).
+//!
+//! What needs memory is not here: duplicates, the age of missed messages, and answering agents too often.
+
+use crate::wire::mention::{Names, Who};
+use crate::wire::message::{Message, SenderKind, TopicKind};
+use crate::wire::value::{self, Object};
+use crate::wire::{assumed, content};
+use serde_json::Value;
+
+/// Who this agent is, for gating.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    /// `WTT_AGENT_ID`.
+    pub agent_id: String,
+    /// Learnt from the auth reply; it is a mention alias as well.
+    pub display_name: Option<String>,
+    /// `WTT_CONNECT_AGENT_ALIASES`.
+    pub aliases: Vec<String>,
+}
+
+/// What has one mailbox and one worker thread: a task, or else a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// `wtt:topic:<id>`
+    Topic(String),
+    /// `wtt:task:<id>`
+    Task(String),
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Scope::Topic(id) => write!(f, "wtt:topic:{id}"),
+            Scope::Task(id) => write!(f, "wtt:task:{id}"),
+        }
+    }
+}
+
+/// `metadata.model_config` (protocol 3.2), empty strings removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModelConfig {
+    /// Adapter name.
+    pub adapter: Option<String>,
+    /// Model id, possibly `provider/model`.
+    pub model: Option<String>,
+    /// `off`, `low`, `medium`, `high`, …
+    pub effort: Option<String>,
+    /// Provider name.
+    pub provider: Option<String>,
+}
+
+/// One thing to do: a message that this agent must answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The dedupe key of the message.
+    pub key: String,
+    /// Its id, for `reply_to`.
+    pub message_id: Option<String>,
+    /// Mailbox.
+    pub scope: Scope,
+    /// Where the answer goes.
+    pub topic_id: String,
+    /// Display name of the topic.
+    pub topic_name: Option<String>,
+    /// Kind of topic.
+    pub kind: TopicKind,
+    /// Sender id.
+    pub sender_id: String,
+    /// Sender's display name.
+    pub sender_name: Option<String>,
+    /// Person or agent.
+    pub sender_kind: SenderKind,
+    /// The text for the agent: banners and `[Model: …]` lines stripped, context blocks kept.
+    pub text: String,
+    /// The bare instruction: `text` also without context blocks and leading mentions of this agent; chat commands
+    /// are recognised in it.
+    pub instruction: String,
+    /// Whom else the message mentions, as normalised tokens: an adapter's name among them asks for that adapter.
+    pub mentions: Vec<String>,
+    /// The instruction is a slash command that the web forwards to the agent's CLI (`metadata.slash_type`, 14.2).
+    pub forwarded_command: bool,
+    /// Model wishes of this message.
+    pub model: ModelConfig,
+    /// `exec_mode` of the task.
+    pub exec_mode: Option<String>,
+    /// Title of the task.
+    pub task_title: Option<String>,
+    /// Description of the task, when the message carries it.
+    pub task_description: Option<String>,
+    /// Persona texts of the metadata (`worker_persona.persona_md`, `worker_context.worker_md`).
+    pub personas: Vec<String>,
+    /// When it was sent, milliseconds since the epoch.
+    pub sent_at: Option<i64>,
+    /// The message itself, for a turn that is put off ([`Message::to_source`]).
+    pub source: Value,
+}
+
+/// The decision.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// Answer it.
+    Run(Box<Job>),
+    /// Do not; the reason goes to the debug log.
+    Ignore(&'static str),
+}
+
+/// Other mentions kept per message; more are noise.
+const MENTIONS: usize = 16;
+/// What stands in for content that only the holder of the chat's password can read (protocol 13). It is given to the
+/// agent, so that the person gets an answer that says what to do.
+const ENCRYPTED: &str = "(This message is end-to-end encrypted and this connector has no key for it. \
+     Tell the sender that encryption must be switched off for this chat.)";
+
+/// Decides (protocol 4.2). Duplicates, age and agent ping-pong are the caller's business: they need state.
+pub fn intake(message: &Message, me: &Identity) -> Verdict {
+    if let Some(why) = not_for_agents(message, me) {
+        return Verdict::Ignore(why);
+    }
+    let text = if is_envelope(message) { ENCRYPTED.to_owned() } else { content::clean(&message.content) };
+    if let Some(why) = no_request(message, &text) {
+        return Verdict::Ignore(why);
+    }
+    let typed = content::typed(&text);
+    let names = Names::of(me);
+    let addressed = Addressed::new(message, me, &names, &typed);
+    if let Some(why) = gate(message, &addressed, &typed) {
+        return Verdict::Ignore(why);
+    }
+    Verdict::Run(Box::new(job(message, text, &typed, addressed)))
+}
+
+/// Rows that nobody should answer, whatever their text.
+fn not_for_agents(message: &Message, me: &Identity) -> Option<&'static str> {
+    if message.sender_id == me.agent_id {
+        return Some("own message");
+    }
+    if message.sender_kind == SenderKind::System || message.content_type == "system" {
+        return Some("system message");
+    }
+    match message.semantic_type.as_str() {
+        kind if kind.starts_with("system") => return Some("system message"),
+        "notification" => return Some("notification"),
+        "command" if !is_forwarded(message) => return Some("command of the web"),
+        "task_progress" | "task_request" | "task_run" | "task_status" | "task_summary" | "task_blocked"
+        | "task_review" => return Some("task notice"),
+        _ => {}
+    }
+    if is_set(&message.metadata, "history_import") {
+        return Some("imported history");
+    }
+    None
+}
+
+/// Texts that ask for nothing.
+fn no_request(message: &Message, text: &str) -> Option<&'static str> {
+    if text.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("[system:")) {
+        return Some("system text");
+    }
+    if content::is_invisible(text) {
+        return Some("empty");
+    }
+    // A person may paste a log with such a line further down; from an agent it is its heartbeat.
+    let is_progress =
+        content::starts_as_progress(text) || (!is_person(message) && !content::hidden_lines(text).is_empty());
+    if is_progress {
+        return Some("progress text");
+    }
+    if message.topic_kind == TopicKind::Task && is_placeholder(text) {
+        return Some("placeholder of a new task");
+    }
+    None
+}
+
+fn is_placeholder(text: &str) -> bool {
+    matches!(text.trim().to_lowercase().as_str(), "new task" | "新任务" | "(无描述)" | "（无描述）")
+}
+
+/// In what ways a message addresses this agent, or others.
+struct Addressed {
+    /// By mention or by the service's list of targets; wins over a runner that is somebody else.
+    me: bool,
+    /// By an @-word for everybody.
+    everyone: bool,
+    /// The service resolved the message to this agent.
+    runner_is_me: bool,
+    /// The service resolved it to another one.
+    runner_is_other: bool,
+    /// `command_target_agent_id`, when set: whether it is this agent.
+    command_target: Option<bool>,
+    /// Bytes of leading mentions of this agent in the typed text.
+    prefix: usize,
+    /// Everybody else who is mentioned.
+    others: Vec<String>,
+}
+
+impl Addressed {
+    fn new(message: &Message, me: &Identity, names: &Names, typed: &str) -> Addressed {
+        let runner_is_me = match (&message.runner_agent_id, &message.runner_agent_name) {
+            (Some(id), _) => *id == me.agent_id,
+            (None, Some(name)) => names.contain(name),
+            (None, None) => false,
+        };
+        let has_runner = message.runner_agent_id.is_some() || message.runner_agent_name.is_some();
+        let in_targets = message.mention_targets.contains(&me.agent_id);
+        let resolved_to_others =
+            !in_targets && !runner_is_me && (has_runner || !message.mention_targets.is_empty());
+        let command_target =
+            value::text(&message.metadata, &["command_target_agent_id"]).map(|id| id == me.agent_id);
+        let mut addressed = Addressed {
+            me: in_targets,
+            everyone: false,
+            runner_is_me,
+            runner_is_other: has_runner && !runner_is_me,
+            command_target,
+            prefix: 0,
+            others: Vec::new(),
+        };
+        let mut leading = true;
+        for mention in names.mentions(typed) {
+            // A name that may be the start of a longer one counts unless the service says who was meant.
+            let is_me = mention.who == Who::Me || (mention.who == Who::Perhaps && !resolved_to_others);
+            let is_everyone = mention.who == Who::Everyone;
+            addressed.me |= is_me;
+            addressed.everyone |= is_everyone;
+            if leading && (is_me || is_everyone) {
+                // Looked at until the first word: a text full of mentions is still scanned once.
+                leading = typed[addressed.prefix..mention.start].chars().all(is_separator);
+                if leading {
+                    addressed.prefix = mention.end;
+                }
+            }
+            if let Who::Other(name) = mention.who
+                && addressed.others.len() < MENTIONS
+                && !addressed.others.contains(&name)
+            {
+                addressed.others.push(name);
+            }
+        }
+        addressed
+    }
+
+    /// The typed text behind the leading mentions.
+    fn instruction<'a>(&self, typed: &'a str) -> &'a str {
+        let rest = &typed[self.prefix..];
+        if self.prefix == 0 { rest.trim() } else { rest.trim_start_matches(is_separator).trim_end() }
+    }
+
+    /// At this agent and not merely at everybody.
+    fn at_me(&self) -> bool {
+        self.me || self.runner_is_me || self.command_target == Some(true)
+    }
+}
+
+/// What may stand between a leading mention and the instruction.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | ':' | ';' | '，' | '：' | '；' | '、')
+}
+
+fn gate(message: &Message, addressed: &Addressed, typed: &str) -> Option<&'static str> {
+    if addressed.command_target == Some(false) {
+        return Some("command for another agent");
+    }
+    let person = is_person(message);
+    match message.topic_kind {
+        TopicKind::Broadcast => Some("broadcast topic"),
+        TopicKind::P2p if person || addressed.at_me() => None,
+        TopicKind::P2p => Some("agent that does not mention this agent"),
+        TopicKind::Task if !person => Some("not from a person, in a task topic"),
+        TopicKind::Task if addressed.runner_is_other && !addressed.me => Some("task of another agent"),
+        TopicKind::Task => None,
+        TopicKind::Discussion | TopicKind::Collaborative | TopicKind::Unknown => gate_group(addressed, typed),
+    }
+}
+
+fn gate_group(addressed: &Addressed, typed: &str) -> Option<&'static str> {
+    if addressed.at_me() {
+        return None;
+    }
+    if !addressed.everyone {
+        return Some(if addressed.runner_is_other { "for another agent" } else { "not mentioned" });
+    }
+    // A command to all would switch every agent of the topic at once.
+    let first = addressed.instruction(typed).split_whitespace().next();
+    first.is_some_and(is_command).then_some("command that is not for this agent")
+}
+
+/// `/word`, not a path; as for chat commands, a full-width slash counts.
+fn is_command(word: &str) -> bool {
+    let Some(name) = word.strip_prefix(['/', '／']) else { return false };
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':'))
+}
+
+fn job(message: &Message, text: String, typed: &str, addressed: Addressed) -> Job {
+    let instruction = addressed.instruction(typed);
+    Job {
+        key: message.dedupe_key(),
+        message_id: message.id.clone(),
+        scope: match &message.task_id {
+            Some(id) => Scope::Task(id.clone()),
+            None => Scope::Topic(message.topic_id.clone()),
+        },
+        topic_id: message.topic_id.clone(),
+        topic_name: message.topic_name.clone(),
+        kind: message.topic_kind,
+        sender_id: message.sender_id.clone(),
+        sender_name: message.sender_name.clone(),
+        sender_kind: message.sender_kind,
+        forwarded_command: is_forwarded(message)
+            && instruction.split_whitespace().next().is_some_and(is_command),
+        instruction: instruction.to_owned(),
+        text,
+        mentions: addressed.others,
+        model: model_config(&message.metadata),
+        exec_mode: message.exec_mode.clone(),
+        task_title: message.task_title.clone(),
+        task_description: message.task_description.clone(),
+        personas: personas(&message.metadata),
+        sent_at: message.created_at,
+        source: message.to_source(),
+    }
+}
+
+fn model_config(metadata: &Object) -> ModelConfig {
+    let parsed = match metadata.get("model_config") {
+        Some(Value::String(s)) => serde_json::from_str(s).unwrap_or(Value::Null),
+        Some(other) => other.clone(),
+        None => Value::Null,
+    };
+    let Some(config) = parsed.as_object() else { return ModelConfig::default() };
+    ModelConfig {
+        adapter: value::word(config, &["adapter"]),
+        model: value::text(config, &["model", "model_id"]),
+        effort: value::word(config, &["reasoning_effort", "reasoningEffort", "effort"]),
+        provider: value::text(config, &["provider"]),
+    }
+}
+
+fn is_forwarded(message: &Message) -> bool {
+    value::word(&message.metadata, &["slash_type"]).is_some_and(|kind| kind == "agent_passthrough")
+}
+
+fn personas(metadata: &Object) -> Vec<String> {
+    [("worker_persona", "persona_md"), ("worker_context", "worker_md")]
+        .iter()
+        .filter_map(|(outer, inner)| value::text(value::object(metadata, &[outer])?, &[inner]))
+        .collect()
+}
+
+/// Whether a person wrote it; where the message does not say, the look of the id decides.
+fn is_person(message: &Message) -> bool {
+    match message.sender_kind {
+        SenderKind::Human => true,
+        SenderKind::Agent | SenderKind::System => false,
+        SenderKind::Unknown => !assumed::looks_like_agent_id(&message.sender_id),
+    }
+}
+
+/// `{"c":"<base64>","ctx":"<id>"}` (protocol 13).
+fn is_envelope(message: &Message) -> bool {
+    message.encrypted
+        && serde_json::from_str::<Value>(&message.content).is_ok_and(|v| {
+            v.get("c").is_some_and(Value::is_string) && v.get("ctx").is_some_and(Value::is_string)
+        })
+}
+
+fn is_set(metadata: &Object, key: &str) -> bool {
+    metadata.get(key).is_some_and(|v| !matches!(v, Value::Null | Value::Bool(false)))
+}

@@ -1,0 +1,226 @@
+//! Mentions: who is addressed by `@` in a text (protocol 4.2).
+//!
+//! Two grammars at once: the ASCII token of the plugin (`@alice_codex`, compared without case and punctuation), and
+//! the literal display name behind the `@` (`@Alice Codex`, `@小明`), which the web's completion inserts.
+
+use crate::wire::intake::Identity;
+
+/// Longest token behind `@` (plugin grammar, confirmed).
+const TOKEN_CHARS: usize = 64;
+/// How far back a URL is looked for that contains the `@` (`https://host/@name`).
+const URL_CHARS: usize = 80;
+/// Words that address everybody; the Chinese ones are matched literally.
+const EVERYONE: [&str; 2] = ["all", "everyone"];
+const EVERYONE_LITERAL: [&str; 2] = ["全体", "所有人"];
+
+/// Whom a mention addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// This agent.
+    Me,
+    /// This agent's name is a prefix of the word: scripts without blanks leave it open (`@小明天` may be 小明 or 小明天).
+    Perhaps,
+    /// `@all` and its like.
+    Everyone,
+    /// Somebody else, by normalised token.
+    Other(String),
+}
+
+/// One mention and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// Byte offset of the `@`.
+    pub start: usize,
+    /// Byte offset behind the name.
+    pub end: usize,
+    /// Addressee.
+    pub who: Who,
+}
+
+/// The names of this agent, prepared for comparison.
+#[derive(Debug, Clone)]
+pub struct Names {
+    tokens: Vec<String>,
+    literals: Vec<Vec<char>>,
+}
+
+impl Names {
+    /// Id, display name and aliases.
+    pub fn of(me: &Identity) -> Names {
+        let names = || [&me.agent_id].into_iter().chain(&me.display_name).chain(&me.aliases);
+        let mut literals: Vec<Vec<char>> = names()
+            .map(|name| name.trim().trim_start_matches('@').chars().map(fold).collect::<Vec<char>>())
+            .filter(|name| !name.is_empty())
+            .collect();
+        // The longest first, so that `@Alice Codex` is not cut after `Alice`.
+        crate::list::sort_by_key(&mut literals, |name| std::cmp::Reverse(name.len()));
+        Names { tokens: names().map(|n| normal(n)).filter(|n| !n.is_empty()).collect(), literals }
+    }
+
+    /// Whether `name` (without `@`) is one of this agent's.
+    pub fn contain(&self, name: &str) -> bool {
+        let name = normal(name);
+        !name.is_empty() && self.tokens.contains(&name)
+    }
+
+    /// All mentions in a text.
+    pub fn mentions(&self, text: &str) -> Vec<Mention> {
+        if !text.contains(['@', '＠']) {
+            return Vec::new();
+        }
+        let chars: Vec<(usize, char)> = text.char_indices().map(|(i, c)| (i, fold(c))).collect();
+        let mut found = Vec::new();
+        let mut at = 0;
+        while at < chars.len() {
+            if chars[at].1 == '@'
+                && !continues_word(&chars[..at])
+                && let Some((who, length)) = self.at(&chars[at + 1..])
+            {
+                let behind = at + 1 + length;
+                let end = chars.get(behind).map_or(text.len(), |(i, _)| *i);
+                found.push(Mention { start: chars[at].0, end, who });
+                at = behind;
+                continue;
+            }
+            at += 1;
+        }
+        found
+    }
+
+    /// Who is named at the start of `rest`, and in how many characters.
+    fn at(&self, rest: &[(usize, char)]) -> Option<(Who, usize)> {
+        let token = rest.iter().take(TOKEN_CHARS).take_while(|(_, c)| is_token_char(*c)).count();
+        let starts_well = rest.first().is_some_and(|(_, c)| c.is_ascii_alphanumeric());
+        let token = if starts_well { token } else { 0 };
+        let word: String =
+            rest[..token].iter().map(|(_, c)| c).filter(|c| c.is_ascii_alphanumeric()).collect();
+
+        let mut perhaps = None;
+        for name in &self.literals {
+            let Some(length) = literal(rest, name) else { continue };
+            match border(name[name.len() - 1], &rest[length..]) {
+                Border::Clear => return Some((Who::Me, length)),
+                Border::Open => perhaps = perhaps.or(Some((Who::Perhaps, length))),
+                Border::Inside => {}
+            }
+        }
+        if token > 0 && self.tokens.contains(&word) {
+            return Some((Who::Me, trimmed(&rest[..token])));
+        }
+        if EVERYONE.contains(&word.as_str()) {
+            return Some((Who::Everyone, trimmed(&rest[..token])));
+        }
+        if perhaps.is_some() {
+            return perhaps;
+        }
+        for name in EVERYONE_LITERAL {
+            let name: Vec<char> = name.chars().collect();
+            if let Some(length) = literal(rest, &name) {
+                return Some((Who::Everyone, length));
+            }
+        }
+        (token > 0).then(|| (Who::Other(word), trimmed(&rest[..token])))
+    }
+}
+
+/// Lower case, full-width ASCII as ASCII; one character stays one character.
+fn fold(c: char) -> char {
+    let c = match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        '\u{3000}' | '\u{a0}' => ' ',
+        other => other,
+    };
+    c.to_lowercase().next().unwrap_or(c)
+}
+
+/// For comparing names: folded, letters and digits only.
+pub fn normal(name: &str) -> String {
+    name.chars().map(fold).filter(|c| c.is_alphanumeric()).collect()
+}
+
+fn is_token_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+/// A token's length without the punctuation at its end (`@alice.` ends a sentence).
+fn trimmed(token: &[(usize, char)]) -> usize {
+    token.iter().rposition(|(_, c)| c.is_ascii_alphanumeric()).map_or(0, |i| i + 1)
+}
+
+/// Chinese, Japanese and Korean scripts, which are written without blanks: a name there has no clear end, and a
+/// mention may follow a letter at once.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// Whether the `@` behind `before` is part of an e-mail address or of a URL.
+fn continues_word(before: &[(usize, char)]) -> bool {
+    match before.last().map(|(_, c)| *c) {
+        None => false,
+        Some('/') => {
+            // A path of a URL: back to the blank or mention before it, look for `//`.
+            let run = before.iter().rev().take(URL_CHARS).map(|(_, c)| *c);
+            let mut run = run.take_while(|c| !c.is_whitespace() && *c != '@');
+            let mut slashes = 0;
+            run.any(|c| {
+                slashes = if c == '/' { slashes + 1 } else { 0 };
+                slashes == 2
+            })
+        }
+        Some(c) => c == '_' || (c.is_alphanumeric() && !is_unspaced(c)),
+    }
+}
+
+/// How many characters of `rest` spell `name`; blanks in the name match `_`, `-` and runs of blanks.
+fn literal(rest: &[(usize, char)], name: &[char]) -> Option<usize> {
+    let mut at = 0;
+    for c in name {
+        if c.is_whitespace() {
+            let blanks =
+                rest[at..].iter().take(4).take_while(|(_, r)| matches!(r, ' ' | '\t' | '_' | '-')).count();
+            if blanks == 0 {
+                return None;
+            }
+            at += blanks;
+        } else {
+            if rest.get(at).is_none_or(|(_, r)| r != c) {
+                return None;
+            }
+            at += 1;
+        }
+    }
+    Some(at)
+}
+
+/// How a literal name ends in the text.
+enum Border {
+    /// Nothing that could belong to the name follows.
+    Clear,
+    /// A letter follows, in a script where that need not mean a longer name.
+    Open,
+    /// It is the beginning of another word.
+    Inside,
+}
+
+fn border(last: char, rest: &[(usize, char)]) -> Border {
+    let mut next = rest.iter().map(|(_, c)| *c);
+    match next.next() {
+        Some(c) if is_unspaced(c) && c.is_alphanumeric() => {
+            if is_unspaced(last) {
+                Border::Open
+            } else {
+                Border::Clear
+            }
+        }
+        Some(c) if c.is_alphanumeric() || c == '_' => {
+            if is_unspaced(last) {
+                Border::Open
+            } else {
+                Border::Inside
+            }
+        }
+        // `@alice-2` and `@alice.dev` are other names; `@alice.` ends a sentence.
+        Some('-' | '.') if next.next().is_some_and(|c| c.is_ascii_alphanumeric()) => Border::Inside,
+        _ => Border::Clear,
+    }
+}

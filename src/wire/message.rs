@@ -1,0 +1,276 @@
+//! The chat message, normalised from its many spellings (protocol 3).
+//!
+//! Pushes, HTTP rows and history rows of several server ages differ in names, letter case and nesting; after
+//! [`Message::decode`] nobody else needs to know. Whether to answer is decided in [`crate::wire::intake`].
+
+use crate::wire::value::{self, Object};
+use crate::wire::when;
+use serde_json::{Map, Value};
+
+/// What kind of topic a message belongs to; decides gating.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopicKind {
+    /// One person (or agent) and this agent.
+    P2p,
+    /// The topic of a task.
+    Task,
+    /// A group.
+    Discussion,
+    /// A group with a shared board.
+    Collaborative,
+    /// Announcements: never answered.
+    Broadcast,
+    /// Not said.
+    Unknown,
+}
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SenderKind {
+    /// A person.
+    Human,
+    /// Another agent (or this one).
+    Agent,
+    /// The service itself.
+    System,
+    /// Not said (legacy pushes).
+    Unknown,
+}
+
+/// A message as the rest of the program sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// `id` or `message_id`.
+    pub id: Option<String>,
+    /// The topic.
+    pub topic_id: String,
+    /// Display name of the topic.
+    pub topic_name: Option<String>,
+    /// Kind of the topic as stated or inferred (protocol 3, 4.1).
+    pub topic_kind: TopicKind,
+    /// Agent id, user id, e-mail or name.
+    pub sender_id: String,
+    /// Any letter case on the wire.
+    pub sender_kind: SenderKind,
+    /// Display name of the sender.
+    pub sender_name: Option<String>,
+    /// The text.
+    pub content: String,
+    /// Lower case; `text` when absent.
+    pub content_type: String,
+    /// Lower case; `post` when absent.
+    pub semantic_type: String,
+    /// Milliseconds since the epoch, when it could be read (ISO text, seconds or milliseconds; naive is UTC).
+    pub created_at: Option<i64>,
+    /// End-to-end encrypted content.
+    pub encrypted: bool,
+    /// The message that this one replies to.
+    pub reply_to: Option<String>,
+    /// `metadata`, `msg_metadata` or `meta`, parsed when it was JSON text.
+    pub metadata: Map<String, Value>,
+    /// Set in task topics.
+    pub task_id: Option<String>,
+    /// Title of that task.
+    pub task_title: Option<String>,
+    /// Description of that task, when the row carries it.
+    pub task_description: Option<String>,
+    /// `exec_mode` of that task.
+    pub exec_mode: Option<String>,
+    /// Backend-resolved target.
+    pub runner_agent_id: Option<String>,
+    /// Its name.
+    pub runner_agent_name: Option<String>,
+    /// Backend-resolved targets of a multi-mention (top level or metadata; strings or objects).
+    pub mention_targets: Vec<String>,
+    /// The row as it came.
+    pub source: Value,
+}
+
+/// All that a legacy p2p push holds (protocol 3, confirmed in the plugin); such a message is p2p.
+const LEGACY_P2P_KEYS: [&str; 9] =
+    ["type", "id", "message_id", "topic_id", "sender_id", "content", "created_at", "timestamp", "encrypted"];
+
+impl TopicKind {
+    /// The word for `topic_type`.
+    fn word(self) -> &'static str {
+        match self {
+            TopicKind::P2p => "p2p",
+            TopicKind::Task => "task",
+            TopicKind::Discussion => "discussion",
+            TopicKind::Collaborative => "collaborative",
+            TopicKind::Broadcast => "broadcast",
+            TopicKind::Unknown => "unknown",
+        }
+    }
+}
+
+impl Message {
+    /// The message as it came, with the kind of its topic: decodes to the same message again, later.
+    pub fn to_source(&self) -> Value {
+        let mut row = self.source.clone();
+        if let Value::Object(row) = &mut row {
+            row.entry("topic_type").or_insert_with(|| self.topic_kind.word().into());
+        }
+        row
+    }
+
+    /// Decodes a message object (push, history row or HTTP row); the reason when it is none.
+    pub fn decode(row_as_sent: &Value) -> Result<Message, &'static str> {
+        let row = row_as_sent.as_object().ok_or("not an object")?;
+        let none = Object::new();
+        let topic = value::object(row, &["topic"]).unwrap_or(&none);
+        let task = value::object(row, &["task"]).unwrap_or(&none);
+        let sender = value::object(row, &["sender", "author"]).unwrap_or(&none);
+        let metadata = metadata(row);
+
+        let topic_id = value::text(row, &["topic_id", "topicId", "p2p_topic_id", "p2pTopicId"])
+            .or_else(|| value::text(topic, &["id", "topic_id"]))
+            .ok_or("no topic id")?;
+        let sender_name = value::text(row, &["sender_display_name", "senderDisplayName", "sender_name"])
+            .or_else(|| value::text(sender, &["display_name", "name"]));
+        let sender_id = value::text(row, &["sender_id", "senderId", "sender"])
+            .or_else(|| value::text(sender, &["id", "agent_id", "user_id"]))
+            .or_else(|| sender_name.clone())
+            .ok_or("no sender")?;
+        let content = match row.get("content") {
+            Some(Value::String(s)) => s.clone(),
+            None | Some(Value::Null) => String::new(),
+            Some(_) => return Err("content is not text"),
+        };
+        let topic_name =
+            value::text(row, &["topic_name", "topicName"]).or_else(|| value::text(topic, &["name"]));
+        let task_id = value::text(row, &["task_id", "taskId"])
+            .or_else(|| value::text(task, &["id", "task_id"]))
+            .or_else(|| value::text(topic, &["task_id"]))
+            .or_else(|| value::text(&metadata, &["task_id"]));
+        let encrypted = value::flag(row, &["encrypted"]).unwrap_or(false);
+        let topic_kind = stated_kind(row, topic, &metadata).unwrap_or_else(|| inferred_kind(row, encrypted));
+        let mut mention_targets = value::ids(row, &["mention_target_agent_ids", "mentionTargetAgentIds"]);
+        mention_targets.extend(value::ids(&metadata, &["mention_target_agent_ids", "mentionTargetAgentIds"]));
+
+        Ok(Message {
+            source: row_as_sent.clone(),
+            id: value::text(row, &["id", "message_id", "messageId"]),
+            topic_kind: with_task(topic_kind, task_id.is_some(), topic_name.as_deref()),
+            topic_id,
+            topic_name,
+            sender_id,
+            sender_kind: sender_kind(row, sender),
+            sender_name,
+            content,
+            content_type: value::word(row, &["content_type", "contentType"]).unwrap_or_else(|| "text".into()),
+            semantic_type: value::word(row, &["semantic_type", "semanticType"])
+                .unwrap_or_else(|| "post".into()),
+            created_at: ["created_at", "createdAt", "timestamp", "ts"]
+                .iter()
+                .find_map(|key| row.get(*key).and_then(when::millis)),
+            encrypted,
+            reply_to: value::text(row, &["reply_to", "replyTo", "reply_to_id"]),
+            task_title: value::text(row, &["task_title", "taskTitle", "title"])
+                .or_else(|| value::text(task, &["title"]))
+                .or_else(|| value::text(topic, &["task_title"])),
+            task_description: value::text(row, &["task_description", "taskDescription"])
+                .or_else(|| value::text(task, &["description"])),
+            exec_mode: value::word(row, &["exec_mode", "execMode"])
+                .or_else(|| value::word(task, &["exec_mode"]))
+                .or_else(|| value::word(topic, &["exec_mode"]))
+                .or_else(|| value::word(&metadata, &["exec_mode"])),
+            task_id,
+            runner_agent_id: value::text(row, &["runner_agent_id", "runnerAgentId"])
+                .or_else(|| value::text(&metadata, &["runner_agent_id"])),
+            runner_agent_name: value::text(row, &["runner_agent_name", "runnerAgentName"]),
+            mention_targets,
+            metadata,
+        })
+    }
+
+    /// The key for "seen before": the id, else a signature of topic, sender, time and content.
+    ///
+    /// The signature is stable across versions and restarts (FNV-1a), because the keys are kept on disk.
+    pub fn dedupe_key(&self) -> String {
+        if let Some(id) = &self.id {
+            return id.clone();
+        }
+        let at = self.created_at.map(|t| t.to_string()).unwrap_or_default();
+        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+        for part in [&self.topic_id, &self.sender_id, &at, &self.content] {
+            for byte in part.bytes().chain([0xff]) {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        format!("sig-{hash:016x}-{}", self.content.len())
+    }
+}
+
+fn metadata(row: &Object) -> Object {
+    ["metadata", "msg_metadata", "meta"]
+        .iter()
+        .find_map(|key| match row.get(*key)? {
+            Value::Object(o) if !o.is_empty() => Some(o.clone()),
+            Value::String(s) => match serde_json::from_str(s) {
+                Ok(Value::Object(o)) if !o.is_empty() => Some(o),
+                _ => None,
+            },
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+fn sender_kind(row: &Object, sender: &Object) -> SenderKind {
+    let said = value::word(row, &["sender_type", "senderType"]).or_else(|| value::word(sender, &["type"]));
+    match said.as_deref() {
+        Some("human" | "user" | "person" | "member") => SenderKind::Human,
+        Some("agent" | "bot" | "assistant" | "ai") => SenderKind::Agent,
+        Some("system" | "service" | "server") => SenderKind::System,
+        _ => SenderKind::Unknown,
+    }
+}
+
+fn stated_kind(row: &Object, topic: &Object, metadata: &Object) -> Option<TopicKind> {
+    let said = value::word(row, &["topic_type", "topicType"])
+        .or_else(|| value::word(topic, &["type", "topic_type"]))
+        .or_else(|| value::word(metadata, &["topic_type", "chat_type"]))?;
+    match said.as_str() {
+        "p2p" | "direct" | "dm" => Some(TopicKind::P2p),
+        "task" => Some(TopicKind::Task),
+        "discussion" | "group" => Some(TopicKind::Discussion),
+        "collaborative" | "collaboration" => Some(TopicKind::Collaborative),
+        "broadcast" => Some(TopicKind::Broadcast),
+        // A kind that we do not know is gated like a group, never answered unasked.
+        _ => Some(TopicKind::Unknown),
+    }
+}
+
+/// The kind of a topic, from its own row.
+pub(crate) fn kind_of_topic(topic: &Object) -> TopicKind {
+    let none = Object::new();
+    let stated = stated_kind(&none, topic, &none).unwrap_or(TopicKind::Unknown);
+    let name = value::text(topic, &["name"]);
+    with_task(stated, value::text(topic, &["task_id"]).is_some(), name.as_deref())
+}
+
+/// The kind of a topic whose type is not stated.
+fn inferred_kind(row: &Object, encrypted: bool) -> TopicKind {
+    let p2p_key = row.contains_key("p2p_topic_id") || row.contains_key("p2pTopicId");
+    let legacy = row.iter().all(|(key, v)| v.is_null() || LEGACY_P2P_KEYS.contains(&key.as_str()));
+    if encrypted || p2p_key || legacy { TopicKind::P2p } else { TopicKind::Unknown }
+}
+
+/// A topic that belongs to a task, by id or by name, is a task topic; broadcasts stay broadcasts.
+fn with_task(kind: TopicKind, has_task: bool, name: Option<&str>) -> TopicKind {
+    match kind {
+        TopicKind::Broadcast => TopicKind::Broadcast,
+        _ if has_task => TopicKind::Task,
+        TopicKind::P2p => TopicKind::P2p,
+        TopicKind::Task | TopicKind::Discussion | TopicKind::Collaborative | TopicKind::Unknown => {
+            if name.is_some_and(is_task_name) { TopicKind::Task } else { kind }
+        }
+    }
+}
+
+/// `TASK-<8 hex>` followed by a blank or the end (protocol 4.1, confirmed).
+fn is_task_name(name: &str) -> bool {
+    let Some(rest) = name.trim_start().strip_prefix("TASK-") else { return false };
+    let hex = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+    hex == 8 && rest[hex..].chars().next().is_none_or(char::is_whitespace)
+}

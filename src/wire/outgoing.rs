@@ -1,0 +1,270 @@
+//! Building the frames that we send (protocol 2.2, 2.6, 5, 9.2). All return JSON text.
+//!
+//! The spellings are exact: these are the ones that public clients use. What is only assumed is said at the field.
+
+use crate::json::object;
+use crate::text;
+use crate::wire::message::Message;
+use serde_json::{Map, Value};
+
+/// Longest status text; longer ones are cut by the web anyway (protocol 9.2).
+const STATUS_CHARS: usize = 160;
+
+/// The bare text frame of the heartbeat (2.3, confirmed); no JSON.
+pub const PING: &str = "ping";
+
+/// First frame of a connection (2.2).
+pub fn auth(request_id: &str, token: &str) -> String {
+    object!({"action": "auth", "request_id": request_id, "token": token}).to_string()
+}
+
+/// A visible message. `client_id` goes to `metadata.client_id` so that a copy can be recognised in the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish<'a> {
+    /// Request id.
+    pub request_id: &'a str,
+    /// Topic.
+    pub topic_id: &'a str,
+    /// Text.
+    pub content: &'a str,
+    /// `post`, or `TASK_PROGRESS` for `[TASK_STATUS]` lines.
+    pub semantic_type: &'a str,
+    /// Message that is answered.
+    pub reply_to: Option<&'a str>,
+    /// Our id of this publication (that agents may send metadata is assumed, protocol 17 question 6).
+    pub client_id: Option<&'a str>,
+    /// How the turn ended (`metadata.outcome`), for programs that read the reply; people read the text.
+    pub outcome: Option<&'a str>,
+}
+
+/// `publish`.
+pub fn publish(p: &Publish<'_>) -> String {
+    let mut frame = object!({
+        "action": "publish",
+        "request_id": p.request_id,
+        "topic_id": p.topic_id,
+        "content": p.content,
+        "content_type": "text",
+        "semantic_type": p.semantic_type,
+        "encrypted": false,
+    });
+    if let Some(id) = p.reply_to {
+        frame["reply_to"] = id.into();
+    }
+    let metadata = [("client_id", p.client_id), ("outcome", p.outcome)];
+    for (key, value) in metadata.into_iter().filter_map(|(key, value)| value.map(|v| (key, v))) {
+        frame["metadata"][key] = value.into();
+    }
+    frame.to_string()
+}
+
+/// Our id of a publication, in a message that came back to us.
+pub fn client_id(message: &Message) -> Option<&str> {
+    message.metadata.get("client_id").and_then(Value::as_str)
+}
+
+/// The status of a `typing` frame (9.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Short, one line; cut to 160 characters here.
+    pub text: String,
+    /// One of the kinds that the web labels.
+    pub kind: StatusKind,
+    /// Adapter name.
+    pub adapter: String,
+    /// Model, when known.
+    pub model: Option<String>,
+}
+
+/// Kinds with a label of their own in the web (9.2, confirmed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusKind {
+    /// `queued`
+    Queued,
+    /// `running`
+    Running,
+    /// `command`
+    Command,
+    /// `tool`
+    Tool,
+    /// `web_search`
+    WebSearch,
+    /// `response`
+    Response,
+    /// `session`
+    Session,
+    /// `error`
+    Error,
+    /// `artifact_upload`
+    ArtifactUpload,
+}
+
+impl StatusKind {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StatusKind::Queued => "queued",
+            StatusKind::Running => "running",
+            StatusKind::Command => "command",
+            StatusKind::Tool => "tool",
+            StatusKind::WebSearch => "web_search",
+            StatusKind::Response => "response",
+            StatusKind::Session => "session",
+            StatusKind::Error => "error",
+            StatusKind::ArtifactUpload => "artifact_upload",
+        }
+    }
+}
+
+/// `typing` with state `start`. The status fields are confirmed on the web's side, inferred on ours.
+pub fn typing_start(request_id: &str, topic_id: &str, ttl_ms: u32, status: &Status) -> String {
+    let mut frame = object!({
+        "action": "typing",
+        "request_id": request_id,
+        "topic_id": topic_id,
+        "state": "start",
+        "ttl_ms": ttl_ms,
+        "status_text": text::truncate(&text::one_line(&status.text), STATUS_CHARS),
+        "status_kind": status.kind.as_str(),
+        "adapter": status.adapter,
+    });
+    if let Some(model) = &status.model {
+        frame["model"] = model.as_str().into();
+    }
+    frame.to_string()
+}
+
+/// `typing` with state `stop`.
+pub fn typing_stop(request_id: &str, topic_id: &str) -> String {
+    object!({"action": "typing", "request_id": request_id, "topic_id": topic_id, "state": "stop", "ttl_ms": 6000})
+        .to_string()
+}
+
+/// `poll` for missed messages.
+pub fn poll(request_id: &str, limit: u32) -> String {
+    object!({"action": "poll", "request_id": request_id, "limit": limit}).to_string()
+}
+
+/// `subscribed`: the topics of this agent.
+pub fn subscribed(request_id: &str) -> String {
+    object!({"action": "subscribed", "request_id": request_id}).to_string()
+}
+
+/// `history` of a topic.
+pub fn history(request_id: &str, topic_id: &str, limit: u32) -> String {
+    object!({"action": "history", "request_id": request_id, "topic_id": topic_id, "limit": limit}).to_string()
+}
+
+/// `<kind>_response` with `ok:false` for a server request that we cannot serve.
+pub fn refuse(request_kind: &str, request_id: &str, error: &str) -> String {
+    let mut fields = Map::new();
+    fields.insert("error".to_owned(), error.into());
+    respond(request_kind, request_id, false, fields)
+}
+
+/// `<kind>_response` to a server request; `fields` are added flat (2.6, confirmed for `e2e_key_request` only).
+pub fn respond(request_kind: &str, request_id: &str, ok: bool, fields: Map<String, Value>) -> String {
+    let mut frame = fields;
+    let stem = request_kind.strip_suffix("_request").unwrap_or(request_kind);
+    frame.insert("type".into(), format!("{stem}_response").into());
+    frame.insert("request_id".into(), request_id.into());
+    frame.insert("ok".into(), ok.into());
+    Value::Object(frame).to_string()
+}
+
+/// The message rows of a `poll` or `history` result, in any of its shapes: an array, or an object with the array
+/// under `messages`, `items`, `data` or `results`, possibly nested once more.
+pub fn rows(data: &Value) -> Vec<&Value> {
+    let mut at = data;
+    for _ in 0..3 {
+        match at {
+            Value::Array(rows) => return rows.iter().filter(|row| row.is_object()).collect(),
+            Value::Object(o) => {
+                match ["messages", "items", "data", "results"].iter().find_map(|k| o.get(*k)) {
+                    Some(inner) => at = inner,
+                    None => return Vec::new(),
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Vec::new(),
+        }
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parsed(frame: &str) -> Value {
+        serde_json::from_str(frame).unwrap()
+    }
+
+    #[test]
+    fn frames_have_the_confirmed_spellings() {
+        assert_eq!(parsed(&auth("a1", "tok")), json!({"action":"auth","request_id":"a1","token":"tok"}));
+        let full = Publish {
+            request_id: "p1",
+            topic_id: "t",
+            content: "你好 \"x\"\n",
+            semantic_type: "post",
+            reply_to: Some("m"),
+            client_id: Some("c"),
+            outcome: Some("done"),
+        };
+        assert_eq!(
+            parsed(&publish(&full)),
+            json!({"action":"publish","request_id":"p1","topic_id":"t","content":"你好 \"x\"\n","content_type":"text",
+                   "semantic_type":"post","encrypted":false,"reply_to":"m","metadata":{"client_id":"c","outcome":"done"}})
+        );
+        let bare = parsed(&publish(&Publish { reply_to: None, client_id: None, outcome: None, ..full }));
+        assert!(bare.get("reply_to").is_none() && bare.get("metadata").is_none());
+        assert_eq!(parsed(&poll("q", 50)), json!({"action":"poll","request_id":"q","limit":50}));
+        assert_eq!(
+            parsed(&history("h", "t", 9)),
+            json!({"action":"history","request_id":"h","topic_id":"t","limit":9})
+        );
+        assert_eq!(parsed(&typing_stop("s", "t"))["state"], "stop");
+    }
+
+    #[test]
+    fn status_is_one_short_line() {
+        let status = Status {
+            text: format!("cargo\ttest\n{}", "测".repeat(300)),
+            kind: StatusKind::WebSearch,
+            adapter: "codex".into(),
+            model: None,
+        };
+        let frame = parsed(&typing_start("r", "t", 60_000, &status));
+        let text = frame["status_text"].as_str().unwrap();
+        assert!(text.starts_with("cargo test 测") && text.chars().count() == STATUS_CHARS);
+        assert_eq!(
+            (&frame["status_kind"], &frame["ttl_ms"], frame.get("model")),
+            (&json!("web_search"), &json!(60_000), None)
+        );
+    }
+
+    #[test]
+    fn refusals_name_the_response() {
+        let want =
+            json!({"type":"e2e_key_response","request_id":"k1","ok":false,"error":"e2e_not_configured"});
+        assert_eq!(parsed(&refuse("e2e_key_request", "k1", "e2e_not_configured")), want);
+        assert_eq!(parsed(&refuse("shell_exec", "s", "shell_disabled"))["type"], "shell_exec_response");
+    }
+
+    #[test]
+    fn rows_of_every_shape() {
+        let row = json!({"id":"m"});
+        for data in [
+            json!([row]),
+            json!({"messages":[row],"topics":[]}),
+            json!({"items":[row]}),
+            json!({"data":{"messages":[row, 5, null]}}),
+        ] {
+            assert_eq!(rows(&data), vec![&row], "{data}");
+        }
+        for data in [json!(null), json!("x"), json!({}), json!({"messages":{"data":{"items":{}}}})] {
+            assert!(rows(&data).is_empty(), "{data}");
+        }
+    }
+}

@@ -1,0 +1,734 @@
+//! The process runner against real processes: fake agents (`tests/agents/*.sh`) that speak codex's protocol and misbehave.
+//!
+//! Names follow the rows of the fault table (`p01` …). What must be measured in a process of its own (memory, open
+//! files, environment) runs the same test again in a child of the test binary.
+
+use crate::support::daemon::until;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use wtt_connect::agent::outcome::{Outcome, Reason, Report};
+use wtt_connect::agent::probe::probe;
+use wtt_connect::agent::run::{self, Control, Progress, Runner};
+use wtt_connect::agent::spec::{AdapterSpec, Login};
+use wtt_connect::agent::{AgentEvent, Request, Usage, spec};
+use wtt_connect::config::{Limits, Mode};
+
+const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
+
+/// A turn to be run in a directory of its own.
+struct Bench {
+    dir: tempfile::TempDir,
+    spec: &'static AdapterSpec,
+    command: Vec<String>,
+    limits: Limits,
+    request: Request,
+    usage_before: Option<Usage>,
+    control: (Sender<Control>, Receiver<Control>),
+}
+
+/// What came of it.
+struct Ran {
+    report: Report,
+    events: Vec<AgentEvent>,
+    took: Duration,
+}
+
+fn agents() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents")
+}
+
+/// A turn of the fake agent of that name.
+fn bench(agent: &str) -> Bench {
+    let dir = tempfile::tempdir().unwrap();
+    let script = agents().join(format!("{agent}.sh"));
+    assert!(script.exists());
+    Bench {
+        request: Request {
+            prompt: "hello".to_owned(),
+            fresh_prompt: None,
+            workdir: dir.path().to_owned(),
+            model: None,
+            effort: None,
+            mode: Mode::FullAuto,
+            resume: None,
+            images: Vec::new(),
+        },
+        dir,
+        spec: spec::find("codex").unwrap(),
+        command: vec!["/bin/sh".to_owned(), script.to_str().unwrap().to_owned()],
+        limits: Limits {
+            first_event: Duration::from_secs(20),
+            idle: Duration::from_secs(20),
+            total: Duration::from_secs(30),
+        },
+        usage_before: None,
+        control: unbounded(),
+    }
+}
+
+impl Bench {
+    fn run(&self) -> Ran {
+        self.run_with(&mut |_| {})
+    }
+
+    fn run_with(&self, on: &mut dyn FnMut(&AgentEvent)) -> Ran {
+        let env = wtt_connect::list::Table::new();
+        let runner = Runner {
+            env: &env,
+            spec: self.spec,
+            command: &self.command,
+            limits: self.limits,
+            owner: "tests:runner",
+            control: &self.control.1,
+            usage_before: self.usage_before,
+        };
+        let began = Instant::now();
+        let mut events = Vec::new();
+        let report = run::run(&runner, &self.request, &mut |progress| {
+            if let Progress::Event(event) = progress {
+                on(&event);
+                events.push(event);
+            }
+        });
+        Ran { report, events, took: began.elapsed() }
+    }
+
+    /// Sends a control as soon as the agent has said something.
+    fn stop_when_it_speaks(&self, control: Control) -> Ran {
+        self.run_with(&mut |event| {
+            if matches!(event, AgentEvent::Text(_)) {
+                self.control.0.send(control).unwrap();
+            }
+        })
+    }
+
+    fn file(&self, name: &str) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.dir.path().join(name)).unwrap_or_default()).into_owned()
+    }
+
+    /// Process ids that the agent wrote down.
+    fn pids(&self, name: &str) -> Vec<u32> {
+        self.file(name).lines().map(|line| line.trim().parse().unwrap()).collect()
+    }
+
+    fn assert_all_gone(&self, count: usize) {
+        let pids = self.pids("pids");
+        assert_eq!(pids.len(), count, "{pids:?}");
+        let left: Vec<_> = pids.into_iter().filter(|pid| lives(*pid)).collect();
+        assert!(left.is_empty(), "still there: {left:?}");
+    }
+}
+
+/// Whether a process exists and is no zombie.
+fn lives(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
+}
+
+fn kill(pid: u32) {
+    Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+}
+
+fn done(text: &str) -> Outcome {
+    Outcome::Done(text.to_owned())
+}
+
+fn failure(report: &Report) -> (&Reason, &str, &str) {
+    match &report.outcome {
+        Outcome::Failed { reason, detail, partial } => (reason, detail, partial),
+        other => panic!("expected a failure: {other:?}"),
+    }
+}
+
+/// Runs the body of a test in a child process of this test binary. `true` inside the child.
+fn in_child(test: &str, set_up: impl FnOnce(&mut Command)) -> bool {
+    const FLAG: &str = "WTT_TEST_CHILD";
+    if std::env::var(FLAG).is_ok_and(|name| name == test) {
+        return true;
+    }
+    let mut cmd = Command::new(std::env::current_exe().unwrap());
+    cmd.args(["--exact", &format!("adapters::{test}"), "--nocapture", "--test-threads=1"]).env(FLAG, test);
+    set_up(&mut cmd);
+    let out = cmd.output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "in the child:\n{said}");
+    assert!(said.contains("1 passed"), "the child must have run the test:\n{said}");
+    false
+}
+
+#[test]
+fn a_turn_from_prompt_to_answer() {
+    let mut bench = bench("ok");
+    bench.usage_before = Some(Usage { input: 999, cached: 0, output: 0 });
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("got 5 bytes"));
+    assert_eq!(ran.report.session.as_deref(), Some(THREAD));
+    let total = Usage { input: 320, cached: 30, output: 60 };
+    assert_eq!(ran.report.usage_total, Some(total));
+    assert_eq!(ran.report.usage, Some(total), "a new thread owes nothing to an old one");
+    let want = [
+        AgentEvent::Session(THREAD.to_owned()),
+        AgentEvent::Started,
+        AgentEvent::Text("got 5 bytes".to_owned()),
+    ];
+    assert_eq!(ran.events, want);
+    assert!(ran.took < Duration::from_secs(1), "{:?}", ran.took);
+}
+
+#[test]
+fn tokens_of_a_resumed_thread_are_counted_once() {
+    let mut bench = bench("ok");
+    bench.request.resume = Some(THREAD.to_owned());
+    bench.usage_before = Some(Usage { input: 211, cached: 20, output: 40 });
+    assert_eq!(bench.run().report.usage, Some(Usage { input: 109, cached: 10, output: 20 }));
+}
+
+#[test]
+fn p01_program_missing_not_executable_or_of_another_machine() {
+    let mut bench = bench("ok");
+    bench.request.resume = Some(THREAD.to_owned());
+    let file = bench.dir.path().join("agent");
+    let agent = file.to_str().unwrap().to_owned();
+
+    bench.command = vec![agent.clone()];
+    let ran = bench.run();
+    assert_eq!(failure(&ran.report).0, &Reason::CliMissing);
+    assert!(failure(&ran.report).1.contains(&agent));
+    assert_eq!(ran.report.session.as_deref(), Some(THREAD), "the session is not lost with the program");
+
+    std::fs::write(&file, "#!/bin/sh\n").unwrap();
+    assert_eq!(failure(&bench.run().report).0, &Reason::CliMissing, "not executable");
+
+    let executable = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    executable(b"\x7fELF\x02\x01\x01 of another machine");
+    let report = bench.run().report;
+    assert_eq!(failure(&report).0, &Reason::CliUnsupported, "{report:?}");
+
+    executable(b"#!/no/such/interpreter\n");
+    let report = bench.run().report;
+    assert_eq!(failure(&report).0, &Reason::CliMissing, "{report:?}");
+}
+
+#[test]
+fn workdir_missing_or_a_file() {
+    let mut bench = bench("ok");
+    bench.request.workdir = bench.dir.path().join("nowhere");
+    let report = bench.run().report;
+    assert_eq!(failure(&report).0, &Reason::WorkdirUnusable);
+    assert!(failure(&report).1.contains("nowhere"));
+    bench.request.workdir = agents().join("ok.sh");
+    assert_eq!(failure(&bench.run().report).0, &Reason::WorkdirUnusable);
+}
+
+#[test]
+fn p02_an_agent_that_ignores_signals_is_gone_within_the_ladder() {
+    let bench = bench("deaf");
+    let ran = bench.stop_when_it_speaks(Control::Cancel);
+    assert_eq!(ran.report.outcome, Outcome::Cancelled { partial: "half an answer".to_owned() });
+    assert_eq!(ran.report.session.as_deref(), Some(THREAD), "the next message resumes");
+    assert!(ran.took > Duration::from_secs(2) && ran.took < Duration::from_secs(5), "{:?}", ran.took);
+    bench.assert_all_gone(1);
+}
+
+#[test]
+fn p02_kill_does_not_wait() {
+    let bench = bench("deaf");
+    let ran = bench.stop_when_it_speaks(Control::Kill);
+    assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }));
+    assert!(ran.took < Duration::from_secs(1), "{:?}", ran.took);
+    bench.assert_all_gone(1);
+}
+
+#[test]
+fn p02_a_second_harder_request_cuts_the_ladder_short() {
+    let bench = bench("deaf");
+    let ran = bench.run_with(&mut |event| {
+        if matches!(event, AgentEvent::Text(_)) {
+            for control in [Control::Cancel, Control::Cancel, Control::Shutdown, Control::Kill] {
+                bench.control.0.send(control).unwrap();
+            }
+        }
+    });
+    assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }));
+    assert!(ran.took < Duration::from_secs(1), "{:?}", ran.took);
+}
+
+#[test]
+fn p03_a_grandchild_that_keeps_the_pipe_does_not_keep_the_turn() {
+    let bench = bench("orphan");
+    let ran = bench.run();
+    assert_eq!(failure(&ran.report).0, &Reason::NoOutput);
+    assert!(ran.took < Duration::from_secs(1), "{:?}", ran.took);
+    bench.assert_all_gone(1);
+}
+
+#[test]
+fn p04_only_what_left_on_purpose_survives_a_normal_end() {
+    let bench = bench("background");
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("left some behind"));
+    assert!(ran.took < Duration::from_secs(2), "{:?}", ran.took);
+    bench.assert_all_gone(2);
+    let detached = bench.pids("detached");
+    assert!(lives(detached[0]), "a server that the agent started in a session of its own goes on");
+    kill(detached[0]);
+}
+
+#[test]
+fn p04_a_cancel_finds_every_descendant() {
+    let bench = bench("scatter");
+    let ran = bench.stop_when_it_speaks(Control::Cancel);
+    assert_eq!(ran.report.outcome, Outcome::Cancelled { partial: "scattered".to_owned() });
+    assert!(ran.took < Duration::from_secs(5), "{:?}", ran.took);
+    bench.assert_all_gone(4);
+}
+
+#[test]
+fn p05_bad_lines_do_not_hurt_the_turn() {
+    let bench = bench("nasty_lines");
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("still \u{fffd} here"));
+    assert!(ran.events.contains(&AgentEvent::Note("skipped a line of 5000000 bytes: too long".to_owned())));
+    assert!(ran.events.contains(&AgentEvent::Started), "CRLF");
+}
+
+#[test]
+fn p05_a_flood_does_not_hurt_the_turn() {
+    let ran = bench("chatty").run();
+    assert_eq!(ran.report.outcome, done("after the flood"));
+    assert!(ran.events.len() < 20, "{} events", ran.events.len());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn p05_a_line_of_200_mib_takes_no_memory() {
+    if !in_child("p05_a_line_of_200_mib_takes_no_memory", |_| {}) {
+        return;
+    }
+    let memory = |key: &str| -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    assert_eq!(bench("ok").run().report.outcome, done("got 5 bytes"), "warm up");
+    let before = memory("VmRSS");
+    let ran = bench("huge_line").run();
+    let (peak, after) = (memory("VmHWM"), memory("VmRSS"));
+    println!("before {before} kB, peak {peak} kB, after {after} kB, {:?}", ran.took);
+    assert_eq!(ran.report.outcome, done("after the long line"));
+    assert!(peak < before + 2048, "grew from {before} to {peak} kB");
+}
+
+#[test]
+fn p06_an_agent_that_never_reads_its_prompt() {
+    let mut bench = bench("silent");
+    bench.spec = spec::find("claude-code").unwrap();
+    bench.request.prompt = "x".repeat(4 << 20);
+    bench.limits.first_event = Duration::from_millis(300);
+    let ran = bench.run();
+    assert_eq!(failure(&ran.report), (&Reason::FirstEventTimeout, "300ms", ""));
+    assert!(ran.took < Duration::from_secs(2), "{:?}", ran.took);
+    bench.assert_all_gone(1);
+}
+
+#[test]
+fn p07_every_way_to_end_has_its_reason() {
+    let cases = [
+        ("code0", Reason::NoOutput, "", ""),
+        ("code0-text", Reason::SilentExit(0), "", "nearly"),
+        ("code3", Reason::SilentExit(3), "", ""),
+        ("code3-stderr", Reason::SilentExit(3), "something odd happened", ""),
+        ("code3-text", Reason::SilentExit(3), "", "nearly"),
+        ("kill9", Reason::Killed(9), "", ""),
+        ("segv", Reason::Killed(11), "", ""),
+        ("code137", Reason::Killed(9), "", ""),
+        ("login", Reason::NotLoggedIn, "Not logged in", ""),
+        ("plain", Reason::CliUnsupported, "unexpected argument '--json' found", ""),
+        ("failed", Reason::RateLimited, "exceeded retry limit, last status: 429 Too Many Requests", ""),
+    ];
+    for (how, reason, detail, partial) in cases {
+        let mut bench = bench("exits");
+        bench.request.prompt = format!("{how}\n");
+        let ran = bench.run();
+        assert_eq!(failure(&ran.report), (&reason, detail, partial), "{how}");
+        assert!(ran.took < Duration::from_secs(1), "{how}: {:?}", ran.took);
+    }
+}
+
+#[test]
+fn an_answer_in_the_pipe_is_heard_although_the_hub_is_slow() {
+    let mut bench = bench("ok");
+    // what is still in the pipe when the agent has ended, made with a child that goes on writing
+    let script = r#"cat >/dev/null; . "$0"; agent=$$
+        (until grep -q ") Z" /proc/$agent/stat; do sleep 0.02; done; started; say half; until [ -e go ]; do sleep 0.02; done; answer whole; echo >told) 2>/dev/null &
+        exit 0"#;
+    let lib = agents().join("lib.sh").to_str().unwrap().to_owned();
+    bench.command = ["/bin/sh", "-c", script, &lib].map(str::to_owned).to_vec();
+    let (_keep, never) = crossbeam_channel::bounded::<()>(0);
+    let ran = bench.run_with(&mut |event| {
+        if *event == AgentEvent::Text("half".to_owned()) {
+            std::fs::write(bench.dir.path().join("go"), "").unwrap();
+            until("the answer in the pipe", || bench.dir.path().join("told").exists());
+            // a disk that makes the hub wait
+            let _ = never.recv_timeout(Duration::from_millis(600));
+        }
+    });
+    assert_eq!(ran.report.outcome, done("whole"));
+}
+
+#[test]
+fn p08_a_stale_session_is_given_up_once_and_said() {
+    let mut bench = bench("stale");
+    bench.request.resume = Some("01a201fc-0000-7000-8000-000000000000".to_owned());
+    bench.usage_before = Some(Usage { input: 300, cached: 0, output: 0 });
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("fresh"));
+    assert_eq!(ran.report.session.as_deref(), Some(THREAD));
+    assert_eq!(ran.report.usage.map(|u| u.input), Some(320), "nothing of the old thread is subtracted");
+    let fresh = ran
+        .events
+        .iter()
+        .filter(|e| matches!(e, AgentEvent::FreshSession(why) if why.contains("no rollout")));
+    assert_eq!(fresh.count(), 1, "{:?}", ran.events);
+}
+
+#[test]
+fn p09_a_stop_after_a_stale_session_is_not_forgotten_by_the_second_attempt() {
+    let mut bench = bench("stale");
+    bench.request.resume = Some("01a201fc-0000-7000-8000-000000000000".to_owned());
+    // it says so itself and lingers, as claude does; the second attempt would answer
+    let lingers = r#"case " $* " in *" resume "*) ;; *) exec /bin/sh "$0" ;; esac
+        echo '{"type":"turn.failed","error":{"message":"no rollout found for thread id 0"}}'; echo >said; exec sleep 20"#;
+    let ok = agents().join("ok.sh").to_str().unwrap().to_owned();
+    bench.command = ["/bin/sh", "-c", lingers, &ok].map(str::to_owned).to_vec();
+    let (said, stop) = (bench.dir.path().join("said"), bench.control.0.clone());
+    let user = std::thread::spawn(move || {
+        until("the verdict", || said.exists());
+        stop.send(Control::Cancel).unwrap();
+    });
+    let ran = bench.run();
+    user.join().unwrap();
+    assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }), "{:?}", ran.report);
+    assert_eq!(ran.report.session, bench.request.resume);
+}
+
+#[test]
+fn p08_what_is_no_session_id_never_reaches_the_command_line() {
+    let mut bench = bench("recorder");
+    bench.request.resume = Some("--last".to_owned());
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("recorded"));
+    assert!(!bench.file("args").contains("--last"));
+    assert!(ran.events.iter().any(|e| matches!(e, AgentEvent::FreshSession(_))));
+}
+
+#[test]
+fn p09_cancel_before_the_start() {
+    let bench = bench("recorder");
+    bench.control.0.send(Control::Cancel).unwrap();
+    assert_eq!(bench.run().report.outcome, Outcome::Cancelled { partial: String::new() });
+    assert_eq!(bench.file("args"), "", "it was never started");
+}
+
+#[test]
+fn p09_cancel_after_the_answer_keeps_the_answer() {
+    let bench = bench("lingers");
+    let ran = bench.stop_when_it_speaks(Control::Cancel);
+    // The request may be seen before or after the final line: then it is the partial text or the answer.
+    match &ran.report.outcome {
+        Outcome::Done(text) | Outcome::Cancelled { partial: text } => assert_eq!(text, "the answer"),
+        other => panic!("{other:?}"),
+    }
+    bench.assert_all_gone(1);
+}
+
+#[test]
+fn p09_a_turn_that_nobody_can_stop_still_ends() {
+    let mut bench = bench("ok");
+    bench.control.0 = unbounded().0; // the only sender is gone
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("got 5 bytes"));
+}
+
+#[test]
+fn an_interrupted_agent_ends_politely() {
+    for control in [Control::Cancel, Control::Shutdown] {
+        let bench = bench("slow");
+        let ran = bench.stop_when_it_speaks(control);
+        assert_eq!(ran.report.outcome, Outcome::Cancelled { partial: "half an answer".to_owned() });
+        assert!(ran.took < Duration::from_secs(1), "SIGINT is enough: {:?}", ran.took);
+        bench.assert_all_gone(1);
+    }
+}
+
+#[test]
+fn a_lingering_agent_is_ended_after_its_answer() {
+    let bench = bench("lingers");
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("the answer"));
+    assert!(ran.took < Duration::from_secs(4), "{:?}", ran.took);
+    bench.assert_all_gone(1);
+}
+
+#[test]
+fn p10_each_limit_is_named() {
+    let short = Duration::from_millis(300);
+    let mut idle = bench("slow");
+    idle.limits.idle = short;
+    let ran = idle.run();
+    assert_eq!(failure(&ran.report), (&Reason::IdleTimeout, "300ms", "half an answer"));
+    assert_eq!(ran.report.session.as_deref(), Some(THREAD), "the session is kept");
+    idle.assert_all_gone(1);
+
+    let mut total = bench("slow");
+    total.limits.total = short;
+    assert_eq!(failure(&total.run().report), (&Reason::TotalTimeout, "300ms", "half an answer"));
+
+    let mut garbage = bench("babble");
+    garbage.limits.first_event = short;
+    assert_eq!(failure(&garbage.run().report).0, &Reason::FirstEventTimeout, "garbage is no sign of life");
+    garbage.assert_all_gone(1);
+}
+
+#[test]
+fn p10_a_running_tool_may_be_silent() {
+    let mut bench = bench("silent_tool");
+    bench.limits.idle = Duration::from_millis(300);
+    assert_eq!(bench.run().report.outcome, done("built"));
+}
+
+#[test]
+fn p10_a_complaint_before_the_silence_is_the_reason() {
+    let mut bench = bench("waiting");
+    bench.limits.idle = Duration::from_millis(300);
+    let ran = bench.run();
+    assert_eq!(failure(&ran.report).0, &Reason::Network);
+    assert!(failure(&ran.report).1.contains("300ms"));
+}
+
+#[test]
+fn p13_a_panic_in_the_middle_of_a_turn_leaves_nothing_running() {
+    let bench = bench("scatter");
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        bench.run_with(&mut |event| assert!(!matches!(event, AgentEvent::Text(_)), "this panic is wanted"));
+    }));
+    assert!(panicked.is_err());
+    bench.assert_all_gone(4);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn p12_no_descriptors_left() {
+    if !in_child("p12_no_descriptors_left", |cmd| {
+        let limited = "ulimit -n 64; exec \"$0\" \"$@\"";
+        let exe = cmd.get_program().to_owned();
+        let args: Vec<_> = cmd.get_args().map(ToOwned::to_owned).collect();
+        let envs: Vec<_> = cmd.get_envs().map(|(k, v)| (k.to_owned(), v.unwrap().to_owned())).collect();
+        *cmd = Command::new("/bin/sh");
+        cmd.args(["-c", limited]).arg(exe).args(args).envs(envs);
+    }) {
+        return;
+    }
+    let bench = bench("ok");
+    let mut held = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        held.push(file);
+    }
+    let report = bench.run().report;
+    let (reason, detail, _) = failure(&report);
+    assert_eq!(reason, &Reason::Internal, "{detail}");
+    assert!(detail.contains("busy"), "{detail}");
+    drop(held);
+    assert_eq!(bench.run().report.outcome, done("got 5 bytes"), "it recovers");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn p16_many_turns_leave_nothing_behind() {
+    if !in_child("p16_many_turns_leave_nothing_behind", |_| {}) {
+        return;
+    }
+    let entries = |dir: &str| std::fs::read_dir(dir).unwrap().count();
+    let bench = bench("ok");
+    assert_eq!(bench.run().report.outcome, done("got 5 bytes"));
+    // Helper threads end on their own, with the pipes that they read; all but those of the test harness.
+    let settled = |what: &str, at_most: usize| {
+        let until = Instant::now() + Duration::from_secs(5);
+        while entries(what) > at_most {
+            assert!(Instant::now() < until, "{what}: {} entries", entries(what));
+            std::thread::yield_now();
+        }
+    };
+    settled("/proc/self/task", 3);
+    let descriptors = entries("/proc/self/fd");
+    for _ in 0..60 {
+        assert_eq!(bench.run().report.outcome, done("got 5 bytes"));
+    }
+    settled("/proc/self/task", 3);
+    settled("/proc/self/fd", descriptors);
+}
+
+#[test]
+fn x10_prompts_arrive_as_they_are() {
+    for prompt in ["--help", "-", "a\0b\n\n", "ä\r\n", &"p".repeat(200 << 10)] {
+        let mut bench = bench("recorder");
+        bench.request.prompt = prompt.to_owned();
+        assert_eq!(bench.run().report.outcome, done("recorded"));
+        assert!(bench.file("stdin") == prompt, "{:.40?}", prompt);
+        assert_eq!(bench.file("args").lines().last(), Some("-"));
+    }
+}
+
+#[test]
+fn x10_a_prompt_that_codex_would_refuse_is_refused_clearly() {
+    let mut bench = bench("recorder");
+    bench.request.prompt = "x".repeat((1 << 20) + 1);
+    let report = bench.run().report;
+    assert_eq!(failure(&report).0, &Reason::RefusedByPolicy);
+    let sentence = failure(&report).0.sentence("Codex", failure(&report).1);
+    assert!(sentence.contains("1048577 characters") && sentence.contains("1048576"), "{sentence}");
+    assert_eq!(bench.file("args"), "", "it was never started");
+}
+
+#[test]
+fn x12_the_environment_of_an_agent() {
+    let secrets = [
+        "WTT_TOKEN",
+        "WTT_AGENT_TOKEN",
+        "WTT_HTTP_TOKEN",
+        "WTT_CONNECT_STT_API_KEY",
+        "WTT_CONNECT_TTS_API_KEY",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "RUST_LOG",
+        "NODE_DEBUG",
+        "DEBUG",
+        "WTT_CONNECT_LOG",
+    ];
+    let set_up = |cmd: &mut Command| {
+        cmd.envs(secrets.map(|name| (name, "CANARY-1234")))
+            .env("WTT_CONNECT_STATE_DIR", "/kept")
+            .env("PWD", "/wrong");
+    };
+    if !in_child("x12_the_environment_of_an_agent", set_up) {
+        return;
+    }
+    let bench = bench("recorder");
+    assert_eq!(bench.run().report.outcome, done("recorded"));
+    let environment = bench.file("environment");
+    assert!(!environment.contains("CANARY"), "{environment}");
+    assert!(environment.lines().any(|line| line == "WTT_CONNECT_STATE_DIR=/kept"));
+    assert!(environment.lines().any(|line| line.starts_with("WTT_CONNECT_RUN_MARK=tests:runner:")));
+    let here = bench.dir.path().canonicalize().unwrap();
+    assert_eq!(Path::new(bench.file("directory").trim()).canonicalize().unwrap(), here);
+    assert!(environment.lines().any(|line| line == format!("PWD={}", bench.dir.path().display())));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn left_overs_of_a_crashed_instance_are_swept() {
+    const NAME: &str = "left_overs_of_a_crashed_instance_are_swept";
+    if std::env::var("WTT_TEST_CHILD").is_ok_and(|name| name == NAME) {
+        // The instance that crashes: dies by SIGABRT in the middle of a turn.
+        let mut bench = bench("scatter");
+        bench.request.workdir = std::env::current_dir().unwrap();
+        let owner = std::env::var("WTT_TEST_OWNER").unwrap();
+        let env = wtt_connect::list::Table::new();
+        let runner = Runner {
+            env: &env,
+            spec: bench.spec,
+            command: &bench.command,
+            limits: bench.limits,
+            owner: &owner,
+            control: &bench.control.1,
+            usage_before: None,
+        };
+        run::run(&runner, &bench.request, &mut |progress| {
+            if matches!(progress, Progress::Event(AgentEvent::Text(_))) {
+                std::process::abort();
+            }
+        });
+        unreachable!("it aborts when the agent speaks");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = format!("crash-test-{}", std::process::id());
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("adapters::{NAME}"), "--nocapture", "--test-threads=1"])
+        .env("WTT_TEST_CHILD", NAME)
+        .env("WTT_TEST_OWNER", format!("{prefix}:old"))
+        .current_dir(dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(!status.success());
+    let pids: Vec<u32> = std::fs::read_to_string(dir.path().join("pids"))
+        .unwrap()
+        .lines()
+        .map(|l| l.parse().unwrap())
+        .collect();
+    let marked = |pid: &u32| {
+        std::fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|e| String::from_utf8_lossy(&e).contains(&prefix))
+    };
+    let (left, unmarked): (Vec<u32>, Vec<u32>) = pids.into_iter().partition(marked);
+    // The one that cleared its environment cannot be told from a stranger once its parent is dead.
+    unmarked.iter().filter(|pid| lives(**pid)).for_each(|pid| kill(*pid));
+    assert!(left.len() >= 2, "the crash must leave something behind: {left:?}");
+    assert_eq!(run::sweep_left_over(&prefix, "old"), 0, "the own instance is spared");
+    assert_eq!(run::sweep_left_over("someone-else", "new"), 0);
+    assert!(left.iter().all(|pid| lives(*pid)));
+    assert!(run::sweep_left_over(&prefix, "new") >= left.len());
+    assert!(!left.iter().any(|pid| lives(*pid)));
+    assert_eq!(run::sweep_left_over(&prefix, "new"), 0);
+}
+
+#[test]
+fn doctor_learns_version_and_login_without_a_turn() {
+    let dir = tempfile::tempdir().unwrap();
+    let fake = |name: &str, body: &str| -> Vec<String> {
+        let file = dir.path().join(name);
+        std::fs::write(&file, body).unwrap();
+        vec!["/bin/sh".to_owned(), file.to_str().unwrap().to_owned()]
+    };
+    let recorded = |adapter: &str, case: &str, suffix: &str| {
+        let file = format!("{}/tests/fixtures/{adapter}/{case}.{suffix}", env!("CARGO_MANIFEST_DIR"));
+        assert!(Path::new(&file).exists(), "{file}");
+        file
+    };
+    let look = |adapter: &str, version: &str, status: &str| {
+        let body = format!("case $1 in --version) echo '{version}' ;; *) {status} ;; esac\n");
+        probe(spec::find(adapter).unwrap(), &fake("cli", &body))
+    };
+    let codex = |case: &str, code: i32| {
+        let status = format!("cat '{}' >&2; exit {code}", recorded("codex", case, "stderr"));
+        look("codex", "codex-cli 0.169.0", &status)
+    };
+    let known = codex("login-status-key", 0);
+    assert_eq!(known.version.as_deref(), Some("codex-cli 0.169.0"));
+    assert_eq!(known.login, Login::LoggedIn("API key".to_owned()));
+    assert!(known.path.is_some() && known.trouble.is_empty());
+    assert_eq!(codex("login-status-none", 1).login, Login::LoggedOut);
+    assert_eq!(look("codex", "0.1", "exit 2").login, Login::Unknown);
+
+    let claude = |case: &str, code: i32| {
+        let status = format!("cat '{}'; exit {code}", recorded("claude-code", case, "jsonl"));
+        look("claude-code", "2.1.330 (Claude Code)", &status)
+    };
+    assert_eq!(claude("auth-status-key", 0).login, Login::LoggedIn("api key".to_owned()));
+    assert_eq!(claude("auth-status-none", 1).login, Login::LoggedOut);
+    assert_eq!(look("claude-code", "1.0", "echo rubbish").login, Login::Unknown);
+
+    let broken =
+        probe(spec::find("codex").unwrap(), &fake("broken", "echo 'cannot find module' >&2; exit 1\n"));
+    assert!(broken.trouble.contains("cannot find module") && broken.version.is_none(), "{broken:?}");
+    let missing = probe(spec::find("codex").unwrap(), &["/no/such/codex".to_owned()]);
+    assert!(missing.path.is_none() && missing.trouble.contains("/no/such/codex"), "{missing:?}");
+}

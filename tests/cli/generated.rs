@@ -1,0 +1,129 @@
+//! Committed files that are renderings of the tables: manual pages and completions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wtt_connect::cli::{generate, parse::Artefact};
+use wtt_connect::config::keys::KEYS;
+
+const FILES: &[(Artefact, &str, &str)] = &[
+    (Artefact::Man, "man", "man/wtt-connect.1"),
+    (Artefact::Man5, "man5", "man/wtt-connect.5"),
+    (Artefact::Bash, "complete-bash", "install/completions/wtt-connect.bash"),
+    (Artefact::Zsh, "complete-zsh", "install/completions/_wtt-connect"),
+    (Artefact::Fish, "complete-fish", "install/completions/wtt-connect.fish"),
+];
+
+fn root(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+#[allow(clippy::print_stderr)]
+fn present(program: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()));
+    if !found {
+        eprintln!("skipped: {program} is not installed");
+    }
+    found
+}
+
+#[test]
+fn committed_files_are_what_the_tables_render() {
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    for (what, word, file) in FILES {
+        let (path, text) = (root(file), generate(*what));
+        if update {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "{file} is not what the tables render; run `UPDATE_EXPECT=1 cargo test committed_files` or \
+             `cargo run -- --generate {word} > {file}`"
+        );
+    }
+}
+
+#[test]
+fn every_key_is_in_the_manual() {
+    let page = generate(Artefact::Man5);
+    for key in KEYS {
+        for name in std::iter::once(&key.name).chain(key.aliases) {
+            assert!(page.contains(&format!("\\fB{name}\\fR")), "{name} is not in wtt-connect(5)");
+        }
+    }
+}
+
+#[test]
+fn manual_pages_are_clean() {
+    if !present("mandoc") {
+        return;
+    }
+    for (_, _, file) in FILES.iter().filter(|(_, word, _)| word.starts_with("man")) {
+        let out =
+            Command::new("mandoc").args(["-T", "lint", "-W", "style"]).arg(root(file)).output().unwrap();
+        // The pages refer to each other; mandoc looks only among the installed ones.
+        let complaints: Vec<String> = String::from_utf8_lossy(&out.stdout)
+            .lines()
+            .filter(|line| !line.contains("referenced manual not found"))
+            .map(str::to_owned)
+            .collect();
+        assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    }
+}
+
+#[test]
+fn shells_accept_the_completions() {
+    for (shell, file) in [
+        ("bash", "install/completions/wtt-connect.bash"),
+        ("zsh", "install/completions/_wtt-connect"),
+        ("fish", "install/completions/wtt-connect.fish"),
+    ] {
+        if !present(shell) {
+            continue;
+        }
+        let out = Command::new(shell).arg("-n").arg(root(file)).output().unwrap();
+        assert!(out.status.success(), "{shell}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}
+
+#[test]
+fn bash_completes_commands_flags_and_profiles() {
+    if !present("bash") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let profiles = home.path().join(".config/wtt-connect/profiles");
+    std::fs::create_dir_all(&profiles).unwrap();
+    for name in ["alice-codex.env", "bob-codex.env", "note.txt"] {
+        std::fs::write(profiles.join(name), "").unwrap();
+    }
+    let complete = |words: &[&str]| {
+        let script = format!(
+            "source '{}'; COMP_WORDS=(wtt-connect {}); COMP_CWORD={}; _wtt_connect; \
+             (( ${{#COMPREPLY[@]}} )) && printf '%s\\n' \"${{COMPREPLY[@]}}\"; true",
+            root("install/completions/wtt-connect.bash").display(),
+            words.iter().map(|w| format!("'{w}'")).collect::<Vec<_>>().join(" "),
+            words.len(),
+        );
+        let out = Command::new("bash")
+            .args(["--norc", "-c", &script])
+            .env("HOME", home.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .output()
+            .unwrap();
+        assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(complete(&["st"]), ["start"]);
+    assert_eq!(complete(&["--v"]), ["--version"]);
+    assert_eq!(complete(&["start", "--pro"]), ["--profile"]);
+    assert_eq!(complete(&["start", "--profile", ""]), ["alice-codex", "bob-codex"]);
+    assert_eq!(complete(&["start", "--profile", "=", "b"]), ["bob-codex"]);
+    assert_eq!(complete(&["start", "--profile", "="]), ["alice-codex", "bob-codex"]);
+    assert_eq!(complete(&["help", "do"]), ["doctor"]);
+    assert_eq!(complete(&["help", "try", ""]), [""; 0]);
+    assert!(complete(&["doctor", "--config", "/e"]).contains(&"/etc".to_owned()));
+    assert_eq!(complete(&["--generate", "man"]), ["man", "man5", "man7"]);
+}

@@ -1,0 +1,92 @@
+//! Words of the command line: what each mistake answers, exit codes, closed pipes, help.
+
+use super::Machine;
+use std::io::Read;
+use std::process::Stdio;
+
+#[test]
+fn each_mistake_gets_one_sentence_and_code_2() {
+    let machine = Machine::new();
+    for (words, sentence) in [
+        (&[][..], "a command is missing"),
+        (&["strat"], "unknown command strat; did you mean start?"),
+        (&["docter"], "did you mean doctor?"),
+        (&["up", "codex", "a", "t"], "up is not part of this version"),
+        (&["--prifile"], "unknown flag --prifile"),
+        (&["--profile", "x"], "--profile stands behind its command, as in `wtt-connect start --profile`"),
+        (&["start", "--profil", "x"], "start has no flag --profil; did you mean --profile?"),
+        (&["start", "-x"], "start has no flag -x"),
+        (&["start", "--frob"], "start has no flag --frob; `wtt-connect help start` lists what there is"),
+        (&["help", "--frob"], "help has no flag --frob; `wtt-connect help help` lists"),
+        (&["start", "--json"], "start has no flag --json"),
+        (&["start", "--profile"], "--profile needs a value"),
+        (&["start", "--profile", "--config"], "--profile needs a value"),
+        (&["start", "--profile="], "--profile needs a value"),
+        (&["start", "--profile", "a", "-p", "b"], "--profile is given twice"),
+        (&["start", "--profile", "../x"], "is not a profile name"),
+        (&["start", "--profile=-x"], "is not a profile name"),
+        (&["start", "--profile", "a b"], "is not a profile name"),
+        (&["start", "alice"], "for a profile write --profile alice"),
+        (&["doctor", "--json=1"], "--json takes no value"),
+        (&["doctor", "a b"], "doctor does not know what to do with \"a b\""),
+        (&["help", "strat"], "there is no command strat; did you mean start?"),
+        (&["help", "start", "x"], "help does not know what to do with \"x\""),
+        (&["--generate", "mann"], "--generate: there is no \"mann\"; accepted: man, man5"),
+        (&["--generate"], "--generate needs a value"),
+    ] {
+        machine.run(words).code(2).one_line().says(sentence);
+    }
+    let long = "x".repeat(300);
+    machine.run(&["start", "--profile", &long]).code(2).one_line().says("is not a profile name");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let machine = Machine::new();
+    let bad = OsStr::from_bytes(b"\xff\xfe");
+    for words in [&[bad][..], &[OsStr::new("start"), OsStr::new("--profile"), bad]] {
+        let out = machine.command(&[]).args(words).output().unwrap();
+        assert_eq!(out.status.code(), Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn help_and_version_need_no_settings() {
+    let machine = Machine::new();
+    machine.run(&["--version"]).code(0).says(&format!("wtt-connect {}\n", env!("CARGO_PKG_VERSION")));
+    let short = machine.run(&["-h"]).code(0).says("doctor");
+    let long = machine.run(&["--help"]).code(0).says("--profile PROFILE");
+    assert!(short.stdout.len() < long.stdout.len());
+    assert_eq!(machine.run(&["help"]).code(0).stdout, long.stdout);
+    let about = machine.run(&["start", "--nonsense-before", "x"]).code(2);
+    assert!(about.stdout.is_empty());
+    assert_eq!(machine.run(&["help", "start"]).stdout, machine.run(&["start", "--help"]).stdout);
+    machine.run(&["help"]).hides("demo-agent").hides("`");
+    machine.run(&["help", "try"]).says("without asking").says("that is found: codex,");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let machine = Machine::new();
+    // `doctor` finds that nothing is set, whether somebody reads that or not.
+    for (words, code) in [(&["--help"][..], 0), (&["--generate", "man5"], 0), (&["doctor", "--offline"], 1)] {
+        let mut child = machine.command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{words:?}: {stderr}");
+        assert_eq!(stderr, "", "{words:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_said() {
+    let machine = Machine::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let Ok(full) = full else { return };
+    let out = machine.command(&["--help"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("cannot write to stdout"));
+}

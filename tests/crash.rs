@@ -1,0 +1,385 @@
+//! What survives: kill -9 at any moment, restarts, shutdown with work in flight, a service that is away or forgetful.
+//! Rows D, P14, P15 and S of the reliability table.
+
+mod killing;
+
+use crate::support::daemon::{AGENT, Connector, Home, Wtt, is_alive, until};
+use crate::support::proxy::Proxy;
+use rustix::process::Signal;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use wtt_connect::local::service::{Knobs, Seen};
+
+/// Reconnects fast, so that a test does not wait for the backoff that people get.
+const FAST: (&str, &str) = ("WTT_CONNECT_TEST_TIMING", "{\"backoff\":20,\"backoff_max\":50,\"refused\":50}");
+
+fn offline(wtt: &Wtt) {
+    wtt.service.set_knobs(Knobs { reject_auth: true, ..Knobs::default() });
+    wtt.service.kick(AGENT);
+}
+
+fn online(wtt: &Wtt) {
+    wtt.service.set_knobs(Knobs::default());
+}
+
+#[test]
+fn d01_a_turn_cut_by_kill_9_is_reported_and_never_run_again() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[]);
+    let (cut, waiting) = (wtt.p2p(), wtt.p2p());
+    wtt.say(&cut, "RUN: sh -c 'echo $$ > \"$HOME/pid\"; exec sleep 600'");
+    wtt.say(&waiting, "RUN: answer before");
+    wtt.answer(&waiting, "before");
+    home.wait_for("pid");
+    until("the pid", || !std::fs::read_to_string(home.path().join("pid")).unwrap().trim().is_empty());
+    let agent = std::fs::read_to_string(home.path().join("pid")).unwrap().trim().to_owned();
+    let queued = wtt.say(&cut, "RUN: answer never");
+    wtt.status(&cut, "waiting for 1 earlier");
+    let journal = home.state_dir().join("state.json.journal");
+    until("the acceptance on disk", || std::fs::read_to_string(&journal).unwrap().contains(&queued));
+    connector.kill();
+    wtt.forget();
+    let _connector = Connector::start(&wtt, &home, &[]);
+    let said = wtt.answer(&cut, "interrupted");
+    assert_eq!(said["metadata"]["outcome"], "interrupted");
+    let other = wtt.answer(&cut, "send it again");
+    assert_eq!(other["reply_to"], queued.as_str());
+    assert!(!is_alive(&agent), "the agent outlived the crash and the restart");
+    wtt.say(&cut, "RUN: answer continued");
+    wtt.answer(&cut, "continued");
+    assert_eq!(wtt.posts(&cut).len(), 3);
+    assert_eq!(wtt.posts(&waiting).len(), 1);
+    let runs = home.runs();
+    assert_eq!(runs.len(), 3, "{runs:?}");
+    assert!(!runs.iter().any(|r| r.contains("never")));
+    let first = runs.iter().find(|r| r.contains("sleep 600")).unwrap().split('|').next().unwrap();
+    assert_eq!(runs[2].split('|').next(), Some(first), "\"continue\" resumes the session that was cut");
+}
+
+#[test]
+fn d02_an_answer_that_was_never_sent_survives_kill_9() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[FAST]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: echo > \"$HOME/begun\"; await go; answer survivor");
+    home.wait_for("begun");
+    offline(&wtt);
+    home.touch("go");
+    until("the reply on disk", || home.outbox().len() == 1);
+    connector.kill();
+    online(&wtt);
+    wtt.forget();
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    wtt.answer(&topic, "survivor");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(wtt.posts(&topic).len(), 1);
+    assert_eq!(home.runs().len(), 1);
+}
+
+#[test]
+fn an_answer_made_while_offline_is_delivered_on_reconnect() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: echo > \"$HOME/begun\"; await go; answer later");
+    home.wait_for("begun");
+    offline(&wtt);
+    home.touch("go");
+    until("the reply on disk", || home.outbox().len() == 1);
+    online(&wtt);
+    wtt.answer(&topic, "later");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(wtt.posts(&topic).len(), 1);
+}
+
+#[test]
+fn d03_d13_an_unacknowledged_answer_is_looked_up_and_not_doubled() {
+    for crash in [false, true] {
+        let (wtt, home) = (Wtt::start(), Home::new());
+        wtt.service.set_knobs(Knobs { drop_results: true, no_echo: true, ..Knobs::default() });
+        let mut connector = Connector::start(&wtt, &home, &[FAST]);
+        let topic = wtt.p2p();
+        wtt.say(&topic, "RUN: answer once");
+        wtt.answer(&topic, "once");
+        assert_eq!(home.outbox().len(), 1, "nobody has acknowledged it");
+        online(&wtt);
+        wtt.forget();
+        if crash {
+            connector.kill();
+            connector = Connector::start(&wtt, &home, &[FAST]);
+        } else {
+            wtt.service.kick(AGENT);
+        }
+        wtt.wait("a look into the history", |o| match &o.seen {
+            Seen::Frame(frame) => (frame["action"] == "history").then_some(()),
+            _ => None,
+        });
+        until("an empty outbox", || home.outbox().is_empty());
+        assert_eq!(wtt.posts(&topic).len(), 1, "crash: {crash}");
+        drop(connector);
+    }
+}
+
+#[test]
+fn d13_the_echo_of_an_answer_counts_as_its_acknowledgement() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    wtt.service.set_knobs(Knobs { drop_results: true, ..Knobs::default() });
+    let _connector = Connector::start(&wtt, &home, &[]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: answer once");
+    wtt.answer(&topic, "once");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(wtt.posts(&topic).len(), 1);
+}
+
+#[test]
+fn d13_a_refused_answer_is_tried_again_without_metadata_and_later() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    wtt.service
+        .set_knobs(Knobs { refuse_publish: Some("unexpected field metadata".into()), ..Knobs::default() });
+    let _connector = Connector::start(&wtt, &home, &[]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: answer stubborn");
+    let mut frames = 0;
+    wtt.wait("a second try without metadata", |o| match &o.seen {
+        Seen::Frame(frame) if frame["action"] == "publish" => {
+            frames += 1;
+            assert_eq!(frame.get("metadata").is_some_and(|m| !m.is_null()), frames == 1, "{frame}");
+            (frames == 2).then_some(())
+        }
+        _ => None,
+    });
+    online(&wtt);
+    wtt.answer(&topic, "stubborn");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(wtt.posts(&topic).len(), 1);
+}
+
+#[test]
+fn a09_what_was_said_while_away_is_answered_once_and_in_order() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: answer one");
+    wtt.answer(&topic, "one");
+    assert!(connector.stop().success());
+    let old = json!({"created_at": "2020-01-01T00:00:00Z"});
+    wtt.service.say(&topic, wtt_connect::local::service::Speaker::Human, "RUN: answer ancient", old);
+    wtt.say(&topic, "RUN: answer two");
+    wtt.say(&topic, "RUN: answer three");
+    wtt.forget();
+    let _connector = Connector::start(&wtt, &home, &[]);
+    wtt.answer(&topic, "three");
+    let texts: Vec<String> =
+        wtt.posts(&topic).iter().map(|p| p["content"].as_str().unwrap().into()).collect();
+    assert_eq!(texts, ["one", "two", "three"]);
+}
+
+#[test]
+fn d06_answers_arrive_once_and_in_order_through_a_connection_that_keeps_breaking() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let port: u16 = wtt.service.base_url().rsplit(':').next().unwrap().parse().unwrap();
+    let proxy = Proxy::start(port);
+    let base = format!("http://127.0.0.1:{}", proxy.port);
+    let seed = std::env::var("WTT_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(7);
+    let rounds: usize = std::env::var("WTT_TEST_CUTS").ok().and_then(|s| s.parse().ok()).unwrap_or(15);
+    println!("seed {seed} (WTT_TEST_SEED), {rounds} cuts (WTT_TEST_CUTS)");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let _connector = Connector::spawn(&base, &home, &[FAST]);
+    wtt.connected();
+    let topics: Vec<String> = (0..4).map(|_| wtt.p2p()).collect();
+    let mut said = 0;
+    for _ in 0..rounds {
+        proxy.cut_after(random.usize(1..3000));
+        for topic in &topics {
+            wtt.say(topic, &format!("RUN: answer 'number {said}.'"));
+            said += 1;
+        }
+        if random.bool() {
+            wtt.answer(&topics[3], &format!("number {}.", said - 1));
+        }
+    }
+    for (n, topic) in topics.iter().enumerate() {
+        wtt.answer(topic, &format!("number {}.", said - 4 + n));
+        let numbers: Vec<usize> = wtt
+            .posts(topic)
+            .iter()
+            .map(|p| {
+                p["content"].as_str().unwrap().trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+            })
+            .collect();
+        let expected: Vec<usize> = (0..rounds).map(|round| round * 4 + n).collect();
+        assert_eq!(numbers, expected, "topic {n}");
+    }
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(home.runs().len(), said, "something was run twice");
+}
+
+#[test]
+fn p14_sigterm_with_five_running_turns_ends_in_order() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let mut connector = Connector::start(&wtt, &home, &[]);
+    let topics: Vec<String> = (0..5).map(|_| wtt.p2p()).collect();
+    for (n, topic) in topics.iter().enumerate() {
+        let deaf = if n == 0 { "trap '' INT TERM; " } else { "" };
+        wtt.say(
+            topic,
+            &format!("RUN: {deaf}echo $$ > \"$HOME/pid{n}\"; text partial{n}; while :; do sleep 1; done"),
+        );
+        home.wait_for(&format!("pid{n}"));
+    }
+    until("all pids", || {
+        (0..5)
+            .all(|n| !std::fs::read_to_string(home.path().join(format!("pid{n}"))).unwrap().trim().is_empty())
+    });
+    let at = Instant::now();
+    connector.signal(Signal::TERM);
+    let status = connector.wait();
+    let took = at.elapsed();
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    for (n, topic) in topics.iter().enumerate() {
+        let pid = std::fs::read_to_string(home.path().join(format!("pid{n}"))).unwrap();
+        assert!(!is_alive(pid.trim()), "agent {n} is left");
+        let said = wtt.answer(topic, "interrupted");
+        assert!(said["content"].as_str().unwrap().contains(&format!("partial{n}")), "{said}");
+    }
+    wtt.forget();
+    let _connector = Connector::start(&wtt, &home, &[]);
+    wtt.say(&topics[1], "RUN: answer again");
+    wtt.answer(&topics[1], "again");
+    for (n, topic) in topics.iter().enumerate() {
+        assert_eq!(wtt.posts(topic).len(), if n == 1 { 2 } else { 1 }, "reported once");
+    }
+    assert_eq!(home.runs().len(), 6);
+}
+
+#[test]
+fn p15_a_second_sigterm_ends_at_once() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let mut connector = Connector::start(&wtt, &home, &[]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: trap '' INT TERM; echo $$ > \"$HOME/pid\"; while :; do sleep 1; done");
+    home.wait_for("pid");
+    until("the pid", || !std::fs::read_to_string(home.path().join("pid")).unwrap().trim().is_empty());
+    connector.signal(Signal::TERM);
+    until("the first signal to be seen", || connector.log().contains("shutting down"));
+    let at = Instant::now();
+    connector.signal(Signal::TERM);
+    let status = connector.wait();
+    assert_eq!(status.code(), Some(143), "{status}");
+    assert!(at.elapsed() < Duration::from_secs(2), "{:?}", at.elapsed());
+    let pid = std::fs::read_to_string(home.path().join("pid")).unwrap();
+    assert!(!is_alive(pid.trim()));
+}
+
+#[test]
+fn s02_an_unreadable_state_file_is_set_aside_and_said() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: answer one");
+    wtt.answer(&topic, "one");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert!(connector.stop().success());
+    std::fs::write(home.state_dir().join("state.json"), "{ half").unwrap();
+    wtt.forget();
+    let connector = Connector::start(&wtt, &home, &[]);
+    until("the log to say so", || connector.log().contains("set aside"));
+    wtt.say(&topic, "/status");
+    wtt.answer(&topic, "set aside");
+    wtt.say(&topic, "RUN: answer two");
+    wtt.answer(&topic, "two");
+}
+
+#[test]
+fn s01_a_disk_that_is_full_does_not_stop_the_work() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let full = home.path().join("full");
+    std::fs::create_dir(&full).unwrap();
+    // a file system of 64 KiB in namespaces of its own; skipped where these are not to be had
+    let script = "mount -t tmpfs -o size=64k none \"$1\" && shift && exec \"$@\"";
+    let probe = std::process::Command::new("unshare")
+        .args(["-rm", "sh", "-c", script, "sh"])
+        .arg(&full)
+        .arg("true")
+        .stderr(std::process::Stdio::null())
+        .status();
+    if !probe.is_ok_and(|status| status.success()) {
+        println!("skipped: no user namespaces here");
+        return;
+    }
+    let inner = crate::support::daemon::command(
+        &wtt.service.base_url(),
+        &home,
+        &[("WTT_CONNECT_STATE_DIR", full.to_str().unwrap())],
+    );
+    let log = home.path().join("log-full");
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-rm", "sh", "-c", "mount -t tmpfs -o size=64k none \"$1\"; shift; dd if=/dev/zero of=\"$0/ballast\" bs=1k count=20 2>/dev/null; exec \"$@\""]);
+    command.arg(&full).arg(&full).arg(inner.get_program()).args(inner.get_args()).env_clear();
+    command.envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    command.current_dir(home.path()).stderr(std::fs::File::create(&log).unwrap());
+    let mut child = command.spawn().unwrap();
+    wtt.connected();
+    let topics: Vec<String> = (0..3).map(|_| wtt.p2p()).collect();
+    for n in 0..60 {
+        let topic = &topics[n % 3];
+        wtt.say(topic, &format!("RUN: answer 'number {n}, {}'", "x".repeat(300)));
+        wtt.answer(topic, &format!("number {n},"));
+    }
+    let log = std::fs::read_to_string(&log).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(log.contains("No space left"), "the disk was never full: {log}");
+    assert_eq!(home.runs().len(), 60);
+}
+
+#[test]
+fn a_turn_that_meets_a_usage_limit_is_kept_and_run_when_it_resets_also_across_a_crash() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[]);
+    let (kept, dropped) = (wtt.p2p(), wtt.p2p());
+    // the first run meets the limit, the one after the reset does not
+    let soon = wtt_connect::sys::time::now_ms() / 1000 + 2;
+    let limited = format!(
+        "RUN: mkdir \"$HOME/limited\" && fail 'Claude AI usage limit reached|{soon}'; answer 'after the reset'"
+    );
+    let id = wtt.say(&kept, &limited);
+    let notice = wtt.answer(&kept, "usage limit");
+    assert_eq!(notice["metadata"]["outcome"], "parked");
+    wtt.say(&kept, "/status");
+    wtt.answer(&kept, "kept until the usage limit resets");
+    let late = wtt_connect::sys::time::now_ms() / 1000 + 3600;
+    wtt.say(&dropped, &format!("RUN: fail 'Claude AI usage limit reached|{late}'"));
+    wtt.answer(&dropped, "usage limit");
+    wtt.say(&dropped, "/stop");
+    wtt.answer(&dropped, "dropped");
+    connector.kill();
+    wtt.forget();
+    let _connector = Connector::start(&wtt, &home, &[]);
+    let answer = wtt.answer(&kept, "after the reset");
+    assert_eq!(answer["reply_to"], id.as_str());
+    assert_eq!(wtt.posts(&kept).len(), 3);
+    wtt.say(&dropped, "/status");
+    let status = wtt.answer(&dropped, "this topic");
+    assert!(!status["content"].as_str().unwrap().contains("kept until"), "{status}");
+    assert_eq!(home.runs().len(), 3);
+}
+
+#[test]
+fn what_was_answered_is_not_answered_again_when_all_state_is_lost() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: answer one");
+    wtt.answer(&topic, "one");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert!(connector.stop().success());
+    std::fs::remove_dir_all(home.state_dir()).unwrap();
+    wtt.say(&topic, "RUN: answer two");
+    wtt.forget();
+    let _connector = Connector::start(&wtt, &home, &[]);
+    wtt.answer(&topic, "two");
+    assert_eq!(home.runs().len(), 2, "{:?}", home.runs());
+}

@@ -1,0 +1,323 @@
+//! Golden tests: what the dialects make of recorded transcripts of the real CLIs (`fixtures/<adapter>/<case>.jsonl`).
+//!
+//! Per case a `.events` file holds the events, tokens and outcome; `UPDATE_EXPECT=1` rewrites them. The outcomes of all
+//! cases also stand in one table here, so that a rewritten golden file cannot hide a changed verdict.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use wtt_connect::agent::dialect::{Effects, Exit};
+use wtt_connect::agent::outcome::Outcome;
+use wtt_connect::agent::spec::AdapterSpec;
+use wtt_connect::agent::{Request, spec};
+use wtt_connect::config::Mode;
+
+fn fixtures(adapter: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(adapter)
+}
+
+/// Cases that are no turns: they are read by the tests of `agent::probe`.
+const NOT_TURNS: &[&str] =
+    &["login-api-key", "login-status-key", "login-status-none", "auth-status-key", "auth-status-none"];
+
+fn cases(adapter: &str) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(fixtures(adapter))
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.strip_suffix(".jsonl").map(str::to_owned))
+        .filter(|name| !NOT_TURNS.contains(&name.as_str()))
+        .collect();
+    names.sort();
+    names
+}
+
+fn read(file: PathBuf) -> String {
+    String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned()
+}
+
+fn request() -> Request {
+    Request {
+        prompt: "prompt".to_owned(),
+        workdir: "/home/user/project".into(),
+        model: None,
+        effort: None,
+        mode: Mode::FullAuto,
+        resume: None,
+        fresh_prompt: None,
+        images: Vec::new(),
+    }
+}
+
+/// The exit status and the resumed session, from the recorded command line.
+fn command_line(text: &str) -> (Exit, Option<String>) {
+    let record = text.lines().find_map(|line| line.strip_prefix("# {")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&format!("{{{record}")).unwrap();
+    let rc = i32::try_from(record["rc"].as_i64().unwrap()).unwrap();
+    let exit = if rc < 0 { Exit::Signal(-rc) } else { Exit::Code(rc) };
+    let line = text.lines().nth(1).unwrap();
+    let words: Vec<&str> = line.split(' ').collect();
+    let resumes = words.iter().any(|word| *word == "resume" || *word == "--resume");
+    let id = words.iter().rev().find(|word| spec::is_uuid(word)).map(|id| (*id).to_owned());
+    (exit, id.filter(|_| resumes))
+}
+
+/// Plays one transcript, as the runner would.
+fn play(adapter: &AdapterSpec, case: &str) -> (String, Outcome) {
+    let dir = fixtures(adapter.name);
+    let (exit, resume) = command_line(&read(dir.join(format!("{case}.cmd"))));
+    let request = Request { prompt: "prompt".to_owned(), resume, ..request() };
+    let mut dialect = (adapter.dialect)(&request);
+    let mut fx = Effects::default();
+    dialect.start(&mut fx);
+    assert_eq!(fx.stdin, ["prompt"], "{case}");
+    let mut out = String::new();
+    let mut outcome: Option<Outcome> = None;
+    let mut record = |fx: Effects, outcome: &mut Option<Outcome>| {
+        for event in fx.events {
+            writeln!(out, "{event:?}").unwrap();
+        }
+        for (name, usage) in [("usage", fx.usage), ("thread total", fx.usage_total)] {
+            if let Some(usage) = usage {
+                writeln!(out, "{name}: {usage:?}").unwrap();
+            }
+        }
+        if let Some(done) = fx.done {
+            assert!(outcome.is_none(), "{case}: a turn has one outcome");
+            *outcome = Some(done);
+        }
+    };
+    for line in read(dir.join(format!("{case}.jsonl"))).lines() {
+        let mut fx = Effects::default();
+        dialect.line(line, &mut fx);
+        record(fx, &mut outcome);
+    }
+    if outcome.is_none() {
+        let stderr = read(dir.join(format!("{case}.stderr")));
+        let stderr: String =
+            stderr.lines().filter(|l| !l.starts_with("[rec]")).map(|l| format!("{l}\n")).collect();
+        let mut fx = Effects::default();
+        dialect.end(exit, &stderr, &mut fx);
+        record(fx, &mut outcome);
+    }
+    let outcome = outcome.expect("every ending has an outcome");
+    writeln!(out, "{outcome:#?}").unwrap();
+    (out, outcome)
+}
+
+/// Compares with the golden files and returns `case: verdict` for each case.
+fn check(adapter: &str) -> Vec<String> {
+    let adapter = spec::find(adapter).unwrap();
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let mut verdicts = Vec::new();
+    let mut wrong = Vec::new();
+    for case in cases(adapter.name) {
+        let (got, outcome) = play(adapter, &case);
+        let golden = fixtures(adapter.name).join(format!("{case}.events"));
+        if update {
+            std::fs::write(&golden, &got).unwrap();
+        } else if read(golden) != got {
+            wrong.push(format!("--- {case}\n{got}"));
+        }
+        verdicts.push(match outcome {
+            Outcome::Done(_) => format!("{case}: done"),
+            Outcome::Failed { reason, .. } => format!("{case}: {}", reason.word()),
+            Outcome::Cancelled { .. } => format!("{case}: cancelled"),
+        });
+    }
+    assert!(wrong.is_empty(), "UPDATE_EXPECT=1 rewrites; differing:\n{}", wrong.join("\n"));
+    verdicts
+}
+
+/// Every case that is not listed here ends with an answer.
+fn expect(verdicts: &[String], total: usize, failures: &str) {
+    let failed: Vec<&str> = verdicts.iter().map(String::as_str).filter(|v| !v.ends_with(": done")).collect();
+    let want: Vec<&str> = failures.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(failed, want);
+    assert_eq!(verdicts.len(), total, "recorded cases");
+}
+
+#[test]
+fn codex_transcripts() {
+    expect(
+        &check("codex"),
+        82,
+        "
+            approval-untrusted: refused_by_policy
+            bad-flag: cli_unsupported
+            big-prompt-1.8MB: refused_by_policy
+            builtin-401: auth_rejected
+            builtin-429: rate_limited
+            builtin-500: provider_error
+            builtin-nologin-401: auth_rejected
+            codemode-sigkill: killed
+            codemode-sigterm: killed
+            concurrent-2: refused_by_policy
+            empty: no_output
+            empty-prompt: refused_by_policy
+            err-400: provider_error
+            err-401: auth_rejected
+            err-429: rate_limited
+            err-429-retries: rate_limited
+            err-500: provider_error
+            err-500-retries: provider_error
+            err-drop: network
+            err-drop-retry: network
+            err-sse: provider_error
+            hang-idle-timeout: provider_error
+            no-git-check: refused_by_policy
+            no-login: not_logged_in
+            node20-wrapper-KILL: killed
+            node20-wrapper-TERM: killed
+            provider-openai-env2: network
+            resume-C-after: cli_unsupported
+            resume-unknown: stale_session
+            slow-sigint: silent_exit
+            slow-sigterm: killed
+            stdin-open: killed
+            tool-sigint: silent_exit
+            tool-sigkill: killed
+            tool-sigterm: killed
+            tool-sigterm-group: killed
+                ",
+    );
+}
+
+#[test]
+fn claude_transcripts() {
+    expect(
+        &check("claude-code"),
+        82,
+        "
+            bad-flag: cli_unsupported
+            bad-mode: refused_by_policy
+            budget: quota
+            conn-refused: network
+            empty: no_output
+            empty-prompt: refused_by_policy
+            err-400: provider_error
+            err-401-default-retries: auth_rejected
+            err-401-retry0: auth_rejected
+            err-401-retry1: auth_rejected
+            err-403: auth_rejected
+            err-404: provider_error
+            err-429-retry2: rate_limited
+            err-500-retry2: provider_error
+            err-529-retry2: provider_error
+            hang: killed
+            hang-api-timeout: killed
+            max-turns: refused_by_policy
+            no-login: not_logged_in
+            no-login-text: not_logged_in
+            no-verbose: cli_unsupported
+            resume-notuuid: stale_session
+            resume-unknown: stale_session
+            root-bypass-mode: refused_by_policy
+            root-sandbox-true: refused_by_policy
+            root-sandbox-yes: refused_by_policy
+            root-skip-perm: refused_by_policy
+            session-id-again: refused_by_policy
+            slow-sigint: killed
+            slow-sigterm: killed
+            tool-sigint: killed
+            tool-sigkill: killed
+            tool-sigkill-group: killed
+            tool-sigterm: killed
+            tool-sigterm-group: killed
+                ",
+    );
+}
+
+/// A line of any kind: the dialects must neither panic nor decide the turn, and must go on with the next good line.
+#[test]
+fn garbage_between_the_lines_changes_nothing() {
+    for adapter in spec::ADAPTERS {
+        let dir = fixtures(adapter.name);
+        for case in ["text", "tool-shell"] {
+            let (_, want) = play(adapter, case);
+            let mut dialect = (adapter.dialect)(&request());
+            let mut outcome = None;
+            let mut notes = 0;
+            for line in read(dir.join(format!("{case}.jsonl"))).lines() {
+                for junk in JUNK.iter().copied().chain([&line[..line.len() / 2]]) {
+                    let mut fx = Effects::default();
+                    dialect.line(junk, &mut fx);
+                    assert!(fx.done.is_none(), "{junk}");
+                    notes += fx.events.len();
+                }
+                let mut fx = Effects::default();
+                dialect.line(line, &mut fx);
+                outcome = outcome.or(fx.done);
+            }
+            assert_eq!(outcome, Some(want), "{}/{case}", adapter.name);
+            assert!(notes <= 10, "garbage must not flood the log: {notes} notes");
+        }
+    }
+}
+
+/// X13: whatever a line holds, a dialect neither panics nor decides twice, and needs no time to speak of.
+#[test]
+fn x13_mutated_transcripts() {
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    for adapter in spec::ADAPTERS {
+        let lines: Vec<String> =
+            ["text", "tool-shell", "write", "err-401", "partial", "web-search", "deny-default"]
+                .iter()
+                .flat_map(|case| {
+                    read(fixtures(adapter.name).join(format!("{case}.jsonl")))
+                        .lines()
+                        .map(str::to_owned)
+                        .collect::<Vec<_>>()
+                })
+                .collect();
+        for _ in 0..200 {
+            let mut dialect = (adapter.dialect)(&request());
+            let mut ends = 0;
+            for _ in 0..20 {
+                let mut line = lines[random.usize(..lines.len())].clone().into_bytes();
+                for _ in 0..random.usize(..4) {
+                    let at = random.usize(..line.len());
+                    match random.u8(..4) {
+                        0 => line[at] = random.u8(..),
+                        1 => line.truncate(at.max(1)),
+                        2 => drop(line.splice(at..at, *b"null")),
+                        _ => line.extend_from_within(..at),
+                    }
+                }
+                let mut fx = Effects::default();
+                dialect.line(&String::from_utf8_lossy(&line), &mut fx);
+                ends += usize::from(fx.done.is_some());
+            }
+            let mut fx = Effects::default();
+            dialect.end(Exit::Code(1), "", &mut fx);
+            ends += usize::from(fx.done.is_some());
+            assert_eq!(ends, 1, "seed {seed}");
+        }
+        let huge = "x".repeat(1 << 20);
+        let began = std::time::Instant::now();
+        for line in
+            [huge.clone(), format!("{{\"type\":\"{huge}\"}}"), "[".repeat(1 << 20), "{\"a\":".repeat(100_000)]
+        {
+            (adapter.dialect)(&request()).line(&line, &mut Effects::default());
+        }
+        assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
+    }
+}
+
+const JUNK: &[&str] = &[
+    "",
+    "   ",
+    "not json",
+    "null",
+    "[]",
+    "{}",
+    "{\"type\":5}",
+    "{\"type\":\"from the future\",\"x\":[1,2]}",
+    "{\"type\":\"item.completed\"}",
+    "{\"type\":\"item.completed\",\"item\":null}",
+    "{\"type\":\"item.completed\",\"item\":{\"type\":7}}",
+    "{\"type\":\"assistant\"}",
+    "{\"type\":\"assistant\",\"message\":{\"content\":\"text\"}}",
+    "{\"type\":\"stream_event\",\"event\":[]}",
+    "{\"type\":\"user\",\"message\":{\"content\":[5]}}",
+    "{\"type\":\"system\"}",
+    "\u{0}\u{fffd}\u{1b}[31m",
+];

@@ -1,0 +1,244 @@
+//! The real binary against the local service: starting, waiting, looking at what it left.
+
+use crossbeam_channel::Receiver;
+use serde_json::{Map, Value, json};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use wtt_connect::local::service::{Observed, Options, Seen, Service, Speaker};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_wtt-connect");
+pub const AGENT: &str = "agent-001";
+pub const TOKEN: &str = "CANARY-wtt-tok-001";
+/// Far more than anything takes on a loaded machine; a test that waits so long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The local service, and everything that it has seen.
+pub struct Wtt {
+    pub service: Service,
+    seen: Receiver<Observed>,
+    log: RefCell<Vec<Observed>>,
+}
+
+impl Wtt {
+    pub fn start() -> Wtt {
+        let service = Service::start(Options::default()).unwrap();
+        service.add_agent(AGENT, TOKEN, "Alice Codex");
+        let seen = service.observe();
+        Wtt { service, seen, log: RefCell::new(Vec::new()) }
+    }
+
+    pub fn p2p(&self) -> String {
+        self.service.create_topic("p2p", "chat", &[AGENT])
+    }
+
+    /// A person says something; the message id.
+    pub fn say(&self, topic: &str, text: &str) -> String {
+        self.service.say(topic, Speaker::Human, text, json!({}))
+    }
+
+    /// Waits until something is seen (also what was seen before), and returns it.
+    pub fn wait<T>(&self, what: &str, mut find: impl FnMut(&Observed) -> Option<T>) -> T {
+        for seen in self.log.borrow().iter() {
+            if let Some(found) = find(seen) {
+                return found;
+            }
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let Ok(seen) = self.seen.recv_deadline(deadline) else {
+                panic!("waited in vain for {what}; seen: {:#?}", self.tail());
+            };
+            let found = find(&seen);
+            self.log.borrow_mut().push(seen);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+
+    fn tail(&self) -> Vec<Seen> {
+        let log = self.log.borrow();
+        log.iter().rev().take(30).rev().map(|o| o.seen.clone()).collect()
+    }
+
+    /// Forgets what was seen so far.
+    pub fn forget(&self) {
+        while self.seen.try_recv().is_ok() {}
+        self.log.borrow_mut().clear();
+    }
+
+    pub fn connected(&self) {
+        self.wait("an authenticated connection", |o| (o.seen == Seen::Auth(true)).then_some(()));
+    }
+
+    /// Waits for a visible answer in a topic that contains `text`.
+    pub fn answer(&self, topic: &str, text: &str) -> Value {
+        self.wait(&format!("an answer with {text:?}"), |o| {
+            let Seen::Message(row) = &o.seen else { return None };
+            let ours =
+                row["sender_id"] == AGENT && row["semantic_type"] == "post" && row["topic_id"] == topic;
+            (ours && row["content"].as_str().unwrap().contains(text)).then(|| row.clone())
+        })
+    }
+
+    /// Waits for a status in a topic that contains `text`.
+    pub fn status(&self, topic: &str, text: &str) -> Value {
+        self.wait(&format!("a status with {text:?}"), |o| {
+            let Seen::Typing(frame) = &o.seen else { return None };
+            let found =
+                frame["topic_id"] == topic && frame["status_text"].as_str().unwrap_or("").contains(text);
+            found.then(|| frame.clone())
+        })
+    }
+
+    /// The visible posts of the agent in a topic, oldest first.
+    pub fn posts(&self, topic: &str) -> Vec<Map<String, Value>> {
+        let rows = self.service.messages(topic);
+        rows.into_iter().filter(|m| m["sender_id"] == AGENT && m["semantic_type"] == "post").collect()
+    }
+}
+
+/// A home folder that survives restarts of the connector.
+pub struct Home {
+    folder: tempfile::TempDir,
+}
+
+impl Home {
+    pub fn new() -> Home {
+        Home { folder: tempfile::tempdir().unwrap() }
+    }
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+    pub fn state_dir(&self) -> PathBuf {
+        self.path().join("state")
+    }
+    /// One line for each start of the scripted agent: `id|fresh or 1|model|line`.
+    pub fn runs(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.path().join("runs")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+    pub fn touch(&self, name: &str) {
+        std::fs::write(self.path().join(name), "").unwrap();
+    }
+    /// Waits until a file exists.
+    pub fn wait_for(&self, name: &str) {
+        until(&format!("the file {name}"), || self.path().join(name).exists());
+    }
+    /// Replies on disk.
+    pub fn outbox(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.state_dir().join("outbox")) else { return Vec::new() };
+        entries
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .filter(|n| n.ends_with(".json"))
+            .collect()
+    }
+}
+
+/// Waits for a fact that nothing announces. The only place that looks again and again.
+pub fn until(what: &str, mut fact: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
+    while !fact() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        let _ = tick.recv_timeout(Duration::from_millis(10));
+    }
+}
+
+/// Whether a process runs; one that nobody has reaped yet does not.
+pub fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
+}
+
+/// The connector as a child process. Killed (only it) when dropped; its log is printed when the test fails.
+pub struct Connector {
+    child: Option<Child>,
+    log: PathBuf,
+}
+
+impl Connector {
+    /// Starts it with the scripted agent as Claude Code.
+    pub fn start(wtt: &Wtt, home: &Home, env: &[(&str, &str)]) -> Connector {
+        let connector = Connector::spawn(&wtt.service.base_url(), home, env);
+        wtt.connected();
+        connector
+    }
+
+    /// Starts it against any address, without waiting.
+    pub fn spawn(base_url: &str, home: &Home, env: &[(&str, &str)]) -> Connector {
+        let log = home.path().join(format!("log-{}", wtt_connect::sys::id::hex()));
+        let child =
+            command(base_url, home, env).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+        Connector { child: Some(child), log }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.take().unwrap().wait().unwrap()
+    }
+
+    /// SIGTERM and wait.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.wait()
+    }
+
+    /// kill -9 and wait.
+    pub fn kill(mut self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.wait();
+    }
+}
+
+/// The command that starts the connector.
+pub fn command(base_url: &str, home: &Home, env: &[(&str, &str)]) -> Command {
+    let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/scripted.sh");
+    let mut command = Command::new(BINARY);
+    command
+        .arg("start")
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", home.path())
+        .env("WTT_BASE_URL", base_url)
+        .env("WTT_AGENT_ID", AGENT)
+        .env("WTT_TOKEN", TOKEN)
+        .env("WTT_CONNECT_ADAPTER", "claude-code")
+        .env("WTT_CONNECT_ADAPTERS", "claude-code,codex")
+        .env("WTT_CONNECT_CLAUDE_CODE_COMMAND", agent)
+        .env("WTT_CONNECT_STATE_DIR", home.state_dir())
+        .env("WTT_CONNECT_WORKDIR", home.path().join("work"))
+        .env("WTT_CONNECT_LOG", "debug")
+        .envs(env.iter().copied())
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+impl Drop for Connector {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- log of the connector ---\n{}---", self.log());
+        }
+    }
+}

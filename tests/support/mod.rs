@@ -1,0 +1,6 @@
+//! Helpers of the integration tests.
+#![allow(dead_code)] // not every helper is used by every module
+
+pub mod daemon;
+pub mod proxy;
+pub mod server;

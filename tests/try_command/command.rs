@@ -1,0 +1,372 @@
+//! `wtt-connect try` as a whole: the real binary, its service, the real connector, the demonstration agent.
+
+use crate::support::daemon::until;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A machine of its own: home, temporary files and a working directory.
+pub(super) struct Place {
+    dir: TempDir,
+}
+
+impl Place {
+    pub(super) fn new() -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["home", "tmp", "work"] {
+            std::fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        Place { dir }
+    }
+
+    pub(super) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wtt-connect"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("WTT_") || name.to_string_lossy().starts_with("XDG_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg("try")
+            .args(args)
+            .env("HOME", self.path("home"))
+            .env("TMPDIR", self.path("tmp"))
+            .current_dir(self.path("work"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Nothing was left among the temporary files, in the home or in the working directory.
+    pub(super) fn is_clean(&self) -> bool {
+        ["home", "tmp", "work"].iter().all(|name| count(&self.path(name)) == 0)
+    }
+}
+
+fn count(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+/// A running `try`, with what it has said so far.
+struct Try {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<(char, String)>,
+    said: Vec<String>,
+}
+
+impl Try {
+    fn start(mut command: Command) -> Try {
+        let mut child = command.spawn().unwrap();
+        let (to, lines) = channel();
+        let streams: [(char, Box<dyn Read + Send>); 2] =
+            [('o', Box::new(child.stdout.take().unwrap())), ('e', Box::new(child.stderr.take().unwrap()))];
+        for (stream, pipe) in streams {
+            let to = to.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                    let _ = to.send((stream, line));
+                }
+            });
+        }
+        Try { stdin: child.stdin.take(), child, lines, said: Vec::new() }
+    }
+
+    fn type_in(&mut self, text: &str) {
+        self.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits for a line of a stream (`o`, `e`) that contains `words`.
+    fn hear(&mut self, stream: char, words: &str) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok((from, line)) => {
+                    self.said.push(format!("{from} {line}"));
+                    if from == stream && line.contains(words) {
+                        return;
+                    }
+                }
+                Err(_) => panic!("did not hear {words:?} on {stream}; heard:\n{}", self.said.join("\n")),
+            }
+        }
+    }
+
+    fn interrupt(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    }
+
+    /// Closes stdin and waits for the end; exit code, stdout and stderr.
+    fn end(mut self) -> (i32, String, String) {
+        drop(self.stdin.take());
+        let status = wait(&mut self.child);
+        let rest = self.lines.iter().map(|(stream, line)| format!("{stream} {line}"));
+        let all: Vec<String> = self.said.drain(..).chain(rest).collect();
+        let of = |stream: &str| {
+            all.iter().filter_map(|l| l.strip_prefix(stream)).map(|l| format!("{l}\n")).collect::<String>()
+        };
+        (status.code().unwrap_or(-1), of("o "), of("e "))
+    }
+}
+
+impl Drop for Try {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(super) fn wait(child: &mut Child) -> ExitStatus {
+    let mut status = None;
+    until("the end of `try`", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}
+
+fn once(place: &Place, args: &[&str]) -> (i32, String, String) {
+    Try::start(place.command(args)).end()
+}
+
+#[test]
+fn a_prompt_is_answered_on_stdout_and_nothing_is_left_behind() {
+    let place = Place::new();
+    let (code, out, err) = once(&place, &["--adapter", "demo", "hello"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.starts_with("Hello! I am the **demonstration agent**"), "{out}");
+    assert!(place.is_clean());
+}
+
+#[test]
+fn a_failed_turn_exits_with_1_and_an_empty_stdout() {
+    let place = Place::new();
+    let (code, out, err) = once(&place, &["--adapter", "demo", "fail"]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("asked to") && !err.contains("Claude Code"), "{err}");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_not() {
+    let place = Place::new();
+    let to = |stdout: Stdio| {
+        let mut command = place.command(&["--adapter", "demo", "ls"]);
+        let output = command.stdout(stdout).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (code, err) = to(full.into());
+    assert!(code == 1 && err.contains("could not be written") && err.lines().count() == 1, "{err}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(to(writer.into()), (0, String::new()));
+    assert!(place.is_clean());
+}
+
+#[test]
+fn a_blank_prompt_is_one_sentence() {
+    let place = Place::new();
+    for args in [&[""][..], &["  ", "\t"]] {
+        let (code, out, err) = once(&place, args);
+        assert!((code, out.as_str()) == (2, "") && err.contains("prompt is empty"), "{err}");
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
+}
+
+#[test]
+fn the_second_turn_of_a_chat_remembers_the_first() {
+    let place = Place::new();
+    let mut chat = Try::start(place.command(&["--adapter", "demo"]));
+    chat.type_in("remember rhubarb\nwhat did I say\n/status\n/new\nwhat did I say\n");
+    let (code, out, err) = chat.end();
+    let order =
+        ["I will remember: rhubarb", "- remember rhubarb", "**wtt-connect", "fresh session", "Nothing yet"];
+    let at: Vec<_> = order.iter().map(|words| out.find(words)).collect();
+    assert!(code == 0 && at.iter().all(Option::is_some) && at.is_sorted(), "{out}\n{err}");
+    assert!(place.is_clean());
+}
+
+#[test]
+fn help_and_quit_are_local() {
+    let place = Place::new();
+    let mut chat = Try::start(place.command(&["--adapter", "demo"]));
+    chat.type_in("/help\n");
+    chat.hear('e', "Anything else goes to the agent");
+    chat.type_in("/quit\nhello\n");
+    let (code, out, _) = chat.end();
+    assert_eq!((code, out.as_str()), (0, ""));
+}
+
+#[test]
+fn ctrl_c_stops_the_turn_and_the_second_one_quits() {
+    let place = Place::new();
+    let mut chat = Try::start(place.command(&["--adapter", "demo"]));
+    chat.type_in("count to 900 slowly\n");
+    chat.hear('e', "answering");
+    chat.interrupt();
+    chat.hear('o', "Stopped");
+    chat.type_in("ls\n");
+    chat.hear('o', "working directory is empty");
+    chat.interrupt();
+    let (code, ..) = chat.end();
+    assert!(code == 0 && place.is_clean());
+}
+
+#[test]
+fn a_signal_while_the_only_answer_is_awaited_has_its_own_code() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for (signal, expected) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let place = Place::new();
+        // stderr is no terminal, so nothing shows when the agent has begun; its memory file does.
+        let single = Try::start(place.command(&["--adapter", "demo", "count to 900 slowly"]));
+        let begun = || {
+            let stages = std::fs::read_dir(place.path("tmp")).unwrap().flatten();
+            stages.map(|s| s.path().join("demo")).any(|d| d.is_dir() && count(&d) > 0)
+        };
+        until("the agent has begun", begun);
+        kill_process(Pid::from_child(&single.child), signal).unwrap();
+        let (code, out, err) = single.end();
+        assert_eq!((code, out.as_str()), (expected, ""), "{err}");
+        assert!(place.is_clean());
+    }
+}
+
+#[test]
+fn settings_of_another_connector_do_not_reach_this_one() {
+    let place = Place::new();
+    let file = std::fs::File::create(place.path("work").join(".env"));
+    file.unwrap().write_all(b"WTT_BASE_URL=http://127.0.0.1:9\nWTT_AGENT_ID=other\n").unwrap();
+    let mut command = place.command(&["--adapter", "demo", "ls"]);
+    command
+        .env("WTT_BASE_URL", "http://127.0.0.1:9")
+        .env("WTT_TOKEN", "x")
+        .env("WTT_CONNECT_ADAPTER", "codex");
+    command.env("WTT_CONNECT_MODE", "nonsense").env("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/no/such/program");
+    let (code, out, err) = Try::start(command).end();
+    assert!(code == 0 && out.contains("working directory is empty"), "{out}\n{err}");
+}
+
+#[test]
+fn a_wrong_or_missing_adapter_is_one_sentence() {
+    let place = Place::new();
+    let (code, _, err) = once(&place, &["--adapter", "emacs", "hello"]);
+    assert!(code == 2 && err.contains("emacs") && err.lines().count() == 1, "{err}");
+    let mut command = place.command(&["--adapter", "codex", "hello"]);
+    command.env("WTT_CONNECT_CODEX_COMMAND", "/no/such/program");
+    let (code, _, err) = Try::start(command).end();
+    assert!(code == 69 && err.contains("Codex") && err.lines().count() == 1, "{err}");
+    let (code, _, err) = once(&place, &["--adapter", "demo", "--workdir", "/no/such/folder", "hello"]);
+    assert!(code == 2 && err.contains("/no/such/folder"), "{err}");
+}
+
+#[test]
+fn the_demonstration_agent_steps_in_and_says_why() {
+    let place = Place::new();
+    let bare = |codex: &Path| {
+        let mut command = place.command(&["hello"]);
+        command
+            .env("WTT_CONNECT_CODEX_COMMAND", codex)
+            .env("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/no/such/program");
+        Try::start(command).end()
+    };
+    let (code, out, err) = bare(Path::new("/no/such/program"));
+    assert!(code == 0 && out.contains("demonstration agent"), "{out}\n{err}");
+    assert!(err.contains("No agent CLI was found") && err.contains("no language model"), "{err}");
+
+    let codex = place.path("codex");
+    let script =
+        "#!/bin/sh\ncase $* in --version) echo codex-cli 1.2.3;; *) echo Not logged in >&2; exit 1;; esac\n";
+    std::fs::write(&codex, script).unwrap();
+    std::fs::set_permissions(&codex, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let (code, out, err) = bare(&codex);
+    assert!(code == 0 && out.contains("demonstration agent"), "{out}\n{err}");
+    assert!(err.contains("Codex is installed but not logged in") && err.contains("codex login"), "{err}");
+}
+
+#[test]
+fn the_connector_ends_even_when_try_is_killed() {
+    let place = Place::new();
+    let mut chat = Try::start(place.command(&["--adapter", "demo", "--verbose"]));
+    chat.type_in("ls\n");
+    chat.hear('o', "working directory is empty");
+    let log = chat.said.iter().find_map(|l| l.split_once("logs to ")).unwrap().1.to_owned();
+    chat.child.kill().unwrap();
+    let stage = Path::new(&log).parent().unwrap();
+    until("the connector has ended", || {
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let cwd = |p: std::fs::DirEntry| std::fs::read_link(p.path().join("cwd")).ok();
+        !all.filter_map(cwd).any(|cwd| cwd == stage)
+    });
+}
+
+#[test]
+fn what_a_killed_try_has_left_is_removed_the_day_after() {
+    let place = Place::new();
+    let days_ago = |days: u64| std::time::SystemTime::now() - Duration::from_secs(days * 86_400 + 60);
+    let folder = |name: &str, days: u64| {
+        let path = place.path("tmp").join(name);
+        std::fs::create_dir_all(path.join("state")).unwrap();
+        let file = |name: &str| std::fs::File::create(path.join(name)).unwrap();
+        file("connector.log").set_modified(days_ago(days)).unwrap();
+        let lock = file("state/lock");
+        std::fs::File::open(&path).unwrap().set_modified(days_ago(days)).unwrap();
+        lock
+    };
+    let mut locked = folder("wtt-try-0123456789ab", 3);
+    locked.write_all(b"1\n").unwrap();
+    locked.lock().unwrap();
+    drop((folder("wtt-try-aaaaaaaaaaaa", 1), folder("wtt-try-bbbbbbbbbbbb", 0), folder("other", 9)));
+    let (code, ..) = once(&place, &["--adapter", "demo", "ls"]);
+    let left = std::fs::read_dir(place.path("tmp")).unwrap().flatten();
+    let mut left: Vec<_> = left.map(|e| e.file_name().into_string().unwrap()).collect();
+    left.sort();
+    assert_eq!((code, left.join(" ").as_str()), (0, "other wtt-try-0123456789ab wtt-try-bbbbbbbbbbbb"));
+}
+
+#[test]
+fn verbose_keeps_the_log_and_says_where() {
+    let place = Place::new();
+    let (code, _, err) = once(&place, &["--adapter", "demo", "--verbose", "ls"]);
+    let log = err.lines().find_map(|l| l.split_once("logs to ")).unwrap().1;
+    assert!(code == 0 && std::fs::metadata(log).unwrap().len() > 0, "{err}");
+    assert_eq!(count(Path::new(log).parent().unwrap()), 1);
+}
+
+#[test]
+fn the_parts_of_a_long_only_answer_are_joined_as_they_were() {
+    use serde_json::json;
+    let place = Place::new();
+    let claude = place.path("claude");
+    let script = "#!/bin/sh\n\
+        case $* in *--version*) echo '2.1.330 (Claude Code)'; exit;; *auth*) echo '{\"loggedIn\": true}'; exit;; esac\n\
+        cat >/dev/null; cat \"$0.jsonl\"\n";
+    std::fs::write(&claude, script).unwrap();
+    std::fs::set_permissions(&claude, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let lines: Vec<String> = (0..4000).map(|n| format!("line {n}")).collect();
+    let answer = lines.join("\n");
+    let session = "11111111-2222-4333-8444-555555555555";
+    let said = [
+        json!({"type": "system", "subtype": "init", "session_id": session, "cwd": "/", "model": "m"}),
+        json!({"type": "assistant", "session_id": session, "parent_tool_use_id": null, "message": {"id": "m1",
+            "role": "assistant", "content": [{"type": "text", "text": answer}]}}),
+        json!({"type": "result", "subtype": "success", "is_error": false, "session_id": session, "result": answer}),
+    ];
+    std::fs::write(place.path("claude.jsonl"), said.map(|line| line.to_string() + "\n").concat()).unwrap();
+    let mut command = place.command(&["--adapter", "claude-code", "count"]);
+    command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &claude);
+    let (code, out, err) = Try::start(command).end();
+    assert!(code == 0 && out.lines().count() == 4000, "{} lines; {err}", out.lines().count());
+    assert!(out == answer + "\n" && err.is_empty(), "{err}");
+}

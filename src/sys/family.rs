@@ -240,7 +240,10 @@ mod system {
 
         /// Kills what is left after the agent has been reaped. Returns how many processes that were.
         pub fn end(&mut self, spare: Spare) -> usize {
-            let own_session = rustix::process::getsid(None).map_or(0, |sid| sid.as_raw_pid());
+            // Read from the process table, as those of the others are: in a PID namespace a session that began outside
+            // has the number 0, which rustix::process::getsid does not take.
+            let own = i32::try_from(std::process::id()).unwrap_or(0);
+            let own_session = lookup(own).map_or(0, |row| row.session);
             let mut killed = 0;
             self.ended = true;
             for _ in 0..ROUNDS {

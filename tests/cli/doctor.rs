@@ -51,6 +51,29 @@ fn a_machine_that_is_ready() {
         .says("All is well.");
 }
 
+/// In a container our session has often begun outside of the PID namespace, and the kernel then calls it 0.
+#[test]
+fn works_where_our_session_has_no_number() {
+    let unshare = |program: &std::process::Command| {
+        let mut outer = std::process::Command::new("unshare");
+        outer.args(["--map-root-user", "--pid", "--fork", "--mount-proc", "--kill-child"]);
+        outer.arg(program.get_program()).args(program.get_args());
+        outer.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        outer
+    };
+    let allowed = unshare(std::process::Command::new("true").env("PATH", "/usr/bin:/bin")).output();
+    if !allowed.is_ok_and(|run| run.status.success()) {
+        eprintln!("skipped: no PID namespace can be made here");
+        return;
+    }
+    let m = Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);
+    let command = codex(&m, "Logged in using an API key - sk-x");
+    let m = m.env("WTT_CONNECT_CODEX_COMMAND", &command);
+    let run = unshare(&m.command(&["doctor", "--offline"])).output().unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("codex-cli 9.8.7"), "{run:?}");
+}
+
 #[test]
 fn an_agent_without_login_is_a_problem_with_a_remedy() {
     let m = Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);

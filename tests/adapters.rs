@@ -54,6 +54,7 @@ fn bench(agent: &str) -> Bench {
             mode: Mode::FullAuto,
             resume: None,
             images: Vec::new(),
+            transport: None,
         },
         dir,
         spec: spec::find("codex").unwrap(),

@@ -43,6 +43,7 @@ fn request() -> Request {
         resume: None,
         fresh_prompt: None,
         images: Vec::new(),
+        transport: None,
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! What every dialect shares is here as well: bounded collecting of text, short details, titles of tool calls.
 
+use crate::agent::ask::{Ask, Decision};
 use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Usage, classify};
+use crate::agent::{AgentEvent, Request, Usage, classify};
 use crate::text;
 use serde_json::Value;
 
@@ -14,6 +15,10 @@ pub struct Effects {
     pub events: Vec<AgentEvent>,
     /// Text for the child's stdin, written as it is.
     pub stdin: Vec<String>,
+    /// Questions that wait for [`Dialect::answer`].
+    pub asks: Vec<Ask>,
+    /// Ids of questions that the agent itself has withdrawn.
+    pub withdrawn: Vec<String>,
     /// The turn has ended with this; the process may linger.
     pub done: Option<Outcome>,
     /// Tokens of the turn.
@@ -56,6 +61,28 @@ pub trait Dialect: Send {
     }
     /// Whether stdin stays open for answers to the agent's questions.
     fn keeps_stdin(&self) -> bool {
+        false
+    }
+    /// Whether the process serves further turns. It is then kept after a turn that it ended by its own word.
+    fn keeps_process(&self) -> bool {
+        false
+    }
+    /// Begins another turn in a kept process, as `start` began the first; what belongs to the last one is forgotten.
+    fn next_turn(&mut self, request: &Request, fx: &mut Effects) {
+        let _ = (request, fx);
+    }
+    /// Asks the agent to stop the turn in its own language; the signals follow if no end comes. False: it cannot be asked.
+    fn cancel(&mut self, fx: &mut Effects) -> bool {
+        let _ = fx;
+        false
+    }
+    /// The decision on a question of [`Effects::asks`]. Unknown ids and withdrawn questions are passed over.
+    fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
+        let _ = (id, decision, fx);
+    }
+    /// A further message of the user for the running turn. False: this agent cannot take one now.
+    fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
+        let _ = (text, fx);
         false
     }
 }

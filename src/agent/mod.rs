@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows WTT frames. Dialects and specs do no IO; [`run`] is the one place that does.
 
+pub mod ask;
 pub mod classify;
 pub mod claude;
 pub mod codex;
@@ -34,8 +35,21 @@ pub struct Request {
     pub resume: Option<String>,
     /// The prompt for a fresh session, in case the one to resume is not known any more; standing instructions are in it.
     pub fresh_prompt: Option<String>,
-    /// Image files for the agent (none yet in this version's intake).
-    pub images: Vec<PathBuf>,
+    /// Image files for the agent.
+    pub images: Vec<Image>,
+    /// `WTT_CONNECT_<ADAPTER>_TRANSPORT`, for CLIs that can be spoken to in more than one way; `None` lets the spec choose.
+    pub transport: Option<String>,
+}
+
+/// An image that goes to the agent with the prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// `image/png` and so on.
+    pub media_type: String,
+    /// Its bytes in base64, for CLIs that take them so; read by the runner for specs with `image_data`.
+    pub data: Option<String>,
 }
 
 /// Tokens of one turn (not of the thread).

@@ -105,6 +105,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             mode: config.mode,
             resume,
             images: Vec::new(),
+            transport: None,
         };
         let runner = Runner {
             spec: adapter,

@@ -20,6 +20,17 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     session_key: "claudeSessionId",
     launcher: None,
     login_query: Some(LoginQuery { args: &["auth", "status"], read: login_state }),
+    modes: &[
+        (Mode::FullAuto, "`--dangerously-skip-permissions`: nothing is asked."),
+        (Mode::Yolo, "The same as `full-auto`."),
+        (
+            Mode::AutoEdit,
+            "`--permission-mode=acceptEdits`: files of the workspace may be written; what needs more is refused.",
+        ),
+        (Mode::Suggest, "`--permission-mode=plan`: it may read and answers with a plan."),
+    ],
+    ended: None,
+    image_data: false,
     invoke,
     dialect: |request| Box::new(Claude::new(request)),
 };
@@ -88,6 +99,7 @@ mod tests {
             resume: None,
             fresh_prompt: None,
             images: Vec::new(),
+            transport: None,
         };
         change(&mut request);
         let invocation = invoke(&request, &Host { fresh_id: "NEW", root });

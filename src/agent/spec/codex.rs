@@ -17,6 +17,17 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     session_key: "codexThreadId",
     launcher: Some(Launcher { script: "@openai/codex/bin/codex.js", natives: NATIVES }),
     login_query: Some(LoginQuery { args: &["login", "status"], read: login_state }),
+    modes: &[
+        (
+            Mode::FullAuto,
+            "`--dangerously-bypass-approvals-and-sandbox`: nothing is asked and nothing is walled in.",
+        ),
+        (Mode::Yolo, "The same as `full-auto`."),
+        (Mode::AutoEdit, "Codex' own sandbox: it may write in the workspace; what needs more is refused."),
+        (Mode::Suggest, "Codex' own sandbox: it may read; everything else is refused."),
+    ],
+    ended: None,
+    image_data: false,
     invoke,
     dialect: |request| Box::new(Codex::new(request)),
 };
@@ -66,7 +77,7 @@ fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
     }
     for image in &request.images {
         let mut arg = OsString::from("--image=");
-        arg.push(image);
+        arg.push(&image.path);
         args.push(arg);
     }
     if let Some(thread) = request.resume.as_deref().filter(|id| spec::is_uuid(id)) {
@@ -115,6 +126,7 @@ fn toml_string(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::Image;
 
     fn args(change: impl FnOnce(&mut Request)) -> String {
         let mut request = Request {
@@ -126,6 +138,7 @@ mod tests {
             resume: None,
             fresh_prompt: None,
             images: Vec::new(),
+            transport: None,
         };
         change(&mut request);
         let invocation = invoke(&request, &Host { fresh_id: "x", root: true });
@@ -149,7 +162,8 @@ mod tests {
         let all = args(|r| {
             r.model = Some("gpt-5.5".to_owned());
             r.effort = Some("high".to_owned());
-            r.images = vec!["/i/a b.png".into()];
+            r.images =
+                vec![Image { path: "/i/a b.png".into(), media_type: "image/png".to_owned(), data: None }];
             r.resume = Some("01a201fc-49a6-73b2-93a6-9a4fe7056111".to_owned());
         });
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use crate::agent::Request;
 use crate::agent::dialect::Dialect;
+use crate::config::Mode;
 use std::ffi::OsString;
 
 pub mod claude_code;
@@ -28,6 +29,12 @@ pub struct AdapterSpec {
     pub launcher: Option<Launcher>,
     /// How `doctor` asks whether it is logged in.
     pub login_query: Option<LoginQuery>,
+    /// What each permission mode means for it, one sentence each, for the manual; a run in a mode that is absent is refused.
+    pub modes: &'static [(Mode, &'static str)],
+    /// The product has ended: what `doctor` says about it.
+    pub ended: Option<&'static str>,
+    /// Whether images go to it as data ([`crate::agent::Image::data`]).
+    pub image_data: bool,
     /// Builds arguments and extra environment; pure.
     pub invoke: fn(&Request, &Host<'_>) -> Invocation,
     /// Makes the dialect for one turn.

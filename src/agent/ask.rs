@@ -1,0 +1,99 @@
+//! Questions that an agent asks before it does something, and what may be answered. Pure.
+//!
+//! Every CLI that can ask (claude control requests, codex approvals, ACP permission requests) is brought into this
+//! form by its dialect. Nothing here talks to people; [`decide`] is what the permission mode alone says.
+
+use crate::config::Mode;
+
+/// What the agent wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskKind {
+    /// Run a shell command.
+    Command,
+    /// Write, move or delete files.
+    Edit,
+    /// Read or search.
+    Read,
+    /// Fetch from the network.
+    Fetch,
+    /// It needs an answer in words or by choice, not a permission.
+    Question,
+    /// Leave its planning mode and begin to act.
+    Plan,
+    /// Anything else.
+    Other,
+}
+
+/// One open question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// The dialect's name for it, unique within the turn; [`crate::agent::dialect::Dialect::answer`] takes it.
+    pub id: String,
+    /// What it is about.
+    pub kind: AskKind,
+    /// The CLI's name of the tool.
+    pub tool: String,
+    /// One line: the command, the file, the question.
+    pub title: String,
+    /// All of it: the whole command, a diff, the choices; may be long.
+    pub detail: String,
+    /// Whether "for this session" can be answered too.
+    pub for_session: bool,
+    /// The choices of a [`AskKind::Question`]; empty when it wants words.
+    pub choices: Vec<String>,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// This time.
+    Allow,
+    /// This and the like, for as long as the native session lives.
+    AllowSession,
+    /// Not this; the turn goes on. The words are for the agent.
+    Deny(String),
+    /// Not this, and the turn ends.
+    DenyAndStop,
+    /// The answer to a [`AskKind::Question`].
+    Answer(String),
+}
+
+/// What the mode says by itself. Modes that never ask allow everything; the others allow what they are named for.
+pub fn decide(mode: Mode, ask: &Ask) -> Decision {
+    let refused = || Decision::Deny("The permission mode of this connector does not allow it.".to_owned());
+    match (mode, ask.kind) {
+        (_, AskKind::Question) => {
+            Decision::Deny("Nobody can answer now. Go on with what seems best to you.".to_owned())
+        }
+        (Mode::FullAuto | Mode::Yolo, _)
+        | (_, AskKind::Read)
+        | (Mode::AutoEdit, AskKind::Edit | AskKind::Plan) => Decision::Allow,
+        (Mode::AutoEdit | Mode::Suggest, _) => refused(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mode_alone() {
+        let ask = |kind| Ask {
+            id: "1".to_owned(),
+            kind,
+            tool: "Bash".to_owned(),
+            title: "ls".to_owned(),
+            detail: String::new(),
+            for_session: true,
+            choices: Vec::new(),
+        };
+        let allowed = |mode, kind| decide(mode, &ask(kind)) == Decision::Allow;
+        for kind in [AskKind::Command, AskKind::Edit, AskKind::Fetch, AskKind::Plan, AskKind::Other] {
+            assert!(allowed(Mode::FullAuto, kind) && allowed(Mode::Yolo, kind));
+            assert!(!allowed(Mode::Suggest, kind));
+        }
+        assert!(allowed(Mode::AutoEdit, AskKind::Edit) && !allowed(Mode::AutoEdit, AskKind::Command));
+        assert!(allowed(Mode::Suggest, AskKind::Read));
+        assert!(matches!(decide(Mode::Yolo, &ask(AskKind::Question)), Decision::Deny(_)));
+    }
+}

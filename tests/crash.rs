@@ -2,6 +2,7 @@
 //! Rows D, P14, P15 and S of the reliability table.
 
 mod killing;
+mod soak;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, is_alive, until};
 use crate::support::proxy::Proxy;
@@ -20,6 +21,13 @@ fn offline(wtt: &Wtt) {
 
 fn online(wtt: &Wtt) {
     wtt.service.set_knobs(Knobs::default());
+}
+
+/// A proxy in front of the service, and its address.
+fn proxied(wtt: &Wtt) -> (Proxy, String) {
+    let proxy = Proxy::start(wtt.service.base_url().rsplit(':').next().unwrap().parse().unwrap());
+    let base = format!("http://127.0.0.1:{}", proxy.port);
+    (proxy, base)
 }
 
 #[test]
@@ -178,9 +186,7 @@ fn a09_what_was_said_while_away_is_answered_once_and_in_order() {
 #[test]
 fn d06_answers_arrive_once_and_in_order_through_a_connection_that_keeps_breaking() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let port: u16 = wtt.service.base_url().rsplit(':').next().unwrap().parse().unwrap();
-    let proxy = Proxy::start(port);
-    let base = format!("http://127.0.0.1:{}", proxy.port);
+    let (proxy, base) = proxied(&wtt);
     let seed = std::env::var("WTT_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(7);
     let rounds: usize = std::env::var("WTT_TEST_CUTS").ok().and_then(|s| s.parse().ok()).unwrap_or(15);
     println!("seed {seed} (WTT_TEST_SEED), {rounds} cuts (WTT_TEST_CUTS)");

@@ -8,7 +8,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use wtt_connect::local::service::{Observed, Options, Seen, Service, Speaker};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_wtt-connect");
+/// The program under test; long runs can name a release build instead (`WTT_TEST_BINARY`).
+pub fn binary() -> PathBuf {
+    std::env::var_os("WTT_TEST_BINARY")
+        .map_or_else(|| env!("CARGO_BIN_EXE_wtt-connect").into(), PathBuf::from)
+}
 pub const AGENT: &str = "agent-001";
 pub const TOKEN: &str = "CANARY-wtt-tok-001";
 /// Far more than anything takes on a loaded machine; a test that waits so long has failed.
@@ -209,7 +213,7 @@ impl Connector {
 /// The command that starts the connector.
 pub fn command(base_url: &str, home: &Home, env: &[(&str, &str)]) -> Command {
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/scripted.sh");
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command
         .arg("start")
         .env_clear()

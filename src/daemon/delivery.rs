@@ -14,6 +14,12 @@ const RETRY_AFTER: [Duration; 4] =
 /// A history that cannot be read must not hold a reply back for ever.
 const LOOKUPS: u32 = 3;
 
+/// From here on the outbox is full: replies that exist are kept, but no new turn begins. A service that takes nothing
+/// for days must not fill the disk of a small host.
+pub(super) const MAX_ENTRIES: usize = 1000;
+/// The same for the text of all replies together.
+pub(super) const MAX_BYTES: usize = 64 << 20;
+
 /// What the hub shall do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
@@ -58,12 +64,14 @@ struct Sending {
 pub(super) struct Delivery {
     sending: BTreeMap<u64, Sending>,
     topics: Table<VecDeque<u64>>,
+    bytes: usize,
 }
 
 impl Delivery {
     /// Takes an entry over. `recovered`: from an earlier run, which may have sent it.
     pub(super) fn add(&mut self, entry: Entry, recovered: bool) {
         let step = if recovered { Step::Unknown } else { Step::Ready };
+        self.bytes += size(&entry);
         self.topics.or_default(&entry.topic_id).push_back(entry.seq);
         let sending = Sending { part: 0, step, refusals: 0, lookups: 0, recovered, entry };
         self.sending.insert(sending.entry.seq, sending);
@@ -72,6 +80,16 @@ impl Delivery {
     /// Entries not yet acknowledged.
     pub(super) fn len(&self) -> usize {
         self.sending.len()
+    }
+
+    /// Bytes of text in all of them.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether no more replies should be made for now.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= MAX_ENTRIES || self.bytes >= MAX_BYTES
     }
 
     /// An entry.
@@ -205,6 +223,7 @@ impl Delivery {
 
     fn take(&mut self, seq: u64) -> Option<Box<Entry>> {
         let sending = self.sending.remove(&seq)?;
+        self.bytes -= size(&sending.entry);
         if let Some(queue) = self.topics.get_mut(&sending.entry.topic_id) {
             queue.retain(|s| *s != seq);
             if queue.is_empty() {
@@ -213,6 +232,10 @@ impl Delivery {
         }
         Some(Box::new(sending.entry))
     }
+}
+
+fn size(entry: &Entry) -> usize {
+    entry.parts.iter().map(String::len).sum()
 }
 
 fn looked_in_vain(sending: &mut Sending) {

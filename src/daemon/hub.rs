@@ -72,6 +72,8 @@ pub(super) struct Hub {
     pub(super) commit_now: bool,
     commit_by: Option<Instant>,
     warned: Option<Instant>,
+    /// The outbox was full when last looked at.
+    pub(super) full: bool,
 }
 
 impl Hub {
@@ -110,6 +112,7 @@ impl Hub {
             commit_now: false,
             commit_by: None,
             warned: None,
+            full: false,
         }
     }
 
@@ -131,7 +134,8 @@ impl Hub {
             let now = Instant::now();
             self.on_time(now);
             self.commit(now);
-            self.sessions.dispatch(&self.shared, &self.store);
+            let held = self.holds_back();
+            self.sessions.dispatch(&self.shared, &self.store, held);
             self.deliver(now);
             if let Some(code) = self.drained(now) {
                 return code;

@@ -91,6 +91,9 @@ impl Hub {
         }
         let ahead = self.sessions.turns(&job.scope).count();
         let (kind, text) = match ahead {
+            _ if self.delivery.is_full() => {
+                (StatusKind::Queued, "waiting until the service takes earlier replies".to_owned())
+            }
             0 if self.sessions.is_full() => (StatusKind::Queued, "waiting for a free place".to_owned()),
             0 => (StatusKind::Running, "starting".to_owned()),
             1 => (StatusKind::Queued, "waiting for 1 earlier message".to_owned()),
@@ -190,6 +193,11 @@ impl Hub {
     /// The connector's own visible answer. Through the outbox like any reply.
     fn notice(&mut self, job: &Job, text: &str, kind: ReplyKind) {
         self.store.record(Record::Seen { key: job.key.clone() });
+        if self.delivery.is_full() {
+            // shown, not kept: the outbox has no room for small talk
+            let adapter = self.shared.config.adapter.clone();
+            return self.show_now(&job.topic_id, &status(text, StatusKind::Error, &adapter));
+        }
         let parts = reply::chunk(text, CHUNK_CHARS);
         let reply_to = job.message_id.as_deref();
         let (entry, _) = self.shared.outbox.keep(&job.key, &job.topic_id, reply_to, parts, kind);

@@ -176,10 +176,11 @@ impl Sessions {
         if needs_place { self.waiting.push_back(scope) } else { self.ready.push_back(scope) }
     }
 
-    /// Hands over what was accepted, now that it is on disk; starts workers where there are none.
-    pub(super) fn dispatch(&mut self, shared: &Arc<Shared>, store: &Store) {
+    /// Hands over what was accepted, now that it is on disk; starts workers where there are none. `held`: no agent may
+    /// begin now.
+    pub(super) fn dispatch(&mut self, shared: &Arc<Shared>, store: &Store, held: bool) {
         self.retry_at = None;
-        while let Some(scope) = self.next_scope() {
+        while let Some(scope) = self.next_scope(held) {
             if let Err(error) = self.hand_over(&scope, shared, store) {
                 log::error!(target: "hub", "cannot start a session thread: {error}; trying again");
                 self.line_up(scope);
@@ -189,8 +190,8 @@ impl Sessions {
         }
     }
 
-    fn next_scope(&mut self) -> Option<Scope> {
-        let free = self.running < self.max_agents;
+    fn next_scope(&mut self, held: bool) -> Option<Scope> {
+        let free = !held && self.running < self.max_agents;
         self.ready.pop_front().or_else(|| if free { self.waiting.pop_front() } else { None })
     }
 

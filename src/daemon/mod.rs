@@ -74,12 +74,18 @@ pub fn run(config: Config, options: Options) -> Result<()> {
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
     let shared = Arc::new(Shared { config, outbox, owner, draining: AtomicBool::new(false) });
     let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left);
+    let mark = mark_of(&hub.shared.config.state_dir);
     let code = hub.run();
 
     net.close();
     // with the hub goes the event channel: the network thread must not wait for room in it
     let mut store = hub.into_store();
     wait_for(net_thread);
+    // also what had left a turn on purpose: nobody could stop it any more
+    let swept = run::sweep_left_over(&mark, "");
+    if swept > 0 {
+        log::info!(target: "daemon", "ended {swept} process(es) that agents had left running");
+    }
     if let Err(error) = store.snapshot() {
         log::error!(target: "store", "cannot write the state: {error}");
     }

@@ -72,6 +72,19 @@ impl Hub {
         self.net.send(frame);
     }
 
+    /// Whether new turns must wait because the outbox is full. Said once, when it begins and when it is over.
+    pub(super) fn holds_back(&mut self) -> bool {
+        let full = self.delivery.is_full();
+        if full && !self.full {
+            let (replies, kib) = (self.delivery.len(), self.delivery.bytes() / 1024);
+            log::warn!(target: "hub", "the outbox is full: {replies} replies ({kib} KiB) wait for the service; no new turn begins until it takes some");
+        } else if self.full && !full {
+            log::info!(target: "hub", "the outbox has room again");
+        }
+        self.full = full;
+        full && self.drain.is_none()
+    }
+
     /// Carries out what the delivery has concluded.
     pub(super) fn act(&mut self, action: Option<Action>) {
         let entry = match action {

@@ -8,6 +8,7 @@ mod cli;
 mod crash;
 mod daemon;
 mod dialects;
+mod fuzzing;
 mod real;
 mod reconnect;
 mod store;

@@ -14,6 +14,7 @@ use wtt_connect::agent::run::{self, Control, Progress, Runner};
 use wtt_connect::agent::spec::{AdapterSpec, Login};
 use wtt_connect::agent::{AgentEvent, Request, Usage, spec};
 use wtt_connect::config::{Limits, Mode};
+use wtt_connect::list::Table;
 
 const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
@@ -706,7 +707,7 @@ fn doctor_learns_version_and_login_without_a_turn() {
     };
     let look = |adapter: &str, version: &str, status: &str| {
         let body = format!("case $1 in --version) echo '{version}' ;; *) {status} ;; esac\n");
-        probe(spec::find(adapter).unwrap(), &fake("cli", &body))
+        probe(spec::find(adapter).unwrap(), &fake("cli", &body), &Table::new())
     };
     let codex = |case: &str, code: i32| {
         let status = format!("cat '{}' >&2; exit {code}", recorded("codex", case, "stderr"));
@@ -727,9 +728,9 @@ fn doctor_learns_version_and_login_without_a_turn() {
     assert_eq!(claude("auth-status-none", 1).login, Login::LoggedOut);
     assert_eq!(look("claude-code", "1.0", "echo rubbish").login, Login::Unknown);
 
-    let broken =
-        probe(spec::find("codex").unwrap(), &fake("broken", "echo 'cannot find module' >&2; exit 1\n"));
+    let codex = spec::find("codex").unwrap();
+    let broken = probe(codex, &fake("broken", "echo 'cannot find module' >&2; exit 1\n"), &Table::new());
     assert!(broken.trouble.contains("cannot find module") && broken.version.is_none(), "{broken:?}");
-    let missing = probe(spec::find("codex").unwrap(), &["/no/such/codex".to_owned()]);
+    let missing = probe(codex, &["/no/such/codex".to_owned()], &Table::new());
     assert!(missing.path.is_none() && missing.trouble.contains("/no/such/codex"), "{missing:?}");
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod adapters;
+mod before;
 mod cli;
 mod crash;
 mod daemon;

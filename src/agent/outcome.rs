@@ -16,6 +16,14 @@ pub struct Report {
     pub usage_total: Option<Usage>,
 }
 
+impl Report {
+    /// Of a turn whose agent was never started.
+    pub fn failed(reason: Reason, detail: String) -> Report {
+        let outcome = Outcome::Failed { reason, detail, partial: String::new() };
+        Report { outcome, session: None, usage: None, usage_total: None }
+    }
+}
+
 /// The terminal outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {

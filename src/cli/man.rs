@@ -161,7 +161,13 @@ fn adapters(page: &mut Page) {
         install[..1].make_ascii_uppercase();
         let text = format!("{}.{known_as} {install}. {}", adapter.title, adapter.login);
         page.entry(adapter.name, "", &text);
+        for (mode, means) in adapter.modes {
+            page.more(&format!("Mode `{}`: {means}", mode.name()));
+        }
     }
+    page.paragraph(
+        "A mode that an adapter does not list is refused: nothing is run more loosely than it was asked for.",
+    );
 }
 
 /// The name and the version, as `--version` prints them.

@@ -2,6 +2,7 @@
 //!
 //! A worker keeps nothing that the hub does not also have on disk; it ends when its mailbox has been idle for a while.
 
+mod before;
 pub mod command;
 pub mod prompt;
 pub mod report;

@@ -1,6 +1,6 @@
 //! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
 
-use crate::agent::outcome::{Next, Outcome, Reason};
+use crate::agent::outcome::{Next, Outcome, Reason, Report};
 use crate::agent::run::{Control, Progress, Runner};
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{AgentEvent, Request, Usage, run, spec};
@@ -8,7 +8,7 @@ use crate::list::Table;
 use crate::session::report::{self, Narrator, Remarks};
 use crate::session::route::{self, Route};
 use crate::session::turn::{End, Ended, Turn};
-use crate::session::{Assignment, SessionEvent, Shared, Work, prompt};
+use crate::session::{Assignment, SessionEvent, Shared, Work, before, prompt};
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
 use crate::wire::assumed::CHUNK_CHARS;
@@ -91,6 +91,13 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             let text = format!("⚠️ There is no adapter `{}` in this version.", route.adapter);
             return (text, ReplyKind::Failed, End::Refused);
         };
+        let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
+        let adapter = match before::ready(adapter, command, config) {
+            Ok(adapter) => adapter,
+            Err((reason, detail)) => {
+                return self.conclude(&Report::failed(reason, detail), adapter, &Remarks::default());
+            }
+        };
         let session_key = route::session_key(&self.scope, route);
         let workdir = config.workdir.to_string_lossy().into_owned();
         let row = self.rows.get(&session_key).filter(|row| row.workdir == workdir);
@@ -109,7 +116,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         };
         let runner = Runner {
             spec: adapter,
-            command: config.commands.get(adapter.name).map_or(&[], Vec::as_slice),
+            command,
             env: &config.extra_env,
             limits: config.limits,
             owner: &shared.owner,
@@ -143,16 +150,20 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         if let Some(Usage { input, cached, output }) = result.usage {
             log::debug!(target: "session", "{}: {input} tokens in ({cached} cached), {output} out", adapter.name);
         }
+        self.conclude(&result, adapter, &remarks)
+    }
+
+    fn conclude(
+        &self,
+        result: &Report,
+        adapter: &AdapterSpec,
+        remarks: &Remarks,
+    ) -> (String, ReplyKind, End) {
         if let Outcome::Failed { reason, detail, .. } = &result.outcome {
             log::warn!(target: "session", "{} failed in {}: {} {detail}", adapter.name, self.scope, reason.word());
         }
-        report::conclude(
-            &result,
-            adapter.title,
-            &remarks,
-            shared.draining.load(Ordering::Relaxed),
-            crate::sys::time::now_ms(),
-        )
+        let draining = self.shared.draining.load(Ordering::Relaxed);
+        report::conclude(result, adapter.title, remarks, draining, crate::sys::time::now_ms())
     }
 
     fn remember(&mut self, key: &str, adapter: &AdapterSpec, workdir: &str, id: &str, total: Option<Usage>) {

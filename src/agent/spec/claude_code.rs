@@ -29,6 +29,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
         (Mode::Suggest, "`--permission-mode=plan`: it may read and answers with a plan."),
     ],
+    flavour: None,
     ended: None,
     image_data: false,
     invoke,

@@ -1,7 +1,7 @@
 //! The adapters as data: names, programs, arguments. How each speaks is its dialect; how it is run is [`crate::agent::run`].
 
-use crate::agent::Request;
 use crate::agent::dialect::Dialect;
+use crate::agent::{Request, about};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -31,6 +31,9 @@ pub struct AdapterSpec {
     pub login_query: Option<LoginQuery>,
     /// What each permission mode means for it, one sentence each, for the manual; a run in a mode that is absent is refused.
     pub modes: &'static [(Mode, &'static str)],
+    /// Tells which program is installed, where one name stands for several; it is asked once, before a turn. The others
+    /// have `None` and are started without a question.
+    pub flavour: Option<about::Tell>,
     /// The product has ended: what `doctor` says about it.
     pub ended: Option<&'static str>,
     /// Whether images go to it as data ([`crate::agent::Image::data`]).
@@ -98,6 +101,20 @@ pub static ADAPTERS: &[&AdapterSpec] = &[&codex::SPEC, &claude_code::SPEC];
 pub fn find(name: &str) -> Option<&'static AdapterSpec> {
     let name = name.to_ascii_lowercase();
     ADAPTERS.iter().copied().find(|a| a.name == name || a.aliases.contains(&name.as_str()))
+}
+
+/// Why this adapter is not run in this mode: half a sentence that follows "refused to run this: ". `None` when it is.
+pub fn refusal(spec: &AdapterSpec, mode: Mode) -> Option<String> {
+    if spec.modes.iter().any(|(known, _)| *known == mode) {
+        return None;
+    }
+    let known: Vec<&str> = spec.modes.iter().map(|(known, _)| known.name()).collect();
+    Some(format!(
+        "it cannot keep to the mode {}, so nothing was started. The modes of `{}` are {}; set WTT_CONNECT_MODE to one of them.",
+        mode.name(),
+        spec.name,
+        known.join(", ")
+    ))
 }
 
 /// Whether a native session id may be handed to a CLI as an argument: a UUID and nothing else. What is not one makes

@@ -76,8 +76,8 @@ pub fn agents(config: &Config) -> Vec<Finding> {
             let answer = Arc::new(OnceLock::new());
             let to = answer.clone();
             // Side by side, because each may take some seconds.
-            let asked = command.clone();
-            let thread = thread::spawn("probe", move || drop(to.set(probe::probe(spec, &asked))));
+            let (asked, env) = (command.clone(), config.extra_env.clone());
+            let thread = thread::spawn("probe", move || drop(to.set(probe::probe(spec, &asked, &env))));
             (*spec, command, thread, answer)
         })
         .collect();
@@ -113,7 +113,8 @@ fn agent(
         (Some(path), false) => (failing, format!("{}: {}", path.display(), probe.trouble)),
         (Some(path), true) => {
             let version = probe.version.as_deref().unwrap_or("version not told");
-            let what = format!("{version}, {}", path.display());
+            let flavour = if probe.flavour.is_empty() { "" } else { ", " };
+            let what = format!("{version}{flavour}{}, {}", probe.flavour, path.display());
             match &probe.login {
                 Login::LoggedIn(how) if how.is_empty() => (Verdict::Good, format!("{what}, logged in")),
                 Login::LoggedIn(how) => (Verdict::Good, format!("{what}, logged in ({how})")),
@@ -138,8 +139,8 @@ mod tests {
     use super::*;
 
     fn judged(login: Login, default: bool, enabled: bool) -> Option<Verdict> {
-        let probe =
-            Probe { path: Some("/x".into()), trouble: String::new(), version: Some("1.2".into()), login };
+        let (path, version) = (Some("/x".into()), Some("1.2".into()));
+        let probe = Probe { path, trouble: String::new(), version, flavour: "", login };
         agent(ADAPTERS[0], &[], &probe, default, enabled).map(|f| f.verdict)
     }
 
@@ -152,8 +153,8 @@ mod tests {
         assert_eq!(judged(Login::LoggedOut, false, false), None);
         assert_eq!(judged(in_(), false, false), Some(Verdict::Good));
         assert_eq!(judged(Login::Unknown, true, true), Some(Verdict::Note));
-        let gone =
-            Probe { path: None, trouble: "no `x` on PATH".into(), version: None, login: Login::Unknown };
+        let (trouble, login) = ("no `x` on PATH".into(), Login::Unknown);
+        let gone = Probe { path: None, trouble, version: None, flavour: "", login };
         let finding = agent(ADAPTERS[0], &[], &gone, true, true).unwrap();
         assert_eq!(finding.verdict, Verdict::Bad);
         assert!(finding.text.contains("no `x` on PATH") && finding.text.contains(ADAPTERS[0].install));

@@ -143,7 +143,7 @@ fn d13_the_echo_of_an_answer_counts_as_its_acknowledgement() {
 }
 
 #[test]
-fn d13_a_refused_answer_is_tried_again_without_metadata_and_later() {
+fn d13_a_refused_answer_is_tried_again_without_metadata_and_then_by_http() {
     let (wtt, home) = (Wtt::start(), Home::new());
     wtt.service
         .set_knobs(Knobs { refuse_publish: Some("unexpected field metadata".into()), ..Knobs::default() });
@@ -159,10 +159,30 @@ fn d13_a_refused_answer_is_tried_again_without_metadata_and_later() {
         }
         _ => None,
     });
-    online(&wtt);
-    wtt.answer(&topic, "stubborn");
+    let row = wtt.answer(&topic, "stubborn");
+    assert!(row["reply_to"].is_string() && row["metadata"]["client_id"].is_string(), "{row}");
     until("an empty outbox", || home.outbox().is_empty());
     assert_eq!(wtt.posts(&topic).len(), 1);
+    // and the next one, whose topic takes it again
+    online(&wtt);
+    wtt.say(&topic, "RUN: answer easy");
+    wtt.answer(&topic, "easy");
+}
+
+#[test]
+fn d09_a_call_that_fails_or_ends_in_doubt_has_one_visible_effect() {
+    for knobs in [Knobs { failing_posts: 2, ..Knobs::default() }, Knobs { late_posts: 1, ..Knobs::default() }]
+    {
+        let (wtt, home) = (Wtt::start(), Home::new());
+        let knobs = Knobs { refuse_publish: Some("not by this way".into()), no_echo: true, ..knobs };
+        wtt.service.set_knobs(knobs);
+        let _connector = Connector::start(&wtt, &home, &[]);
+        let topic = wtt.p2p();
+        wtt.say(&topic, "RUN: answer once");
+        wtt.answer(&topic, "once");
+        until("an empty outbox", || home.outbox().is_empty());
+        assert_eq!(wtt.posts(&topic).len(), 1);
+    }
 }
 
 #[test]

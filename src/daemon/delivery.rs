@@ -8,9 +8,20 @@ use crate::store::outbox::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Pauses before another try after the service refused a publication.
-const RETRY_AFTER: [Duration; 4] =
-    [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
+/// Pauses before another try after the service refused a publication: by the socket without metadata, by HTTP, by the
+/// socket without the message that it answers, and both once more.
+const RETRY_AFTER: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::ZERO,
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+];
+/// After a call that nobody knows the end of: before looking, so that a service in trouble is left alone. Doubled each
+/// time.
+const LOOK_AFTER: Duration = Duration::from_secs(2);
+/// The longest of these.
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(300);
 /// A history that cannot be read must not hold a reply back for ever.
 const LOOKUPS: u32 = 3;
 
@@ -44,6 +55,8 @@ enum Step {
     Sent,
     /// Perhaps there already.
     Unknown,
+    /// The same, but not to be looked up before this.
+    UnknownUntil(Instant),
     /// Being looked up.
     Looking,
 }
@@ -55,6 +68,8 @@ struct Sending {
     step: Step,
     refusals: usize,
     lookups: u32,
+    /// Calls in a row of which nobody knows the end.
+    lost: u32,
     /// Later parts may be there too: an earlier run may have sent them.
     recovered: bool,
 }
@@ -73,7 +88,7 @@ impl Delivery {
         let step = if recovered { Step::Unknown } else { Step::Ready };
         self.bytes += size(&entry);
         self.topics.or_default(&entry.topic_id).push_back(entry.seq);
-        let sending = Sending { part: 0, step, refusals: 0, lookups: 0, recovered, entry };
+        let sending = Sending { part: 0, step, refusals: 0, lookups: 0, lost: 0, recovered, entry };
         self.sending.insert(sending.entry.seq, sending);
     }
 
@@ -102,9 +117,14 @@ impl Delivery {
         self.sending.get(&seq).is_some_and(|s| s.refusals == 0)
     }
 
+    /// Whether it goes by HTTP: the socket has refused it twice, or again after that.
+    pub(super) fn by_http(&self, seq: u64) -> bool {
+        self.sending.get(&seq).is_some_and(|s| matches!(s.refusals, 2 | 4))
+    }
+
     /// Whether it names the message that it answers: not after a second refusal, in case that one is gone.
     pub(super) fn with_reply_to(&self, seq: u64) -> bool {
-        self.sending.get(&seq).is_some_and(|s| s.refusals < 2)
+        self.sending.get(&seq).is_some_and(|s| s.refusals < 3)
     }
 
     /// What can be sent now: the first entry of each topic.
@@ -115,7 +135,8 @@ impl Delivery {
             match sending.step {
                 Step::Ready => {}
                 Step::Pause(until) if until <= now => {}
-                Step::Unknown => {
+                Step::UnknownUntil(until) if until > now => continue,
+                Step::Unknown | Step::UnknownUntil(_) => {
                     sending.step = Step::Looking;
                     out.push(Action::Lookup { seq: sending.entry.seq });
                     continue;
@@ -136,7 +157,7 @@ impl Delivery {
     pub(super) fn accepted(&mut self, seq: u64, part: usize) -> Option<Action> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.part == part)?;
         sending.part += 1;
-        sending.refusals = 0;
+        (sending.refusals, sending.lost) = (0, 0);
         sending.step = if sending.recovered { Step::Unknown } else { Step::Ready };
         (sending.part == sending.entry.parts.len()).then(|| self.take(seq)).flatten().map(Action::Delivered)
     }
@@ -154,13 +175,22 @@ impl Delivery {
         }
     }
 
+    /// A call ended in a way that leaves open whether the service has the part.
+    pub(super) fn lost(&mut self, seq: u64, part: usize, now: Instant) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.part == part && s.step == Step::Sent) {
+            let pause = LOOK_AFTER.saturating_mul(1 << sending.lost.min(10)).min(LOOK_AFTER_MAX);
+            sending.lost += 1;
+            sending.step = Step::UnknownUntil(now + pause);
+        }
+    }
+
     /// No answer in time.
     pub(super) fn unanswered(&mut self, seq: u64) {
         if let Some(sending) = self.sending.get_mut(&seq) {
             match sending.step {
                 Step::Sent => sending.step = Step::Unknown,
                 Step::Looking => looked_in_vain(sending),
-                Step::Ready | Step::Pause(_) | Step::Unknown => {}
+                Step::Ready | Step::Pause(_) | Step::Unknown | Step::UnknownUntil(_) => {}
             }
         }
     }
@@ -215,7 +245,7 @@ impl Delivery {
         self.sending
             .values()
             .filter_map(|s| match s.step {
-                Step::Pause(until) => Some(until),
+                Step::Pause(until) | Step::UnknownUntil(until) => Some(until),
                 Step::Ready | Step::Sent | Step::Unknown | Step::Looking => None,
             })
             .min()

@@ -2,6 +2,7 @@
 //! network, an agent or a session; its only blocking act is the commit of the journal, once per batch of events.
 
 use crate::daemon::catchup::CatchUp;
+use crate::daemon::courier::{Courier, Posted};
 use crate::daemon::delivery::Delivery;
 use crate::daemon::live::Sessions;
 use crate::daemon::net::{NetEvent, NetHandle};
@@ -39,6 +40,8 @@ pub(super) enum Event {
     Net(NetEvent),
     Session(SessionEvent),
     Signal(Signal),
+    /// A publication by HTTP has ended.
+    Posted(u64, usize, Posted),
     /// The owner of the daemon (`try`) ends it.
     Stop,
 }
@@ -67,6 +70,7 @@ pub(super) struct Hub {
     pub(super) kinds: HashMap<String, TopicKind>,
     pub(super) board: Board,
     pub(super) delivery: Delivery,
+    pub(super) courier: Courier,
     pub(super) requests: Requests,
     pub(super) drain: Option<super::drain::Drain>,
     pub(super) commit_now: bool,
@@ -84,6 +88,7 @@ impl Hub {
         inbox: Receiver<Event>,
         sessions: Sessions,
         left: Vec<Entry>,
+        courier: Courier,
     ) -> Hub {
         let me = Identity {
             agent_id: shared.config.agent_id.clone(),
@@ -107,6 +112,7 @@ impl Hub {
             kinds: HashMap::new(),
             board: Board::default(),
             delivery,
+            courier,
             requests: Requests::default(),
             drain: None,
             commit_now: false,
@@ -174,6 +180,7 @@ impl Hub {
         match event {
             Event::Net(event) => self.on_net(event),
             Event::Session(event) => self.on_session(event),
+            Event::Posted(seq, part, posted) => self.on_posted(seq, part, posted),
             Event::Signal(Signal::Stop(number)) => self.begin_drain(number),
             Event::Signal(Signal::Reload) => self.net.retry_now(),
             // after a signal the end of our owner's pipe is no second request

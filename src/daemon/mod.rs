@@ -3,6 +3,7 @@
 //! Threads: the caller's (the hub), `net`, `signals`, one per live session, and three short ones per running agent.
 
 mod catchup;
+mod courier;
 mod delivery;
 mod drain;
 mod hub;
@@ -71,9 +72,10 @@ pub fn run(config: Config, options: Options) -> Result<()> {
     let (net, net_thread) = connect(&config, options.token, &events)?;
     warn_when_mute(&config);
     let Restored { store, outbox, left, owner } = restore(&config)?;
+    let courier = courier::Courier::new(events.clone());
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
     let shared = Arc::new(Shared { config, outbox, owner, draining: AtomicBool::new(false) });
-    let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left);
+    let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left, courier);
     let mark = mark_of(&hub.shared.config.state_dir);
     let code = hub.run();
 

@@ -85,6 +85,8 @@ impl Bench {
             owner: "tests:runner",
             control: &self.control.1,
             usage_before: self.usage_before,
+            keep: None,
+            people: false,
         };
         let began = Instant::now();
         let mut events = Vec::new();
@@ -101,7 +103,7 @@ impl Bench {
     fn stop_when_it_speaks(&self, control: Control) -> Ran {
         self.run_with(&mut |event| {
             if matches!(event, AgentEvent::Text(_)) {
-                self.control.0.send(control).unwrap();
+                self.control.0.send(control.clone()).unwrap();
             }
         })
     }
@@ -651,6 +653,8 @@ fn left_overs_of_a_crashed_instance_are_swept() {
             owner: &owner,
             control: &bench.control.1,
             usage_before: None,
+            keep: None,
+            people: false,
         };
         run::run(&runner, &bench.request, &mut |progress| {
             if matches!(progress, Progress::Event(AgentEvent::Text(_))) {

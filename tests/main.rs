@@ -10,6 +10,7 @@ mod crash;
 mod daemon;
 mod dialects;
 mod fuzzing;
+mod keeping;
 mod real;
 mod reconnect;
 mod store;

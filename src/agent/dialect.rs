@@ -38,7 +38,7 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// A CLI's way of speaking. One value per turn.
+/// A CLI's way of speaking. One value per process, which is one per turn unless `keeps_process`.
 pub trait Dialect: Send {
     /// What goes to stdin first; stdin is closed after it unless `keeps_stdin`. May refuse the turn by setting `done`.
     fn start(&mut self, fx: &mut Effects);
@@ -63,7 +63,9 @@ pub trait Dialect: Send {
     fn keeps_stdin(&self) -> bool {
         false
     }
-    /// Whether the process serves further turns. It is then kept after a turn that it ended by its own word.
+    /// Whether the process serves further turns. It is then kept after a turn that it ended by its own word, and its
+    /// stdin stays open. Lines between turns come to `line` as well: of what they lead to, only the answers on stdin
+    /// count. What runs when the first [`AgentEvent::Started`] comes is taken for the agent's own (tool servers).
     fn keeps_process(&self) -> bool {
         false
     }
@@ -71,7 +73,8 @@ pub trait Dialect: Send {
     fn next_turn(&mut self, request: &Request, fx: &mut Effects) {
         let _ = (request, fx);
     }
-    /// Asks the agent to stop the turn in its own language; the signals follow if no end comes. False: it cannot be asked.
+    /// Asks the agent to stop the turn in its own language, open questions included; its `done` is then the end, and
+    /// signals follow if it does not come. False: it cannot be asked.
     fn cancel(&mut self, fx: &mut Effects) -> bool {
         let _ = fx;
         false

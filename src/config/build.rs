@@ -104,6 +104,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         limits,
         catch_up: take(s, "WTT_CONNECT_CATCH_UP_MINUTES", value::minutes).unwrap_or(CATCH_UP),
         max_agents: take(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
+        agent_idle: take(s, "WTT_CONNECT_AGENT_IDLE_SECONDS", value::seconds).unwrap_or(AGENT_IDLE),
         session_idle: take(s, "WTT_CONNECT_SESSION_IDLE_SECONDS", value::seconds).unwrap_or(SESSION_IDLE),
         ca_file: ca_file(selection, s, path),
         log: take(s, "WTT_CONNECT_LOG", text).unwrap_or(rust_log),
@@ -123,6 +124,8 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
 const CATCH_UP: Duration = Duration::from_secs(60 * 60);
 /// A waiting thread holds nothing that is not on disk; a few seconds spare a new one to quick follow-ups.
 const SESSION_IDLE: Duration = Duration::from_secs(10);
+/// Most follow-ups come within minutes; a kept agent holds 150 to 250 MiB, so not much longer on a small host.
+const AGENT_IDLE: Duration = Duration::from_secs(300);
 /// As many as 2 GiB of memory can hold.
 const MAX_AGENTS: usize = 8;
 

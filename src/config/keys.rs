@@ -264,10 +264,17 @@ pub static KEYS: &[Key] = &[
         "60",
     ),
     key(
+        "WTT_CONNECT_AGENT_IDLE_SECONDS",
+        Kind::Seconds { min: 0, max: 86_400 },
+        "300",
+        "An agent that can answer more than one message is kept for this long after each, so that the next answer starts sooner. 0 ends it with every answer.",
+        "60",
+    ),
+    key(
         "WTT_CONNECT_MAX_AGENTS",
         Kind::Number { min: 1, max: 1_000 },
         "8",
-        "So many agents run at once; messages for further topics wait and the status says so. A coding agent takes 150 to 250 MiB of memory.",
+        "So many agents run at once, kept ones included; messages for further topics wait and the status says so. A coding agent takes 150 to 250 MiB of memory.",
         "2",
     ),
     key(

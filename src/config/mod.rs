@@ -127,6 +127,8 @@ pub struct Config {
     pub session_idle: Duration,
     /// `WTT_CONNECT_MAX_AGENTS`: so many run at once.
     pub max_agents: usize,
+    /// `WTT_CONNECT_AGENT_IDLE_SECONDS`: an agent process stays so long between turns; zero ends each with its turn.
+    pub agent_idle: Duration,
     /// Variables of the env files that are not ours (an API key, a proxy) and that the environment does not have.
     pub extra_env: Table<Secret>,
     /// `WTT_CONNECT_LOG`, `RUST_LOG` or `info`.

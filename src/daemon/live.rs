@@ -262,9 +262,9 @@ impl Sessions {
     }
 
     /// Asks all turns to end. Those that wait for a place are handed over as well: their workers only say so.
-    pub(super) fn stop_all(&mut self, control: Control) {
+    pub(super) fn stop_all(&mut self, control: &Control) {
         for turn in self.live.values().flat_map(|live| live.turns.iter()) {
-            let _ = turn.control.try_send(control);
+            let _ = turn.control.try_send(control.clone());
         }
         self.max_agents = usize::MAX;
     }

@@ -1,6 +1,7 @@
 //! The daemon: start-up as a list, the threads, the end.
 //!
-//! Threads: the caller's (the hub), `net`, `signals`, one per live session, and three short ones per running agent.
+//! Threads: the caller's (the hub), `net`, `signals`, one per live session, and four small ones per running or kept
+//! agent, and a keeper while an agent is kept between turns.
 
 mod catchup;
 mod courier;
@@ -17,6 +18,7 @@ mod publish;
 mod requests;
 mod status;
 
+use crate::agent::run::pool::Pool;
 use crate::agent::{program, run, spec};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -74,10 +76,12 @@ pub fn run(config: Config, options: Options) -> Result<()> {
     let Restored { store, outbox, left, owner } = restore(&config)?;
     let courier = courier::Courier::new(events.clone());
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
-    let shared = Arc::new(Shared { config, outbox, owner, draining: AtomicBool::new(false) });
-    let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left, courier);
-    let mark = mark_of(&hub.shared.config.state_dir);
+    let pool = Pool::new(config.agent_idle, config.max_agents);
+    let shared = Arc::new(Shared { config, outbox, owner, pool, draining: AtomicBool::new(false) });
+    let mut hub = Hub::new(shared.clone(), store, net.clone(), inbox, sessions, left, courier);
+    let mark = mark_of(&shared.config.state_dir);
     let code = hub.run();
+    drain::await_kept(&shared.pool);
 
     net.close();
     // with the hub goes the event channel: the network thread must not wait for room in it

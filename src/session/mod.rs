@@ -11,6 +11,7 @@ pub mod turn;
 mod worker;
 
 use crate::agent::run::Control;
+use crate::agent::run::pool::Pool;
 use crate::config::Config;
 use crate::list::Table;
 use crate::session::route::Route;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub outbox: Outbox,
     /// Marks the processes of this daemon: `<profile mark>:<instance>`.
     pub owner: String,
+    /// Agent processes between turns.
+    pub pool: Pool,
     /// Set once by the hub when it shuts down: stopped turns are interrupted, not cancelled.
     pub draining: AtomicBool,
 }

@@ -1,7 +1,7 @@
 //! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
 
 use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::run::{Control, Progress, Runner};
+use crate::agent::run::{Control, Keep, Progress, Runner};
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{AgentEvent, Request, Usage, run, spec};
 use crate::list::Table;
@@ -45,6 +45,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
 
     fn fresh(&mut self, job: &Job, generation: u64) {
         for key in std::mem::take(&mut self.rows).into_iter().map(|row| row.0) {
+            self.shared.pool.forget(&key);
             (self.tell)(SessionEvent::Forget { key });
         }
         let ended = Turn::queued(job.key.clone(), generation).end(End::Done);
@@ -122,6 +123,8 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             owner: &shared.owner,
             control,
             usage_before,
+            keep: Some(Keep { pool: &shared.pool, session: &session_key }),
+            people: false,
         };
         let mut show = Show::new(adapter, route);
         let mut remarks = Remarks::default();
@@ -181,6 +184,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
     }
 
     fn forget(&mut self, key: &str) {
+        self.shared.pool.forget(key);
         if self.rows.remove(key).is_some() {
             (self.tell)(SessionEvent::Forget { key: key.to_owned() });
         }

@@ -12,6 +12,7 @@ mod dialects;
 mod real;
 mod reconnect;
 mod store;
+mod switching;
 mod tidy;
 mod try_command;
 mod wire;

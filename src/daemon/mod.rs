@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
-use crate::session::Shared;
+use crate::session::{Gate, Shared};
 use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::state::Record;
@@ -72,7 +72,8 @@ pub fn run(config: Config, options: Options) -> Result<()> {
     warn_when_mute(&config);
     let Restored { store, outbox, left, owner } = restore(&config)?;
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
-    let shared = Arc::new(Shared { config, outbox, owner, draining: AtomicBool::new(false) });
+    let (draining, gate) = (AtomicBool::new(false), Gate::default());
+    let shared = Arc::new(Shared { config, outbox, owner, draining, gate });
     let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left);
     let code = hub.run();
 

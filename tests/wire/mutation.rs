@@ -114,7 +114,8 @@ fn exercise(text: &str, me: &Identity) {
         if let Verdict::Run(job) = intake(&message, me) {
             assert!(!prompt::build(&job, &me.agent_id, true).is_empty());
             let enabled = ["codex".to_owned(), "claude-code".to_owned()];
-            let defaults = route::Defaults { adapter: "codex", enabled: &enabled, model: None, effort: None };
+            let defaults =
+                route::Defaults { adapter: "codex", enabled: &enabled, model: None, effort: None, map: &[] };
             if let Ok(route) = route::route(&job, &defaults) {
                 assert!(enabled.contains(&route.adapter));
                 assert!(!route.model.as_deref().unwrap_or_default().starts_with('-'));

@@ -165,13 +165,18 @@ fn every_failure_is_one_visible_post_with_its_reason() {
 #[test]
 fn p01_a_missing_program_is_answered_with_what_to_do() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let env = [("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/nowhere/claude"), ("PATH", "/nowhere")];
+    let env = [
+        ("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/nowhere/claude"),
+        ("PATH", "/nowhere"),
+        ("WTT_CONNECT_CODEX_COMMAND", "/bin/sh"),
+    ];
     let _connector = Connector::start(&wtt, &home, &env);
     let topic = wtt.p2p();
     wtt.say(&topic, "hello");
     let answer = wtt.answer(&topic, "⚠️");
     let text = answer["content"].as_str().unwrap();
     assert!(text.contains("Claude Code") && text.contains("/nowhere/claude"), "{text}");
+    assert!(text.contains("installed here: codex"), "and who could answer: {text}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod keeping;
 mod real;
 mod reconnect;
 mod store;
+mod switching;
 mod tidy;
 mod try_command;
 mod wire;

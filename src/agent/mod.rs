@@ -14,6 +14,7 @@ pub mod probe;
 pub mod program;
 pub mod run;
 pub mod spec;
+pub mod switcher;
 
 use crate::config::Mode;
 use crate::json::object;

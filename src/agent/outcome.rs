@@ -18,8 +18,7 @@ pub struct Report {
 
 impl Report {
     /// Of a turn whose agent was never started.
-    pub fn failed(reason: Reason, detail: String) -> Report {
-        let outcome = Outcome::Failed { reason, detail, partial: String::new() };
+    pub fn unbegun(outcome: Outcome) -> Report {
         Report { outcome, session: None, usage: None, usage_total: None }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::keys::{self, Key};
 use super::source::Source;
+use super::switch::{self, Switch};
 use super::{Config, Limits, Mode, Selection, Settings, profile, value};
 use crate::list::Table;
 use crate::secret::Secret;
@@ -99,6 +100,8 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         aliases: take(s, "WTT_CONNECT_AGENT_ALIASES", |t| Ok(value::list(t))).unwrap_or_default(),
         model: take(s, "WTT_CONNECT_MODEL", text),
         effort: take(s, "WTT_CONNECT_EFFORT", text),
+        switch: switcher(s),
+        provider_map: take(s, "WTT_CONNECT_MODEL_PROVIDER_MAP", switch::map).unwrap_or_default(),
         publish_progress: take(s, "WTT_CONNECT_PUBLISH_PROGRESS", value::flag).unwrap_or(false),
         commands,
         limits,
@@ -126,8 +129,43 @@ const CATCH_UP: Duration = Duration::from_secs(60 * 60);
 const SESSION_IDLE: Duration = Duration::from_secs(10);
 /// Most follow-ups come within minutes; a kept agent holds 150 to 250 MiB, so not much longer on a small host.
 const AGENT_IDLE: Duration = Duration::from_secs(300);
+/// As in the original; a switcher writes one small file.
+const SWITCH: Duration = Duration::from_secs(15);
 /// As many as 2 GiB of memory can hold.
 const MAX_AGENTS: usize = 8;
+
+/// What the switcher runs, when it is on.
+fn switcher(settings: &mut Settings) -> Option<Switch> {
+    let mode = take(settings, "WTT_CONNECT_MODEL_SWITCH_MODE", |text| value::word(text, switch::MODES));
+    let program = take(settings, "WTT_CONNECT_MODEL_SWITCH_COMMAND", value::command);
+    let args = take(settings, "WTT_CONNECT_MODEL_SWITCH_ARGS", switch::arguments);
+    let template = take(settings, "WTT_CONNECT_MODEL_SWITCH_TEMPLATE", switch::template);
+    let strict = take(settings, "WTT_CONNECT_MODEL_SWITCH_STRICT", value::flag).unwrap_or(false);
+    let timeout = take(settings, "WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS", value::count);
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let (cc_switch, needed) = match mode? {
+        "cc-switch" => {
+            let program = program.unwrap_or_else(|| owned(&["cc-switch"]));
+            (true, Some([program, args.unwrap_or_else(|| owned(switch::CC_SWITCH_ARGS))].concat()))
+        }
+        "command" => {
+            let args = args.unwrap_or_else(|| owned(switch::COMMAND_ARGS));
+            (false, program.map(|program| [program, args].concat()))
+        }
+        "custom" => (false, template),
+        _ => return None,
+    };
+    let Some(words) = needed else {
+        settings.problem(
+            "WTT_CONNECT_MODEL_SWITCH_MODE is set, but not what it runs: mode command needs \
+             WTT_CONNECT_MODEL_SWITCH_COMMAND, mode custom WTT_CONNECT_MODEL_SWITCH_TEMPLATE"
+                .to_owned(),
+        );
+        return None;
+    };
+    let timeout = timeout.map_or(SWITCH, |ms| Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX)));
+    Some(Switch { words, cc_switch, strict, timeout })
+}
 
 /// A value that has no default.
 fn required<T>(

@@ -33,6 +33,8 @@ pub(super) struct LiveTurn {
     control: Sender<Control>,
     /// Empty for a chat command.
     pub(super) adapter: String,
+    /// Why this adapter.
+    pub(super) why: &'static str,
     pub(super) began: Option<Instant>,
     pub(super) stopping: bool,
     /// The message, in case the turn is put off.
@@ -120,9 +122,10 @@ impl Sessions {
 
     /// Takes a job in; it is handed to its worker by [`Sessions::dispatch`], after the commit.
     pub(super) fn enqueue(&mut self, mut job: Job, route: Route) {
-        let (scope, key, adapter) = (job.scope.clone(), job.key.clone(), route.adapter.clone());
+        let (scope, key) = (job.scope.clone(), job.key.clone());
+        let by = (route.adapter.clone(), route.why);
         let message = std::mem::take(&mut job.source);
-        self.register(scope, key, adapter, message, |generation, control| {
+        self.register(scope, key, by, message, |generation, control| {
             Work::Turn(Box::new(Assignment { job, route, generation, control }))
         });
     }
@@ -130,7 +133,7 @@ impl Sessions {
     /// Takes a "start fresh" in, in its order among the turns.
     pub(super) fn enqueue_fresh(&mut self, job: Job) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
-        self.register(scope, key, String::new(), Value::Null, |generation, _| {
+        self.register(scope, key, (String::new(), ""), Value::Null, |generation, _| {
             Work::Fresh(Box::new(job), generation)
         });
     }
@@ -139,7 +142,7 @@ impl Sessions {
         &mut self,
         scope: Scope,
         key: String,
-        adapter: String,
+        (adapter, why): (String, &'static str),
         message: Value,
         work: impl FnOnce(u64, crossbeam_channel::Receiver<Control>) -> Work,
     ) {
@@ -152,6 +155,7 @@ impl Sessions {
             work: Some(work(self.next, stop)),
             control,
             adapter,
+            why,
             began: None,
             stopping: false,
             message,

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
-use crate::session::Shared;
+use crate::session::{Gate, Shared};
 use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::state::Record;
@@ -77,7 +77,8 @@ pub fn run(config: Config, options: Options) -> Result<()> {
     let courier = courier::Courier::new(events.clone());
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);
-    let shared = Arc::new(Shared { config, outbox, owner, pool, draining: AtomicBool::new(false) });
+    let (draining, gate) = (AtomicBool::new(false), Gate::default());
+    let shared = Arc::new(Shared { config, outbox, owner, pool, draining, gate });
     let mut hub = Hub::new(shared.clone(), store, net.clone(), inbox, sessions, left, courier);
     let mark = mark_of(&shared.config.state_dir);
     let code = hub.run();

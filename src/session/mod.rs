@@ -4,6 +4,7 @@
 
 mod before;
 pub mod command;
+pub mod model;
 pub mod prompt;
 pub mod report;
 pub mod route;
@@ -14,6 +15,7 @@ use crate::agent::run::Control;
 use crate::agent::run::pool::Pool;
 use crate::config::Config;
 use crate::list::Table;
+pub use crate::session::before::Gate;
 use crate::session::route::Route;
 use crate::session::turn::Ended;
 use crate::store::outbox::{Entry, Outbox};
@@ -38,6 +40,8 @@ pub struct Shared {
     pub pool: Pool,
     /// Set once by the hub when it shuts down: stopped turns are interrupted, not cancelled.
     pub draining: AtomicBool,
+    /// Held by the turn that switches models and runs, when a switcher is on.
+    pub gate: Gate,
 }
 
 /// What the hub puts into a mailbox.

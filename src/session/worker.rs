@@ -96,7 +96,20 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let adapter = match before::ready(adapter, command, config) {
             Ok(adapter) => adapter,
             Err((reason, detail)) => {
-                return self.conclude(&Report::failed(reason, detail), adapter, &Remarks::default());
+                let outcome = Outcome::Failed { reason, detail, partial: String::new() };
+                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default());
+            }
+        };
+        let mut show = Show::new(adapter, route);
+        let switched = before::switch(&shared, route, control, &mut || {
+            let text = "waiting for its turn: with a model switcher one agent runs at a time".to_owned();
+            let status = Status { text, kind: StatusKind::Queued, ..show.last.clone() };
+            (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
+        });
+        let _pass = match switched {
+            Ok(pass) => pass,
+            Err(outcome) => {
+                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default());
             }
         };
         let session_key = route::session_key(&self.scope, route);
@@ -126,7 +139,6 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             keep: Some(Keep { pool: &shared.pool, session: &session_key }),
             people: false,
         };
-        let mut show = Show::new(adapter, route);
         let mut remarks = Remarks::default();
         let mut pinned = None;
         let result = run::run(&runner, &request, &mut |progress| {

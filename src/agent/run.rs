@@ -6,6 +6,7 @@
 
 mod book;
 mod pipes;
+mod private;
 mod turn;
 
 use crate::agent::dialect::Effects;
@@ -21,6 +22,7 @@ use crate::sys::id;
 use crate::sys::proc::{self, Running};
 use book::Book;
 use crossbeam_channel::Receiver;
+use private::Folder;
 use std::ffi::OsStr;
 use std::io;
 use std::process::Stdio;
@@ -125,6 +127,12 @@ fn attempt(
             return book.report(Outcome::Failed { reason, detail, partial: String::new() });
         }
     };
+    // Removed when nothing of the turn is left.
+    let _folder = started.folder.take();
+    if let Some(id) = started.session.take() {
+        book.chosen(&id);
+        on(Progress::Event(AgentEvent::Session(id)));
+    }
     match pipes::connect(&mut started.child) {
         Ok(pipes) => {
             for text in fx.stdin {
@@ -145,6 +153,8 @@ struct Started {
     family: Family,
     child: Running,
     oom_kills: Option<u64>,
+    folder: Option<Folder>,
+    session: Option<String>,
 }
 
 fn start(runner: &Runner<'_>, request: &Request) -> Result<Started, (Reason, String)> {
@@ -161,18 +171,22 @@ fn start(runner: &Runner<'_>, request: &Request) -> Result<Started, (Reason, Str
         cmd.env(name, value.expose());
     }
     cmd.args(leading).args(invocation.args).envs(invocation.env).env(proc::RUN_MARK, mark.value());
+    let is_set = |name: &str| proc::inherited(name).is_some() || runner.env.contains_key(name);
     for (name, value) in invocation.env_defaults {
-        if proc::inherited(&name).is_none() && !runner.env.contains_key(&name) {
+        if !is_set(&name) {
             cmd.env(name, value);
         }
     }
+    let folder = private::lay_out(invocation.private, &mut cmd, is_set)
+        .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
+    let session = invocation.session;
     cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let oom_kills = proc::oom_kills();
     match Running::spawn(&mut cmd) {
         Ok(child) => {
             log::debug!("started {} as process {}", path.display(), child.id());
             let family = Family::new(mark, child.id());
-            Ok(Started { child, family, oom_kills })
+            Ok(Started { child, family, oom_kills, folder, session })
         }
         Err(e) if proc::is_busy(&e) => Err((Reason::Internal, busy(&e))),
         Err(e) => {

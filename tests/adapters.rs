@@ -636,6 +636,25 @@ fn x12_the_environment_of_an_agent() {
 }
 
 #[test]
+fn what_gemini_needs_lies_in_a_folder_that_goes_with_the_turn() {
+    let mut bench = bench("gemini");
+    bench.spec = spec::find("gemini").unwrap();
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("recorded"));
+    assert_eq!(ran.report.session.as_deref(), Some(THREAD));
+    assert!(bench.file("settings").contains("\"sessionRetention\":{\"enabled\":false}"));
+    let modes = bench.file("modes");
+    assert!(modes.lines().any(|line| line.starts_with("drwx------")), "{modes}");
+    assert!(modes.lines().any(|line| line.starts_with("-rw-------")), "{modes}");
+    assert!(!Path::new(&bench.file("folder")).exists(), "the conversation is gone with it");
+    // A session whose first turn failed can never be resumed.
+    bench.request.prompt = "fail".to_owned();
+    assert_eq!(bench.run().report.session, None);
+    bench.request.resume = Some(THREAD.to_owned());
+    assert_eq!(bench.run().report.session.as_deref(), Some(THREAD), "one that has worked before can");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn left_overs_of_a_crashed_instance_are_swept() {
     const NAME: &str = "left_overs_of_a_crashed_instance_are_swept";

@@ -421,7 +421,7 @@ fn typing_stops_once_and_only_when_nothing_is_at_work_in_the_topic() {
     wtt.say(&topic, "RUN: echo > \"$HOME/started\"; await go; answer done");
     home.wait_for("started");
     wtt.say(&topic, "/status");
-    wtt.answer(&topic, "this topic: claude-code running");
+    wtt.answer(&topic, "this topic: claude-code (default) running");
     until("its acknowledgement", || home.outbox().is_empty());
     home.touch("go");
     wtt.answer(&topic, "done");

@@ -27,6 +27,8 @@ const PURE: &[&str] = &[
     "src/agent/dialect.rs",
     "src/agent/codex.rs",
     "src/agent/claude.rs",
+    "src/agent/gemini.rs",
+    "src/agent/opencode.rs",
     "src/agent/classify.rs",
     "src/agent/outcome.rs",
     "src/agent/switcher.rs",

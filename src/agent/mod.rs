@@ -9,6 +9,8 @@ pub mod classify;
 pub mod claude;
 pub mod codex;
 pub mod dialect;
+pub mod gemini;
+pub mod opencode;
 pub mod outcome;
 pub mod probe;
 pub mod program;

@@ -10,6 +10,7 @@ mod ladder;
 mod over;
 mod pipes;
 pub mod pool;
+mod private;
 mod process;
 mod turn;
 
@@ -220,7 +221,11 @@ fn attempt(
         return Over::without(book.report(Outcome::Cancelled { partial: String::new() }));
     }
     match start(runner, request, dialect) {
-        Ok(process) => {
+        Ok((process, session)) => {
+            if let Some(id) = session {
+                book.chosen(&id);
+                on(Progress::Event(AgentEvent::Session(id)));
+            }
             Turn::new(process, runner, request.mode, false).drive(fx, runner, total_until, &mut book, on)
         }
         Err((reason, detail)) => {
@@ -233,7 +238,7 @@ fn start(
     runner: &Runner<'_>,
     request: &Request,
     dialect: Box<dyn Dialect>,
-) -> Result<Process, (Reason, String)> {
+) -> Result<(Process, Option<String>), (Reason, String)> {
     let workdir = &request.workdir;
     proc::check_dir(workdir)
         .map_err(|e| (Reason::WorkdirUnusable, format!("{}: {}", workdir.display(), words(&e))))?;
@@ -247,18 +252,22 @@ fn start(
         cmd.env(name, value.expose());
     }
     cmd.args(leading).args(invocation.args).envs(invocation.env).env(proc::RUN_MARK, mark.value());
+    let is_set = |name: &str| proc::inherited(name).is_some() || runner.env.contains_key(name);
     for (name, value) in invocation.env_defaults {
-        if proc::inherited(&name).is_none() && !runner.env.contains_key(&name) {
+        if !is_set(&name) {
             cmd.env(name, value);
         }
     }
+    let folder = private::lay_out(invocation.private, &mut cmd, is_set)
+        .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
     cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let oom_kills = proc::oom_kills();
     match Running::spawn(&mut cmd) {
         Ok(child) => {
             log::debug!("started {} as process {}", path.display(), child.id());
             let family = Family::new(mark, child.id());
-            Process::new(family, child, dialect, oom_kills).map_err(|e| (Reason::Internal, busy(&e)))
+            let process = Process::new(family, child, dialect, oom_kills, folder);
+            process.map(|process| (process, invocation.session)).map_err(|e| (Reason::Internal, busy(&e)))
         }
         Err(e) if proc::is_busy(&e) => Err((Reason::Internal, busy(&e))),
         Err(e) => {

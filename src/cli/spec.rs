@@ -188,7 +188,7 @@ static ADAPTER: Flag = Flag {
     letter: Some('a'),
     value: Some(ValueOf::Adapter),
     short: "chat with this agent",
-    long_text: "Chats with this agent instead of the first one that is found: `codex`, `claude-code`, or `demo`, the demonstration agent.",
+    long_text: "Chats with this agent instead of the first one that is found: `codex`, `claude-code`, `cursor`, `gemini`, `qoder`, `opencode`, `crush`, `iflow`, `kimi`, `pi`, `acp`, `devin`, or `demo`, the demonstration agent.",
     set: |args, value| {
         args.adapter = Some(text(value)?);
         Ok(())

@@ -64,7 +64,7 @@ pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// Those that this version drives: what settings accept.
-pub const DRIVEN: &[&str] = &["codex", "claude-code"];
+pub const DRIVEN: &[&str] = &["codex", "claude-code", "gemini", "opencode"];
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
@@ -283,6 +283,20 @@ pub static KEYS: &[Key] = &[
         "claude, looked up on PATH",
         "The program that runs Claude Code, with leading arguments, quoted like words of a shell.",
         "/opt/claude/bin/claude",
+    ),
+    key(
+        "WTT_CONNECT_GEMINI_COMMAND",
+        Kind::Command,
+        "gemini, looked up on PATH",
+        "The program that runs Gemini CLI, with leading arguments, quoted like words of a shell.",
+        "/opt/gemini/bin/gemini",
+    ),
+    key(
+        "WTT_CONNECT_OPENCODE_COMMAND",
+        Kind::Command,
+        "opencode, looked up on PATH",
+        "The program that runs OpenCode, with leading arguments, quoted like words of a shell.",
+        "/opt/opencode/bin/opencode",
     ),
     key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",

@@ -121,7 +121,7 @@ fn without_an_identity_everything_else_is_looked_at() {
     let run = m.run(&["doctor"]).code(1).says("not logged in").says("proxy: none").says("answer: it is up");
     let last: Vec<&str> = run.stdout.lines().rev().take(4).collect();
     assert!(last[1].contains("WTT_TOKEN is not set") && last[2].contains("WTT_AGENT_ID is not set"), "{run}");
-    m.env("WTT_CONNECT_ADAPTER", "gemini").run(&["doctor", "--offline"]).says("codex: codex-cli 9.8.7");
+    m.env("WTT_CONNECT_ADAPTER", "nonsense").run(&["doctor", "--offline"]).says("codex: codex-cli 9.8.7");
     // An address that is not known is not guessed.
     let m = Machine::new();
     m.run(&["doctor", "--env-file", "none.env"]).code(1).says("no such file").hides("Service");

@@ -2,6 +2,7 @@
 //! ends between turns. What happens within a turn is `turn.rs`; who is kept, and how long, is `pool.rs`.
 
 use super::pipes::{self, Heard, Pipes};
+use super::private::Folder;
 use crate::agent::ask::Decision;
 use crate::agent::dialect::{Dialect, Effects};
 use crate::sys::family::{Family, Spare};
@@ -35,6 +36,8 @@ pub(super) struct Process {
     /// Ends of stdout and stderr.
     pub(super) ends: u8,
     pub(super) exited: Option<Instant>,
+    /// Its own folder, if it has one; removed last.
+    _folder: Option<Folder>,
 }
 
 impl Process {
@@ -44,9 +47,12 @@ impl Process {
         mut child: Running,
         dialect: Box<dyn Dialect>,
         oom_kills: Option<u64>,
+        folder: Option<Folder>,
     ) -> io::Result<Self> {
         match pipes::connect(&mut child) {
-            Ok(pipes) => Ok(Self { family, child, dialect, pipes, oom_kills, ends: 0, exited: None }),
+            Ok(pipes) => {
+                Ok(Self { family, child, dialect, pipes, oom_kills, ends: 0, exited: None, _folder: folder })
+            }
             Err(e) => {
                 drop(family); // before the child
                 Err(e)

@@ -7,6 +7,8 @@ use std::ffi::OsString;
 
 pub mod claude_code;
 pub mod codex;
+pub mod gemini;
+pub mod opencode;
 
 /// One agent CLI.
 #[derive(Debug)]
@@ -92,10 +94,27 @@ pub struct Invocation {
     pub env: Vec<(String, OsString)>,
     /// The same, but a value that the user has set stays.
     pub env_defaults: Vec<(String, OsString)>,
+    /// What must lie in a folder of the turn's own; the runner makes it and removes it with all that is in it.
+    pub private: &'static [Private],
+    /// The native session id, where we choose it and the CLI never says it.
+    pub session: Option<String>,
+}
+
+/// A file in the turn's own folder, or that folder itself, and the variable that tells the CLI about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Private {
+    /// The variable. For a file, a value that the user has set stays; for the folder it is replaced.
+    pub variable: &'static str,
+    /// Name of the file; empty for the folder.
+    pub file: &'static str,
+    /// What is in the file.
+    pub text: &'static str,
+    /// Nothing is done when this file exists.
+    pub unless: &'static str,
 }
 
 /// All adapters of this version.
-pub static ADAPTERS: &[&AdapterSpec] = &[&codex::SPEC, &claude_code::SPEC];
+pub static ADAPTERS: &[&AdapterSpec] = &[&codex::SPEC, &claude_code::SPEC, &gemini::SPEC, &opencode::SPEC];
 
 /// Looks one up by name or alias, any letter case.
 pub fn find(name: &str) -> Option<&'static AdapterSpec> {

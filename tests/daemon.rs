@@ -392,6 +392,25 @@ fn only_so_many_agents_run_at_once_and_the_others_are_told() {
 }
 
 #[test]
+fn a_later_message_of_a_topic_says_too_that_it_waits_for_a_place() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_MAX_AGENTS", "1")]);
+    let [first, other] = [wtt.p2p(), wtt.p2p()];
+    wtt.say(&first, "RUN: echo > \"$HOME/started\"; await go; answer one");
+    home.wait_for("started");
+    wtt.say(&other, "RUN: echo > \"$HOME/other\"; await go2; answer two");
+    wtt.status(&other, "waiting for a free place");
+    wtt.say(&first, "RUN: answer three");
+    wtt.status(&first, "waiting for 1 earlier message");
+    home.touch("go");
+    home.wait_for("other");
+    wtt.status(&first, "waiting for a free place");
+    home.touch("go2");
+    wtt.answer(&other, "two");
+    wtt.answer(&first, "three");
+}
+
+#[test]
 fn what_needs_no_agent_does_not_wait_for_a_place() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_MAX_AGENTS", "1")]);

@@ -142,6 +142,9 @@ impl Hub {
             self.commit(now);
             let held = self.holds_back();
             self.sessions.dispatch(&self.shared, &self.store, held);
+            for (topic, status) in self.sessions.waiting(now) {
+                self.show_now(&topic, &status);
+            }
             self.deliver(now);
             if let Some(code) = self.drained(now) {
                 return code;

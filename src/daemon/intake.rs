@@ -1,6 +1,7 @@
 //! The hub's handling of one message: seen before, for us, a chat command, or a turn to accept.
 
 use crate::daemon::hub::Hub;
+use crate::daemon::live;
 use crate::session::command::{self, Command};
 use crate::session::model;
 use crate::session::route::{self, Defaults, Route};
@@ -102,7 +103,7 @@ impl Hub {
             _ if self.delivery.is_full() => {
                 (StatusKind::Queued, "waiting until the service takes earlier replies".to_owned())
             }
-            0 if self.sessions.is_full() => (StatusKind::Queued, "waiting for a free place".to_owned()),
+            0 if self.sessions.is_full() => (StatusKind::Queued, live::waits_for_a_place(&route).text),
             0 => (StatusKind::Running, "starting".to_owned()),
             1 => (StatusKind::Queued, "waiting for 1 earlier message".to_owned()),
             n => (StatusKind::Queued, format!("waiting for {n} earlier messages")),

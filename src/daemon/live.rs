@@ -3,12 +3,13 @@
 //! The mailbox of a session is here; its worker gets one turn at a time. So one session is strictly serial, and the
 //! number of agents that run at once is bounded for the whole daemon: a real CLI takes 150 to 250 MiB of memory.
 
-use crate::agent::run::Control;
+use crate::agent::run::{BEAT, Control};
 use crate::daemon::hub::Event;
 use crate::session::route::{self, Route};
 use crate::session::{self, Assignment, Shared, Work};
 use crate::store::Store;
 use crate::wire::intake::{Job, Scope};
+use crate::wire::outgoing::{Status, StatusKind};
 use crossbeam_channel::Sender;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -41,6 +42,8 @@ pub(super) struct LiveTurn {
     message: Value,
     /// Its agent takes one of the places.
     placed: bool,
+    /// When people were told last that it waits.
+    told: Option<Instant>,
 }
 
 impl LiveTurn {
@@ -160,6 +163,7 @@ impl Sessions {
             stopping: false,
             message,
             placed: false,
+            told: Some(Instant::now()),
         };
         self.generations.insert(self.next);
         let live = self.live.entry(scope.clone()).or_insert_with(|| Live {
@@ -240,9 +244,27 @@ impl Sessions {
         } else if live.turns.is_empty() {
             live.idle = Some(Instant::now());
         } else {
+            live.turns.iter_mut().take(1).for_each(|next| next.told = None);
             self.line_up(scope.clone());
         }
         Some(Over { took: turn.accepted.elapsed(), message: turn.message })
+    }
+
+    /// Turns that wait for a place and should say so (again).
+    pub(super) fn waiting(&mut self, now: Instant) -> Vec<(String, Status)> {
+        let mut due = Vec::new();
+        for scope in &self.waiting {
+            let turn = self.live.get_mut(scope).and_then(|live| live.turns.front_mut());
+            let Some(turn) = turn.filter(|turn| turn.told.is_none_or(|told| now >= told + BEAT)) else {
+                continue;
+            };
+            turn.told = Some(now);
+            if let Some(Work::Turn(assignment)) = &turn.work {
+                let Assignment { job, route, .. } = &**assignment;
+                due.push((job.topic_id.clone(), waits_for_a_place(route)));
+            }
+        }
+        due
     }
 
     /// Whether events of this turn still count.
@@ -282,6 +304,17 @@ impl Sessions {
     /// When to call [`Sessions::end_idle`], or to try again to start a worker.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let idle = self.live.values().filter_map(|live| live.idle).min().map(|since| since + self.linger);
-        idle.into_iter().chain(self.retry_at).min()
+        let waiting = self.waiting.iter().filter_map(|scope| self.turns(scope).next()?.told).min();
+        idle.into_iter().chain(self.retry_at).chain(waiting.map(|told| told + BEAT)).min()
+    }
+}
+
+/// The status of a turn that waits for one of the others to end.
+pub(super) fn waits_for_a_place(route: &Route) -> Status {
+    Status {
+        text: "waiting for a free place".to_owned(),
+        kind: StatusKind::Queued,
+        adapter: route.adapter.clone(),
+        model: route.model.clone(),
     }
 }

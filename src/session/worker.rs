@@ -106,7 +106,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             let status = Status { text, kind: StatusKind::Queued, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
         });
-        let _pass = match switched {
+        let pass = match switched {
             Ok(pass) => pass,
             Err(outcome) => {
                 return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default());
@@ -136,7 +136,8 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             owner: &shared.owner,
             control,
             usage_before,
-            keep: Some(Keep { pool: &shared.pool, session: &session_key }),
+            // What a switcher changes, an agent reads when it starts.
+            keep: pass.is_none().then_some(Keep { pool: &shared.pool, session: &session_key }),
             people: false,
         };
         let mut remarks = Remarks::default();

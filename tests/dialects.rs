@@ -58,7 +58,8 @@ fn command_line(text: &str, meta: &str) -> (Exit, Option<String>) {
     if !meta.is_empty() {
         let mut words = text.split_whitespace();
         let resumes = words.find(|word| matches!(*word, "--session" | "-s" | "-r"));
-        return (exit, resumes.and(words.next()).map(str::to_owned));
+        let id = resumes.and(words.next()).filter(|id| spec::is_uuid(id) || id.starts_with("ses"));
+        return (exit, id.map(str::to_owned));
     }
     let line = text.lines().nth(1).unwrap();
     let words: Vec<&str> = line.split(' ').collect();
@@ -313,6 +314,53 @@ fn opencode_transcripts() {
             tool-sigint: killed
             tool-sigterm: killed
             tool-sigterm-pg: killed
+                ",
+    );
+}
+
+#[test]
+fn kimi_transcripts() {
+    expect(
+        &check("kimi"),
+        31,
+        "
+            cancel-then: killed
+            empty: provider_error
+            error400: provider_error
+            error401: auth_rejected
+            error500: killed
+            model-unknown: provider_error
+            nologin: not_logged_in
+            old-print-flag: cli_unsupported
+            resume-bad: stale_session
+            resume-other-cwd: stale_session
+            slow-sigint: killed
+            slow-sigterm: killed
+            stdin: provider_error
+            tool-sigint: killed
+            tool-sigterm: killed
+                ",
+    );
+}
+
+#[test]
+fn kimi_cli_transcripts() {
+    expect(
+        &check_in(&spec::kimi::LEGACY, "kimi-cli"),
+        34,
+        "
+            dead-release: cli_unsupported
+            empty: no_output
+            error401: auth_rejected
+            error429: rate_limited
+            error500: provider_error
+            model-unknown: not_logged_in
+            nologin: not_logged_in
+            session-id-slow-sigterm: killed
+            slow-sigint: killed
+            slow-sigterm: killed
+            tool-sigint: killed
+            tool-sigterm: killed
                 ",
     );
 }

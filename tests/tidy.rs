@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "src/agent/codex.rs",
     "src/agent/claude.rs",
     "src/agent/gemini.rs",
+    "src/agent/kimi.rs",
     "src/agent/opencode.rs",
     "src/agent/classify.rs",
     "src/agent/outcome.rs",

@@ -10,6 +10,7 @@ pub mod claude;
 pub mod codex;
 pub mod dialect;
 pub mod gemini;
+pub mod kimi;
 pub mod opencode;
 pub mod outcome;
 pub mod probe;

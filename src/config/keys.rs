@@ -64,7 +64,7 @@ pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// Those that this version drives: what settings accept.
-pub const DRIVEN: &[&str] = &["codex", "claude-code", "gemini", "opencode"];
+pub const DRIVEN: &[&str] = &["codex", "claude-code", "gemini", "opencode", "kimi"];
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
@@ -297,6 +297,13 @@ pub static KEYS: &[Key] = &[
         "opencode, looked up on PATH",
         "The program that runs OpenCode, with leading arguments, quoted like words of a shell.",
         "/opt/opencode/bin/opencode",
+    ),
+    key(
+        "WTT_CONNECT_KIMI_COMMAND",
+        Kind::Command,
+        "kimi, looked up on PATH",
+        "The program that runs Kimi, with leading arguments, quoted like words of a shell.",
+        "/opt/kimi/bin/kimi",
     ),
     key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",

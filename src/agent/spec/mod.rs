@@ -8,6 +8,7 @@ use std::ffi::OsString;
 pub mod claude_code;
 pub mod codex;
 pub mod gemini;
+pub mod kimi;
 pub mod opencode;
 
 /// One agent CLI.
@@ -114,7 +115,8 @@ pub struct Private {
 }
 
 /// All adapters of this version.
-pub static ADAPTERS: &[&AdapterSpec] = &[&codex::SPEC, &claude_code::SPEC, &gemini::SPEC, &opencode::SPEC];
+pub static ADAPTERS: &[&AdapterSpec] =
+    &[&codex::SPEC, &claude_code::SPEC, &gemini::SPEC, &opencode::SPEC, &kimi::SPEC];
 
 /// Looks one up by name or alias, any letter case.
 pub fn find(name: &str) -> Option<&'static AdapterSpec> {

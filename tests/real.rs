@@ -39,11 +39,8 @@ fn script(adapter: &str) -> Script {
         "codex" | "claude-code" | "gemini" => {
             Script { run: |command| format!("@@sh:{command}@@"), error: "@@err:401@@" }
         }
-        _ =>
         // What was said before `[[text]]` is passed over: CLIs glue a prompt that failed to the next one.
-        {
-            Script { run: |command| format!("[[text]] [[cmd:{command}]]"), error: "[[error:401]]" }
-        }
+        _ => Script { run: |command| format!("[[text]] [[cmd:{command}]]"), error: "[[error:401]]" },
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Probe {
     pub login: Login,
 }
 
-/// Looks at one adapter. `command` and `env` as in [`crate::agent::run::Runner`]. Takes at most fifteen seconds.
+/// Looks at one adapter. `command` and `env` as in [`crate::agent::run::Runner`]. Takes at most a minute, and a second as a rule.
 pub fn probe(spec: &'static AdapterSpec, command: &[String], env: &Table<Secret>) -> Probe {
     let mut found =
         Probe { path: None, trouble: String::new(), version: None, flavour: "", login: Login::Unknown };

@@ -336,7 +336,7 @@ fn p06_an_agent_that_never_reads_its_prompt() {
     bench.limits.first_event = Duration::from_millis(300);
     let ran = bench.run();
     assert_eq!(failure(&ran.report), (&Reason::FirstEventTimeout, "300ms", ""));
-    assert!(ran.took < Duration::from_secs(2), "{:?}", ran.took);
+    assert!(ran.took < Duration::from_secs(10), "{:?}", ran.took);
     bench.assert_all_gone(1);
 }
 

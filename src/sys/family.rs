@@ -151,7 +151,7 @@ mod system {
 
         /// The turn of a kept agent begins now: who is there is the agent's own.
         pub fn settle(&mut self) {
-            let members = self.members(Spare::Nothing);
+            let members = self.members(Spare::Detached);
             self.settled.clear();
             self.settled.extend(members.iter().map(|row| (row.pid, row.start)));
         }
@@ -163,9 +163,10 @@ mod system {
         /// its own on purpose belongs to no turn from now on.
         pub fn end_turn(&mut self) -> usize {
             let killed = self.end_all(|family| {
-                let mut doomed = family.members(Spare::Nothing);
+                let mut doomed = family.members(Spare::Detached);
                 // By pid and group.
                 let mut own = vec![(family.agent, family.agent)];
+                let mut stay = Vec::new();
                 loop {
                     let before = own.len();
                     doomed.retain(|row| {
@@ -173,6 +174,7 @@ mod system {
                             || own.contains(&(row.parent, row.group));
                         if stays {
                             own.push((row.pid, row.group));
+                            stay.push((row.pid, row.start));
                         }
                         !stays
                     });
@@ -180,6 +182,7 @@ mod system {
                         break;
                     }
                 }
+                family.settled = stay;
                 let Family { freed, agent, .. } = family;
                 doomed.retain(|row| {
                     // A session that the agent has made for a tool is no choice of the tool's.
@@ -192,8 +195,8 @@ mod system {
             });
             self.freed.retain(|(pid, start)| lookup(*pid).is_some_and(|row| row.start == *start));
             self.known.clear();
+            self.known.extend(self.settled.iter().copied());
             self.known.insert(self.agent, self.since);
-            self.settle();
             killed
         }
 

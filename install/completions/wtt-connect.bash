@@ -14,7 +14,7 @@ _wtt_connect() {
     case ${COMP_WORDS[1]} in
         try) words="--adapter -a --workdir --verbose -v --help -h" ;;
         start) words="--profile -p --env-file --config --help -h" ;;
-        doctor) words="--profile -p --env-file --config --offline --verbose -v --json --help -h" ;;
+        doctor) words="--profile -p --env-file --config --offline --rehearse --verbose -v --json --help -h" ;;
         help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor help" ;;
         *) words="try start doctor help --help -h --version -V --generate" ;;
     esac

@@ -21,6 +21,7 @@ complete -c wtt-connect -n '__fish_seen_subcommand_from doctor' -l profile -s p 
 complete -c wtt-connect -n '__fish_seen_subcommand_from doctor' -l env-file -r -F -d 'read settings from this env file first'
 complete -c wtt-connect -n '__fish_seen_subcommand_from doctor' -l config -r -F -d 'read settings from this JSON file last'
 complete -c wtt-connect -n '__fish_seen_subcommand_from doctor' -l offline -d 'do not ask the service'
+complete -c wtt-connect -n '__fish_seen_subcommand_from doctor' -l rehearse -d 'run short real turns of the agents, and nothing else'
 complete -c wtt-connect -n '__fish_seen_subcommand_from doctor' -l verbose -s v -d 'list the defaults too'
 complete -c wtt-connect -n '__fish_seen_subcommand_from doctor' -l json -d 'print JSON for scripts'
 complete -c wtt-connect -n '__fish_seen_subcommand_from doctor' -l help -s h -d 'print help; --help prints more than -h'

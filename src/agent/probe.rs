@@ -21,12 +21,14 @@ pub struct Probe {
     pub flavour: &'static str,
     /// Whether a turn would find a login.
     pub login: Login,
+    /// It is a launcher script whose native program is not where it should be ([`AdapterSpec::launcher`]).
+    pub launcher: bool,
 }
 
 /// Looks at one adapter. `command` and `env` as in [`crate::agent::run::Runner`]. Takes at most a minute, and a second as a rule.
 pub fn probe(spec: &'static AdapterSpec, command: &[String], env: &Table<Secret>) -> Probe {
-    let mut found =
-        Probe { path: None, trouble: String::new(), version: None, flavour: "", login: Login::Unknown };
+    let (trouble, login) = (String::new(), Login::Unknown);
+    let mut found = Probe { path: None, trouble, version: None, flavour: "", login, launcher: false };
     if let Err(trouble) = look(spec, command, env, &mut found) {
         found.trouble = trouble;
     }
@@ -41,6 +43,7 @@ fn look(
 ) -> Result<(), String> {
     let program = program::locate(spec, command)?;
     found.path = Some(program.path.clone());
+    found.launcher = program::is_launcher(spec, &program.path);
     let said = aside::question(&program, &["--version"], env).map_err(|trouble| trouble.to_string())?;
     if said.code != Some(0) {
         return Err(format!("`--version` failed with {}: {}", said.exit(), said.complaint()));

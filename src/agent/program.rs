@@ -38,6 +38,13 @@ pub fn remedy(spec: &AdapterSpec, command: &[String]) -> String {
     format!("correct WTT_CONNECT_{name}_COMMAND")
 }
 
+/// Whether this is the launcher script of the adapter, and not the native program behind it.
+pub fn is_launcher(spec: &AdapterSpec, path: &Path) -> bool {
+    spec.launcher.is_some_and(|launcher| {
+        std::fs::canonicalize(path).is_ok_and(|script| script.ends_with(launcher.script))
+    })
+}
+
 /// The native program behind a launcher script, if `found` leads to that script and the program is there.
 fn behind(launcher: Launcher, found: &Path) -> Option<PathBuf> {
     let script = std::fs::canonicalize(found).ok().filter(|script| script.ends_with(launcher.script))?;
@@ -71,8 +78,10 @@ mod tests {
         let link = root.join("codex");
         symlink(&script, &link).unwrap();
         assert_eq!(behind(launcher, &link), None, "the optional dependency is not there");
+        assert!(is_launcher(&spec::codex::SPEC, &link), "which is worth a warning");
         let native = root.join("lib/node_modules").join(launcher.natives[0]);
         executable(&native);
+        assert!(!is_launcher(&spec::codex::SPEC, &native));
         assert_eq!(behind(launcher, &link), Some(native));
         assert_eq!(behind(launcher, Path::new("/bin/sh")), None);
     }

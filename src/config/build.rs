@@ -84,6 +84,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         total: take(s, "WTT_CONNECT_TURN_SECONDS", value::seconds).unwrap_or(usual.total),
     };
     let text = |t: &str| value::text(t);
+    let provider_map = provider_map(s, &adapters);
     let rust_log = s.foreign(selection, "RUST_LOG").unwrap_or("info").to_owned();
     let token_source = s.get("WTT_TOKEN").map_or(Source::Default, |t| t.source.clone());
     Config {
@@ -101,7 +102,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         model: take(s, "WTT_CONNECT_MODEL", text),
         effort: take(s, "WTT_CONNECT_EFFORT", text),
         switch: switcher(s),
-        provider_map: take(s, "WTT_CONNECT_MODEL_PROVIDER_MAP", switch::map).unwrap_or_default(),
+        provider_map,
         publish_progress: take(s, "WTT_CONNECT_PUBLISH_PROGRESS", value::flag).unwrap_or(false),
         commands,
         limits,
@@ -133,6 +134,20 @@ const AGENT_IDLE: Duration = Duration::from_secs(300);
 const SWITCH: Duration = Duration::from_secs(15);
 /// As many as 2 GiB of memory can hold.
 const MAX_AGENTS: usize = 8;
+
+/// The map; an adapter that is not enabled is told of now, and not only when somebody asks for its model.
+fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<switch::MapRow> {
+    let rows = take(settings, "WTT_CONNECT_MODEL_PROVIDER_MAP", switch::map).unwrap_or_default();
+    for row in &rows {
+        if let Some(adapter) = row.adapter.as_ref().filter(|adapter| !enabled.contains(adapter)) {
+            settings.notes.push(format!(
+                "WTT_CONNECT_MODEL_PROVIDER_MAP gives \"{}\" to {adapter}, which is not in WTT_CONNECT_ADAPTERS",
+                crate::text::one_line(&row.pattern)
+            ));
+        }
+    }
+    rows
+}
 
 /// What the switcher runs, when it is on.
 fn switcher(settings: &mut Settings) -> Option<Switch> {

@@ -20,7 +20,7 @@ use std::ffi::{OsStr, OsString};
 const COMPLAINT_CHARS: usize = 200;
 
 /// The spec that drives what is installed, or why the turn is not begun.
-pub(super) fn ready(
+pub fn ready(
     adapter: &'static AdapterSpec,
     command: &[String],
     config: &Config,

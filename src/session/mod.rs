@@ -15,7 +15,7 @@ use crate::agent::run::Control;
 use crate::agent::run::pool::Pool;
 use crate::config::Config;
 use crate::list::Table;
-pub use crate::session::before::Gate;
+pub use crate::session::before::{Gate, ready};
 use crate::session::route::Route;
 use crate::session::turn::Ended;
 use crate::store::outbox::{Entry, Outbox};

@@ -54,6 +54,11 @@ pub fn check_model(id: &str) -> Result<(), String> {
     Model::parse(id).map(drop)
 }
 
+/// A usual model as an adapter's CLI wants it, when it is one that it can know.
+pub fn usual(id: &str, adapter: &str) -> Option<String> {
+    Model::parse(id).ok()?.filter(|model| model.is_known_to(adapter)).map(|model| model.id_for(adapter))
+}
+
 /// The adapter that a family of models is routed to.
 pub(super) fn home(family: Family) -> &'static str {
     match family {

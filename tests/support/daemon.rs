@@ -18,6 +18,12 @@ pub const TOKEN: &str = "CANARY-wtt-tok-001";
 /// Far more than anything takes on a loaded machine; a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The same, or what `WTT_TEST_PATIENCE` says in seconds: real CLIs on a busy machine take their time.
+fn patience() -> Duration {
+    let seconds = std::env::var("WTT_TEST_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    seconds.map_or(PATIENCE, Duration::from_secs)
+}
+
 /// The local service, and everything that it has seen.
 pub struct Wtt {
     pub service: Service,
@@ -49,7 +55,7 @@ impl Wtt {
                 return found;
             }
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         loop {
             let Ok(seen) = self.seen.recv_deadline(deadline) else {
                 panic!("waited in vain for {what}; seen: {:#?}", self.tail());
@@ -143,7 +149,7 @@ impl Home {
 
 /// Waits for a fact that nothing announces. The only place that looks again and again.
 pub fn until(what: &str, mut fact: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience();
     let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
     while !fact() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");

@@ -636,6 +636,41 @@ fn x12_the_environment_of_an_agent() {
 }
 
 #[test]
+fn a_session_whose_id_is_ours_is_known_from_the_start() {
+    let mut bench = bench("ok");
+    bench.spec = &spec::kimi::LEGACY;
+    let script = "cat >/dev/null; echo \"$*\" >args; printf '{\"role\":\"assistant\",\"content\":\"hi\"}\\n'; exit $(cat code)";
+    bench.command = ["/bin/sh", "-c", script, "kimi"].map(str::to_owned).to_vec();
+    for (code, failed) in [("1", true), ("0", false)] {
+        std::fs::write(bench.dir.path().join("code"), code).unwrap();
+        let ran = bench.run();
+        let id = ran.report.session.clone().unwrap();
+        assert!(spec::is_uuid(&id) && bench.file("args").contains(&format!("--session={id}")));
+        assert_eq!(ran.events.first(), Some(&AgentEvent::Session(id)));
+        assert_eq!(matches!(ran.report.outcome, Outcome::Failed { .. }), failed);
+    }
+}
+
+#[test]
+fn a_prompt_that_fits_into_no_argument_is_refused_clearly() {
+    let mut bench = bench("ok");
+    bench.spec = spec::find("kimi").unwrap();
+    bench.request.prompt = "x".repeat(200_000);
+    let ran = bench.run();
+    let (reason, detail, _) = failure(&ran.report);
+    assert_eq!(*reason, Reason::RefusedByPolicy);
+    assert!(detail.contains("200000 bytes") && detail.contains("Send it as a file"), "{detail}");
+    bench.request.prompt.truncate((128 << 10) - 16);
+    let ran = bench.run();
+    assert_ne!(
+        *failure(&ran.report).0,
+        Reason::RefusedByPolicy,
+        "the longest that is let through can be started"
+    );
+    assert!(!matches!(failure(&ran.report).0, Reason::Internal | Reason::CliMissing), "{:?}", ran.report);
+}
+
+#[test]
 fn what_gemini_needs_lies_in_a_folder_that_goes_with_the_turn() {
     let mut bench = bench("gemini");
     bench.spec = spec::find("gemini").unwrap();

@@ -23,9 +23,9 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// A program that is writing a file gets so long to finish it between SIGTERM and SIGKILL.
 const POLITE: Duration = Duration::from_millis(500);
 
-/// How long a CLI may take for a [`question`]. Node CLIs need about a second on a cold disk, and more than five have been
-/// seen on a small host with other agents at work; a turn that must know the flavour would fail then.
-const QUESTION: Duration = Duration::from_secs(20);
+/// How long a CLI may take for a [`question`]. Node CLIs need about a second on a cold disk, and more than twenty have
+/// been seen on a small host with many agents at work; a turn that must know the flavour would fail then.
+const QUESTION: Duration = Duration::from_secs(45);
 
 /// Nothing that is asked for is longer; the rest is not kept.
 const MAX_OUTPUT: usize = 64 << 10;

@@ -25,7 +25,7 @@ pub struct Probe {
     pub launcher: bool,
 }
 
-/// Looks at one adapter. `command` and `env` as in [`crate::agent::run::Runner`]. Takes at most a minute, and a second as a rule.
+/// Looks at one adapter. `command` and `env` as in [`crate::agent::run::Runner`]. Takes a second as a rule, and two minutes at most.
 pub fn probe(spec: &'static AdapterSpec, command: &[String], env: &Table<Secret>) -> Probe {
     let (trouble, login) = (String::new(), Login::Unknown);
     let mut found = Probe { path: None, trouble, version: None, flavour: "", login, launcher: false };

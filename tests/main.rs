@@ -3,6 +3,7 @@
 
 mod support;
 
+mod acp;
 mod adapters;
 mod before;
 mod cli;

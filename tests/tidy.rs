@@ -25,6 +25,8 @@ const STRANGERS: &[&str] = &["wire", "config", "store", "http"];
 const PURE: &[&str] = &[
     "src/wire",
     "src/agent/dialect.rs",
+    "src/agent/acp.rs",
+    "src/agent/acp",
     "src/agent/codex.rs",
     "src/agent/claude.rs",
     "src/agent/gemini.rs",

@@ -214,7 +214,7 @@ const JOINER: char = '\u{2060}';
 /// the CLI itself read that file, in every permission mode and also outside the working directory (seen with 2.1.330:
 /// `@/abs`, `@../up`, `@~/home`, `@"quoted"`, at the start or after a blank). Whoever writes in the topic must not read
 /// the machine's files past the mode; files below the working directory may stay what they are.
-fn defuse(prompt: String) -> String {
+pub(super) fn defuse(prompt: String) -> String {
     let slash = prompt.trim_start().starts_with('/');
     let mut out = String::with_capacity(prompt.len() + 8);
     if slash {

@@ -3,6 +3,7 @@
 //! Nothing here knows WTT frames. Dialects and specs do no IO; [`run`] is the one place that does.
 
 pub mod about;
+pub mod acp;
 pub mod aside;
 pub mod ask;
 pub mod classify;

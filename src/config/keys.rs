@@ -64,7 +64,7 @@ pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// Those that this version drives: what settings accept.
-pub const DRIVEN: &[&str] = &["codex", "claude-code", "gemini", "opencode", "kimi"];
+pub const DRIVEN: &[&str] = &["codex", "claude-code", "gemini", "opencode", "kimi", "acp", "devin", "iflow"];
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
@@ -304,6 +304,27 @@ pub static KEYS: &[Key] = &[
         "kimi, looked up on PATH",
         "The program that runs Kimi, with leading arguments, quoted like words of a shell.",
         "/opt/kimi/bin/kimi",
+    ),
+    key(
+        "WTT_CONNECT_ACP_COMMAND",
+        Kind::Command,
+        "claude-agent-acp or codex-acp, looked up on PATH",
+        "The agent of the adapter acp: any program that speaks the Agent Client Protocol on its standard input and output, with its arguments. For cursor-agent, devin, gemini, goose, iflow, kimi, opencode, qodercli and qwen the name alone is enough.",
+        "qwen",
+    ),
+    key(
+        "WTT_CONNECT_DEVIN_COMMAND",
+        Kind::Command,
+        "devin, looked up on PATH",
+        "The program that runs Devin, with leading arguments, quoted like words of a shell.",
+        "/opt/devin/bin/devin",
+    ),
+    key(
+        "WTT_CONNECT_IFLOW_COMMAND",
+        Kind::Command,
+        "iflow, looked up on PATH",
+        "The program that runs iFlow, with leading arguments, quoted like words of a shell.",
+        "/opt/iflow/bin/iflow",
     ),
     key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",

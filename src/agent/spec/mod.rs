@@ -5,9 +5,12 @@ use crate::agent::{Request, about};
 use crate::config::Mode;
 use std::ffi::OsString;
 
+pub mod acp;
 pub mod claude_code;
 pub mod codex;
+pub mod devin;
 pub mod gemini;
+pub mod iflow;
 pub mod kimi;
 pub mod opencode;
 
@@ -115,8 +118,16 @@ pub struct Private {
 }
 
 /// All adapters of this version.
-pub static ADAPTERS: &[&AdapterSpec] =
-    &[&codex::SPEC, &claude_code::SPEC, &gemini::SPEC, &opencode::SPEC, &kimi::SPEC];
+pub static ADAPTERS: &[&AdapterSpec] = &[
+    &codex::SPEC,
+    &claude_code::SPEC,
+    &gemini::SPEC,
+    &opencode::SPEC,
+    &kimi::SPEC,
+    &acp::SPEC,
+    &devin::SPEC,
+    &iflow::SPEC,
+];
 
 /// Looks one up by name or alias, any letter case.
 pub fn find(name: &str) -> Option<&'static AdapterSpec> {

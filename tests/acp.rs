@@ -5,6 +5,8 @@
 
 mod hostile;
 mod player;
+mod real;
+mod running;
 
 use player::{Player, request, rows};
 use std::fmt::Write;

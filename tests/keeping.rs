@@ -106,6 +106,7 @@ static SPEC: AdapterSpec = AdapterSpec {
     flavour: None,
     ended: None,
     image_data: true,
+    after: None,
     invoke: |request, _| Invocation {
         args: request.resume.iter().map(Into::into).collect(),
         ..Invocation::default()

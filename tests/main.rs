@@ -12,6 +12,7 @@ mod daemon;
 mod dialects;
 mod fuzzing;
 mod keeping;
+mod oneshot;
 mod real;
 mod reconnect;
 mod store;

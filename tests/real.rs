@@ -50,7 +50,9 @@ fn native_ids(home: &Home) -> Vec<String> {
     let rows = state["sessions"].as_object().unwrap().values();
     let ids = rows.filter_map(|row| {
         let mut members = row.as_object()?.iter();
-        let id = members.find(|(key, _)| key.ends_with("SessionId") || key.ends_with("ThreadId"))?.1;
+        let id = members
+            .find(|(key, _)| ["SessionId", "ThreadId", "ChatId"].iter().any(|end| key.ends_with(end)))?
+            .1;
         Some(id.as_str()?.to_owned())
     });
     ids.collect()

@@ -109,7 +109,8 @@ impl Claude {
         let blocks = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
         let own = value["parent_tool_use_id"].is_null();
         let in_pieces = !self.streaming.is_empty() && string(message, "id") == self.streaming;
-        let is_error = value["is_api_error_message"] == true;
+        // Qoder has only the word.
+        let is_error = value["is_api_error_message"] == true || value["error"].is_string();
         for block in blocks {
             let text = string(block, "text");
             match string(block, "type") {
@@ -159,6 +160,22 @@ impl Claude {
         self.finish(failed(reason, words, partial), fx);
     }
 
+    /// One line of the protocol.
+    pub(super) fn object(&mut self, value: &Value, fx: &mut Effects) {
+        fx.alive = true;
+        if self.ended {
+            return;
+        }
+        match string(value, "type") {
+            "system" => self.system(value, fx),
+            "stream_event" => self.stream(value, fx),
+            "assistant" => self.assistant(value, fx),
+            "user" => tool_results(value, fx),
+            "result" => self.result(value, fx),
+            _ => {}
+        }
+    }
+
     /// The first verdict counts; a background task may bring another `result` (agents 5.2).
     fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
         if !self.ended {
@@ -178,18 +195,9 @@ impl Dialect for Claude {
     }
 
     fn line(&mut self, line: &str, fx: &mut Effects) {
-        let Some(value) = object(line) else { return self.stray.line(line, fx) };
-        fx.alive = true;
-        if self.ended {
-            return;
-        }
-        match string(&value, "type") {
-            "system" => self.system(&value, fx),
-            "stream_event" => self.stream(&value, fx),
-            "assistant" => self.assistant(&value, fx),
-            "user" => tool_results(&value, fx),
-            "result" => self.result(&value, fx),
-            _ => {}
+        match object(line) {
+            Some(value) => self.object(&value, fx),
+            None => self.stray.line(line, fx),
         }
     }
 

@@ -64,7 +64,20 @@ pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// Those that this version drives: what settings accept.
-pub const DRIVEN: &[&str] = &["codex", "claude-code", "gemini", "opencode", "kimi", "acp", "devin", "iflow"];
+pub const DRIVEN: &[&str] = &[
+    "codex",
+    "claude-code",
+    "cursor",
+    "gemini",
+    "qoder",
+    "opencode",
+    "crush",
+    "iflow",
+    "kimi",
+    "pi",
+    "acp",
+    "devin",
+];
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
@@ -304,6 +317,34 @@ pub static KEYS: &[Key] = &[
         "kimi, looked up on PATH",
         "The program that runs Kimi, with leading arguments, quoted like words of a shell.",
         "/opt/kimi/bin/kimi",
+    ),
+    key(
+        "WTT_CONNECT_CURSOR_COMMAND",
+        Kind::Command,
+        "cursor-agent, else Cursor's agent, looked up on PATH",
+        "The program that runs Cursor, with leading arguments, quoted like words of a shell.",
+        "/opt/cursor/cursor-agent",
+    ),
+    key(
+        "WTT_CONNECT_QODER_COMMAND",
+        Kind::Command,
+        "qodercli, looked up on PATH",
+        "The program that runs Qoder, with leading arguments, quoted like words of a shell.",
+        "/opt/qoder/bin/qodercli",
+    ),
+    key(
+        "WTT_CONNECT_CRUSH_COMMAND",
+        Kind::Command,
+        "crush, looked up on PATH",
+        "The program that runs Crush, with leading arguments, quoted like words of a shell.",
+        "/opt/crush/crush",
+    ),
+    key(
+        "WTT_CONNECT_PI_COMMAND",
+        Kind::Command,
+        "pi, looked up on PATH",
+        "The program that runs Pi, with leading arguments, quoted like words of a shell.",
+        "/opt/pi/bin/pi --provider anthropic",
     ),
     key(
         "WTT_CONNECT_ACP_COMMAND",

@@ -80,6 +80,8 @@ impl Turn {
         book: &mut Book<'_>,
         on: &mut dyn FnMut(Progress),
     ) -> Over {
+        // Some say nothing for long: no first sign of life is waited for.
+        self.alive = begin.alive.then_some(self.began);
         self.apply(begin, book, on);
         let talks = self.process.dialect.keeps_stdin() || self.process.dialect.keeps_process();
         if !talks {

@@ -19,4 +19,5 @@ mod store;
 mod switching;
 mod tidy;
 mod try_command;
+mod two_way;
 mod wire;

@@ -368,6 +368,20 @@ pub static KEYS: &[Key] = &[
         "/opt/iflow/bin/iflow",
     ),
     key(
+        "WTT_CONNECT_CODEX_TRANSPORT",
+        Kind::Word(&["exec", "app-server"]),
+        "exec in the modes full-auto and yolo, app-server in the others",
+        "How Codex is spoken to. exec runs once per message and can never ask; app-server stays between messages, can ask before it does something, and takes further messages while it works.",
+        "app-server",
+    ),
+    key(
+        "WTT_CONNECT_CLAUDE_CODE_TRANSPORT",
+        Kind::Word(&["one-shot", "stream"]),
+        "one-shot in the modes full-auto and yolo, stream in the others and for images",
+        "How Claude Code is spoken to. one-shot runs once per message and can never ask; stream stays between messages, can ask before it does something, and takes further messages while it works.",
+        "stream",
+    ),
+    key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",
         Kind::Seconds { min: 1, max: 86_400 },
         "120",

@@ -9,9 +9,8 @@ use crate::agent::spec::AdapterSpec;
 use crate::list::Table;
 use crate::secret::Secret;
 use crate::sys::thread;
-use crossbeam_channel::bounded;
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// There are as many programs as adapters with flavours; more are former releases.
 const MAX_KNOWN: usize = 32;
@@ -86,14 +85,16 @@ fn stamp(program: &Program) -> Option<Stamp> {
 
 /// Both questions side by side: a Node CLI takes a second for each.
 fn ask(program: &Program, env: &Table<Secret>) -> Result<About, Trouble> {
-    let (tell, help) = bounded(1);
-    let (asked, with) = (program.clone(), env.clone());
+    let help = Arc::new(OnceLock::new());
+    let (asked, with, to) = (program.clone(), env.clone(), help.clone());
     let thread = thread::spawn_small("about", move || {
-        let _ = tell.send(aside::question(&asked, &["--help"], &with));
+        drop(to.set(aside::question(&asked, &["--help"], &with)));
     });
-    thread.map_err(|e| Trouble::Failed(format!("cannot be asked: {e}")))?;
-    let both = |said: aside::Said| said.stdout + &said.stderr;
-    let version = both(aside::question(program, &["--version"], env)?);
-    let help = help.recv().ok().and_then(Result::ok).map(both).unwrap_or_default();
-    Ok(About { version, help })
+    let thread = thread.map_err(|e| Trouble::Failed(format!("cannot be asked: {e}")))?;
+    let both = |said: &aside::Said| format!("{}{}", said.stdout, said.stderr);
+    let version = aside::question(program, &["--version"], env).map(|said| both(&said));
+    // A thread of ours is not left behind, whatever the first question came to.
+    let _ = thread.join();
+    let help = help.get().and_then(|said| said.as_ref().ok()).map(both).unwrap_or_default();
+    Ok(About { version: version?, help })
 }

@@ -13,11 +13,16 @@ use crate::session::Shared;
 use crate::session::route::Route;
 use crate::sys::path;
 use crate::text;
-use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::ffi::{OsStr, OsString};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// How much of a switcher's complaint is repeated.
 const COMPLAINT_CHARS: usize = 200;
+
+/// A turn that waits for the gate looks so often whether it is free. An agent takes seconds; this is not noticed.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The spec that drives what is installed, or why the turn is not begun.
 pub fn ready(
@@ -52,18 +57,8 @@ fn elsewhere(missing: &AdapterSpec, config: &Config) -> String {
 }
 
 /// Lets one turn at a time switch and run, because all share what the switcher changes.
-#[derive(Debug)]
-pub struct Gate {
-    enter: Sender<()>,
-    leave: Receiver<()>,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        let (enter, leave) = bounded(1);
-        Gate { enter, leave }
-    }
-}
+#[derive(Debug, Default)]
+pub struct Gate(AtomicBool);
 
 /// The right to run; given back when dropped.
 #[derive(Debug)]
@@ -71,25 +66,23 @@ pub(super) struct Pass<'g>(&'g Gate);
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        let _ = self.0.leave.try_recv();
+        self.0.0.store(false, Ordering::Release);
     }
 }
 
 impl Gate {
     /// Waits for the turn's turn, and calls `waiting` when it has to and from time to time. `None`: stopped meanwhile.
     fn pass(&self, control: &Receiver<Control>, waiting: &mut dyn FnMut()) -> Option<Pass<'_>> {
-        if self.enter.try_send(()).is_ok() {
-            return Some(Pass(self));
-        }
-        loop {
-            waiting();
-            select_biased! {
-                // a hub that is gone stops everything as well
-                recv(control) -> _ => return None,
-                send(self.enter, ()) -> sent => return sent.ok().map(|()| Pass(self)),
-                default(BEAT) => {}
+        let mut told: Option<Instant> = None;
+        while self.0.swap(true, Ordering::Acquire) {
+            if told.is_none_or(|at| at.elapsed() >= BEAT) {
+                told = Some(Instant::now());
+                waiting();
             }
+            // a hub that is gone stops everything as well
+            let Err(RecvTimeoutError::Timeout) = control.recv_timeout(LOOK) else { return None };
         }
+        Some(Pass(self))
     }
 }
 

@@ -43,7 +43,8 @@ fn request() -> Request {
         resume: None,
         fresh_prompt: None,
         images: Vec::new(),
-        transport: None,
+        // what is recorded here is that, in every mode
+        transport: Some("one-shot".to_owned()),
     }
 }
 

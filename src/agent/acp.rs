@@ -18,12 +18,22 @@ use crate::agent::dialect::{Dialect, Effects, Exit, Said, Stray, string, unsaid}
 pub(crate) use crate::agent::dialect::{failed, title};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Request, classify};
+use crate::config::Mode;
 use crate::json::object;
 use ask::Open;
 use offer::Offer;
 use quirks::Quirks;
 use serde_json::Value;
 use tools::Tools;
+
+/// Whether a CLI that also has a one-shot output speaks ACP this time: when its user wants it so
+/// (`WTT_CONNECT_<ADAPTER>_TRANSPORT=acp`), and in the modes that can ask, because there is nobody to ask else.
+pub fn is_chosen(request: &Request) -> bool {
+    match request.transport.as_deref() {
+        Some(transport) => transport == "acp",
+        None => matches!(request.mode, Mode::AutoEdit | Mode::Suggest),
+    }
+}
 
 /// Questions that may be open at once; a person could not answer more.
 const MAX_ASKS: usize = 32;

@@ -2,7 +2,7 @@
 
 use crate::agent::Request;
 use crate::agent::acp::Acp;
-use crate::agent::spec::{AdapterSpec, Host, Invocation};
+use crate::agent::spec::{AdapterSpec, Host, Invocation, opencode};
 use crate::config::Mode;
 
 /// The adapter `acp`.
@@ -42,9 +42,6 @@ pub const MODES: &[(Mode, &str)] = &[
     ),
 ];
 
-/// Asks before everything that changes something or reaches out; opencode has no modes for it.
-const ASK_ALL: &str = r#"{"*":"ask","read":"allow","list":"allow","glob":"allow","grep":"allow","todowrite":"allow","todoread":"allow"}"#;
-
 /// The command says it all. What certain agents need besides is unknown to the others.
 fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
     let mut env = Vec::new();
@@ -52,7 +49,8 @@ fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
         // Claude offers root its mode without questions only so.
         Mode::FullAuto | Mode::Yolo if host.root => env.push(("IS_SANDBOX".to_owned(), "1".into())),
         Mode::FullAuto | Mode::Yolo => {}
-        Mode::AutoEdit | Mode::Suggest => env.push(("OPENCODE_PERMISSION".to_owned(), ASK_ALL.into())),
+        // OpenCode has no modes for it.
+        Mode::AutoEdit | Mode::Suggest => env.push(opencode::asking(request.mode)),
     }
     Invocation { env, ..Invocation::default() }
 }
@@ -79,6 +77,5 @@ mod tests {
         assert_eq!(invocation.env, [("IS_SANDBOX".to_owned(), "1".into())]);
         request.mode = Mode::Suggest;
         assert_eq!(invoke(&request, &Host { fresh_id: "NEW", root: true }).env[0].0, "OPENCODE_PERMISSION");
-        assert!(serde_json::from_str::<serde_json::Value>(ASK_ALL).unwrap().is_object());
     }
 }

@@ -1,5 +1,6 @@
 //! Gemini CLI: `gemini --output-format=stream-json`, one process per turn (observed with 0.61.0; agents 7).
 
+use crate::agent::acp::{self, Acp};
 use crate::agent::gemini::Gemini;
 use crate::agent::spec::{AdapterSpec, Host, Invocation, Private};
 use crate::agent::{Request, spec};
@@ -23,16 +24,19 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Yolo, "The same as `full-auto`."),
         (
             Mode::AutoEdit,
-            "`--approval-mode=auto_edit`: files of the workspace may be written; there are no shell commands.",
+            "`--acp` and its mode `autoEdit`: files of the workspace may be written; it asks for everything else.",
         ),
-        (Mode::Suggest, "`--approval-mode=default`: it may read; other tools are kept from it."),
+        (Mode::Suggest, "`--acp` and its mode `default`: it may read, and asks for everything else."),
     ],
     flavour: None,
     ended: None,
-    image_data: false,
+    image_data: true,
     after: None,
     invoke,
-    dialect: |request| Box::new(Gemini::new(request)),
+    dialect: |request| match acp::is_chosen(request) {
+        true => Box::new(Acp::new(request, true)),
+        false => Box::new(Gemini::new(request)),
+    },
 };
 
 /// Without the first, resuming a session lets the next start delete it (agents 7.4). Ten attempts, its default, are
@@ -60,8 +64,11 @@ const fn settings(variable: &'static str, unless: &'static str) -> Private {
 
 /// Values are glued to their flags, so that none can be taken for an option.
 fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
-    let mut args: Vec<OsString> = vec!["--output-format=stream-json".into()];
+    let speaks_acp = acp::is_chosen(request);
+    let mut args: Vec<OsString> = Vec::new();
+    args.push(if speaks_acp { "--acp".into() } else { "--output-format=stream-json".into() });
     args.push(match request.mode {
+        // Over ACP a mode of the session, but it holds from the start so.
         Mode::FullAuto | Mode::Yolo => "--approval-mode=yolo".into(),
         Mode::AutoEdit => "--approval-mode=auto_edit".into(),
         Mode::Suggest => "--approval-mode=default".into(),
@@ -75,7 +82,7 @@ fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
         }
         args.push(glued("--include-directories=", folder));
     }
-    if let Some(session) = request.resume.as_deref().filter(|id| spec::is_uuid(id)) {
+    if let Some(session) = request.resume.as_deref().filter(|id| !speaks_acp && spec::is_uuid(id)) {
         args.push(format!("--resume={session}").into());
     }
     let set = |name: &str, value: &str| (name.to_owned(), value.into());
@@ -126,8 +133,18 @@ mod tests {
     fn command_lines() {
         let base = "--output-format=stream-json --approval-mode";
         assert_eq!(args(|_| {}), format!("{base}=yolo"));
-        assert_eq!(args(|r| r.mode = Mode::AutoEdit), format!("{base}=auto_edit"));
-        assert_eq!(args(|r| r.mode = Mode::Suggest), format!("{base}=default"));
+        assert_eq!(args(|r| r.mode = Mode::AutoEdit), "--acp --approval-mode=auto_edit");
+        assert_eq!(args(|r| r.mode = Mode::Suggest), "--acp --approval-mode=default");
+        let one_shot = |r: &mut Request| {
+            r.mode = Mode::Suggest;
+            r.transport = Some("one-shot".to_owned());
+        };
+        assert_eq!(args(one_shot), format!("{base}=default"));
+        let acp = |r: &mut Request| {
+            r.transport = Some("acp".to_owned());
+            r.resume = Some("01a201fc-49a6-73b2-93a6-9a4fe7056111".to_owned());
+        };
+        assert_eq!(args(acp), "--acp --approval-mode=yolo");
         let image = |path: &str| Image { path: path.into(), media_type: "image/png".to_owned(), data: None };
         let all = args(|r| {
             r.model = Some("gemini-2.5-pro".to_owned());

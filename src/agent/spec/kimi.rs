@@ -2,6 +2,7 @@
 //! kimi-cli 1 (`kimi --print`, observed with 1.51.0) has ended, and its last release only says so.
 
 use crate::agent::about::{About, Flavour};
+use crate::agent::acp::{self, Acp};
 use crate::agent::kimi::{self, Kimi};
 use crate::agent::spec::{AdapterSpec, Host, Invocation};
 use crate::agent::{Request, spec};
@@ -19,18 +20,32 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     session_key: "kimiSessionId",
     launcher: None,
     login_query: None,
-    modes: &[(Mode::FullAuto, "`kimi -p`, which asks nothing."), (Mode::Yolo, "The same as `full-auto`.")],
+    modes: &[
+        (Mode::FullAuto, "`kimi -p`, which asks nothing."),
+        (Mode::Yolo, "The same as `full-auto`."),
+        (Mode::AutoEdit, "`kimi acp`: it asks for every tool; edits are allowed. Kimi Code only."),
+        (Mode::Suggest, "`kimi acp`: it may read, and asks for everything else. Kimi Code only."),
+    ],
     flavour: Some(tell),
     ended: None,
-    image_data: false,
+    image_data: true,
     after: None,
     invoke,
-    dialect: |request| Box::new(Kimi::code(request)),
+    dialect: |request| match acp::is_chosen(request) {
+        true => Box::new(Acp::new(request, false)),
+        false => Box::new(Kimi::code(request)),
+    },
 };
 
 /// The same adapter when kimi-cli 1 is installed. Neither program resumes the sessions of the other.
 pub static LEGACY: AdapterSpec = AdapterSpec {
     session_key: "kimiCliSessionId",
+    // Its ACP wants a login even where it has a key.
+    modes: &[
+        (Mode::FullAuto, "`kimi --print`, which asks nothing."),
+        (Mode::Yolo, "The same as `full-auto`."),
+    ],
+    image_data: false,
     login: "Run `kimi` on this machine, as the user of the connector, and type `/login`.",
     flavour: None,
     invoke: invoke_legacy,
@@ -58,13 +73,17 @@ fn model(request: &Request) -> Option<OsString> {
 
 /// The prompt is an argument, as there is no other way in; how long it may be is checked by the dialect.
 fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+    let env_defaults = vec![set("KIMI_DISABLE_TELEMETRY", "1")];
+    if acp::is_chosen(request) {
+        return Invocation { args: vec!["acp".into()], env_defaults, ..Invocation::default() };
+    }
     let mut args: Vec<OsString> = vec!["--output-format=stream-json".into()];
     args.extend(model(request));
     if let Some(session) = request.resume.as_deref().filter(|id| kimi::is_session(id)) {
         args.push(format!("--session={session}").into());
     }
     args.push(format!("--prompt={}", request.prompt.replace('\0', "")).into());
-    Invocation { args, env_defaults: vec![set("KIMI_DISABLE_TELEMETRY", "1")], ..Invocation::default() }
+    Invocation { args, env_defaults, ..Invocation::default() }
 }
 
 /// `--session` begins the session of that id, or resumes it in the same directory: the id is ours.
@@ -108,6 +127,7 @@ mod tests {
     #[test]
     fn command_lines() {
         assert_eq!(args(&SPEC, |_| {}), "--output-format=stream-json --prompt=-x");
+        assert_eq!(args(&SPEC, |r| r.mode = Mode::Suggest), "acp");
         let id = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
         assert_eq!(
             args(&SPEC, |r| {

@@ -1,6 +1,7 @@
 //! OpenCode: `opencode run --format json`, one process per turn (observed with 1.18.33; agents B 1).
 
 use crate::agent::Request;
+use crate::agent::acp::{self, Acp};
 use crate::agent::opencode::{self, OpenCode};
 use crate::agent::spec::{AdapterSpec, Host, Invocation, Login, LoginQuery};
 use crate::config::Mode;
@@ -22,26 +23,42 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Yolo, "The same as `full-auto`."),
         (
             Mode::AutoEdit,
-            "OPENCODE_PERMISSION: it may read, and write files of the workspace; there are no shell commands.",
+            "`opencode acp` and OPENCODE_PERMISSION: it may read, and write files of the workspace; it asks for everything else.",
         ),
-        (Mode::Suggest, "OPENCODE_PERMISSION: it may read; every other tool is kept from it."),
+        (Mode::Suggest, "`opencode acp` and OPENCODE_PERMISSION: it may read, and asks for everything else."),
     ],
     flavour: None,
     ended: None,
-    image_data: false,
+    image_data: true,
     after: None,
     invoke,
-    dialect: |request| Box::new(OpenCode::new(request)),
+    dialect: |request| match acp::is_chosen(request) {
+        true => Box::new(Acp::new(request, false)),
+        false => Box::new(OpenCode::new(request)),
+    },
 };
 
 /// Everything that is not named here is denied, tools of MCP servers included, and what has no answer is refused.
 const READ: &str = r#"{"*":"deny","read":"allow","glob":"allow","grep":"allow","list":"allow","lsp":"allow","webfetch":"allow","websearch":"allow","codesearch":"allow","todoread":"allow","todowrite":"allow","external_directory":"deny"}"#;
 const EDIT: &str = r#"{"*":"deny","edit":"allow","read":"allow","glob":"allow","grep":"allow","list":"allow","lsp":"allow","webfetch":"allow","websearch":"allow","codesearch":"allow","todoread":"allow","todowrite":"allow","external_directory":"deny"}"#;
 
+/// The variable of its permissions in a mode that asks: what is not allowed is asked for.
+pub(super) fn asking(mode: Mode) -> (String, OsString) {
+    let rules = if mode == Mode::AutoEdit { EDIT } else { READ };
+    ("OPENCODE_PERMISSION".to_owned(), rules.replace("\"deny\"", "\"ask\"").into())
+}
+
 /// Values are glued to their flags, so that none can be taken for an option.
 fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
-    let mut args: Vec<OsString> = ["run", "--format=json", "--thinking"].map(OsString::from).into();
     let set = |name: &str, value: &str| (name.to_owned(), value.into());
+    let env_defaults =
+        vec![set("OPENCODE_DISABLE_AUTOUPDATE", "1"), set("OPENCODE_DISABLE_LSP_DOWNLOAD", "1")];
+    if acp::is_chosen(request) {
+        let strict = matches!(request.mode, Mode::AutoEdit | Mode::Suggest);
+        let env = strict.then(|| asking(request.mode)).into_iter().collect();
+        return Invocation { args: vec!["acp".into()], env, env_defaults, ..Invocation::default() };
+    }
+    let mut args: Vec<OsString> = ["run", "--format=json", "--thinking"].map(OsString::from).into();
     let mut env = Vec::new();
     match request.mode {
         Mode::FullAuto | Mode::Yolo => args.push("--auto".into()),
@@ -63,8 +80,6 @@ fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
     if let Some(session) = request.resume.as_deref().filter(|id| opencode::is_session(id)) {
         args.push(format!("--session={session}").into());
     }
-    let env_defaults =
-        vec![set("OPENCODE_DISABLE_AUTOUPDATE", "1"), set("OPENCODE_DISABLE_LSP_DOWNLOAD", "1")];
     Invocation { args, env, env_defaults, ..Invocation::default() }
 }
 
@@ -118,11 +133,23 @@ mod tests {
     fn command_lines() {
         let base = "run --format=json --thinking";
         assert_eq!(invocation(|_| {}).0, format!("{base} --auto --dir=/w"));
-        let (args, parts) = invocation(|r| r.mode = Mode::Suggest);
+        let one_shot = |mode| {
+            move |r: &mut Request| {
+                r.mode = mode;
+                r.transport = Some("one-shot".to_owned());
+            }
+        };
+        let (args, parts) = invocation(one_shot(Mode::Suggest));
         assert_eq!(args, format!("{base} --dir=/w"));
         let rules: serde_json::Value = serde_json::from_str(parts.env[0].1.to_str().unwrap()).unwrap();
         assert!(rules["*"] == "deny" && rules["read"] == "allow" && rules["bash"].is_null());
-        let (_, parts) = invocation(|r| r.mode = Mode::AutoEdit);
+        for (mode, edit) in [(Mode::Suggest, serde_json::Value::Null), (Mode::AutoEdit, "allow".into())] {
+            let (args, parts) = invocation(|r| r.mode = mode);
+            assert_eq!(args, "acp");
+            let rules: serde_json::Value = serde_json::from_str(parts.env[0].1.to_str().unwrap()).unwrap();
+            assert!(rules["*"] == "ask" && rules["external_directory"] == "ask" && rules["edit"] == edit);
+        }
+        let (_, parts) = invocation(one_shot(Mode::AutoEdit));
         let rules: serde_json::Value = serde_json::from_str(parts.env[0].1.to_str().unwrap()).unwrap();
         assert!(rules["*"] == "deny" && rules["edit"] == "allow" && rules["bash"].is_null());
         let (args, _) = invocation(|r| {

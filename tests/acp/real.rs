@@ -14,7 +14,7 @@ fn start(wtt: &Wtt, home: &Home, command: &str, mode: &str) -> Connector {
     for (name, value) in [
         ("PATH", of("WTT_TEST_PATH").as_str()),
         ("HOME", of("WTT_TEST_HOME").as_str()),
-        ("WTT_CONNECT_ADAPTER", "acp"),
+        ("WTT_CONNECT_ADAPTER", adapter().as_str()),
         ("WTT_CONNECT_ACP_COMMAND", command),
         ("WTT_CONNECT_MODE", mode),
         ("WTT_CONNECT_LOG", "debug"),
@@ -23,6 +23,11 @@ fn start(wtt: &Wtt, home: &Home, command: &str, mode: &str) -> Connector {
     }
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     Connector::start(wtt, home, &env)
+}
+
+/// `acp`, or one that speaks ACP in some modes (`WTT_TEST_ADAPTER`).
+fn adapter() -> String {
+    std::env::var("WTT_TEST_ADAPTER").unwrap_or_else(|_| "acp".to_owned())
 }
 
 /// Texts for the scripted model.
@@ -41,6 +46,13 @@ impl Script {
     fn text(&self, words: &str) -> String {
         if self.brackets { format!("{words} [[text]]") } else { format!("{words} @@text:FINAL {words}@@") }
     }
+    fn write(&self, file: &str) -> String {
+        if self.brackets {
+            format!("x [[write:{file}]]")
+        } else {
+            format!("x @@write:{file}:hello@@ @@text:FINAL after the file@@")
+        }
+    }
     fn error(&self) -> &'static str {
         if self.brackets { "x [[error:400]]" } else { "x @@err:400@@" }
     }
@@ -48,7 +60,7 @@ impl Script {
 
 #[test]
 fn a_real_agent() {
-    let Ok(command) = std::env::var("WTT_TEST_ACP") else {
+    let Some(command) = std::env::var("WTT_TEST_ACP").ok().filter(|_| adapter() == "acp") else {
         return println!("skipped: WTT_TEST_ACP names no agent");
     };
     let script = Script { brackets: std::env::var("WTT_TEST_MODEL").is_ok_and(|model| model == "brackets") };
@@ -92,14 +104,45 @@ fn a_real_agent() {
     assert!(connector.stop().success());
     println!("{command} | fresh session: {}", log.contains("fresh session"));
     wtt.forget();
-    let connector = start(&wtt, &home, &command, "suggest");
-    wtt.say(&topic, &script.tool("echo made > not-made"));
-    show("suggest", &wtt.answer(&topic, "")["content"]);
-    assert!(!home.path().join("work/not-made").exists(), "suggest changes nothing");
-    let log = connector.log();
-    assert!(connector.stop().success());
-    for line in log.lines().filter(|line| line.contains("WARN") || line.contains("tokens in")).take(8) {
-        println!("{command} | log | {line}");
+    strict_modes(&command, &script, &wtt, &home);
+}
+
+#[test]
+fn strict_modes_of_a_real_agent() {
+    if std::env::var_os("WTT_TEST_ACP").is_some() && adapter() != "acp" {
+        let script =
+            Script { brackets: std::env::var("WTT_TEST_MODEL").is_ok_and(|model| model == "brackets") };
+        strict_modes(&adapter(), &script, &Wtt::start(), &Home::new());
+    }
+}
+
+/// In `suggest` nothing is changed, in `auto-edit` files only.
+fn strict_modes(command: &str, script: &Script, wtt: &Wtt, home: &Home) {
+    for mode in ["suggest", "auto-edit"] {
+        let connector = start(wtt, home, command, mode);
+        for (what, prompt, file, may) in [
+            ("shell", script.tool(&format!("echo made > shell-{mode}")), format!("shell-{mode}"), false),
+            (
+                "write",
+                script.write(&format!("{}/write-{mode}", home.path().join("work").display())),
+                format!("write-{mode}"),
+                mode == "auto-edit",
+            ),
+        ] {
+            let topic = wtt.p2p();
+            wtt.say(&topic, &prompt);
+            let answer = wtt.answer(&topic, "")["content"].to_string();
+            let made = home.path().join("work").join(file).exists();
+            let short: String = answer.chars().take(260).collect();
+            println!("{command} | {mode} {what} | {} | {short}", if made { "made" } else { "not made" });
+            assert!(made == may, "{mode} {what}");
+            wtt.forget();
+        }
+        let log = connector.log();
+        assert!(connector.stop().success());
+        for line in log.lines().filter(|line| line.contains("WARN") || line.contains("tokens in")).take(4) {
+            println!("{command} | log | {line}");
+        }
     }
 }
 

@@ -86,12 +86,13 @@ static TABLE: &[Quirks] = &[
         always_is_session: true,
         ..PLAIN
     },
-    // kimi-code 2.1 and the old kimi-cli 1.51, which asks and has no other mode
+    // kimi-code 2.1, whose `default` writes files of the workspace without a question; and the old kimi-cli 1.51, which
+    // has no other mode and asks for everything
     Quirks {
         agent: "kimi",
         full: &["yolo"],
         edit: &["default", ""],
-        ask: &["default", ""],
+        ask: &["plan"],
         hint: "it keeps the errors of its provider to its log, below ~/.kimi-code/logs or ~/.kimi/logs",
         ..PLAIN
     },

@@ -23,8 +23,14 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     modes: &[
         (Mode::FullAuto, "`kimi -p`, which asks nothing."),
         (Mode::Yolo, "The same as `full-auto`."),
-        (Mode::AutoEdit, "`kimi acp`: it asks for every tool; edits are allowed. Kimi Code only."),
-        (Mode::Suggest, "`kimi acp`: it may read, and asks for everything else. Kimi Code only."),
+        (
+            Mode::AutoEdit,
+            "`kimi acp`: files of the workspace may be written; it asks for everything else. Kimi Code only.",
+        ),
+        (
+            Mode::Suggest,
+            "`kimi acp` and its mode `plan`: it may read and answers with a plan. Kimi Code only.",
+        ),
     ],
     flavour: Some(tell),
     ended: None,

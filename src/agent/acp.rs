@@ -13,7 +13,7 @@ mod tools;
 mod update;
 mod usage;
 
-use crate::agent::ask::Decision;
+use crate::agent::ask::{AskKind, Decision};
 use crate::agent::dialect::{Dialect, Effects, Exit, Said, Stray, string, unsaid};
 pub(crate) use crate::agent::dialect::{failed, title};
 use crate::agent::outcome::{Outcome, Reason};
@@ -168,7 +168,12 @@ impl Acp {
         if let Some(call) = params.get("toolCall").filter(|_| running) {
             self.turn.tools.update(call, true, fx);
         }
-        let open = ask::open(id, params, &self.turn.tools, self.quirks);
+        let mut open = ask::open(id, params, &self.turn.tools, self.quirks);
+        // The agent does by itself what the mode is named for. What it still asks for (another folder, `.git`) is no
+        // ordinary edit.
+        if self.request.mode == Mode::AutoEdit && open.ask.kind == AskKind::Edit {
+            open.ask.kind = AskKind::Other;
+        }
         if !running || self.asks.len() >= MAX_ASKS {
             return write(open.answer(&Decision::DenyAndStop, self.quirks), fx);
         }

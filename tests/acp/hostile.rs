@@ -150,6 +150,15 @@ fn always_is_never_chosen_where_it_outlives_the_session() {
         talk.with(|dialect, fx| dialect.answer(&ask.id, &decision, fx));
         assert_eq!(talk.next()["result"]["outcome"]["optionId"], want, "{name} {decision:?}");
     }
+    // in auto-edit an edit that is still asked for is no ordinary one
+    let offers = json!({"sessionId": "s1", "modes": {"currentModeId": "autoEdit", "availableModes": [{"id": "autoEdit"}]}});
+    let mut talk = Talk::begin(&Request { mode: Mode::AutoEdit, ..request() });
+    talk.answer("initialize", json!({"agentInfo": {"name": "gemini-cli"}}));
+    talk.answer("session/new", offers);
+    talk.next();
+    talk.hear(json!({"jsonrpc": "2.0", "id": 0, "method": "session/request_permission", "params": {
+        "toolCall": {"toolCallId": "t", "kind": "edit", "title": "Write /etc/x"}, "options": []}}));
+    assert_eq!(talk.fx.asks[0].kind, AskKind::Other);
     // nothing but an "always" that stays: the answer is no
     let mut talk = Talk::prompted(&request(), json!({}));
     talk.next();

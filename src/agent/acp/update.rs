@@ -98,7 +98,7 @@ impl Acp {
             ("", _) if self.turn.tools.worked => Outcome::Done(String::new()),
             ("", "") => super::failed(Reason::NoOutput, self.quirks.hint, partial),
             ("", denied) => {
-                let words = format!("it was not allowed to do this: {denied}");
+                let words = format!("it could not go on without this: {denied}");
                 super::failed(Reason::RefusedByPolicy, &words, partial)
             }
             _ => Outcome::Done(answer),

@@ -98,7 +98,8 @@ static TABLE: &[Quirks] = &[
     },
     // qwen-code 0.24
     Quirks { agent: "qwen", edit: &["auto-edit", "auto_edit"], ask: &["default"], ..PLAIN },
-    Quirks { agent: "qoder", ask: &["default"], ..PLAIN },
+    // qoder 1.1 (not seen past its login): its adapter sets the mode on the command line
+    Quirks { agent: "qoder", edit: &["acceptEdits", "accept_edits", ""], ask: &["default", ""], ..PLAIN },
     // devin; `ask` answers without changing anything
     Quirks { agent: "affogato", full: &["bypass"], edit: &["accept-edits"], ask: &["ask"], ..PLAIN },
     // cursor never asks before an edit, and before a command only if its user has set it so: only its reading modes are

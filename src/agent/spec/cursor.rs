@@ -1,5 +1,6 @@
 //! Cursor's CLI: `cursor-agent`, now `agent` (documentation and reports of 2026; agents B 8).
 
+use crate::agent::acp::Acp;
 use crate::agent::cursor::{self, Cursor};
 use crate::agent::spec::{AdapterSpec, Host, Invocation, Login, LoginQuery};
 use crate::agent::{Request, spec};
@@ -24,15 +25,30 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     ],
     flavour: None,
     ended: None,
-    image_data: false,
+    image_data: true,
     after: None,
     invoke,
-    dialect: |request| Box::new(Cursor::new(request)),
+    dialect: |request| match speaks_acp(request) {
+        true => Box::new(Acp::new(request, true)),
+        false => Box::new(Cursor::new(request)),
+    },
 };
+
+/// Only when its user wants it so: over ACP it asks as the user's own settings say, which may be never, so no mode is
+/// stricter there. The sessions of the one cannot be resumed by the other.
+fn speaks_acp(request: &Request) -> bool {
+    request.transport.as_deref() == Some("acp")
+}
 
 /// Values are glued to their flags, and the prompt stands behind `--`: neither can be taken for an option. Without
 /// `--trust` it refuses every directory that it has not seen (some releases with exit code 0).
 fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+    if speaks_acp(request) {
+        let mut args: Vec<OsString> = vec!["--trust".into()];
+        args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+        args.push("acp".into());
+        return Invocation { args, ..Invocation::default() };
+    }
     let mut args: Vec<OsString> = [
         "-p",
         "--output-format=stream-json",
@@ -91,6 +107,9 @@ mod tests {
                  -- --help \u{2060}@/etc/passwd x\n\nImages that came with this message, to be opened as files:\n/i/a.png"
             )
         );
+        all.transport = Some("acp".to_owned());
+        assert_eq!(args(&SPEC, &all), "--trust --model=gpt-5.5 acp");
+        all.transport = None;
         all.resume = Some("--help".to_owned());
         assert!(!args(&SPEC, &all).contains("--resume"));
     }

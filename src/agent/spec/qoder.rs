@@ -1,5 +1,6 @@
 //! Qoder: `qodercli -p`, one process per turn (observed with 1.1.52 up to its login; agents B 6).
 
+use crate::agent::acp::{self, Acp};
 use crate::agent::qoder::Qoder;
 use crate::agent::spec::{AdapterSpec, Host, Invocation, Login, LoginQuery};
 use crate::agent::{Request, spec};
@@ -22,20 +23,33 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Yolo, "The same as `full-auto`."),
         (
             Mode::AutoEdit,
-            "`--permission-mode=accept_edits`: files of the workspace may be written; what needs more is refused.",
+            "`--acp --permission-mode=accept_edits`: files of the workspace may be written; it asks for everything else.",
         ),
-        (Mode::Suggest, "It has only its tools for reading and searching files."),
+        (Mode::Suggest, "`--acp --permission-mode=default`: it may read, and asks for everything else."),
     ],
     flavour: None,
     ended: None,
-    image_data: false,
+    image_data: true,
     after: None,
     invoke,
-    dialect: |request| Box::new(Qoder::new(request)),
+    dialect: |request| match acp::is_chosen(request) {
+        true => Box::new(Acp::new(request, true)),
+        false => Box::new(Qoder::new(request)),
+    },
 };
 
 /// Values are glued to their flags, so that none can be taken for an option. The prompt goes to stdin.
 fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
+    if acp::is_chosen(request) {
+        let mode = match request.mode {
+            Mode::FullAuto | Mode::Yolo => "bypass_permissions",
+            Mode::AutoEdit => "accept_edits",
+            Mode::Suggest => "default",
+        };
+        let mut args: Vec<OsString> = vec!["--acp".into(), format!("--permission-mode={mode}").into()];
+        args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+        return Invocation { args, ..Invocation::default() };
+    }
     let mut args: Vec<OsString> =
         vec!["-p".into(), "--output-format=stream-json".into(), "--include-partial-messages".into()];
     args.push(match request.mode {
@@ -88,6 +102,8 @@ mod tests {
         );
         let mut all = request();
         all.mode = Mode::Suggest;
+        assert_eq!(args(&SPEC, &all), "--acp --permission-mode=default");
+        all.transport = Some("one-shot".to_owned());
         all.model = Some("--help".to_owned());
         all.effort = Some("high".to_owned());
         all.resume = Some("8e6771af-d7db-476d-8225-82c3162ed7ed".to_owned());

@@ -54,22 +54,6 @@ impl Claude {
         }
     }
 
-    /// Any line but those of the two-way form.
-    pub(super) fn message(&mut self, value: &Value, fx: &mut Effects) {
-        fx.alive = true;
-        if self.ended {
-            return;
-        }
-        match string(value, "type") {
-            "system" => self.system(value, fx),
-            "stream_event" => self.stream(value, fx),
-            "assistant" => self.assistant(value, fx),
-            "user" => tool_results(value, fx),
-            "result" => self.result(value, fx),
-            _ => {}
-        }
-    }
-
     fn refusal(&self) -> Option<Outcome> {
         let id = self.resume.as_deref().filter(|id| !spec::is_uuid(id))?;
         Some(failed(Reason::StaleSession, &format!("`{id}` is not a session id"), String::new()))
@@ -190,6 +174,22 @@ impl Claude {
         self.finish(failed(reason, words, partial), fx);
     }
 
+    /// One line of the protocol.
+    pub(super) fn object(&mut self, value: &Value, fx: &mut Effects) {
+        fx.alive = true;
+        if self.ended {
+            return;
+        }
+        match string(value, "type") {
+            "system" => self.system(value, fx),
+            "stream_event" => self.stream(value, fx),
+            "assistant" => self.assistant(value, fx),
+            "user" => tool_results(value, fx),
+            "result" => self.result(value, fx),
+            _ => {}
+        }
+    }
+
     /// The first verdict counts; a background task may bring another `result` (agents 5.2).
     fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
         if !self.ended {
@@ -208,8 +208,10 @@ impl Dialect for Claude {
     }
 
     fn line(&mut self, line: &str, fx: &mut Effects) {
-        let Some(value) = object(line) else { return self.stray.line(line, fx) };
-        self.message(&value, fx);
+        match object(line) {
+            Some(value) => self.object(&value, fx),
+            None => self.stray.line(line, fx),
+        }
     }
 
     fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {

@@ -5,6 +5,7 @@
 use crate::agent::ask::{Ask, Decision};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Request, ToolKind, Usage, classify};
+use crate::list::Table;
 use crate::text;
 use serde_json::Value;
 use std::path::Path;
@@ -28,6 +29,15 @@ pub struct Effects {
     pub usage_total: Option<Usage>,
     /// The line was one of the protocol: the agent lives. Garbage does not set it.
     pub alive: bool,
+}
+
+impl Effects {
+    /// Withdraws all questions that are still open.
+    pub fn withdraw(&mut self, open: &mut Table<Value>) {
+        for (id, _) in std::mem::take(open) {
+            self.withdrawn.push(id);
+        }
+    }
 }
 
 /// How the child ended.

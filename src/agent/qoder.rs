@@ -72,7 +72,7 @@ impl Dialect for Qoder {
         }
         self.spoken |=
             matches!(string(&value, "type"), "assistant" | "stream_event") && value.get("error").is_none();
-        self.claude.message(&value, fx);
+        self.claude.object(&value, fx);
         if let Some(at) = fx.events.iter().position(|event| matches!(event, AgentEvent::Session(_))) {
             self.session = Some(fx.events.remove(at));
         }

@@ -123,7 +123,7 @@ impl Stream {
     fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
         (self.over, self.stopping) = (true, false);
         fx.usage = self.usage.take();
-        fx.withdrawn.extend(std::mem::take(&mut self.open).into_iter().map(|row| row.0));
+        fx.withdraw(&mut self.open);
         fx.done = Some(outcome);
     }
 }
@@ -200,7 +200,7 @@ impl Dialect for Stream {
                 {
                     plan.clone_into(&mut self.plan);
                 }
-                self.turn.message(&value, fx);
+                self.turn.object(&value, fx);
                 if let Some(outcome) = fx.done.take() {
                     self.result(outcome, fx);
                 }

@@ -9,30 +9,8 @@ use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
 
-/// One question that waits for its decision.
-#[derive(Debug)]
-pub(super) struct Pending {
-    /// The server's id of the request, to be repeated as it is.
-    pub(super) id: Value,
-    form: Form,
-    params: Value,
-}
-
-/// What an answer looks like.
-#[derive(Debug, Clone, Copy)]
-enum Form {
-    /// `{"decision": "accept"}`
-    Decision,
-    /// The permissions that are granted.
-    Permissions,
-    /// Words for each question.
-    Input,
-    /// A question of an MCP server.
-    Elicitation,
-}
-
 /// Reads a request; `item` is the file change that it may be about. `None`: nothing that we can answer.
-pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -> Option<(Pending, Ask)> {
+pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -> Option<Ask> {
     let params = &message["params"];
     let reason = string(params, "reason");
     let id = &message["id"];
@@ -45,7 +23,7 @@ pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -
         for_session: true,
         choices: Vec::new(),
     };
-    let form = match string(message, "method") {
+    match string(message, "method") {
         "item/commandExecution/requestApproval" => {
             let command = string(params, "command");
             let host = string(&params["networkApprovalContext"], "host");
@@ -54,35 +32,30 @@ pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -
                 host => ("network".to_owned(), AskKind::Fetch, title(host)),
             };
             ask.detail = join(command, reason);
-            Form::Decision
         }
         "item/fileChange/requestApproval" => {
             ask.tool = "apply_patch".to_owned();
             ask.kind = if mode == Mode::AutoEdit { AskKind::Other } else { AskKind::Edit };
             ask.title = changes;
             ask.detail = join(&items::diff(item), reason);
-            Form::Decision
         }
         "item/permissions/requestApproval" => {
             ask.tool = "permissions".to_owned();
             ask.detail = join(&params["permissions"].to_string(), reason);
-            Form::Permissions
         }
         "item/tool/requestUserInput" => {
             question(&mut ask, &params["questions"]);
             ask.tool = "request_user_input".to_owned();
-            Form::Input
         }
         "mcpServer/elicitation/request" => {
             ask.tool = string(params, "serverName").to_owned();
             ask.title = title(string(params, "message"));
             ask.detail = join(string(params, "message"), string(params, "url"));
             ask.for_session = false;
-            Form::Elicitation
         }
         _ => return None,
-    };
-    Some((Pending { id: id.clone(), form, params: params.clone() }, ask))
+    }
+    Some(ask)
 }
 
 fn join(first: &str, second: &str) -> String {
@@ -122,39 +95,40 @@ pub(in crate::agent) fn words_for(words: &str, at: usize, questions: usize) -> &
     }
 }
 
-impl Pending {
-    /// The `result` for the server.
-    pub(super) fn result(&self, decision: &Decision) -> Value {
-        let allowed = matches!(decision, Decision::Allow | Decision::AllowSession);
-        match self.form {
-            Form::Decision => {
-                let word = match decision {
-                    Decision::Allow => "accept",
-                    Decision::AllowSession => "acceptForSession",
-                    Decision::Deny(_) | Decision::Answer(_) => "decline",
-                    Decision::DenyAndStop => "cancel",
-                };
-                object!({ "decision": word })
+/// The `result` of a request that [`read`] has read.
+pub(super) fn result(message: &Value, decision: &Decision) -> Value {
+    let params = &message["params"];
+    let allowed = matches!(decision, Decision::Allow | Decision::AllowSession);
+    match string(message, "method") {
+        "item/permissions/requestApproval" => {
+            let granted = if allowed { params["permissions"].clone() } else { object!({}) };
+            let scope = if *decision == Decision::AllowSession { "session" } else { "turn" };
+            object!({ "permissions": granted, "scope": scope })
+        }
+        "item/tool/requestUserInput" => {
+            let mut answers = serde_json::Map::new();
+            let questions = params["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            for (at, question) in questions.iter().enumerate() {
+                let Decision::Answer(words) = decision else { break };
+                let words = words_for(words, at, questions.len());
+                answers.insert(string(question, "id").to_owned(), object!({ "answers": [words] }));
             }
-            Form::Permissions => {
-                let granted = if allowed { self.params["permissions"].clone() } else { object!({}) };
-                let scope = if *decision == Decision::AllowSession { "session" } else { "turn" };
-                object!({ "permissions": granted, "scope": scope })
-            }
-            Form::Input => {
-                let mut answers = serde_json::Map::new();
-                let questions = self.params["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
-                for (at, question) in questions.iter().enumerate() {
-                    let Decision::Answer(words) = decision else { break };
-                    let words = words_for(words, at, questions.len());
-                    answers.insert(string(question, "id").to_owned(), object!({ "answers": [words] }));
-                }
-                object!({ "answers": answers })
-            }
-            Form::Elicitation if allowed => object!({ "action": "accept", "content": object!({}) }),
-            Form::Elicitation => {
-                object!({ "action": if *decision == Decision::DenyAndStop { "cancel" } else { "decline" } })
-            }
+            object!({ "answers": answers })
+        }
+        "mcpServer/elicitation/request" if allowed => {
+            object!({ "action": "accept", "content": object!({}) })
+        }
+        "mcpServer/elicitation/request" => {
+            object!({ "action": if *decision == Decision::DenyAndStop { "cancel" } else { "decline" } })
+        }
+        _ => {
+            let word = match decision {
+                Decision::Allow => "accept",
+                Decision::AllowSession => "acceptForSession",
+                Decision::Deny(_) | Decision::Answer(_) => "decline",
+                Decision::DenyAndStop => "cancel",
+            };
+            object!({ "decision": word })
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The thread is that of `codex exec`: a session may change its transport from turn to turn.
 
-use super::asks::{self, Pending};
+use super::asks;
 use super::items::Items;
 use super::{errors, refusal, rpc};
 use crate::agent::ask::Decision;
@@ -43,9 +43,10 @@ pub struct Server {
     step_id: u64,
     /// The file changes that have begun, by item: requests for approval do not repeat them.
     changes: Table<Value>,
-    pending: Table<Pending>,
+    /// Open questions: the requests by id.
+    pending: Table<Value>,
     /// Further messages by request id, until the server has taken them.
-    steers: Table<String>,
+    steers: Table<Value>,
     /// Answers of this turn that were followed by another message.
     earlier: String,
     stopping: bool,
@@ -209,11 +210,14 @@ impl Server {
             _ => {
                 let answer = self.items.answer.take().unwrap_or_default();
                 // A message that came too late for this turn begins the next one.
-                let late: Vec<String> =
-                    std::mem::take(&mut self.steers).into_iter().map(|row| row.1).collect();
+                let mut late = String::new();
+                for (_, text) in std::mem::take(&mut self.steers) {
+                    late.push_str(if late.is_empty() { "" } else { "\n\n" });
+                    late.push_str(text.as_str().unwrap_or_default());
+                }
                 if !late.is_empty() && !self.stopping {
                     self.earlier = [&self.earlier, answer.trim(), "\n\n"].concat();
-                    return self.begin_turn(&late.join("\n\n"), fx);
+                    return self.begin_turn(&late, fx);
                 }
                 let answer = [&self.earlier, answer.as_str()].concat();
                 let outcome = match answer.trim() {
@@ -240,7 +244,7 @@ impl Server {
 
     fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
         (self.step, self.stopping) = (Step::Idle, false);
-        fx.withdrawn.extend(std::mem::take(&mut self.pending).into_iter().map(|row| row.0));
+        fx.withdraw(&mut self.pending);
         fx.done = Some(outcome);
     }
 
@@ -282,8 +286,8 @@ impl Dialect for Server {
         }
         let change = self.changes.get(string(&message["params"], "itemId")).unwrap_or(&Value::Null);
         match asks::read(&message, change, self.items.changes(change), self.request.mode) {
-            Some((pending, ask)) => {
-                self.pending.insert(ask.id.clone(), pending);
+            Some(ask) => {
+                self.pending.insert(ask.id.clone(), message);
                 fx.asks.push(ask);
             }
             None => {
@@ -343,7 +347,10 @@ impl Dialect for Server {
 
     fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
         let Some(pending) = self.pending.remove(id).filter(|_| !self.stopping) else { return };
-        rpc::write(object!({ "jsonrpc": "2.0", "id": pending.id, "result": pending.result(decision) }), fx);
+        rpc::write(
+            object!({ "jsonrpc": "2.0", "id": pending["id"], "result": asks::result(&pending, decision) }),
+            fx,
+        );
         if *decision == Decision::DenyAndStop {
             self.cancel(fx);
         }
@@ -356,7 +363,7 @@ impl Dialect for Server {
         let input = [object!({ "type": "text", "text": text })];
         let params = object!({ "threadId": self.thread, "expectedTurnId": self.turn, "input": input });
         let id = self.send("turn/steer", params, fx);
-        self.steers.insert(id.to_string(), text.to_owned());
+        self.steers.insert(id.to_string(), text.into());
         true
     }
 }

@@ -5,6 +5,7 @@ mod support;
 
 mod adapters;
 mod cli;
+mod control;
 mod crash;
 mod daemon;
 mod dialects;

@@ -125,6 +125,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// `WTT_CONNECT_SESSION_IDLE_SECONDS`: an idle session thread ends after this.
     pub session_idle: Duration,
+    /// `WTT_CONNECT_AUTO_REEXEC`: starts a program file that was replaced.
+    pub auto_reexec: bool,
     /// `WTT_CONNECT_MAX_AGENTS`: so many run at once.
     pub max_agents: usize,
     /// Variables of the env files that are not ours (an API key, a proxy) and that the environment does not have.

@@ -74,6 +74,11 @@ impl Delivery {
         self.sending.len()
     }
 
+    /// When the oldest of them was written, milliseconds since the epoch.
+    pub(super) fn oldest(&self) -> Option<i64> {
+        self.sending.values().map(|s| s.entry.at).min()
+    }
+
     /// An entry.
     pub(super) fn entry(&self, seq: u64) -> Option<&Entry> {
         self.sending.get(&seq).map(|s| &s.entry)

@@ -34,6 +34,7 @@ impl Hub {
     pub(super) fn begin_drain(&mut self, signal: i32) {
         let now = Instant::now();
         self.shared.draining.store(true, Ordering::Relaxed);
+        self.tell_end();
         match &mut self.drain {
             None => {
                 match self.sessions.count() {

@@ -1,7 +1,9 @@
 //! The hub: the one thread that owns the state of the daemon. It takes events, decides, and never waits for a
 //! network, an agent or a session; its only blocking act is the commit of the journal, once per batch of events.
 
+use crate::daemon::care::Care;
 use crate::daemon::catchup::CatchUp;
+use crate::daemon::control::server::Asked;
 use crate::daemon::delivery::Delivery;
 use crate::daemon::live::Sessions;
 use crate::daemon::net::{NetEvent, NetHandle};
@@ -39,15 +41,21 @@ pub(super) enum Event {
     Net(NetEvent),
     Session(SessionEvent),
     Signal(Signal),
+    /// The command line asks.
+    Control(Asked),
     /// The owner of the daemon (`try`) ends it.
     Stop,
 }
 
 /// The connection as far as the hub knows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Link {
     pub(super) up_since: Option<Instant>,
     pub(super) last_error: Option<String>,
+    /// When the next attempt is.
+    pub(super) retry_at: Option<Instant>,
+    /// The service refuses the token.
+    pub(super) refused: bool,
     /// An attempt to connect has failed since the last connection.
     failing: bool,
 }
@@ -69,6 +77,7 @@ pub(super) struct Hub {
     pub(super) delivery: Delivery,
     pub(super) requests: Requests,
     pub(super) drain: Option<super::drain::Drain>,
+    pub(super) care: Care,
     pub(super) commit_now: bool,
     commit_by: Option<Instant>,
     warned: Option<Instant>,
@@ -82,6 +91,7 @@ impl Hub {
         inbox: Receiver<Event>,
         sessions: Sessions,
         left: Vec<Entry>,
+        care: Care,
     ) -> Hub {
         let me = Identity {
             agent_id: shared.config.agent_id.clone(),
@@ -98,7 +108,7 @@ impl Hub {
             net,
             inbox,
             me,
-            link: Link { up_since: None, last_error: None, failing: false },
+            link: Link::default(),
             sessions,
             pingpong: PingPong::default(),
             catch_up: CatchUp::default(),
@@ -107,6 +117,7 @@ impl Hub {
             delivery,
             requests: Requests::default(),
             drain: None,
+            care,
             commit_now: false,
             commit_by: None,
             warned: None,
@@ -160,6 +171,7 @@ impl Hub {
             self.commit_by,
             self.parked_deadline(Instant::now()),
             self.drain.as_ref().map(|d| d.deadline()),
+            self.care.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -170,11 +182,22 @@ impl Hub {
         match event {
             Event::Net(event) => self.on_net(event),
             Event::Session(event) => self.on_session(event),
-            Event::Signal(Signal::Stop(number)) => self.begin_drain(number),
+            Event::Signal(Signal::Stop(number)) => {
+                // the first signal turns a restart under way into an end
+                let restarting = std::mem::take(&mut self.care.again);
+                if !restarting || self.drain.is_none() {
+                    self.begin_drain(number);
+                }
+            }
+            Event::Control(asked) => self.answer(asked),
             Event::Signal(Signal::Reload) => self.net.retry_now(),
             // after a signal the end of our owner's pipe is no second request
-            Event::Stop if self.drain.is_some() => {}
-            Event::Stop => self.begin_drain(0),
+            Event::Stop => {
+                self.care.again = false;
+                if self.drain.is_none() {
+                    self.begin_drain(0);
+                }
+            }
         }
     }
 
@@ -182,9 +205,7 @@ impl Hub {
         match event {
             NetEvent::Up { display_name, .. } => {
                 log::info!(target: "hub", "connected as {}", self.me.agent_id);
-                self.link.up_since = Some(Instant::now());
-                self.link.last_error = None;
-                self.link.failing = false;
+                self.link = Link { up_since: Some(Instant::now()), ..Link::default() };
                 if display_name.is_some() {
                     self.me.display_name = display_name;
                 }
@@ -207,12 +228,15 @@ impl Hub {
                 }
                 self.link.failing |= !was_up;
                 self.link.last_error = Some(why);
+                self.link.refused = refused;
+                self.link.retry_at = Some(Instant::now() + retry_in);
                 self.stop_catch_up(was_up);
                 self.requests.clear();
                 self.delivery.disconnected();
             }
-            NetEvent::Frame(text) => self.on_frame(&text),
+            NetEvent::Frame(text) => return self.on_frame(&text),
         }
+        self.tell();
     }
 
     fn on_frame(&mut self, text: &str) {
@@ -276,6 +300,7 @@ impl Hub {
         }
         self.sessions.end_idle(now);
         self.run_parked();
+        self.look_after(now);
         if self.commit_by.is_some_and(|at| at <= now) {
             self.commit_now = true;
         }
@@ -292,8 +317,13 @@ impl Hub {
             return;
         }
         (self.commit_now, self.commit_by) = (false, None);
-        if let Err(error) = self.store.commit() {
+        let committed = self.store.commit();
+        if committed.is_ok() {
+            self.disk_refuses(None);
+        }
+        if let Err(error) = committed {
             self.commit_by = Some(now + WARN_EVERY);
+            self.disk_refuses(Some(error.to_string()));
             if self.warned.is_none_or(|at| now > at + WARN_EVERY) {
                 self.warned = Some(now);
                 log::error!(target: "store", "cannot write the state: {error}; going on from memory");

@@ -62,6 +62,7 @@ impl Hub {
         } else {
             self.pingpong.human(&job.topic_id);
         }
+        self.care.last = Some((Instant::now(), job.topic_id.clone()));
         match command::parse(&job.instruction) {
             Some(command) => self.command(job, command),
             None => self.accept(job),
@@ -70,6 +71,9 @@ impl Hub {
     }
 
     pub(super) fn accept(&mut self, mut job: Job) {
+        if self.care.again {
+            return self.keep_for_later(job);
+        }
         let config = &self.shared.config;
         // a choice made in the topic counts like a wish of each of its messages, a message's own wish wins
         let choice = self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();

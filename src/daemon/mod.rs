@@ -2,7 +2,10 @@
 //!
 //! Threads: the caller's (the hub), `net`, `signals`, one per live session, and three short ones per running agent.
 
+mod answers;
+mod care;
 mod catchup;
+pub mod control;
 mod delivery;
 mod drain;
 mod hub;
@@ -26,7 +29,9 @@ use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::state::Record;
 use crate::store::{Store, atomic};
+use crate::sys::image::Image;
 use crate::sys::{id, signal, thread, time};
+use care::Care;
 use crossbeam_channel::{Receiver, Sender};
 use hub::{Event, Hub};
 use net::NetHandle;
@@ -56,8 +61,18 @@ impl std::fmt::Debug for Options {
     }
 }
 
+/// How a run that did what it should has ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// For good.
+    Over,
+    /// The program is to be started again: everything is on disk, the lock is free.
+    Again(Image),
+}
+
 /// Runs until a signal or `options.stop`. Blocks.
-pub fn run(config: Config, options: Options) -> Result<()> {
+pub fn run(config: Config, options: Options) -> Result<Ending> {
+    let image = Image::of_this_process();
     make_folders(&config)?;
     let _lock = take_lock(&config)?;
     let (events, inbox) = crossbeam_channel::bounded(EVENTS);
@@ -71,10 +86,13 @@ pub fn run(config: Config, options: Options) -> Result<()> {
     let (net, net_thread) = connect(&config, options.token, &events)?;
     warn_when_mute(&config);
     let Restored { store, outbox, left, owner } = restore(&config)?;
+    let care = Care::new(image.clone(), config.auto_reexec);
+    let _socket = answer_commands(&config, &events);
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
     let shared = Arc::new(Shared { config, outbox, owner, draining: AtomicBool::new(false) });
-    let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left);
+    let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left, care);
     let code = hub.run();
+    let again = hub.care.again;
 
     net.close();
     // with the hub goes the event channel: the network thread must not wait for room in it
@@ -84,7 +102,18 @@ pub fn run(config: Config, options: Options) -> Result<()> {
         log::error!(target: "store", "cannot write the state: {error}");
     }
     log::info!(target: "daemon", "ended");
-    if code == 0 { Ok(()) } else { Err(Error::Silent(code)) }
+    match code {
+        0 if again => Ok(Ending::Again(image)),
+        0 => Ok(Ending::Over),
+        _ => Err(Error::Silent(code)),
+    }
+}
+
+/// Opens the control socket. Without it the connector works; only the command line cannot ask it.
+fn answer_commands(config: &Config, events: &Sender<Event>) -> Option<control::server::Socket> {
+    control::server::listen(&config.state_dir, &mark_of(&config.state_dir), events.clone())
+        .map_err(|error| log::warn!(target: "control", "`status` and `restart` cannot reach this connector: {error}"))
+        .ok()
 }
 
 /// Signals, and the wish of our owner, as events.

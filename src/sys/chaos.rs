@@ -1,11 +1,24 @@
-//! Dying on purpose at the N-th storage step, for the kill loop of the tests. Debug builds only: release builds have
-//! an empty function here.
+//! Dying on purpose at the N-th storage step, for the kill loop of the tests, and hanging on purpose. Debug builds only:
+//! release builds have empty functions here.
 
 /// A storage step begins or has just ended. With `WTT_CONNECT_TEST_KILL_AT=N` the N-th one is the last.
 #[inline]
 pub fn step() {
     #[cfg(debug_assertions)]
     counting::step();
+}
+
+/// Hangs for ever once the file exists that `WTT_CONNECT_TEST_HANG` names: a deadlock for the watchdog to notice.
+#[inline]
+pub fn hang() {
+    #[cfg(debug_assertions)]
+    if let Some(file) = std::env::var_os("WTT_CONNECT_TEST_HANG")
+        && std::path::Path::new(&file).exists()
+    {
+        loop {
+            std::thread::park();
+        }
+    }
 }
 
 #[cfg(debug_assertions)]

@@ -3,7 +3,7 @@
 use super::selection;
 use crate::cli::spec::Args;
 use crate::config::{Config, Settings};
-use crate::daemon;
+use crate::daemon::{self, Ending};
 use crate::error::{Error, Result};
 use crate::sys::proc::UNTIL_EOF;
 use crossbeam_channel::Receiver;
@@ -29,7 +29,13 @@ pub fn run(args: &Args) -> Result<()> {
         crate::sys::log::add_secret(token.expose());
         token
     };
-    daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })
+    match daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })? {
+        Ending::Over => Ok(()),
+        Ending::Again(image) => {
+            let why = crate::error::reason(&image.start_again());
+            Err(Error::TryAgain(format!("cannot start the program again: {why}")))
+        }
+    }
 }
 
 /// As the child of `try`: the end of stdin is the end of the parent, however it ended.

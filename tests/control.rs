@@ -1,6 +1,10 @@
 //! The running connector as its owner sees it: the control socket, restarts that cut nothing, the service manager's
 //! protocol, an updated program.
 
+mod commands;
+mod manager;
+mod restarts;
+
 use crate::support::daemon::{Connector, Home, TOKEN, Wtt, until};
 use serde_json::Value;
 use std::io::{Read, Write};

@@ -13,10 +13,14 @@ _wtt_connect() {
     esac
     case ${COMP_WORDS[1]} in
         try) words="--adapter -a --workdir --verbose -v --help -h" ;;
-        start) words="--profile -p --env-file --config --help -h" ;;
+        start) words="--profile -p --env-file --config --log-to-file --help -h" ;;
         doctor) words="--profile -p --env-file --config --offline --verbose -v --json --help -h" ;;
-        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor help" ;;
-        *) words="try start doctor help --help -h --version -V --generate" ;;
+        list) words="--json --help -h" ;;
+        status) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
+        restart) words="--now --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
+        logs) words="--lines -n --follow -f --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
+        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor list status restart logs help" ;;
+        *) words="try start doctor list status restart logs help --help -h --version -V --generate" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -1,6 +1,6 @@
 //! What `doctor` wants to know of a CLI without starting a turn: where it is, its version, whether it is logged in.
 
-use crate::agent::program;
+use crate::agent::program::{self, Program};
 use crate::agent::spec::{AdapterSpec, Login};
 use crate::sys::family::{Family, Mark, Spare};
 use crate::sys::lines::{self, Line};
@@ -39,35 +39,33 @@ pub fn probe(spec: &AdapterSpec, command: &[String]) -> Probe {
         Ok(program) => program,
         Err(trouble) => return Probe { path: None, trouble, version: None, login: Login::Unknown },
     };
-    let ask = |args: &[&str]| {
-        let args: Vec<&str> =
-            program.leading.iter().map(String::as_str).chain(args.iter().copied()).collect();
-        ask(&program.path, &args)
-    };
     let path = Some(program.path.clone());
-    let version = match ask(&["--version"]) {
-        Ok(said) if said.code == Some(0) => {
-            said.stdout.lines().find(|l| !l.trim().is_empty()).map(|l| l.trim().to_owned())
-        }
-        Ok(said) => {
-            let words = said
-                .stderr
-                .lines()
-                .chain(said.stdout.lines())
-                .find(|l| !l.trim().is_empty())
-                .unwrap_or_default();
-            let words = if words.is_empty() { "it said nothing" } else { words.trim() };
-            let code = said.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
-            let trouble = format!("`--version` failed with {code}: {words}");
-            return Probe { path, trouble, version: None, login: Login::Unknown };
-        }
+    let version = match version(&program) {
+        Ok(version) => version,
         Err(trouble) => return Probe { path, trouble, version: None, login: Login::Unknown },
     };
-    let login = spec.login_query.map_or(Login::Unknown, |query| match ask(query.args) {
+    let login = spec.login_query.map_or(Login::Unknown, |query| match query_of(&program, query.args) {
         Ok(said) => (query.read)(said.code, &said.stdout, &said.stderr),
         Err(_) => Login::Unknown,
     });
     Probe { path, trouble: String::new(), version, login }
+}
+
+/// The first line of `--version`, or why there is none. Takes at most five seconds.
+pub fn version(program: &Program) -> Result<Option<String>, String> {
+    let said = query_of(program, &["--version"])?;
+    if said.code == Some(0) {
+        return Ok(said.stdout.lines().find(|l| !l.trim().is_empty()).map(|l| l.trim().to_owned()));
+    }
+    let mut lines = said.stderr.lines().chain(said.stdout.lines());
+    let words = lines.find(|l| !l.trim().is_empty()).unwrap_or("it said nothing").trim();
+    let code = said.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"));
+    Err(format!("`--version` failed with {code}: {words}"))
+}
+
+fn query_of(program: &Program, args: &[&str]) -> Result<Said, String> {
+    let args: Vec<&str> = program.leading.iter().map(String::as_str).chain(args.iter().copied()).collect();
+    ask(&program.path, &args)
 }
 
 struct Said {

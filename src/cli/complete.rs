@@ -34,6 +34,11 @@ fn flags_of(command: &Command) -> impl Iterator<Item = &'static Flag> + use<> {
     command.flags.iter().copied().chain([&HELP])
 }
 
+/// Its first operand is a profile.
+fn takes_profile(command: &Command) -> bool {
+    command.operands.trim_start_matches('[').starts_with("PROFILE")
+}
+
 /// For bash.
 pub fn bash() -> String {
     let cur = "-- \"$cur\"";
@@ -46,6 +51,7 @@ pub fn bash() -> String {
             ValueOf::Directory => format!("compgen -d {cur}"),
             ValueOf::Adapter => format!("compgen -W \"{}\" -- \"$cur\"", adapter_names()),
             ValueOf::Artefact => format!("compgen -W \"{}\" -- \"$cur\"", artefact_names()),
+            ValueOf::Number => continue,
         };
         // Blanks in names are quoted, and directories get a slash. Outside of a completion there is no such option.
         let is_path = matches!(value, ValueOf::File | ValueOf::Directory);
@@ -65,6 +71,9 @@ pub fn bash() -> String {
         if command.operands == "[COMMAND]" {
             flags.push(command_names());
             when = "(( COMP_CWORD == 2 )) && ";
+        }
+        if takes_profile(command) {
+            flags.push(format!("$({PROFILES})"));
         }
         words.push_str(&format!("        {}) {when}words=\"{}\" ;;\n", command.name, flags.join(" ")));
     }
@@ -93,6 +102,7 @@ pub fn zsh() -> String {
             Some(ValueOf::Directory) => ":directory:_files -/".into(),
             Some(ValueOf::Adapter) => format!(":adapter:({})", adapter_names()),
             Some(ValueOf::Artefact) => format!(":what:({})", artefact_names()),
+            Some(ValueOf::Number) => ":number: ".into(),
         };
         let names = spellings(flag);
         match names.as_slice() {
@@ -107,6 +117,9 @@ pub fn zsh() -> String {
         let mut specs: Vec<String> = flags_of(command).map(spec).collect();
         if command.operands == "[COMMAND]" {
             specs.push(format!("'1:command:({})'", command_names()));
+        }
+        if takes_profile(command) {
+            specs.push("'1:profile:_wtt_connect_profiles'".to_owned());
         }
         cases.push_str(&format!("        {}) _arguments {} ;;\n", command.name, specs.join(" ")));
     }
@@ -139,6 +152,7 @@ pub fn fish() -> String {
             Some(ValueOf::Directory) => " -x -a '(__fish_complete_directories)'".into(),
             Some(ValueOf::Adapter) => format!(" -x -a '{}'", adapter_names()),
             Some(ValueOf::Artefact) => format!(" -x -a '{}'", artefact_names()),
+            Some(ValueOf::Number) => " -x".into(),
         };
         let text = flag.short.replace('\\', "\\\\").replace('\'', "\\'");
         format!("complete -c wtt-connect -n '{when}' -l {}{letter}{value} -d '{text}'\n", flag.long)
@@ -158,6 +172,9 @@ pub fn fish() -> String {
         }
         if command.operands == "[COMMAND]" {
             out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '{}'\n", command_names()));
+        }
+        if takes_profile(command) {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '(__wtt_connect_profiles)'\n"));
         }
     }
     out

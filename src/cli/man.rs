@@ -7,17 +7,20 @@ use crate::agent::spec::ADAPTERS;
 use crate::session::command;
 
 /// Date of the last change to the texts of both pages.
-pub const DATE: &str = "2026-11-22";
+pub const DATE: &str = "2026-11-23";
 
 /// Exit codes and what they mean; the same for every command.
 pub static EXIT_CODES: &[(u8, &str)] = &[
     (0, "Done. Whoever reads the output may go away before its end; that changes no code."),
     (
         1,
-        "It was tried and failed; for `doctor`, something needs to be put right before messages are answered.",
+        "It was tried and failed; for `doctor` and `status`, something needs to be put right before messages are answered.",
     ),
     (2, "The command line is wrong."),
-    (69, "A service or program that is needed is not there."),
+    (
+        69,
+        "A service or program that is needed is not there; for `status` and `restart`, a connector does not run.",
+    ),
     (
         75,
         "Something else holds what is needed, like another connector with the same state directory; later it may work.",
@@ -42,6 +45,18 @@ static FILES: &[(&str, &str)] = &[
     (
         "~/.local/state/wtt-connect/PROFILE/outbox/",
         "Replies that the service has not acknowledged yet; in failed/ those that it refuses for good.",
+    ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/control.sock",
+        "Where a running connector answers `status` and `restart`: for the same user only. A link to a socket below `$XDG_RUNTIME_DIR` where its path would be too long.",
+    ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/wtt-connect.log",
+        "The log of `start --log-to-file`; beside it up to two older files of 10 MiB, .1 and .2.",
+    ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/versions.json",
+        "Versions of the agent CLIs, so that `status` need not ask them each time.",
     ),
     ("~/.wtt-connect/AGENT_ID/", "Where agents work unless `WTT_CONNECT_WORKDIR` says otherwise."),
     (".env", "Settings, read from the current directory when no profile is named."),
@@ -135,6 +150,10 @@ pub fn render() -> String {
     page.paragraph("Check a profile, then run it:");
     page.example(
         "wtt-connect doctor --profile agent-alice-codex\nwtt-connect start --profile agent-alice-codex",
+    );
+    page.paragraph("See how all connectors are, and what one of them does:");
+    page.example(
+        "wtt-connect list\nwtt-connect status agent-alice-codex\nwtt-connect logs agent-alice-codex --follow",
     );
     page.section("SEE ALSO");
     page.paragraph("wtt-connect(5), wtt-connect-protocol(7)");

@@ -58,6 +58,10 @@ fn execute(id: Id, args: Args) -> Result<ExitCode> {
     match id {
         Id::Start => cmd::start::run(&args)?,
         Id::Doctor => return cmd::doctor::run(&args),
+        Id::List => cmd::list::run(&args)?,
+        Id::Status => return cmd::status::run(&args),
+        Id::Restart => return cmd::restart::run(&args),
+        Id::Logs => cmd::logs::run(&args)?,
         Id::Try => cmd::try_::run(args)?,
         Id::Help => out::stdout(&help::render(None, true))?,
         Id::DemoAgent => return Ok(cmd::demo_agent::run(args)),

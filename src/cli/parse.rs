@@ -143,7 +143,7 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
     operands(command, &args)?;
     match command.id {
         Id::Help => help(&args),
-        Id::Try | Id::Start | Id::Doctor | Id::DemoAgent => Ok(Parsed::Run(command, args)),
+        _ => Ok(Parsed::Run(command, args)),
     }
 }
 
@@ -164,8 +164,15 @@ fn operands(command: &Command, args: &Args) -> Result<(), String> {
     let most = match command.operands {
         "" => 0,
         many if many.contains("...") => usize::MAX,
-        _ => 1,
+        words => words.split(' ').count(),
     };
+    let mut needed = command.operands.split(' ').filter(|w| !w.is_empty() && !w.contains(['[', ']']));
+    if let Some(missing) = needed.nth(args.operands.len()) {
+        return Err(format!(
+            "{} needs {missing}, as in `wtt-connect {} {}`",
+            command.name, command.name, command.operands
+        ));
+    }
     let Some(extra) = args.operands.get(most) else { return Ok(()) };
     let extra = short(&extra.to_string_lossy());
     let takes_profile = command.flags.iter().any(|f| f.value == Some(ValueOf::Profile));

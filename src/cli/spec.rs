@@ -26,6 +26,14 @@ pub struct Args {
     pub workdir: Option<PathBuf>,
     /// `--verbose`
     pub verbose: bool,
+    /// `--log-to-file`
+    pub log_to_file: bool,
+    /// `--now`
+    pub now: bool,
+    /// `--lines`
+    pub lines: Option<usize>,
+    /// `--follow`
+    pub follow: bool,
     /// What follows the flags.
     pub operands: Vec<OsString>,
 }
@@ -58,6 +66,14 @@ pub enum Id {
     Start,
     /// `doctor`
     Doctor,
+    /// `list`
+    List,
+    /// `status`
+    Status,
+    /// `restart`
+    Restart,
+    /// `logs`
+    Logs,
     /// `help`
     Help,
     /// `demo-agent`
@@ -99,6 +115,8 @@ pub enum ValueOf {
     Adapter,
     /// Something that `--generate` prints.
     Artefact,
+    /// A number.
+    Number,
 }
 
 impl ValueOf {
@@ -110,6 +128,7 @@ impl ValueOf {
             ValueOf::Directory => "DIR",
             ValueOf::Adapter => "ADAPTER",
             ValueOf::Artefact => "WHAT",
+            ValueOf::Number => "N",
         }
     }
 }
@@ -231,6 +250,55 @@ static DEFAULTS_TOO: Flag = Flag {
     },
 };
 
+static LOG_TO_FILE: Flag = Flag {
+    long: "log-to-file",
+    letter: None,
+    value: None,
+    short: "log to wtt-connect.log in the state directory",
+    long_text: "Writes the log to `wtt-connect.log` in the state directory instead of to stderr, where no journal takes it. A file of 10 MiB is put aside as `.1`, that one as `.2`. `wtt-connect logs` reads them.",
+    set: |args, _| {
+        args.log_to_file = true;
+        Ok(())
+    },
+};
+
+static NOW: Flag = Flag {
+    long: "now",
+    letter: None,
+    value: None,
+    short: "do not wait for the running turns",
+    long_text: "Does not wait for the running turns: their agents are ended, and their messages answered with a notice that says so.",
+    set: |args, _| {
+        args.now = true;
+        Ok(())
+    },
+};
+
+static LINES: Flag = Flag {
+    long: "lines",
+    letter: Some('n'),
+    value: Some(ValueOf::Number),
+    short: "so many of the newest lines; 100 without it",
+    long_text: "Shows the newest N lines, from 1 to 100000. Without this flag it shows 100.",
+    set: |args, value| {
+        let lines = text(value)?.parse().ok().filter(|n| (1..=100_000).contains(n));
+        args.lines = Some(lines.ok_or("is not a number of lines; accepted: 1 to 100000")?);
+        Ok(())
+    },
+};
+
+static FOLLOW: Flag = Flag {
+    long: "follow",
+    letter: Some('f'),
+    value: None,
+    short: "go on with new lines until Ctrl-C",
+    long_text: "Goes on with new lines as they are written, until Ctrl-C.",
+    set: |args, _| {
+        args.follow = true;
+        Ok(())
+    },
+};
+
 /// `-h` and `--help`: known to every command; handled by the parser.
 pub static HELP: Flag = Flag {
     long: "help",
@@ -289,7 +357,7 @@ pub static COMMANDS: &[Command] = &[
             "Connects to the service and answers messages until it is told to stop. SIGTERM and SIGINT end it in order, within 20 seconds; a second one ends it at once.",
             "Settings are described in wtt-connect(5). Two connectors with one state directory are refused: the second exits at once with 75.",
         ],
-        flags: &[&PROFILE, &ENV_FILE, &CONFIG],
+        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &LOG_TO_FILE],
         hidden: false,
     },
     Command {
@@ -302,6 +370,52 @@ pub static COMMANDS: &[Command] = &[
             "Exits with 0 when `start` would run and its default agent could answer. Exits with 1 when something needs to be put right: `start` would refuse to run, or it would run but nobody would get an answer, because the agent CLI is missing or not logged in or the token is refused. Being offline alone is no problem. A reader that goes away before the end does not change the code.",
         ],
         flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &DEFAULTS_TOO, &JSON],
+        hidden: false,
+    },
+    Command {
+        id: Id::List,
+        name: "list",
+        operands: "",
+        short: "list the profiles and whether they are connected",
+        long: &[
+            "Lists all profiles: identity, agent CLI, whether the connector runs and is connected, and where its agent works.",
+        ],
+        flags: &[&JSON],
+        hidden: false,
+    },
+    Command {
+        id: Id::Status,
+        name: "status",
+        operands: "[PROFILE]",
+        short: "show how a connector is: connection, turns, problems",
+        long: &[
+            "Asks the running connector: since when it is connected or when it tries again, the last message, running and waiting turns, replies that are not delivered yet, messages that are kept until a usage limit resets, and what needs attention. Where the connector does not run, it says so and shows what its files tell.",
+            "PROFILE is the name of a profile, or the id of an agent that has one profile; `all`, or nothing, means all of them.",
+            "Exits with 0 when all that were asked about run and nothing needs to be put right; being offline is no such thing, because the connector tries again by itself. Exits with 1 when something has to be put right first, like a refused token, and with 69 when a connector does not run.",
+        ],
+        flags: &[&JSON],
+        hidden: false,
+    },
+    Command {
+        id: Id::Restart,
+        name: "restart",
+        operands: "[PROFILE]",
+        short: "restart a connector without cutting its turns",
+        long: &[
+            "Lets the connector start again in the same process, with the settings as they are now and the program file that is there now. It first lets its running turns end; messages that come meanwhile are kept and answered after it. PROFILE as for `status`; one that does not run is named, and the code is 69.",
+        ],
+        flags: &[&NOW],
+        hidden: false,
+    },
+    Command {
+        id: Id::Logs,
+        name: "logs",
+        operands: "PROFILE",
+        short: "show the newest lines of a connector's log",
+        long: &[
+            "Shows the journal of the profile's service (`journalctl --user`), or `wtt-connect.log` in the state directory where it logs to files. PROFILE is the name of a profile, or the id of an agent that has one profile.",
+        ],
+        flags: &[&LINES, &FOLLOW],
         hidden: false,
     },
     Command {
@@ -330,10 +444,6 @@ pub static LATER: &[(&str, &str)] = &[
         "up",
         "write the profile by hand (wtt-connect(5) shows one) and use `wtt-connect start --profile PROFILE`",
     ),
-    ("list", "profiles are the files in ~/.config/wtt-connect/profiles"),
-    ("status", "`wtt-connect doctor --profile PROFILE` says what state it is in"),
-    ("restart", "stop `wtt-connect start` and start it again"),
-    ("logs", "`wtt-connect start` writes its log to stderr"),
     ("down", "stop `wtt-connect start`"),
     ("workdir", "set WTT_CONNECT_WORKDIR in the profile"),
     ("setup", "claim the agent on the web page, and put its id and token into a profile"),

@@ -12,7 +12,10 @@ impl Hub {
     /// Answers; whoever asked may have gone.
     pub(super) fn answer(&mut self, asked: Asked) {
         let answer = match asked.request {
-            Request::Status => self.status(),
+            Request::Status => {
+                self.care.look_soon();
+                self.status()
+            }
             Request::Restart { now } => self.restart(now),
         };
         let _ = asked.answer.try_send(answer);
@@ -50,8 +53,10 @@ impl Hub {
         }
         let parked = &self.store.state().parked;
         let next = parked.iter().map(|(_, parked)| parked.until).min().map(time::rfc3339);
-        let oldest = self.delivery.oldest().map(time::rfc3339);
-        let last = self.care.last.as_ref().map(|(at, topic)| object!({ "at": wall(*at), "topic": topic }));
+        let oldest = self.delivery.oldest();
+        let last = self.care.last.as_ref().map(
+            |(at, topic)| object!({ "at": wall(*at), "seconds": at.elapsed().as_secs(), "topic": topic }),
+        );
         let mut problems: Vec<String> = self.store.notes().to_vec();
         if let Some(why) = &self.care.disk {
             problems.push(format!(
@@ -60,11 +65,13 @@ impl Hub {
         }
         object!({
             "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "instance": self.instance(),
-            "started": wall(self.care.started), "agent_id": self.me.agent_id, "display_name": self.me.display_name,
+            "started": wall(self.care.started), "seconds": self.care.started.elapsed().as_secs(),
+            "agent_id": self.me.agent_id, "display_name": self.me.display_name,
             "base_url": config.base_url, "adapter": config.adapter, "adapters": config.adapters,
             "model": config.model, "mode": config.mode.name(), "workdir": config.workdir.display().to_string(),
             "link": self.link_status(), "last_message": last, "running": running, "waiting": waiting,
-            "outbox": object!({ "replies": self.delivery.len(), "oldest": oldest }),
+            "outbox": object!({ "replies": self.delivery.len(), "oldest": oldest.map(time::rfc3339),
+                "seconds": oldest.map(|at| (time::now_ms() - at).max(0) / 1000) }),
             "parked": object!({ "messages": parked.len(), "next": next }),
             "restarting": self.care.again, "replaced": self.care.image.is_replaced(), "problems": problems,
         })

@@ -44,6 +44,11 @@ impl Care {
         }
     }
 
+    /// Somebody asks: looks at the program file in the next round, if it shall be looked at.
+    pub(super) fn look_soon(&mut self) {
+        self.look_at = self.look_at.map(|_| self.started);
+    }
+
     /// When to look after things.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.alive_at.into_iter().chain(self.look_at).min()

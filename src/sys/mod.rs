@@ -9,6 +9,7 @@ pub mod id;
 pub mod image;
 pub mod lines;
 pub mod log;
+pub mod log_file;
 pub mod notify;
 pub mod path;
 pub mod poll;

@@ -116,7 +116,8 @@ fn bash_completes_commands_flags_and_profiles() {
         assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(complete(&["st"]), ["start"]);
+    assert_eq!(complete(&["star"]), ["start"]);
+    assert_eq!(complete(&["status", "b"]), ["bob-codex"]);
     assert_eq!(complete(&["--v"]), ["--version"]);
     assert_eq!(complete(&["start", "--pro"]), ["--profile"]);
     assert_eq!(complete(&["start", "--profile", ""]), ["alice-codex", "bob-codex"]);

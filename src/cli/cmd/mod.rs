@@ -2,7 +2,12 @@
 
 pub mod demo_agent;
 pub mod doctor;
+pub mod list;
+pub mod logs;
+pub mod profiles;
+pub mod restart;
 pub mod start;
+pub mod status;
 pub mod try_;
 
 use super::spec::Args;

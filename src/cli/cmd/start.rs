@@ -4,7 +4,8 @@ use super::selection;
 use crate::cli::spec::Args;
 use crate::config::{Config, Settings};
 use crate::daemon::{self, Ending};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
+use crate::sys::log_file;
 use crate::sys::proc::UNTIL_EOF;
 use crossbeam_channel::Receiver;
 use std::io::Read;
@@ -13,8 +14,20 @@ use std::io::Read;
 pub fn run(args: &Args) -> Result<()> {
     let selection = selection(args);
     let mut settings = Settings::read(&selection);
-    let mut config = Config::check(&selection, &mut settings)?;
-    crate::sys::log::init(&config.log, config.secrets());
+    let config = Config::check(&selection, &mut settings)?;
+    let file = args.log_to_file.then(|| log_file::LogFile::open(&config.state_dir.join(log_file::NAME)));
+    let file = file.transpose().map_err(|e| {
+        Error::Config(format!("cannot write the log in {}: {}", config.state_dir.display(), reason(&e)))
+    })?;
+    crate::sys::log::init(&config.log, config.secrets(), file);
+    let ended = run_with(config, &settings);
+    if let (Err(error), true) = (&ended, args.log_to_file) {
+        log::error!(target: "daemon", "{error}");
+    }
+    ended
+}
+
+fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
     config.prepare()?;
     for note in &config.notes {
         log::warn!("{note}");
@@ -32,7 +45,7 @@ pub fn run(args: &Args) -> Result<()> {
     match daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })? {
         Ending::Over => Ok(()),
         Ending::Again(image) => {
-            let why = crate::error::reason(&image.start_again());
+            let why = reason(&image.start_again());
             Err(Error::TryAgain(format!("cannot start the program again: {why}")))
         }
     }

@@ -5,7 +5,7 @@ use crate::agent::probe::{self, Probe};
 use crate::agent::program;
 use crate::agent::spec::{ADAPTERS, AdapterSpec, Login};
 use crate::config::{Config, profile};
-use crate::store::lock;
+use crate::store::{self, lock};
 use crate::sys::thread;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +19,13 @@ pub fn directories(config: &Config, findings: &mut Vec<Finding>) {
         && dir != config.state_dir
     {
         findings.push(directory("session file", dir));
+    }
+    for file in store::set_aside(&config.store_file) {
+        let text = format!(
+            "an unreadable state file was set aside as {}; remove it when nobody needs it",
+            file.display()
+        );
+        findings.push(finding("Directories", "state", Verdict::Note, text));
     }
     let state = std::fs::metadata(&config.state_dir);
     if state.is_ok_and(|meta| profile::privacy(&meta) == profile::Privacy::Readable) {

@@ -279,6 +279,14 @@ fn logs_of_files_are_shown_and_followed_across_a_change_of_files() {
 }
 
 #[test]
+fn settings_that_are_wrong_are_in_the_log_file() {
+    let user = User::new();
+    user.profile("one", "agent-1", "http://127.0.0.1:9", "WTT_CONNECT_MODE=fast");
+    user.run(&["start", "--profile", "one", "--log-to-file"]).check(78, &["WTT_CONNECT_MODE"]);
+    user.run(&["logs", "one"]).check(0, &["ERROR daemon: WTT_CONNECT_MODE", "is not a mode"]);
+}
+
+#[test]
 fn logs_of_a_service_are_the_journals() {
     let user = User::new();
     user.profile("one", "agent-1", "http://127.0.0.1:9", "");

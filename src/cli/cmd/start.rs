@@ -5,7 +5,7 @@ use crate::cli::spec::Args;
 use crate::config::{Config, Settings};
 use crate::daemon::{self, Ending};
 use crate::error::{Error, Result, reason};
-use crate::sys::log_file;
+use crate::sys::log_file::{self, LogFile};
 use crate::sys::proc::UNTIL_EOF;
 use crossbeam_channel::Receiver;
 use std::io::Read;
@@ -14,17 +14,34 @@ use std::io::Read;
 pub fn run(args: &Args) -> Result<()> {
     let selection = selection(args);
     let mut settings = Settings::read(&selection);
-    let config = Config::check(&selection, &mut settings)?;
-    let file = args.log_to_file.then(|| log_file::LogFile::open(&config.state_dir.join(log_file::NAME)));
-    let file = file.transpose().map_err(|e| {
-        Error::Config(format!("cannot write the log in {}: {}", config.state_dir.display(), reason(&e)))
-    })?;
-    crate::sys::log::init(&config.log, config.secrets(), file);
-    let ended = run_with(config, &settings);
+    let checked = Config::check(&selection, &mut settings);
+    match &checked {
+        Ok(config) => start_log(config, args.log_to_file)?,
+        // nobody reads stderr there: what is wrong with the settings must be in the log
+        Err(_) if args.log_to_file => {
+            start_log(&Config::draft(&selection, &mut Settings::read(&selection)), true)?;
+        }
+        Err(_) => {}
+    }
+    let ended = checked.and_then(|config| run_with(config, &settings));
     if let (Err(error), true) = (&ended, args.log_to_file) {
         log::error!(target: "daemon", "{error}");
     }
     ended
+}
+
+/// To stderr, or to files in the state directory; then panics go there too.
+fn start_log(config: &Config, to_file: bool) -> Result<()> {
+    if !to_file || !config.state_dir.is_absolute() {
+        crate::sys::log::init(&config.log, config.secrets(), None);
+        return Ok(());
+    }
+    let file = LogFile::open(&config.state_dir.join(log_file::NAME)).map_err(|e| {
+        Error::Config(format!("cannot write the log in {}: {}", config.state_dir.display(), reason(&e)))
+    })?;
+    crate::sys::log::init(&config.log, config.secrets(), Some(file));
+    std::panic::set_hook(Box::new(|panic| log::error!(target: "daemon", "{panic}")));
+    Ok(())
 }
 
 fn run_with(mut config: Config, settings: &Settings) -> Result<()> {

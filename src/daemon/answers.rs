@@ -1,7 +1,8 @@
 //! The hub's answers to the command line: what `status` shows of a running connector, and what `restart` does to it.
 
+use crate::agent::{program, spec};
 use crate::daemon::control::Request;
-use crate::daemon::control::server::Asked;
+use crate::daemon::control::server::{self, Asked};
 use crate::daemon::hub::Hub;
 use crate::json::object;
 use crate::sys::time;
@@ -18,7 +19,7 @@ impl Hub {
             }
             Request::Restart { now } => self.restart(now),
         };
-        let _ = asked.answer.try_send(answer);
+        server::reply(asked.back, &answer);
     }
 
     /// Starts again when the running turns are over, or now. Messages that come meanwhile are kept on disk.
@@ -63,11 +64,23 @@ impl Hub {
                 "the disk refuses: {why}; replies and sessions are kept in memory until it does not"
             ));
         }
+        let agents: Vec<Value> = config
+            .adapters
+            .iter()
+            .filter_map(|name| spec::find(name))
+            .map(|spec| {
+                let command = config.commands.get(spec.name).map(Vec::as_slice).unwrap_or_default();
+                let found = program::locate(spec, command).map(|program| program.path.display().to_string());
+                let problem =
+                    found.as_ref().err().map(|why| format!("{why}; {}", program::remedy(spec, command)));
+                object!({ "adapter": spec.name, "path": found.ok(), "problem": problem })
+            })
+            .collect();
         object!({
-            "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "instance": self.instance(),
+            "agents": agents, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "instance": self.instance(),
             "started": wall(self.care.started), "seconds": self.care.started.elapsed().as_secs(),
             "agent_id": self.me.agent_id, "display_name": self.me.display_name,
-            "base_url": config.base_url, "adapter": config.adapter, "adapters": config.adapters,
+            "base_url": config.base_url, "adapter": config.adapter,
             "model": config.model, "mode": config.mode.name(), "workdir": config.workdir.display().to_string(),
             "link": self.link_status(), "last_message": last, "running": running, "waiting": waiting,
             "outbox": object!({ "replies": self.delivery.len(), "oldest": oldest.map(time::rfc3339),

@@ -147,6 +147,10 @@ fn a_running_and_a_stopped_one_side_by_side() {
         "All is well.",
     ];
     user.run(&["status", "one"]).check(0, &texts);
+    // the connector's PATH counts, not that of whoever asks
+    let mut elsewhere = user.command(&["status", "one"]);
+    let elsewhere = elsewhere.env("PATH", "/usr/bin:/bin").output().unwrap();
+    assert!(elsewhere.status.success() && String::from_utf8(elsewhere.stdout).unwrap().contains("2.1.330"));
     // by agent id, and with the version from the note
     user.run(&["status", AGENT]).check(0, &["2.1.330"]);
     assert_eq!(std::fs::read_to_string(user.home.path().join("asked")).unwrap().lines().count(), 1);

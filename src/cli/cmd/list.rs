@@ -1,7 +1,7 @@
 //! `list`: all profiles in a table, or as JSON.
 
 use super::profiles::{self, Life, Profile};
-use super::status::span;
+use super::status::Span;
 use crate::cli::out::{self, Colour};
 use crate::cli::spec::Args;
 use crate::daemon::control::{Link, Request};
@@ -30,9 +30,9 @@ pub fn connection(life: &Life) -> (String, Colour) {
         Life::Answers(answer) => answer,
     };
     match Link::of(answer) {
-        Link::Connected { seconds } => (format!("connected for {}", span(seconds)), Colour::Green),
+        Link::Connected { seconds } => (format!("connected for {}", Span(seconds)), Colour::Green),
         Link::Connecting => ("connecting".to_owned(), Colour::Yellow),
-        Link::Retrying { seconds, .. } => (format!("offline, next try in {}", span(seconds)), Colour::Yellow),
+        Link::Retrying { seconds, .. } => (format!("offline, next try in {}", Span(seconds)), Colour::Yellow),
         Link::Refused { .. } => ("token refused".to_owned(), Colour::Red),
     }
 }
@@ -56,19 +56,9 @@ fn as_text(lives: &[(Profile, Life)]) -> String {
         ]
     });
     let table = out::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>(), 0);
-    let mut text = String::new();
-    // painted after the alignment, which counts characters
-    for (at, line) in table.lines().enumerate() {
-        let line = match at.checked_sub(1).and_then(|at| lives.get(at)) {
-            None => out::paint(line, Colour::Bold, out::colours()),
-            Some((_, life)) => {
-                let (word, colour) = connection(life);
-                line.replacen(&word, &out::paint(&word, colour, out::colours()), 1)
-            }
-        };
-        text.push_str(&format!("{line}\n"));
-    }
-    text + "`wtt-connect status PROFILE` shows more.\n"
+    let (head, rows) = table.split_once('\n').unwrap_or_default();
+    let head = out::paint(head, Colour::Bold, out::colours());
+    format!("{head}\n{rows}`wtt-connect status PROFILE` shows more.\n")
 }
 
 fn as_json(lives: &[(Profile, Life)]) -> String {

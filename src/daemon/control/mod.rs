@@ -79,7 +79,7 @@ pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, AskError> {
     if !is_ours(&stream) {
         return Err(AskError::Failed("its control socket belongs to another user".into()));
     }
-    let until = Instant::now() + 2 * PATIENCE;
+    let until = Instant::now() + PATIENCE;
     stream.set_write_timeout(Some(PATIENCE)).map_err(|e| failed(&e))?;
     let line = format!("{}\n", request.to_json());
     stream.write_all(line.as_bytes()).map_err(|e| failed(&e))?;

@@ -7,7 +7,7 @@ use crate::daemon::hub::Event;
 use crate::json::object;
 use crate::store::atomic;
 use crate::sys::thread;
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::daemon) struct Asked {
     pub(in crate::daemon) request: Request,
-    pub(in crate::daemon) answer: Sender<Value>,
+    pub(in crate::daemon) back: UnixStream,
 }
 
 /// The socket as long as the daemon runs; its files go when this is dropped.
@@ -105,33 +105,31 @@ fn accept(listener: &UnixListener, events: &Sender<Event>) {
             Ok(_) => log::warn!(target: "control", "turned a client away: another user, or too many at once"),
             Err(error) => {
                 log::warn!(target: "control", "cannot accept requests: {error}");
-                let (_keep, never) = bounded::<Value>(0);
-                let _ = never.recv_timeout(PAUSE);
+                let _ = crossbeam_channel::after(PAUSE).recv();
             }
         }
     }
 }
 
 fn serve(mut stream: UnixStream, events: &Sender<Event>) {
-    let answer = match read_line(&mut stream, MAX_REQUEST, Instant::now() + PATIENCE) {
-        Ok(line) => Request::read(&line).and_then(|request| answer(request, events)),
+    let line = read_line(&mut stream, MAX_REQUEST, Instant::now() + PATIENCE);
+    let request = match line {
+        Ok(line) => Request::read(&line),
         Err(_) => Err("the request did not come as one line in time".to_owned()),
     };
-    let answer = answer.unwrap_or_else(|why| object!({ "error": why }));
-    let sent = stream
-        .set_write_timeout(Some(PATIENCE))
-        .and_then(|()| stream.write_all(format!("{answer}\n").as_bytes()));
-    if let Err(error) = sent {
-        log::debug!(target: "control", "an answer was not taken: {error}");
+    match request {
+        Ok(request) => {
+            log::debug!(target: "control", "asked: {request:?}");
+            let _ = events.send(Event::Control(Asked { request, back: stream }));
+        }
+        Err(why) => reply(stream, &object!({ "error": why })),
     }
 }
 
-/// The hub's answer.
-fn answer(request: Request, events: &Sender<Event>) -> Result<Value, String> {
-    log::debug!(target: "control", "asked: {request:?}");
-    let (answer, answered) = bounded(1);
-    let in_time = events.send_timeout(Event::Control(Asked { request, answer }), PATIENCE).is_ok();
-    answered
-        .recv_timeout(if in_time { PATIENCE } else { Duration::ZERO })
-        .map_err(|_| super::SILENT.to_owned())
+/// Sends the one answer. It fits into what the system holds for the socket, so nobody waits for whoever reads it.
+pub(in crate::daemon) fn reply(mut back: UnixStream, answer: &Value) {
+    let sent = back.set_nonblocking(true).and_then(|()| back.write_all(format!("{answer}\n").as_bytes()));
+    if let Err(error) = sent {
+        log::debug!(target: "control", "an answer was not taken: {error}");
+    }
 }

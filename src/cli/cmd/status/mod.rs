@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-pub use show::span;
+pub use show::Span;
 
 /// What is known of one profile.
 #[derive(Debug)]
@@ -85,7 +85,8 @@ impl Known {
 pub fn look(profile: Profile) -> Known {
     let config = &profile.config;
     let life = profile.ask(&Request::Status);
-    let agents = versions::of(config);
+    let answer = if let Life::Answers(answer) = &life { Some(answer) } else { None };
+    let agents = versions::of(config, answer);
     let mut problems = profile.problems.clone();
     match &life {
         Life::Answers(answer) => {

@@ -1,4 +1,6 @@
 //! How a status looks to people. Pure.
+//!
+//! Rows are written straight into the text: a string for each of their parts would double the size of this file's code.
 
 use super::super::list::connection;
 use super::{Files, Known};
@@ -7,10 +9,11 @@ use crate::cli::out::{self, Colour};
 use crate::daemon::control::Link;
 use crate::sys::time;
 use serde_json::Value;
+use std::fmt::{self, Write};
 use std::time::SystemTime;
 
-/// Stands before each problem.
-const PROBLEM: &str = "problem";
+/// Takes a label and its text.
+type Row<'a> = &'a mut dyn FnMut(&str, fmt::Arguments<'_>);
 
 /// All of them, and what to do next.
 pub fn text(known: &[Known], colours: bool) -> String {
@@ -20,180 +23,191 @@ pub fn text(known: &[Known], colours: bool) -> String {
     let mut text = String::new();
     for one in known {
         let (word, colour) = connection(&one.life);
-        let (name, word) =
-            (out::paint(&one.profile.name, Colour::Bold, colours), out::paint(&word, colour, colours));
-        text.push_str(&format!("{name}: {word}\n"));
-        // painted after the alignment, which counts characters
-        for line in out::table(&rows(one), 2).lines() {
-            let mark = out::paint(PROBLEM, Colour::Yellow, colours);
-            text.push_str(&format!(
-                "{}\n",
-                line.replacen(&format!("  {PROBLEM} "), &format!("  {mark} "), 1)
-            ));
+        let name = out::paint(&one.profile.name, Colour::Bold, colours);
+        text.push_str(&format!("{name}: {}\n", out::paint(&word, colour, colours)));
+        rows(one, &mut |label, line| {
+            let _ = writeln!(text, "  {label:<9}  {line}");
+        });
+        let mark = out::paint("problem", Colour::Yellow, colours);
+        for problem in &one.problems {
+            let _ = writeln!(text, "  {mark}    {problem}");
         }
         text.push('\n');
     }
-    let next = known.iter().find_map(next).unwrap_or_else(|| {
+    if !known.iter().any(|one| next(one, &mut text)) {
         let name = if let [one] = known { one.profile.name.as_str() } else { "PROFILE" };
-        format!("All is well. `wtt-connect logs {name}` shows what it does.")
-    });
-    text + &next + "\n"
+        let _ = writeln!(text, "All is well. `wtt-connect logs {name}` shows what it does.");
+    }
+    text
 }
 
-/// What somebody should do about it, the most urgent first.
-fn next(known: &Known) -> Option<String> {
+/// What somebody should do about it, the most urgent first; false when there is nothing to do.
+fn next(known: &Known, text: &mut String) -> bool {
     let name = &known.profile.name;
-    if !known.profile.problems.is_empty() {
-        return Some(format!(
-            "`wtt-connect doctor --profile {name}` shows the settings and what is accepted."
-        ));
-    }
-    let answer = match &known.life {
-        Life::Absent => {
-            return Some(format!(
-                "`wtt-connect start --profile {name}` starts it; `wtt-connect logs {name}` shows how it ended."
-            ));
+    let link = if let Life::Answers(answer) = &known.life { Some(Link::of(answer)) } else { None };
+    let _ = match (&known.life, link) {
+        _ if !known.profile.problems.is_empty() => {
+            writeln!(text, "`wtt-connect doctor --profile {name}` shows the settings and what is accepted.")
         }
-        Life::Mute(_) => return Some(format!("`wtt-connect logs {name}` may say why it does not answer.")),
-        Life::Answers(answer) => answer,
-    };
-    match Link::of(answer) {
-        Link::Refused { .. } => Some(format!("To go on, {}.", known.profile.config.token_remedy())),
-        Link::Retrying { .. } => {
-            Some(format!("It keeps trying by itself. `wtt-connect doctor --profile {name}` looks closer."))
+        (Life::Absent, _) => writeln!(
+            text,
+            "`wtt-connect start --profile {name}` starts it; `wtt-connect logs {name}` shows how it ended."
+        ),
+        (Life::Mute(_), _) => {
+            writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")
         }
-        _ if !known.problems.is_empty() => Some(format!(
+        (_, Some(Link::Refused { .. })) => {
+            writeln!(text, "To go on, {}.", known.profile.config.token_remedy())
+        }
+        (_, Some(Link::Retrying { .. })) => {
+            writeln!(text, "It keeps trying by itself. `wtt-connect doctor --profile {name}` looks closer.")
+        }
+        _ if !known.problems.is_empty() => writeln!(
+            text,
             "`wtt-connect logs {name}` and `wtt-connect doctor --profile {name}` tell more about the problems."
-        )),
-        _ => None,
-    }
+        ),
+        _ => return false,
+    };
+    true
 }
 
-fn rows(known: &Known) -> Vec<[String; 2]> {
+fn rows(known: &Known, row: Row<'_>) {
     let config = &known.profile.config;
-    let mut rows: Vec<[String; 2]> = Vec::new();
-    let mut row = |name: &str, text: String| rows.push([name.to_owned(), text]);
-    let live = if let Life::Answers(answer) = &known.life { Some(answer) } else { None };
-    let called = live
-        .and_then(|live| live["display_name"].as_str())
-        .map_or_else(String::new, |name| format!(" ({name})"));
-    row("agent", format!("{}{called} at {}", config.agent_id, config.base_url));
-    for (name, version) in &known.agents {
-        row(
-            "adapter",
-            format!("{name} {}", version.as_deref().unwrap_or("is not usable")).trim_end().to_owned(),
-        );
+    let live = if let Life::Answers(answer) = &known.life { answer } else { &Value::Null };
+    match live["display_name"].as_str() {
+        Some(called) => row("agent", format_args!("{} ({called}) at {}", config.agent_id, config.base_url)),
+        None => row("agent", format_args!("{} at {}", config.agent_id, config.base_url)),
     }
-    let model = config.model.as_deref().map_or_else(String::new, |model| format!(", model {model}"));
-    row("mode", format!("{}{model}", config.mode.name()));
-    row("workdir", config.workdir.display().to_string());
-    if let Some(live) = live {
-        answered(live, &mut row);
+    for (name, version) in &known.agents {
+        row("adapter", format_args!("{name} {}", version.as_deref().unwrap_or("is not usable")));
+    }
+    row("mode", format_args!("{}", config.mode.name()));
+    if let Some(model) = &config.model {
+        row("model", format_args!("{model}"));
+    }
+    row("workdir", format_args!("{}", config.workdir.display()));
+    if live.is_object() {
+        answered(live, row);
     }
     if let Some(files) = &known.files {
-        stored(files, &mut row);
+        stored(files, row);
     }
-    for problem in &known.problems {
-        row(PROBLEM, problem.clone());
-    }
-    rows
 }
 
 /// What a running connector says.
-fn answered(live: &Value, row: &mut dyn FnMut(&str, String)) {
-    let number = |value: &Value| value.as_u64().unwrap_or_default();
-    let words = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+fn answered(live: &Value, row: Row<'_>) {
+    let ago = |value: &Value| Span(value.as_u64().unwrap_or_default());
     row(
         "process",
-        format!(
+        format_args!(
             "{}, wtt-connect {}, since {}",
             live["pid"],
-            words(&live["version"]),
-            words(&live["started"])
+            word(&live["version"]),
+            word(&live["started"])
         ),
     );
-    let link = &live["link"];
-    if let Link::Retrying { problem, .. } | Link::Refused { problem } = Link::of(live) {
-        row("offline", problem);
-    } else if let Some(since) = link["since"].as_str() {
-        row("connected", format!("since {since}"));
+    match Link::of(live) {
+        Link::Retrying { problem, .. } | Link::Refused { problem } => {
+            row("offline", format_args!("{problem}"))
+        }
+        Link::Connected { .. } => row("connected", format_args!("since {}", word(&live["link"]["since"]))),
+        Link::Connecting => {}
     }
     let last = &live["last_message"];
-    row(
-        "message",
-        match last["topic"].as_str() {
-            Some(topic) => format!("the last one {} ago in {topic}", span(number(&last["seconds"]))),
-            None => "none yet".to_owned(),
-        },
-    );
+    if last.is_object() {
+        row(
+            "message",
+            format_args!("the last one {} ago in {}", ago(&last["seconds"]), word(&last["topic"])),
+        );
+    } else {
+        row("message", format_args!("none yet"));
+    }
     let running = live["running"].as_array().map(Vec::as_slice).unwrap_or_default();
     for turn in running {
-        let word = if turn["stopping"] == true { "stopping after" } else { "for" };
+        let how = if turn["stopping"] == true { "stopping after" } else { "for" };
         row(
             "turn",
-            format!(
-                "{} {word} {} in {}",
-                words(&turn["adapter"]),
-                span(number(&turn["seconds"])),
-                words(&turn["session"])
+            format_args!(
+                "{} {how} {} in {}",
+                word(&turn["adapter"]),
+                ago(&turn["seconds"]),
+                word(&turn["session"])
             ),
         );
     }
-    let waiting = number(&live["waiting"]);
-    row("turns", format!("{} running, {waiting} waiting", running.len()));
+    row("turns", format_args!("{} running, {} waiting", running.len(), live["waiting"]));
     let outbox = &live["outbox"];
-    row(
-        "outbox",
-        match number(&outbox["replies"]) {
-            0 => "empty".to_owned(),
-            n => format!("{n} reply(ies) on their way, the oldest for {}", span(number(&outbox["seconds"]))),
-        },
-    );
+    if outbox["replies"] == 0 {
+        row("outbox", format_args!("empty"));
+    } else {
+        row(
+            "outbox",
+            format_args!(
+                "{} reply(ies) on their way, the oldest for {}",
+                outbox["replies"],
+                ago(&outbox["seconds"])
+            ),
+        );
+    }
     let parked = &live["parked"];
-    if number(&parked["messages"]) > 0 {
+    if parked["next"].is_string() {
         row(
             "kept",
-            format!(
-                "{} message(s) until a usage limit resets, next at {}",
-                parked["messages"],
-                words(&parked["next"])
-            ),
+            format_args!("{} message(s), the next until {}", parked["messages"], word(&parked["next"])),
         );
     }
     if live["restarting"] == true {
-        row("restart", "starts again when the running turns are over".to_owned());
+        row("restart", format_args!("starts again when the running turns are over"));
     }
+}
+
+/// A text of an answer.
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// What the files of a stopped one say.
-fn stored(files: &Files, row: &mut dyn FnMut(&str, String)) {
-    let used = files.last_used.map(|at| u64::try_from((time::now_ms() - at) / 1000).unwrap_or(0));
-    let used = used.map_or_else(String::new, |seconds| format!(", the last one used {} ago", span(seconds)));
-    row("sessions", format!("{}{used}", files.sessions));
+fn stored(files: &Files, row: Row<'_>) {
+    let used = files.last_used.map(|at| Span(u64::try_from((time::now_ms() - at) / 1000).unwrap_or(0)));
+    match used {
+        Some(used) => row("sessions", format_args!("{}, the last one used {used} ago", files.sessions)),
+        None => row("sessions", format_args!("{}", files.sessions)),
+    }
     if files.unfinished > 0 {
-        row("cut", format!("{} turn(s) were cut; their topics are told at the next start", files.unfinished));
+        row(
+            "cut",
+            format_args!("{} turn(s) were cut; their topics are told at the next start", files.unfinished),
+        );
     }
     if files.parked > 0 {
-        row("kept", format!("{} message(s) until a usage limit resets", files.parked));
+        row("kept", format_args!("{} message(s) for later", files.parked));
     }
-    let since = files.replies_since.and_then(|at| SystemTime::now().duration_since(at).ok());
-    let since = since.map_or_else(String::new, |age| format!(", the oldest for {}", span(age.as_secs())));
-    row(
-        "outbox",
-        match files.replies {
-            0 => "empty".to_owned(),
-            n => format!("{n} reply(ies) to deliver at the next start{since}"),
-        },
-    );
+    match files.replies_since.and_then(|at| SystemTime::now().duration_since(at).ok()) {
+        Some(age) => row(
+            "outbox",
+            format_args!(
+                "{} reply(ies) to deliver at the next start, the oldest for {}",
+                files.replies,
+                Span(age.as_secs())
+            ),
+        ),
+        None => row("outbox", format_args!("empty")),
+    }
 }
 
-/// A span of time in the two units that matter.
-pub fn span(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+/// A span of time in the two units that matter, from seconds.
+#[derive(Debug)]
+pub struct Span(pub u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (much, little, unit) = match self.0 {
+            seconds @ 0..60 => return write!(f, "{seconds} s"),
+            seconds @ 60..3600 => return write!(f, "{} min", seconds / 60),
+            seconds @ 3600..86_400 => (seconds / 3600, seconds % 3600 / 60, "h"),
+            seconds => (seconds / 86_400, seconds % 86_400 / 3600, "d"),
+        };
+        write!(f, "{much} {unit} {little} {}", if unit == "h" { "min" } else { "h" })
     }
 }
 
@@ -203,7 +217,7 @@ mod tests {
 
     #[test]
     fn spans() {
-        let all = [0, 59, 60, 3599, 3660, 90_000].map(span);
+        let all = [0, 59, 60, 3599, 3660, 90_000].map(|seconds| Span(seconds).to_string());
         assert_eq!(all, ["0 s", "59 s", "1 min", "59 min", "1 h 1 min", "1 d 1 h"]);
     }
 }

@@ -19,8 +19,8 @@ impl<T> Default for Table<T> {
 
 impl<T> Table<T> {
     /// Without rows.
-    pub fn new() -> Self {
-        Table::default()
+    pub const fn new() -> Self {
+        Table { rows: Vec::new() }
     }
 
     fn place(&self, name: &str) -> Result<usize, usize> {

@@ -57,6 +57,19 @@ fn distance(a: &[char], b: &[char]) -> usize {
     rows[a.len()][b.len()]
 }
 
+/// Percent-encodes everything but unreserved characters, for a segment or a value in a URL.
+pub fn percent(s: &str) -> String {
+    let mut out = String::new();
+    for byte in s.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,5 +97,11 @@ mod tests {
         assert!(of("xyz").is_empty());
         assert!(of("").is_empty());
         assert_eq!(similar("--profil", ["--profile", "--env-file"].into_iter()), ["--profile"]);
+    }
+
+    #[test]
+    fn ids_in_urls_stay_one_segment() {
+        assert_eq!(percent("a-1_b.c~"), "a-1_b.c~");
+        assert_eq!(percent("../x?y=ä b"), "..%2Fx%3Fy%3D%C3%A4%20b");
     }
 }

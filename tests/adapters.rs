@@ -14,6 +14,7 @@ use wtt_connect::agent::run::{self, Control, Progress, Runner};
 use wtt_connect::agent::spec::{AdapterSpec, Login};
 use wtt_connect::agent::{AgentEvent, Request, Usage, spec};
 use wtt_connect::config::{Limits, Mode};
+use wtt_connect::list::Table;
 
 const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
@@ -84,6 +85,8 @@ impl Bench {
             owner: "tests:runner",
             control: &self.control.1,
             usage_before: self.usage_before,
+            keep: None,
+            people: false,
         };
         let began = Instant::now();
         let mut events = Vec::new();
@@ -100,7 +103,7 @@ impl Bench {
     fn stop_when_it_speaks(&self, control: Control) -> Ran {
         self.run_with(&mut |event| {
             if matches!(event, AgentEvent::Text(_)) {
-                self.control.0.send(control).unwrap();
+                self.control.0.send(control.clone()).unwrap();
             }
         })
     }
@@ -333,7 +336,7 @@ fn p06_an_agent_that_never_reads_its_prompt() {
     bench.limits.first_event = Duration::from_millis(300);
     let ran = bench.run();
     assert_eq!(failure(&ran.report), (&Reason::FirstEventTimeout, "300ms", ""));
-    assert!(ran.took < Duration::from_secs(2), "{:?}", ran.took);
+    assert!(ran.took < Duration::from_secs(10), "{:?}", ran.took);
     bench.assert_all_gone(1);
 }
 
@@ -633,6 +636,60 @@ fn x12_the_environment_of_an_agent() {
 }
 
 #[test]
+fn a_session_whose_id_is_ours_is_known_from_the_start() {
+    let mut bench = bench("ok");
+    bench.spec = &spec::kimi::LEGACY;
+    let script = "cat >/dev/null; echo \"$*\" >args; printf '{\"role\":\"assistant\",\"content\":\"hi\"}\\n'; exit $(cat code)";
+    bench.command = ["/bin/sh", "-c", script, "kimi"].map(str::to_owned).to_vec();
+    for (code, failed) in [("1", true), ("0", false)] {
+        std::fs::write(bench.dir.path().join("code"), code).unwrap();
+        let ran = bench.run();
+        let id = ran.report.session.clone().unwrap();
+        assert!(spec::is_uuid(&id) && bench.file("args").contains(&format!("--session={id}")));
+        assert_eq!(ran.events.first(), Some(&AgentEvent::Session(id)));
+        assert_eq!(matches!(ran.report.outcome, Outcome::Failed { .. }), failed);
+    }
+}
+
+#[test]
+fn a_prompt_that_fits_into_no_argument_is_refused_clearly() {
+    let mut bench = bench("ok");
+    bench.spec = spec::find("kimi").unwrap();
+    bench.request.prompt = "x".repeat(200_000);
+    let ran = bench.run();
+    let (reason, detail, _) = failure(&ran.report);
+    assert_eq!(*reason, Reason::RefusedByPolicy);
+    assert!(detail.contains("200000 bytes") && detail.contains("Send it as a file"), "{detail}");
+    bench.request.prompt.truncate((128 << 10) - 16);
+    let ran = bench.run();
+    assert_ne!(
+        *failure(&ran.report).0,
+        Reason::RefusedByPolicy,
+        "the longest that is let through can be started"
+    );
+    assert!(!matches!(failure(&ran.report).0, Reason::Internal | Reason::CliMissing), "{:?}", ran.report);
+}
+
+#[test]
+fn what_gemini_needs_lies_in_a_folder_that_goes_with_the_turn() {
+    let mut bench = bench("gemini");
+    bench.spec = spec::find("gemini").unwrap();
+    let ran = bench.run();
+    assert_eq!(ran.report.outcome, done("recorded"));
+    assert_eq!(ran.report.session.as_deref(), Some(THREAD));
+    assert!(bench.file("settings").contains("\"sessionRetention\":{\"enabled\":false}"));
+    let modes = bench.file("modes");
+    assert!(modes.lines().any(|line| line.starts_with("drwx------")), "{modes}");
+    assert!(modes.lines().any(|line| line.starts_with("-rw-------")), "{modes}");
+    assert!(!Path::new(&bench.file("folder")).exists(), "the conversation is gone with it");
+    // A session whose first turn failed can never be resumed.
+    bench.request.prompt = "fail".to_owned();
+    assert_eq!(bench.run().report.session, None);
+    bench.request.resume = Some(THREAD.to_owned());
+    assert_eq!(bench.run().report.session.as_deref(), Some(THREAD), "one that has worked before can");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn left_overs_of_a_crashed_instance_are_swept() {
     const NAME: &str = "left_overs_of_a_crashed_instance_are_swept";
@@ -650,6 +707,8 @@ fn left_overs_of_a_crashed_instance_are_swept() {
             owner: &owner,
             control: &bench.control.1,
             usage_before: None,
+            keep: None,
+            people: false,
         };
         run::run(&runner, &bench.request, &mut |progress| {
             if matches!(progress, Progress::Event(AgentEvent::Text(_))) {
@@ -706,7 +765,7 @@ fn doctor_learns_version_and_login_without_a_turn() {
     };
     let look = |adapter: &str, version: &str, status: &str| {
         let body = format!("case $1 in --version) echo '{version}' ;; *) {status} ;; esac\n");
-        probe(spec::find(adapter).unwrap(), &fake("cli", &body))
+        probe(spec::find(adapter).unwrap(), &fake("cli", &body), &Table::new())
     };
     let codex = |case: &str, code: i32| {
         let status = format!("cat '{}' >&2; exit {code}", recorded("codex", case, "stderr"));
@@ -727,9 +786,9 @@ fn doctor_learns_version_and_login_without_a_turn() {
     assert_eq!(claude("auth-status-none", 1).login, Login::LoggedOut);
     assert_eq!(look("claude-code", "1.0", "echo rubbish").login, Login::Unknown);
 
-    let broken =
-        probe(spec::find("codex").unwrap(), &fake("broken", "echo 'cannot find module' >&2; exit 1\n"));
+    let codex = spec::find("codex").unwrap();
+    let broken = probe(codex, &fake("broken", "echo 'cannot find module' >&2; exit 1\n"), &Table::new());
     assert!(broken.trouble.contains("cannot find module") && broken.version.is_none(), "{broken:?}");
-    let missing = probe(spec::find("codex").unwrap(), &["/no/such/codex".to_owned()]);
+    let missing = probe(codex, &["/no/such/codex".to_owned()], &Table::new());
     assert!(missing.path.is_none() && missing.trouble.contains("/no/such/codex"), "{missing:?}");
 }

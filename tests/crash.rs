@@ -1,7 +1,10 @@
 //! What survives: kill -9 at any moment, restarts, shutdown with work in flight, a service that is away or forgetful.
 //! Rows D, P14, P15 and S of the reliability table.
 
+mod disk;
 mod killing;
+mod network;
+mod soak;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, is_alive, until};
 use crate::support::proxy::Proxy;
@@ -20,6 +23,13 @@ fn offline(wtt: &Wtt) {
 
 fn online(wtt: &Wtt) {
     wtt.service.set_knobs(Knobs::default());
+}
+
+/// A proxy in front of the service, and its address.
+fn proxied(wtt: &Wtt) -> (Proxy, String) {
+    let proxy = Proxy::start(wtt.service.base_url().rsplit(':').next().unwrap().parse().unwrap());
+    let base = format!("http://127.0.0.1:{}", proxy.port);
+    (proxy, base)
 }
 
 #[test]
@@ -133,7 +143,7 @@ fn d13_the_echo_of_an_answer_counts_as_its_acknowledgement() {
 }
 
 #[test]
-fn d13_a_refused_answer_is_tried_again_without_metadata_and_later() {
+fn d13_a_refused_answer_is_tried_again_without_metadata_and_then_by_http() {
     let (wtt, home) = (Wtt::start(), Home::new());
     wtt.service
         .set_knobs(Knobs { refuse_publish: Some("unexpected field metadata".into()), ..Knobs::default() });
@@ -149,10 +159,30 @@ fn d13_a_refused_answer_is_tried_again_without_metadata_and_later() {
         }
         _ => None,
     });
-    online(&wtt);
-    wtt.answer(&topic, "stubborn");
+    let row = wtt.answer(&topic, "stubborn");
+    assert!(row["reply_to"].is_string() && row["metadata"]["client_id"].is_string(), "{row}");
     until("an empty outbox", || home.outbox().is_empty());
     assert_eq!(wtt.posts(&topic).len(), 1);
+    // and the next one, whose topic takes it again
+    online(&wtt);
+    wtt.say(&topic, "RUN: answer easy");
+    wtt.answer(&topic, "easy");
+}
+
+#[test]
+fn d09_a_call_that_fails_or_ends_in_doubt_has_one_visible_effect() {
+    for knobs in [Knobs { failing_posts: 2, ..Knobs::default() }, Knobs { late_posts: 1, ..Knobs::default() }]
+    {
+        let (wtt, home) = (Wtt::start(), Home::new());
+        let knobs = Knobs { refuse_publish: Some("not by this way".into()), no_echo: true, ..knobs };
+        wtt.service.set_knobs(knobs);
+        let _connector = Connector::start(&wtt, &home, &[]);
+        let topic = wtt.p2p();
+        wtt.say(&topic, "RUN: answer once");
+        wtt.answer(&topic, "once");
+        until("an empty outbox", || home.outbox().is_empty());
+        assert_eq!(wtt.posts(&topic).len(), 1);
+    }
 }
 
 #[test]
@@ -178,9 +208,7 @@ fn a09_what_was_said_while_away_is_answered_once_and_in_order() {
 #[test]
 fn d06_answers_arrive_once_and_in_order_through_a_connection_that_keeps_breaking() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let port: u16 = wtt.service.base_url().rsplit(':').next().unwrap().parse().unwrap();
-    let proxy = Proxy::start(port);
-    let base = format!("http://127.0.0.1:{}", proxy.port);
+    let (proxy, base) = proxied(&wtt);
     let seed = std::env::var("WTT_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(7);
     let rounds: usize = std::env::var("WTT_TEST_CUTS").ok().and_then(|s| s.parse().ok()).unwrap_or(15);
     println!("seed {seed} (WTT_TEST_SEED), {rounds} cuts (WTT_TEST_CUTS)");

@@ -165,13 +165,18 @@ fn every_failure_is_one_visible_post_with_its_reason() {
 #[test]
 fn p01_a_missing_program_is_answered_with_what_to_do() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let env = [("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/nowhere/claude"), ("PATH", "/nowhere")];
+    let env = [
+        ("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/nowhere/claude"),
+        ("PATH", "/nowhere"),
+        ("WTT_CONNECT_CODEX_COMMAND", "/bin/sh"),
+    ];
     let _connector = Connector::start(&wtt, &home, &env);
     let topic = wtt.p2p();
     wtt.say(&topic, "hello");
     let answer = wtt.answer(&topic, "⚠️");
     let text = answer["content"].as_str().unwrap();
     assert!(text.contains("Claude Code") && text.contains("/nowhere/claude"), "{text}");
+    assert!(text.contains("installed here: codex"), "and who could answer: {text}");
 }
 
 #[test]
@@ -387,6 +392,25 @@ fn only_so_many_agents_run_at_once_and_the_others_are_told() {
 }
 
 #[test]
+fn a_later_message_of_a_topic_says_too_that_it_waits_for_a_place() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_MAX_AGENTS", "1")]);
+    let [first, other] = [wtt.p2p(), wtt.p2p()];
+    wtt.say(&first, "RUN: echo > \"$HOME/started\"; await go; answer one");
+    home.wait_for("started");
+    wtt.say(&other, "RUN: echo > \"$HOME/other\"; await go2; answer two");
+    wtt.status(&other, "waiting for a free place");
+    wtt.say(&first, "RUN: answer three");
+    wtt.status(&first, "waiting for 1 earlier message");
+    home.touch("go");
+    home.wait_for("other");
+    wtt.status(&first, "waiting for a free place");
+    home.touch("go2");
+    wtt.answer(&other, "two");
+    wtt.answer(&first, "three");
+}
+
+#[test]
 fn what_needs_no_agent_does_not_wait_for_a_place() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_MAX_AGENTS", "1")]);
@@ -416,7 +440,7 @@ fn typing_stops_once_and_only_when_nothing_is_at_work_in_the_topic() {
     wtt.say(&topic, "RUN: echo > \"$HOME/started\"; await go; answer done");
     home.wait_for("started");
     wtt.say(&topic, "/status");
-    wtt.answer(&topic, "this topic: claude-code running");
+    wtt.answer(&topic, "this topic: claude-code (default) running");
     until("its acknowledgement", || home.outbox().is_empty());
     home.touch("go");
     wtt.answer(&topic, "done");

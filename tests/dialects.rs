@@ -47,12 +47,20 @@ fn request() -> Request {
     }
 }
 
-/// The exit status and the resumed session, from the recorded command line.
-fn command_line(text: &str) -> (Exit, Option<String>) {
-    let record = text.lines().find_map(|line| line.strip_prefix("# {")).unwrap();
-    let record: serde_json::Value = serde_json::from_str(&format!("{{{record}")).unwrap();
+/// The exit status and the resumed session, from the recorded command line. The other recorder kept the exit in a file
+/// of its own (`.meta`).
+fn command_line(text: &str, meta: &str) -> (Exit, Option<String>) {
+    let record = text.lines().find_map(|line| line.strip_prefix("# {")).map(|record| format!("{{{record}"));
+    let record = record.as_deref().or(meta.lines().next()).unwrap();
+    let record: serde_json::Value = serde_json::from_str(record).unwrap();
     let rc = i32::try_from(record["rc"].as_i64().unwrap()).unwrap();
     let exit = if rc < 0 { Exit::Signal(-rc) } else { Exit::Code(rc) };
+    if !meta.is_empty() {
+        let mut words = text.split_whitespace();
+        let resumes = words.find(|word| matches!(*word, "--session" | "-s" | "-r"));
+        let id = resumes.and(words.next()).filter(|id| spec::is_uuid(id) || id.starts_with("ses"));
+        return (exit, id.map(str::to_owned));
+    }
     let line = text.lines().nth(1).unwrap();
     let words: Vec<&str> = line.split(' ').collect();
     let resumes = words.iter().any(|word| *word == "resume" || *word == "--resume");
@@ -62,15 +70,20 @@ fn command_line(text: &str) -> (Exit, Option<String>) {
 
 /// Plays one transcript, as the runner would.
 fn play(adapter: &AdapterSpec, case: &str) -> (String, Outcome) {
-    let dir = fixtures(adapter.name);
-    let (exit, resume) = command_line(&read(dir.join(format!("{case}.cmd"))));
-    let request = Request { prompt: "prompt".to_owned(), resume, ..request() };
+    play_in(adapter, &fixtures(adapter.name), case)
+}
+
+fn play_in(adapter: &AdapterSpec, dir: &Path, case: &str) -> (String, Outcome) {
+    let cmd = read(dir.join(format!("{case}.cmd")));
+    let (exit, resume) = command_line(&cmd, &read(dir.join(format!("{case}.meta"))));
+    let mode = if adapter.name == "gemini" && !cmd.contains("yolo") { Mode::Suggest } else { Mode::FullAuto };
+    let request = Request { prompt: "prompt".to_owned(), resume, mode, ..request() };
     let mut dialect = (adapter.dialect)(&request);
     let mut fx = Effects::default();
     dialect.start(&mut fx);
-    assert_eq!(fx.stdin, ["prompt"], "{case}");
+    assert!(fx.stdin.is_empty() || fx.stdin == ["prompt"], "{case}");
     let mut out = String::new();
-    let mut outcome: Option<Outcome> = None;
+    let mut outcome: Option<Outcome> = fx.done.take();
     let mut record = |fx: Effects, outcome: &mut Option<Outcome>| {
         for event in fx.events {
             writeln!(out, "{event:?}").unwrap();
@@ -105,13 +118,17 @@ fn play(adapter: &AdapterSpec, case: &str) -> (String, Outcome) {
 
 /// Compares with the golden files and returns `case: verdict` for each case.
 fn check(adapter: &str) -> Vec<String> {
-    let adapter = spec::find(adapter).unwrap();
+    check_in(spec::find(adapter).unwrap(), adapter)
+}
+
+fn check_in(adapter: &AdapterSpec, folder: &str) -> Vec<String> {
+    let dir = fixtures(folder);
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     let mut verdicts = Vec::new();
     let mut wrong = Vec::new();
-    for case in cases(adapter.name) {
-        let (got, outcome) = play(adapter, &case);
-        let golden = fixtures(adapter.name).join(format!("{case}.events"));
+    for case in cases(folder) {
+        let (got, outcome) = play_in(adapter, &dir, &case);
+        let golden = dir.join(format!("{case}.events"));
         if update {
             std::fs::write(&golden, &got).unwrap();
         } else if read(golden) != got {
@@ -226,12 +243,142 @@ fn claude_transcripts() {
     );
 }
 
+#[test]
+fn gemini_transcripts() {
+    expect(
+        &check("gemini"),
+        67,
+        "
+            bad-flag: cli_unsupported
+            empty-prompt: refused_by_policy
+            env-auth-only: not_logged_in
+            env-auth-only2: network
+            err-400: provider_error
+            err-401: auth_rejected
+            err-403: auth_rejected
+            err-429: rate_limited
+            err-429-2: rate_limited
+            err-500: provider_error
+            err-500-2: provider_error
+            err-drop: network
+            hang: killed
+            no-key: not_logged_in
+            no-login: not_logged_in
+            resume-2nd: stale_session
+            resume-after-401-a: auth_rejected
+            resume-after-401-b: stale_session
+            resume-after-401-c: refused_by_policy
+            resume-othercwd: stale_session
+            resume-unknown: stale_session
+            session-id-again: refused_by_policy
+            session-loss-4-resume-again-fails: stale_session
+            slow-sigint: killed
+            slow-sigterm: killed
+            tool-sigint: killed
+            tool-sigkill: killed
+            tool-sigterm: killed
+            untrusted: refused_by_policy
+            yolo-and-mode: cli_unsupported
+                ",
+    );
+}
+
+#[test]
+fn opencode_transcripts() {
+    expect(
+        &check("opencode"),
+        55,
+        "
+            drop: network
+            empty-prompt: refused_by_policy
+            error400: provider_error
+            error401: auth_rejected
+            error500: killed
+            file-greedy: silent_exit
+            file-missing: silent_exit
+            hang: killed
+            model-unknown: provider_error
+            nologin-anthropic: provider_error
+            nologin-no-config: killed
+            perm-bash-ask: refused_by_policy
+            perm-outside-default: refused_by_policy
+            provider-unknown: provider_error
+            resume-bad: stale_session
+            resume-bad-format: stale_session
+            resume-other-cwd: killed
+            resume-other-cwd-tool: killed
+            slow-sigint: killed
+            slow-sigint-twice: killed
+            slow-sigterm: killed
+            stdin-open: killed
+            tool-sigint: killed
+            tool-sigterm: killed
+            tool-sigterm-pg: killed
+                ",
+    );
+}
+
+#[test]
+fn kimi_transcripts() {
+    expect(
+        &check("kimi"),
+        31,
+        "
+            cancel-then: killed
+            empty: provider_error
+            error400: provider_error
+            error401: auth_rejected
+            error500: killed
+            model-unknown: provider_error
+            nologin: not_logged_in
+            old-print-flag: cli_unsupported
+            resume-bad: stale_session
+            resume-other-cwd: stale_session
+            slow-sigint: killed
+            slow-sigterm: killed
+            stdin: provider_error
+            tool-sigint: killed
+            tool-sigterm: killed
+                ",
+    );
+}
+
+#[test]
+fn kimi_cli_transcripts() {
+    expect(
+        &check_in(&spec::kimi::LEGACY, "kimi-cli"),
+        34,
+        "
+            dead-release: cli_unsupported
+            empty: no_output
+            error401: auth_rejected
+            error429: rate_limited
+            error500: provider_error
+            model-unknown: not_logged_in
+            nologin: not_logged_in
+            session-id-slow-sigterm: killed
+            slow-sigint: killed
+            slow-sigterm: killed
+            tool-sigint: killed
+            tool-sigterm: killed
+                ",
+    );
+}
+
+/// Adapters whose transcripts are one-way; those that answer back have tests of their own (`acp.rs`).
+fn one_way() -> impl Iterator<Item = &'static AdapterSpec> {
+    spec::ADAPTERS.iter().copied().filter(|adapter| fixtures(adapter.name).join("text.jsonl").exists())
+}
+
 /// A line of any kind: the dialects must neither panic nor decide the turn, and must go on with the next good line.
 #[test]
 fn garbage_between_the_lines_changes_nothing() {
-    for adapter in spec::ADAPTERS {
+    for adapter in one_way() {
         let dir = fixtures(adapter.name);
-        for case in ["text", "tool-shell"] {
+        for case in ["text", "tool-shell", "tool"]
+            .into_iter()
+            .filter(|case| cases(adapter.name).iter().any(|c| c == case))
+        {
             let (_, want) = play(adapter, case);
             let mut dialect = (adapter.dialect)(&request());
             let mut outcome = None;
@@ -247,6 +394,11 @@ fn garbage_between_the_lines_changes_nothing() {
                 dialect.line(line, &mut fx);
                 outcome = outcome.or(fx.done);
             }
+            if outcome.is_none() {
+                let mut fx = Effects::default();
+                dialect.end(Exit::Code(0), "", &mut fx);
+                outcome = fx.done;
+            }
             assert_eq!(outcome, Some(want), "{}/{case}", adapter.name);
             assert!(notes <= 10, "garbage must not flood the log: {notes} notes");
         }
@@ -258,17 +410,26 @@ fn garbage_between_the_lines_changes_nothing() {
 fn x13_mutated_transcripts() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    for adapter in spec::ADAPTERS {
-        let lines: Vec<String> =
-            ["text", "tool-shell", "write", "err-401", "partial", "web-search", "deny-default"]
-                .iter()
-                .flat_map(|case| {
-                    read(fixtures(adapter.name).join(format!("{case}.jsonl")))
-                        .lines()
-                        .map(str::to_owned)
-                        .collect::<Vec<_>>()
-                })
-                .collect();
+    for adapter in one_way() {
+        let lines: Vec<String> = [
+            "text",
+            "tool-shell",
+            "tool",
+            "write",
+            "err-401",
+            "partial",
+            "web-search",
+            "deny-default",
+            "drop",
+        ]
+        .iter()
+        .flat_map(|case| {
+            read(fixtures(adapter.name).join(format!("{case}.jsonl")))
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
         for _ in 0..200 {
             let mut dialect = (adapter.dialect)(&request());
             let mut ends = 0;

@@ -3,15 +3,20 @@
 
 mod support;
 
+mod acp;
 mod adapters;
+mod before;
 mod cli;
 mod control;
 mod crash;
 mod daemon;
 mod dialects;
+mod fuzzing;
+mod keeping;
 mod real;
 mod reconnect;
 mod store;
+mod switching;
 mod tidy;
 mod try_command;
 mod wire;

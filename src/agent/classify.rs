@@ -11,7 +11,8 @@ type Row = (&'static [&'static str], Reason);
 
 /// The first row that matches decides: special cases stand before general ones.
 const TABLE: &[Row] = &[
-    // recorded: "no rollout found for thread id …" (codex), "No conversation found with session ID: …" (claude)
+    // recorded: "no rollout found for thread id …" (codex), "No conversation found with session ID: …" (claude),
+    // "Error resuming session: Invalid session identifier …" (gemini), "Session not found" (opencode)
     (
         &[
             "no rollout found",
@@ -19,6 +20,10 @@ const TABLE: &[Row] = &[
             "is not a uuid and does not match any session title",
             "is not a thread id",
             "is not a session id",
+            "invalid session identifier",
+            "no previous sessions found",
+            "session not found",
+            "was created under a different directory",
         ],
         Reason::StaleSession,
     ),
@@ -35,6 +40,9 @@ const TABLE: &[Row] = &[
             "is no longer supported; remove this setting",
             "no prompt provided",
             "input must be provided",
+            "not running in a trusted directory",
+            "no input provided via stdin",
+            "you must provide a message",
         ],
         Reason::RefusedByPolicy,
     ),
@@ -45,6 +53,9 @@ const TABLE: &[Row] = &[
             "unknown option",
             "unrecognized option",
             "unrecognized subcommand",
+            "unknown argument:",
+            "use --approval-mode=yolo instead",
+            "is no longer maintained",
             "requires --verbose",
             "missing optional dependency",
             "unsupported platform",
@@ -64,6 +75,11 @@ const TABLE: &[Row] = &[
             "please log in",
             "codex login",
             "missing environment variable",
+            "must specify the gemini_api_key",
+            "please set an auth method",
+            "invalid auth method selected",
+            "no model configured",
+            "llm not set",
         ],
         Reason::NotLoggedIn,
     ),
@@ -92,12 +108,21 @@ const TABLE: &[Row] = &[
             "5-hour limit",
             "opus limit",
             "reached your limit",
+            "exhausted your daily quota",
+            "exhausted your capacity",
         ],
         Reason::UsageLimit(None),
     ),
     // recorded: "exceeded retry limit, last status: 429 Too Many Requests" (codex), "Request rejected (429)" (claude)
     (
-        &["429 too many requests", "too many requests", "request rejected (429)", "rate_limit", "rate limit"],
+        &[
+            "429 too many requests",
+            "too many requests",
+            "request rejected (429)",
+            "rate_limit",
+            "rate limit",
+            "resource_exhausted",
+        ],
         Reason::RateLimited,
     ),
     // recorded: "unexpected status 401 Unauthorized: …" (codex), "Failed to authenticate. API Error: 401 …" (claude)
@@ -115,6 +140,10 @@ const TABLE: &[Row] = &[
             "token expired",
             "refresh token",
             "token has been revoked",
+            "unauthenticated",
+            "permission_denied",
+            "api key not valid",
+            "provider.auth_error",
         ],
         Reason::AuthRejected,
     ),
@@ -174,6 +203,7 @@ const TABLE: &[Row] = &[
             "connection error",
             "connection failed",
             "fetch failed",
+            "api error: terminated",
             "certificate",
         ],
         Reason::Network,
@@ -191,6 +221,7 @@ const TABLE: &[Row] = &[
             "gateway timeout",
             "api error: 5",
             "unexpected status 5",
+            "failed with status 5",
             "stream disconnected before completion",
             "idle timeout waiting for sse",
             "model crashed",
@@ -225,6 +256,18 @@ pub fn provider(message: &str, resumed: bool) -> Reason {
     })
 }
 
+/// The same, for a CLI that passes on the HTTP status (0: it does not).
+pub fn status(message: &str, status: u64, resumed: bool) -> Reason {
+    words(message).unwrap_or_else(|| match status {
+        401 | 403 => Reason::AuthRejected,
+        402 => Reason::Quota,
+        413 => Reason::ContextOverflow,
+        429 => Reason::RateLimited,
+        400 if resumed => Reason::PoisonedSession,
+        _ => provider(message, resumed),
+    })
+}
+
 /// The last line of stderr that the table knows, and its words.
 pub fn tail(stderr_tail: &str) -> Option<(Reason, String)> {
     stderr_tail.lines().rev().find_map(|line| Some((words(line)?, line.to_owned())))
@@ -233,7 +276,7 @@ pub fn tail(stderr_tail: &str) -> Option<(Reason, String)> {
 /// "try again in 2 days 3 hours 5 minutes", "resets in 45m": the time until a limit resets. Clock times cannot be
 /// told from here (no clock, no time zone); people read them in the detail.
 fn reset(lower: &str) -> Option<Duration> {
-    let after = ["again in ", "resets in ", "reset in ", "retry after ", "retry in "]
+    let after = ["again in ", "resets in ", "reset in ", "reset after ", "retry after ", "retry in "]
         .iter()
         .find_map(|intro| lower.split_once(intro).map(|(_, after)| after))?;
     let mut total: u64 = 0;

@@ -1,12 +1,12 @@
 //! The dialect of `claude -p --output-format stream-json` (observed with 2.1.330; agents 5.2, 5.3). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, Said, Stray, count, failed, object, string, title, unsaid,
+    Dialect, Effects, Exit, Said, Stray, count, describe, failed, object, string, title, unsaid,
 };
 use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Request, ToolKind, Usage, classify, spec};
+use crate::agent::{AgentEvent, Request, Usage, classify, spec};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One turn of claude.
 #[derive(Debug)]
@@ -155,15 +155,7 @@ impl Claude {
         // The error word ("authentication_failed") is more telling than the sentence for people.
         let known = classify::words(words).or_else(|| classify::words(&self.complaint));
         let status = count(value, "api_error_status");
-        let reason = match (known, status) {
-            (Some(reason), _) => reason,
-            (None, 401 | 403) => Reason::AuthRejected,
-            (None, 402) => Reason::Quota,
-            (None, 429) => Reason::RateLimited,
-            (None, 413) => Reason::ContextOverflow,
-            (None, 400) if self.resume.is_some() => Reason::PoisonedSession,
-            (None, _) => classify::provider(words, self.resume.is_some()),
-        };
+        let reason = known.unwrap_or_else(|| classify::status(words, status, self.resume.is_some()));
         self.finish(failed(reason, words, partial), fx);
     }
 
@@ -222,7 +214,7 @@ const JOINER: char = '\u{2060}';
 /// the CLI itself read that file, in every permission mode and also outside the working directory (seen with 2.1.330:
 /// `@/abs`, `@../up`, `@~/home`, `@"quoted"`, at the start or after a blank). Whoever writes in the topic must not read
 /// the machine's files past the mode; files below the working directory may stay what they are.
-fn defuse(prompt: String) -> String {
+pub(super) fn defuse(prompt: String) -> String {
     let slash = prompt.trim_start().starts_with('/');
     let mut out = String::with_capacity(prompt.len() + 8);
     if slash {
@@ -255,24 +247,6 @@ fn tool_results(value: &Value, fx: &mut Effects) {
         if string(block, "type") == "tool_result" {
             let id = string(block, "tool_use_id").to_owned();
             fx.events.push(AgentEvent::ToolEnd { id, ok: block["is_error"] != true });
-        }
-    }
-}
-
-/// What a tool call is about: its command, its query, or its name with the argument that says most.
-fn describe(name: &str, input: &Value, workdir: &Path) -> (ToolKind, String) {
-    match name {
-        "Bash" => (ToolKind::Command, title(string(input, "command"))),
-        "WebSearch" => (ToolKind::WebSearch, title(string(input, "query"))),
-        _ => {
-            let about =
-                ["file_path", "notebook_path", "path", "pattern", "url", "description", "skill", "query"]
-                    .iter()
-                    .map(|key| string(input, key))
-                    .find(|value| !value.is_empty())
-                    .unwrap_or_default();
-            let about = Path::new(about).strip_prefix(workdir).ok().and_then(Path::to_str).unwrap_or(about);
-            (ToolKind::Tool, title(&format!("{name} {about}")))
         }
     }
 }

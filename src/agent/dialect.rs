@@ -4,9 +4,10 @@
 
 use crate::agent::ask::{Ask, Decision};
 use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Request, Usage, classify};
+use crate::agent::{AgentEvent, Request, ToolKind, Usage, classify};
 use crate::text;
 use serde_json::Value;
+use std::path::Path;
 
 /// What a dialect wants after a line.
 #[derive(Debug, Default)]
@@ -38,7 +39,7 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// A CLI's way of speaking. One value per turn.
+/// A CLI's way of speaking. One value per process, which is one per turn unless `keeps_process`.
 pub trait Dialect: Send {
     /// What goes to stdin first; stdin is closed after it unless `keeps_stdin`. May refuse the turn by setting `done`.
     fn start(&mut self, fx: &mut Effects);
@@ -63,7 +64,9 @@ pub trait Dialect: Send {
     fn keeps_stdin(&self) -> bool {
         false
     }
-    /// Whether the process serves further turns. It is then kept after a turn that it ended by its own word.
+    /// Whether the process serves further turns. It is then kept after a turn that it ended by its own word, and its
+    /// stdin stays open. Lines between turns come to `line` as well: of what they lead to, only the answers on stdin
+    /// count. What runs when the first [`AgentEvent::Started`] comes is taken for the agent's own (tool servers).
     fn keeps_process(&self) -> bool {
         false
     }
@@ -71,7 +74,8 @@ pub trait Dialect: Send {
     fn next_turn(&mut self, request: &Request, fx: &mut Effects) {
         let _ = (request, fx);
     }
-    /// Asks the agent to stop the turn in its own language; the signals follow if no end comes. False: it cannot be asked.
+    /// Asks the agent to stop the turn in its own language, open questions included; its `done` is then the end, and
+    /// signals follow if it does not come. False: it cannot be asked.
     fn cancel(&mut self, fx: &mut Effects) -> bool {
         let _ = fx;
         false
@@ -165,6 +169,11 @@ pub fn string<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// The items of a list, or none.
+pub fn items(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
 /// A count, or zero.
 pub fn count(value: &Value, key: &str) -> u64 {
     value.get(key).and_then(Value::as_u64).unwrap_or_default()
@@ -187,7 +196,7 @@ pub fn detail(s: &str) -> String {
             body.pointer("/error/message").or_else(|| body.get("message")).or_else(|| body.get("detail"));
         message.and_then(Value::as_str).map(str::to_owned)
     });
-    let words = text::one_line(inner.as_deref().unwrap_or(s));
+    let words = text::one_line(&uncoloured(inner.as_deref().unwrap_or(s)));
     let words = words.strip_prefix("Error: ").or_else(|| words.strip_prefix("error: ")).unwrap_or(&words);
     text::truncate(words, MAX_DETAIL)
 }
@@ -200,6 +209,63 @@ pub fn command_title(command: &str) -> String {
         }
         _ => title(command),
     }
+}
+
+/// What a tool call is about: its command, its query, or its name with the argument that says most. The names of the
+/// tools are those of all CLIs.
+pub fn describe(name: &str, input: &Value, workdir: &Path) -> (ToolKind, String) {
+    match name {
+        "Bash" | "bash" | "Shell" | "run_shell_command" => {
+            (ToolKind::Command, title(string(input, "command")))
+        }
+        "WebSearch" | "websearch" | "google_web_search" => {
+            (ToolKind::WebSearch, title(string(input, "query")))
+        }
+        _ => {
+            let about = ABOUT.iter().map(|key| string(input, key)).find(|value| !value.is_empty());
+            let about = about.unwrap_or_default();
+            let about = Path::new(about).strip_prefix(workdir).ok().and_then(Path::to_str).unwrap_or(about);
+            (ToolKind::Tool, title(&format!("{name} {about}")))
+        }
+    }
+}
+
+/// Arguments of tools that say what a call is about, the most telling first.
+const ABOUT: &[&str] = &[
+    "file_path",
+    "filePath",
+    "notebook_path",
+    "path",
+    "dir_path",
+    "pattern",
+    "url",
+    "description",
+    "skill",
+    "query",
+    "prompt",
+];
+
+/// The verdict on a turn that has come to its end without an error: its text, or why there is none. `worked`: a tool
+/// call succeeded; `denied`: the last call that was refused.
+pub fn ended(answer: &str, worked: bool, denied: &str, partial: String) -> Outcome {
+    match (answer.trim(), worked, denied) {
+        ("", true, _) => Outcome::Done("(The work is done; the agent said nothing about it.)".to_owned()),
+        ("", false, "") => failed(Reason::NoOutput, "", partial),
+        ("", false, denied) => {
+            failed(Reason::RefusedByPolicy, &format!("{denied} is not allowed in this mode."), partial)
+        }
+        _ => Outcome::Done(answer.to_owned()),
+    }
+}
+
+/// Text without the colours that some CLIs write even into a pipe.
+fn uncoloured(s: &str) -> String {
+    let mut pieces = s.split("\u{1b}[");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        out.push_str(piece.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_, text)| text));
+    }
+    out
 }
 
 /// A failure in the CLI's own words.

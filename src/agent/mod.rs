@@ -2,16 +2,23 @@
 //!
 //! Nothing here knows WTT frames. Dialects and specs do no IO; [`run`] is the one place that does.
 
+pub mod about;
+pub mod acp;
+pub mod aside;
 pub mod ask;
 pub mod classify;
 pub mod claude;
 pub mod codex;
 pub mod dialect;
+pub mod gemini;
+pub mod kimi;
+pub mod opencode;
 pub mod outcome;
 pub mod probe;
 pub mod program;
 pub mod run;
 pub mod spec;
+pub mod switcher;
 
 use crate::config::Mode;
 use crate::json::object;

@@ -16,6 +16,13 @@ pub struct Report {
     pub usage_total: Option<Usage>,
 }
 
+impl Report {
+    /// Of a turn whose agent was never started.
+    pub fn unbegun(outcome: Outcome) -> Report {
+        Report { outcome, session: None, usage: None, usage_total: None }
+    }
+}
+
 /// The terminal outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {

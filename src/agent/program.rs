@@ -1,6 +1,7 @@
 //! From an adapter's name to the program on this disk: the user's command, else PATH and the usual places, and past
 //! an npm launcher to the native program behind it.
 
+use crate::agent::acp::quirks::PRESETS;
 use crate::agent::spec::{AdapterSpec, Launcher};
 use crate::sys::path;
 use std::ffi::OsStr;
@@ -20,13 +21,21 @@ pub fn locate(spec: &AdapterSpec, command: &[String]) -> Result<Program, String>
     if let Some((program, leading)) = command.split_first() {
         let path = path::find_program(OsStr::new(program))
             .ok_or_else(|| format!("`{program}` of the configured command is not an executable program"))?;
-        return Ok(Program { path, leading: leading.to_vec() });
+        let leading = if leading.is_empty() { preset(spec, &path) } else { leading.to_vec() };
+        return Ok(Program { path, leading });
     }
     let found = spec.programs.iter().find_map(|name| path::find_program(OsStr::new(name)));
     let path = found
         .ok_or_else(|| format!("no `{}` on PATH or in the usual places", spec.programs.join("` or `")))?;
     let native = spec.launcher.and_then(|launcher| behind(launcher, &path));
     Ok(Program { path: native.unwrap_or(path), leading: Vec::new() })
+}
+
+/// How a program without arguments is made to speak ACP, for the adapter that runs any such program.
+fn preset(spec: &AdapterSpec, path: &Path) -> Vec<String> {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let known = PRESETS.iter().filter(|row| spec.name == "acp" && row.0 == name);
+    known.map(|row| row.1.to_owned()).collect()
 }
 
 /// What to do when [`locate`] finds nothing, to follow a semicolon.
@@ -36,6 +45,13 @@ pub fn remedy(spec: &AdapterSpec, command: &[String]) -> String {
     }
     let name = spec.name.replace('-', "_").to_ascii_uppercase();
     format!("correct WTT_CONNECT_{name}_COMMAND")
+}
+
+/// Whether this is the launcher script of the adapter, and not the native program behind it.
+pub fn is_launcher(spec: &AdapterSpec, path: &Path) -> bool {
+    spec.launcher.is_some_and(|launcher| {
+        std::fs::canonicalize(path).is_ok_and(|script| script.ends_with(launcher.script))
+    })
 }
 
 /// The native program behind a launcher script, if `found` leads to that script and the program is there.
@@ -71,10 +87,25 @@ mod tests {
         let link = root.join("codex");
         symlink(&script, &link).unwrap();
         assert_eq!(behind(launcher, &link), None, "the optional dependency is not there");
+        assert!(is_launcher(&spec::codex::SPEC, &link), "which is worth a warning");
         let native = root.join("lib/node_modules").join(launcher.natives[0]);
         executable(&native);
+        assert!(!is_launcher(&spec::codex::SPEC, &native));
         assert_eq!(behind(launcher, &link), Some(native));
         assert_eq!(behind(launcher, Path::new("/bin/sh")), None);
+    }
+
+    #[test]
+    fn the_name_of_a_known_agent_is_enough_for_acp() {
+        let dir = tempfile::tempdir().unwrap();
+        let qwen = dir.path().canonicalize().unwrap().join("qwen");
+        executable(&qwen);
+        let command = [qwen.to_str().unwrap().to_owned()];
+        let leading = |spec, command: &[String]| locate(spec, command).unwrap().leading;
+        assert_eq!(leading(&spec::acp::SPEC, &command), ["--acp"]);
+        assert!(leading(&spec::devin::SPEC, &command).is_empty());
+        let own = [command[0].clone(), "--experimental".to_owned()];
+        assert_eq!(leading(&spec::acp::SPEC, &own), ["--experimental"]);
     }
 
     #[test]

@@ -2,18 +2,25 @@
 //!
 //! Two reader threads, a writer and a watcher only move lines and facts into one bounded channel; every decision,
 //! signal and reaping is made by the loop in `run/turn.rs`. A turn has exactly one [`Report`], and it comes only
-//! when nothing of the turn is left.
+//! when nothing of the turn is left. An agent that serves further turns is handed to the [`pool`] in between.
 
 mod book;
+mod images;
+mod ladder;
+mod over;
 mod pipes;
+pub mod pool;
+mod private;
+mod process;
 mod turn;
 
-use crate::agent::dialect::Effects;
+use crate::agent::ask::{self, Ask, Decision};
+use crate::agent::dialect::{Dialect, Effects};
 use crate::agent::outcome::{Next, Outcome, Reason, Report};
 use crate::agent::program::{self, Program};
 use crate::agent::spec::{AdapterSpec, Host};
 use crate::agent::{AgentEvent, Request, Usage};
-use crate::config::Limits;
+use crate::config::{Limits, Mode};
 use crate::list::Table;
 use crate::secret::Secret;
 use crate::sys::family::{self, Family, Mark};
@@ -21,6 +28,9 @@ use crate::sys::id;
 use crate::sys::proc::{self, Running};
 use book::Book;
 use crossbeam_channel::Receiver;
+use over::Over;
+use pool::{Pool, Who};
+use process::Process;
 use std::ffi::OsStr;
 use std::io;
 use std::process::Stdio;
@@ -28,14 +38,32 @@ use std::time::{Duration, Instant};
 use turn::Turn;
 
 /// A request to a running turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
-    /// The user stops the turn: polite ladder, all gone within 10 s (aim 3 s).
+    /// The user stops the turn: the agent is asked, then the polite ladder, all gone within 10 s (aim 3 s).
     Cancel,
     /// The daemon is shutting down: the same, faster.
     Shutdown,
     /// At once: SIGKILL.
     Kill,
+    /// What people say to a question of [`Progress::Ask`]; one that is not open any more is passed over.
+    Answer {
+        /// [`Ask::id`].
+        id: String,
+        /// What was decided.
+        decision: Decision,
+    },
+    /// A further message of the user for the agent; [`Progress::Steered`] says whether it was taken.
+    Steer(String),
+}
+
+/// Where the agent's process stays after the turn, if its dialect can serve another one.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep<'a> {
+    /// The kept processes of the daemon. It also counts the running ones.
+    pub pool: &'a Pool,
+    /// The session whose turns a process serves; one process each.
+    pub session: &'a str,
 }
 
 /// What the runner needs besides the request.
@@ -55,6 +83,10 @@ pub struct Runner<'a> {
     pub control: &'a Receiver<Control>,
     /// Thread totals of the last turn of this session (codex counts per thread).
     pub usage_before: Option<Usage>,
+    /// Where to keep a process that can stay; `None` ends each with its turn.
+    pub keep: Option<Keep<'a>>,
+    /// Whether there are people who answer what the mode does not allow by itself ([`Progress::Ask`]).
+    pub people: bool,
 }
 
 /// What the runner reports while it works.
@@ -64,26 +96,70 @@ pub enum Progress {
     Event(AgentEvent),
     /// Nothing happened for [`BEAT`]; a chance to renew the typing status.
     Beat,
+    /// The agent waits for [`Control::Answer`]. Meanwhile only the total limit runs.
+    Ask(Ask),
+    /// The agent does not wait for this answer any more.
+    Withdrawn(String),
+    /// What came of [`Control::Steer`].
+    Steered {
+        /// The message.
+        text: String,
+        /// False: the agent cannot take it now; it wants a turn of its own.
+        taken: bool,
+    },
 }
 
 /// Below the 30 s after which the web may drop a typing status.
 pub const BEAT: Duration = Duration::from_secs(20);
 
 /// Runs one turn to its only end. Blocks; call it on the session's thread. When it returns, no process of the turn is left
-/// (but for those that left their session on purpose after a normal end).
+/// (but for those that left their session on purpose after a normal end, and the agent itself where it is kept).
 ///
 /// A session that the CLI no longer knows is given up once, visibly ([`AgentEvent::FreshSession`]), and the turn runs again.
+/// A kept process that has died is replaced by a new one that resumes; nobody notices.
 pub fn run(runner: &Runner<'_>, request: &Request, on: &mut dyn FnMut(Progress)) -> Report {
     let total_until = Instant::now() + runner.limits.total;
-    let report = attempt(runner, request, total_until, runner.usage_before, on);
-    let Outcome::Failed { reason, detail, .. } = &report.outcome else { return report };
-    if request.resume.is_none() || reason.next() != Next::RetryFresh {
-        return report;
+    let with_images = (runner.spec.image_data && !request.images.is_empty()).then(|| images::read(request));
+    let request = with_images.as_ref().unwrap_or(request);
+    let who = runner.keep.map(|keep| Who {
+        session: keep.session.to_owned(),
+        start: start_of(runner, request),
+        native: request.resume.clone(),
+    });
+    let (seat, kept) = match runner.keep.zip(who.as_ref()).map(|(keep, who)| keep.pool.seat(who)) {
+        Some((seat, kept)) => (Some(seat), kept),
+        None => (None, None),
+    };
+    let mut over = kept
+        .map(|process| go_on(runner, request, process, total_until, on))
+        .filter(|over| !over.unheard)
+        .unwrap_or_else(|| attempt(runner, request, total_until, runner.usage_before, on));
+    if let Outcome::Failed { reason, detail, .. } = &over.report.outcome
+        && request.resume.is_some()
+        && reason.next() == Next::RetryFresh
+    {
+        on(Progress::Event(AgentEvent::FreshSession(detail.clone())));
+        let prompt = request.fresh_prompt.clone().unwrap_or_else(|| request.prompt.clone());
+        let fresh = Request { resume: None, prompt, ..request.clone() };
+        over = attempt(runner, &fresh, total_until, None, on);
     }
-    on(Progress::Event(AgentEvent::FreshSession(detail.clone())));
-    let prompt = request.fresh_prompt.clone().unwrap_or_else(|| request.prompt.clone());
-    let fresh = Request { resume: None, prompt, ..request.clone() };
-    attempt(runner, &fresh, total_until, None, on)
+    if let (Some(seat), Some(who), Some(process)) = (seat, who, over.kept) {
+        seat.keep(Who { native: over.report.session.clone(), ..who }, process);
+    }
+    over.report
+}
+
+/// What the mode says, or what people have to say: `None`.
+fn decide(mode: Mode, people: bool, ask: &Ask) -> Option<Decision> {
+    let decision = ask::decide(mode, ask);
+    (!people || !matches!(decision, Decision::Deny(_))).then_some(decision)
+}
+
+/// Everything that is fixed when the process is started, in one text.
+fn start_of(runner: &Runner<'_>, request: &Request) -> String {
+    let program = program::locate(runner.spec, runner.command);
+    let Request { workdir, model, effort, mode, transport, .. } = request;
+    format!("{program:?} {workdir:?} {model:?} {effort:?} {mode:?} {transport:?}")
 }
 
 /// Ends what an earlier, crashed instance of this owner left running (marker in /proc/*/environ). Returns how many.
@@ -100,54 +176,69 @@ fn is_left_over(mark: &str, owner_prefix: &str, instance: &str) -> bool {
     rest.and_then(|rest| rest.split_once(':')).is_some_and(|(other, _turn)| other != instance)
 }
 
-/// One process, from spawn to sweep.
+/// Whether somebody has stopped the turn before its agent had anything to do.
+fn is_stopped(runner: &Runner<'_>) -> bool {
+    runner.control.try_recv().is_ok()
+}
+
+/// A turn of a process that has served others.
+fn go_on(
+    runner: &Runner<'_>,
+    request: &Request,
+    mut process: Process,
+    total_until: Instant,
+    on: &mut dyn FnMut(Progress),
+) -> Over {
+    let mut book = Book::new(request, runner.usage_before);
+    if is_stopped(runner) {
+        let report = book.report(Outcome::Cancelled { partial: String::new() });
+        return Over { kept: Some(process), ..Over::without(report) };
+    }
+    log::debug!("going on with process {}", process.child.id());
+    process.renew();
+    let mut fx = Effects::default();
+    process.dialect.next_turn(request, &mut fx);
+    Turn::new(process, runner, request.mode, true).drive(fx, runner, total_until, &mut book, on)
+}
+
+/// One process, from spawn to sweep or until it is kept.
 fn attempt(
     runner: &Runner<'_>,
     request: &Request,
     total_until: Instant,
     usage_before: Option<Usage>,
     on: &mut dyn FnMut(Progress),
-) -> Report {
+) -> Over {
     let mut dialect = (runner.spec.dialect)(request);
     let mut book = Book::new(request, usage_before);
     let mut fx = Effects::default();
     dialect.start(&mut fx);
     if let Some(refused) = fx.done.take() {
-        return book.report(refused);
+        return Over::without(book.report(refused));
     }
     // A message can be cancelled before its agent exists.
-    if runner.control.try_recv().is_ok() {
-        return book.report(Outcome::Cancelled { partial: String::new() });
+    if is_stopped(runner) {
+        return Over::without(book.report(Outcome::Cancelled { partial: String::new() }));
     }
-    let mut started = match start(runner, request) {
-        Ok(started) => started,
-        Err((reason, detail)) => {
-            return book.report(Outcome::Failed { reason, detail, partial: String::new() });
-        }
-    };
-    match pipes::connect(&mut started.child) {
-        Ok(pipes) => {
-            for text in fx.stdin {
-                let _ = pipes.stdin.send(text);
+    match start(runner, request, dialect) {
+        Ok((process, session)) => {
+            if let Some(id) = session {
+                book.chosen(&id);
+                on(Progress::Event(AgentEvent::Session(id)));
             }
-            Turn::new(started, pipes, dialect.as_mut()).drive(runner, total_until, &mut book, on)
+            Turn::new(process, runner, request.mode, false).drive(fx, runner, total_until, &mut book, on)
         }
-        Err(e) => {
-            drop(started); // ends the child and whatever it has begun
-            let detail = busy(&e);
-            book.report(Outcome::Failed { reason: Reason::Internal, detail, partial: String::new() })
+        Err((reason, detail)) => {
+            Over::without(book.report(Outcome::Failed { reason, detail, partial: String::new() }))
         }
     }
 }
 
-/// A child that has just been started. Dropped, it ends: first its family, then the child.
-struct Started {
-    family: Family,
-    child: Running,
-    oom_kills: Option<u64>,
-}
-
-fn start(runner: &Runner<'_>, request: &Request) -> Result<Started, (Reason, String)> {
+fn start(
+    runner: &Runner<'_>,
+    request: &Request,
+    dialect: Box<dyn Dialect>,
+) -> Result<(Process, Option<String>), (Reason, String)> {
     let workdir = &request.workdir;
     proc::check_dir(workdir)
         .map_err(|e| (Reason::WorkdirUnusable, format!("{}: {}", workdir.display(), words(&e))))?;
@@ -161,18 +252,22 @@ fn start(runner: &Runner<'_>, request: &Request) -> Result<Started, (Reason, Str
         cmd.env(name, value.expose());
     }
     cmd.args(leading).args(invocation.args).envs(invocation.env).env(proc::RUN_MARK, mark.value());
+    let is_set = |name: &str| proc::inherited(name).is_some() || runner.env.contains_key(name);
     for (name, value) in invocation.env_defaults {
-        if proc::inherited(&name).is_none() && !runner.env.contains_key(&name) {
+        if !is_set(&name) {
             cmd.env(name, value);
         }
     }
+    let folder = private::lay_out(invocation.private, &mut cmd, is_set)
+        .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
     cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let oom_kills = proc::oom_kills();
     match Running::spawn(&mut cmd) {
         Ok(child) => {
             log::debug!("started {} as process {}", path.display(), child.id());
             let family = Family::new(mark, child.id());
-            Ok(Started { child, family, oom_kills })
+            let process = Process::new(family, child, dialect, oom_kills, folder);
+            process.map(|process| (process, invocation.session)).map_err(|e| (Reason::Internal, busy(&e)))
         }
         Err(e) if proc::is_busy(&e) => Err((Reason::Internal, busy(&e))),
         Err(e) => {

@@ -66,11 +66,13 @@ static RELIABILITY: &[&str] = &[
     "The connector reconnects for ever, with growing and random pauses, and notices a connection that is dead without saying so. A refused token is tried again, slowly, and said in the log.",
     "A message is run at most once. After a crash an unfinished run is reported as interrupted and never run again unasked, because agents have side effects.",
     "A message is answered at least once: a finished reply is on disk before it is sent, and looked up in the topic before it is sent again. A copy carries the same client id, so that it can be recognised.",
+    "A reply that the socket refuses goes by HTTP; one that the service refuses for good is kept in the folder outbox/failed of the state directory. While 1000 replies or 64 MiB wait for the service, no new turn begins, and the topic says so.",
     "What was said while the connector was away is read after each reconnect and answered once, in order, when it is not older than WTT_CONNECT_CATCH_UP_MINUTES.",
     "A message that meets a usage limit whose end is known is kept on disk and run when the limit has reset; /stop drops it.",
     "State files are never half written. One that cannot be read is set aside, not overwritten.",
     "There is one process per state directory; a second one says so and exits.",
-    "No process of an agent outlives its turn when that is stopped or fails, or when the connector stops.",
+    "No process of an agent outlives its turn when that is stopped or fails. What an agent has put into a session of its own, to stay, is ended when the connector stops, or at the next start after a crash.",
+    "A disk that is full or broken does not stop the work: the connector goes on from memory and says so in its log.",
     "Tokens do not appear in the log, in error messages, in arguments, or in the environment of agents.",
 ];
 
@@ -180,7 +182,13 @@ fn adapters(page: &mut Page) {
         install[..1].make_ascii_uppercase();
         let text = format!("{}.{known_as} {install}. {}", adapter.title, adapter.login);
         page.entry(adapter.name, "", &text);
+        for (mode, means) in adapter.modes {
+            page.more(&format!("Mode `{}`: {means}", mode.name()));
+        }
     }
+    page.paragraph(
+        "A mode that an adapter does not list is refused: nothing is run more loosely than it was asked for.",
+    );
 }
 
 /// The name and the version, as `--version` prints them.

@@ -20,6 +20,8 @@ pub struct Args {
     pub json: bool,
     /// `--offline`
     pub offline: bool,
+    /// `--rehearse`
+    pub rehearse: bool,
     /// `--adapter`
     pub adapter: Option<String>,
     /// `--workdir`
@@ -202,12 +204,24 @@ static OFFLINE: Flag = Flag {
     },
 };
 
+static REHEARSE: Flag = Flag {
+    long: "rehearse",
+    letter: None,
+    value: None,
+    short: "run short real turns of the agents, and nothing else",
+    long_text: "Runs three short turns of ADAPTER, or of each enabled agent: one that answers, one that resumes it, and one that is stopped. It says what it saw, and exits with 1 when one failed. The agents use their accounts for it, and work in a directory that is removed afterwards. No WTT account is needed.",
+    set: |args, _| {
+        args.rehearse = true;
+        Ok(())
+    },
+};
+
 static ADAPTER: Flag = Flag {
     long: "adapter",
     letter: Some('a'),
     value: Some(ValueOf::Adapter),
     short: "chat with this agent",
-    long_text: "Chats with this agent instead of the first one that is found: `codex`, `claude-code`, or `demo`, the demonstration agent.",
+    long_text: "Chats with this agent instead of the first one that is found: `codex`, `claude-code`, `cursor`, `gemini`, `qoder`, `opencode`, `crush`, `iflow`, `kimi`, `pi`, `acp`, `devin`, or `demo`, the demonstration agent.",
     set: |args, value| {
         args.adapter = Some(text(value)?);
         Ok(())
@@ -363,13 +377,13 @@ pub static COMMANDS: &[Command] = &[
     Command {
         id: Id::Doctor,
         name: "doctor",
-        operands: "",
+        operands: "[ADAPTER]",
         short: "check settings, directories, agents and the service",
         long: &[
-            "Shows what is set and where it comes from, which directories can be written, which agent CLIs are found with their versions and whether they are logged in, and whether the service answers and accepts the token. Secrets are masked.",
+            "Shows what is set and where it comes from, which directories can be written, which agent CLIs are found (on PATH and where installers put them) with their versions and whether they are logged in, and whether the service answers and accepts the token. Secrets are masked.",
             "Exits with 0 when `start` would run and its default agent could answer. Exits with 1 when something needs to be put right: `start` would refuse to run, or it would run but nobody would get an answer, because the agent CLI is missing or not logged in or the token is refused. Being offline alone is no problem. A reader that goes away before the end does not change the code.",
         ],
-        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &DEFAULTS_TOO, &JSON],
+        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &REHEARSE, &DEFAULTS_TOO, &JSON],
         hidden: false,
     },
     Command {

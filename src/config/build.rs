@@ -4,6 +4,7 @@
 
 use super::keys::{self, Key};
 use super::source::Source;
+use super::switch::{self, Switch};
 use super::{Config, Limits, Mode, Selection, Settings, profile, value};
 use crate::list::Table;
 use crate::secret::Secret;
@@ -83,6 +84,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         total: take(s, "WTT_CONNECT_TURN_SECONDS", value::seconds).unwrap_or(usual.total),
     };
     let text = |t: &str| value::text(t);
+    let provider_map = provider_map(s, &adapters);
     let rust_log = s.foreign(selection, "RUST_LOG").unwrap_or("info").to_owned();
     let token_source = s.get("WTT_TOKEN").map_or(Source::Default, |t| t.source.clone());
     Config {
@@ -99,12 +101,15 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         aliases: take(s, "WTT_CONNECT_AGENT_ALIASES", |t| Ok(value::list(t))).unwrap_or_default(),
         model: take(s, "WTT_CONNECT_MODEL", text),
         effort: take(s, "WTT_CONNECT_EFFORT", text),
+        switch: switcher(s),
+        provider_map,
         publish_progress: take(s, "WTT_CONNECT_PUBLISH_PROGRESS", value::flag).unwrap_or(false),
         commands,
         limits,
         catch_up: take(s, "WTT_CONNECT_CATCH_UP_MINUTES", value::minutes).unwrap_or(CATCH_UP),
         auto_reexec: take(s, "WTT_CONNECT_AUTO_REEXEC", value::flag).unwrap_or(false),
         max_agents: take(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
+        agent_idle: take(s, "WTT_CONNECT_AGENT_IDLE_SECONDS", value::seconds).unwrap_or(AGENT_IDLE),
         session_idle: take(s, "WTT_CONNECT_SESSION_IDLE_SECONDS", value::seconds).unwrap_or(SESSION_IDLE),
         ca_file: ca_file(selection, s, path),
         log: take(s, "WTT_CONNECT_LOG", text).unwrap_or(rust_log),
@@ -124,8 +129,59 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
 const CATCH_UP: Duration = Duration::from_secs(60 * 60);
 /// A waiting thread holds nothing that is not on disk; a few seconds spare a new one to quick follow-ups.
 const SESSION_IDLE: Duration = Duration::from_secs(10);
+/// Most follow-ups come within minutes; a kept agent holds 150 to 250 MiB, so not much longer on a small host.
+const AGENT_IDLE: Duration = Duration::from_secs(300);
+/// As in the original; a switcher writes one small file.
+const SWITCH: Duration = Duration::from_secs(15);
 /// As many as 2 GiB of memory can hold.
 const MAX_AGENTS: usize = 8;
+
+/// The map; an adapter that is not enabled is told of now, and not only when somebody asks for its model.
+fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<switch::MapRow> {
+    let rows = take(settings, "WTT_CONNECT_MODEL_PROVIDER_MAP", switch::map).unwrap_or_default();
+    for row in &rows {
+        if let Some(adapter) = row.adapter.as_ref().filter(|adapter| !enabled.contains(adapter)) {
+            settings.notes.push(format!(
+                "WTT_CONNECT_MODEL_PROVIDER_MAP gives \"{}\" to {adapter}, which is not in WTT_CONNECT_ADAPTERS",
+                crate::text::one_line(&row.pattern)
+            ));
+        }
+    }
+    rows
+}
+
+/// What the switcher runs, when it is on.
+fn switcher(settings: &mut Settings) -> Option<Switch> {
+    let mode = take(settings, "WTT_CONNECT_MODEL_SWITCH_MODE", |text| value::word(text, switch::MODES));
+    let program = take(settings, "WTT_CONNECT_MODEL_SWITCH_COMMAND", value::command);
+    let args = take(settings, "WTT_CONNECT_MODEL_SWITCH_ARGS", switch::arguments);
+    let template = take(settings, "WTT_CONNECT_MODEL_SWITCH_TEMPLATE", switch::template);
+    let strict = take(settings, "WTT_CONNECT_MODEL_SWITCH_STRICT", value::flag).unwrap_or(false);
+    let timeout = take(settings, "WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS", value::count);
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let (cc_switch, needed) = match mode? {
+        "cc-switch" => {
+            let program = program.unwrap_or_else(|| owned(&["cc-switch"]));
+            (true, Some([program, args.unwrap_or_else(|| owned(switch::CC_SWITCH_ARGS))].concat()))
+        }
+        "command" => {
+            let args = args.unwrap_or_else(|| owned(switch::COMMAND_ARGS));
+            (false, program.map(|program| [program, args].concat()))
+        }
+        "custom" => (false, template),
+        _ => return None,
+    };
+    let Some(words) = needed else {
+        settings.problem(
+            "WTT_CONNECT_MODEL_SWITCH_MODE is set, but not what it runs: mode command needs \
+             WTT_CONNECT_MODEL_SWITCH_COMMAND, mode custom WTT_CONNECT_MODEL_SWITCH_TEMPLATE"
+                .to_owned(),
+        );
+        return None;
+    };
+    let timeout = timeout.map_or(SWITCH, |ms| Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX)));
+    Some(Switch { words, cc_switch, strict, timeout })
+}
 
 /// A value that has no default.
 fn required<T>(

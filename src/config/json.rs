@@ -58,11 +58,13 @@ fn scalar(value: &Value, kind: Kind) -> Result<Option<String>, String> {
             let words: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
             match (words, kind) {
                 (Some(words), Kind::List | Kind::Adapters) => words.join(","),
-                (Some(words), Kind::Command) => shell_words::join(words),
+                (Some(words), Kind::Command | Kind::Template) => shell_words::join(words),
+                (Some(_), Kind::Arguments) => value.to_string(),
                 (Some(_), _) => return Err("is a list, but has one value".into()),
                 (None, _) => return Err("is a list of something else than texts".into()),
             }
         }
+        Value::Object(_) if kind == Kind::ProviderMap => value.to_string(),
         Value::Object(_) => return Err("is an object; settings are not nested".into()),
     }))
 }

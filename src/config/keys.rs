@@ -64,7 +64,7 @@ pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// Those that this version drives: what settings accept.
-pub const DRIVEN: &[&str] = &["codex", "claude-code"];
+pub const DRIVEN: &[&str] = &["codex", "claude-code", "gemini", "opencode", "kimi", "acp", "devin", "iflow"];
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
@@ -187,6 +187,55 @@ pub static KEYS: &[Key] = &[
         "high",
     ),
     key(
+        "WTT_CONNECT_MODEL_SWITCH_MODE",
+        Kind::Word(super::switch::MODES),
+        "off",
+        "A program that is run before each answer and points the agent CLIs to the provider of its model: cc-switch is cc-switch-cli, command is a program of your own with the same words, custom is a whole command line. It runs when a message, the map or WTT_CONNECT_MODEL says model or provider. Switching and answering then happen for one topic at a time.",
+        "cc-switch",
+    ),
+    key(
+        "WTT_CONNECT_MODEL_SWITCH_COMMAND",
+        Kind::Command,
+        "cc-switch in mode cc-switch",
+        "The switcher's program for the modes cc-switch and command. It gets no input and none of the connector's secrets.",
+        "/opt/bin/cc-switch",
+    ),
+    key(
+        "WTT_CONNECT_MODEL_SWITCH_ARGS",
+        Kind::Arguments,
+        "[\"--app\",\"{app}\",\"use\",\"{provider}\"] in mode cc-switch, [\"use\",\"{adapter}\",\"{provider}\",\"--model\",\"{model}\"] in mode command",
+        "The switcher's arguments for the modes cc-switch and command. {adapter} is a name like claude-code, {app} is what cc-switch calls it, like claude. The default for cc-switch differs from the original's, which no program of that name understands: cc-switch-cli takes no model, and another cc-switch would start an agent of its own. The model is always given to the agent itself.",
+        "[\"use\",\"{provider}\"]",
+    ),
+    key(
+        "WTT_CONNECT_MODEL_SWITCH_TEMPLATE",
+        Kind::Template,
+        "none",
+        "The switcher's command line for the mode custom. It is split into words before the values are filled in, so that no value can become another argument.",
+        "cc-switch use {adapter} {provider} --model {model}",
+    ),
+    key(
+        "WTT_CONNECT_MODEL_SWITCH_STRICT",
+        Kind::Flag,
+        "0",
+        "Whether an answer fails when the switcher does. Otherwise that is logged, and the agent runs as it is set up.",
+        "1",
+    ),
+    key(
+        "WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS",
+        Kind::Number { min: 100, max: 600_000 },
+        "15000",
+        "A switcher that takes longer, in milliseconds, is ended and has failed.",
+        "5000",
+    ),
+    key(
+        "WTT_CONNECT_MODEL_PROVIDER_MAP",
+        Kind::ProviderMap,
+        "none",
+        "Which adapter and which provider serve which models; * and ? stand for any text and any character, and the longest pattern that fits counts. It decides the adapter when a message names a model but no adapter. A pattern like deepseek/* says that the part before the slash is no part of the model's name.",
+        "{\"openai-codex/*\":{\"adapter\":\"codex\",\"provider\":\"openai\"}}",
+    ),
+    key(
         "WTT_CONNECT_STATE_DIR",
         Kind::Path,
         "~/.local/state/wtt-connect/<profile>",
@@ -236,6 +285,48 @@ pub static KEYS: &[Key] = &[
         "/opt/claude/bin/claude",
     ),
     key(
+        "WTT_CONNECT_GEMINI_COMMAND",
+        Kind::Command,
+        "gemini, looked up on PATH",
+        "The program that runs Gemini CLI, with leading arguments, quoted like words of a shell.",
+        "/opt/gemini/bin/gemini",
+    ),
+    key(
+        "WTT_CONNECT_OPENCODE_COMMAND",
+        Kind::Command,
+        "opencode, looked up on PATH",
+        "The program that runs OpenCode, with leading arguments, quoted like words of a shell.",
+        "/opt/opencode/bin/opencode",
+    ),
+    key(
+        "WTT_CONNECT_KIMI_COMMAND",
+        Kind::Command,
+        "kimi, looked up on PATH",
+        "The program that runs Kimi, with leading arguments, quoted like words of a shell.",
+        "/opt/kimi/bin/kimi",
+    ),
+    key(
+        "WTT_CONNECT_ACP_COMMAND",
+        Kind::Command,
+        "claude-agent-acp or codex-acp, looked up on PATH",
+        "The agent of the adapter acp: any program that speaks the Agent Client Protocol on its standard input and output, with its arguments. For cursor-agent, devin, gemini, goose, iflow, kimi, opencode, qodercli and qwen the name alone is enough.",
+        "qwen",
+    ),
+    key(
+        "WTT_CONNECT_DEVIN_COMMAND",
+        Kind::Command,
+        "devin, looked up on PATH",
+        "The program that runs Devin, with leading arguments, quoted like words of a shell.",
+        "/opt/devin/bin/devin",
+    ),
+    key(
+        "WTT_CONNECT_IFLOW_COMMAND",
+        Kind::Command,
+        "iflow, looked up on PATH",
+        "The program that runs iFlow, with leading arguments, quoted like words of a shell.",
+        "/opt/iflow/bin/iflow",
+    ),
+    key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",
         Kind::Seconds { min: 1, max: 86_400 },
         "120",
@@ -264,10 +355,17 @@ pub static KEYS: &[Key] = &[
         "60",
     ),
     key(
+        "WTT_CONNECT_AGENT_IDLE_SECONDS",
+        Kind::Seconds { min: 0, max: 86_400 },
+        "300",
+        "An agent that can answer more than one message is kept for this long after each, so that the next answer starts sooner. 0 ends it with every answer.",
+        "60",
+    ),
+    key(
         "WTT_CONNECT_MAX_AGENTS",
         Kind::Number { min: 1, max: 1_000 },
         "8",
-        "So many agents run at once; messages for further topics wait and the status says so. A coding agent takes 150 to 250 MiB of memory.",
+        "So many agents run at once, kept ones included; messages for further topics wait and the status says so. A coding agent takes 150 to 250 MiB of memory.",
         "2",
     ),
     key(

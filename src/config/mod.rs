@@ -3,6 +3,7 @@
 //! [`source`] merges the layers, [`keys`] says which keys there are, [`value`] what each accepts; here they become
 //! [`Config`]. All problems are reported together, each with key, place and what is accepted.
 
+mod address;
 mod build;
 pub mod dotenv;
 pub mod json;
@@ -10,6 +11,7 @@ pub mod keys;
 pub mod paths;
 pub mod profile;
 pub mod source;
+pub mod switch;
 pub mod value;
 
 use source::Source;
@@ -113,6 +115,10 @@ pub struct Config {
     pub inbox_dir: PathBuf,
     /// `WTT_CONNECT_ARTIFACT_DIR`.
     pub artifact_dir: PathBuf,
+    /// `WTT_CONNECT_MODEL_SWITCH_*`; `None` when it is off.
+    pub switch: Option<switch::Switch>,
+    /// `WTT_CONNECT_MODEL_PROVIDER_MAP`, the most particular pattern first.
+    pub provider_map: Vec<switch::MapRow>,
     /// `WTT_CONNECT_PUBLISH_PROGRESS`.
     pub publish_progress: bool,
     /// `WTT_CONNECT_<ADAPTER>_COMMAND` by adapter name: program and leading arguments (shell words).
@@ -129,6 +135,8 @@ pub struct Config {
     pub auto_reexec: bool,
     /// `WTT_CONNECT_MAX_AGENTS`: so many run at once.
     pub max_agents: usize,
+    /// `WTT_CONNECT_AGENT_IDLE_SECONDS`: an agent process stays so long between turns; zero ends each with its turn.
+    pub agent_idle: Duration,
     /// Variables of the env files that are not ours (an API key, a proxy) and that the environment does not have.
     pub extra_env: Table<Secret>,
     /// `WTT_CONNECT_LOG`, `RUST_LOG` or `info`.

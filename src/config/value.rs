@@ -3,9 +3,11 @@
 //! An error here is half a sentence about the value (`"fast" is not a mode`); the caller adds key, place and what is
 //! accepted. Values of secrets are never part of it.
 
-use super::Mode;
 use super::keys::{ADAPTER_NAMES, DRIVEN};
+use super::{Mode, switch};
 use std::time::Duration;
+
+pub use super::address::url;
 
 /// Kinds of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,14 @@ pub enum Kind {
     },
     /// Program and arguments, quoted as in a shell.
     Command,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Arguments as a JSON list.
+    Arguments,
+    /// A command line with placeholders.
+    Template,
+    /// Model patterns with what serves them, as a JSON object.
+    ProviderMap,
     /// Log filter.
     Filter,
 }
@@ -85,6 +95,14 @@ impl Kind {
             Kind::Minutes { min, max } => format!("whole minutes from {min} to {max}"),
             Kind::Number { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Command => "a program and its arguments, quoted like words of a shell".into(),
+            Kind::Word(words) => format!("one of {}", words.join(", ")),
+            Kind::Arguments => format!("a JSON list of texts, in which {}", placeholders()),
+            Kind::Template => {
+                format!("a command line, quoted as in a shell, in whose arguments {}", placeholders())
+            }
+            Kind::ProviderMap => {
+                "a JSON object of model patterns, each with an object of adapter and provider".into()
+            }
             Kind::Filter => "error, warn, info, debug, or module=level with commas between".into(),
         }
     }
@@ -107,9 +125,24 @@ impl Kind {
                 number(value, *min, *max).map(drop)
             }
             Kind::Command => command(value).map(drop),
+            Kind::Word(words) => word(value, words).map(drop),
+            Kind::Arguments => switch::arguments(value).map(drop),
+            Kind::Template => switch::template(value).map(drop),
+            Kind::ProviderMap => switch::map(value).map(drop),
             Kind::Filter => filter(value),
         }
     }
+}
+
+fn placeholders() -> String {
+    let names: Vec<String> = switch::PLACEHOLDERS.iter().map(|name| format!("{{{name}}}")).collect();
+    format!("{} stand for values", names.join(", "))
+}
+
+/// One of some words, any letter case.
+pub fn word(value: &str, words: &[&'static str]) -> Result<&'static str, String> {
+    let found = words.iter().find(|word| word.eq_ignore_ascii_case(value));
+    found.copied().ok_or_else(|| format!("\"{}\" is none of them", crate::text::truncate(value, 40)))
 }
 
 /// Text without control characters.
@@ -118,46 +151,6 @@ pub fn text(value: &str) -> Result<String, String> {
         return Err("has a control character or a line break".into());
     }
     Ok(value.to_owned())
-}
-
-/// An address with one of these schemes; trailing slashes are dropped.
-pub fn url(value: &str, schemes: &[&str]) -> Result<String, String> {
-    // What may be a password or a token is not repeated.
-    let shown = if value.contains('@') { "" } else { value.split(['?', '#']).next().unwrap_or_default() };
-    let shown = crate::text::truncate(shown, 80);
-    let quoted = || format!("\"{shown}\" is not the address of a service");
-    let lower = value.to_ascii_lowercase();
-    let Some(scheme) = schemes.iter().find(|s| lower.starts_with(**s)) else {
-        let why = format!("\"{shown}\" does not begin with {}", schemes.join(" or "));
-        // Only a service on this machine is likely to be without TLS.
-        let local = ["localhost", "127.", "[::1]"].iter().any(|host| lower.starts_with(host));
-        let guess = schemes.get(usize::from(!local)).map(|scheme| format!("{scheme}{value}"));
-        return Err(
-            match guess.filter(|guess| {
-                !value.contains(['@', '?', '#']) && !value.contains("://") && url(guess, schemes).is_ok()
-            }) {
-                Some(guess) => format!("{why}; write {guess}"),
-                None => why,
-            },
-        );
-    };
-    let rest = &value[scheme.len()..];
-    let host = rest.split('/').next().unwrap_or_default();
-    if host.contains('@') {
-        return Err("has a user name or password in it".into());
-    }
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
-        if !port.is_empty() && port.parse::<u16>().is_ok() { name } else { host }
-    });
-    let bracketed = name.starts_with('[') && name.ends_with(']') && name.len() > 4;
-    let plain = !name.is_empty() && !name.contains([':', '[', ']']);
-    if !(bracketed || plain)
-        || rest.contains(['?', '#', ' ', '\\'])
-        || !rest.bytes().all(|b| b.is_ascii_graphic())
-    {
-        return Err(quoted());
-    }
-    Ok(format!("{scheme}{}", rest.trim_end_matches('/')))
 }
 
 /// An agent id.
@@ -332,19 +325,6 @@ mod tests {
             &["verbose", "x=loud", "info;debug"],
         );
         check(Kind::Text, &["gpt-5.5", "中文"], &["a\nb", "\u{1b}[0m"]);
-    }
-
-    #[test]
-    fn a_refused_address_does_not_show_its_secrets() {
-        for value in ["https://a/ws?token=CANARY", "ftp://u:CANARY@host", "https://a#CANARY"] {
-            let why = url(value, &["https://"]).unwrap_err();
-            assert!(!why.contains("CANARY"), "{why}");
-        }
-    }
-
-    #[test]
-    fn urls_lose_their_trailing_slash() {
-        assert_eq!(url("https://a.b/x/", &["https://"]).as_deref(), Ok("https://a.b/x"));
     }
 
     #[test]

@@ -76,6 +76,11 @@ impl Hub {
                 object!({ "adapter": spec.name, "path": found.ok(), "problem": problem })
             })
             .collect();
+        if self.full {
+            problems.push(
+                "the outbox is full: no new turn begins until the service takes some replies".to_owned(),
+            );
+        }
         object!({
             "agents": agents, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "instance": self.instance(),
             "started": wall(self.care.started), "seconds": self.care.started.elapsed().as_secs(),

@@ -29,8 +29,8 @@ pub(super) struct Care {
 
 impl Care {
     /// Everything is ready but for the hub.
-    pub(super) fn new(image: Image, auto: bool) -> Care {
-        let (notify, started) = (Notify::from_env(), Instant::now());
+    pub(super) fn new(auto: bool) -> Care {
+        let (notify, image, started) = (Notify::from_env(), Image::of_this_process(), Instant::now());
         notify.send("READY=1\nSTATUS=connecting");
         Care {
             alive_at: notify.watchdog.map(|_| started),
@@ -73,6 +73,14 @@ impl Hub {
         }
         if self.care.again && self.drain.is_none() && self.sessions.count() == 0 {
             self.begin_drain(0);
+        }
+    }
+
+    /// Somebody wants the end; the first such wish turns a restart under way into one.
+    pub(super) fn stop_by(&mut self, signal: i32) {
+        let restarting = std::mem::take(&mut self.care.again);
+        if !restarting || self.drain.is_none() {
+            self.begin_drain(signal);
         }
     }
 

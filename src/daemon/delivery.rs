@@ -8,11 +8,28 @@ use crate::store::outbox::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Pauses before another try after the service refused a publication.
-const RETRY_AFTER: [Duration; 4] =
-    [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
+/// Pauses before another try after the service refused a publication: by the socket without metadata, by HTTP, by the
+/// socket without the message that it answers, and both once more.
+const RETRY_AFTER: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::ZERO,
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+];
+/// After a call that nobody knows the end of: before looking, so that a service in trouble is left alone. Doubled each
+/// time.
+const LOOK_AFTER: Duration = Duration::from_secs(2);
+/// The longest of these.
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(300);
 /// A history that cannot be read must not hold a reply back for ever.
 const LOOKUPS: u32 = 3;
+
+/// From here on the outbox is full: replies that exist are kept, but no new turn begins. A service that takes nothing
+/// for days must not fill the disk of a small host.
+pub(super) const MAX_ENTRIES: usize = 1000;
+/// The same for the text of all replies together.
+pub(super) const MAX_BYTES: usize = 64 << 20;
 
 /// What the hub shall do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +55,8 @@ enum Step {
     Sent,
     /// Perhaps there already.
     Unknown,
+    /// The same, but not to be looked up before this.
+    UnknownUntil(Instant),
     /// Being looked up.
     Looking,
 }
@@ -49,6 +68,8 @@ struct Sending {
     step: Step,
     refusals: usize,
     lookups: u32,
+    /// Calls in a row of which nobody knows the end.
+    lost: u32,
     /// Later parts may be there too: an earlier run may have sent them.
     recovered: bool,
 }
@@ -58,14 +79,16 @@ struct Sending {
 pub(super) struct Delivery {
     sending: BTreeMap<u64, Sending>,
     topics: Table<VecDeque<u64>>,
+    bytes: usize,
 }
 
 impl Delivery {
     /// Takes an entry over. `recovered`: from an earlier run, which may have sent it.
     pub(super) fn add(&mut self, entry: Entry, recovered: bool) {
         let step = if recovered { Step::Unknown } else { Step::Ready };
+        self.bytes += size(&entry);
         self.topics.or_default(&entry.topic_id).push_back(entry.seq);
-        let sending = Sending { part: 0, step, refusals: 0, lookups: 0, recovered, entry };
+        let sending = Sending { part: 0, step, refusals: 0, lookups: 0, lost: 0, recovered, entry };
         self.sending.insert(sending.entry.seq, sending);
     }
 
@@ -79,6 +102,16 @@ impl Delivery {
         self.sending.values().map(|s| s.entry.at).min()
     }
 
+    /// Bytes of text in all of them.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether no more replies should be made for now.
+    pub(super) fn is_full(&self) -> bool {
+        self.len() >= MAX_ENTRIES || self.bytes >= MAX_BYTES
+    }
+
     /// An entry.
     pub(super) fn entry(&self, seq: u64) -> Option<&Entry> {
         self.sending.get(&seq).map(|s| &s.entry)
@@ -89,9 +122,14 @@ impl Delivery {
         self.sending.get(&seq).is_some_and(|s| s.refusals == 0)
     }
 
+    /// Whether it goes by HTTP: the socket has refused it twice, or again after that.
+    pub(super) fn by_http(&self, seq: u64) -> bool {
+        self.sending.get(&seq).is_some_and(|s| matches!(s.refusals, 2 | 4))
+    }
+
     /// Whether it names the message that it answers: not after a second refusal, in case that one is gone.
     pub(super) fn with_reply_to(&self, seq: u64) -> bool {
-        self.sending.get(&seq).is_some_and(|s| s.refusals < 2)
+        self.sending.get(&seq).is_some_and(|s| s.refusals < 3)
     }
 
     /// What can be sent now: the first entry of each topic.
@@ -102,7 +140,8 @@ impl Delivery {
             match sending.step {
                 Step::Ready => {}
                 Step::Pause(until) if until <= now => {}
-                Step::Unknown => {
+                Step::UnknownUntil(until) if until > now => continue,
+                Step::Unknown | Step::UnknownUntil(_) => {
                     sending.step = Step::Looking;
                     out.push(Action::Lookup { seq: sending.entry.seq });
                     continue;
@@ -123,7 +162,7 @@ impl Delivery {
     pub(super) fn accepted(&mut self, seq: u64, part: usize) -> Option<Action> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.part == part)?;
         sending.part += 1;
-        sending.refusals = 0;
+        (sending.refusals, sending.lost) = (0, 0);
         sending.step = if sending.recovered { Step::Unknown } else { Step::Ready };
         (sending.part == sending.entry.parts.len()).then(|| self.take(seq)).flatten().map(Action::Delivered)
     }
@@ -141,13 +180,22 @@ impl Delivery {
         }
     }
 
+    /// A call ended in a way that leaves open whether the service has the part.
+    pub(super) fn lost(&mut self, seq: u64, part: usize, now: Instant) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.part == part && s.step == Step::Sent) {
+            let pause = LOOK_AFTER.saturating_mul(1 << sending.lost.min(10)).min(LOOK_AFTER_MAX);
+            sending.lost += 1;
+            sending.step = Step::UnknownUntil(now + pause);
+        }
+    }
+
     /// No answer in time.
     pub(super) fn unanswered(&mut self, seq: u64) {
         if let Some(sending) = self.sending.get_mut(&seq) {
             match sending.step {
                 Step::Sent => sending.step = Step::Unknown,
                 Step::Looking => looked_in_vain(sending),
-                Step::Ready | Step::Pause(_) | Step::Unknown => {}
+                Step::Ready | Step::Pause(_) | Step::Unknown | Step::UnknownUntil(_) => {}
             }
         }
     }
@@ -202,7 +250,7 @@ impl Delivery {
         self.sending
             .values()
             .filter_map(|s| match s.step {
-                Step::Pause(until) => Some(until),
+                Step::Pause(until) | Step::UnknownUntil(until) => Some(until),
                 Step::Ready | Step::Sent | Step::Unknown | Step::Looking => None,
             })
             .min()
@@ -210,6 +258,7 @@ impl Delivery {
 
     fn take(&mut self, seq: u64) -> Option<Box<Entry>> {
         let sending = self.sending.remove(&seq)?;
+        self.bytes -= size(&sending.entry);
         if let Some(queue) = self.topics.get_mut(&sending.entry.topic_id) {
             queue.retain(|s| *s != seq);
             if queue.is_empty() {
@@ -218,6 +267,10 @@ impl Delivery {
         }
         Some(Box::new(sending.entry))
     }
+}
+
+fn size(entry: &Entry) -> usize {
+    entry.parts.iter().map(String::len).sum()
 }
 
 fn looked_in_vain(sending: &mut Sending) {

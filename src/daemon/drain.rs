@@ -1,6 +1,7 @@
 //! Shutting down in order: no new work, agents ended, replies on disk, what can be sent is sent, then close.
 
 use crate::agent::run::Control;
+use crate::agent::run::pool::Pool;
 use crate::daemon::hub::Hub;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,6 +12,9 @@ const AGENTS: Duration = Duration::from_secs(12);
 const REPLIES: Duration = Duration::from_secs(3);
 /// After a second signal.
 const HURRY: Duration = Duration::from_secs(1);
+
+/// Kept agents are ended while the turns are; this is for those that take every step of the ladder.
+const KEPT: Duration = Duration::from_secs(5);
 
 /// A shutdown in progress.
 #[derive(Debug)]
@@ -26,6 +30,13 @@ impl Drain {
     /// When to look again.
     pub(super) fn deadline(&self) -> Instant {
         self.replies_until.unwrap_or(self.agents_until)
+    }
+}
+
+/// Until the agents that were kept between turns are gone. Usually they have been for long.
+pub(super) fn await_kept(pool: &Pool) {
+    if !pool.wait(KEPT) {
+        log::error!(target: "hub", "some kept agents did not end in time; the service manager ends them");
     }
 }
 
@@ -45,13 +56,14 @@ impl Hub {
                 }
                 self.drain =
                     Some(Drain { signal, agents_until: now + AGENTS, replies_until: None, hurried: false });
-                self.sessions.stop_all(Control::Shutdown);
+                self.sessions.stop_all(&Control::Shutdown);
+                self.shared.pool.close();
             }
             Some(drain) => {
                 log::warn!(target: "hub", "asked again: ending at once");
                 (drain.signal, drain.hurried, drain.agents_until) = (signal, true, now + HURRY);
                 drain.replies_until = drain.replies_until.map(|_| now);
-                self.sessions.stop_all(Control::Kill);
+                self.sessions.stop_all(&Control::Kill);
             }
         }
     }

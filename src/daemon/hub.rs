@@ -4,6 +4,7 @@
 use crate::daemon::care::Care;
 use crate::daemon::catchup::CatchUp;
 use crate::daemon::control::server::Asked;
+use crate::daemon::courier::{Courier, Posted};
 use crate::daemon::delivery::Delivery;
 use crate::daemon::live::Sessions;
 use crate::daemon::net::{NetEvent, NetHandle};
@@ -43,6 +44,8 @@ pub(super) enum Event {
     Signal(Signal),
     /// The command line asks.
     Control(Asked),
+    /// A publication by HTTP has ended.
+    Posted(u64, usize, Posted),
     /// The owner of the daemon (`try`) ends it.
     Stop,
 }
@@ -75,12 +78,15 @@ pub(super) struct Hub {
     pub(super) kinds: HashMap<String, TopicKind>,
     pub(super) board: Board,
     pub(super) delivery: Delivery,
+    pub(super) courier: Courier,
     pub(super) requests: Requests,
     pub(super) drain: Option<super::drain::Drain>,
     pub(super) care: Care,
     pub(super) commit_now: bool,
     commit_by: Option<Instant>,
     warned: Option<Instant>,
+    /// The outbox was full when last looked at.
+    pub(super) full: bool,
 }
 
 impl Hub {
@@ -91,8 +97,9 @@ impl Hub {
         inbox: Receiver<Event>,
         sessions: Sessions,
         left: Vec<Entry>,
-        care: Care,
+        courier: Courier,
     ) -> Hub {
+        let care = Care::new(shared.config.auto_reexec);
         let me = Identity {
             agent_id: shared.config.agent_id.clone(),
             display_name: None,
@@ -115,12 +122,14 @@ impl Hub {
             kinds: HashMap::new(),
             board: Board::default(),
             delivery,
+            courier,
             requests: Requests::default(),
             drain: None,
             care,
             commit_now: false,
             commit_by: None,
             warned: None,
+            full: false,
         }
     }
 
@@ -142,7 +151,11 @@ impl Hub {
             let now = Instant::now();
             self.on_time(now);
             self.commit(now);
-            self.sessions.dispatch(&self.shared, &self.store);
+            let held = self.holds_back();
+            self.sessions.dispatch(&self.shared, &self.store, held);
+            for (topic, status) in self.sessions.waiting(now) {
+                self.show_now(&topic, &status);
+            }
             self.deliver(now);
             if let Some(code) = self.drained(now) {
                 return code;
@@ -182,22 +195,13 @@ impl Hub {
         match event {
             Event::Net(event) => self.on_net(event),
             Event::Session(event) => self.on_session(event),
-            Event::Signal(Signal::Stop(number)) => {
-                // the first signal turns a restart under way into an end
-                let restarting = std::mem::take(&mut self.care.again);
-                if !restarting || self.drain.is_none() {
-                    self.begin_drain(number);
-                }
-            }
+            Event::Posted(seq, part, posted) => self.on_posted(seq, part, posted),
             Event::Control(asked) => self.answer(asked),
+            Event::Signal(Signal::Stop(number)) => self.stop_by(number),
             Event::Signal(Signal::Reload) => self.net.retry_now(),
             // after a signal the end of our owner's pipe is no second request
-            Event::Stop => {
-                self.care.again = false;
-                if self.drain.is_none() {
-                    self.begin_drain(0);
-                }
-            }
+            Event::Stop if self.drain.is_some() && !self.care.again => {}
+            Event::Stop => self.stop_by(0),
         }
     }
 

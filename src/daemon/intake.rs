@@ -1,8 +1,10 @@
 //! The hub's handling of one message: seen before, for us, a chat command, or a turn to accept.
 
 use crate::daemon::hub::Hub;
+use crate::daemon::live;
 use crate::session::command::{self, Command};
-use crate::session::route::{self, Defaults};
+use crate::session::model;
+use crate::session::route::{self, Defaults, Route};
 use crate::store::outbox::ReplyKind;
 use crate::store::state::{Choice, OpenTurn, Record};
 use crate::sys::time;
@@ -70,32 +72,42 @@ impl Hub {
         Ok(())
     }
 
-    pub(super) fn accept(&mut self, mut job: Job) {
-        if self.care.again {
-            return self.keep_for_later(job);
-        }
+    /// Who answers a message, by what it asks for itself and what was chosen in its topic.
+    fn route(&self, job: &mut Job) -> Result<Route, String> {
         let config = &self.shared.config;
         // a choice made in the topic counts like a wish of each of its messages, a message's own wish wins
         let choice = self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
-        job.model.model = job.model.model.or(choice.model);
-        job.model.effort = job.model.effort.or(choice.effort);
+        let asked = &mut job.model;
+        asked.model = asked.model.take().or(choice.model);
+        asked.effort = asked.effort.take().or(choice.effort);
         let defaults = Defaults {
             adapter: &config.adapter,
             enabled: &config.adapters,
             model: config.model.as_deref(),
             effort: config.effort.as_deref(),
+            map: &config.provider_map,
         };
-        let route = match route::route(&job, &defaults) {
+        route::route(job, &defaults)
+    }
+
+    pub(super) fn accept(&mut self, mut job: Job) {
+        if self.care.again {
+            return self.keep_for_later(job);
+        }
+        let route = match self.route(&mut job) {
             Ok(route) => route,
             Err(why) => return self.notice(&job, &format!("⚠️ {why}"), ReplyKind::Failed),
         };
-        log::debug!(target: "hub", "{}: {} ({})", job.scope, route.adapter, route.why);
+        log::debug!(target: "hub", "{}: {}", job.scope, route.words());
         if !self.sessions.has_room(&job.scope) {
             return self.refuse(&job, &route.adapter);
         }
         let ahead = self.sessions.turns(&job.scope).count();
         let (kind, text) = match ahead {
-            0 if self.sessions.is_full() => (StatusKind::Queued, "waiting for a free place".to_owned()),
+            _ if self.delivery.is_full() => {
+                (StatusKind::Queued, "waiting until the service takes earlier replies".to_owned())
+            }
+            0 if self.sessions.is_full() => (StatusKind::Queued, live::waits_for_a_place(&route).text),
             0 => (StatusKind::Running, "starting".to_owned()),
             1 => (StatusKind::Queued, "waiting for 1 earlier message".to_owned()),
             n => (StatusKind::Queued, format!("waiting for {n} earlier messages")),
@@ -180,7 +192,7 @@ impl Hub {
                 self.store.record(Record::Choose { scope, choice: Choice::default() });
                 "This topic uses the default model again.".to_owned()
             }
-            Some(model) if let Err(why) = route::check_model(&model) => format!("⚠️ {why}"),
+            Some(model) if let Err(why) = model::check_model(&model) => format!("⚠️ {why}"),
             Some(model) => {
                 let choice = Choice { model: Some(model.clone()), effort: effort.clone() };
                 self.store.record(Record::Choose { scope, choice });
@@ -194,6 +206,11 @@ impl Hub {
     /// The connector's own visible answer. Through the outbox like any reply.
     fn notice(&mut self, job: &Job, text: &str, kind: ReplyKind) {
         self.store.record(Record::Seen { key: job.key.clone() });
+        if self.delivery.is_full() {
+            // shown, not kept: the outbox has no room for small talk
+            let adapter = self.shared.config.adapter.clone();
+            return self.show_now(&job.topic_id, &status(text, StatusKind::Error, &adapter));
+        }
         let parts = reply::chunk(text, CHUNK_CHARS);
         let reply_to = job.message_id.as_deref();
         let (entry, _) = self.shared.outbox.keep(&job.key, &job.topic_id, reply_to, parts, kind);
@@ -202,17 +219,19 @@ impl Hub {
 
     fn status_text(&self, job: &Job) -> String {
         let config = &self.shared.config;
-        let choice = self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
-        let mut lines = vec![
-            format!("**wtt-connect {}** on this host", env!("CARGO_PKG_VERSION")),
-            format!("- adapter: {} (enabled: {})", config.adapter, config.adapters.join(", ")),
-            format!(
-                "- model: {}",
-                choice.model.as_deref().or(config.model.as_deref()).unwrap_or("the agent's own default")
-            ),
-            format!("- mode: {}", config.mode.name()),
-            format!("- workdir: `{}`", config.workdir.display()),
-        ];
+        let mut lines = vec![format!("**wtt-connect {}** on this host", env!("CARGO_PKG_VERSION"))];
+        let enabled = config.adapters.join(", ");
+        match self.route(&mut job.clone()) {
+            Ok(route) => {
+                lines.push(format!("- adapter: {} ({}; enabled: {enabled})", route.adapter, route.why));
+                let model = route.model.as_deref().unwrap_or("the agent's own default");
+                let note = route.note.map(|note| format!("; {note}")).unwrap_or_default();
+                lines.push(format!("- model: {model}{note}"));
+            }
+            Err(why) => lines.push(format!("- adapter: ⚠️ {why}")),
+        }
+        lines.push(format!("- mode: {}", config.mode.name()));
+        lines.push(format!("- workdir: `{}`", config.workdir.display()));
         if let Some(since) = self.link.up_since {
             lines.push(format!("- connected for {}", seconds(since.elapsed().as_secs())));
         }
@@ -222,8 +241,9 @@ impl Hub {
                 let word = if turn.stopping { "stopping" } else { "running" };
                 let for_ = seconds(began.elapsed().as_secs());
                 lines.push(format!(
-                    "- this topic: {} {word} for {for_}, {} waiting",
+                    "- this topic: {} ({}) {word} for {for_}, {} waiting",
                     turn.adapter,
+                    turn.why,
                     turns.len() - 1
                 ));
             }

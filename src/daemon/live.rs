@@ -3,12 +3,13 @@
 //! The mailbox of a session is here; its worker gets one turn at a time. So one session is strictly serial, and the
 //! number of agents that run at once is bounded for the whole daemon: a real CLI takes 150 to 250 MiB of memory.
 
-use crate::agent::run::Control;
+use crate::agent::run::{BEAT, Control};
 use crate::daemon::hub::Event;
 use crate::session::route::{self, Route};
 use crate::session::{self, Assignment, Shared, Work};
 use crate::store::Store;
 use crate::wire::intake::{Job, Scope};
+use crate::wire::outgoing::{Status, StatusKind};
 use crossbeam_channel::Sender;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -33,12 +34,16 @@ pub(super) struct LiveTurn {
     control: Sender<Control>,
     /// Empty for a chat command.
     pub(super) adapter: String,
+    /// Why this adapter.
+    pub(super) why: &'static str,
     pub(super) began: Option<Instant>,
     pub(super) stopping: bool,
     /// The message, in case the turn is put off.
     message: Value,
     /// Its agent takes one of the places.
     placed: bool,
+    /// When people were told last that it waits.
+    told: Option<Instant>,
 }
 
 impl LiveTurn {
@@ -125,9 +130,10 @@ impl Sessions {
 
     /// Takes a job in; it is handed to its worker by [`Sessions::dispatch`], after the commit.
     pub(super) fn enqueue(&mut self, mut job: Job, route: Route) {
-        let (scope, key, adapter) = (job.scope.clone(), job.key.clone(), route.adapter.clone());
+        let (scope, key) = (job.scope.clone(), job.key.clone());
+        let by = (route.adapter.clone(), route.why);
         let message = std::mem::take(&mut job.source);
-        self.register(scope, key, adapter, message, |generation, control| {
+        self.register(scope, key, by, message, |generation, control| {
             Work::Turn(Box::new(Assignment { job, route, generation, control }))
         });
     }
@@ -135,7 +141,7 @@ impl Sessions {
     /// Takes a "start fresh" in, in its order among the turns.
     pub(super) fn enqueue_fresh(&mut self, job: Job) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
-        self.register(scope, key, String::new(), Value::Null, |generation, _| {
+        self.register(scope, key, (String::new(), ""), Value::Null, |generation, _| {
             Work::Fresh(Box::new(job), generation)
         });
     }
@@ -144,7 +150,7 @@ impl Sessions {
         &mut self,
         scope: Scope,
         key: String,
-        adapter: String,
+        (adapter, why): (String, &'static str),
         message: Value,
         work: impl FnOnce(u64, crossbeam_channel::Receiver<Control>) -> Work,
     ) {
@@ -157,10 +163,12 @@ impl Sessions {
             work: Some(work(self.next, stop)),
             control,
             adapter,
+            why,
             began: None,
             stopping: false,
             message,
             placed: false,
+            told: Some(Instant::now()),
         };
         self.generations.insert(self.next);
         let live = self.live.entry(scope.clone()).or_insert_with(|| Live {
@@ -181,10 +189,11 @@ impl Sessions {
         if needs_place { self.waiting.push_back(scope) } else { self.ready.push_back(scope) }
     }
 
-    /// Hands over what was accepted, now that it is on disk; starts workers where there are none.
-    pub(super) fn dispatch(&mut self, shared: &Arc<Shared>, store: &Store) {
+    /// Hands over what was accepted, now that it is on disk; starts workers where there are none. `held`: no agent may
+    /// begin now.
+    pub(super) fn dispatch(&mut self, shared: &Arc<Shared>, store: &Store, held: bool) {
         self.retry_at = None;
-        while let Some(scope) = self.next_scope() {
+        while let Some(scope) = self.next_scope(held) {
             if let Err(error) = self.hand_over(&scope, shared, store) {
                 log::error!(target: "hub", "cannot start a session thread: {error}; trying again");
                 self.line_up(scope);
@@ -194,8 +203,8 @@ impl Sessions {
         }
     }
 
-    fn next_scope(&mut self) -> Option<Scope> {
-        let free = self.running < self.max_agents;
+    fn next_scope(&mut self, held: bool) -> Option<Scope> {
+        let free = !held && self.running < self.max_agents;
         self.ready.pop_front().or_else(|| if free { self.waiting.pop_front() } else { None })
     }
 
@@ -240,9 +249,27 @@ impl Sessions {
         } else if live.turns.is_empty() {
             live.idle = Some(Instant::now());
         } else {
+            live.turns.iter_mut().take(1).for_each(|next| next.told = None);
             self.line_up(scope.clone());
         }
         Some(Over { took: turn.accepted.elapsed(), message: turn.message })
+    }
+
+    /// Turns that wait for a place and should say so (again).
+    pub(super) fn waiting(&mut self, now: Instant) -> Vec<(String, Status)> {
+        let mut due = Vec::new();
+        for scope in &self.waiting {
+            let turn = self.live.get_mut(scope).and_then(|live| live.turns.front_mut());
+            let Some(turn) = turn.filter(|turn| turn.told.is_none_or(|told| now >= told + BEAT)) else {
+                continue;
+            };
+            turn.told = Some(now);
+            if let Some(Work::Turn(assignment)) = &turn.work {
+                let Assignment { job, route, .. } = &**assignment;
+                due.push((job.topic_id.clone(), waits_for_a_place(route)));
+            }
+        }
+        due
     }
 
     /// Whether events of this turn still count.
@@ -266,9 +293,9 @@ impl Sessions {
     }
 
     /// Asks all turns to end. Those that wait for a place are handed over as well: their workers only say so.
-    pub(super) fn stop_all(&mut self, control: Control) {
+    pub(super) fn stop_all(&mut self, control: &Control) {
         for turn in self.live.values().flat_map(|live| live.turns.iter()) {
-            let _ = turn.control.try_send(control);
+            let _ = turn.control.try_send(control.clone());
         }
         self.max_agents = usize::MAX;
     }
@@ -282,6 +309,17 @@ impl Sessions {
     /// When to call [`Sessions::end_idle`], or to try again to start a worker.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let idle = self.live.values().filter_map(|live| live.idle).min().map(|since| since + self.linger);
-        idle.into_iter().chain(self.retry_at).min()
+        let waiting = self.waiting.iter().filter_map(|scope| self.turns(scope).next()?.told).min();
+        idle.into_iter().chain(self.retry_at).chain(waiting.map(|told| told + BEAT)).min()
+    }
+}
+
+/// The status of a turn that waits for one of the others to end.
+pub(super) fn waits_for_a_place(route: &Route) -> Status {
+    Status {
+        text: "waiting for a free place".to_owned(),
+        kind: StatusKind::Queued,
+        adapter: route.adapter.clone(),
+        model: route.model.clone(),
     }
 }

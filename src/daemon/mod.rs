@@ -1,11 +1,13 @@
 //! The daemon: start-up as a list, the threads, the end.
 //!
-//! Threads: the caller's (the hub), `net`, `signals`, one per live session, and three short ones per running agent.
+//! Threads: the caller's (the hub), `net`, `signals`, one per live session, and four small ones per running or kept
+//! agent, and a keeper while an agent is kept between turns.
 
 mod answers;
 mod care;
 mod catchup;
 pub mod control;
+mod courier;
 mod delivery;
 mod drain;
 mod hub;
@@ -19,19 +21,19 @@ mod publish;
 mod requests;
 mod status;
 
+use crate::agent::run::pool::Pool;
 use crate::agent::{program, run, spec};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
-use crate::session::Shared;
+use crate::session::{Gate, Shared};
 use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::state::Record;
 use crate::store::{Store, atomic};
 use crate::sys::image::Image;
 use crate::sys::{id, signal, thread, time};
-use care::Care;
 use crossbeam_channel::{Receiver, Sender};
 use hub::{Event, Hub};
 use net::NetHandle;
@@ -72,7 +74,6 @@ pub enum Ending {
 
 /// Runs until a signal or `options.stop`. Blocks.
 pub fn run(config: Config, options: Options) -> Result<Ending> {
-    let image = Image::of_this_process();
     make_folders(&config)?;
     let _lock = take_lock(&config)?;
     let (events, inbox) = crossbeam_channel::bounded(EVENTS);
@@ -86,25 +87,33 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let (net, net_thread) = connect(&config, options.token, &events)?;
     warn_when_mute(&config);
     let Restored { store, outbox, left, owner } = restore(&config)?;
-    let care = Care::new(image.clone(), config.auto_reexec);
     let _socket = answer_commands(&config, &events);
+    let courier = courier::Courier::new(events.clone());
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
-    let shared = Arc::new(Shared { config, outbox, owner, draining: AtomicBool::new(false) });
-    let mut hub = Hub::new(shared, store, net.clone(), inbox, sessions, left, care);
+    let pool = Pool::new(config.agent_idle, config.max_agents);
+    let (draining, gate) = (AtomicBool::new(false), Gate::default());
+    let shared = Arc::new(Shared { config, outbox, owner, pool, draining, gate });
+    let mut hub = Hub::new(shared.clone(), store, net.clone(), inbox, sessions, left, courier);
+    let mark = mark_of(&shared.config.state_dir);
     let code = hub.run();
-    let again = hub.care.again;
+    let again = hub.care.again.then(|| hub.care.image.clone());
+    drain::await_kept(&shared.pool);
 
     net.close();
     // with the hub goes the event channel: the network thread must not wait for room in it
     let mut store = hub.into_store();
     wait_for(net_thread);
+    // also what had left a turn on purpose: nobody could stop it any more
+    let swept = run::sweep_left_over(&mark, "");
+    if swept > 0 {
+        log::info!(target: "daemon", "ended {swept} process(es) that agents had left running");
+    }
     if let Err(error) = store.snapshot() {
         log::error!(target: "store", "cannot write the state: {error}");
     }
     log::info!(target: "daemon", "ended");
     match code {
-        0 if again => Ok(Ending::Again(image)),
-        0 => Ok(Ending::Over),
+        0 => Ok(again.map_or(Ending::Over, Ending::Again)),
         _ => Err(Error::Silent(code)),
     }
 }

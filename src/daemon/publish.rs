@@ -1,5 +1,6 @@
 //! The hub's side of the outbox: sends what the delivery decides, and carries out what it concludes.
 
+use crate::daemon::courier::{Parcel, Posted};
 use crate::daemon::delivery::Action;
 use crate::daemon::hub::Hub;
 use crate::daemon::requests::Purpose;
@@ -56,6 +57,9 @@ impl Hub {
 
     fn publish(&mut self, seq: u64, part: usize, now: Instant) {
         let (metadata, named) = (self.delivery.with_metadata(seq), self.delivery.with_reply_to(seq));
+        if self.delivery.by_http(seq) {
+            return self.post(seq, part, now);
+        }
         let id = self.requests.open("publish", Purpose::Publish { seq, part }, now);
         let Some(entry) = self.delivery.entry(seq) else { return };
         let client_id = entry.client_id(part);
@@ -70,6 +74,59 @@ impl Hub {
         });
         // a connection that has just gone is reported by its own event, which makes this part unknown again
         self.net.send(frame);
+    }
+
+    /// The same by HTTP.
+    fn post(&mut self, seq: u64, part: usize, now: Instant) {
+        let named = self.delivery.with_reply_to(seq);
+        let Some(entry) = self.delivery.entry(seq) else { return };
+        let body = outgoing::message(
+            &Publish {
+                request_id: "",
+                topic_id: &entry.topic_id,
+                content: entry.parts.get(part).map_or("", String::as_str),
+                semantic_type: "post",
+                reply_to: entry.reply_to.as_deref().filter(|_| part == 0 && named),
+                client_id: Some(&entry.client_id(part)),
+                outcome: Some(entry.kind.word()),
+            },
+            &self.me.agent_id,
+        );
+        let path = outgoing::messages_path(&entry.topic_id, &self.me.agent_id);
+        if !self.courier.carry(&self.shared.config, Parcel { seq, part, path, body }) {
+            self.delivery.lost(seq, part, now);
+        }
+    }
+
+    /// A publication by HTTP has ended.
+    pub(super) fn on_posted(&mut self, seq: u64, part: usize, posted: Posted) {
+        let now = Instant::now();
+        let action = match posted {
+            Posted::Taken => self.delivery.accepted(seq, part),
+            Posted::Refused(why) => {
+                log::warn!(target: "hub", "the service refused a reply by HTTP too: {why}");
+                self.delivery.refused(seq, part, &why, now)
+            }
+            Posted::Unknown(why) => {
+                log::debug!(target: "hub", "a reply by HTTP: {why}; it will be looked up");
+                self.delivery.lost(seq, part, now);
+                None
+            }
+        };
+        self.act(action);
+    }
+
+    /// Whether new turns must wait because the outbox is full. Said once, when it begins and when it is over.
+    pub(super) fn holds_back(&mut self) -> bool {
+        let full = self.delivery.is_full();
+        if full && !self.full {
+            let (replies, kib) = (self.delivery.len(), self.delivery.bytes() / 1024);
+            log::warn!(target: "hub", "the outbox is full: {replies} replies ({kib} KiB) wait for the service; no new turn begins until it takes some");
+        } else if self.full && !full {
+            log::info!(target: "hub", "the outbox has room again");
+        }
+        self.full = full;
+        full && self.drain.is_none()
     }
 
     /// Carries out what the delivery has concluded.

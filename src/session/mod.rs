@@ -2,7 +2,9 @@
 //!
 //! A worker keeps nothing that the hub does not also have on disk; it ends when its mailbox has been idle for a while.
 
+mod before;
 pub mod command;
+pub mod model;
 pub mod prompt;
 pub mod report;
 pub mod route;
@@ -10,8 +12,10 @@ pub mod turn;
 mod worker;
 
 use crate::agent::run::Control;
+use crate::agent::run::pool::Pool;
 use crate::config::Config;
 use crate::list::Table;
+pub use crate::session::before::{Gate, ready};
 use crate::session::route::Route;
 use crate::session::turn::Ended;
 use crate::store::outbox::{Entry, Outbox};
@@ -32,8 +36,12 @@ pub struct Shared {
     pub outbox: Outbox,
     /// Marks the processes of this daemon: `<profile mark>:<instance>`.
     pub owner: String,
+    /// Agent processes between turns.
+    pub pool: Pool,
     /// Set once by the hub when it shuts down: stopped turns are interrupted, not cancelled.
     pub draining: AtomicBool,
+    /// Held by the turn that switches models and runs, when a switcher is on.
+    pub gate: Gate,
 }
 
 /// What the hub puts into a mailbox.

@@ -1,8 +1,11 @@
 //! Which adapter, model and effort a message gets, and why. Pure.
 //!
-//! Order (README of the original): the task's `exec_mode`, `model_config.adapter`, an adapter mention, the family of
-//! the message's model, the default. What an adapter's CLI makes of model and effort is the adapter's business.
+//! Order (README of the original): the task's `exec_mode`, `model_config.adapter`, an adapter mention, the user's map and
+//! then the family of the message's model, the default. What an adapter's CLI makes of model and effort is the adapter's business.
 
+use crate::agent::spec;
+use crate::config::switch::MapRow;
+use crate::session::model::{Family, Model, home};
 use crate::wire::intake::{Job, Scope};
 use crate::wire::mention;
 
@@ -17,6 +20,8 @@ pub struct Defaults<'a> {
     pub model: Option<&'a str>,
     /// Fallback effort.
     pub effort: Option<&'a str>,
+    /// Which adapter and provider serve which models, as the user has it.
+    pub map: &'a [MapRow],
 }
 
 /// The decision.
@@ -32,9 +37,29 @@ pub struct Route {
     pub provider: Option<String>,
     /// One phrase for `/status` and the debug log.
     pub why: &'static str,
+    /// What was asked for and is not done, for the same places.
+    pub note: Option<String>,
 }
 
-/// Words that name an adapter in `exec_mode`, `model_config.adapter` and mentions, and the adapter's name.
+impl Route {
+    /// All of it in one line.
+    pub fn words(&self) -> String {
+        let mut out = self.adapter.clone();
+        for part in [&self.model, &self.effort].into_iter().flatten() {
+            out.push_str(&format!(" {part}"));
+        }
+        if let Some(provider) = &self.provider {
+            out.push_str(&format!(" of {}", crate::text::truncate(&crate::text::one_line(provider), 40)));
+        }
+        out.push_str(&format!(" ({})", self.why));
+        if let Some(note) = &self.note {
+            out.push_str(&format!("; {note}"));
+        }
+        out
+    }
+}
+
+/// Words that mention an adapter, and the adapter's name. Tasks and messages may also name it by an alias of its spec.
 const ADAPTERS: [(&str, &str); 13] = [
     ("codex", "codex"),
     ("claude", "claude-code"),
@@ -51,73 +76,37 @@ const ADAPTERS: [(&str, &str); 13] = [
     ("devin", "devin"),
 ];
 
-/// Makers of models, as far as routing knows them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    OpenAi,
-    Claude,
-    DeepSeek,
-    Kimi,
-    Gemini,
-}
-
-/// `provider/` prefixes of the web's model ids.
-const PROVIDERS: [(&str, Family); 12] = [
-    ("openai", Family::OpenAi),
-    ("openai-codex", Family::OpenAi),
-    ("codex", Family::OpenAi),
-    ("anthropic", Family::Claude),
-    ("claude", Family::Claude),
-    ("claude-code", Family::Claude),
-    ("deepseek", Family::DeepSeek),
-    ("moonshot", Family::Kimi),
-    ("moonshotai", Family::Kimi),
-    ("kimi", Family::Kimi),
-    ("google", Family::Gemini),
-    ("gemini", Family::Gemini),
-];
-
-/// How model ids begin that carry no prefix.
-const MODELS: [(&str, Family); 14] = [
-    ("gpt", Family::OpenAi),
-    ("chatgpt", Family::OpenAi),
-    ("codex", Family::OpenAi),
-    ("o1", Family::OpenAi),
-    ("o3", Family::OpenAi),
-    ("o4", Family::OpenAi),
-    ("claude", Family::Claude),
-    ("opus", Family::Claude),
-    ("sonnet", Family::Claude),
-    ("haiku", Family::Claude),
-    ("deepseek", Family::DeepSeek),
-    ("kimi", Family::Kimi),
-    ("moonshot", Family::Kimi),
-    ("gemini", Family::Gemini),
-];
-
-/// No model id is longer; it also ends up in file names and process arguments.
-const MODEL_CHARS: usize = 128;
-
 /// Decides, or says which adapter was asked for that is not available.
 pub fn route(job: &Job, defaults: &Defaults<'_>) -> Result<Route, String> {
     let asked = job.model.model.as_deref().map(Model::parse).transpose()?.flatten();
     let (adapter, why) = adapter(job, asked.as_ref(), defaults)?;
+    // The model as this adapter is to have it, if it can, and the provider that the map names for both.
+    let known = |model: Model| {
+        let here = |row: &&MapRow| row.adapter.as_ref().is_none_or(|name| *name == adapter);
+        let row = model.row(defaults.map).filter(here);
+        let (model, provider) = match row {
+            Some(row) => (model.mapped(row), row.provider.clone()),
+            None => (model, None),
+        };
+        model.is_known_to(&adapter).then_some((model, provider))
+    };
     let fallback = || {
         let model = defaults.model.map(Model::parse)?.ok()??;
         // The fallback belongs to the default adapter; to another one only if it is at home there.
         let fits = adapter == defaults.adapter || model.family.map(home) == Some(adapter.as_str());
-        fits.then_some(model)
+        fits.then_some(model).and_then(known)
     };
-    let model =
-        asked.filter(|m| m.is_known_to(&adapter)).or_else(fallback).filter(|m| m.is_known_to(&adapter));
-    let provider = job.model.provider.clone().or_else(|| model.as_ref()?.provider.clone());
+    let is_asked = asked.is_some();
+    let usable = asked.and_then(known);
+    let foreign = is_asked && usable.is_none();
+    let note = job.model.model.as_deref().filter(|_| foreign);
+    let note = note.map(|id| format!("{} is not a model for {adapter}, so its usual one is used", id.trim()));
+    let (model, mapped) = usable.or_else(fallback).unzip();
+    // What a message says of the provider belongs to its model.
+    let stated = job.model.provider.clone().filter(|_| !foreign);
+    let provider = mapped.flatten().or(stated).or_else(|| model.as_ref()?.provider.clone());
     let effort = job.model.effort.as_deref().and_then(effort).or_else(|| defaults.effort.and_then(effort));
-    Ok(Route { model: model.map(|m| m.id_for(&adapter)), effort, provider, why, adapter })
-}
-
-/// Whether a text can be the name of a model, or why not.
-pub fn check_model(id: &str) -> Result<(), String> {
-    Model::parse(id).map(drop)
+    Ok(Route { model: model.map(|m| m.id_for(&adapter)), effort, provider, why, note, adapter })
 }
 
 fn adapter(
@@ -127,12 +116,12 @@ fn adapter(
 ) -> Result<(String, &'static str), String> {
     let is_enabled = |name: &str| name == defaults.adapter || defaults.enabled.iter().any(|e| e == name);
     let available = |asked: &str, by: &'static str| {
-        let name = adapter_named(asked).unwrap_or(asked);
+        let name = adapter_asked(asked).unwrap_or(asked);
         if is_enabled(name) { Ok((name.to_owned(), by)) } else { Err(unavailable(asked, defaults)) }
     };
     // `reasoning`, `plan` and so on are ways to work and name no adapter (protocol 17, question 12).
     if let Some(name) =
-        job.exec_mode.as_deref().filter(|mode| is_enabled(mode) || adapter_named(mode).is_some())
+        job.exec_mode.as_deref().filter(|mode| is_enabled(mode) || adapter_asked(mode).is_some())
     {
         return available(name, "exec_mode of the task");
     }
@@ -143,6 +132,9 @@ fn adapter(
     let mentioned = job.mentions.iter().find_map(|m| adapter_named(m).filter(|name| is_enabled(name)));
     if let Some(name) = mentioned {
         return Ok((name.to_owned(), "mention"));
+    }
+    if let Some(name) = model.and_then(|m| m.row(defaults.map)?.adapter.as_deref()) {
+        return available(name, "model of the message, by WTT_CONNECT_MODEL_PROVIDER_MAP");
     }
     match model.and_then(|m| m.family) {
         // The CLI of the maker itself, when it is the default, keeps its models.
@@ -157,6 +149,11 @@ fn adapter_named(word: &str) -> Option<&'static str> {
     ADAPTERS.iter().find(|(name, _)| mention::normal(name) == word).map(|(_, adapter)| *adapter)
 }
 
+/// By what people type in settings too. Not for mentions, where a common word would be taken for an adapter.
+fn adapter_asked(word: &str) -> Option<&'static str> {
+    adapter_named(word).or_else(|| spec::find(word.trim()).map(|spec| spec.name))
+}
+
 fn unavailable(asked: &str, defaults: &Defaults<'_>) -> String {
     let asked = crate::text::truncate(&crate::text::one_line(asked), 40).replace('`', "");
     let mut names: Vec<&str> = defaults.enabled.iter().map(String::as_str).collect();
@@ -167,75 +164,6 @@ fn unavailable(asked: &str, defaults: &Defaults<'_>) -> String {
         "adapter `{asked}` is not enabled on this agent; available: {} (WTT_CONNECT_ADAPTERS adds more)",
         names.join(", ")
     )
-}
-
-/// The adapter that a family of models is routed to.
-fn home(family: Family) -> &'static str {
-    match family {
-        Family::OpenAi => "codex",
-        Family::Claude | Family::DeepSeek | Family::Kimi => "claude-code",
-        Family::Gemini => "gemini",
-    }
-}
-
-/// Adapters whose CLI reaches the models of many makers.
-fn takes_any(adapter: &str) -> bool {
-    !matches!(adapter, "codex" | "claude-code" | "gemini" | "kimi")
-}
-
-/// A model id, taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Model {
-    provider: Option<String>,
-    name: String,
-    family: Option<Family>,
-}
-
-impl Model {
-    /// None for the words that mean "whatever is the default"; an error for what cannot be a model id, because it
-    /// becomes an argument of a program.
-    fn parse(id: &str) -> Result<Option<Model>, String> {
-        let id = id.trim();
-        if id.is_empty() || id.eq_ignore_ascii_case("default") || id.eq_ignore_ascii_case("auto") {
-            return Ok(None);
-        }
-        let is_plain = |c: char| !c.is_whitespace() && !c.is_control();
-        if id.starts_with(['-', '/', '@']) || !id.chars().all(is_plain) || id.chars().count() > MODEL_CHARS {
-            let shown = crate::text::truncate(&crate::text::one_line(id), 40).replace('`', "");
-            return Err(format!("`{shown}` cannot be the name of a model; choose another one"));
-        }
-        let known =
-            |word: &str| PROVIDERS.iter().find(|(p, _)| word.eq_ignore_ascii_case(p)).map(|(_, f)| *f);
-        if let Some((provider, name)) = id.split_once('/') {
-            if let Some(family) = known(provider).filter(|_| !name.is_empty() && !name.starts_with('-')) {
-                let (provider, name) = (provider.to_lowercase(), name.to_owned());
-                return Ok(Some(Model { provider: Some(provider), name, family: Some(family) }));
-            }
-            return Ok(Some(Model { provider: None, name: id.to_owned(), family: None }));
-        }
-        let lower = id.to_lowercase();
-        let family = MODELS.iter().find(|(start, _)| lower.starts_with(start)).map(|(_, f)| *f);
-        Ok(Some(Model { provider: None, name: id.to_owned(), family }))
-    }
-
-    /// Whether this adapter's CLI can know the model: passing a foreign one would only make the turn fail.
-    fn is_known_to(&self, adapter: &str) -> bool {
-        match (adapter, self.family) {
-            (_, None) => true,
-            ("kimi", Some(family)) => family == Family::Kimi,
-            (_, Some(family)) => takes_any(adapter) || home(family) == adapter,
-        }
-    }
-
-    /// As the CLI wants it: `provider/model` for the ones that choose among providers, else the bare name.
-    fn id_for(self, adapter: &str) -> String {
-        match self.provider {
-            Some(provider) if matches!(adapter, "opencode" | "crush" | "pi") => {
-                format!("{provider}/{}", self.name)
-            }
-            _ => self.name,
-        }
-    }
 }
 
 /// An effort word; anything else is ignored.

@@ -1,14 +1,14 @@
 //! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
 
-use crate::agent::outcome::{Next, Outcome, Reason};
-use crate::agent::run::{Control, Progress, Runner};
+use crate::agent::outcome::{Next, Outcome, Reason, Report};
+use crate::agent::run::{Control, Keep, Progress, Runner};
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{AgentEvent, Request, Usage, run, spec};
 use crate::list::Table;
 use crate::session::report::{self, Narrator, Remarks};
 use crate::session::route::{self, Route};
 use crate::session::turn::{End, Ended, Turn};
-use crate::session::{Assignment, SessionEvent, Shared, Work, prompt};
+use crate::session::{Assignment, SessionEvent, Shared, Work, before, prompt};
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
 use crate::wire::assumed::CHUNK_CHARS;
@@ -45,6 +45,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
 
     fn fresh(&mut self, job: &Job, generation: u64) {
         for key in std::mem::take(&mut self.rows).into_iter().map(|row| row.0) {
+            self.shared.pool.forget(&key);
             (self.tell)(SessionEvent::Forget { key });
         }
         let ended = Turn::queued(job.key.clone(), generation).end(End::Done);
@@ -91,6 +92,26 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             let text = format!("⚠️ There is no adapter `{}` in this version.", route.adapter);
             return (text, ReplyKind::Failed, End::Refused);
         };
+        let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
+        let adapter = match before::ready(adapter, command, config) {
+            Ok(adapter) => adapter,
+            Err((reason, detail)) => {
+                let outcome = Outcome::Failed { reason, detail, partial: String::new() };
+                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default());
+            }
+        };
+        let mut show = Show::new(adapter, route);
+        let switched = before::switch(&shared, route, control, &mut || {
+            let text = "waiting for its turn: with a model switcher one agent runs at a time".to_owned();
+            let status = Status { text, kind: StatusKind::Queued, ..show.last.clone() };
+            (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
+        });
+        let pass = match switched {
+            Ok(pass) => pass,
+            Err(outcome) => {
+                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default());
+            }
+        };
         let session_key = route::session_key(&self.scope, route);
         let workdir = config.workdir.to_string_lossy().into_owned();
         let row = self.rows.get(&session_key).filter(|row| row.workdir == workdir);
@@ -109,14 +130,16 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         };
         let runner = Runner {
             spec: adapter,
-            command: config.commands.get(adapter.name).map_or(&[], Vec::as_slice),
+            command,
             env: &config.extra_env,
             limits: config.limits,
             owner: &shared.owner,
             control,
             usage_before,
+            // What a switcher changes, an agent reads when it starts.
+            keep: pass.is_none().then_some(Keep { pool: &shared.pool, session: &session_key }),
+            people: false,
         };
-        let mut show = Show::new(adapter, route);
         let mut remarks = Remarks::default();
         let mut pinned = None;
         let result = run::run(&runner, &request, &mut |progress| {
@@ -143,16 +166,20 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         if let Some(Usage { input, cached, output }) = result.usage {
             log::debug!(target: "session", "{}: {input} tokens in ({cached} cached), {output} out", adapter.name);
         }
+        self.conclude(&result, adapter, &remarks)
+    }
+
+    fn conclude(
+        &self,
+        result: &Report,
+        adapter: &AdapterSpec,
+        remarks: &Remarks,
+    ) -> (String, ReplyKind, End) {
         if let Outcome::Failed { reason, detail, .. } = &result.outcome {
             log::warn!(target: "session", "{} failed in {}: {} {detail}", adapter.name, self.scope, reason.word());
         }
-        report::conclude(
-            &result,
-            adapter.title,
-            &remarks,
-            shared.draining.load(Ordering::Relaxed),
-            crate::sys::time::now_ms(),
-        )
+        let draining = self.shared.draining.load(Ordering::Relaxed);
+        report::conclude(result, adapter.title, remarks, draining, crate::sys::time::now_ms())
     }
 
     fn remember(&mut self, key: &str, adapter: &AdapterSpec, workdir: &str, id: &str, total: Option<Usage>) {
@@ -170,6 +197,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
     }
 
     fn forget(&mut self, key: &str) {
+        self.shared.pool.forget(key);
         if self.rows.remove(key).is_some() {
             (self.tell)(SessionEvent::Forget { key: key.to_owned() });
         }

@@ -66,7 +66,7 @@ fn read(line: &[u8]) -> Result<(u64, Record), String> {
 impl Journal {
     /// Opens for appending, after [`replay`]; the caller writes a snapshot first, so the old content is not needed.
     pub(crate) fn create(path: &Path, last: u64) -> io::Result<Journal> {
-        chaos::step();
+        chaos::step()?;
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         file.sync_all()?;
         if let Some(folder) = path.parent() {
@@ -111,14 +111,16 @@ impl Journal {
             return Ok(());
         }
         let (first, rest) = self.pending.split_at(self.pending.len() / 2);
-        chaos::step();
-        let result = self.file.write_all(first).and_then(|()| {
-            chaos::step();
+        let mut written = || {
+            chaos::step()?;
+            self.file.write_all(first)?;
+            chaos::step()?;
             self.file.write_all(rest)?;
-            chaos::step();
-            self.file.sync_data()
-        });
-        chaos::step();
+            chaos::step()?;
+            self.file.sync_data()?;
+            chaos::step()
+        };
+        let result = written();
         if result.is_err() {
             // the snapshot that must come now holds all of it
             self.torn = true;

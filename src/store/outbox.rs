@@ -17,6 +17,8 @@ use std::time::SystemTime;
 
 /// Where an entry goes that cannot be read or that the service refuses for good.
 const FAILED: &str = "failed";
+/// So many of those are kept for whoever wants to know; the oldest go.
+const FAILED_KEPT: usize = 100;
 
 /// How the turn ended; goes to the reply's metadata so that a program can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -166,12 +168,17 @@ impl Outbox {
         kind: ReplyKind,
     ) -> io::Result<Entry> {
         let entry = self.entry(key, topic_id, reply_to, parts, kind);
-        atomic::write(&self.folder.join(file_name(&entry)), &serde_json::to_vec(&entry)?)?;
+        self.write(&entry)?;
         Ok(entry)
     }
 
+    fn write(&self, entry: &Entry) -> io::Result<()> {
+        atomic::write(&self.folder.join(file_name(entry)), &serde_json::to_vec(entry)?)
+    }
+
     /// As [`Outbox::put`], but a disk that refuses does not lose the reply: the entry then lives in memory only, for
-    /// this run to deliver (false).
+    /// this run to deliver (false). A file may be there all the same, when only the folder could not be synced; so it
+    /// is the same entry, and goes with it.
     pub fn keep(
         &self,
         key: &str,
@@ -180,13 +187,12 @@ impl Outbox {
         parts: Vec<String>,
         kind: ReplyKind,
     ) -> (Entry, bool) {
-        match self.put(key, topic_id, reply_to, parts.clone(), kind) {
-            Ok(entry) => (entry, true),
-            Err(error) => {
-                log::error!(target: "store", "outbox: {error}; this reply is kept in memory only");
-                (self.entry(key, topic_id, reply_to, parts, kind), false)
-            }
+        let entry = self.entry(key, topic_id, reply_to, parts, kind);
+        let written = self.write(&entry);
+        if let Err(error) = &written {
+            log::error!(target: "store", "outbox: {error}; this reply is kept in memory only");
         }
+        (entry, written.is_ok())
     }
 
     fn entry(
@@ -211,7 +217,7 @@ impl Outbox {
 
     /// The service has it: the file goes.
     pub fn remove(&self, entry: &Entry) -> io::Result<()> {
-        chaos::step();
+        chaos::step()?;
         match fs::remove_file(self.folder.join(file_name(entry))) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
@@ -231,8 +237,12 @@ fn file_name(entry: &Entry) -> String {
 fn set_aside(folder: &Path, path: &Path) -> io::Result<()> {
     let failed = folder.join(FAILED);
     atomic::make_private_folder(&failed)?;
-    match path.file_name() {
-        Some(name) => fs::rename(path, failed.join(name)),
-        None => Ok(()),
+    let Some(name) = path.file_name() else { return Ok(()) };
+    fs::rename(path, failed.join(name))?;
+    let mut kept = BTreeSet::new();
+    kept.extend(fs::read_dir(&failed)?.flatten().filter_map(|file| file.file_name().into_string().ok()));
+    for name in kept.iter().take(kept.len().saturating_sub(FAILED_KEPT)) {
+        let _ = fs::remove_file(failed.join(name));
     }
+    Ok(())
 }

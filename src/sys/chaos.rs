@@ -1,11 +1,18 @@
-//! Dying on purpose at the N-th storage step, for the kill loop of the tests, and hanging on purpose. Debug builds only:
+//! Dying or failing on purpose at the N-th storage step, for the loops of the tests, and hanging. Debug builds only:
 //! release builds have empty functions here.
 
-/// A storage step begins or has just ended. With `WTT_CONNECT_TEST_KILL_AT=N` the N-th one is the last.
+use std::io;
+
+/// A storage step begins or has just ended. With `WTT_CONNECT_TEST_KILL_AT=N` the N-th one is the last; with
+/// `WTT_CONNECT_TEST_FAIL_AT=N` or `N-M` these fail as a broken disk does. Steps are counted over all threads.
+///
+/// # Errors
+/// EIO, on request only.
 #[inline]
-pub fn step() {
+pub fn step() -> io::Result<()> {
     #[cfg(debug_assertions)]
-    counting::step();
+    counting::step()?;
+    Ok(())
 }
 
 /// Hangs for ever once the file exists that `WTT_CONNECT_TEST_HANG` names: a deadlock for the watchdog to notice.
@@ -23,20 +30,42 @@ pub fn hang() {
 
 #[cfg(debug_assertions)]
 mod counting {
+    use rustix::io::Errno;
     use rustix::process::{Signal, getpid, kill_process};
+    use std::io;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    static LAST: OnceLock<Option<usize>> = OnceLock::new();
+    struct Wanted {
+        kill: Option<usize>,
+        fail: Option<(usize, usize)>,
+    }
+
+    static WANTED: OnceLock<Wanted> = OnceLock::new();
     static STEPS: AtomicUsize = AtomicUsize::new(0);
 
-    pub(super) fn step() {
-        let last =
-            LAST.get_or_init(|| std::env::var("WTT_CONNECT_TEST_KILL_AT").ok().and_then(|n| n.parse().ok()));
-        if let Some(last) = last
-            && STEPS.fetch_add(1, Ordering::SeqCst) + 1 == *last
-        {
+    fn wanted() -> Wanted {
+        let number = |text: &str| text.parse::<usize>().ok();
+        let var = |name: &str| std::env::var(name).ok();
+        let fail = var("WTT_CONNECT_TEST_FAIL_AT").and_then(|text| match text.split_once('-') {
+            Some((from, to)) => number(from).zip(number(to)),
+            None => number(&text).map(|n| (n, n)),
+        });
+        Wanted { kill: var("WTT_CONNECT_TEST_KILL_AT").and_then(|n| number(&n)), fail }
+    }
+
+    pub(super) fn step() -> io::Result<()> {
+        let wanted = WANTED.get_or_init(wanted);
+        if wanted.kill.is_none() && wanted.fail.is_none() {
+            return Ok(());
+        }
+        let step = STEPS.fetch_add(1, Ordering::SeqCst) + 1;
+        if wanted.kill == Some(step) {
             let _ = kill_process(getpid(), Signal::KILL);
+        }
+        match wanted.fail {
+            Some((from, to)) if (from..=to).contains(&step) => Err(Errno::IO.into()),
+            _ => Ok(()),
         }
     }
 }

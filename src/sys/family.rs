@@ -1,10 +1,11 @@
 //! Finding and ending the processes of a turn wherever they went: other groups, other sessions, other parents.
 //!
-//! Every process of a turn carries [`RUN_MARK`] in its environment; `/proc/<pid>/environ` shows it. Descendants that
+//! Every process of a turn carries [`crate::sys::proc::RUN_MARK`] in its environment; `/proc/<pid>/environ` shows it. Descendants that
 //! cleared their environment are found through their parents, as long as these live. Linux only: elsewhere the process
 //! group is all that we can end.
 
-use crate::sys::proc::RUN_MARK;
+#[cfg(target_os = "linux")]
+mod table;
 
 /// The marker of one turn, as put into the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,14 +36,11 @@ pub use system::{Family, end_left_over};
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::{Mark, RUN_MARK, Spare};
+    use super::table::{Row, Sight, await_gone, lookup, pause, sight, signal, table};
+    use super::{Mark, Spare};
     use crate::sys::proc::Sig;
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::process::{Pid, PidfdFlags, kill_process, pidfd_open, pidfd_send_signal};
     use std::collections::{BTreeMap, BTreeSet};
-    use std::io::Read;
-    use std::os::fd::OwnedFd;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     /// Rounds of "look and kill" before giving up: each finds what was forked during the one before.
     const ROUNDS: usize = 20;
@@ -56,109 +54,17 @@ mod system {
     const BLANK_PAUSE: Duration = Duration::from_millis(5);
     /// The parent of all kernel threads, whose environment is always blank.
     const KTHREADD: i32 = 2;
-    /// Environments are small; the kernel's own limit for all arguments and variables is a quarter of the stack (2 MiB).
-    const MAX_ENVIRON: u64 = 2 << 20;
 
-    /// One row of the process table: `/proc/<pid>/stat`.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    struct Row {
-        pid: i32,
-        parent: i32,
-        session: i32,
-        /// Clock ticks since boot. With the pid it names a process for good.
-        start: u64,
-        zombie: bool,
-    }
-
-    fn lookup(pid: i32) -> Option<Row> {
-        parse(pid, &std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-    }
-
-    /// The command name is in parentheses and may hold anything, so fields are counted from the last `)`.
-    fn parse(pid: i32, stat: &str) -> Option<Row> {
-        let fields: Vec<&str> = stat.get(stat.rfind(')')? + 1..)?.split_whitespace().collect();
-        let number = |i: usize| fields.get(i)?.parse::<i32>().ok();
-        Some(Row {
-            pid,
-            parent: number(1)?,
-            session: number(3)?,
-            start: fields.get(19)?.parse().ok()?,
-            zombie: matches!(*fields.first()?, "Z" | "X"),
-        })
-    }
-
-    /// Every living process that began at `since` or later, but not we.
-    fn table(since: u64) -> Vec<Row> {
-        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    /// The leader of a session that was left for on purpose: it lives, and is neither ours nor the agent.
+    fn detached(session: i32, agent: i32) -> Option<Row> {
+        // Read from the process table, as those of the others are: in a PID namespace a session that began outside
+        // has the number 0, which rustix::process::getsid does not take.
         let own = i32::try_from(std::process::id()).unwrap_or(0);
-        entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|&pid| pid != own)
-            .filter_map(lookup)
-            .filter(|row| !row.zombie && row.start >= since)
-            .collect()
+        let own_session = lookup(own).map_or(0, |row| row.session);
+        lookup(session).filter(|leader| session != own_session && session != agent && !leader.zombie)
     }
 
-    /// What a process's environment says.
-    enum Sight {
-        Marked(String),
-        Foreign,
-        /// Nothing at all: it is being replaced by an exec just now, or was started so.
-        Blank,
-    }
-
-    /// Looks into a process's environment. Other people's processes cannot be read, and so are never touched.
-    fn sight(pid: i32) -> Sight {
-        let mut environ = Vec::new();
-        let Ok(file) = std::fs::File::open(format!("/proc/{pid}/environ")) else { return Sight::Foreign };
-        match file.take(MAX_ENVIRON).read_to_end(&mut environ) {
-            Err(_) => return Sight::Foreign,
-            Ok(0) => return Sight::Blank,
-            Ok(_) => {}
-        }
-        let mut vars = environ.split(|&b| b == 0);
-        let value = vars.find_map(|var| var.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"="));
-        value.and_then(|v| String::from_utf8(v.to_vec()).ok()).map_or(Sight::Foreign, Sight::Marked)
-    }
-
-    fn pause(time: Duration) {
-        let time = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
-        let _ = poll(&mut [], Some(&time));
-    }
-
-    /// Signals exactly this process, never one that got its pid later. The descriptor becomes readable when it is gone.
-    fn signal(row: &Row, sig: Sig) -> Option<OwnedFd> {
-        let pid = Pid::from_raw(row.pid)?;
-        let same = || lookup(row.pid).is_some_and(|now| now.start == row.start && !now.zombie);
-        match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(fd) => {
-                if same() {
-                    let _ = pidfd_send_signal(&fd, sig.raw());
-                    return Some(fd);
-                }
-            }
-            // Kernels before 5.3 and some sandboxes have no pidfd; the race is then a few microseconds wide.
-            Err(_) if same() => {
-                let _ = kill_process(pid, sig.raw());
-            }
-            Err(_) => {}
-        }
-        None
-    }
-
-    /// Waits until all are gone, at most so long in all.
-    fn await_gone(fds: &[OwnedFd], limit: Duration) {
-        let until = Instant::now() + limit;
-        for fd in fds {
-            let left = until.saturating_duration_since(Instant::now());
-            let timeout =
-                Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
-            let _ = poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&timeout));
-        }
-    }
-
-    /// The processes of one turn.
+    /// The processes of one turn, or of a kept agent.
     #[derive(Debug)]
     pub struct Family {
         mark: Mark,
@@ -167,6 +73,10 @@ mod system {
         since: u64,
         /// Seen so far, by pid, with their start.
         known: BTreeMap<i32, u64>,
+        /// The agent's own helpers (its tool servers): what was there before a turn of a kept agent.
+        settled: Vec<(i32, u64)>,
+        /// Sessions that tools of earlier turns left for, by leader: no part of the family any more.
+        freed: Vec<(i32, u64)>,
         ended: bool,
     }
 
@@ -177,7 +87,7 @@ mod system {
             let since = lookup(agent).map_or(0, |row| row.start);
             let mut known = BTreeMap::new();
             known.insert(agent, since);
-            Self { mark, agent, since, known, ended: false }
+            Self { mark, agent, since, known, settled: Vec::new(), freed: Vec::new(), ended: false }
         }
 
         /// Looks who belongs to it now. Call it before the first signal: a dying parent hides its children.
@@ -199,7 +109,8 @@ mod system {
         /// `None` when a process could not be told yet, unless that is to be ignored.
         fn try_members(&mut self, spare: Spare, ignore_blank: bool) -> Option<Vec<Row>> {
             let own = i32::try_from(std::process::id()).unwrap_or(0);
-            let rows = table(self.since);
+            let mut rows = table(self.since);
+            rows.retain(|row| !self.freed.iter().any(|freed| freed.0 == row.session));
             let mut newer = BTreeSet::new();
             newer.extend(rows.iter().map(|row| row.pid));
             let mut members: Vec<Row> = Vec::new();
@@ -238,24 +149,74 @@ mod system {
             Some(members)
         }
 
+        /// The turn of a kept agent begins now: who is there is the agent's own.
+        pub fn settle(&mut self) {
+            let members = self.members(Spare::Detached);
+            self.settled.clear();
+            self.settled.extend(members.iter().map(|row| (row.pid, row.start)));
+        }
+
+        /// The turn is over and the agent stays: kills what the turn has left. Returns how many processes that were.
+        ///
+        /// The agent's own are those from before the turn, and those that it and they have started since without a
+        /// group of their own: tool servers (a tool that can be interrupted has a group). What left for a session of
+        /// its own on purpose belongs to no turn from now on.
+        pub fn end_turn(&mut self) -> usize {
+            let killed = self.end_all(|family| {
+                let mut doomed = family.members(Spare::Detached);
+                // By pid and group.
+                let mut own = vec![(family.agent, family.agent)];
+                let mut stay = Vec::new();
+                loop {
+                    let before = own.len();
+                    doomed.retain(|row| {
+                        let stays = family.settled.contains(&(row.pid, row.start))
+                            || own.contains(&(row.parent, row.group));
+                        if stays {
+                            own.push((row.pid, row.group));
+                            stay.push((row.pid, row.start));
+                        }
+                        !stays
+                    });
+                    if own.len() == before {
+                        break;
+                    }
+                }
+                family.settled = stay;
+                let Family { freed, agent, .. } = family;
+                doomed.retain(|row| {
+                    // A session that the agent has made for a tool is no choice of the tool's.
+                    let leader = detached(row.session, *agent)
+                        .filter(|leader| !own.iter().any(|own| own.0 == leader.parent));
+                    freed.extend(leader.map(|leader| (leader.pid, leader.start)));
+                    leader.is_none()
+                });
+                doomed
+            });
+            self.freed.retain(|(pid, start)| lookup(*pid).is_some_and(|row| row.start == *start));
+            self.known.clear();
+            self.known.extend(self.settled.iter().copied());
+            self.known.insert(self.agent, self.since);
+            killed
+        }
+
         /// Kills what is left after the agent has been reaped. Returns how many processes that were.
         pub fn end(&mut self, spare: Spare) -> usize {
-            // Read from the process table, as those of the others are: in a PID namespace a session that began outside
-            // has the number 0, which rustix::process::getsid does not take.
-            let own = i32::try_from(std::process::id()).unwrap_or(0);
-            let own_session = lookup(own).map_or(0, |row| row.session);
-            let mut killed = 0;
             self.ended = true;
-            for _ in 0..ROUNDS {
-                let mut doomed = self.members(spare);
+            self.end_all(|family| {
+                let mut doomed = family.members(spare);
                 if spare == Spare::Detached {
-                    doomed.retain(|row| {
-                        let left_on_purpose = row.session != own_session
-                            && row.session != self.agent
-                            && lookup(row.session).is_some_and(|leader| !leader.zombie);
-                        !left_on_purpose
-                    });
+                    doomed.retain(|row| detached(row.session, family.agent).is_none());
                 }
+                doomed
+            })
+        }
+
+        /// Kills those, and looks again, until there are none.
+        fn end_all(&mut self, mut those: impl FnMut(&mut Self) -> Vec<Row>) -> usize {
+            let mut killed = 0;
+            for _ in 0..ROUNDS {
+                let doomed = those(self);
                 if doomed.is_empty() {
                     return killed;
                 }
@@ -305,26 +266,6 @@ mod system {
         }
         found.len()
     }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn a_command_name_may_hold_anything() {
-            let stat = "7 (a) R (b) S 1 2 3 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
-            let got = parse(7, stat).unwrap();
-            assert_eq!(got, Row { pid: 7, parent: 1, session: 3, start: 4242, zombie: false });
-            assert_eq!(parse(7, "7 (x"), None);
-            assert!(parse(7, &stat.replace(") S", ") Z")).unwrap().zombie);
-        }
-
-        #[test]
-        fn we_are_in_the_table_of_the_kernel() {
-            let own = lookup(i32::try_from(std::process::id()).unwrap()).unwrap();
-            assert!(own.start > 0 && own.parent > 0);
-        }
-    }
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -343,6 +284,14 @@ mod system {
 
         /// Nothing to look at.
         pub fn look(&mut self) {}
+
+        /// Nothing to look at.
+        pub fn settle(&mut self) {}
+
+        /// Nothing can be told from the agent's own.
+        pub fn end_turn(&mut self) -> usize {
+            0
+        }
 
         /// Nothing to end beyond the group.
         pub fn end(&mut self, _spare: Spare) -> usize {

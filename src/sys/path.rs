@@ -12,11 +12,21 @@ const HOME_DIRS: &[&str] = &[
     ".bun/bin",
     ".volta/bin",
     ".local/share/pnpm",
+    "Library/pnpm",
     ".cargo/bin",
+    ".opencode/bin",
+    ".yarn/bin",
+    ".deno/bin",
+    "go/bin",
+    ".asdf/shims",
+    ".local/share/mise/shims",
+    ".nodenv/shims",
+    ".linuxbrew/bin",
 ];
 
 /// Elsewhere.
-const SYSTEM_DIRS: &[&str] = &["/usr/local/bin", "/opt/homebrew/bin"];
+const SYSTEM_DIRS: &[&str] =
+    &["/usr/local/bin", "/opt/homebrew/bin", "/home/linuxbrew/.linuxbrew/bin", "/snap/bin"];
 
 /// The first executable regular file of that name. A name with a slash is taken as a path.
 pub fn find_program(name: &OsStr) -> Option<PathBuf> {

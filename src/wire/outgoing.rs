@@ -43,11 +43,28 @@ pub fn publish(p: &Publish<'_>) -> String {
         "action": "publish",
         "request_id": p.request_id,
         "topic_id": p.topic_id,
-        "content": p.content,
-        "content_type": "text",
-        "semantic_type": p.semantic_type,
         "encrypted": false,
     });
+    content(p, &mut frame);
+    frame.to_string()
+}
+
+/// The same message as the body of a POST to [`messages_path`], shaped like the web's (4.2, assumed).
+pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
+    let mut body = object!({ "sender_id": agent_id, "sender_type": "AGENT" });
+    content(p, &mut body);
+    body
+}
+
+/// Where messages of a topic are posted. Ids come from the network: they are percent-encoded.
+pub fn messages_path(topic_id: &str, agent_id: &str) -> String {
+    format!("/topics/{}/messages?agent_id={}", text::percent(topic_id), text::percent(agent_id))
+}
+
+fn content(p: &Publish<'_>, frame: &mut Value) {
+    frame["content"] = p.content.into();
+    frame["content_type"] = "text".into();
+    frame["semantic_type"] = p.semantic_type.into();
     if let Some(id) = p.reply_to {
         frame["reply_to"] = id.into();
     }
@@ -55,7 +72,6 @@ pub fn publish(p: &Publish<'_>) -> String {
     for (key, value) in metadata.into_iter().filter_map(|(key, value)| value.map(|v| (key, v))) {
         frame["metadata"][key] = value.into();
     }
-    frame.to_string()
 }
 
 /// Our id of a publication, in a message that came back to us.

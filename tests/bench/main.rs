@@ -2,12 +2,14 @@
 //!
 //! The release binary runs against the local service in this process. The agent is this program again, started with
 //! the word `agent`: it reports when it was started and when it wrote a line, by the clock that both share.
+//! `BENCH_ONLY=state` measures only what a turn costs the disk.
 //! `BENCH_RUNS` (default 7) and `BENCH_IDLE_SECONDS` (default 60) change the length. Needs Linux (/proc).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, clippy::exit, missing_docs)]
 
 mod agent;
 mod node;
 mod process;
+mod state;
 
 use process::Connector;
 use serde_json::{Value, json};
@@ -25,6 +27,9 @@ fn main() {
     if args.next().as_deref() == Some("agent") {
         return agent::run();
     }
+    if std::env::var("BENCH_ONLY").is_ok_and(|only| only == "state") {
+        return state::cost(&[10, 1_000, 10_000]);
+    }
     let runs = number("BENCH_RUNS", 7);
     let idle = Duration::from_secs(number("BENCH_IDLE_SECONDS", 60) as u64);
     println!("Run it on a quiet machine: latencies grow several times under load.");
@@ -38,6 +43,7 @@ fn main() {
     show("threads while idle", ours.threads as f64, "", "");
     latency(runs);
     burst(200);
+    state::cost(&[10, 1_000, 10_000]);
     match node::floor(idle.min(Duration::from_secs(10))) {
         Ok(floor) => {
             show("node floor: idle PSS", floor.pss_kib / 1024.0, "MiB", "");

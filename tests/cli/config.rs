@@ -331,3 +331,32 @@ fn start_says_what_is_wrong_and_exits_with_78() {
     m.file("cwd/.env", &format!("WTT_AGENT_ID=a\nWTT_TOKEN=\"{}\n", "CANARY"));
     m.run(&["start"]).code(78).says(".env:2: the line opens a quote").hides("CANARY");
 }
+
+#[test]
+fn settings_of_the_switcher_are_checked() {
+    let m = || Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", "tok-x");
+    let name = |tail: &str| format!("WTT_CONNECT_MODEL_{tail}");
+    for (set, says) in [
+        (&[("SWITCH_MODE", "maybe")][..], "accepted: one of off, cc-switch, command, custom"),
+        (&[("SWITCH_MODE", "command")], "mode command needs WTT_CONNECT_MODEL_SWITCH_COMMAND"),
+        (&[("SWITCH_MODE", "custom")], "mode custom WTT_CONNECT_MODEL_SWITCH_TEMPLATE"),
+        (&[("SWITCH_ARGS", "use {adapter}")], "is not a JSON list of texts"),
+        (&[("SWITCH_TEMPLATE", "{provider} x")], "has a placeholder where the program is"),
+        (&[("SWITCH_TEMPLATE", "x {modle}")], "has the unknown placeholder {modle}"),
+        (&[("SWITCH_TIMEOUT_MS", "1")], "1 is not between 100 and 600000"),
+        (
+            &[("PROVIDER_MAP", r#"{"a/*":{"adapter":"gpt"}}"#)],
+            "has an adapter that does not exist for \"a/*\"",
+        ),
+    ] {
+        let machine = set.iter().fold(m(), |m, (tail, value)| m.env(&name(tail), value));
+        machine.run(&["doctor", "--offline"]).code(1).says(says);
+    }
+    let config = r#"{"modelSwitchMode": "cc-switch", "modelSwitchArgs": ["use", "{provider}"],
+        "modelProviderMap": {"deepseek/*": {"adapter": "claude-code", "provider": "deepseek"}}}"#;
+    let machine = m();
+    let file = machine.file("c.json", config);
+    let run = machine.run(&["doctor", "--offline", "--config", &shown(&file)]);
+    run.says(r#"["use","{provider}"]"#)
+        .says("gives \"deepseek/*\" to claude-code, which is not in WTT_CONNECT_ADAPTERS");
+}

@@ -121,7 +121,7 @@ fn without_an_identity_everything_else_is_looked_at() {
     let run = m.run(&["doctor"]).code(1).says("not logged in").says("proxy: none").says("answer: it is up");
     let last: Vec<&str> = run.stdout.lines().rev().take(4).collect();
     assert!(last[1].contains("WTT_TOKEN is not set") && last[2].contains("WTT_AGENT_ID is not set"), "{run}");
-    m.env("WTT_CONNECT_ADAPTER", "gemini").run(&["doctor", "--offline"]).says("codex: codex-cli 9.8.7");
+    m.env("WTT_CONNECT_ADAPTER", "nonsense").run(&["doctor", "--offline"]).says("codex: codex-cli 9.8.7");
     // An address that is not known is not guessed.
     let m = Machine::new();
     m.run(&["doctor", "--env-file", "none.env"]).code(1).says("no such file").hides("Service");
@@ -197,4 +197,95 @@ fn a_proxy_of_the_profile_is_shown_without_its_password() {
     m.run(&["doctor", "--profile", "p", "--offline"])
         .says("proxy: http://proxy.example:3128")
         .hides("CANARY");
+}
+
+/// A machine whose Claude Code is the one for rehearsals.
+fn stage(fault: &str) -> Machine {
+    let agent = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/rehearsal.sh");
+    let command = format!("/bin/sh {}", shown(&agent));
+    Machine::new().env("FAULT", fault).env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &command)
+}
+
+#[test]
+fn a_rehearsal_answers_resumes_and_stops() {
+    let m = stage("none").env("WTT_CONNECT_ADAPTER", "claude").env("WTT_CONNECT_MODEL", "anthropic/claude-x");
+    let run = m.run(&["doctor", "--rehearse"]).code(0).hides("WTT_TOKEN").hides("note").hides("problem");
+    let steps: Vec<&str> = run.stdout.lines().map(str::trim).collect();
+    assert_eq!(steps.len(), 3, "{run}");
+    for (line, begins) in steps.iter().zip([
+        "ok       claude-code: turn: answered in ",
+        "ok       claude-code: resume: knew the word from before, in ",
+        "ok       claude-code: stop: ended in ",
+    ]) {
+        assert!(line.starts_with(begins), "{run}");
+    }
+    let runs = std::fs::read_to_string(m.path("home/runs")).unwrap();
+    let runs: Vec<&str> = runs.lines().collect();
+    assert!(runs.len() == 3 && runs[1].contains("|1|") && runs[0].contains("--model=claude-x"), "{runs:?}");
+    let place = std::path::Path::new(runs[0].split('|').next().unwrap());
+    assert!(!place.exists() && !place.parent().unwrap().exists(), "{runs:?}");
+    let pid = std::fs::read_to_string(m.path("home/long")).unwrap();
+    assert!(!crate::support::daemon::is_alive(pid.trim()), "nothing is left running");
+}
+
+#[test]
+fn a_rehearsal_says_what_went_wrong() {
+    let run = |fault| stage(fault).run(&["doctor", "--rehearse", "claude-code"]);
+    run("login").code(1).says("problem  claude-code: turn: Claude Code is not logged in").hides("resume:");
+    run("stale").code(1).says("problem  claude-code: resume: the session was not known any more");
+    run("forgets")
+        .code(0)
+        .says("note     claude-code: resume: answered in ")
+        .says("which word?")
+        .says("stop: ended");
+    run("quick").code(0).says("note     claude-code: stop: it had answered before");
+    let run = stage("login").run(&["doctor", "--rehearse", "claude", "--json"]).code(1);
+    let all: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!((&all["ok"], &all["findings"][0]["verdict"]), (&false.into(), &"problem".into()));
+    let m = Machine::new().env("WTT_CONNECT_CODEX_COMMAND", "/nowhere/codex");
+    m.run(&["doctor", "--rehearse", "codex"]).code(1).says("codex: Codex was not found");
+    m.run(&["doctor", "--rehearse", "gpt"]).code(2).says("there is no adapter `gpt`");
+    m.run(&["doctor", "codex"]).code(2).says("takes no operand");
+}
+
+#[test]
+fn a_rehearsal_that_is_interrupted_leaves_nothing_running() {
+    use crate::support::daemon::{is_alive, until};
+    let m = stage("none");
+    let log = std::fs::File::create(m.path("log")).unwrap();
+    let mut doctor = m.command(&["doctor", "--rehearse", "claude"]).stdout(log).spawn().unwrap();
+    // whichever turn it is in by then: the last one does not end by itself
+    until("a turn", || m.path("home/long").exists());
+    let pid = rustix::process::Pid::from_raw(i32::try_from(doctor.id()).unwrap()).unwrap();
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+    assert!(doctor.wait().unwrap().code().is_some_and(|code| code <= 1), "it ended by itself");
+    let long = std::fs::read_to_string(m.path("home/long")).unwrap();
+    assert!(!is_alive(long.trim()));
+}
+
+#[test]
+fn nobody_is_missed_while_the_adapters_are_in_doubt() {
+    let machine = || Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);
+    machine().run(&["doctor", "--offline"]).code(1).says("problem  codex: no `codex` on PATH");
+    let broken = machine().env("WTT_CONNECT_ADAPTER", "codeks");
+    broken.run(&["doctor", "--offline"]).code(1).says("\"codeks\" is not an adapter").hides("on PATH");
+    let broken = machine().env("WTT_CONNECT_ADAPTERS", "codex,claud");
+    broken.run(&["doctor", "--offline"]).code(1).says("is not an adapter").hides("on PATH");
+    // what is there is shown all the same
+    let broken = machine().env("WTT_CONNECT_ADAPTER", "codeks");
+    let command = codex(&broken, "Not logged in");
+    let broken = broken.env("WTT_CONNECT_CODEX_COMMAND", &command);
+    broken.run(&["doctor", "--offline"]).says("note     codex: codex-cli 9.8.7");
+}
+
+#[test]
+fn a_found_agent_that_is_not_enabled_is_named_last_and_a_missing_switcher_is_said() {
+    let m = stage("none").env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);
+    let command = codex(&m, "Logged in using an API key - sk-x");
+    let m = m.env("WTT_CONNECT_CODEX_COMMAND", &command).env("WTT_CONNECT_MODEL_SWITCH_MODE", "cc-switch");
+    let run = m.run(&["doctor", "--offline"]).code(0);
+    let at = |text: &str| run.stdout.find(text).unwrap_or_else(|| panic!("`{text}` is missing in {run}"));
+    assert!(at("ok       codex: ") < at("ok       claude-code: 9.9.9 (Claude Code), "), "{run}");
+    at("logged in (api key); not in WTT_CONNECT_ADAPTERS");
+    at("note     model switcher: `cc-switch` is not an executable program");
 }

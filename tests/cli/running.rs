@@ -1,6 +1,6 @@
 //! `start` against the local service: profiles, renewed tokens, and that no token is left anywhere.
 
-use crate::support::daemon::{AGENT, BINARY, Connector, Home, TOKEN, Wtt, command, until};
+use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, command, until};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use wtt_connect::local::service::Seen;
@@ -18,7 +18,7 @@ impl Drop for Running {
 /// `start --profile p` with the variables of another agent around it.
 fn start_profile(home: &Home, text: &str, env: &[(&str, &str)]) -> Running {
     write_profile(home, text);
-    let child = Command::new(BINARY)
+    let child = Command::new(binary())
         .args(["start", "--profile", "p"])
         .env_clear()
         .env("HOME", home.path())

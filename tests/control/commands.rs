@@ -1,6 +1,6 @@
 //! `list`, `status`, `restart` and `logs` as people and scripts use them.
 
-use crate::support::daemon::{AGENT, BINARY, Home, TOKEN, Wtt, until};
+use crate::support::daemon::{AGENT, Home, TOKEN, Wtt, binary, until};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -78,7 +78,7 @@ impl User {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command.args(words).env_clear().env("HOME", self.home.path()).env("PATH", &self.path);
         command.current_dir(self.home.path()).stdin(Stdio::null());
         command

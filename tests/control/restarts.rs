@@ -1,7 +1,7 @@
 //! Starting again in the same process: after the running turns, at once, after an update, and not when it shall end.
 
 use super::{start, status};
-use crate::support::daemon::{AGENT, BINARY, Connector, Home, TOKEN, Wtt, until};
+use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, until};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -113,7 +113,7 @@ impl Drop for Running {
 /// Puts a copy of the program there as an installer does: complete, under a new inode. Older than a moment.
 fn install(path: &Path) {
     let new = path.with_extension("new");
-    std::fs::copy(BINARY, &new).unwrap();
+    std::fs::copy(binary(), &new).unwrap();
     let file = std::fs::OpenOptions::new().append(true).open(&new).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
     drop(file);

@@ -104,7 +104,7 @@ fn c12_a_flood_does_not_hold_up_what_goes_out() {
     let asked = Instant::now();
     client.out.send(Message::text("hello"));
     assert_eq!(next(&server), Message::text("hello"));
-    assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     for _ in 1..100_000 {
         next(&client);
     }

@@ -8,11 +8,21 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use wtt_connect::local::service::{Observed, Options, Seen, Service, Speaker};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_wtt-connect");
+/// The program under test; long runs can name a release build instead (`WTT_TEST_BINARY`).
+pub fn binary() -> PathBuf {
+    std::env::var_os("WTT_TEST_BINARY")
+        .map_or_else(|| env!("CARGO_BIN_EXE_wtt-connect").into(), PathBuf::from)
+}
 pub const AGENT: &str = "agent-001";
 pub const TOKEN: &str = "CANARY-wtt-tok-001";
 /// Far more than anything takes on a loaded machine; a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The same, or what `WTT_TEST_PATIENCE` says in seconds: real CLIs on a busy machine take their time.
+fn patience() -> Duration {
+    let seconds = std::env::var("WTT_TEST_PATIENCE").ok().and_then(|seconds| seconds.parse().ok());
+    seconds.map_or(PATIENCE, Duration::from_secs)
+}
 
 /// The local service, and everything that it has seen.
 pub struct Wtt {
@@ -45,7 +55,7 @@ impl Wtt {
                 return found;
             }
         }
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience();
         loop {
             let Ok(seen) = self.seen.recv_deadline(deadline) else {
                 panic!("waited in vain for {what}; seen: {:#?}", self.tail());
@@ -139,7 +149,7 @@ impl Home {
 
 /// Waits for a fact that nothing announces. The only place that looks again and again.
 pub fn until(what: &str, mut fact: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience();
     let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
     while !fact() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
@@ -209,7 +219,7 @@ impl Connector {
 /// The command that starts the connector.
 pub fn command(base_url: &str, home: &Home, env: &[(&str, &str)]) -> Command {
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/scripted.sh");
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command
         .arg("start")
         .env_clear()

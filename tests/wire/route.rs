@@ -8,7 +8,7 @@ use wtt_connect::wire::intake::Scope;
 /// Routes a p2p message; the default adapter is the first of `enabled`.
 fn routed(patch: &Value, enabled: &[&str], model: Option<&str>) -> Result<Route, String> {
     let enabled: Vec<String> = enabled.iter().map(|s| (*s).to_owned()).collect();
-    let defaults = Defaults { adapter: &enabled[0], enabled: &enabled, model, effort: Some("low") };
+    let defaults = Defaults { adapter: &enabled[0], enabled: &enabled, model, effort: Some("low"), map: &[] };
     route(&job(patch), &defaults)
 }
 
@@ -65,6 +65,80 @@ fn the_adapter_is_chosen_in_the_documented_order() {
 }
 
 #[test]
+fn every_adapter_can_be_asked_for_in_every_way() {
+    use wtt_connect::agent::spec::ADAPTERS;
+    use wtt_connect::config::keys::ADAPTER_NAMES;
+    let all: Vec<&str> = ADAPTER_NAMES.iter().map(|(name, _)| *name).rev().collect();
+    assert_eq!(all.len(), 12);
+    let mut spellings: Vec<(&str, String)> = Vec::new();
+    for (name, short) in ADAPTER_NAMES {
+        spellings.extend(std::iter::once(name).chain(*short).map(|word| (*name, (*word).to_owned())));
+    }
+    for spec in ADAPTERS {
+        assert!(all.contains(&spec.name), "{}", spec.name);
+        spellings.extend(spec.aliases.iter().map(|word| (spec.name, (*word).to_owned())));
+    }
+    for (name, word) in spellings {
+        for word in [word.to_uppercase(), word] {
+            let by_task = json!({"task_id": "k", "exec_mode": word});
+            let by_message = json!({"metadata": {"model_config": {"adapter": word}}});
+            for patch in [by_task, by_message] {
+                assert_eq!(routed(&patch, &all, None).unwrap().adapter, name, "{patch}");
+            }
+        }
+        // the words of the README; any other may be a person
+        let mention = if name == "claude-code" { "claude" } else { name };
+        let route = routed(&json!({"content": format!("@{mention} hi")}), &all, None).unwrap();
+        assert_eq!((route.adapter.as_str(), route.why), (name, "mention"));
+        let alone: Vec<&str> = all.iter().copied().filter(|other| *other != name).collect();
+        let refused = routed(&json!({"metadata": {"model_config": {"adapter": name}}}), &alone, None);
+        let why = refused.unwrap_err();
+        assert!(why.contains(&format!("`{name}`")) && why.contains(&alone.join(", ")), "{why}");
+    }
+}
+
+#[test]
+fn the_map_of_models_comes_before_their_families() {
+    let map = wtt_connect::config::switch::map(
+        r#"{"openai-codex/*":{"adapter":"codex","provider":"openai"},"deepseek/*":{"adapter":"claude-code","provider":"ds"},
+            "gpt-?-proxy":{"adapter":"claude-code","provider":"proxy"},"qwen/*":{"provider":"qw"},
+            "glm*":{"adapter":"gemini"},"*":{"provider":"any"}}"#,
+    )
+    .unwrap();
+    let enabled: Vec<String> = BOTH.iter().map(|s| (*s).to_owned()).collect();
+    let ask = |patch: Value, fallback: Option<&str>| {
+        let defaults =
+            Defaults { adapter: "codex", enabled: &enabled, model: fallback, effort: None, map: &map };
+        route(&job(&patch), &defaults).map(|route| route.words())
+    };
+    let by_map = "(model of the message, by WTT_CONNECT_MODEL_PROVIDER_MAP)";
+    for (patch, fallback, want) in [
+        (with_model("openai-codex/gpt-5.5"), None, format!("codex gpt-5.5 of openai {by_map}")),
+        (with_model("deepseek/deepseek-chat"), None, format!("claude-code deepseek-chat of ds {by_map}")),
+        // a model of another maker is passed on because the map says so
+        (with_model("gpt-5-proxy"), None, format!("claude-code gpt-5-proxy of proxy {by_map}")),
+        (with_model("qwen/qwen3"), None, "codex qwen3 of qw (default)".to_owned()),
+        (
+            with_model("claude-opus-4.7"),
+            None,
+            "claude-code claude-opus-4.7 of any (model of the message)".to_owned(),
+        ),
+        (json!({}), Some("openai-codex/gpt-x"), "codex gpt-x of openai (default)".to_owned()),
+        (json!({}), None, "codex (default)".to_owned()),
+        // a row for another adapter does not count for the one that was asked for
+        (
+            json!({"metadata": {"model_config": {"adapter": "codex", "model": "deepseek/v4", "provider": "ds"}}}),
+            None,
+            "codex (adapter of the message); deepseek/v4 is not a model for codex, so its usual one is used"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(ask(patch.clone(), fallback).unwrap(), want, "{patch}");
+    }
+    assert!(ask(with_model("glm-5"), None).unwrap_err().contains("`gemini` is not enabled"));
+}
+
+#[test]
 fn a_mention_of_this_agent_is_no_adapter_mention() {
     use wtt_connect::wire::intake::{Identity, Verdict, intake};
     let me = Identity { agent_id: super::ME.into(), display_name: Some("Claude".into()), aliases: vec![] };
@@ -73,7 +147,7 @@ fn a_mention_of_this_agent_is_no_adapter_mention() {
             .unwrap();
     let Verdict::Run(job) = intake(&message, &me) else { panic!() };
     let enabled = vec!["codex".to_owned(), "claude-code".to_owned()];
-    let defaults = Defaults { adapter: "codex", enabled: &enabled, model: None, effort: None };
+    let defaults = Defaults { adapter: "codex", enabled: &enabled, model: None, effort: None, map: &[] };
     assert_eq!(route(&job, &defaults).unwrap().adapter, "codex");
 }
 
@@ -142,6 +216,7 @@ fn session_keys_are_the_documented_ones_and_cannot_be_forged() {
         effort: effort.map(str::to_owned),
         provider: None,
         why: "",
+        note: None,
     };
     assert_eq!(session_key(&topic, &route(Some("gpt-5.5"), Some("high"))), "wtt:topic:t1:codex:gpt-5.5:high");
     assert_eq!(session_key(&Scope::Task("k".into()), &route(None, None)), "wtt:task:k:codex:default:default");
@@ -165,6 +240,7 @@ fn the_topic_of_a_session_key_is_found_again() {
         effort: None,
         provider: None,
         why: "default",
+        note: None,
     };
     for id in ["t1", "a:b", "50%", "with blank", "话题", "%41", "x%2"] {
         let key = session_key(&Scope::Topic(id.into()), &route(Some("m:n")));

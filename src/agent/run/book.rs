@@ -20,6 +20,11 @@ impl<'r> Book<'r> {
         Self { request, session: None, usage: None, total: None, before }
     }
 
+    /// The native session id that we chose ourselves.
+    pub(super) fn chosen(&mut self, id: &str) {
+        self.session = Some(id.to_owned());
+    }
+
     pub(super) fn note(&mut self, fx: &mut Effects) {
         self.usage = fx.usage.take().or(self.usage);
         self.total = fx.usage_total.take().or(self.total);

@@ -17,6 +17,8 @@ pub(super) enum Heard {
     End,
     /// The child has ended; it is not reaped yet.
     Exited,
+    /// The child takes nothing from stdin any more.
+    Deaf,
 }
 
 /// The loop's side of the threads.
@@ -25,7 +27,7 @@ pub(super) struct Pipes {
     /// The last lines of stderr.
     pub(super) stderr: Tail,
     /// Text for stdin; dropping it closes stdin when all is written.
-    pub(super) stdin: Sender<String>,
+    pub(super) stdin: Option<Sender<String>>,
 }
 
 /// Starts the threads. A thread ends by itself when its pipe or its listener is gone.
@@ -43,7 +45,7 @@ pub(super) fn connect(child: &mut Running) -> io::Result<Pipes> {
         }
         let _ = out.send(Heard::End);
     })?;
-    let kept = tail.clone();
+    let (kept, err) = (tail.clone(), tell.clone());
     thread::spawn_small("agent/err", move || {
         if let Some(pipe) = stderr {
             lines::read_lines(pipe, lines::MAX_STDERR_LINE, |batch| {
@@ -54,7 +56,7 @@ pub(super) fn connect(child: &mut Running) -> io::Result<Pipes> {
                 true
             });
         }
-        let _ = tell.send(Heard::End);
+        let _ = err.send(Heard::End);
     })?;
     // A child that stops reading must block a thread of its own, not us.
     let (stdin, texts) = unbounded::<String>();
@@ -62,9 +64,10 @@ pub(super) fn connect(child: &mut Running) -> io::Result<Pipes> {
         let Some(mut pipe) = to_child else { return };
         for text in texts {
             if pipe.write_all(text.as_bytes()).and_then(|()| pipe.flush()).is_err() {
+                let _ = tell.send(Heard::Deaf);
                 return;
             }
         }
     })?;
-    Ok(Pipes { heard, stderr: tail, stdin })
+    Ok(Pipes { heard, stderr: tail, stdin: Some(stdin) })
 }

@@ -29,6 +29,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
         (Mode::Suggest, "`--permission-mode=plan`: it may read and answers with a plan."),
     ],
+    flavour: None,
     ended: None,
     image_data: false,
     invoke,
@@ -63,7 +64,7 @@ fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
         None => format!("--session-id={}", host.fresh_id).into(),
     });
     let env_defaults = vec![("CLAUDE_CODE_MAX_RETRIES".to_owned(), MAX_RETRIES.into())];
-    Invocation { args, env, env_defaults }
+    Invocation { args, env, env_defaults, ..Invocation::default() }
 }
 
 /// `claude auth status` prints JSON and exits with 0 or 1 (agents 5.3).

@@ -26,6 +26,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::AutoEdit, "Codex' own sandbox: it may write in the workspace; what needs more is refused."),
         (Mode::Suggest, "Codex' own sandbox: it may read; everything else is refused."),
     ],
+    flavour: None,
     ended: None,
     image_data: false,
     invoke,

@@ -1,12 +1,18 @@
 //! The adapters as data: names, programs, arguments. How each speaks is its dialect; how it is run is [`crate::agent::run`].
 
-use crate::agent::Request;
 use crate::agent::dialect::Dialect;
+use crate::agent::{Request, about};
 use crate::config::Mode;
 use std::ffi::OsString;
 
+pub mod acp;
 pub mod claude_code;
 pub mod codex;
+pub mod devin;
+pub mod gemini;
+pub mod iflow;
+pub mod kimi;
+pub mod opencode;
 
 /// One agent CLI.
 #[derive(Debug)]
@@ -31,6 +37,9 @@ pub struct AdapterSpec {
     pub login_query: Option<LoginQuery>,
     /// What each permission mode means for it, one sentence each, for the manual; a run in a mode that is absent is refused.
     pub modes: &'static [(Mode, &'static str)],
+    /// Tells which program is installed, where one name stands for several; it is asked once, before a turn. The others
+    /// have `None` and are started without a question.
+    pub flavour: Option<about::Tell>,
     /// The product has ended: what `doctor` says about it.
     pub ended: Option<&'static str>,
     /// Whether images go to it as data ([`crate::agent::Image::data`]).
@@ -89,15 +98,55 @@ pub struct Invocation {
     pub env: Vec<(String, OsString)>,
     /// The same, but a value that the user has set stays.
     pub env_defaults: Vec<(String, OsString)>,
+    /// What must lie in a folder of the turn's own; the runner makes it and removes it with all that is in it.
+    pub private: &'static [Private],
+    /// The native session id, where we choose it and the CLI never says it.
+    pub session: Option<String>,
+}
+
+/// A file in the turn's own folder, or that folder itself, and the variable that tells the CLI about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Private {
+    /// The variable. For a file, a value that the user has set stays; for the folder it is replaced.
+    pub variable: &'static str,
+    /// Name of the file; empty for the folder.
+    pub file: &'static str,
+    /// What is in the file.
+    pub text: &'static str,
+    /// Nothing is done when this file exists.
+    pub unless: &'static str,
 }
 
 /// All adapters of this version.
-pub static ADAPTERS: &[&AdapterSpec] = &[&codex::SPEC, &claude_code::SPEC];
+pub static ADAPTERS: &[&AdapterSpec] = &[
+    &codex::SPEC,
+    &claude_code::SPEC,
+    &gemini::SPEC,
+    &opencode::SPEC,
+    &kimi::SPEC,
+    &acp::SPEC,
+    &devin::SPEC,
+    &iflow::SPEC,
+];
 
 /// Looks one up by name or alias, any letter case.
 pub fn find(name: &str) -> Option<&'static AdapterSpec> {
     let name = name.to_ascii_lowercase();
     ADAPTERS.iter().copied().find(|a| a.name == name || a.aliases.contains(&name.as_str()))
+}
+
+/// Why this adapter is not run in this mode: half a sentence that follows "refused to run this: ". `None` when it is.
+pub fn refusal(spec: &AdapterSpec, mode: Mode) -> Option<String> {
+    if spec.modes.iter().any(|(known, _)| *known == mode) {
+        return None;
+    }
+    let known: Vec<&str> = spec.modes.iter().map(|(known, _)| known.name()).collect();
+    Some(format!(
+        "it cannot keep to the mode {}, so nothing was started. The modes of `{}` are {}; set WTT_CONNECT_MODE to one of them.",
+        mode.name(),
+        spec.name,
+        known.join(", ")
+    ))
 }
 
 /// Whether a native session id may be handed to a CLI as an argument: a UUID and nothing else. What is not one makes

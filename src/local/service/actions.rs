@@ -77,6 +77,8 @@ impl Desk {
             for older in self.links_of(agent, Role::Agent) {
                 if older != number {
                     self.close_link(older, 4409, "replaced by a newer connection");
+                    // what a slow network still delivers of it is no longer taken
+                    self.links.entry(older).and_modify(|link| link.role = None);
                 }
             }
         }

@@ -204,8 +204,16 @@ impl Desk {
             Caller::Agent(own) => (Role::Agent, own.as_str()),
             Caller::User => (Role::User, USER_ID),
         };
+        if self.knobs.failing_posts > 0 {
+            self.knobs.failing_posts -= 1;
+            return Err(Response::error(500, "Internal Server Error"));
+        }
         let row = message_row(body, role, agent).map_err(|why| Response::error(422, &why))?;
         let row = self.post(topic_id, row).ok_or_else(|| not_found("topic"))?;
+        if self.knobs.late_posts > 0 {
+            self.knobs.late_posts -= 1;
+            return Err(Response::error(504, "Gateway Timeout"));
+        }
         Ok(as_http(row))
     }
 

@@ -76,6 +76,10 @@ pub struct Knobs {
     pub no_task_run: bool,
     /// Answers 404 on paths without `/api/v1`.
     pub api_v1_only: bool,
+    /// So many messages posted by HTTP are answered with 500.
+    pub failing_posts: u32,
+    /// So many after those are taken, but answered with 504.
+    pub late_posts: u32,
     /// Hands out absolute upload addresses.
     pub absolute_upload_url: bool,
     /// So many commits answer that the file is not there yet.

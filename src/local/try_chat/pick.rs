@@ -3,6 +3,7 @@
 use crate::agent::spec::{self, ADAPTERS, AdapterSpec, Login};
 use crate::agent::{probe, program};
 use crate::error::{Error, Result};
+use crate::list::Table;
 
 /// The word that asks for the demonstration agent.
 const DEMO: &str = "demo";
@@ -49,7 +50,7 @@ fn decide(
     asked: Option<&str>,
     adapters: &[&'static AdapterSpec],
     installed: impl Fn(&AdapterSpec) -> bool,
-    presence: impl Fn(&AdapterSpec) -> Presence,
+    presence: impl Fn(&'static AdapterSpec) -> Presence,
 ) -> Result<Pick> {
     let mut found: Vec<&'static AdapterSpec> = adapters.iter().copied().filter(|a| installed(a)).collect();
     crate::list::sort_by_key(&mut found, |a| {
@@ -115,7 +116,7 @@ pub fn pick(asked: Option<&str>) -> Result<Pick> {
     };
     let installed = |spec: &AdapterSpec| program::locate(spec, &command(spec)).is_ok();
     decide(asked, ADAPTERS, installed, |spec| {
-        let found = probe::probe(spec, &command(spec));
+        let found = probe::probe(spec, &command(spec), &Table::new());
         match found.login {
             _ if found.path.is_none() => Presence::Missing,
             _ if !found.trouble.is_empty() => Presence::Broken,

@@ -2,20 +2,25 @@
 //!
 //! Gathers [`Finding`]s, then renders them as text or JSON. Nothing is changed on disk, and no secret is shown.
 
+mod agents;
 mod machine;
+mod rehearse;
 mod service;
 mod show;
 
 use super::selection;
+use crate::agent::spec;
 use crate::cli::out::{self, Colour};
 use crate::cli::spec::Args;
 use crate::config::keys::{self, KEYS};
-use crate::config::{Config, Settings};
+use crate::config::source::Setting;
+use crate::config::{Config, Settings, value};
 use crate::error::{Error, Result};
+use crate::json::object;
 use std::process::ExitCode;
 
 /// How a finding is to be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// All is well.
     Good,
@@ -67,6 +72,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     );
     secrets.iter().for_each(|s| crate::sys::log::add_secret(s));
 
+    if args.rehearse {
+        return rehearsal(args, &config);
+    }
     let mut findings: Vec<Finding> = Vec::new();
     for problem in &settings.problems {
         findings.push(finding("Settings", "", Verdict::Bad, problem.0.clone()));
@@ -83,7 +91,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         machine::directories(&config, &mut findings);
         findings.push(machine::connector(&config));
     }
-    findings.extend(machine::agents(&config));
+    findings.extend(agents::agents(&config, adapters_are_known(&settings)));
     if complete || is_known(&settings, "WTT_BASE_URL") {
         findings.extend(service::look(&config, args.offline));
     }
@@ -104,12 +112,44 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Only the rehearsal, whatever else is missing: 0 when every turn went well.
+fn rehearsal(args: &Args, config: &Config) -> Result<ExitCode> {
+    let asked = args.operands.first().map(|word| word.to_string_lossy());
+    let specs = rehearse::chosen(config, asked.as_deref())?;
+    let colours = out::colours();
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut written = Ok(());
+    rehearse::run(config, &specs, &mut |finding| {
+        if !args.json && written.is_ok() {
+            written = out::stdout(&crate::sys::log::redact(&show::line(&finding, colours)));
+        }
+        findings.push(finding);
+    })?;
+    let healthy = findings.iter().all(|f| f.verdict != Verdict::Bad);
+    if args.json {
+        let all = object!({ "ok": healthy, "findings": show::findings_json(&findings) });
+        written = out::stdout(&crate::sys::log::redact(&format!("{all:#}\n")));
+    }
+    match written {
+        Ok(()) | Err(Error::Silent(_)) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Whether the value of a key is beyond doubt: set and accepted, or not set in any file that could not be read.
 fn is_known(settings: &Settings, name: &str) -> bool {
     match (settings.get(name), keys::find(name)) {
         (Some(set), Some(key)) => key.kind.check(&set.text).is_ok(),
         _ => !settings.incomplete,
     }
+}
+
+/// Whether the default adapter and the enabled ones are what the settings say, and not what stands in for them.
+fn adapters_are_known(settings: &Settings) -> bool {
+    let named = |set: &Setting| value::adapter(&set.text).is_ok_and(|name| spec::find(&name).is_some());
+    ["WTT_CONNECT_ADAPTER", "WTT_CONNECT_ADAPTERS"].into_iter().all(|name| is_known(settings, name))
+        && settings.get("WTT_CONNECT_ADAPTER").is_none_or(named)
 }
 
 fn finding(area: &'static str, name: &str, verdict: Verdict, text: String) -> Finding {

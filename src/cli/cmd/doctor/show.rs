@@ -7,6 +7,7 @@ use crate::config::source::Source;
 use crate::config::value::Kind;
 use crate::config::{Config, Settings};
 use crate::json::object;
+use serde_json::Value;
 use std::path::Path;
 
 /// A setting as it is shown.
@@ -129,14 +130,25 @@ pub fn as_text(
             continue;
         }
         text.push_str(&format!("{}\n", bold(area)));
-        for f in of_area {
-            let word = out::paint(&format!("{:<7}", f.verdict.word()), f.verdict.colour(), colours);
-            let name = if f.name.is_empty() { String::new() } else { format!("{}: ", f.name) };
-            text.push_str(&format!("  {word}  {name}{}\n", f.text));
-        }
+        of_area.into_iter().for_each(|f| text.push_str(&line(f, colours)));
     }
     text.push_str(&summary(findings));
     text
+}
+
+/// One finding.
+pub fn line(f: &Finding, colours: bool) -> String {
+    let word = out::paint(&format!("{:<7}", f.verdict.word()), f.verdict.colour(), colours);
+    let name = if f.name.is_empty() { String::new() } else { format!("{}: ", f.name) };
+    format!("  {word}  {name}{}\n", f.text)
+}
+
+/// The findings for scripts.
+pub fn findings_json(findings: &[Finding]) -> Vec<Value> {
+    findings
+        .iter()
+        .map(|f| object!({"area": f.area.to_lowercase(), "name": f.name, "verdict": f.verdict.word(), "text": f.text}))
+        .collect()
 }
 
 /// The last line: what it comes to and what to do next.
@@ -161,10 +173,7 @@ pub fn as_json(
 ) -> String {
     let rows: Vec<_> =
         rows.iter().map(|r| object!({"name": r.name, "value": r.value, "source": r.source})).collect();
-    let findings: Vec<_> = findings
-        .iter()
-        .map(|f| object!({"area": f.area.to_lowercase(), "name": f.name, "verdict": f.verdict.word(), "text": f.text}))
-        .collect();
+    let findings = findings_json(findings);
     let files: Vec<String> = settings.files.iter().map(|f| f.display().to_string()).collect();
     let all = object!({
         "version": env!("CARGO_PKG_VERSION"), "ok": healthy, "profile": profile,

@@ -58,7 +58,7 @@ fn version(
     {
         return Ok(version.to_owned());
     }
-    let version = crate::text::one_line(&probe::version(&program)?.unwrap_or_default());
+    let version = crate::text::one_line(&probe::version(&program, &config.extra_env)?.unwrap_or_default());
     let version = crate::text::truncate(&version, 60);
     known.insert(name.to_owned(), object!({ "stamp": stamp, "version": version }));
     Ok(version)

@@ -1,0 +1,315 @@
+//! The dialect of the Agent Client Protocol: JSON-RPC 2.0, one message a line, requests in both directions. Pure.
+//!
+//! One process serves many turns of one session. Our requests are numbered and answered one after the other; the agent's
+//! own requests have ids of their own, which are echoed as they came (0 and texts are valid). Observed with gemini 0.61,
+//! claude-agent-acp 0.100, codex-acp 2.6 and zed's 0.16, opencode 1.18, kimi-code 2.1, kimi-cli 1.51, qoder 1.1 (agents 8).
+
+mod ask;
+mod fail;
+mod offer;
+pub mod quirks;
+mod setup;
+mod tools;
+mod update;
+mod usage;
+
+use crate::agent::ask::Decision;
+use crate::agent::dialect::{Dialect, Effects, Exit, Said, Stray, string, unsaid};
+pub(crate) use crate::agent::dialect::{failed, title};
+use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::{AgentEvent, Request, classify};
+use crate::json::object;
+use ask::Open;
+use offer::Offer;
+use quirks::Quirks;
+use serde_json::Value;
+use tools::Tools;
+
+/// Questions that may be open at once; a person could not answer more.
+const MAX_ASKS: usize = 32;
+
+/// What our open request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Initialize,
+    Login,
+    /// A new session.
+    New,
+    /// An earlier one, by `session/resume` or `session/load`.
+    Resume,
+    Load,
+    Mode,
+    Model,
+    Effort,
+    Prompt,
+}
+
+/// What the agent has said of itself.
+#[derive(Debug, Default)]
+struct Able {
+    load: bool,
+    resume: bool,
+    image: bool,
+    /// A way to log in that needs no person, until it has been tried.
+    login: Option<String>,
+}
+
+/// What belongs to one turn.
+#[derive(Debug, Default)]
+struct Turn {
+    said: Said,
+    /// Text since the last tool call: the answer.
+    answer: String,
+    /// A tool call has come since: the next text begins a message.
+    broken: bool,
+    message_id: String,
+    tools: Tools,
+    /// The last thing that was not allowed.
+    denied: String,
+    /// codex-acp puts its errors into the answer, and says so here.
+    system_error: bool,
+    stopping: bool,
+    ended: bool,
+}
+
+/// One process of an ACP agent.
+#[derive(Debug)]
+pub struct Acp {
+    request: Request,
+    /// The model is an argument of the command line.
+    model_by_flag: bool,
+    quirks: &'static Quirks,
+    able: Able,
+    offer: Offer,
+    session: String,
+    /// The session has been resumed, so its history goes with every request.
+    resumed: bool,
+    last_id: u64,
+    pending: Option<Step>,
+    /// The replay of the history is still to come.
+    replaying: bool,
+    /// Whether it has said that it is logged in.
+    logged_in: Option<bool>,
+    /// It has spoken the protocol at all.
+    spoke: bool,
+    asks: Vec<Open>,
+    turn: Turn,
+    stray: Stray,
+}
+
+impl Acp {
+    /// For one process. Agents whose model is chosen on the command line: `model_by_flag`.
+    pub fn new(request: &Request, model_by_flag: bool) -> Self {
+        Self {
+            request: request.clone(),
+            model_by_flag,
+            quirks: quirks::of(""),
+            able: Able::default(),
+            offer: Offer::default(),
+            session: String::new(),
+            resumed: false,
+            last_id: 0,
+            pending: None,
+            replaying: false,
+            logged_in: None,
+            spoke: false,
+            asks: Vec::new(),
+            turn: Turn::default(),
+            stray: Stray::default(),
+        }
+    }
+
+    fn send(&mut self, step: Step, method: &str, params: Value, fx: &mut Effects) {
+        self.last_id += 1;
+        self.pending = Some(step);
+        write(object!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), fx);
+    }
+
+    fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+        self.pending = None;
+        self.close_asks(fx);
+        if !self.turn.ended {
+            self.turn.ended = true;
+            fx.done = Some(outcome);
+        }
+    }
+
+    fn fail(&mut self, reason: Reason, words: &str, fx: &mut Effects) {
+        let partial = self.turn.said.text();
+        self.finish(failed(reason, words, partial), fx);
+    }
+
+    /// Whoever asked gets an answer, also when nobody will decide any more.
+    fn close_asks(&mut self, fx: &mut Effects) {
+        for open in std::mem::take(&mut self.asks) {
+            write(open.answer(&Decision::DenyAndStop, self.quirks), fx);
+            fx.withdrawn.push(open.ask.id);
+        }
+    }
+
+    /// A request of the agent.
+    fn asked(&mut self, id: &Value, method: &str, params: &mut Value, fx: &mut Effects) {
+        if method != "session/request_permission" {
+            fx.events.push(AgentEvent::Note(title(&format!("answered {method}: not supported"))));
+            let error = object!({ "code": fail::NO_METHOD, "message": "Method not found" });
+            return write(reply(id, "error", error), fx);
+        }
+        let running = self.pending == Some(Step::Prompt) && !self.turn.stopping;
+        if let Some(call) = params.get("toolCall").filter(|_| running) {
+            self.turn.tools.update(call, true, fx);
+        }
+        let open = ask::open(id, params, &self.turn.tools, self.quirks);
+        if !running || self.asks.len() >= MAX_ASKS {
+            return write(open.answer(&Decision::DenyAndStop, self.quirks), fx);
+        }
+        self.asks.retain(|other| other.id != open.id);
+        fx.asks.push(open.ask.clone());
+        self.asks.push(open);
+    }
+
+    /// The agent does not want to know any more.
+    fn withdraw(&mut self, is: impl Fn(&Open) -> bool, fx: &mut Effects) {
+        self.asks.retain(|open| {
+            if is(open) {
+                fx.withdrawn.push(open.ask.id.clone());
+            }
+            !is(open)
+        });
+    }
+
+    fn told(&mut self, method: &str, params: &mut Value, fx: &mut Effects) {
+        match method {
+            "session/update" => {
+                let about = string(params, "sessionId");
+                if self.session.is_empty() || about.is_empty() || about == self.session {
+                    let mut update = take(params, "update");
+                    self.update(&mut update, fx);
+                }
+            }
+            "_auth/status_update" => {
+                let kind = string(&params["authStatus"], "kind");
+                self.logged_in = (!kind.is_empty()).then_some(kind != "none");
+            }
+            "$/cancel_request" => {
+                let id = take(params, "requestId");
+                self.withdraw(|open| open.id == id, fx);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Dialect for Acp {
+    fn start(&mut self, fx: &mut Effects) {
+        self.initialize(fx);
+    }
+
+    fn line(&mut self, line: &str, fx: &mut Effects) {
+        let parsed =
+            if line.trim_start().starts_with('{') { serde_json::from_str::<Value>(line).ok() } else { None };
+        let Some(mut message) = parsed.filter(|m| m["method"].is_string() || m.get("id").is_some()) else {
+            return self.stray.line(line, fx);
+        };
+        fx.alive = true;
+        self.spoke = true;
+        let id = take(&mut message, "id");
+        match message.get("method").and_then(Value::as_str).map(str::to_owned) {
+            Some(method) => {
+                let mut params = take(&mut message, "params");
+                if id.is_null() {
+                    self.told(&method, &mut params, fx);
+                } else {
+                    self.asked(&id, &method, &mut params, fx);
+                }
+            }
+            None if id.as_u64() == Some(self.last_id) => {
+                if let Some(step) = self.pending.take() {
+                    self.answered(step, &mut message, fx);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
+        let outcome = unsaid(exit, "", &self.stray, stderr_tail, self.turn.said.text());
+        let outcome = match outcome {
+            // What never spoke the protocol is no agent, or an older one.
+            Outcome::Failed { reason: Reason::SilentExit(_) | Reason::NoOutput, detail, partial }
+                if !self.spoke =>
+            {
+                Outcome::Failed { reason: Reason::CliUnsupported, detail, partial }
+            }
+            other => other,
+        };
+        self.finish(outcome, fx);
+    }
+
+    fn partial(&self) -> String {
+        self.turn.said.text()
+    }
+
+    fn classify(&self, stderr_tail: &str) -> Option<Reason> {
+        classify::tail(stderr_tail).map(|(reason, _)| reason)
+    }
+
+    fn keeps_stdin(&self) -> bool {
+        true
+    }
+
+    fn keeps_process(&self) -> bool {
+        true
+    }
+
+    fn next_turn(&mut self, request: &Request, fx: &mut Effects) {
+        self.request = request.clone();
+        self.turn = Turn::default();
+        if self.session.is_empty() || request.resume.as_ref() != Some(&self.session) {
+            return self.open(fx);
+        }
+        self.resumed = true;
+        self.choose(Step::Mode, fx);
+    }
+
+    fn cancel(&mut self, fx: &mut Effects) -> bool {
+        if self.pending != Some(Step::Prompt) {
+            return false;
+        }
+        let params = object!({ "sessionId": self.session });
+        write(object!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), fx);
+        self.close_asks(fx);
+        self.turn.stopping = true;
+        true
+    }
+
+    fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
+        let Some(place) = self.asks.iter().position(|open| open.ask.id == id) else { return };
+        let open = self.asks.remove(place);
+        if matches!(decision, Decision::Deny(_) | Decision::DenyAndStop) {
+            self.turn.denied.clone_from(&open.ask.title);
+        }
+        write(open.answer(decision, self.quirks), fx);
+        if *decision == Decision::DenyAndStop {
+            self.cancel(fx);
+        }
+    }
+}
+
+/// One message is one line.
+fn write(message: Value, fx: &mut Effects) {
+    fx.stdin.push(format!("{message}\n"));
+}
+
+/// The answer to a request of the agent.
+fn reply(id: &Value, member: &str, value: Value) -> Value {
+    let mut reply = object!({ "jsonrpc": "2.0", "id": id });
+    if let Some(object) = reply.as_object_mut() {
+        object.insert(member.to_owned(), value);
+    }
+    reply
+}
+
+/// Takes a member out; null when there is none, whatever the value is.
+fn take(value: &mut Value, name: &str) -> Value {
+    value.get_mut(name).map(Value::take).unwrap_or_default()
+}

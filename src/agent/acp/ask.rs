@@ -1,0 +1,113 @@
+//! Permission requests of ACP agents: brought into the common form, and answered with the agent's own options. Pure.
+
+use crate::agent::acp::quirks::Quirks;
+use crate::agent::acp::tools::Tools;
+use crate::agent::ask::{Ask, AskKind, Decision};
+use crate::agent::dialect::{items, string};
+use crate::json::object;
+use crate::text;
+use serde_json::Value;
+
+/// Characters of what a person is shown to decide on.
+const MAX_DETAIL: usize = 4000;
+
+/// A question that waits.
+#[derive(Debug)]
+pub struct Open {
+    /// The agent's id of the request, echoed as it came.
+    pub id: Value,
+    /// The question in our words.
+    pub ask: Ask,
+    /// The agent's id of the tool call.
+    pub tool_call: String,
+    options: Value,
+}
+
+/// Reads a request.
+pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> Open {
+    let call = super::take(params, "toolCall");
+    let options = super::take(params, "options");
+    let seen = tools.get(string(&call, "toolCallId"));
+    let seen = seen.map(|tool| (tool.kind.as_str(), tool.title.as_str())).unwrap_or_default();
+    let said = |own, earlier: &str| {
+        if string(&call, own).is_empty() { earlier } else { string(&call, own) }.to_owned()
+    };
+    let kind = said("kind", seen.0);
+    let mut command = super::tools::command(&call);
+    if command.is_empty() {
+        string(&call["_meta"], "cognition.ai/editableCommand").clone_into(&mut command);
+    }
+    let shown = if command.is_empty() && kind == "execute" && !seen.1.is_empty() {
+        seen.1.to_owned()
+    } else {
+        command
+    };
+    let shown = if shown.is_empty() { said("title", seen.1) } else { shown };
+    let name = string(&call, "name");
+    let ask = Ask {
+        id: id.to_string(),
+        kind: match kind.as_str() {
+            "execute" => AskKind::Command,
+            "edit" | "delete" | "move" => AskKind::Edit,
+            "read" | "search" => AskKind::Read,
+            "fetch" => AskKind::Fetch,
+            "switch_mode" => AskKind::Plan,
+            _ => AskKind::Other,
+        },
+        tool: if name.is_empty() { kind } else { name.to_owned() },
+        title: super::title(&shown),
+        detail: text::truncate(&detail(&shown, &call), MAX_DETAIL),
+        for_session: session_option(&options, quirks).is_some(),
+        choices: Vec::new(),
+    };
+    Open { id: id.clone(), ask, tool_call: string(&call, "toolCallId").to_owned(), options }
+}
+
+/// What is asked, and the texts and changes that came with it.
+fn detail(shown: &str, call: &Value) -> String {
+    let mut out = shown.to_owned();
+    for item in items(&call["content"]) {
+        let path = string(item, "path");
+        let part = match string(item, "type") {
+            "diff" => format!("{path}\n{}", string(item, "newText")),
+            _ => string(&item["content"], "text").to_owned(),
+        };
+        if !part.is_empty() && part != shown {
+            out.push('\n');
+            out.push_str(&part);
+        }
+    }
+    out
+}
+
+fn by_kind<'a>(options: &'a Value, kind: &str) -> Option<&'a Value> {
+    items(options).iter().find(|option| string(option, "kind") == kind)
+}
+
+/// "Always", if it ends with the session. Any other "always" is written into the user's configuration, which is his.
+fn session_option<'a>(options: &'a Value, quirks: &Quirks) -> Option<&'a Value> {
+    by_kind(options, "allow_always").filter(|option| {
+        quirks.always_is_session || string(option, "name").to_ascii_lowercase().contains("session")
+    })
+}
+
+impl Open {
+    /// The answer. What the agent does not offer is answered by the next stricter thing that it does.
+    pub fn answer(&self, decision: &Decision, quirks: &Quirks) -> Value {
+        let options = &self.options;
+        let session = || session_option(options, quirks);
+        let once = || by_kind(options, "allow_once");
+        let no = || by_kind(options, "reject_once").or_else(|| by_kind(options, "reject_always"));
+        let option = match decision {
+            Decision::Allow => once().or_else(session).or_else(no),
+            Decision::AllowSession => session().or_else(once).or_else(no),
+            Decision::Deny(_) | Decision::Answer(_) => no(),
+            Decision::DenyAndStop => None,
+        };
+        let outcome = match option {
+            Some(option) => object!({ "outcome": "selected", "optionId": option["optionId"] }),
+            None => object!({ "outcome": "cancelled" }),
+        };
+        super::reply(&self.id, "result", object!({ "outcome": outcome }))
+    }
+}

@@ -1,0 +1,162 @@
+//! How ACP agents differ, as one table. The protocol leaves the names of modes to them, and some speak it oddly. Pure.
+
+use crate::config::Mode;
+
+/// One agent.
+#[derive(Debug)]
+pub struct Quirks {
+    /// What its `agentInfo.name` contains, in lower case.
+    agent: &'static str,
+    /// Its modes for `full-auto` and `yolo`, best first. Without any of them each question is allowed as it comes.
+    full: &'static [&'static str],
+    /// Its modes for `auto-edit`. An empty name at the end: it can be left as it is, because it asks.
+    edit: &'static [&'static str],
+    /// Its modes for `suggest`.
+    ask: &'static [&'static str],
+    /// "Always" means until the process ends, though its name does not say so.
+    pub always_is_session: bool,
+    /// A session whose first turn failed cannot be resumed: the id counts after an answer only.
+    pub late_session: bool,
+    /// `session/load` replays the history after its answer, up to the list of commands. (gemini: loading a session in
+    /// the minute of its last use destroys its history, as its files are named by the minute; it then reports an
+    /// invalid identifier, and the turn runs in a fresh session.)
+    pub replays_late: bool,
+    /// Where the reason is when a turn ends without a word.
+    pub hint: &'static str,
+}
+
+impl Quirks {
+    /// The names to look for among the agent's modes, best first.
+    pub fn modes(&self, mode: Mode) -> &'static [&'static str] {
+        match mode {
+            Mode::FullAuto | Mode::Yolo => self.full,
+            Mode::AutoEdit => self.edit,
+            Mode::Suggest => self.ask,
+        }
+    }
+}
+
+/// An agent that does nothing odd.
+const PLAIN: Quirks = Quirks {
+    agent: "",
+    full: &["yolo", "bypassPermissions", "bypass_permissions", "bypass", "full-access"],
+    edit: &["acceptEdits", "accept_edits", "accept-edits", "autoEdit", "auto-edit", "auto_edit"],
+    ask: &["ask", "read-only", "plan", "default"],
+    always_is_session: false,
+    late_session: false,
+    replays_late: false,
+    hint: "",
+};
+
+/// The first row that fits counts; the last one fits all.
+static TABLE: &[Quirks] = &[
+    // gemini 0.61
+    Quirks {
+        agent: "gemini",
+        full: &["yolo"],
+        edit: &["autoEdit"],
+        ask: &["default"],
+        late_session: true,
+        replays_late: true,
+        ..PLAIN
+    },
+    // claude-agent-acp 0.100; `bypassPermissions` is offered to root with IS_SANDBOX=1 only
+    Quirks {
+        agent: "claude",
+        full: &["bypassPermissions"],
+        edit: &["acceptEdits"],
+        ask: &["default"],
+        ..PLAIN
+    },
+    // codex-acp 2.6 of agentclientprotocol, codex-acp 0.16 of zed; both answer "no" by ending the turn. The default mode
+    // lets a second model decide; zed's `auto` is its sandbox of the workspace.
+    Quirks {
+        agent: "codex",
+        full: &["agent-full-access", "full-access"],
+        edit: &["workspace-write", "auto"],
+        ask: &["read-only"],
+        ..PLAIN
+    },
+    // opencode 1.18 has no modes for this; its adapter sets OPENCODE_PERMISSION, and it asks what that says
+    Quirks {
+        agent: "opencode",
+        full: &["build"],
+        edit: &["build", ""],
+        ask: &["build", ""],
+        always_is_session: true,
+        ..PLAIN
+    },
+    // kimi-code 2.1 and the old kimi-cli 1.51, which asks and has no other mode
+    Quirks {
+        agent: "kimi",
+        full: &["yolo"],
+        edit: &["default", ""],
+        ask: &["default", ""],
+        hint: "it keeps the errors of its provider to its log, below ~/.kimi-code/logs or ~/.kimi/logs",
+        ..PLAIN
+    },
+    // qwen-code 0.24
+    Quirks { agent: "qwen", edit: &["auto-edit", "auto_edit"], ask: &["default"], ..PLAIN },
+    Quirks { agent: "qoder", ask: &["default"], ..PLAIN },
+    // devin; `ask` answers without changing anything
+    Quirks { agent: "affogato", full: &["bypass"], edit: &["accept-edits"], ask: &["ask"], ..PLAIN },
+    // cursor never asks before an edit, and before a command only if its user has set it so: only its reading modes are
+    // strict. Its "always" is written into the user's configuration.
+    Quirks { agent: "cursor", full: &["agent"], edit: &[], ask: &["ask", "plan"], ..PLAIN },
+    PLAIN,
+];
+
+/// The row of an agent that calls itself so.
+pub fn of(name: &str) -> &'static Quirks {
+    let name = name.to_ascii_lowercase();
+    TABLE.iter().find(|row| name.contains(row.agent)).unwrap_or(&TABLE[TABLE.len() - 1])
+}
+
+/// What agents print into the answer that is no part of it: these pieces begin so.
+pub const NOISE: &[&str] = &["[MODE_UPDATE]", "Config warning: "];
+
+/// Kinds of tools that come without one (kimi-cli): by the first word of the title.
+pub const KINDS: &[(&str, &str)] = &[
+    ("Shell", "execute"),
+    ("Bash", "execute"),
+    ("WriteFile", "edit"),
+    ("StrReplaceFile", "edit"),
+    ("ReadFile", "read"),
+    ("Glob", "search"),
+    ("Grep", "search"),
+    ("FetchURL", "fetch"),
+];
+
+/// Ways to log in that need no person: they read a key or an earlier login. (gemini's would change the user's settings.)
+pub const UNATTENDED: &[&str] = &["api-key", "qodercli-login"];
+
+/// Programs that speak ACP only when asked to, and how: `WTT_CONNECT_ACP_COMMAND=qwen` is enough.
+pub const PRESETS: &[(&str, &str)] = &[
+    ("agent", "acp"),
+    ("cursor-agent", "acp"),
+    ("devin", "acp"),
+    ("gemini", "--acp"),
+    ("goose", "acp"),
+    ("iflow", "--experimental-acp"),
+    ("kimi", "acp"),
+    ("opencode", "acp"),
+    ("qodercli", "--acp"),
+    ("qwen", "--acp"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_found_by_what_agents_call_themselves() {
+        let full = |name| of(name).modes(Mode::FullAuto)[0];
+        assert_eq!(full("@agentclientprotocol/claude-agent-acp"), "bypassPermissions");
+        assert_eq!(full("codex-acp"), "agent-full-access");
+        assert_eq!(full("Kimi Code CLI"), "yolo");
+        assert_eq!(full("OpenCode"), "build");
+        assert_eq!(full("affogato"), "bypass");
+        assert_eq!(of("").modes(Mode::Suggest), PLAIN.ask);
+        assert!(of("Cursor Agent").modes(Mode::AutoEdit).is_empty());
+    }
+}

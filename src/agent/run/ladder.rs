@@ -1,0 +1,127 @@
+//! Ending the agent within its turn: time limits, what it is asked first, the rungs of signals, SIGKILL.
+
+use super::process::STUCK;
+use super::turn::Turn;
+use crate::agent::dialect::Effects;
+use crate::agent::outcome::Reason;
+use crate::config::Limits;
+use crate::sys::proc::Sig;
+use std::time::{Duration, Instant};
+
+/// A CLI that has given its answer may linger for this long (it usually needs 30 ms); codex has been seen to take 5 s
+/// when it cannot reach its analytics.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// How long an agent that was asked in its own language may take to stop: claude needs up to 1.5 s when a tool runs.
+const ASKED: Duration = Duration::from_millis(1500);
+
+/// The rungs of a cancel: claude needs up to 1.5 s after SIGTERM when a tool runs, and has SIGINT before it.
+pub(super) const CANCEL: &[(Sig, Duration)] =
+    &[(Sig::Int, Duration::from_secs(2)), (Sig::Term, Duration::from_secs(1))];
+/// The same when the daemon has to be gone soon.
+pub(super) const SHUTDOWN: &[(Sig, Duration)] =
+    &[(Sig::Int, Duration::from_secs(1)), (Sig::Term, Duration::from_secs(1))];
+/// For an agent that has answered and lingers.
+pub(super) const LINGER: &[(Sig, Duration)] = &[(Sig::Term, Duration::from_secs(1))];
+
+/// Why the child is being ended.
+pub(super) enum Ending {
+    /// On request.
+    Stop,
+    /// By a time limit.
+    Limit(Reason, Duration),
+    /// It has answered and lingers, or hears nothing any more.
+    Linger,
+}
+
+/// The rungs that are still to be climbed; SIGKILL always comes last.
+pub(super) struct Ladder {
+    rungs: &'static [(Sig, Duration)],
+    next: Instant,
+    killed: bool,
+}
+
+impl Turn {
+    /// Applies time limits and climbs the ladder. Returns when to look again.
+    pub(super) fn check(&mut self, now: Instant, limits: Limits, total_until: Instant) -> Instant {
+        if let Some(ladder) = &mut self.ladder {
+            if now >= ladder.next && !ladder.killed {
+                match ladder.rungs.split_first() {
+                    Some(((sig, wait), rest)) => {
+                        self.process.child.signal_group(*sig);
+                        (ladder.rungs, ladder.next) = (rest, now + *wait);
+                    }
+                    None => {
+                        // The whole family at once: what it has put into other groups must not outlive it.
+                        self.process.family.look();
+                        self.process.child.signal_group(Sig::Kill);
+                        (ladder.killed, ladder.next) = (true, now + STUCK);
+                    }
+                }
+            }
+            return ladder.next;
+        }
+        if let Some((_, answered)) = &self.verdict {
+            return self.limit(now, *answered + GRACE, Ending::Linger, LINGER);
+        }
+        // A tool may be silent for as long as it runs: a build, a test suite. So may an agent that waits for people.
+        // Then only the total limit counts.
+        let (silent_until, reason, limit) = match self.alive {
+            None => (self.began + limits.first_event, Reason::FirstEventTimeout, limits.first_event),
+            Some(_) if !self.open_tools.is_empty() || !self.asks.is_empty() => {
+                (total_until, Reason::TotalTimeout, limits.total)
+            }
+            Some(alive) => (alive + limits.idle, Reason::IdleTimeout, limits.idle),
+        };
+        if total_until <= silent_until {
+            return self.limit(now, total_until, Ending::Limit(Reason::TotalTimeout, limits.total), CANCEL);
+        }
+        self.limit(now, silent_until, Ending::Limit(reason, limit), CANCEL)
+    }
+
+    fn limit(
+        &mut self,
+        now: Instant,
+        until: Instant,
+        ending: Ending,
+        rungs: &'static [(Sig, Duration)],
+    ) -> Instant {
+        if now < until {
+            return until;
+        }
+        self.end_child(ending, rungs);
+        now
+    }
+
+    /// Puts the child on a ladder, unless it is on one. Below the first rung stands what the agent understands.
+    pub(super) fn end_child(&mut self, ending: Ending, rungs: &'static [(Sig, Duration)]) {
+        if self.ladder.is_none() {
+            self.process.family.look();
+            let mut fx = Effects::default();
+            self.asked = rungs.len() > 1 && self.process.dialect.cancel(&mut fx);
+            self.process.feed(fx.stdin);
+            let wait = if self.asked { ASKED } else { Duration::ZERO };
+            self.ladder = Some(Ladder { rungs, next: Instant::now() + wait, killed: false });
+        }
+        self.ending.get_or_insert(ending);
+    }
+
+    /// It was asked to stop, and has.
+    pub(super) fn stopped_itself(&mut self) {
+        if let Some(ladder) = self.ladder.as_mut().filter(|ladder| self.asked && !ladder.killed) {
+            (ladder.rungs, ladder.next) = (LINGER, Instant::now());
+        }
+        (self.asked, self.process.pipes.stdin) = (false, None);
+    }
+
+    pub(super) fn stop(&mut self, rungs: &'static [(Sig, Duration)]) {
+        self.end_child(Ending::Stop, rungs);
+        if let (true, Some(ladder)) = (rungs.is_empty(), &mut self.ladder) {
+            (ladder.rungs, ladder.next) = (&[], if ladder.killed { ladder.next } else { Instant::now() });
+        }
+    }
+
+    pub(super) fn is_stuck(&self, now: Instant) -> bool {
+        self.ladder.as_ref().is_some_and(|ladder| ladder.killed && now >= ladder.next)
+    }
+}

@@ -1,0 +1,151 @@
+//! Gemini CLI: `gemini --output-format=stream-json`, one process per turn (observed with 0.61.0; agents 7).
+
+use crate::agent::gemini::Gemini;
+use crate::agent::spec::{AdapterSpec, Host, Invocation, Private};
+use crate::agent::{Request, spec};
+use crate::config::Mode;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// The adapter `gemini`.
+pub static SPEC: AdapterSpec = AdapterSpec {
+    name: "gemini",
+    title: "Gemini CLI",
+    aliases: &["google", "gemini-cli"],
+    programs: &["gemini"],
+    install: "install it with `npm install -g @google/gemini-cli`",
+    login: "Run `gemini` on this machine, as the user of the connector, and type `/auth`, or set GEMINI_API_KEY.",
+    session_key: "geminiSessionId",
+    launcher: None,
+    login_query: None,
+    modes: &[
+        (Mode::FullAuto, "`--approval-mode=yolo`: nothing is asked."),
+        (Mode::Yolo, "The same as `full-auto`."),
+        (
+            Mode::AutoEdit,
+            "`--approval-mode=auto_edit`: files of the workspace may be written; there are no shell commands.",
+        ),
+        (Mode::Suggest, "`--approval-mode=default`: it may read; other tools are kept from it."),
+    ],
+    flavour: None,
+    ended: None,
+    image_data: false,
+    invoke,
+    dialect: |request| Box::new(Gemini::new(request)),
+};
+
+/// Without the first, resuming a session lets the next start delete it (agents 7.4). Ten attempts, its default, are
+/// more than two silent minutes (agents 7.3).
+const SETTINGS: &str =
+    r#"{"general":{"sessionRetention":{"enabled":false},"enableAutoUpdate":false,"maxAttempts":3}}"#;
+
+/// Where an administrator's settings are. They are not ours to replace; then ours only count as defaults.
+const ADMIN: &str = if cfg!(target_os = "macos") {
+    "/Library/Application Support/GeminiCli/settings.json"
+} else {
+    "/etc/gemini-cli/settings.json"
+};
+
+const PRIVATE: &[Private] = &[
+    settings("GEMINI_CLI_SYSTEM_SETTINGS_PATH", ADMIN),
+    settings("GEMINI_CLI_SYSTEM_DEFAULTS_PATH", ""),
+    // After a failed request it writes the whole conversation there, readable for everybody.
+    Private { variable: "TMPDIR", file: "", text: "", unless: "" },
+];
+
+const fn settings(variable: &'static str, unless: &'static str) -> Private {
+    Private { variable, file: "gemini.json", text: SETTINGS, unless }
+}
+
+/// Values are glued to their flags, so that none can be taken for an option.
+fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+    let mut args: Vec<OsString> = vec!["--output-format=stream-json".into()];
+    args.push(match request.mode {
+        Mode::FullAuto | Mode::Yolo => "--approval-mode=yolo".into(),
+        Mode::AutoEdit => "--approval-mode=auto_edit".into(),
+        Mode::Suggest => "--approval-mode=default".into(),
+    });
+    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+    // An image is named in the prompt, and read only from a folder that belongs to the workspace.
+    let mut last = None;
+    for folder in request.images.iter().filter_map(|image| image.path.parent()) {
+        if folder.starts_with(&request.workdir) || last.replace(folder) == Some(folder) {
+            continue;
+        }
+        args.push(glued("--include-directories=", folder));
+    }
+    if let Some(session) = request.resume.as_deref().filter(|id| spec::is_uuid(id)) {
+        args.push(format!("--resume={session}").into());
+    }
+    let set = |name: &str, value: &str| (name.to_owned(), value.into());
+    Invocation {
+        args,
+        env: vec![
+            // Otherwise it only says that the folder is not trusted (exit code 55).
+            set("GEMINI_CLI_TRUST_WORKSPACE", "true"),
+            // Otherwise it starts itself a second time: 0.5 s and 180 MB more.
+            set("GEMINI_CLI_NO_RELAUNCH", "true"),
+            set("TERM", "xterm-256color"),
+        ],
+        private: PRIVATE,
+        ..Invocation::default()
+    }
+}
+
+fn glued(flag: &str, path: &Path) -> OsString {
+    let mut arg = OsString::from(flag);
+    arg.push(path);
+    arg
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Image;
+
+    fn args(change: impl FnOnce(&mut Request)) -> String {
+        let mut request = Request {
+            prompt: "-".to_owned(),
+            workdir: "/w".into(),
+            model: None,
+            effort: None,
+            mode: Mode::FullAuto,
+            resume: None,
+            fresh_prompt: None,
+            images: Vec::new(),
+            transport: None,
+        };
+        change(&mut request);
+        let invocation = invoke(&request, &Host { fresh_id: "x", root: true });
+        assert_eq!(invocation.private.len(), 3);
+        invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn command_lines() {
+        let base = "--output-format=stream-json --approval-mode";
+        assert_eq!(args(|_| {}), format!("{base}=yolo"));
+        assert_eq!(args(|r| r.mode = Mode::AutoEdit), format!("{base}=auto_edit"));
+        assert_eq!(args(|r| r.mode = Mode::Suggest), format!("{base}=default"));
+        let image = |path: &str| Image { path: path.into(), media_type: "image/png".to_owned(), data: None };
+        let all = args(|r| {
+            r.model = Some("gemini-2.5-pro".to_owned());
+            r.resume = Some("01a201fc-49a6-73b2-93a6-9a4fe7056111".to_owned());
+            r.images = vec![image("/inbox/a.png"), image("/inbox/b.png"), image("/w/c.png")];
+        });
+        assert_eq!(
+            all,
+            format!(
+                "{base}=yolo --model=gemini-2.5-pro --include-directories=/inbox \
+                 --resume=01a201fc-49a6-73b2-93a6-9a4fe7056111"
+            )
+        );
+        assert!(!args(|r| r.resume = Some("latest".to_owned())).contains("resume"));
+    }
+
+    #[test]
+    fn the_settings_are_json() {
+        let settings: serde_json::Value = serde_json::from_str(SETTINGS).unwrap();
+        assert_eq!(settings["general"]["sessionRetention"]["enabled"], false);
+    }
+}

@@ -1,0 +1,152 @@
+//! The model switcher and the provider map, as settings: what they accept and what they become. Pure.
+//!
+//! What is run for a turn is decided in `agent/switcher.rs`.
+
+use super::value;
+use serde_json::Value;
+use std::time::Duration;
+
+/// The words of `WTT_CONNECT_MODEL_SWITCH_MODE`.
+pub const MODES: &[&str] = &["off", "cc-switch", "command", "custom"];
+
+/// What stands for a value in arguments and templates.
+pub const PLACEHOLDERS: &[&str] = &["adapter", "app", "provider", "model"];
+
+/// For mode `cc-switch`: the command line of cc-switch-cli, which takes one provider and no model. The original's own
+/// arguments are a usage error to it, and to another tool of that name the order to start an agent.
+pub const CC_SWITCH_ARGS: &[&str] = &["--app", "{app}", "use", "{provider}"];
+
+/// For mode `command`, as in the original.
+pub const COMMAND_ARGS: &[&str] = &["use", "{adapter}", "{provider}", "--model", "{model}"];
+
+/// A switcher that is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switch {
+    /// Program and arguments, with placeholders in the arguments. Each word stays one argument.
+    pub words: Vec<String>,
+    /// cc-switch itself: only for the agents that it knows.
+    pub cc_switch: bool,
+    /// A failure fails the turn; otherwise it is logged, and the agent runs.
+    pub strict: bool,
+    /// The longest that it may take.
+    pub timeout: Duration,
+}
+
+/// A row of `WTT_CONNECT_MODEL_PROVIDER_MAP`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapRow {
+    /// Model ids that it is for, with `*` and `?`.
+    pub pattern: String,
+    /// The adapter that runs them.
+    pub adapter: Option<String>,
+    /// The provider that serves them.
+    pub provider: Option<String>,
+}
+
+/// The arguments: a JSON list of texts.
+pub fn arguments(text: &str) -> Result<Vec<String>, String> {
+    let words = match crate::json::parse(text.as_bytes()) {
+        Ok(Value::Array(items)) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    };
+    let words: Vec<String> = words.ok_or("is not a JSON list of texts")?;
+    words.iter().try_for_each(|word| placeholders(word)).map(|()| words)
+}
+
+/// The template: a command line, split into words before anything is filled in.
+pub fn template(text: &str) -> Result<Vec<String>, String> {
+    let words = value::command(text)?;
+    if words.first().is_some_and(|program| program.contains('{')) {
+        return Err("has a placeholder where the program is; a message must not choose that".into());
+    }
+    words.iter().try_for_each(|word| placeholders(word)).map(|()| words)
+}
+
+/// A misspelt placeholder would reach the program as it stands.
+fn placeholders(word: &str) -> Result<(), String> {
+    for (at, _) in word.match_indices('{') {
+        let name = word[at + 1..].split('}').next().unwrap_or_default();
+        let closed = word[at + 1..].contains('}');
+        let is_name = closed && !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase());
+        if is_name && !PLACEHOLDERS.contains(&name) {
+            return Err(format!("has the unknown placeholder {{{name}}}"));
+        }
+    }
+    Ok(())
+}
+
+/// The map: longest pattern first, which is the most particular one.
+pub fn map(text: &str) -> Result<Vec<MapRow>, String> {
+    let Ok(Value::Object(object)) = crate::json::parse(text.as_bytes()) else {
+        return Err("is not a JSON object".into());
+    };
+    let mut rows = Vec::new();
+    for (pattern, row) in object {
+        let shown = crate::text::truncate(&crate::text::one_line(&pattern), 60);
+        let wrong = |why: &str| format!("has {why} for \"{shown}\"");
+        let field = |name: &str| match row.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
+            Some(_) => Err(wrong("no usable text as the adapter or provider")),
+        };
+        let known = |name: &String| ["adapter", "provider"].contains(&name.as_str());
+        if !row.as_object().is_some_and(|row| row.keys().all(known)) {
+            return Err(wrong("something else than an object of adapter and provider"));
+        }
+        let adapter = field("adapter")?.map(|name| value::adapter(&name)).transpose();
+        let adapter = adapter.map_err(|_| wrong("an adapter that does not exist"))?;
+        let provider = field("provider")?;
+        if adapter.is_none() && provider.is_none() {
+            return Err(wrong("neither adapter nor provider"));
+        }
+        rows.push(MapRow { pattern, adapter, provider });
+    }
+    crate::list::sort_by_key(&mut rows, |row| std::cmp::Reverse(row.pattern.len()));
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_and_templates() {
+        let split = |words: &[&str]| Ok(words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        assert_eq!(
+            arguments(r#"["use","{adapter}","--model={model}"]"#),
+            split(&["use", "{adapter}", "--model={model}"])
+        );
+        assert_eq!(arguments("[]"), split(&[]));
+        for bad in ["use {adapter}", r#"["use", 1]"#, r#"{"a":"b"}"#, r#"["{modle}"]"#] {
+            assert!(arguments(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            template("switch 'my {provider}' {model} '{\"a\":1}'"),
+            split(&["switch", "my {provider}", "{model}", "{\"a\":1}"])
+        );
+        for bad in ["{provider} {model}", "a 'b", "", "a {Model} {moel}"] {
+            assert!(template(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_most_particular_pattern_comes_first() {
+        let rows = map(
+            r#"{"*":{"provider":"any"},"openai-codex/*":{"adapter":"codex","provider":"openai"},"deepseek/*":{"adapter":"claude"}}"#,
+        )
+        .unwrap();
+        let patterns: Vec<_> = rows.iter().map(|row| row.pattern.as_str()).collect();
+        assert_eq!(patterns, ["openai-codex/*", "deepseek/*", "*"]);
+        assert_eq!(rows[1].adapter.as_deref(), Some("claude-code"));
+        for bad in [
+            "[]",
+            r#"{"a":"b"}"#,
+            r#"{"a":{}}"#,
+            r#"{"a":{"adapter":"gpt"}}"#,
+            r#"{"a":{"provider":1}}"#,
+            r#"{"a":{"adaptor":"codex","provider":"x"}}"#,
+        ] {
+            assert!(map(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What must be done before an agent is started: it is one that is here and that we can drive, in this permission mode,
+//! and the model switcher has run.
+
+use crate::agent::aside::{self, Aside, Trouble};
+use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::run::{BEAT, Control};
+use crate::agent::spec::{self, AdapterSpec};
+use crate::agent::switcher::{self, Choice};
+use crate::agent::{about, program};
+use crate::config::Config;
+use crate::config::switch::Switch;
+use crate::session::Shared;
+use crate::session::route::Route;
+use crate::sys::path;
+use crate::text;
+use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
+use std::ffi::{OsStr, OsString};
+
+/// How much of a switcher's complaint is repeated.
+const COMPLAINT_CHARS: usize = 200;
+
+/// The spec that drives what is installed, or why the turn is not begun.
+pub fn ready(
+    adapter: &'static AdapterSpec,
+    command: &[String],
+    config: &Config,
+) -> Result<&'static AdapterSpec, (Reason, String)> {
+    if let Some(why) = spec::refusal(adapter, config.mode) {
+        return Err((Reason::RefusedByPolicy, why));
+    }
+    if let Err(why) = program::locate(adapter, command) {
+        return Err((Reason::CliMissing, why + &elsewhere(adapter, config)));
+    }
+    let flavour =
+        about::flavour(adapter, command, &config.extra_env).map_err(|why| (Reason::CliUnsupported, why))?;
+    // A flavour may know fewer modes than its adapter promises.
+    match spec::refusal(flavour.spec, config.mode) {
+        Some(why) => Err((Reason::RefusedByPolicy, why)),
+        None => Ok(flavour.spec),
+    }
+}
+
+/// Who could answer instead: the other enabled adapters whose program is here.
+fn elsewhere(missing: &AdapterSpec, config: &Config) -> String {
+    let here = |name: &&String| {
+        let command = config.commands.get(name).map_or(&[][..], Vec::as_slice);
+        **name != missing.name && spec::find(name).is_some_and(|spec| program::locate(spec, command).is_ok())
+    };
+    let mut names: Vec<&str> = Vec::new();
+    names.extend(config.adapters.iter().filter(here).map(String::as_str));
+    if names.is_empty() { String::new() } else { format!("; installed here: {}", names.join(", ")) }
+}
+
+/// Lets one turn at a time switch and run, because all share what the switcher changes.
+#[derive(Debug)]
+pub struct Gate {
+    enter: Sender<()>,
+    leave: Receiver<()>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        let (enter, leave) = bounded(1);
+        Gate { enter, leave }
+    }
+}
+
+/// The right to run; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Pass<'g>(&'g Gate);
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.leave.try_recv();
+    }
+}
+
+impl Gate {
+    /// Waits for the turn's turn, and calls `waiting` when it has to and from time to time. `None`: stopped meanwhile.
+    fn pass(&self, control: &Receiver<Control>, waiting: &mut dyn FnMut()) -> Option<Pass<'_>> {
+        if self.enter.try_send(()).is_ok() {
+            return Some(Pass(self));
+        }
+        loop {
+            waiting();
+            select_biased! {
+                // a hub that is gone stops everything as well
+                recv(control) -> _ => return None,
+                send(self.enter, ()) -> sent => return sent.ok().map(|()| Pass(self)),
+                default(BEAT) => {}
+            }
+        }
+    }
+}
+
+/// Runs the model switcher, if it is on. What comes back is to be kept until the agent has ended; an outcome ends the turn.
+pub(super) fn switch<'s>(
+    shared: &'s Shared,
+    route: &Route,
+    control: &Receiver<Control>,
+    waiting: &mut dyn FnMut(),
+) -> Result<Option<Pass<'s>>, Outcome> {
+    let Some(switch) = &shared.config.switch else { return Ok(None) };
+    let stopped = || Outcome::Cancelled { partial: String::new() };
+    let pass = shared.gate.pass(control, waiting).ok_or_else(stopped)?;
+    let detail = match run(shared, switch, route, control) {
+        Ok(()) => return Ok(Some(pass)),
+        Err(Trouble::Stopped) => return Err(stopped()),
+        Err(trouble) => text::truncate(&text::one_line(&trouble.to_string()), COMPLAINT_CHARS),
+    };
+    if switch.strict {
+        return Err(Outcome::Failed { reason: Reason::SwitcherFailed, detail, partial: String::new() });
+    }
+    log::warn!(target: "session", "the model switcher failed, the agent runs as it is set up: {detail}");
+    Ok(Some(pass))
+}
+
+fn run(shared: &Shared, switch: &Switch, route: &Route, control: &Receiver<Control>) -> Result<(), Trouble> {
+    let choice = Choice {
+        adapter: &route.adapter,
+        provider: route.provider.as_deref(),
+        model: route.model.as_deref(),
+    };
+    let words = switcher::plan(switch, &choice).map_err(Trouble::Failed)?;
+    let Some((name, args)) = words.as_deref().and_then(<[String]>::split_first) else {
+        log::debug!(target: "session", "nothing to switch for {}", route.words());
+        return Ok(());
+    };
+    let program = path::find_program(OsStr::new(name));
+    let program = program.ok_or_else(|| Trouble::Failed(format!("`{name}` is not an executable program")))?;
+    let said = aside::run(Aside {
+        program: &program,
+        args: args.iter().map(OsString::from).collect(),
+        env: &shared.config.extra_env,
+        workdir: &shared.config.workdir,
+        owner: &shared.owner,
+        limit: switch.timeout,
+        stop: Some(control),
+    });
+    let said = said.map_err(|trouble| match trouble {
+        Trouble::Stopped => Trouble::Stopped,
+        other => Trouble::Failed(format!("`{name}` {other}")),
+    })?;
+    if said.code == Some(0) {
+        log::debug!(target: "session", "switched for {}", route.words());
+        return Ok(());
+    }
+    Err(Trouble::Failed(format!("`{name}` ended with {}: {}", said.exit(), said.complaint())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Mode, Selection, Settings};
+
+    #[test]
+    fn a_mode_that_cannot_be_kept_is_refused_before_anything_is_started() {
+        let mut config = Config::draft(&Selection::default(), &mut Settings::default());
+        let codex = spec::find("codex").unwrap();
+        let loose: &AdapterSpec =
+            Box::leak(Box::new(AdapterSpec { modes: &[(Mode::FullAuto, "All.")], ..*codex }));
+        assert_eq!(ready(loose, &["sh".to_owned()], &config).unwrap().name, "codex");
+        config.mode = Mode::Suggest;
+        let (reason, detail) = ready(loose, &["/no/such/cli".to_owned()], &config).unwrap_err();
+        assert_eq!(reason, Reason::RefusedByPolicy);
+        let sentence = reason.sentence(loose.title, &detail);
+        assert!(sentence.contains("mode suggest") && sentence.contains("are full-auto;"), "{sentence}");
+    }
+}

@@ -1,0 +1,191 @@
+//! The ACP dialect under the real runner, with a fake agent (`tests/agents/acp.sh`) that dies, hangs, babbles and asks.
+
+use super::player;
+use crate::support::daemon::is_alive;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use wtt_connect::agent::outcome::{Outcome, Reason, Report};
+use wtt_connect::agent::run::pool::Pool;
+use wtt_connect::agent::run::{self, Control, Keep, Progress, Runner};
+use wtt_connect::agent::{AgentEvent, Request, spec};
+use wtt_connect::config::{Limits, Mode};
+
+const LONG: Duration = Duration::from_secs(60);
+
+struct Bench {
+    dir: tempfile::TempDir,
+    pool: Pool,
+    mode: Mode,
+    people: bool,
+    limits: Limits,
+    control: (Sender<Control>, Receiver<Control>),
+}
+
+fn bench() -> Bench {
+    Bench {
+        dir: tempfile::tempdir().unwrap(),
+        pool: Pool::new(LONG, 4),
+        mode: Mode::FullAuto,
+        people: false,
+        limits: Limits { first_event: LONG, idle: LONG, total: LONG },
+        control: unbounded(),
+    }
+}
+
+impl Bench {
+    fn turn_with(&self, resume: Option<&Report>, prompt: &str, on: &mut dyn FnMut(&Progress)) -> Report {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/acp.sh");
+        let env = wtt_connect::list::Table::new();
+        let request = Request {
+            prompt: prompt.to_owned(),
+            workdir: self.dir.path().to_owned(),
+            mode: self.mode,
+            resume: resume.map(|report| report.session.clone().unwrap()),
+            ..player::request()
+        };
+        let runner = Runner {
+            spec: spec::find("acp").unwrap(),
+            command: &["/bin/sh".to_owned(), script.to_str().unwrap().to_owned()],
+            env: &env,
+            limits: self.limits,
+            owner: "tests:acp",
+            control: &self.control.1,
+            usage_before: None,
+            keep: Some(Keep { pool: &self.pool, session: "a" }),
+            people: self.people,
+        };
+        run::run(&runner, &request, &mut |progress| on(&progress))
+    }
+
+    fn turn(&self, resume: Option<&Report>, prompt: &str) -> Report {
+        self.turn_with(resume, prompt, &mut |_| {})
+    }
+
+    /// Stops the turn as soon as the agent has said something. How long that took.
+    fn stopped(&self, resume: Option<&Report>, prompt: &str) -> (Report, Duration) {
+        let mut at = Instant::now();
+        let report = self.turn_with(resume, prompt, &mut |progress| {
+            if matches!(progress, Progress::Event(AgentEvent::Text(_))) {
+                at = Instant::now();
+                self.control.0.send(Control::Cancel).unwrap();
+            }
+        });
+        (report, at.elapsed())
+    }
+
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+    }
+
+    fn touch(&self, name: &str) {
+        std::fs::File::create(self.dir.path().join(name)).unwrap();
+    }
+
+    fn starts(&self) -> usize {
+        self.file("pids").lines().count()
+    }
+
+    /// Nothing that ever ran is left.
+    fn close(self) {
+        self.pool.close();
+        assert!(self.pool.wait(LONG) && self.pool.is_empty());
+        assert!(!self.file("pids").lines().any(is_alive));
+    }
+}
+
+fn reason(report: &Report) -> &Reason {
+    match &report.outcome {
+        Outcome::Failed { reason, .. } => reason,
+        other => panic!("expected a failure: {other:?}"),
+    }
+}
+
+#[test]
+fn one_process_serves_many_turns_and_is_replaced_when_it_dies() {
+    let bench = bench();
+    let first = bench.turn(None, "hello");
+    let pid = bench.file("pids").trim().to_owned();
+    assert_eq!(first.outcome, Outcome::Done(format!("hello from {pid}")));
+    assert_eq!(first.session.as_deref(), Some("s-1"));
+    assert_eq!(bench.file("heard").matches("yolo").count(), 1);
+    assert_eq!(bench.turn(Some(&first), "hello").outcome, first.outcome);
+    assert_eq!((bench.starts(), bench.file("heard").lines().count()), (1, 1), "the mode is set once");
+    let died = bench.turn(Some(&first), "die");
+    assert_eq!(
+        died.outcome,
+        Outcome::Failed { reason: Reason::SilentExit(3), detail: String::new(), partial: "half".into() }
+    );
+    assert_eq!(died.session, first.session);
+    assert_eq!(*reason(&bench.turn(Some(&first), "kill")), Reason::Killed(9));
+    assert_eq!(*reason(&bench.turn(Some(&first), "nothing")), Reason::NoOutput);
+    assert!(matches!(bench.turn(Some(&first), "garbage").outcome, Outcome::Done(text) if text == "fine"));
+    bench.touch("stale");
+    bench.pool.forget("a");
+    let mut fresh = false;
+    let again = bench.turn_with(Some(&first), "hello", &mut |progress| {
+        fresh |= matches!(progress, Progress::Event(AgentEvent::FreshSession(_)));
+    });
+    assert!(
+        fresh && matches!(again.outcome, Outcome::Done(_)),
+        "a stale id means one retry, and the user is told"
+    );
+    bench.close();
+}
+
+#[test]
+fn a_cancel_is_asked_for_first_and_leaves_nothing() {
+    let bench = bench();
+    let first = bench.turn(None, "hello");
+    let (report, took) = bench.stopped(Some(&first), "tool");
+    assert_eq!(report.outcome, Outcome::Cancelled { partial: "half".to_owned() });
+    assert!(bench.file("heard").contains("cancel") && took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(report.session, first.session, "it can be resumed");
+    bench.touch("deaf");
+    let (report, took) = bench.stopped(Some(&first), "tool");
+    assert_eq!(report.outcome, Outcome::Cancelled { partial: "half".to_owned() });
+    assert!(took < Duration::from_secs(8), "signals end who does not listen: {took:?}");
+    bench.close();
+}
+
+#[test]
+fn silence_is_ended_by_the_idle_limit() {
+    let mut bench = bench();
+    bench.limits.idle = Duration::from_millis(400);
+    let report = bench.turn(None, "silence");
+    assert_eq!(*reason(&report), Reason::IdleTimeout);
+    assert!(bench.file("heard").contains("cancel"), "it was asked to stop");
+    bench.close();
+}
+
+#[test]
+fn questions_are_answered_as_the_mode_says() {
+    for (mode, option) in [(Mode::FullAuto, "\"y\""), (Mode::Suggest, "\"n\"")] {
+        let mut bench = bench();
+        bench.mode = mode;
+        let mut denied = Vec::new();
+        let report = bench.turn_with(None, "ask", &mut |progress| {
+            if let Progress::Event(AgentEvent::Denied(what)) = progress {
+                denied.push(what.clone());
+            }
+        });
+        assert_eq!(report.outcome, Outcome::Done("went on".to_owned()));
+        assert!(bench.file("heard").contains(option), "{}", bench.file("heard"));
+        let want: &[&str] = if mode == Mode::Suggest { &["rm -rf x"] } else { &[] };
+        assert_eq!(denied, want);
+        bench.close();
+    }
+}
+
+#[test]
+fn a_question_that_nobody_answers_ends_with_the_turn() {
+    let mut bench = bench();
+    (bench.mode, bench.people) = (Mode::Suggest, true);
+    bench.limits.total = Duration::from_millis(700);
+    let mut asked = 0;
+    let report = bench
+        .turn_with(None, "ask", &mut |progress| asked += u32::from(matches!(progress, Progress::Ask(_))));
+    assert_eq!((*reason(&report) == Reason::TotalTimeout, asked), (true, 1));
+    assert!(bench.file("heard").contains("\"outcome\":\"cancelled\""), "{}", bench.file("heard"));
+    bench.close();
+}

@@ -1,0 +1,165 @@
+//! What happens before an agent is started: which program it is, whether the mode can be kept, the model switcher.
+
+use crate::support::daemon::until;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use wtt_connect::agent::about::{self, About, Flavour};
+use wtt_connect::agent::aside::{self, Aside, Trouble};
+use wtt_connect::agent::probe::probe;
+use wtt_connect::agent::run::Control;
+use wtt_connect::agent::spec::{self, ADAPTERS, AdapterSpec};
+use wtt_connect::config::Mode;
+use wtt_connect::list::Table;
+
+fn executable(dir: &Path, name: &str, body: &str) -> PathBuf {
+    let file = dir.join(name);
+    // replaced, never rewritten: a package manager does so too, and a running script keeps its text
+    let new = dir.join(format!("{name}.new"));
+    std::fs::write(&new, format!("#!/bin/sh\n{body}\n")).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&new, &file).unwrap();
+    file
+}
+
+fn lines(file: &Path) -> Vec<String> {
+    std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// A name for two programs, one of them dead.
+fn two_in_one() -> &'static AdapterSpec {
+    fn tell(about: &About) -> Result<Flavour, String> {
+        if about.version.contains("no longer maintained") {
+            return Err("this release is dead; install the new one".to_owned());
+        }
+        let old = about.help.contains("--print");
+        Ok(if old {
+            Flavour { name: "old", spec: spec::find("codex").unwrap() }
+        } else {
+            Flavour { name: "new", spec: spec::find("claude").unwrap() }
+        })
+    }
+    Box::leak(Box::new(AdapterSpec { flavour: Some(tell), ..*spec::find("codex").unwrap() }))
+}
+
+#[test]
+fn a_program_is_asked_once_which_one_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = dir.path().join("asked");
+    let cli = |body: &str| {
+        let body = format!("echo \"$*\" >>'{}'\n{body}", asked.display());
+        executable(dir.path(), "cli", &body).to_str().unwrap().to_owned()
+    };
+    let command =
+        vec![cli("case $1 in --help) echo 'Options: --print' ;; *) echo 'cli, version 1.9' >&2 ;; esac")];
+    let (spec, env) = (two_in_one(), Table::new());
+    let flavour = || about::flavour(spec, &command, &env).map(|f| (f.name, f.spec.name));
+    assert_eq!(flavour(), Ok(("old", "codex")));
+    assert_eq!(flavour(), Ok(("old", "codex")));
+    let mut questions = lines(&asked);
+    questions.sort();
+    assert_eq!(questions, ["--help", "--version"], "and not again for the second turn");
+
+    // the same path, another release
+    cli("echo 2.1.0");
+    assert_eq!(flavour(), Ok(("new", "claude-code")));
+    let found = probe(spec, &command, &env);
+    assert_eq!((found.version.as_deref(), found.flavour), (Some("2.1.0"), "new"));
+    cli("echo 'cli is no longer maintained'");
+    assert!(flavour().unwrap_err().contains("dead"));
+    assert!(probe(spec, &command, &env).trouble.contains("dead"));
+}
+
+#[test]
+fn nobody_is_asked_who_has_no_flavours() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = dir.path().join("asked");
+    let cli = executable(dir.path(), "cli", &format!("echo x >>'{}'", asked.display()));
+    for spec in ADAPTERS.iter().filter(|spec| spec.flavour.is_none()) {
+        let flavour = about::flavour(spec, &[cli.to_str().unwrap().to_owned()], &Table::new()).unwrap();
+        assert_eq!((flavour.name, flavour.spec.name), ("", spec.name));
+    }
+    for name in ["codex", "claude-code"] {
+        assert!(spec::find(name).unwrap().flavour.is_none(), "a question would delay the first answer");
+    }
+    assert!(!asked.exists());
+    // a missing program is the runner's to report
+    assert!(about::flavour(two_in_one(), &["/no/such/cli".to_owned()], &Table::new()).is_ok());
+}
+
+#[test]
+fn every_adapter_says_which_modes_it_keeps_and_others_are_refused() {
+    for spec in ADAPTERS {
+        assert!(
+            spec.modes.iter().any(|(mode, _)| *mode == Mode::FullAuto),
+            "{}: the default mode",
+            spec.name
+        );
+        for mode in Mode::ALL {
+            let rows = spec.modes.iter().filter(|(known, _)| *known == mode).count();
+            assert!(rows <= 1, "{} has {} twice", spec.name, mode.name());
+            match spec::refusal(spec, mode) {
+                None => assert_eq!(rows, 1),
+                Some(why) => {
+                    assert_eq!(rows, 0);
+                    assert!(why.contains(mode.name()) && why.contains(spec.name), "{why}");
+                    assert!(spec.modes.iter().all(|(known, _)| why.contains(known.name())), "{why}");
+                }
+            }
+        }
+        for (_, text) in spec.modes {
+            assert!(text.len() > 10 && text.ends_with('.') && text.matches('`').count() % 2 == 0, "{text}");
+        }
+    }
+}
+
+fn aside<'a>(program: &'a Path, env: &'a Table<wtt_connect::secret::Secret>, limit: Duration) -> Aside<'a> {
+    let workdir = program.parent().unwrap();
+    Aside { program, args: Vec::new(), env, workdir, owner: "tests:aside", limit, stop: None }
+}
+
+fn gone(pids: &Path) {
+    for pid in lines(pids) {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(stat.is_empty() || stat.contains(") Z "), "still there: {stat}");
+    }
+}
+
+#[test]
+fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let pids = dir.path().join("pids");
+    let deaf = executable(
+        dir.path(),
+        "deaf",
+        "trap '' TERM; sleep 300 & echo $! >>pids; setsid sleep 300 & echo $! >>pids; echo $$ >>pids; while :; do sleep 0.1; done",
+    );
+    let env = Table::new();
+    let began = Instant::now();
+    let limit = Duration::from_millis(300);
+    assert_eq!(aside::run(aside(&deaf, &env, limit)), Err(Trouble::TooLong(limit)));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(lines(&pids).len(), 3);
+    gone(&pids);
+
+    std::fs::remove_file(&pids).unwrap();
+    let (stop, control) = crossbeam_channel::bounded(1);
+    let runs = std::thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            let mut what = aside(&deaf, &env, Duration::from_secs(60));
+            what.stop = Some(&control);
+            aside::run(what)
+        });
+        until("three processes", || lines(&pids).len() == 3);
+        stop.send(Control::Cancel).unwrap();
+        running.join().unwrap()
+    });
+    assert_eq!(runs, Err(Trouble::Stopped));
+    gone(&pids);
+
+    let polite = executable(dir.path(), "polite", "cat; echo out; echo err >&2; exit 3");
+    let said = aside::run(aside(&polite, &env, Duration::from_secs(20))).unwrap();
+    assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (Some(3), "out\n", "err\n"));
+    let missing = aside::run(aside(&dir.path().join("none"), &env, limit));
+    assert!(matches!(missing, Err(Trouble::Failed(_))));
+}

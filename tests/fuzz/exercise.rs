@@ -1,0 +1,136 @@
+//! What is done with a hostile input: one function for each kind. Used by the fuzz targets and by the seeded loop of
+//! `cargo test`; an assertion that fails here is a bug in the program.
+
+use std::path::PathBuf;
+use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
+use wtt_connect::agent::{Request, ask, spec};
+use wtt_connect::config::{Mode, dotenv, json, profile};
+use wtt_connect::session::{command, prompt, route};
+use wtt_connect::wire::frame::{self, Frame};
+use wtt_connect::wire::intake::{Identity, Verdict, intake};
+use wtt_connect::wire::message::Message;
+use wtt_connect::wire::{content, outgoing, reply, topic};
+
+fn me() -> Identity {
+    Identity {
+        agent_id: "agent-aaaabbbbcccc".into(),
+        display_name: Some("Alice Codex".into()),
+        aliases: vec!["小明".into(), "builder".into()],
+    }
+}
+
+/// A frame of the service, through everything that takes it.
+pub fn frame(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let messages = match frame::decode(&text) {
+        Frame::Message(message) => vec![*message],
+        Frame::Result(result) => {
+            let _ = topic::topics(&result.data);
+            outgoing::rows(&result.data).into_iter().filter_map(|row| Message::decode(row).ok()).collect()
+        }
+        _ => vec![],
+    };
+    for message in messages {
+        assert!(!message.dedupe_key().is_empty());
+        taken_in(&message);
+    }
+}
+
+fn taken_in(message: &Message) {
+    let me = me();
+    let Verdict::Run(job) = intake(message, &me) else { return };
+    assert!(!prompt::build(&job, &me.agent_id, true).is_empty());
+    let enabled = ["codex".to_owned(), "claude-code".to_owned()];
+    let defaults =
+        route::Defaults { adapter: "codex", enabled: &enabled, model: None, effort: None, map: &[] };
+    if let Ok(route) = route::route(&job, &defaults) {
+        assert!(enabled.contains(&route.adapter));
+        assert!(!route.model.as_deref().unwrap_or_default().starts_with('-'));
+        assert_eq!(route::session_key(&job.scope, &route).matches(':').count(), 5);
+    }
+    let _ = command::parse(&job.instruction);
+}
+
+/// A text of a person in a group: mentions, gating, commands.
+pub fn mention(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let row = serde_json::json!({"id": "m", "topic_id": "t", "topic_type": "discussion", "sender_id": "u",
+        "sender_type": "human", "content": text});
+    let Frame::Message(message) = frame::decode(&row.to_string()) else { return };
+    taken_in(&message);
+    let _ = command::parse(&text);
+}
+
+/// A text of an agent that becomes a reply: markers, fences, lines that the web would hide.
+pub fn reply(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for max in [200, 12_000] {
+        for piece in reply::chunk(&text, max) {
+            assert!(content::hidden_lines(&piece).is_empty(), "{piece:?}");
+            assert!(piece.chars().count() <= max, "{piece:?}");
+        }
+    }
+    let _ = (content::clean(&text), content::typed(&text), content::starts_as_progress(&text));
+}
+
+/// The first byte chooses the adapter, the second the mode; then lines, as an agent would print them.
+pub fn dialect(data: &[u8]) {
+    let [which, mode, rest @ ..] = data else { return };
+    let adapter = spec::ADAPTERS[usize::from(*which) % spec::ADAPTERS.len()];
+    let modes = [Mode::FullAuto, Mode::AutoEdit, Mode::Suggest, Mode::Yolo];
+    let request = Request {
+        prompt: "hello".to_owned(),
+        workdir: PathBuf::from("/w"),
+        model: None,
+        effort: None,
+        mode: modes[usize::from(*mode) % modes.len()],
+        resume: (*mode >= 128).then(|| "01a201fc-49a6-73b2-93a6-9a4fe7056111".to_owned()),
+        fresh_prompt: None,
+        images: Vec::new(),
+        transport: None,
+    };
+    let mut dialect = (adapter.dialect)(&request);
+    let mut fx = Effects::default();
+    dialect.start(&mut fx);
+    let mut ends = heard(dialect.as_mut(), fx);
+    for line in String::from_utf8_lossy(rest).lines() {
+        if ends > 0 {
+            break; // the runner does not listen any more
+        }
+        let mut fx = Effects::default();
+        dialect.line(line, &mut fx);
+        ends += heard(dialect.as_mut(), fx);
+    }
+    if ends == 0 {
+        let mut fx = Effects::default();
+        dialect.end(Exit::Code(1), "", &mut fx);
+        ends += heard(dialect.as_mut(), fx);
+    }
+    assert_eq!(ends, 1, "{}: a turn ends once", adapter.name);
+    let _ = (dialect.partial(), dialect.classify("error: 401"));
+}
+
+/// Answers what is asked, as the runner does; how many ends there were.
+fn heard(dialect: &mut dyn Dialect, fx: Effects) -> usize {
+    let mut ends = usize::from(fx.done.is_some());
+    for text in &fx.stdin {
+        assert!(text.is_empty() || text.ends_with('\n') || !dialect.keeps_stdin(), "half a line: {text:?}");
+    }
+    for question in fx.asks {
+        let mut fx = Effects::default();
+        dialect.answer(&question.id, &ask::decide(Mode::AutoEdit, &question), &mut fx);
+        ends += usize::from(fx.done.is_some());
+    }
+    ends
+}
+
+/// A configuration file: dotenv, JSON, the name of a profile.
+pub fn config(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let _ = (dotenv::parse(&text), json::parse(&text));
+    if profile::is_name(&text) {
+        assert!(!text.contains(['/', '\0', '\n']) && !text.starts_with(['-', '.']), "{text:?}");
+    }
+    let name = profile::default_name(&text, "codex");
+    assert!(!name.contains(['/', '\0', '\n']), "{name:?}");
+}

@@ -392,7 +392,7 @@ pub static COMMANDS: &[Command] = &[
         operands: "",
         short: "list the profiles and whether they are connected",
         long: &[
-            "Lists all profiles: identity, agent CLI, whether the connector runs and is connected, and where its agent works.",
+            "Lists all profiles: identity, agent CLI, what runs the connector (systemd, launchd, or somebody by hand) or that it is stopped, whether it is connected, and where its agent works.",
         ],
         flags: &[&JSON],
         hidden: false,

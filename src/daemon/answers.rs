@@ -82,7 +82,7 @@ impl Hub {
             );
         }
         object!({
-            "agents": agents, "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "instance": self.instance(),
+            "agents": agents, "service": self.care.notify.manager(), "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "instance": self.instance(),
             "started": wall(self.care.started), "seconds": self.care.started.elapsed().as_secs(),
             "agent_id": self.me.agent_id, "display_name": self.me.display_name,
             "base_url": config.base_url, "adapter": config.adapter,

@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_secs(60);
 /// The hub's part of it.
 #[derive(Debug)]
 pub(super) struct Care {
-    notify: Notify,
+    pub(super) notify: Notify,
     pub(super) image: Image,
     pub(super) started: Instant,
     /// The program is to be started again once no turn is left.

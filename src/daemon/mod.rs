@@ -83,11 +83,11 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
         "wtt-connect {} for {} with {} in {}",
         env!("CARGO_PKG_VERSION"), config.agent_id, config.adapter, config.workdir.display()
     );
+    let _socket = answer_commands(&config, &events);
     // dialling takes its round trips while the files are read; what arrives meanwhile waits in the queue
     let (net, net_thread) = connect(&config, options.token, &events)?;
     warn_when_mute(&config);
     let Restored { store, outbox, left, owner } = restore(&config)?;
-    let _socket = answer_commands(&config, &events);
     let courier = courier::Courier::new(events.clone());
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);

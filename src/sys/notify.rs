@@ -28,6 +28,16 @@ impl Notify {
         Notify { to, watchdog }
     }
 
+    /// Which service manager has started this process, if one has.
+    pub fn manager(&self) -> Option<&'static str> {
+        let launchd =
+            || std::env::var("XPC_SERVICE_NAME").is_ok_and(|name| name.starts_with("com.wtt.connect."));
+        match &self.to {
+            Some(_) => Some("systemd"),
+            None => launchd().then_some("launchd"),
+        }
+    }
+
     /// Sends one message, like `READY=1`.
     pub fn send(&self, message: &str) {
         let Some((socket, to)) = &self.to else { return };

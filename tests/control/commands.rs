@@ -128,7 +128,7 @@ fn a_running_and_a_stopped_one_side_by_side() {
     user.profile("two", "agent-002", "http://127.0.0.1:9", "WTT_CONNECT_ADAPTERS=claude-code,codex");
     let mut running = user.start("one", &[]);
     user.wait_connected("one");
-    let list = user.run(&["list"]).check(0, &["PROFILE", "wtt-connect status PROFILE"]);
+    let list = user.run(&["list"]).check(0, &["by hand", "stopped", "PROFILE", "wtt-connect status PROFILE"]);
     let columns: Vec<usize> =
         list.out.lines().take(3).map(|l| l.find("agent-00").or(l.find("AGENT")).unwrap()).collect();
     assert!(columns.iter().all(|c| *c == columns[0]), "{}", list.out);

@@ -66,6 +66,7 @@ fn ready_does_not_wait_for_a_connection() {
     assert_eq!(manager.hear(), "READY=1\nSTATUS=connecting");
     let status = manager.hear();
     assert!(status.starts_with("STATUS=cannot connect to 127.0.0.1:9"), "{status}");
+    assert_eq!(super::status(&home)["service"], "systemd");
     assert!(connector.stop().success());
 }
 

@@ -22,6 +22,15 @@ pub fn run(args: &Args) -> Result<()> {
     out::stdout(&crate::sys::log::redact(&text))
 }
 
+/// What runs it.
+fn service(life: &Life) -> &str {
+    match life {
+        Life::Absent => "stopped",
+        Life::Mute(_) => "?",
+        Life::Answers(answer) => answer["service"].as_str().unwrap_or("by hand"),
+    }
+}
+
 /// Whether it runs and is connected, in a word or two, and whether that is well.
 pub fn connection(life: &Life) -> (String, Colour) {
     let answer = match life {
@@ -42,7 +51,7 @@ fn as_text(lives: &[(Profile, Life)]) -> String {
         return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one; `wtt-connect try` needs none.\n"
             .to_owned();
     }
-    let head = ["PROFILE", "AGENT", "ADAPTER", "CONNECTION", "WORKDIR"].map(str::to_owned);
+    let head = ["PROFILE", "AGENT", "ADAPTER", "SERVICE", "CONNECTION", "WORKDIR"].map(str::to_owned);
     let rows = lives.iter().map(|(profile, life)| {
         let config = &profile.config;
         let workdir = config.workdir.display().to_string();
@@ -51,6 +60,7 @@ fn as_text(lives: &[(Profile, Life)]) -> String {
             profile.name.clone(),
             shown(&config.agent_id),
             config.adapter.clone(),
+            service(life).to_owned(),
             connection(life).0,
             shown(&workdir),
         ]
@@ -70,7 +80,7 @@ fn as_json(lives: &[(Profile, Life)]) -> String {
             object!({
                 "profile": profile.name, "agent_id": config.agent_id, "adapter": config.adapter,
                 "adapters": config.adapters, "workdir": config.workdir.display().to_string(),
-                "running": !matches!(life, Life::Absent), "pid": live.map(|live| live["pid"].clone()),
+                "service": service(life), "running": !matches!(life, Life::Absent), "pid": live.map(|live| live["pid"].clone()),
                 "link": live.map(|live| live["link"].clone()),
             })
         })

@@ -23,7 +23,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             Some(line) => line,
             None => {
                 code = ExitCode::from(Error::Unavailable(String::new()).exit_code());
-                format!("does not run; `wtt-connect start --profile {}` starts it", profile.name)
+                format!(
+                    "does not run; `wtt-connect up` starts it as a service, `wtt-connect start --profile {}` here",
+                    profile.name
+                )
             }
         };
         match out::stdout(&format!("{}: {line}\n", profile.name)) {

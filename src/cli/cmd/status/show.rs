@@ -51,7 +51,7 @@ fn next(known: &Known, text: &mut String) -> bool {
         }
         (Life::Absent, _) => writeln!(
             text,
-            "`wtt-connect start --profile {name}` starts it; `wtt-connect logs {name}` shows how it ended."
+            "`wtt-connect up` starts it as a service, `wtt-connect start --profile {name}` here; `wtt-connect logs {name}` shows how it ended."
         ),
         (Life::Mute(_), _) => {
             writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")
@@ -97,10 +97,11 @@ fn rows(known: &Known, row: Row<'_>) {
 /// What a running connector says.
 fn answered(live: &Value, row: Row<'_>) {
     let ago = |value: &Value| Span(value.as_u64().unwrap_or_default());
+    let by = live["service"].as_str().map_or("by hand", |_| "as a service");
     row(
         "process",
         format_args!(
-            "{}, wtt-connect {}, since {}",
+            "{}, wtt-connect {}, {by} since {}",
             live["pid"],
             word(&live["version"]),
             word(&live["started"])

@@ -1,6 +1,8 @@
 //! Kept agent processes, questions, and being asked to stop: the runner and its pool with a fake agent
 //! (`tests/agents/stays.sh`) that serves turn after turn, and a small dialect for it.
 
+mod daemon;
+
 use crate::support::daemon::{is_alive, until};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
@@ -106,6 +108,7 @@ static SPEC: AdapterSpec = AdapterSpec {
     flavour: None,
     ended: None,
     image_data: true,
+    after: None,
     invoke: |request, _| Invocation {
         args: request.resume.iter().map(Into::into).collect(),
         ..Invocation::default()

@@ -11,6 +11,10 @@ fn adapters() -> Vec<String> {
 }
 
 fn start(wtt: &Wtt, home: &Home, adapter: &str) -> Connector {
+    start_with(wtt, home, adapter, &[])
+}
+
+fn start_with(wtt: &Wtt, home: &Home, adapter: &str, settings: &[(&str, &str)]) -> Connector {
     let path = std::env::var("WTT_TEST_PATH").unwrap();
     let agent_home = std::env::var("WTT_TEST_HOME").unwrap();
     let mut env: Vec<(String, String)> = std::env::vars()
@@ -24,6 +28,7 @@ fn start(wtt: &Wtt, home: &Home, adapter: &str) -> Connector {
         env.push((name.to_owned(), value.to_owned()));
     }
     env.push(("WTT_CONNECT_CLAUDE_CODE_COMMAND".to_owned(), "claude".to_owned()));
+    env.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     Connector::start(wtt, home, &env)
 }
@@ -50,7 +55,9 @@ fn native_ids(home: &Home) -> Vec<String> {
     let rows = state["sessions"].as_object().unwrap().values();
     let ids = rows.filter_map(|row| {
         let mut members = row.as_object()?.iter();
-        let id = members.find(|(key, _)| key.ends_with("SessionId") || key.ends_with("ThreadId"))?.1;
+        let id = members
+            .find(|(key, _)| ["SessionId", "ThreadId", "ChatId"].iter().any(|end| key.ends_with(end)))?
+            .1;
         Some(id.as_str()?.to_owned())
     });
     ids.collect()
@@ -107,5 +114,79 @@ fn a_conversation_with_a_tool_a_restart_an_error_and_a_stop() {
         assert_eq!(native_ids(&home), before, "the session was resumed across restart, error and stop");
         assert!(!log.contains("fresh session"), "{log}");
         println!("{adapter}: native session {} throughout", before[0]);
+    }
+}
+
+/// Adapter, mode, transport; whether it may write in the workspace, and outside.
+const TRANSPORTS: &[(&str, &str, &str, bool, bool)] = &[
+    ("codex", "full-auto", "app-server", true, true),
+    ("codex", "auto-edit", "", true, false),
+    ("codex", "suggest", "", false, false),
+    ("claude-code", "full-auto", "stream", true, true),
+    ("claude-code", "auto-edit", "", true, false),
+    ("claude-code", "suggest", "", false, false),
+];
+
+#[test]
+fn kept_agents_that_ask() {
+    let outside = std::env::var("WTT_TEST_HOME").unwrap_or_default() + "/outside.txt";
+    for (adapter, mode, transport, inside, beyond) in TRANSPORTS {
+        if !adapters().iter().any(|named| named == adapter) {
+            println!("skipped: WTT_TEST_REAL does not name {adapter}");
+            continue;
+        }
+        let variable = if *adapter == "codex" {
+            "WTT_CONNECT_CODEX_TRANSPORT"
+        } else {
+            "WTT_CONNECT_CLAUDE_CODE_TRANSPORT"
+        };
+        let mut settings = vec![("WTT_CONNECT_MODE", *mode), ("WTT_CONNECT_LOG", "debug")];
+        settings.extend((!transport.is_empty()).then_some((variable, *transport)));
+        let (wtt, home) = (Wtt::start(), Home::new());
+        let connector = start_with(&wtt, &home, adapter, &settings);
+        let topic = wtt.p2p();
+        let name = format!("{adapter} {mode} {transport}");
+        let turn = |what: &str, awaited: &str| {
+            let at = std::time::Instant::now();
+            wtt.say(&topic, what);
+            let answer = wtt.answer(&topic, awaited)["content"].to_string();
+            println!("{name}: {answer} after {:.2?}", at.elapsed());
+            answer
+        };
+        turn("@@text:first answer@@", "first answer");
+        turn("@@text:second answer@@", "second answer");
+        let file = home.path().join("work/inside.txt");
+        let answer = turn(&format!("@@write:{}:x@@ @@text:third answer@@", file.display()), "third answer");
+        assert_eq!(file.exists(), *inside, "{name}");
+        assert_eq!(answer.contains("Not allowed in this mode"), !inside, "{name}: {answer}");
+        let _ = std::fs::remove_file(&outside);
+        let answer = turn(&format!("@@write:{outside}:x@@ @@text:fourth answer@@"), "fourth answer");
+        assert_eq!(std::path::Path::new(&outside).exists(), *beyond, "{name}");
+        assert_eq!(answer.contains("Not allowed in this mode"), !beyond, "{name}: {answer}");
+        assert_eq!(connector.log().matches("going on with process").count(), 3, "one process for four turns");
+        assert!(connector.stop().success());
+        let before = native_ids(&home);
+        wtt.forget();
+        let connector = start_with(&wtt, &home, adapter, &settings);
+        turn("@@text:after the restart@@", "after the restart");
+        let at = std::time::Instant::now();
+        // In a mode that asks claude runs no command that lasts.
+        if *adapter == "codex" || *beyond {
+            wtt.say(&topic, "@@sh:tail -f /dev/null --pid 1 -s 4711@@");
+            wtt.status(&topic, "4711");
+        } else {
+            wtt.say(&topic, "@@slow:100:0.2@@");
+            wtt.status(&topic, "w3");
+        }
+        wtt.say(&topic, "/stop");
+        println!("{name}: {} after {:.2?}", wtt.answer(&topic, "Stopped")["content"], at.elapsed());
+        let left = std::process::Command::new("ps").args(["-eo", "args"]).output().unwrap();
+        let left = String::from_utf8_lossy(&left.stdout).into_owned();
+        assert!(!left.contains("-s 4711"), "{left}");
+        turn("@@text:after the stop@@", "after the stop");
+        let log = connector.log();
+        assert!(connector.stop().success());
+        assert!(!log.contains("fresh session"), "{log}");
+        assert_eq!(native_ids(&home), before, "{name}: one session throughout");
     }
 }

@@ -4,7 +4,7 @@ _wtt_connect() {
     # bash makes --flag=value three words
     if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
     case $prev in
-        --adapter|-a) mapfile -t COMPREPLY < <(compgen -W "codex claude-code gemini opencode kimi acp devin iflow demo" -- "$cur"); return ;;
+        --adapter|-a) mapfile -t COMPREPLY < <(compgen -W "codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin demo" -- "$cur"); return ;;
         --workdir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
         --profile|-p) mapfile -t COMPREPLY < <(compgen -W "$(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" -- "$cur"); return ;;
         --env-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;

@@ -1,4 +1,8 @@
-//! The dialect of `claude -p --output-format stream-json` (observed with 2.1.330; agents 5.2, 5.3). Pure.
+//! The dialect of `claude -p --output-format stream-json` (observed with 2.1.330; agents 5.2, 5.3), and what it shares
+//! with the two-way form ([`stream`]). Pure.
+
+mod asks;
+pub mod stream;
 
 use crate::agent::dialect::{
     Dialect, Effects, Exit, Said, Stray, count, describe, failed, object, string, title, unsaid,
@@ -30,8 +34,13 @@ pub struct Claude {
 impl Claude {
     /// For one turn.
     pub fn new(request: &Request) -> Self {
+        let mut prompt = request.prompt.clone();
+        // In this form they cannot be sent, but it can read them.
+        for image in &request.images {
+            prompt.push_str(&format!("\n\nAttached image: {}", image.path.display()));
+        }
         Self {
-            prompt: request.prompt.clone(),
+            prompt,
             workdir: request.workdir.clone(),
             resume: request.resume.clone(),
             said: Said::default(),
@@ -43,6 +52,27 @@ impl Claude {
             started: false,
             ended: false,
         }
+    }
+
+    /// Any line but those of the two-way form.
+    pub(super) fn message(&mut self, value: &Value, fx: &mut Effects) {
+        fx.alive = true;
+        if self.ended {
+            return;
+        }
+        match string(value, "type") {
+            "system" => self.system(value, fx),
+            "stream_event" => self.stream(value, fx),
+            "assistant" => self.assistant(value, fx),
+            "user" => tool_results(value, fx),
+            "result" => self.result(value, fx),
+            _ => {}
+        }
+    }
+
+    fn refusal(&self) -> Option<Outcome> {
+        let id = self.resume.as_deref().filter(|id| !spec::is_uuid(id))?;
+        Some(failed(Reason::StaleSession, &format!("`{id}` is not a session id"), String::new()))
     }
 
     fn system(&mut self, value: &Value, fx: &mut Effects) {
@@ -109,7 +139,8 @@ impl Claude {
         let blocks = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
         let own = value["parent_tool_use_id"].is_null();
         let in_pieces = !self.streaming.is_empty() && string(message, "id") == self.streaming;
-        let is_error = value["is_api_error_message"] == true;
+        // Qoder has only the word.
+        let is_error = value["is_api_error_message"] == true || value["error"].is_string();
         for block in blocks {
             let text = string(block, "text");
             match string(block, "type") {
@@ -170,27 +201,15 @@ impl Claude {
 
 impl Dialect for Claude {
     fn start(&mut self, fx: &mut Effects) {
-        if let Some(id) = self.resume.as_deref().filter(|id| !spec::is_uuid(id)) {
-            let words = format!("`{id}` is not a session id");
-            return self.finish(failed(Reason::StaleSession, &words, String::new()), fx);
+        if let Some(refused) = self.refusal() {
+            return self.finish(refused, fx);
         }
         fx.stdin.push(defuse(std::mem::take(&mut self.prompt)));
     }
 
     fn line(&mut self, line: &str, fx: &mut Effects) {
         let Some(value) = object(line) else { return self.stray.line(line, fx) };
-        fx.alive = true;
-        if self.ended {
-            return;
-        }
-        match string(&value, "type") {
-            "system" => self.system(&value, fx),
-            "stream_event" => self.stream(&value, fx),
-            "assistant" => self.assistant(&value, fx),
-            "user" => tool_results(&value, fx),
-            "result" => self.result(&value, fx),
-            _ => {}
-        }
+        self.message(&value, fx);
     }
 
     fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {

@@ -24,7 +24,10 @@ pub fn locate(spec: &AdapterSpec, command: &[String]) -> Result<Program, String>
         let leading = if leading.is_empty() { preset(spec, &path) } else { leading.to_vec() };
         return Ok(Program { path, leading });
     }
-    let found = spec.programs.iter().find_map(|name| path::find_program(OsStr::new(name)));
+    let found = spec
+        .programs
+        .iter()
+        .find_map(|name| path::find_program(OsStr::new(name)).filter(|found| is_genuine(name, found)));
     let path = found
         .ok_or_else(|| format!("no `{}` on PATH or in the usual places", spec.programs.join("` or `")))?;
     let native = spec.launcher.and_then(|launcher| behind(launcher, &path));
@@ -36,6 +39,15 @@ fn preset(spec: &AdapterSpec, path: &Path) -> Vec<String> {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let known = PRESETS.iter().filter(|row| spec.name == "acp" && row.0 == name);
     known.map(|row| row.1.to_owned()).collect()
+}
+
+/// Names that other programs bear too, and what the real path of the right one holds. Another one must not even be
+/// started: who knows what it does with a prompt.
+const SHARED_NAMES: &[(&str, &str)] = &[("agent", "cursor")];
+
+fn is_genuine(name: &str, found: &Path) -> bool {
+    let Some((_, word)) = SHARED_NAMES.iter().find(|(shared, _)| *shared == name) else { return true };
+    std::fs::canonicalize(found).is_ok_and(|real| real.to_string_lossy().to_lowercase().contains(word))
 }
 
 /// What to do when [`locate`] finds nothing, to follow a semicolon.
@@ -106,6 +118,20 @@ mod tests {
         assert!(leading(&spec::devin::SPEC, &command).is_empty());
         let own = [command[0].clone(), "--experimental".to_owned()];
         assert_eq!(leading(&spec::acp::SPEC, &own), ["--experimental"]);
+    }
+
+    #[test]
+    fn a_shared_name_counts_only_with_the_right_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let real = root.join("share/cursor-agent/versions/2026.10.01/cursor-agent");
+        executable(&real);
+        let link = root.join("agent");
+        symlink(&real, &link).unwrap();
+        let other = root.join("other/agent");
+        executable(&other);
+        assert!(is_genuine("agent", &link) && is_genuine("codex", &other));
+        assert!(!is_genuine("agent", &other));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! signal and reaping is made by the loop in `run/turn.rs`. A turn has exactly one [`Report`], and it comes only
 //! when nothing of the turn is left. An agent that serves further turns is handed to the [`pool`] in between.
 
+mod after;
 mod book;
 mod images;
 mod ladder;
@@ -220,13 +221,18 @@ fn attempt(
     if is_stopped(runner) {
         return Over::without(book.report(Outcome::Cancelled { partial: String::new() }));
     }
-    match start(runner, request, dialect) {
+    let fresh_id = id::uuid_v4();
+    let host = Host { fresh_id: &fresh_id, root: proc::is_root() };
+    match start(runner, request, &host, dialect) {
         Ok((process, session)) => {
             if let Some(id) = session {
                 book.chosen(&id);
                 on(Progress::Event(AgentEvent::Session(id)));
             }
-            Turn::new(process, runner, request.mode, false).drive(fx, runner, total_until, &mut book, on)
+            let turn = Turn::new(process, runner, request.mode, false);
+            let mut over = turn.drive(fx, runner, total_until, &mut book, on);
+            after::complete(runner, request, &host, &mut over.report);
+            over
         }
         Err((reason, detail)) => {
             Over::without(book.report(Outcome::Failed { reason, detail, partial: String::new() }))
@@ -237,6 +243,7 @@ fn attempt(
 fn start(
     runner: &Runner<'_>,
     request: &Request,
+    host: &Host<'_>,
     dialect: Box<dyn Dialect>,
 ) -> Result<(Process, Option<String>), (Reason, String)> {
     let workdir = &request.workdir;
@@ -244,8 +251,7 @@ fn start(
         .map_err(|e| (Reason::WorkdirUnusable, format!("{}: {}", workdir.display(), words(&e))))?;
     let Program { path, leading } =
         program::locate(runner.spec, runner.command).map_err(|what| (Reason::CliMissing, what))?;
-    let fresh_id = id::uuid_v4();
-    let invocation = (runner.spec.invoke)(request, &Host { fresh_id: &fresh_id, root: proc::is_root() });
+    let invocation = (runner.spec.invoke)(request, host);
     let mark = Mark::new(runner.owner, &id::hex());
     let mut cmd = proc::command(&path, workdir);
     for (name, value) in runner.env.iter().filter(|(name, _)| !proc::is_scrubbed(OsStr::new(name))) {

@@ -69,12 +69,20 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
     let inbox_dir = or_default(s, "WTT_CONNECT_INBOX_DIR", path, below("inbox"));
     let artifact_dir = or_default(s, "WTT_CONNECT_ARTIFACT_DIR", path, below("artifacts"));
 
-    let mut commands = Table::new();
+    let (mut commands, mut transports) = (Table::new(), Table::new());
     for (adapter, _) in keys::ADAPTER_NAMES {
-        let variable = format!("WTT_CONNECT_{}_COMMAND", adapter.replace('-', "_").to_ascii_uppercase());
-        let Some(key) = keys::find(&variable) else { continue };
-        if let Some(words) = take(s, key.name, value::command) {
+        let row = |what| {
+            let name = adapter.replace('-', "_").to_ascii_uppercase();
+            keys::find(&format!("WTT_CONNECT_{name}_{what}"))
+        };
+        if let Some(words) = row("COMMAND").and_then(|row| take(s, row.name, value::command)) {
             commands.insert((*adapter).to_owned(), words);
+        }
+        let of = |row: &'static keys::Key| {
+            take(s, row.name, |word| row.kind.check(word).map(|()| word.to_ascii_lowercase()))
+        };
+        if let Some(word) = row("TRANSPORT").and_then(of) {
+            transports.insert((*adapter).to_owned(), word);
         }
     }
     let usual = Limits::default();
@@ -105,6 +113,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         provider_map,
         publish_progress: take(s, "WTT_CONNECT_PUBLISH_PROGRESS", value::flag).unwrap_or(false),
         commands,
+        transports,
         limits,
         catch_up: take(s, "WTT_CONNECT_CATCH_UP_MINUTES", value::minutes).unwrap_or(CATCH_UP),
         auto_reexec: take(s, "WTT_CONNECT_AUTO_REEXEC", value::flag).unwrap_or(false),

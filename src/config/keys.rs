@@ -64,7 +64,20 @@ pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
 ];
 
 /// Those that this version drives: what settings accept.
-pub const DRIVEN: &[&str] = &["codex", "claude-code", "gemini", "opencode", "kimi", "acp", "devin", "iflow"];
+pub const DRIVEN: &[&str] = &[
+    "codex",
+    "claude-code",
+    "cursor",
+    "gemini",
+    "qoder",
+    "opencode",
+    "crush",
+    "iflow",
+    "kimi",
+    "pi",
+    "acp",
+    "devin",
+];
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
@@ -306,6 +319,34 @@ pub static KEYS: &[Key] = &[
         "/opt/kimi/bin/kimi",
     ),
     key(
+        "WTT_CONNECT_CURSOR_COMMAND",
+        Kind::Command,
+        "cursor-agent, else Cursor's agent, looked up on PATH",
+        "The program that runs Cursor, with leading arguments, quoted like words of a shell.",
+        "/opt/cursor/cursor-agent",
+    ),
+    key(
+        "WTT_CONNECT_QODER_COMMAND",
+        Kind::Command,
+        "qodercli, looked up on PATH",
+        "The program that runs Qoder, with leading arguments, quoted like words of a shell.",
+        "/opt/qoder/bin/qodercli",
+    ),
+    key(
+        "WTT_CONNECT_CRUSH_COMMAND",
+        Kind::Command,
+        "crush, looked up on PATH",
+        "The program that runs Crush, with leading arguments, quoted like words of a shell.",
+        "/opt/crush/crush",
+    ),
+    key(
+        "WTT_CONNECT_PI_COMMAND",
+        Kind::Command,
+        "pi, looked up on PATH",
+        "The program that runs Pi, with leading arguments, quoted like words of a shell.",
+        "/opt/pi/bin/pi --provider anthropic",
+    ),
+    key(
         "WTT_CONNECT_ACP_COMMAND",
         Kind::Command,
         "claude-agent-acp or codex-acp, looked up on PATH",
@@ -325,6 +366,20 @@ pub static KEYS: &[Key] = &[
         "iflow, looked up on PATH",
         "The program that runs iFlow, with leading arguments, quoted like words of a shell.",
         "/opt/iflow/bin/iflow",
+    ),
+    key(
+        "WTT_CONNECT_CODEX_TRANSPORT",
+        Kind::Word(&["exec", "app-server"]),
+        "exec in the modes full-auto and yolo, app-server in the others",
+        "How Codex is spoken to. exec runs once per message and can never ask; app-server stays between messages, can ask before it does something, and takes further messages while it works.",
+        "app-server",
+    ),
+    key(
+        "WTT_CONNECT_CLAUDE_CODE_TRANSPORT",
+        Kind::Word(&["one-shot", "stream"]),
+        "one-shot in the modes full-auto and yolo, stream in the others and for images",
+        "How Claude Code is spoken to. one-shot runs once per message and can never ask; stream stays between messages, can ask before it does something, and takes further messages while it works.",
+        "stream",
     ),
     key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",

@@ -123,6 +123,8 @@ pub struct Config {
     pub publish_progress: bool,
     /// `WTT_CONNECT_<ADAPTER>_COMMAND` by adapter name: program and leading arguments (shell words).
     pub commands: Table<Vec<String>>,
+    /// `WTT_CONNECT_<ADAPTER>_TRANSPORT` by adapter name, where it is set.
+    pub transports: Table<String>,
     /// `WTT_CONNECT_FIRST_EVENT_SECONDS`, `WTT_CONNECT_IDLE_SECONDS`, `WTT_CONNECT_TURN_SECONDS`.
     pub limits: Limits,
     /// `WTT_CONNECT_CATCH_UP_MINUTES`: older messages found after a reconnect are not answered.

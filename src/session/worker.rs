@@ -126,7 +126,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             mode: config.mode,
             resume,
             images: Vec::new(),
-            transport: None,
+            transport: config.transports.get(adapter.name).cloned(),
         };
         let runner = Runner {
             spec: adapter,

@@ -39,7 +39,6 @@ mod system {
     use super::table::{Row, Sight, await_gone, lookup, pause, sight, signal, table};
     use super::{Mark, Spare};
     use crate::sys::proc::Sig;
-    use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
 
     /// Rounds of "look and kill" before giving up: each finds what was forked during the one before.
@@ -72,7 +71,7 @@ mod system {
         /// Start of the agent: nothing of the turn is older, which keeps the scan cheap.
         since: u64,
         /// Seen so far, by pid, with their start.
-        known: BTreeMap<i32, u64>,
+        known: Vec<(i32, u64)>,
         /// The agent's own helpers (its tool servers): what was there before a turn of a kept agent.
         settled: Vec<(i32, u64)>,
         /// Sessions that tools of earlier turns left for, by leader: no part of the family any more.
@@ -85,9 +84,15 @@ mod system {
         pub fn new(mark: Mark, agent: u32) -> Self {
             let agent = i32::try_from(agent).unwrap_or(0);
             let since = lookup(agent).map_or(0, |row| row.start);
-            let mut known = BTreeMap::new();
-            known.insert(agent, since);
-            Self { mark, agent, since, known, settled: Vec::new(), freed: Vec::new(), ended: false }
+            Self {
+                mark,
+                agent,
+                since,
+                known: vec![(agent, since)],
+                settled: Vec::new(),
+                freed: Vec::new(),
+                ended: false,
+            }
         }
 
         /// Looks who belongs to it now. Call it before the first signal: a dying parent hides its children.
@@ -111,19 +116,19 @@ mod system {
             let own = i32::try_from(std::process::id()).unwrap_or(0);
             let mut rows = table(self.since);
             rows.retain(|row| !self.freed.iter().any(|freed| freed.0 == row.session));
-            let mut newer = BTreeSet::new();
+            let mut newer = Vec::new();
             newer.extend(rows.iter().map(|row| row.pid));
             let mut members: Vec<Row> = Vec::new();
             let mut rest = Vec::new();
             for row in rows {
                 // After a normal end only orphans are of interest: who has a living parent that is as new as the turn,
                 // or is a child of ours, belongs to another turn, or is found through the parent below.
-                let placed = newer.contains(&row.parent) || (row.parent == own && own != 1);
-                if self.known.get(&row.pid) == Some(&row.start) {
+                let placed = || newer.contains(&row.parent) || (row.parent == own && own != 1);
+                if self.known.contains(&(row.pid, row.start)) {
                     members.push(row);
                     continue;
                 }
-                let seen = if spare == Spare::Detached && placed { Sight::Foreign } else { sight(row.pid) };
+                let seen = if spare == Spare::Detached && placed() { Sight::Foreign } else { sight(row.pid) };
                 match seen {
                     Sight::Marked(mark) if mark == self.mark.value() => members.push(row),
                     Sight::Blank if !ignore_blank && row.parent != KTHREADD => return None,
@@ -144,7 +149,11 @@ mod system {
                     break;
                 }
             }
-            self.known.extend(members.iter().map(|row| (row.pid, row.start)));
+            for row in &members {
+                if !self.known.contains(&(row.pid, row.start)) {
+                    self.known.push((row.pid, row.start));
+                }
+            }
             members.retain(|row| row.pid != self.agent);
             Some(members)
         }
@@ -196,7 +205,7 @@ mod system {
             self.freed.retain(|(pid, start)| lookup(*pid).is_some_and(|row| row.start == *start));
             self.known.clear();
             self.known.extend(self.settled.iter().copied());
-            self.known.insert(self.agent, self.since);
+            self.known.push((self.agent, self.since));
             killed
         }
 
@@ -249,7 +258,7 @@ mod system {
             ancestors.push(next);
             next = lookup(next).map_or(0, |row| row.parent);
         }
-        let mut found = BTreeMap::new();
+        let mut found: Vec<(i32, u64)> = Vec::new();
         for round in 0..ROUNDS {
             let doomed: Vec<Row> = table(0)
                 .into_iter()
@@ -261,7 +270,11 @@ mod system {
             }
             let sig = if round == 0 { Sig::Term } else { Sig::Kill };
             let fds: Vec<_> = doomed.iter().filter_map(|row| signal(row, sig)).collect();
-            found.extend(doomed.iter().map(|row| (row.pid, row.start)));
+            doomed.iter().for_each(|row| {
+                if !found.contains(&(row.pid, row.start)) {
+                    found.push((row.pid, row.start));
+                }
+            });
             await_gone(&fds, if round == 0 { POLITE } else { GONE });
         }
         found.len()

@@ -33,11 +33,14 @@ pub fn reason(error: &Value, resuming: bool, resumed: bool) -> Reason {
     if code == NOT_FOUND || words.starts_with("Session not found") {
         return Reason::StaleSession;
     }
+    // "Authentication required: 401": there was a login, and the provider does not take it.
+    if matches!((code, status(words)), (401 | 403, _) | (_, Some(401 | 403))) {
+        return Reason::AuthRejected;
+    }
     if let Some(known) = classify::words(words) {
         return known;
     }
     match (code, status(words)) {
-        (401 | 403, _) | (_, Some(401 | 403)) => Reason::AuthRejected,
         (NEEDS_LOGIN, _) => Reason::NotLoggedIn,
         _ if resuming => Reason::StaleSession,
         (402, _) | (_, Some(402)) => Reason::Quota,

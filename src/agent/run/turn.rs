@@ -14,7 +14,6 @@ use crate::agent::outcome::Outcome;
 use crate::config::Mode;
 use crate::sys::lines::Line;
 use crossbeam_channel::{never, select_biased};
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long nothing may come after the exit: a grandchild can hold the pipe for ever.
@@ -37,7 +36,7 @@ pub(super) struct Turn {
     /// When the agent last gave a sign of life.
     pub(super) alive: Option<Instant>,
     told: Instant,
-    pub(super) open_tools: BTreeSet<String>,
+    pub(super) open_tools: Vec<String>,
     /// Questions that wait for people.
     pub(super) asks: Vec<Ask>,
     /// The outcome by the CLI's own word, and when it came.
@@ -61,7 +60,7 @@ impl Turn {
             began: now,
             alive: None,
             told: now,
-            open_tools: BTreeSet::new(),
+            open_tools: Vec::new(),
             asks: Vec::new(),
             verdict: None,
             ending: None,
@@ -80,6 +79,8 @@ impl Turn {
         book: &mut Book<'_>,
         on: &mut dyn FnMut(Progress),
     ) -> Over {
+        // Some say nothing for long: no first sign of life is waited for.
+        self.alive = begin.alive.then_some(self.began);
         self.apply(begin, book, on);
         let talks = self.process.dialect.keeps_stdin() || self.process.dialect.keeps_process();
         if !talks {
@@ -200,8 +201,10 @@ impl Turn {
         book.note(&mut fx);
         for event in fx.events {
             match &event {
-                AgentEvent::Tool { id, .. } => drop(self.open_tools.insert(id.clone())),
-                AgentEvent::ToolEnd { id, .. } => drop(self.open_tools.remove(id)),
+                AgentEvent::Tool { id, .. } if !self.open_tools.contains(id) => {
+                    self.open_tools.push(id.clone())
+                }
+                AgentEvent::ToolEnd { id, .. } => self.open_tools.retain(|open| open != id),
                 // What has been started so far are no tools.
                 AgentEvent::Started if self.stays && !self.used => self.process.family.settle(),
                 _ => {}

@@ -1,6 +1,9 @@
-//! Claude Code: `claude -p --output-format stream-json`, one process per turn (observed with 2.1.330; agents 2.1, 5.1).
+//! Claude Code: `claude -p --output-format stream-json`, one process per turn, or two-way where it may ask and for
+//! images (observed with 2.1.330; agents 2.1, 5.1, 6).
 
 use crate::agent::claude::Claude;
+use crate::agent::claude::stream::Stream;
+use crate::agent::dialect::Dialect;
 use crate::agent::spec::{AdapterSpec, Host, Invocation, Login, LoginQuery};
 use crate::agent::{Request, spec};
 use crate::config::Mode;
@@ -25,16 +28,40 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Yolo, "The same as `full-auto`."),
         (
             Mode::AutoEdit,
-            "`--permission-mode=acceptEdits`: files of the workspace may be written; what needs more is refused.",
+            "`--permission-mode=acceptEdits`: files of the workspace may be written; for more it asks (`stream`), or is refused (`one-shot`).",
         ),
-        (Mode::Suggest, "`--permission-mode=plan`: it may read and answers with a plan."),
+        (
+            Mode::Suggest,
+            "It may read and asks before everything else (`stream`), or answers with a plan (`one-shot`, `--permission-mode=plan`).",
+        ),
     ],
     flavour: None,
     ended: None,
-    image_data: false,
+    image_data: true,
+    after: None,
     invoke,
-    dialect: |request| Box::new(Claude::new(request)),
+    dialect,
 };
+
+/// Whether a mode lets it ask.
+fn asks(request: &Request) -> bool {
+    matches!(request.mode, Mode::AutoEdit | Mode::Suggest)
+}
+
+/// Whether both sides talk in every turn, so that the process can wait for the next one: where it may ask, and where
+/// the settings say so.
+pub(in crate::agent) fn keeps(request: &Request) -> bool {
+    request.transport.as_deref().map_or_else(|| asks(request), |transport| transport == "stream")
+}
+
+/// Whether both sides talk in this turn: also for images, which cannot be sent otherwise.
+fn is_stream(request: &Request) -> bool {
+    keeps(request) || (request.transport.is_none() && !request.images.is_empty())
+}
+
+fn dialect(request: &Request) -> Box<dyn Dialect> {
+    if is_stream(request) { Box::new(Stream::new(request)) } else { Box::new(Claude::new(request)) }
+}
 
 /// Values are glued to their flags, so that none can be taken for an option.
 fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
@@ -43,6 +70,13 @@ fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
             .map(OsString::from)
             .into();
     let mut env = Vec::new();
+    let stream = is_stream(request);
+    if stream {
+        args.extend(["--input-format", "stream-json", "--replay-user-messages"].map(OsString::from));
+        if asks(request) {
+            args.push("--permission-prompt-tool=stdio".into());
+        }
+    }
     match request.mode {
         Mode::FullAuto | Mode::Yolo => {
             args.extend([
@@ -55,6 +89,7 @@ fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
             }
         }
         Mode::AutoEdit => args.push("--permission-mode=acceptEdits".into()),
+        Mode::Suggest if stream => args.push("--permission-mode=default".into()),
         Mode::Suggest => args.push("--permission-mode=plan".into()),
     }
     args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
@@ -89,6 +124,7 @@ fn effort(word: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::Image;
 
     fn invocation(root: bool, change: impl FnOnce(&mut Request)) -> (String, Invocation) {
         let mut request = Request {
@@ -111,6 +147,7 @@ mod tests {
     fn command_lines() {
         let base = "-p --output-format stream-json --verbose --include-partial-messages";
         let full = format!("{base} --dangerously-skip-permissions --permission-mode=bypassPermissions");
+        let one_shot = Some("one-shot".to_owned());
         let (args, parts) = invocation(false, |_| {});
         assert_eq!(args, format!("{full} --session-id=NEW"));
         assert!(parts.env.is_empty());
@@ -119,6 +156,7 @@ mod tests {
         assert_eq!(parts.env, [("IS_SANDBOX".to_owned(), "1".into())]);
         let (args, parts) = invocation(true, |r| {
             r.mode = Mode::AutoEdit;
+            r.transport = one_shot.clone();
             r.model = Some("sonnet".to_owned());
             r.effort = Some("high".to_owned());
             r.resume = Some("8e6771af-d7db-476d-8225-82c3162ed7ed".to_owned());
@@ -132,9 +170,25 @@ mod tests {
         );
         assert!(parts.env.is_empty(), "root needs nothing when nothing is bypassed");
         assert_eq!(
-            invocation(false, |r| r.mode = Mode::Suggest).0,
+            invocation(false, |r| (r.mode, r.transport) = (Mode::Suggest, one_shot)).0,
             format!("{base} --permission-mode=plan --session-id=NEW")
         );
+    }
+
+    #[test]
+    fn two_way() {
+        let base = "-p --output-format stream-json --verbose --include-partial-messages \
+                    --input-format stream-json --replay-user-messages";
+        let mode = |mode| invocation(true, move |r| r.mode = mode).0;
+        let asks = format!("{base} --permission-prompt-tool=stdio");
+        assert_eq!(mode(Mode::Suggest), format!("{asks} --permission-mode=default --session-id=NEW"));
+        assert_eq!(mode(Mode::AutoEdit), format!("{asks} --permission-mode=acceptEdits --session-id=NEW"));
+        let full = format!(
+            "{base} --dangerously-skip-permissions --permission-mode=bypassPermissions --session-id=NEW"
+        );
+        assert_eq!(invocation(true, |r| r.transport = Some("stream".to_owned())).0, full);
+        let image = Image { path: "/i.png".into(), media_type: "image/png".to_owned(), data: None };
+        assert_eq!(invocation(true, |r| r.images = vec![image]).0, full);
     }
 
     #[test]

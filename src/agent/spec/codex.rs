@@ -1,6 +1,8 @@
-//! OpenAI Codex: `codex exec --json` (observed with 0.169.0; agents 2.1, 3.1).
+//! OpenAI Codex: `codex exec --json`, or `codex app-server` where it may ask (observed with 0.169.0; agents 2.1, 3.1, 4).
 
 use crate::agent::codex::Codex;
+use crate::agent::codex::server::Server;
+use crate::agent::dialect::Dialect;
 use crate::agent::spec::{AdapterSpec, Host, Invocation, Launcher, Login, LoginQuery};
 use crate::agent::{Request, spec};
 use crate::config::Mode;
@@ -23,14 +25,21 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "`--dangerously-bypass-approvals-and-sandbox`: nothing is asked and nothing is walled in.",
         ),
         (Mode::Yolo, "The same as `full-auto`."),
-        (Mode::AutoEdit, "Codex' own sandbox: it may write in the workspace; what needs more is refused."),
-        (Mode::Suggest, "Codex' own sandbox: it may read; everything else is refused."),
+        (
+            Mode::AutoEdit,
+            "Codex' own sandbox: it may write and run commands in the workspace; for more it asks (`app-server`), or is refused (`exec`).",
+        ),
+        (
+            Mode::Suggest,
+            "Codex' own sandbox: it may read; for everything else it asks (`app-server`), or is refused (`exec`).",
+        ),
     ],
     flavour: None,
     ended: None,
     image_data: false,
+    after: None,
     invoke,
-    dialect: |request| Box::new(Codex::new(request)),
+    dialect,
 };
 
 /// Newer releases ship the program in an optional dependency, older ones inside the package.
@@ -62,9 +71,25 @@ const NATIVES: &[&str] = if cfg!(all(target_os = "linux", target_arch = "x86_64"
     &[]
 };
 
+/// Whether it is spoken to through the app-server: where the mode lets it ask, and where the settings say so.
+fn is_server(request: &Request) -> bool {
+    match request.transport.as_deref() {
+        Some("app-server") => true,
+        Some(_) => false,
+        None => matches!(request.mode, Mode::AutoEdit | Mode::Suggest),
+    }
+}
+
+fn dialect(request: &Request) -> Box<dyn Dialect> {
+    if is_server(request) { Box::new(Server::new(request)) } else { Box::new(Codex::new(request)) }
+}
+
 /// All options stand before the word `resume`, which itself knows few of them (agents 3.1). Values are glued to their
 /// flags, so that none can be taken for an option and `--image` cannot eat the `-`.
 fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+    if is_server(request) {
+        return Invocation { args: vec!["app-server".into()], ..Invocation::default() };
+    }
     let mut args: Vec<OsString> = vec!["exec".into(), "--json".into(), "--skip-git-repo-check".into()];
     match request.mode {
         Mode::FullAuto | Mode::Yolo => args.push("--dangerously-bypass-approvals-and-sandbox".into()),
@@ -101,7 +126,7 @@ fn login_state(code: Option<i32>, _stdout: &str, stderr: &str) -> Login {
 }
 
 /// The word that codex takes, if any.
-fn effort(word: &str) -> Option<&str> {
+pub(in crate::agent) fn effort(word: &str) -> Option<&str> {
     match word {
         "" | "default" | "auto" => None,
         "off" => Some("none"),
@@ -152,14 +177,13 @@ mod tests {
         let full = "--dangerously-bypass-approvals-and-sandbox";
         assert_eq!(args(|_| {}), format!("exec --json --skip-git-repo-check {full} -C /w -"));
         assert_eq!(args(|r| r.mode = Mode::Yolo), args(|_| {}));
-        assert_eq!(
-            args(|r| r.mode = Mode::AutoEdit),
-            "exec --json --skip-git-repo-check -s workspace-write -C /w -"
-        );
-        assert_eq!(
-            args(|r| r.mode = Mode::Suggest),
-            "exec --json --skip-git-repo-check -s read-only -C /w -"
-        );
+        let exec = |mode| args(move |r| (r.mode, r.transport) = (mode, Some("exec".to_owned())));
+        assert_eq!(exec(Mode::AutoEdit), "exec --json --skip-git-repo-check -s workspace-write -C /w -");
+        assert_eq!(exec(Mode::Suggest), "exec --json --skip-git-repo-check -s read-only -C /w -");
+        for mode in [Mode::AutoEdit, Mode::Suggest] {
+            assert_eq!(args(move |r| r.mode = mode), "app-server");
+        }
+        assert_eq!(args(|r| r.transport = Some("app-server".to_owned())), "app-server");
         let all = args(|r| {
             r.model = Some("gpt-5.5".to_owned());
             r.effort = Some("high".to_owned());

@@ -19,6 +19,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     modes: acp::MODES,
     flavour: None,
     ended: None,
+    after: None,
     image_data: true,
     invoke,
     dialect: |request| Box::new(Acp::new(request, false)),

@@ -30,6 +30,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     flavour: None,
     ended: None,
     image_data: false,
+    after: None,
     invoke,
     dialect: |request| Box::new(Gemini::new(request)),
 };

@@ -17,6 +17,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     modes: acp::MODES,
     flavour: None,
     ended: Some("iFlow was shut down on 2026-04-17, and its package is gone; use another adapter"),
+    after: None,
     image_data: true,
     invoke: |_, _| Invocation { args: vec!["--experimental-acp".into()], ..Invocation::default() },
     dialect: |request| Box::new(Acp::new(request, false)),

@@ -23,6 +23,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     flavour: Some(tell),
     ended: None,
     image_data: false,
+    after: None,
     invoke,
     dialect: |request| Box::new(Kimi::code(request)),
 };

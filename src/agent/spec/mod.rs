@@ -8,11 +8,15 @@ use std::ffi::OsString;
 pub mod acp;
 pub mod claude_code;
 pub mod codex;
+pub mod crush;
+pub mod cursor;
 pub mod devin;
 pub mod gemini;
 pub mod iflow;
 pub mod kimi;
 pub mod opencode;
+pub mod pi;
+pub mod qoder;
 
 /// One agent CLI.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct AdapterSpec {
     pub ended: Option<&'static str>,
     /// Whether images go to it as data ([`crate::agent::Image::data`]).
     pub image_data: bool,
+    /// What is asked of it when a turn has ended well, if it has not told its session id.
+    pub after: Option<After>,
     /// Builds arguments and extra environment; pure.
     pub invoke: fn(&Request, &Host<'_>) -> Invocation,
     /// Makes the dialect for one turn.
@@ -89,6 +95,15 @@ pub struct LoginQuery {
     pub read: fn(Option<i32>, &str, &str) -> Login,
 }
 
+/// How a CLI is asked for the session of the turn that has just ended.
+#[derive(Debug, Clone, Copy)]
+pub struct After {
+    /// Arguments.
+    pub args: fn(&Request, &Host<'_>) -> Vec<OsString>,
+    /// Finds the native session id in stdout.
+    pub read: fn(&str, &Host<'_>) -> Option<String>,
+}
+
 /// How to start a CLI for one turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invocation {
@@ -121,12 +136,16 @@ pub struct Private {
 pub static ADAPTERS: &[&AdapterSpec] = &[
     &codex::SPEC,
     &claude_code::SPEC,
+    &cursor::SPEC,
     &gemini::SPEC,
+    &qoder::SPEC,
     &opencode::SPEC,
+    &crush::SPEC,
+    &iflow::SPEC,
     &kimi::SPEC,
+    &pi::SPEC,
     &acp::SPEC,
     &devin::SPEC,
-    &iflow::SPEC,
 ];
 
 /// Looks one up by name or alias, any letter case.
@@ -157,6 +176,13 @@ pub fn is_uuid(id: &str) -> bool {
         && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
+/// The same for CLIs that also take other names: short, of harmless characters, no option.
+pub fn is_plain_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && !id.starts_with('-')
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,5 +206,38 @@ mod tests {
         ] {
             assert!(!is_uuid(bad), "{bad}");
         }
+        assert!(is_plain_id("wtt-topic-1") && is_plain_id("01a201fc-49a6-73b2-93a6-9a4fe7056111"));
+        for bad in ["", "--help", "a b", "a/b", "@file", &"x".repeat(65)] {
+            assert!(!is_plain_id(bad), "{bad}");
+        }
+    }
+}
+
+/// A request and the arguments made of it, for the tests of the specs.
+#[cfg(test)]
+pub mod sample {
+    use super::{AdapterSpec, Host};
+    use crate::agent::Request;
+    use crate::config::Mode;
+
+    /// `hello` in `/w`, nothing else asked for.
+    pub fn request() -> Request {
+        Request {
+            prompt: "hello".to_owned(),
+            workdir: "/w".into(),
+            model: None,
+            effort: None,
+            mode: Mode::FullAuto,
+            resume: None,
+            fresh_prompt: None,
+            images: Vec::new(),
+            transport: None,
+        }
+    }
+
+    /// One line; a new session would be `NEW`.
+    pub fn args(spec: &AdapterSpec, request: &Request) -> String {
+        let invocation = (spec.invoke)(request, &Host { fresh_id: "NEW", root: false });
+        invocation.args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 }

@@ -29,6 +29,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     flavour: None,
     ended: None,
     image_data: false,
+    after: None,
     invoke,
     dialect: |request| Box::new(OpenCode::new(request)),
 };

@@ -1,0 +1,160 @@
+//! Requests of the app-server to us, as questions, and decisions as its answers. Pure.
+//!
+//! Its preset for a mode lets it do by itself what the mode is named for; so what it asks for is always more.
+
+use super::items;
+use crate::agent::ask::{Ask, AskKind, Decision};
+use crate::agent::dialect::{command_title, string, title};
+use crate::config::Mode;
+use crate::json::object;
+use serde_json::Value;
+
+/// One question that waits for its decision.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// The server's id of the request, to be repeated as it is.
+    pub(super) id: Value,
+    form: Form,
+    params: Value,
+}
+
+/// What an answer looks like.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// `{"decision": "accept"}`
+    Decision,
+    /// The permissions that are granted.
+    Permissions,
+    /// Words for each question.
+    Input,
+    /// A question of an MCP server.
+    Elicitation,
+}
+
+/// Reads a request; `item` is the file change that it may be about. `None`: nothing that we can answer.
+pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -> Option<(Pending, Ask)> {
+    let params = &message["params"];
+    let reason = string(params, "reason");
+    let id = &message["id"];
+    let mut ask = Ask {
+        id: id.to_string(),
+        kind: AskKind::Other,
+        tool: String::new(),
+        title: title(reason),
+        detail: reason.to_owned(),
+        for_session: true,
+        choices: Vec::new(),
+    };
+    let form = match string(message, "method") {
+        "item/commandExecution/requestApproval" => {
+            let command = string(params, "command");
+            let host = string(&params["networkApprovalContext"], "host");
+            (ask.tool, ask.kind, ask.title) = match host {
+                "" => ("shell".to_owned(), AskKind::Command, command_title(command)),
+                host => ("network".to_owned(), AskKind::Fetch, title(host)),
+            };
+            ask.detail = join(command, reason);
+            Form::Decision
+        }
+        "item/fileChange/requestApproval" => {
+            ask.tool = "apply_patch".to_owned();
+            ask.kind = if mode == Mode::AutoEdit { AskKind::Other } else { AskKind::Edit };
+            ask.title = changes;
+            ask.detail = join(&items::diff(item), reason);
+            Form::Decision
+        }
+        "item/permissions/requestApproval" => {
+            ask.tool = "permissions".to_owned();
+            ask.detail = join(&params["permissions"].to_string(), reason);
+            Form::Permissions
+        }
+        "item/tool/requestUserInput" => {
+            question(&mut ask, &params["questions"]);
+            ask.tool = "request_user_input".to_owned();
+            Form::Input
+        }
+        "mcpServer/elicitation/request" => {
+            ask.tool = string(params, "serverName").to_owned();
+            ask.title = title(string(params, "message"));
+            ask.detail = join(string(params, "message"), string(params, "url"));
+            ask.for_session = false;
+            Form::Elicitation
+        }
+        _ => return None,
+    };
+    Some((Pending { id: id.clone(), form, params: params.clone() }, ask))
+}
+
+fn join(first: &str, second: &str) -> String {
+    if first.is_empty() || second.is_empty() {
+        return [first, second].concat();
+    }
+    [first, "\n\n", second].concat()
+}
+
+/// Questions with choices, as codex and claude write them: the first as title, all of them as detail.
+pub(in crate::agent) fn question(ask: &mut Ask, questions: &Value) {
+    ask.kind = AskKind::Question;
+    ask.for_session = false;
+    ask.detail.clear();
+    let questions = questions.as_array().map(Vec::as_slice).unwrap_or_default();
+    for question in questions {
+        ask.detail = join(&ask.detail, string(question, "question"));
+        for option in question["options"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            let label = string(option, "label");
+            for part in ["\n- ", label, ": ", string(option, "description")] {
+                ask.detail.push_str(part);
+            }
+            if questions.len() == 1 {
+                ask.choices.push(label.to_owned());
+            }
+        }
+    }
+    ask.title = questions.first().map(|first| title(string(first, "question"))).unwrap_or_default();
+}
+
+/// The words for each of several questions: a line for each, or all of them for every one.
+pub(in crate::agent) fn words_for(words: &str, at: usize, questions: usize) -> &str {
+    let mut lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+    match lines.clone().count() == questions {
+        true => lines.nth(at).unwrap_or(words),
+        false => words,
+    }
+}
+
+impl Pending {
+    /// The `result` for the server.
+    pub(super) fn result(&self, decision: &Decision) -> Value {
+        let allowed = matches!(decision, Decision::Allow | Decision::AllowSession);
+        match self.form {
+            Form::Decision => {
+                let word = match decision {
+                    Decision::Allow => "accept",
+                    Decision::AllowSession => "acceptForSession",
+                    Decision::Deny(_) | Decision::Answer(_) => "decline",
+                    Decision::DenyAndStop => "cancel",
+                };
+                object!({ "decision": word })
+            }
+            Form::Permissions => {
+                let granted = if allowed { self.params["permissions"].clone() } else { object!({}) };
+                let scope = if *decision == Decision::AllowSession { "session" } else { "turn" };
+                object!({ "permissions": granted, "scope": scope })
+            }
+            Form::Input => {
+                let mut answers = serde_json::Map::new();
+                let questions = self.params["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
+                for (at, question) in questions.iter().enumerate() {
+                    let Decision::Answer(words) = decision else { break };
+                    let words = words_for(words, at, questions.len());
+                    answers.insert(string(question, "id").to_owned(), object!({ "answers": [words] }));
+                }
+                object!({ "answers": answers })
+            }
+            Form::Elicitation if allowed => object!({ "action": "accept", "content": object!({}) }),
+            Form::Elicitation => {
+                object!({ "action": if *decision == Decision::DenyAndStop { "cancel" } else { "decline" } })
+            }
+        }
+    }
+}

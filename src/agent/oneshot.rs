@@ -1,0 +1,109 @@
+//! What the dialects of small one-shot CLIs share: what was said, what was complained about, the one verdict. Pure.
+//!
+//! Their lines are read in `pi.rs`, `cursor.rs` and `crush.rs`.
+
+use crate::agent::dialect::{Effects, Exit, Said, Stray, failed, unsaid};
+use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::{AgentEvent, Image, Request, classify};
+use std::fmt::Write;
+
+/// The common part of one turn.
+#[derive(Debug, Default)]
+pub(super) struct Core {
+    pub(super) said: Said,
+    /// What it complained about last, until work goes on.
+    pub(super) complaint: String,
+    /// Whether a history goes with the request.
+    pub(super) resumed: bool,
+    pub(super) stray: Stray,
+    /// Whether the text of the present message comes in pieces.
+    streamed: bool,
+    ended: bool,
+}
+
+impl Core {
+    pub(super) fn new(request: &Request) -> Self {
+        Self { resumed: request.resume.is_some(), ..Self::default() }
+    }
+
+    /// The next piece of text begins a paragraph of its own.
+    pub(super) fn new_message(&mut self) {
+        self.streamed = false;
+    }
+
+    /// Whether pieces have come since [`Core::new_message`].
+    pub(super) fn in_pieces(&self) -> bool {
+        self.streamed
+    }
+
+    /// A piece of text, or all of it.
+    pub(super) fn text(&mut self, piece: &str, fx: &mut Effects) {
+        if piece.is_empty() {
+            return;
+        }
+        self.complaint.clear();
+        if std::mem::replace(&mut self.streamed, true) {
+            self.said.piece(piece);
+        } else {
+            self.said.message(piece);
+        }
+        fx.events.push(AgentEvent::Text(piece.to_owned()));
+    }
+
+    /// The first verdict counts.
+    pub(super) fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+        if !std::mem::replace(&mut self.ended, true) {
+            fx.done = Some(outcome);
+        }
+    }
+
+    /// The verdict by the CLI's own word that it is done: the answer, if there is one.
+    pub(super) fn done(&mut self, answer: &str, fx: &mut Effects) {
+        let outcome = match answer.trim() {
+            "" => failed(Reason::NoOutput, "", self.said.text()),
+            _ => Outcome::Done(answer.to_owned()),
+        };
+        self.finish(outcome, fx);
+    }
+
+    /// The verdict by the CLI's own word that it has failed: `401: {"message": ...}`, `500 words`, words.
+    pub(super) fn failed(&mut self, words: &str, fx: &mut Effects) {
+        let status = words.get(..3).and_then(|code| code.parse().ok()).unwrap_or(0);
+        let outcome = failed(classify::status(words, status, self.resumed), body(words), self.said.text());
+        self.finish(outcome, fx);
+    }
+
+    /// The verdict on a child that is gone without a word. Some of these exit with 0 whatever has happened, so stderr is
+    /// asked then too, if nothing was said.
+    pub(super) fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
+        let partial = self.said.text();
+        let told = classify::tail(stderr_tail).filter(|_| exit == Exit::Code(0) && partial.is_empty());
+        let outcome = match told {
+            Some((reason, words)) => failed(reason, &words, partial),
+            None => unsaid(exit, &self.complaint, &self.stray, stderr_tail, partial),
+        };
+        self.finish(outcome, fx);
+    }
+
+    /// Why nothing came, for time-outs.
+    pub(super) fn classify(&self, stderr_tail: &str) -> Option<Reason> {
+        classify::words(&self.complaint).or_else(|| classify::tail(stderr_tail).map(|(reason, _)| reason))
+    }
+}
+
+/// What a provider said behind its status, if that is JSON; else all of it.
+pub(super) fn body(words: &str) -> &str {
+    words.split_once(": ").map(|(_, body)| body).filter(|body| body.starts_with('{')).unwrap_or(words)
+}
+
+/// The prompt with the images named, for CLIs that cannot be given any: the agent opens the files itself.
+pub(super) fn naming(prompt: &str, images: &[Image]) -> String {
+    let mut out = prompt.to_owned();
+    if !images.is_empty() {
+        out.push_str("\n\nImages that came with this message, to be opened as files:");
+    }
+    for image in images {
+        let _ = write!(out, "\n{}", image.path.display());
+    }
+    out
+}

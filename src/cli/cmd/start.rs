@@ -45,6 +45,7 @@ fn start_log(config: &Config, to_file: bool) -> Result<()> {
 }
 
 fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
+    crate::sys::proc::keep_memory_private();
     config.prepare()?;
     for note in &config.notes {
         log::warn!("{note}");
@@ -61,6 +62,8 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
     };
     match daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })? {
         Ending::Over => Ok(()),
+        // told to end after the hub had gone: nobody else would heed it
+        Ending::Again(_) if crate::sys::signal::end_was_asked() => Ok(()),
         Ending::Again(image) => {
             let why = reason(&image.start_again());
             Err(Error::TryAgain(format!("cannot start the program again: {why}")))

@@ -6,6 +6,7 @@
 mod address;
 mod build;
 pub mod dotenv;
+pub mod edit;
 pub mod json;
 pub mod keys;
 pub mod paths;

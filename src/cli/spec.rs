@@ -3,6 +3,8 @@
 //! The parser, `-h`, `--help`, `wtt-connect(1)` and the completions are renderings of it; order here is order there.
 //! In texts, `code` between backticks is literal. Nothing is parsed or printed here.
 
+mod bind;
+
 use crate::config::profile;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -36,6 +38,24 @@ pub struct Args {
     pub lines: Option<usize>,
     /// `--follow`
     pub follow: bool,
+    /// Flags that are settings of the profile: variable and value, in the order given.
+    pub settings: Vec<(&'static str, String)>,
+    /// `--token-file`
+    pub token_file: Option<PathBuf>,
+    /// `--enable-linger`
+    pub enable_linger: bool,
+    /// `--yes`
+    pub yes: bool,
+    /// `--no-start`
+    pub no_start: bool,
+    /// `--dry-run`
+    pub dry_run: bool,
+    /// `--purge`
+    pub purge: bool,
+    /// `--restart`
+    pub restart: bool,
+    /// `--claim-code`
+    pub claim_code: bool,
     /// What follows the flags.
     pub operands: Vec<OsString>,
 }
@@ -76,6 +96,14 @@ pub enum Id {
     Restart,
     /// `logs`
     Logs,
+    /// `up`
+    Up,
+    /// `down`
+    Down,
+    /// `workdir`
+    Workdir,
+    /// `setup`
+    Setup,
     /// `help`
     Help,
     /// `demo-agent`
@@ -119,6 +147,10 @@ pub enum ValueOf {
     Artefact,
     /// A number.
     Number,
+    /// A permission mode.
+    Mode,
+    /// Something that cannot be completed.
+    Free(&'static str),
 }
 
 impl ValueOf {
@@ -131,6 +163,8 @@ impl ValueOf {
             ValueOf::Adapter => "ADAPTER",
             ValueOf::Artefact => "WHAT",
             ValueOf::Number => "N",
+            ValueOf::Mode => "MODE",
+            ValueOf::Free(word) => word,
         }
     }
 }
@@ -387,6 +421,70 @@ pub static COMMANDS: &[Command] = &[
         hidden: false,
     },
     Command {
+        id: Id::Up,
+        name: "up",
+        operands: "[ADAPTER AGENT_ID [TOKEN]]",
+        short: "bind an agent of the service to a CLI, in the background",
+        long: &[
+            "Checks the agent CLI, its login, the token and the directories; then writes the profile, installs and starts a service of this user (systemd or launchd), waits until it is connected, and says how it is.",
+            "WTT's web page shows AGENT_ID and TOKEN under \"Bind Agent\". TOKEN may be `-` for stdin; `--token-file` and the variable `WTT_TOKEN` work as well, and keep it out of the shell's history.",
+            "Again with a new token, or with other flags, it changes the profile and restarts the service once. What the command line does not name stays as it is in the profile, the token too. When a step fails, it says what has been done; run again, it does the rest.",
+            "`WTT_BASE_URL` and `WTT_CONNECT_WORKDIR` of the environment count where the flags are not given and there is no profile yet; not when they are those of another agent that started this command. With `--env-file`, settings and identity come from that file, and the operands may be left out.",
+            "Being offline is no failure: the service goes on trying. Exits with 78 when the service refuses the token or a setting is wrong, with 69 when the profile is written but this machine has no systemd or launchd for this user; it then prints the command to run instead.",
+        ],
+        flags: &[
+            &bind::AS_PROFILE,
+            &bind::BASE_URL,
+            &bind::MODE,
+            &bind::ALLOW_YOLO,
+            &bind::AGENT_WORKDIR,
+            &bind::ADAPTERS,
+            &bind::MODEL,
+            &bind::PUBLISH_PROGRESS,
+            &bind::ENABLE_SHELL,
+            &bind::TOKEN_FILE,
+            &ENV_FILE,
+            &bind::ENABLE_LINGER,
+            &bind::YES,
+            &bind::NO_START,
+            &bind::DRY_RUN,
+        ],
+        hidden: false,
+    },
+    Command {
+        id: Id::Down,
+        name: "down",
+        operands: "PROFILE",
+        short: "stop a profile and its service for good",
+        long: &[
+            "Stops the service and takes it out of the login. PROFILE is the name of a profile, or the id of an agent that has one profile. The profile and the state stay, so that `wtt-connect up` brings it back where it was. A connector that was started by hand with `wtt-connect start` is stopped as well.",
+        ],
+        flags: &[&bind::PURGE],
+        hidden: false,
+    },
+    Command {
+        id: Id::Workdir,
+        name: "workdir",
+        operands: "PROFILE DIR",
+        short: "let the agent of a profile work elsewhere",
+        long: &[
+            "Puts DIR into the profile as `WTT_CONNECT_WORKDIR` and creates it when it is missing. It counts from the next start on. Agents find their earlier sessions by the directory: in a new one they begin anew.",
+        ],
+        flags: &[&bind::RESTART],
+        hidden: false,
+    },
+    Command {
+        id: Id::Setup,
+        name: "setup",
+        operands: "",
+        short: "register an agent and claim it with a code",
+        long: &[
+            "For those who have no agent on the web page yet: registers one unless the settings have one, and keeps its id and token in a profile. Then `wtt-connect up ADAPTER AGENT_ID` binds it.",
+        ],
+        flags: &[&bind::CLAIM_CODE, &PROFILE, &bind::BASE_URL],
+        hidden: false,
+    },
+    Command {
         id: Id::List,
         name: "list",
         operands: "",
@@ -454,13 +552,6 @@ pub static COMMANDS: &[Command] = &[
 
 /// Commands of the original that are not part of this version, with what to do meanwhile.
 pub static LATER: &[(&str, &str)] = &[
-    (
-        "up",
-        "write the profile by hand (wtt-connect(5) shows one) and use `wtt-connect start --profile PROFILE`",
-    ),
-    ("down", "stop `wtt-connect start`"),
-    ("workdir", "set WTT_CONNECT_WORKDIR in the profile"),
-    ("setup", "claim the agent on the web page, and put its id and token into a profile"),
     ("upload-file", "agents cannot send files yet"),
     ("smoke-chat", "`wtt-connect try PROMPT` tests the whole path against a local service"),
     ("smoke-task", "`wtt-connect try PROMPT` tests the whole path against a local service"),

@@ -2,13 +2,17 @@
 
 pub mod demo_agent;
 pub mod doctor;
+pub mod down;
 pub mod list;
 pub mod logs;
 pub mod profiles;
 pub mod restart;
+pub mod setup;
 pub mod start;
 pub mod status;
 pub mod try_;
+pub mod up;
+pub mod workdir;
 
 use super::spec::Args;
 use crate::agent::spec::ADAPTERS;

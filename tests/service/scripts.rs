@@ -1,5 +1,5 @@
-//! The scripts of `install/`: thin calls of the binary, with the options of the README. `install.sh` builds and is run by
-//! hand.
+//! The scripts of `install/`: thin calls of the binary, with the options of the README; and `install.sh`, with a cargo that
+//! only pretends to build.
 
 use super::Host;
 use crate::support::daemon::{AGENT, BINARY, TOKEN};
@@ -101,4 +101,40 @@ fn mistakes_are_said() {
     {
         expect(&script(&host, name, &["--help"]), 0, name);
     }
+}
+
+#[test]
+fn install_puts_all_below_a_prefix() {
+    let host = Host::new();
+    let bin = host.machine.path("bin");
+    let cargo = "#!/bin/sh\necho \"$*\" >>\"$STUB/built\"\nmkdir -p \"$CARGO_TARGET_DIR/release\"\n\
+                 cp \"$STUB/wtt-connect\" \"$CARGO_TARGET_DIR/release/wtt-connect\"\n";
+    super::make_program(&host.machine.file("bin/cargo", cargo));
+    let install = |args: &[&str]| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("install/install.sh");
+        let mut command = Command::new("/bin/sh");
+        command.arg(script).args(args).env_clear().env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+        command.env("STUB", &bin).env("CARGO_TARGET_DIR", host.machine.path("target"));
+        command.env("DESTDIR", host.machine.path("root")).output().unwrap()
+    };
+    for _ in 0..2 {
+        expect(&install(&["--prefix", "/opt/wtt"]), 0, "/opt/wtt/bin/wtt-connect\n");
+    }
+    let root = host.machine.path("root/opt/wtt");
+    for file in [
+        "share/man/man1/wtt-connect.1",
+        "share/man/man5/wtt-connect.5",
+        "share/man/man7/wtt-connect-protocol.7",
+        "share/bash-completion/completions/wtt-connect",
+        "share/zsh/site-functions/_wtt-connect",
+        "share/fish/vendor_completions.d/wtt-connect.fish",
+    ] {
+        assert_eq!(super::mode(&root.join(file)), 0o644, "{file}");
+    }
+    let version = Command::new(root.join("bin/wtt-connect")).arg("--version").output().unwrap();
+    assert!(version.status.success());
+    let built = std::fs::read_to_string(bin.join("built")).unwrap();
+    assert!(built.starts_with("build --locked --release"), "{built}");
+    expect(&install(&["--frob"]), 2, "unknown option --frob");
+    expect(&install(&["--prefix"]), 2, "--prefix needs a directory");
 }

@@ -1,7 +1,6 @@
 //! `down`: stops a profile for good, and with `--purge` removes what `up` has made of it.
 
-use super::profiles;
-use crate::cli::out;
+use super::{profiles, say};
 use crate::cli::service::{Action, Kind, Manager};
 use crate::cli::spec::Args;
 use crate::config::{paths::Places, profile};
@@ -39,14 +38,14 @@ pub fn run(args: &Args) -> Result<()> {
         wait(&state_dir.join("lock")).map_err(stuck)?;
         said = format!("{name} is stopped (process {pid})");
     }
-    out::stdout(&format!("{said}\n"))?;
+    say(&format!("{said}\n"))?;
     if args.purge {
         return purge(&name, &places, &state_dir, manager.ok().as_ref());
     }
     if let (Ok(manager), true) = (&manager, cfg!(target_os = "macos")) {
         remove(&manager.file(&name))?;
     }
-    out::stdout(
+    say(
         "Its profile and state are kept; `wtt-connect up` starts it again, `wtt-connect down --purge` deletes them.\n",
     )
 }
@@ -87,7 +86,7 @@ fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&Manager
     if !ours {
         said.push_str(&format!("; the state in {} is left to you", state_dir.display()));
     }
-    out::stdout(&format!("{said}. Where the agent worked is as it was.\n"))
+    say(&format!("{said}. Where the agent worked is as it was.\n"))
 }
 
 /// Removes a file; whether it was there.

@@ -115,7 +115,7 @@ fn keep(identity: &Identity, name: Option<&str>, base_url: &str, places: &Places
     let folder = path.parent().unwrap_or(&path);
     let written = atomic::make_private_folder(folder).and_then(|()| atomic::write(&path, text.as_bytes()));
     written.map_err(|e| Error::Failed(format!("cannot write {}: {}", path.display(), reason(&e))))?;
-    out::stdout(&format!("Registered a new agent; its token is in {}\n", path.display()))
+    super::say(&format!("Registered a new agent; its token is in {}\n", path.display()))
 }
 
 /// The code and how long it is valid (protocol 15).

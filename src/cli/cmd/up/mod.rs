@@ -6,6 +6,7 @@ mod plan;
 mod wait;
 
 use super::doctor::{Finding, Verdict, agents, finding, machine, service, show};
+use super::say;
 use crate::agent::program;
 use crate::cli::out;
 use crate::cli::service::{Action, Manager, exe};
@@ -69,15 +70,6 @@ struct Service {
     outdated: bool,
     /// Agents at work.
     turns: usize,
-}
-
-/// Says one or more lines at once, so that a person sees what takes time.
-fn say(text: &str) -> Result<()> {
-    match out::stdout(&crate::sys::log::redact(text)) {
-        // a reader that has gone is no reason to stop half-way
-        Err(Error::Silent(_)) => Ok(()),
-        other => other,
-    }
 }
 
 fn done(what: &str, text: String) -> Result<()> {

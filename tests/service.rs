@@ -33,7 +33,7 @@ impl Host {
         for name in ["systemctl", "loginctl", "journalctl"] {
             std::os::unix::fs::symlink(root.join("tests/stubs/systemctl"), bin.join(name)).unwrap();
         }
-        std::os::unix::fs::symlink(crate::support::daemon::BINARY, bin.join("wtt-connect")).unwrap();
+        std::os::unix::fs::symlink(crate::support::daemon::binary(), bin.join("wtt-connect")).unwrap();
         let codex = "#!/bin/sh\n[ \"$1\" = --version ] && echo codex-cli 0.118.0 || echo 'Logged in using an API key - sk-***' >&2\n";
         make_program(&machine.file("bin/codex", codex));
         let path = format!("{}:/usr/bin:/bin", bin.display());

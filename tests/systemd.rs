@@ -30,7 +30,7 @@ fn under_a_real_service_manager() {
     let bin = home.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
     let tests = std::env::current_exe().unwrap();
-    for (from, name) in [(Path::new(crate::support::daemon::BINARY), "wtt-connect"), (&tests, "tests")] {
+    for (from, name) in [(crate::support::daemon::binary(), "wtt-connect"), (tests, "tests")] {
         std::fs::copy(from, bin.join(name)).unwrap();
     }
     let status = Command::new(root.join("tests/with-user-systemd"))

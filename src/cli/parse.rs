@@ -178,11 +178,7 @@ fn operands(command: &Command, args: &Args) -> Result<(), String> {
     let Some(extra) = args.operands.get(most) else { return Ok(()) };
     let extra = short(&extra.to_string_lossy());
     let takes_profile = command.flags.iter().any(|f| f.value == Some(ValueOf::Profile));
-    if takes_profile
-        && command.operands.is_empty()
-        && args.profile.is_none()
-        && crate::config::profile::is_name(&extra)
-    {
+    if takes_profile && most == 0 && args.profile.is_none() && crate::config::profile::is_name(&extra) {
         return Err(format!("{} takes no operand; for a profile write --profile {extra}", command.name));
     }
     Err(format!("{} does not know what to do with \"{extra}\"", command.name))

@@ -2,7 +2,7 @@
 //! only pretends to build.
 
 use super::Host;
-use crate::support::daemon::{AGENT, BINARY, TOKEN};
+use crate::support::daemon::{AGENT, TOKEN, binary};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -18,7 +18,7 @@ fn script(host: &Host, name: &str, args: &[&str]) -> Output {
         .stdin(Stdio::null());
     command
         .envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .env("WTT_CONNECT_BIN", BINARY);
+        .env("WTT_CONNECT_BIN", binary());
     command.output().unwrap()
 }
 

@@ -16,8 +16,8 @@ _wtt_connect() {
     case ${COMP_WORDS[1]} in
         try) words="--adapter -a --workdir --verbose -v --help -h" ;;
         start) words="--profile -p --env-file --config --log-to-file --help -h" ;;
-        doctor) words="--profile -p --env-file --config --offline --rehearse --verbose -v --json --help -h codex claude-code gemini opencode kimi acp devin iflow" ;;
-        up) words="--profile -p --base-url --mode --allow-yolo --workdir --adapters --model --publish-progress --enable-shell --token-file --env-file --enable-linger --yes -y --no-start --dry-run --help -h codex claude-code gemini opencode kimi acp devin iflow" ;;
+        doctor) words="--profile -p --env-file --config --offline --rehearse --verbose -v --json --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
+        up) words="--profile -p --base-url --mode --allow-yolo --workdir --adapters --model --publish-progress --enable-shell --token-file --env-file --enable-linger --yes -y --no-start --dry-run --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
         down) words="--purge --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         workdir) words="--restart --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         setup) words="--claim-code --profile -p --base-url --help -h" ;;

@@ -7,6 +7,7 @@ mod acp;
 mod adapters;
 mod before;
 mod cli;
+mod control;
 mod crash;
 mod daemon;
 mod dialects;
@@ -15,8 +16,12 @@ mod keeping;
 mod oneshot;
 mod real;
 mod reconnect;
+#[cfg(target_os = "linux")]
+mod service;
 mod store;
 mod switching;
+#[cfg(target_os = "linux")]
+mod systemd;
 mod tidy;
 mod try_command;
 mod two_way;

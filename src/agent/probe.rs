@@ -2,7 +2,7 @@
 
 use crate::agent::about;
 use crate::agent::aside;
-use crate::agent::program;
+use crate::agent::program::{self, Program};
 use crate::agent::spec::{AdapterSpec, Login};
 use crate::list::Table;
 use crate::secret::Secret;
@@ -35,6 +35,17 @@ pub fn probe(spec: &'static AdapterSpec, command: &[String], env: &Table<Secret>
     found
 }
 
+/// The first line of `--version`, or why there is none.
+pub fn version(program: &Program, env: &Table<Secret>) -> Result<Option<String>, String> {
+    let said = aside::question(program, &["--version"], env).map_err(|trouble| trouble.to_string())?;
+    if said.code != Some(0) {
+        return Err(format!("`--version` failed with {}: {}", said.exit(), said.complaint()));
+    }
+    // Some print it on stderr.
+    let mut lines = said.stdout.lines().chain(said.stderr.lines()).map(str::trim);
+    Ok(lines.find(|line| !line.is_empty()).map(str::to_owned))
+}
+
 fn look(
     spec: &'static AdapterSpec,
     command: &[String],
@@ -44,13 +55,7 @@ fn look(
     let program = program::locate(spec, command)?;
     found.path = Some(program.path.clone());
     found.launcher = program::is_launcher(spec, &program.path);
-    let said = aside::question(&program, &["--version"], env).map_err(|trouble| trouble.to_string())?;
-    if said.code != Some(0) {
-        return Err(format!("`--version` failed with {}: {}", said.exit(), said.complaint()));
-    }
-    // Some print it on stderr.
-    let mut lines = said.stdout.lines().chain(said.stderr.lines()).map(str::trim);
-    found.version = lines.find(|line| !line.is_empty()).map(str::to_owned);
+    found.version = version(&program, env)?;
     let flavour = about::flavour(spec, command, env)?;
     found.flavour = flavour.name;
     if let Some(query) = flavour.spec.login_query

@@ -3,6 +3,7 @@
 use super::parse::Artefact;
 use super::spec::{COMMANDS, Command, Flag, GLOBAL_FLAGS, HELP, ValueOf};
 use crate::agent::spec::ADAPTERS;
+use crate::config::Mode;
 
 /// Prints the names of the profiles, one a line; the same words in each shell that reads POSIX syntax.
 const PROFILES: &str = r#"for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done"#;
@@ -24,6 +25,10 @@ fn artefact_names() -> String {
     Artefact::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
 }
 
+fn mode_names() -> String {
+    Mode::ALL.map(Mode::name).join(" ")
+}
+
 /// `--long` and `-l`, as typed.
 fn spellings(flag: &Flag) -> Vec<String> {
     let letter = flag.letter.map(|l| format!("-{l}"));
@@ -32,6 +37,20 @@ fn spellings(flag: &Flag) -> Vec<String> {
 
 fn flags_of(command: &Command) -> impl Iterator<Item = &'static Flag> + use<> {
     command.flags.iter().copied().chain([&HELP])
+}
+
+/// Its first operand is an adapter.
+fn takes_adapter(command: &Command) -> bool {
+    command.operands.starts_with("[ADAPTER")
+}
+
+fn driven_names() -> String {
+    ADAPTERS.iter().map(|a| a.name).collect::<Vec<_>>().join(" ")
+}
+
+/// Its first operand is a profile.
+fn takes_profile(command: &Command) -> bool {
+    command.operands.trim_start_matches('[').starts_with("PROFILE")
 }
 
 /// For bash.
@@ -46,6 +65,9 @@ pub fn bash() -> String {
             ValueOf::Directory => format!("compgen -d {cur}"),
             ValueOf::Adapter => format!("compgen -W \"{}\" -- \"$cur\"", adapter_names()),
             ValueOf::Artefact => format!("compgen -W \"{}\" -- \"$cur\"", artefact_names()),
+            ValueOf::Number => continue,
+            ValueOf::Mode => format!("compgen -W \"{}\" -- \"$cur\"", mode_names()),
+            ValueOf::Free(_) => continue,
         };
         // Blanks in names are quoted, and directories get a slash. Outside of a completion there is no such option.
         let is_path = matches!(value, ValueOf::File | ValueOf::Directory);
@@ -65,6 +87,12 @@ pub fn bash() -> String {
         if command.operands == "[COMMAND]" {
             flags.push(command_names());
             when = "(( COMP_CWORD == 2 )) && ";
+        }
+        if takes_profile(command) {
+            flags.push(format!("$({PROFILES})"));
+        }
+        if takes_adapter(command) {
+            flags.push(driven_names());
         }
         words.push_str(&format!("        {}) {when}words=\"{}\" ;;\n", command.name, flags.join(" ")));
     }
@@ -93,6 +121,9 @@ pub fn zsh() -> String {
             Some(ValueOf::Directory) => ":directory:_files -/".into(),
             Some(ValueOf::Adapter) => format!(":adapter:({})", adapter_names()),
             Some(ValueOf::Artefact) => format!(":what:({})", artefact_names()),
+            Some(ValueOf::Number) => ":number: ".into(),
+            Some(ValueOf::Mode) => format!(":mode:({})", mode_names()),
+            Some(ValueOf::Free(word)) => format!(":{}: ", word.to_lowercase()),
         };
         let names = spellings(flag);
         match names.as_slice() {
@@ -107,6 +138,15 @@ pub fn zsh() -> String {
         let mut specs: Vec<String> = flags_of(command).map(spec).collect();
         if command.operands == "[COMMAND]" {
             specs.push(format!("'1:command:({})'", command_names()));
+        }
+        if takes_profile(command) {
+            specs.push("'1:profile:_wtt_connect_profiles'".to_owned());
+        }
+        if takes_adapter(command) {
+            specs.push(format!("'1:adapter:({})'", driven_names()));
+        }
+        if command.operands.ends_with(" DIR") {
+            specs.push("'2:directory:_files -/'".to_owned());
         }
         cases.push_str(&format!("        {}) _arguments {} ;;\n", command.name, specs.join(" ")));
     }
@@ -139,6 +179,9 @@ pub fn fish() -> String {
             Some(ValueOf::Directory) => " -x -a '(__fish_complete_directories)'".into(),
             Some(ValueOf::Adapter) => format!(" -x -a '{}'", adapter_names()),
             Some(ValueOf::Artefact) => format!(" -x -a '{}'", artefact_names()),
+            Some(ValueOf::Number) => " -x".into(),
+            Some(ValueOf::Mode) => format!(" -x -a '{}'", mode_names()),
+            Some(ValueOf::Free(_)) => " -x".into(),
         };
         let text = flag.short.replace('\\', "\\\\").replace('\'', "\\'");
         format!("complete -c wtt-connect -n '{when}' -l {}{letter}{value} -d '{text}'\n", flag.long)
@@ -158,6 +201,12 @@ pub fn fish() -> String {
         }
         if command.operands == "[COMMAND]" {
             out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '{}'\n", command_names()));
+        }
+        if takes_profile(command) {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '(__wtt_connect_profiles)'\n"));
+        }
+        if takes_adapter(command) {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '{}'\n", driven_names()));
         }
     }
     out

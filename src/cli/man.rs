@@ -7,17 +7,20 @@ use crate::agent::spec::ADAPTERS;
 use crate::session::command;
 
 /// Date of the last change to the texts of both pages.
-pub const DATE: &str = "2026-11-22";
+pub const DATE: &str = "2026-11-23";
 
 /// Exit codes and what they mean; the same for every command.
 pub static EXIT_CODES: &[(u8, &str)] = &[
     (0, "Done. Whoever reads the output may go away before its end; that changes no code."),
     (
         1,
-        "It was tried and failed; for `doctor`, something needs to be put right before messages are answered.",
+        "It was tried and failed; for `doctor` and `status`, something needs to be put right before messages are answered.",
     ),
     (2, "The command line is wrong."),
-    (69, "A service or program that is needed is not there."),
+    (
+        69,
+        "A service or program that is needed is not there; for `status` and `restart`, a connector does not run.",
+    ),
     (
         75,
         "Something else holds what is needed, like another connector with the same state directory; later it may work.",
@@ -43,7 +46,27 @@ static FILES: &[(&str, &str)] = &[
         "~/.local/state/wtt-connect/PROFILE/outbox/",
         "Replies that the service has not acknowledged yet; in failed/ those that it refuses for good.",
     ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/control.sock",
+        "Where a running connector answers `status` and `restart`: for the same user only. A link to a socket below `$XDG_RUNTIME_DIR` where its path would be too long.",
+    ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/wtt-connect.log",
+        "The log of `start --log-to-file`; beside it up to two older files of 10 MiB, .1 and .2.",
+    ),
+    (
+        "~/.local/state/wtt-connect/PROFILE/versions.json",
+        "Versions of the agent CLIs, so that `status` need not ask them each time.",
+    ),
     ("~/.wtt-connect/AGENT_ID/", "Where agents work unless `WTT_CONNECT_WORKDIR` says otherwise."),
+    (
+        "~/.config/systemd/user/wtt-connect@.service",
+        "The service of all profiles on Linux, written by `up`; that of one profile is wtt-connect@PROFILE.service. Changes of your own belong into a drop-in (`systemctl --user edit`). It restricts nothing, because agents inherit every restriction of it; install/hardened.conf is a drop-in for hosts that do nothing else.",
+    ),
+    (
+        "~/Library/LaunchAgents/com.wtt.connect.PROFILE.plist",
+        "The service of a profile on macOS, written by `up`.",
+    ),
     (".env", "Settings, read from the current directory when no profile is named."),
 ];
 
@@ -57,8 +80,9 @@ static RELIABILITY: &[&str] = &[
     "State files are never half written. One that cannot be read is set aside, not overwritten.",
     "There is one process per state directory; a second one says so and exits.",
     "No process of an agent outlives its turn when that is stopped or fails. What an agent has put into a session of its own, to stay, is ended when the connector stops, or at the next start after a crash.",
+    "As a service it comes back by itself after a crash and after a hang of more than a minute, for as long as it takes; wrong settings alone end it, because trying again would not help. `down` and the end of the service end every agent. Ready means to the service manager that it runs, not that it is connected.",
     "A disk that is full or broken does not stop the work: the connector goes on from memory and says so in its log.",
-    "Tokens do not appear in the log, in error messages, in arguments, or in the environment of agents.",
+    "Tokens do not appear in the log, in error messages, in arguments, or in the environment of agents. The memory of the connector is kept out of core dumps and from other processes of the same user.",
 ];
 
 /// The page.
@@ -134,9 +158,19 @@ pub fn render() -> String {
     page.example("wtt-connect try");
     page.paragraph("One question, for a script:");
     page.example("wtt-connect try --adapter codex \"which files are here?\"");
-    page.paragraph("Check a profile, then run it:");
+    page.paragraph("Bind an agent of the service to Codex, in the background, and look at it:");
+    page.example(
+        "wtt-connect up codex agent-alice 'wtt-tok-alice'\nwtt-connect status agent-alice\nwtt-connect logs agent-alice --follow",
+    );
+    page.paragraph("The same with the token from a password store:");
+    page.example("pass show wtt/alice | wtt-connect up codex agent-alice -");
+    page.paragraph("Check a profile, then run it in the foreground:");
     page.example(
         "wtt-connect doctor --profile agent-alice-codex\nwtt-connect start --profile agent-alice-codex",
+    );
+    page.paragraph("See how all connectors are, and what one of them does:");
+    page.example(
+        "wtt-connect list\nwtt-connect status agent-alice-codex\nwtt-connect logs agent-alice-codex --follow",
     );
     page.section("SEE ALSO");
     page.paragraph("wtt-connect(5), wtt-connect-protocol(7)");

@@ -11,6 +11,7 @@ pub mod man5;
 pub mod out;
 pub mod parse;
 pub mod roff;
+pub mod service;
 pub mod spec;
 
 use crate::error::{Error, Result};
@@ -36,7 +37,7 @@ fn run(parsed: Parsed) -> Result<ExitCode> {
         Parsed::Help { command, long } => out::stdout(&help::render(command, long))?,
         Parsed::Version => out::stdout(&man::version())?,
         Parsed::Generate(what) => out::stdout(&generate(what))?,
-        Parsed::Run(command, args) => return execute(command.id, args),
+        Parsed::Run(command, args) => return execute(command.id, *args),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,7 +59,15 @@ fn execute(id: Id, args: Args) -> Result<ExitCode> {
     match id {
         Id::Start => cmd::start::run(&args)?,
         Id::Doctor => return cmd::doctor::run(&args),
+        Id::List => cmd::list::run(&args)?,
+        Id::Status => return cmd::status::run(&args),
+        Id::Restart => return cmd::restart::run(&args),
+        Id::Logs => cmd::logs::run(&args)?,
         Id::Try => cmd::try_::run(args)?,
+        Id::Up => return cmd::up::run(&args),
+        Id::Down => cmd::down::run(&args)?,
+        Id::Workdir => cmd::workdir::run(&args)?,
+        Id::Setup => cmd::setup::run(&args)?,
         Id::Help => out::stdout(&help::render(None, true))?,
         Id::DemoAgent => return Ok(cmd::demo_agent::run(args)),
     }

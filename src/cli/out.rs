@@ -70,16 +70,22 @@ pub fn width(text: &str) -> usize {
 
 /// Rows with aligned columns, two blanks between, nothing behind the last one. Every line is indented.
 pub fn table<const N: usize>(rows: &[[String; N]], indent: usize) -> String {
-    let mut widths = [0; N];
+    let mut slices: Vec<&[String]> = Vec::new();
+    slices.extend(rows.iter().map(|row| &row[..]));
+    align(&slices, &mut [0; N], indent)
+}
+
+/// Once in the program, whatever the number of columns.
+fn align(rows: &[&[String]], widths: &mut [usize], indent: usize) -> String {
     for row in rows {
-        for (w, cell) in widths.iter_mut().zip(row) {
+        for (w, cell) in widths.iter_mut().zip(*row) {
             *w = (*w).max(width(cell));
         }
     }
     let mut out = String::new();
     for row in rows {
         let mut line = " ".repeat(indent);
-        for (w, cell) in widths.iter().zip(row) {
+        for (w, cell) in widths.iter().zip(*row) {
             line.push_str(cell);
             line.push_str(&" ".repeat(w - width(cell) + 2));
         }

@@ -21,7 +21,7 @@ pub enum Parsed {
     /// Print a manual page or completions.
     Generate(Artefact),
     /// Run a command.
-    Run(&'static Command, Args),
+    Run(&'static Command, Box<Args>),
 }
 
 /// What `--generate` prints.
@@ -112,7 +112,7 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
     if command.id == Id::DemoAgent {
         // Its arguments are those of another program.
         args.operands = parser.raw_args().map_err(sentence)?.collect();
-        return Ok(Parsed::Run(command, args));
+        return Ok(Parsed::Run(command, Box::new(args)));
     }
     let mut given: Vec<&str> = Vec::new();
     while let Some(arg) = parser.next().map_err(sentence)? {
@@ -143,7 +143,7 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
     operands(command, &args)?;
     match command.id {
         Id::Help => help(&args),
-        Id::Try | Id::Start | Id::Doctor | Id::DemoAgent => Ok(Parsed::Run(command, args)),
+        _ => Ok(Parsed::Run(command, Box::new(args))),
     }
 }
 
@@ -166,12 +166,19 @@ fn operands(command: &Command, args: &Args) -> Result<(), String> {
         // Its operand says what to rehearse.
         _ if command.id == Id::Doctor && !args.rehearse => 0,
         many if many.contains("...") => usize::MAX,
-        _ => 1,
+        words => words.split(' ').count(),
     };
+    let mut needed = command.operands.split(' ').take_while(|w| !w.is_empty() && !w.starts_with('['));
+    if let Some(missing) = needed.nth(args.operands.len()) {
+        return Err(format!(
+            "{} needs {missing}, as in `wtt-connect {} {}`",
+            command.name, command.name, command.operands
+        ));
+    }
     let Some(extra) = args.operands.get(most) else { return Ok(()) };
     let extra = short(&extra.to_string_lossy());
     let takes_profile = command.flags.iter().any(|f| f.value == Some(ValueOf::Profile));
-    if takes_profile && args.profile.is_none() && crate::config::profile::is_name(&extra) {
+    if takes_profile && most == 0 && args.profile.is_none() && crate::config::profile::is_name(&extra) {
         return Err(format!("{} takes no operand; for a profile write --profile {extra}", command.name));
     }
     Err(format!("{} does not know what to do with \"{extra}\"", command.name))
@@ -237,7 +244,7 @@ mod tests {
 
     fn args(words: &[&str]) -> Args {
         match parse(words.iter().copied()) {
-            Ok(Parsed::Run(_, args)) => args,
+            Ok(Parsed::Run(_, args)) => *args,
             other => panic!("{words:?}: {other:?}"),
         }
     }

@@ -3,6 +3,8 @@
 //! The parser, `-h`, `--help`, `wtt-connect(1)` and the completions are renderings of it; order here is order there.
 //! In texts, `code` between backticks is literal. Nothing is parsed or printed here.
 
+mod bind;
+
 use crate::config::profile;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,6 +30,32 @@ pub struct Args {
     pub workdir: Option<PathBuf>,
     /// `--verbose`
     pub verbose: bool,
+    /// `--log-to-file`
+    pub log_to_file: bool,
+    /// `--now`
+    pub now: bool,
+    /// `--lines`
+    pub lines: Option<usize>,
+    /// `--follow`
+    pub follow: bool,
+    /// Flags that are settings of the profile: variable and value, in the order given.
+    pub settings: Vec<(&'static str, String)>,
+    /// `--token-file`
+    pub token_file: Option<PathBuf>,
+    /// `--enable-linger`
+    pub enable_linger: bool,
+    /// `--yes`
+    pub yes: bool,
+    /// `--no-start`
+    pub no_start: bool,
+    /// `--dry-run`
+    pub dry_run: bool,
+    /// `--purge`
+    pub purge: bool,
+    /// `--restart`
+    pub restart: bool,
+    /// `--claim-code`
+    pub claim_code: bool,
     /// What follows the flags.
     pub operands: Vec<OsString>,
 }
@@ -60,6 +88,22 @@ pub enum Id {
     Start,
     /// `doctor`
     Doctor,
+    /// `list`
+    List,
+    /// `status`
+    Status,
+    /// `restart`
+    Restart,
+    /// `logs`
+    Logs,
+    /// `up`
+    Up,
+    /// `down`
+    Down,
+    /// `workdir`
+    Workdir,
+    /// `setup`
+    Setup,
     /// `help`
     Help,
     /// `demo-agent`
@@ -101,6 +145,12 @@ pub enum ValueOf {
     Adapter,
     /// Something that `--generate` prints.
     Artefact,
+    /// A number.
+    Number,
+    /// A permission mode.
+    Mode,
+    /// Something that cannot be completed.
+    Free(&'static str),
 }
 
 impl ValueOf {
@@ -112,6 +162,9 @@ impl ValueOf {
             ValueOf::Directory => "DIR",
             ValueOf::Adapter => "ADAPTER",
             ValueOf::Artefact => "WHAT",
+            ValueOf::Number => "N",
+            ValueOf::Mode => "MODE",
+            ValueOf::Free(word) => word,
         }
     }
 }
@@ -245,6 +298,55 @@ static DEFAULTS_TOO: Flag = Flag {
     },
 };
 
+static LOG_TO_FILE: Flag = Flag {
+    long: "log-to-file",
+    letter: None,
+    value: None,
+    short: "log to wtt-connect.log in the state directory",
+    long_text: "Writes the log to `wtt-connect.log` in the state directory instead of to stderr, where no journal takes it. A file of 10 MiB is put aside as `.1`, that one as `.2`. `wtt-connect logs` reads them.",
+    set: |args, _| {
+        args.log_to_file = true;
+        Ok(())
+    },
+};
+
+static NOW: Flag = Flag {
+    long: "now",
+    letter: None,
+    value: None,
+    short: "do not wait for the running turns",
+    long_text: "Does not wait for the running turns: their agents are ended, and their messages answered with a notice that says so.",
+    set: |args, _| {
+        args.now = true;
+        Ok(())
+    },
+};
+
+static LINES: Flag = Flag {
+    long: "lines",
+    letter: Some('n'),
+    value: Some(ValueOf::Number),
+    short: "so many of the newest lines; 100 without it",
+    long_text: "Shows the newest N lines, from 1 to 100000. Without this flag it shows 100.",
+    set: |args, value| {
+        let lines = text(value)?.parse().ok().filter(|n| (1..=100_000).contains(n));
+        args.lines = Some(lines.ok_or("is not a number of lines; accepted: 1 to 100000")?);
+        Ok(())
+    },
+};
+
+static FOLLOW: Flag = Flag {
+    long: "follow",
+    letter: Some('f'),
+    value: None,
+    short: "go on with new lines until Ctrl-C",
+    long_text: "Goes on with new lines as they are written, until Ctrl-C.",
+    set: |args, _| {
+        args.follow = true;
+        Ok(())
+    },
+};
+
 /// `-h` and `--help`: known to every command; handled by the parser.
 pub static HELP: Flag = Flag {
     long: "help",
@@ -303,7 +405,7 @@ pub static COMMANDS: &[Command] = &[
             "Connects to the service and answers messages until it is told to stop. SIGTERM and SIGINT end it in order, within 20 seconds; a second one ends it at once.",
             "Settings are described in wtt-connect(5). Two connectors with one state directory are refused: the second exits at once with 75.",
         ],
-        flags: &[&PROFILE, &ENV_FILE, &CONFIG],
+        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &LOG_TO_FILE],
         hidden: false,
     },
     Command {
@@ -316,6 +418,116 @@ pub static COMMANDS: &[Command] = &[
             "Exits with 0 when `start` would run and its default agent could answer. Exits with 1 when something needs to be put right: `start` would refuse to run, or it would run but nobody would get an answer, because the agent CLI is missing or not logged in or the token is refused. Being offline alone is no problem. A reader that goes away before the end does not change the code.",
         ],
         flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &REHEARSE, &DEFAULTS_TOO, &JSON],
+        hidden: false,
+    },
+    Command {
+        id: Id::Up,
+        name: "up",
+        operands: "[ADAPTER AGENT_ID [TOKEN]]",
+        short: "bind an agent of the service to a CLI, in the background",
+        long: &[
+            "Checks the agent CLI, its login, the token and the directories; then writes the profile, installs and starts a service of this user (systemd or launchd), waits until it is connected, and says how it is.",
+            "WTT's web page shows AGENT_ID and TOKEN under \"Bind Agent\". TOKEN may be `-` for stdin; `--token-file` and the variable `WTT_TOKEN` work as well, and keep it out of the shell's history.",
+            "Again with a new token, or with other flags, it changes the profile and restarts the service once. What the command line does not name stays as it is in the profile, the token too. When a step fails, it says what has been done; run again, it does the rest.",
+            "`WTT_BASE_URL` and `WTT_CONNECT_WORKDIR` of the environment count where the flags are not given and there is no profile yet; not when they are those of another agent that started this command. With `--env-file`, settings and identity come from that file, and the operands may be left out.",
+            "Being offline is no failure: the service goes on trying. Exits with 78 when the service refuses the token or a setting is wrong, with 69 when the profile is written but this machine has no systemd or launchd for this user; it then prints the command to run instead.",
+        ],
+        flags: &[
+            &bind::AS_PROFILE,
+            &bind::BASE_URL,
+            &bind::MODE,
+            &bind::ALLOW_YOLO,
+            &bind::AGENT_WORKDIR,
+            &bind::ADAPTERS,
+            &bind::MODEL,
+            &bind::PUBLISH_PROGRESS,
+            &bind::ENABLE_SHELL,
+            &bind::TOKEN_FILE,
+            &ENV_FILE,
+            &bind::ENABLE_LINGER,
+            &bind::YES,
+            &bind::NO_START,
+            &bind::DRY_RUN,
+        ],
+        hidden: false,
+    },
+    Command {
+        id: Id::Down,
+        name: "down",
+        operands: "PROFILE",
+        short: "stop a profile and its service for good",
+        long: &[
+            "Stops the service and takes it out of the login. PROFILE is the name of a profile, or the id of an agent that has one profile. The profile and the state stay, so that `wtt-connect up` brings it back where it was. A connector that was started by hand with `wtt-connect start` is stopped as well.",
+        ],
+        flags: &[&bind::PURGE],
+        hidden: false,
+    },
+    Command {
+        id: Id::Workdir,
+        name: "workdir",
+        operands: "PROFILE DIR",
+        short: "let the agent of a profile work elsewhere",
+        long: &[
+            "Puts DIR into the profile as `WTT_CONNECT_WORKDIR` and creates it when it is missing. It counts from the next start on. Agents find their earlier sessions by the directory: in a new one they begin anew.",
+        ],
+        flags: &[&bind::RESTART],
+        hidden: false,
+    },
+    Command {
+        id: Id::Setup,
+        name: "setup",
+        operands: "",
+        short: "register an agent and claim it with a code",
+        long: &[
+            "For those who have no agent on the web page yet: registers one unless the settings have one, and keeps its id and token in a profile. Then `wtt-connect up ADAPTER AGENT_ID` binds it.",
+        ],
+        flags: &[&bind::CLAIM_CODE, &PROFILE, &bind::BASE_URL],
+        hidden: false,
+    },
+    Command {
+        id: Id::List,
+        name: "list",
+        operands: "",
+        short: "list the profiles and whether they are connected",
+        long: &[
+            "Lists all profiles: identity, agent CLI, what runs the connector (systemd, launchd, or somebody by hand) or that it is stopped, whether it is connected, and where its agent works.",
+        ],
+        flags: &[&JSON],
+        hidden: false,
+    },
+    Command {
+        id: Id::Status,
+        name: "status",
+        operands: "[PROFILE]",
+        short: "show how a connector is: connection, turns, problems",
+        long: &[
+            "Asks the running connector: since when it is connected or when it tries again, the last message, running and waiting turns, replies that are not delivered yet, messages that are kept until a usage limit resets, and what needs attention. Where the connector does not run, it says so and shows what its files tell.",
+            "PROFILE is the name of a profile, or the id of an agent that has one profile; `all`, or nothing, means all of them.",
+            "Exits with 0 when all that were asked about run and nothing needs to be put right; being offline is no such thing, because the connector tries again by itself. Exits with 1 when something has to be put right first, like a refused token, and with 69 when a connector does not run.",
+        ],
+        flags: &[&JSON],
+        hidden: false,
+    },
+    Command {
+        id: Id::Restart,
+        name: "restart",
+        operands: "[PROFILE]",
+        short: "restart a connector without cutting its turns",
+        long: &[
+            "Lets the connector start again in the same process, with the settings as they are now and the program file that is there now. It first lets its running turns end; messages that come meanwhile are kept and answered after it. PROFILE as for `status`; one that does not run is named, and the code is 69.",
+        ],
+        flags: &[&NOW],
+        hidden: false,
+    },
+    Command {
+        id: Id::Logs,
+        name: "logs",
+        operands: "PROFILE",
+        short: "show the newest lines of a connector's log",
+        long: &[
+            "Shows the journal of the profile's service (`journalctl --user`), or `wtt-connect.log` in the state directory where it logs to files. PROFILE is the name of a profile, or the id of an agent that has one profile.",
+        ],
+        flags: &[&LINES, &FOLLOW],
         hidden: false,
     },
     Command {
@@ -340,17 +552,6 @@ pub static COMMANDS: &[Command] = &[
 
 /// Commands of the original that are not part of this version, with what to do meanwhile.
 pub static LATER: &[(&str, &str)] = &[
-    (
-        "up",
-        "write the profile by hand (wtt-connect(5) shows one) and use `wtt-connect start --profile PROFILE`",
-    ),
-    ("list", "profiles are the files in ~/.config/wtt-connect/profiles"),
-    ("status", "`wtt-connect doctor --profile PROFILE` says what state it is in"),
-    ("restart", "stop `wtt-connect start` and start it again"),
-    ("logs", "`wtt-connect start` writes its log to stderr"),
-    ("down", "stop `wtt-connect start`"),
-    ("workdir", "set WTT_CONNECT_WORKDIR in the profile"),
-    ("setup", "claim the agent on the web page, and put its id and token into a profile"),
     ("upload-file", "agents cannot send files yet"),
     ("smoke-chat", "`wtt-connect try PROMPT` tests the whole path against a local service"),
     ("smoke-task", "`wtt-connect try PROMPT` tests the whole path against a local service"),

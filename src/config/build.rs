@@ -116,6 +116,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         transports,
         limits,
         catch_up: take(s, "WTT_CONNECT_CATCH_UP_MINUTES", value::minutes).unwrap_or(CATCH_UP),
+        auto_reexec: take(s, "WTT_CONNECT_AUTO_REEXEC", value::flag).unwrap_or(false),
         max_agents: take(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
         agent_idle: take(s, "WTT_CONNECT_AGENT_IDLE_SECONDS", value::seconds).unwrap_or(AGENT_IDLE),
         session_idle: take(s, "WTT_CONNECT_SESSION_IDLE_SECONDS", value::seconds).unwrap_or(SESSION_IDLE),

@@ -12,6 +12,8 @@ pub struct Entry {
     pub value: String,
     /// Line on which it begins, from 1.
     pub line: usize,
+    /// Line on which it ends: a quoted value may have several.
+    pub end: usize,
 }
 
 /// A line that cannot be read. It never holds any of the line's text.
@@ -44,8 +46,14 @@ pub fn parse(text: &str) -> (Vec<Entry>, Vec<Malformed>) {
             bad.push(Malformed { line: number, why: "does not begin with the name of a variable" });
             continue;
         }
-        match value(rest, &mut || lines.next().map(|(_, l)| l)) {
-            Ok(value) => entries.push(Entry { name: name.to_owned(), value, line: number }),
+        let mut end = number;
+        let mut more = || {
+            let (index, line) = lines.next()?;
+            end = index + 1;
+            Some(line)
+        };
+        match value(rest, &mut more) {
+            Ok(value) => entries.push(Entry { name: name.to_owned(), value, line: number, end }),
             Err(why) => bad.push(Malformed { line: number, why }),
         }
     }

@@ -424,6 +424,13 @@ pub static KEYS: &[Key] = &[
         "2",
     ),
     key(
+        "WTT_CONNECT_AUTO_REEXEC",
+        Kind::Flag,
+        "0",
+        "Starts the new program when the program file was replaced by an update: in the same process, when no agent is running. Otherwise `status` says that a restart is due.",
+        "1",
+    ),
+    key(
         "WTT_CONNECT_CATCH_UP_MINUTES",
         Kind::Minutes { min: 0, max: 10_080 },
         "60",

@@ -6,6 +6,7 @@
 mod address;
 mod build;
 pub mod dotenv;
+pub mod edit;
 pub mod json;
 pub mod keys;
 pub mod paths;
@@ -133,6 +134,8 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// `WTT_CONNECT_SESSION_IDLE_SECONDS`: an idle session thread ends after this.
     pub session_idle: Duration,
+    /// `WTT_CONNECT_AUTO_REEXEC`: starts a program file that was replaced.
+    pub auto_reexec: bool,
     /// `WTT_CONNECT_MAX_AGENTS`: so many run at once.
     pub max_agents: usize,
     /// `WTT_CONNECT_AGENT_IDLE_SECONDS`: an agent process stays so long between turns; zero ends each with its turn.

@@ -172,6 +172,15 @@ impl Settings {
         all
     }
 
+    /// What a profile would give if this were its text: to look at it before it is written.
+    pub fn of_profile(selection: &Selection, path: &Path, text: &str) -> Settings {
+        let mut all = Settings::default();
+        all.env_text(path, text);
+        all.incomplete = !all.problems.is_empty();
+        all.extra.retain(|name, _| !selection.environment.contains_key(name));
+        all
+    }
+
     /// The value of a key, when one is set and not empty.
     pub fn get(&self, name: &str) -> Option<&Setting> {
         self.values.get(name).filter(|s| !s.text.is_empty())
@@ -241,7 +250,7 @@ impl Settings {
                 let names = profile::names(path.parent());
                 let near = crate::text::similar(name, names.iter().map(String::as_str));
                 let hint = match (near.as_slice(), names.len()) {
-                    ([], 0) => "; create it as wtt-connect(5) shows".into(),
+                    ([], 0) => "; `wtt-connect up` makes one".into(),
                     ([], 1) => format!("; there is {}", names.join("")),
                     ([], _) => format!("; there are {}", names.join(", ")),
                     (near, _) => format!("; did you mean {}?", near.join(" or ")),
@@ -262,7 +271,11 @@ impl Settings {
         {
             self.notes.push(readable(path));
         }
-        let (entries, bad) = dotenv::parse(&text);
+        self.env_text(path, &text);
+    }
+
+    fn env_text(&mut self, path: &Path, text: &str) {
+        let (entries, bad) = dotenv::parse(text);
         for line in bad {
             self.problem(format!("{}:{}: the line {}", path.display(), line.line, line.why));
         }

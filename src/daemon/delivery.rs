@@ -97,6 +97,11 @@ impl Delivery {
         self.sending.len()
     }
 
+    /// When the oldest of them was written, milliseconds since the epoch.
+    pub(super) fn oldest(&self) -> Option<i64> {
+        self.sending.values().map(|s| s.entry.at).min()
+    }
+
     /// Bytes of text in all of them.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

@@ -45,12 +45,14 @@ impl Hub {
     pub(super) fn begin_drain(&mut self, signal: i32) {
         let now = Instant::now();
         self.shared.draining.store(true, Ordering::Relaxed);
+        self.tell_end();
         match &mut self.drain {
             None => {
+                let what = if self.care.again { "starting again" } else { "shutting down" };
                 match self.sessions.count() {
-                    0 => log::info!(target: "hub", "shutting down"),
-                    1 => log::info!(target: "hub", "shutting down; ending 1 turn"),
-                    turns => log::info!(target: "hub", "shutting down; ending {turns} turns"),
+                    0 => log::info!(target: "hub", "{what}"),
+                    1 => log::info!(target: "hub", "{what}; ending 1 turn"),
+                    turns => log::info!(target: "hub", "{what}; ending {turns} turns"),
                 }
                 self.drain =
                     Some(Drain { signal, agents_until: now + AGENTS, replies_until: None, hurried: false });

@@ -1,7 +1,9 @@
 //! The hub: the one thread that owns the state of the daemon. It takes events, decides, and never waits for a
 //! network, an agent or a session; its only blocking act is the commit of the journal, once per batch of events.
 
+use crate::daemon::care::Care;
 use crate::daemon::catchup::CatchUp;
+use crate::daemon::control::server::Asked;
 use crate::daemon::courier::{Courier, Posted};
 use crate::daemon::delivery::Delivery;
 use crate::daemon::live::Sessions;
@@ -40,6 +42,8 @@ pub(super) enum Event {
     Net(NetEvent),
     Session(SessionEvent),
     Signal(Signal),
+    /// The command line asks.
+    Control(Asked),
     /// A publication by HTTP has ended.
     Posted(u64, usize, Posted),
     /// The owner of the daemon (`try`) ends it.
@@ -47,10 +51,14 @@ pub(super) enum Event {
 }
 
 /// The connection as far as the hub knows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Link {
     pub(super) up_since: Option<Instant>,
     pub(super) last_error: Option<String>,
+    /// When the next attempt is.
+    pub(super) retry_at: Option<Instant>,
+    /// The service refuses the token.
+    pub(super) refused: bool,
     /// An attempt to connect has failed since the last connection.
     failing: bool,
 }
@@ -73,6 +81,7 @@ pub(super) struct Hub {
     pub(super) courier: Courier,
     pub(super) requests: Requests,
     pub(super) drain: Option<super::drain::Drain>,
+    pub(super) care: Care,
     pub(super) commit_now: bool,
     commit_by: Option<Instant>,
     warned: Option<Instant>,
@@ -90,6 +99,7 @@ impl Hub {
         left: Vec<Entry>,
         courier: Courier,
     ) -> Hub {
+        let care = Care::new(shared.config.auto_reexec);
         let me = Identity {
             agent_id: shared.config.agent_id.clone(),
             display_name: None,
@@ -105,7 +115,7 @@ impl Hub {
             net,
             inbox,
             me,
-            link: Link { up_since: None, last_error: None, failing: false },
+            link: Link::default(),
             sessions,
             pingpong: PingPong::default(),
             catch_up: CatchUp::default(),
@@ -115,6 +125,7 @@ impl Hub {
             courier,
             requests: Requests::default(),
             drain: None,
+            care,
             commit_now: false,
             commit_by: None,
             warned: None,
@@ -173,6 +184,7 @@ impl Hub {
             self.commit_by,
             self.parked_deadline(Instant::now()),
             self.drain.as_ref().map(|d| d.deadline()),
+            self.care.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -184,11 +196,12 @@ impl Hub {
             Event::Net(event) => self.on_net(event),
             Event::Session(event) => self.on_session(event),
             Event::Posted(seq, part, posted) => self.on_posted(seq, part, posted),
-            Event::Signal(Signal::Stop(number)) => self.begin_drain(number),
+            Event::Control(asked) => self.answer(asked),
+            Event::Signal(Signal::Stop(number)) => self.stop_by(number),
             Event::Signal(Signal::Reload) => self.net.retry_now(),
             // after a signal the end of our owner's pipe is no second request
-            Event::Stop if self.drain.is_some() => {}
-            Event::Stop => self.begin_drain(0),
+            Event::Stop if self.drain.is_some() && !self.care.again => {}
+            Event::Stop => self.stop_by(0),
         }
     }
 
@@ -196,9 +209,7 @@ impl Hub {
         match event {
             NetEvent::Up { display_name, .. } => {
                 log::info!(target: "hub", "connected as {}", self.me.agent_id);
-                self.link.up_since = Some(Instant::now());
-                self.link.last_error = None;
-                self.link.failing = false;
+                self.link = Link { up_since: Some(Instant::now()), ..Link::default() };
                 if display_name.is_some() {
                     self.me.display_name = display_name;
                 }
@@ -221,12 +232,15 @@ impl Hub {
                 }
                 self.link.failing |= !was_up;
                 self.link.last_error = Some(why);
+                self.link.refused = refused;
+                self.link.retry_at = Some(Instant::now() + retry_in);
                 self.stop_catch_up(was_up);
                 self.requests.clear();
                 self.delivery.disconnected();
             }
-            NetEvent::Frame(text) => self.on_frame(&text),
+            NetEvent::Frame(text) => return self.on_frame(&text),
         }
+        self.tell();
     }
 
     fn on_frame(&mut self, text: &str) {
@@ -290,6 +304,7 @@ impl Hub {
         }
         self.sessions.end_idle(now);
         self.run_parked();
+        self.look_after(now);
         if self.commit_by.is_some_and(|at| at <= now) {
             self.commit_now = true;
         }
@@ -306,8 +321,13 @@ impl Hub {
             return;
         }
         (self.commit_now, self.commit_by) = (false, None);
-        if let Err(error) = self.store.commit() {
+        let committed = self.store.commit();
+        if committed.is_ok() {
+            self.disk_refuses(None);
+        }
+        if let Err(error) = committed {
             self.commit_by = Some(now + WARN_EVERY);
+            self.disk_refuses(Some(error.to_string()));
             if self.warned.is_none_or(|at| now > at + WARN_EVERY) {
                 self.warned = Some(now);
                 log::error!(target: "store", "cannot write the state: {error}; going on from memory");

@@ -64,6 +64,7 @@ impl Hub {
         } else {
             self.pingpong.human(&job.topic_id);
         }
+        self.care.last = Some((Instant::now(), job.topic_id.clone()));
         match command::parse(&job.instruction) {
             Some(command) => self.command(job, command),
             None => self.accept(job),
@@ -90,6 +91,9 @@ impl Hub {
     }
 
     pub(super) fn accept(&mut self, mut job: Job) {
+        if self.care.again {
+            return self.keep_for_later(job);
+        }
         let route = match self.route(&mut job) {
             Ok(route) => route,
             Err(why) => return self.notice(&job, &format!("⚠️ {why}"), ReplyKind::Failed),

@@ -108,6 +108,11 @@ impl Sessions {
         self.live.get(scope).into_iter().flat_map(|live| live.turns.iter())
     }
 
+    /// All sessions with their turns.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Scope, &VecDeque<LiveTurn>)> {
+        self.live.iter().map(|(scope, live)| (scope, &live.turns))
+    }
+
     /// Turns that run or wait anywhere.
     pub(super) fn count(&self) -> usize {
         self.generations.len()

@@ -3,7 +3,10 @@
 //! Threads: the caller's (the hub), `net`, `signals`, one per live session, and four small ones per running or kept
 //! agent, and a keeper while an agent is kept between turns.
 
+mod answers;
+mod care;
 mod catchup;
+pub mod control;
 mod courier;
 mod delivery;
 mod drain;
@@ -29,6 +32,7 @@ use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::state::Record;
 use crate::store::{Store, atomic};
+use crate::sys::image::Image;
 use crate::sys::{id, signal, thread, time};
 use crossbeam_channel::{Receiver, Sender};
 use hub::{Event, Hub};
@@ -59,8 +63,17 @@ impl std::fmt::Debug for Options {
     }
 }
 
+/// How a run that did what it should has ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// For good.
+    Over,
+    /// The program is to be started again: everything is on disk, the lock is free.
+    Again(Image),
+}
+
 /// Runs until a signal or `options.stop`. Blocks.
-pub fn run(config: Config, options: Options) -> Result<()> {
+pub fn run(config: Config, options: Options) -> Result<Ending> {
     make_folders(&config)?;
     let _lock = take_lock(&config)?;
     let (events, inbox) = crossbeam_channel::bounded(EVENTS);
@@ -70,6 +83,7 @@ pub fn run(config: Config, options: Options) -> Result<()> {
         "wtt-connect {} for {} with {} in {}",
         env!("CARGO_PKG_VERSION"), config.agent_id, config.adapter, config.workdir.display()
     );
+    let _socket = answer_commands(&config, &events);
     // dialling takes its round trips while the files are read; what arrives meanwhile waits in the queue
     let (net, net_thread) = connect(&config, options.token, &events)?;
     warn_when_mute(&config);
@@ -82,6 +96,7 @@ pub fn run(config: Config, options: Options) -> Result<()> {
     let mut hub = Hub::new(shared.clone(), store, net.clone(), inbox, sessions, left, courier);
     let mark = mark_of(&shared.config.state_dir);
     let code = hub.run();
+    let again = hub.care.again.then(|| hub.care.image.clone());
     drain::await_kept(&shared.pool);
 
     net.close();
@@ -97,7 +112,17 @@ pub fn run(config: Config, options: Options) -> Result<()> {
         log::error!(target: "store", "cannot write the state: {error}");
     }
     log::info!(target: "daemon", "ended");
-    if code == 0 { Ok(()) } else { Err(Error::Silent(code)) }
+    match code {
+        0 => Ok(again.map_or(Ending::Over, Ending::Again)),
+        _ => Err(Error::Silent(code)),
+    }
+}
+
+/// Opens the control socket. Without it the connector works; only the command line cannot ask it.
+fn answer_commands(config: &Config, events: &Sender<Event>) -> Option<control::server::Socket> {
+    control::server::listen(&config.state_dir, &mark_of(&config.state_dir), events.clone())
+        .map_err(|error| log::warn!(target: "control", "`status` and `restart` cannot reach this connector: {error}"))
+        .ok()
 }
 
 /// Signals, and the wish of our owner, as events.

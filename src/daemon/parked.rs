@@ -1,11 +1,12 @@
-//! Turns that are put off until a usage limit resets: kept on disk, run by themselves, shown by `/status`, dropped by
+//! Turns that are put off until a usage limit resets, or the connector has started again: kept on disk, run by themselves, shown by `/status`, dropped by
 //! `/stop`.
 
 use crate::daemon::hub::Hub;
 use crate::store::state::{Parked, Record};
 use crate::sys::time;
-use crate::wire::intake::{Scope, Verdict, intake};
+use crate::wire::intake::{Job, Scope, Verdict, intake};
 use crate::wire::message::Message;
+use crate::wire::outgoing::{Status, StatusKind};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -23,14 +24,34 @@ impl Hub {
 
     /// When to call [`Hub::run_parked`].
     pub(super) fn parked_deadline(&self, now: Instant) -> Option<Instant> {
+        if !self.may_run_parked() {
+            return None;
+        }
         let next = self.store.state().parked.iter().map(|(_, parked)| parked.until).min()?;
         let wait = u64::try_from(next - time::now_ms()).unwrap_or(0);
         Some(now + Duration::from_millis(wait).min(LOOK))
     }
 
+    /// Not before the first connection, which tells the name that a message may mention us by, and not at the end.
+    fn may_run_parked(&self) -> bool {
+        self.drain.is_none() && !self.care.again && self.link.up_since.is_some()
+    }
+
+    /// Keeps a message for the program that will follow in this process.
+    pub(super) fn keep_for_later(&mut self, job: Job) {
+        let text = "waiting: the connector starts again when the running turns are over";
+        let adapter = self.shared.config.adapter.clone();
+        self.show_now(
+            &job.topic_id,
+            &Status { text: text.to_owned(), kind: StatusKind::Queued, adapter, model: None },
+        );
+        self.store.record(Record::Seen { key: job.key.clone() });
+        self.park(&job.key, &job.scope, time::now_ms(), job.source);
+    }
+
     /// Takes up the turns whose time has come, as if their messages came now.
     pub(super) fn run_parked(&mut self) {
-        if self.drain.is_some() {
+        if !self.may_run_parked() {
             return;
         }
         let now = time::now_ms();

@@ -8,6 +8,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
+
+/// A lock that is held is tried again so often: [`holder`] holds it for some microseconds.
+const TRIES: u32 = 4;
+/// Between two tries.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// Held for the life of the daemon. std opens files close-on-exec, so an agent that outlives us does not keep it.
 #[derive(Debug)]
@@ -34,7 +40,15 @@ pub fn take(path: &Path) -> Result<Lock, LockError> {
         .mode(0o600)
         .open(path)
         .map_err(LockError::Io)?;
-    if let Err(error) = FileExt::try_lock_exclusive(&file) {
+    let mut locked = FileExt::try_lock_exclusive(&file);
+    for _ in 1..TRIES {
+        if locked.is_ok() {
+            break;
+        }
+        let _ = crossbeam_channel::after(MOMENT).recv();
+        locked = FileExt::try_lock_exclusive(&file);
+    }
+    if let Err(error) = locked {
         if error.kind() == fs2::lock_contended_error().kind() {
             return Err(LockError::Held(read_pid(&mut file)));
         }

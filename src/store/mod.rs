@@ -54,6 +54,18 @@ impl Store {
         Ok(Store { path: path.to_owned(), state, journal, snapshot_bytes, notes, complete_since })
     }
 
+    /// What the files hold, for somebody who only looks: nothing is changed and nothing mended. None: unreadable.
+    pub fn peek(path: &Path) -> Option<State> {
+        let mut state = match read(path).ok()? {
+            Loaded::State(state) => *state,
+            Loaded::Missing => State::default(),
+            Loaded::Unreadable(_) => return None,
+        };
+        state.index();
+        journal::replay(&with_suffix(path, "journal"), &mut state).ok()?;
+        Some(state)
+    }
+
     /// The state in memory.
     pub fn state(&self) -> &State {
         &self.state
@@ -164,16 +176,25 @@ fn read(path: &Path) -> io::Result<Loaded> {
     })
 }
 
-fn forget_old_corrupt(path: &Path) {
-    let Some(folder) = path.parent() else { return };
+/// State files that could not be read and lie beside this one, oldest first.
+pub fn set_aside(path: &Path) -> Vec<PathBuf> {
     let prefix = format!("{}.corrupt-", path.file_name().unwrap_or_default().to_string_lossy());
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut found: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|e| e.file_name().to_string_lossy().starts_with(&prefix))
-        .map(|e| e.path())
-        .collect();
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let mut found: Vec<PathBuf> = Vec::new();
+    found.extend(
+        entries
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().starts_with(&prefix))
+            .map(|e| e.path()),
+    );
     crate::list::sort_by(&mut found, |a, b| a.cmp(b));
+    found
+}
+
+fn forget_old_corrupt(path: &Path) {
+    let found = set_aside(path);
     let extra = found.len().saturating_sub(KEEP_CORRUPT);
     for old in found.into_iter().take(extra) {
         let _ = fs::remove_file(old);

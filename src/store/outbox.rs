@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 /// Where an entry goes that cannot be read or that the service refuses for good.
 const FAILED: &str = "failed";
@@ -137,6 +138,24 @@ impl Outbox {
         let floor = u64::try_from(crate::sys::time::now_ms()).unwrap_or(1);
         let outbox = Outbox { folder: folder.to_owned(), next: Arc::new(AtomicU64::new(next.max(floor))) };
         Ok((outbox, entries, poisoned))
+    }
+
+    /// For somebody who only looks: how many replies wait, since when, and how many the service has refused for good.
+    pub fn peek(folder: &Path) -> (usize, Option<SystemTime>, usize) {
+        let files = |folder: &Path| {
+            let entries = fs::read_dir(folder).ok().into_iter().flatten().flatten();
+            entries.filter(|file| file.path().extension().is_some_and(|end| end == "json"))
+        };
+        let (mut count, mut oldest) = (0, None);
+        for file in files(folder) {
+            count += 1;
+            let at = file.metadata().and_then(|meta| meta.modified()).ok();
+            oldest = match (oldest, at) {
+                (Some(a), Some(b)) => Some(std::cmp::min::<SystemTime>(a, b)),
+                (a, b) => a.or(b),
+            };
+        }
+        (count, oldest, files(&folder.join(FAILED)).count())
     }
 
     /// Makes a reply durable and gives it its place in the order.

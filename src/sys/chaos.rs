@@ -1,5 +1,5 @@
-//! Dying or failing on purpose at the N-th storage step, for the loops of the tests. Debug builds only: release builds
-//! have an empty function here.
+//! Dying or failing on purpose at the N-th storage step, for the loops of the tests, and hanging. Debug builds only:
+//! release builds have empty functions here.
 
 use std::io;
 
@@ -13,6 +13,19 @@ pub fn step() -> io::Result<()> {
     #[cfg(debug_assertions)]
     counting::step()?;
     Ok(())
+}
+
+/// Hangs for ever once the file exists that `WTT_CONNECT_TEST_HANG` names: a deadlock for the watchdog to notice.
+#[inline]
+pub fn hang() {
+    #[cfg(debug_assertions)]
+    if let Some(file) = std::env::var_os("WTT_CONNECT_TEST_HANG")
+        && std::path::Path::new(&file).exists()
+    {
+        loop {
+            std::thread::park();
+        }
+    }
 }
 
 #[cfg(debug_assertions)]

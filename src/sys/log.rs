@@ -1,8 +1,9 @@
-//! The logger: lines on stderr, each through a redactor.
+//! The logger: lines on stderr or in files of our own, each through a redactor.
 //!
 //! `<time> LEVEL target: text`; under systemd `<priority>target: text`, because the journal adds the time itself.
 //! Libraries that would log addresses or payloads are capped whatever the filter says.
 
+use super::log_file::LogFile;
 use base64::Engine as _;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
@@ -18,15 +19,16 @@ const MIN_SECRET: usize = 4;
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
 /// Starts logging. `filter` as in `WTT_CONNECT_LOG`; `secrets` are replaced by `***` wherever they appear.
-/// A second call only adds its secrets.
-pub fn init(filter: &str, secrets: Vec<String>) {
+/// They go to `file` where one is given. A second call only adds its secrets.
+pub fn init(filter: &str, secrets: Vec<String>, file: Option<LogFile>) {
     for secret in secrets {
         add_secret(&secret);
     }
-    let journal = stderr_is_journal();
+    let journal = file.is_none() && stderr_is_journal();
+    let stderr = env_logger::Target::Stderr;
     let logger = env_logger::Builder::new()
         .parse_filters(filter)
-        .target(env_logger::Target::Stderr)
+        .target(file.map_or(stderr, |file| env_logger::Target::Pipe(Box::new(file))))
         .format(move |out, record| writeln!(out, "{}", line(record, journal)))
         .build();
     let max = logger.filter();

@@ -82,6 +82,19 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Keeps the token of this process out of core dumps and from other processes of the same user. Agents are not affected:
+/// their exec resets it.
+pub fn keep_memory_private() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+/// Tells a process of this user that is no child of ours to end in order.
+pub fn terminate(pid: u32) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(rustix::process::kill_process(pid, Signal::TERM)?)
+}
+
 /// Whether a directory can be entered.
 pub fn check_dir(dir: &Path) -> io::Result<()> {
     if !std::fs::metadata(dir)?.is_dir() {

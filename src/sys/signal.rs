@@ -4,6 +4,10 @@ use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set by the first SIGTERM or SIGINT.
+static END: AtomicBool = AtomicBool::new(false);
 
 /// A request from outside the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +25,16 @@ pub fn listen() -> io::Result<Receiver<Signal>> {
     crate::sys::thread::spawn_small("signals", move || {
         for signal in signals.forever() {
             let message = if signal == SIGHUP { Signal::Reload } else { Signal::Stop(signal) };
+            END.fetch_or(signal != SIGHUP, Ordering::AcqRel);
             if tx.send(message).is_err() {
                 break;
             }
         }
     })?;
     Ok(rx)
+}
+
+/// Whether the process was told to end, also when nobody takes its messages any more.
+pub fn end_was_asked() -> bool {
+    END.load(Ordering::Acquire)
 }

@@ -116,13 +116,17 @@ fn bash_completes_commands_flags_and_profiles() {
         assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(complete(&["st"]), ["start"]);
+    assert_eq!(complete(&["star"]), ["start"]);
+    assert_eq!(complete(&["status", "b"]), ["bob-codex"]);
     assert_eq!(complete(&["--v"]), ["--version"]);
     assert_eq!(complete(&["start", "--pro"]), ["--profile"]);
     assert_eq!(complete(&["start", "--profile", ""]), ["alice-codex", "bob-codex"]);
     assert_eq!(complete(&["start", "--profile", "=", "b"]), ["bob-codex"]);
     assert_eq!(complete(&["start", "--profile", "="]), ["alice-codex", "bob-codex"]);
-    assert_eq!(complete(&["help", "do"]), ["doctor"]);
+    assert_eq!(complete(&["up", "cl"]), ["claude-code"]);
+    assert_eq!(complete(&["down", "a"]), ["alice-codex"]);
+    assert_eq!(complete(&["up", "--mode", "su"]), ["suggest"]);
+    assert_eq!(complete(&["help", "do"]), ["doctor", "down"]);
     assert_eq!(complete(&["help", "try", ""]), [""; 0]);
     assert!(complete(&["doctor", "--config", "/e"]).contains(&"/etc".to_owned()));
     assert_eq!(complete(&["--generate", "man"]), ["man", "man5", "man7"]);

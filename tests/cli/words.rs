@@ -11,7 +11,7 @@ fn each_mistake_gets_one_sentence_and_code_2() {
         (&[][..], "a command is missing"),
         (&["strat"], "unknown command strat; did you mean start?"),
         (&["docter"], "did you mean doctor?"),
-        (&["up", "codex", "a", "t"], "up is not part of this version"),
+        (&["smoke-task", "--expected", "x"], "smoke-task is not part of this version"),
         (&["--prifile"], "unknown flag --prifile"),
         (&["--profile", "x"], "--profile stands behind its command, as in `wtt-connect start --profile`"),
         (&["start", "--profil", "x"], "start has no flag --profil; did you mean --profile?"),

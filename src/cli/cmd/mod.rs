@@ -2,12 +2,23 @@
 
 pub mod demo_agent;
 pub mod doctor;
+pub mod down;
+pub mod list;
+pub mod logs;
+pub mod profiles;
+pub mod restart;
+pub mod setup;
 pub mod start;
+pub mod status;
 pub mod try_;
+pub mod up;
+pub mod workdir;
 
+use super::out;
 use super::spec::Args;
 use crate::agent::spec::ADAPTERS;
 use crate::config::Selection;
+use crate::error::{Error, Result};
 
 /// Which settings a command line asks for, in this process.
 pub fn selection(args: &Args) -> Selection {
@@ -17,5 +28,13 @@ pub fn selection(args: &Args) -> Selection {
         config_file: args.config.clone(),
         adapters: ADAPTERS.iter().map(|a| a.name.to_owned()).collect(),
         ..Selection::from_process()
+    }
+}
+
+/// Says something in the middle of the work: a reader that has gone is no reason to stop half-way.
+pub fn say(text: &str) -> Result<()> {
+    match out::stdout(&crate::sys::log::redact(text)) {
+        Err(Error::Silent(_)) => Ok(()),
+        other => other,
     }
 }

@@ -3,8 +3,9 @@
 use super::selection;
 use crate::cli::spec::Args;
 use crate::config::{Config, Settings};
-use crate::daemon;
-use crate::error::{Error, Result};
+use crate::daemon::{self, Ending};
+use crate::error::{Error, Result, reason};
+use crate::sys::log_file::{self, LogFile};
 use crate::sys::proc::UNTIL_EOF;
 use crossbeam_channel::Receiver;
 use std::io::Read;
@@ -13,8 +14,38 @@ use std::io::Read;
 pub fn run(args: &Args) -> Result<()> {
     let selection = selection(args);
     let mut settings = Settings::read(&selection);
-    let mut config = Config::check(&selection, &mut settings)?;
-    crate::sys::log::init(&config.log, config.secrets());
+    let checked = Config::check(&selection, &mut settings);
+    match &checked {
+        Ok(config) => start_log(config, args.log_to_file)?,
+        // nobody reads stderr there: what is wrong with the settings must be in the log
+        Err(_) if args.log_to_file => {
+            start_log(&Config::draft(&selection, &mut Settings::read(&selection)), true)?;
+        }
+        Err(_) => {}
+    }
+    let ended = checked.and_then(|config| run_with(config, &settings));
+    if let (Err(error), true) = (&ended, args.log_to_file) {
+        log::error!(target: "daemon", "{error}");
+    }
+    ended
+}
+
+/// To stderr, or to files in the state directory; then panics go there too.
+fn start_log(config: &Config, to_file: bool) -> Result<()> {
+    if !to_file || !config.state_dir.is_absolute() {
+        crate::sys::log::init(&config.log, config.secrets(), None);
+        return Ok(());
+    }
+    let file = LogFile::open(&config.state_dir.join(log_file::NAME)).map_err(|e| {
+        Error::Config(format!("cannot write the log in {}: {}", config.state_dir.display(), reason(&e)))
+    })?;
+    crate::sys::log::init(&config.log, config.secrets(), Some(file));
+    std::panic::set_hook(Box::new(|panic| log::error!(target: "daemon", "{panic}")));
+    Ok(())
+}
+
+fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
+    crate::sys::proc::keep_memory_private();
     config.prepare()?;
     for note in &config.notes {
         log::warn!("{note}");
@@ -29,7 +60,15 @@ pub fn run(args: &Args) -> Result<()> {
         crate::sys::log::add_secret(token.expose());
         token
     };
-    daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })
+    match daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })? {
+        Ending::Over => Ok(()),
+        // told to end after the hub had gone: nobody else would heed it
+        Ending::Again(_) if crate::sys::signal::end_was_asked() => Ok(()),
+        Ending::Again(image) => {
+            let why = reason(&image.start_again());
+            Err(Error::TryAgain(format!("cannot start the program again: {why}")))
+        }
+    }
 }
 
 /// As the child of `try`: the end of stdin is the end of the parent, however it ended.

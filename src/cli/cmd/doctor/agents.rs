@@ -28,13 +28,23 @@ enum Standing {
 /// The agent CLIs: those that are enabled must be there; others are named when they are found. `sure`: the settings
 /// of the adapters are beyond doubt.
 pub fn agents(config: &Config, sure: bool) -> Vec<Finding> {
+    among(ADAPTERS.to_vec(), config, sure)
+}
+
+/// The enabled ones alone, for a person who waits.
+pub fn enabled(config: &Config) -> Vec<Finding> {
+    let mut enabled = ADAPTERS.to_vec();
+    enabled.retain(|spec| config.adapters.iter().any(|name| name == spec.name));
+    among(enabled, config, true)
+}
+
+fn among(mut all: Vec<&'static AdapterSpec>, config: &Config, sure: bool) -> Vec<Finding> {
     let standing = |spec: &AdapterSpec| match sure {
         false => Standing::Unsure,
         true if spec.name == config.adapter => Standing::Default,
         true if config.adapters.iter().any(|name| name == spec.name) => Standing::Enabled,
         true => Standing::Other,
     };
-    let mut all = ADAPTERS.to_vec();
     crate::list::sort_by_key(&mut all, |spec| standing(spec));
     let mut found = Vec::new();
     for some in all.chunks(AT_ONCE) {

@@ -2,7 +2,7 @@
 
 use super::{Finding, Verdict, finding};
 use crate::config::{Config, profile};
-use crate::store::lock;
+use crate::store::{self, lock};
 use std::path::{Path, PathBuf};
 
 /// The directories of the settings.
@@ -14,6 +14,13 @@ pub fn directories(config: &Config, findings: &mut Vec<Finding>) {
         && dir != config.state_dir
     {
         findings.push(directory("session file", dir));
+    }
+    for file in store::set_aside(&config.store_file) {
+        let text = format!(
+            "an unreadable state file was set aside as {}; remove it when nobody needs it",
+            file.display()
+        );
+        findings.push(finding("Directories", "state", Verdict::Note, text));
     }
     let state = std::fs::metadata(&config.state_dir);
     if state.is_ok_and(|meta| profile::privacy(&meta) == profile::Privacy::Readable) {

@@ -2,11 +2,11 @@
 //!
 //! Gathers [`Finding`]s, then renders them as text or JSON. Nothing is changed on disk, and no secret is shown.
 
-mod agents;
-mod machine;
+pub(super) mod agents;
+pub(super) mod machine;
 mod rehearse;
-mod service;
-mod show;
+pub(super) mod service;
+pub(super) mod show;
 
 use super::selection;
 use crate::agent::spec;
@@ -31,14 +31,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn word(self) -> &'static str {
+    /// Its word.
+    pub fn word(self) -> &'static str {
         match self {
             Verdict::Good => "ok",
             Verdict::Note => "note",
             Verdict::Bad => "problem",
         }
     }
-    fn colour(self) -> Colour {
+    /// Its colour.
+    pub fn colour(self) -> Colour {
         match self {
             Verdict::Good => Colour::Green,
             Verdict::Note => Colour::Yellow,
@@ -152,6 +154,7 @@ fn adapters_are_known(settings: &Settings) -> bool {
         && settings.get("WTT_CONNECT_ADAPTER").is_none_or(named)
 }
 
-fn finding(area: &'static str, name: &str, verdict: Verdict, text: String) -> Finding {
+/// Makes one.
+pub(super) fn finding(area: &'static str, name: &str, verdict: Verdict, text: String) -> Finding {
     Finding { area, name: name.to_owned(), verdict, text }
 }

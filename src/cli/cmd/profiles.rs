@@ -1,0 +1,107 @@
+//! The profiles of this user, for the commands that look at them: found by name or by agent id, with what can be told
+//! of each without its connector.
+
+use crate::agent::spec::ADAPTERS;
+use crate::config::{Config, Selection, Settings, profile};
+use crate::daemon::control::{self, AskError, Request};
+use crate::error::{Error, Result};
+use crate::store::lock;
+use crate::text;
+use serde_json::Value;
+use std::ffi::OsStr;
+
+/// One profile.
+#[derive(Debug)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// What it says; of settings that are wrong, the defaults.
+    pub config: Config,
+    /// What is wrong with it.
+    pub problems: Vec<String>,
+}
+
+/// What a connector is doing, as far as can be told from outside.
+#[derive(Debug)]
+pub enum Life {
+    /// It runs, and this is its answer.
+    Answers(Value),
+    /// It runs, and why it does not answer.
+    Mute(String),
+    /// It does not run.
+    Absent,
+}
+
+impl Profile {
+    /// Reads it.
+    pub fn read(name: &str) -> Profile {
+        let selection = Selection {
+            profile: Some(name.to_owned()),
+            adapters: ADAPTERS.iter().map(|a| a.name.to_owned()).collect(),
+            ..Selection::from_process()
+        };
+        let mut settings = Settings::read(&selection);
+        let config = Config::draft(&selection, &mut settings);
+        config.secrets().iter().for_each(|secret| crate::sys::log::add_secret(secret));
+        let problems = settings.problems.into_iter().map(|problem| problem.0).collect();
+        Profile { name: name.to_owned(), config, problems }
+    }
+
+    /// Asks its connector.
+    pub fn ask(&self, request: &Request) -> Life {
+        match control::ask(&self.config.state_dir, request) {
+            Ok(answer) => Life::Answers(answer),
+            Err(AskError::Failed(why)) => Life::Mute(why),
+            Err(AskError::Absent) => match lock::holder(&self.config.state_dir.join("lock")) {
+                Some(pid) => Life::Mute(format!(
+                    "process {pid} runs without a control socket, or is about to start or end"
+                )),
+                None => Life::Absent,
+            },
+        }
+    }
+}
+
+/// Those that an operand asks for: all without one and with `all`.
+pub fn chosen(operand: Option<&OsStr>) -> Result<Vec<Profile>> {
+    match operand {
+        Some(word) if word != "all" => Ok(vec![one(word)?]),
+        _ => Ok(all().iter().map(|name| Profile::read(name)).collect()),
+    }
+}
+
+/// Their names, sorted.
+pub fn all() -> Vec<String> {
+    profile::names(Selection::from_process().places().profiles().ok().as_deref())
+}
+
+/// The one with this name; else the only one of the agent with this id.
+pub fn one(word: &OsStr) -> Result<Profile> {
+    let word = text::one_line(&word.to_string_lossy());
+    let names = all();
+    if names.contains(&word) {
+        return Ok(Profile::read(&word));
+    }
+    let mut of_agent: Vec<Profile> = names.iter().map(|name| Profile::read(name)).collect();
+    let ids: Vec<String> = of_agent.iter().map(|p| p.config.agent_id.clone()).collect();
+    of_agent.retain(|p| p.config.agent_id == word);
+    if of_agent.len() > 1 {
+        let list: Vec<&str> = of_agent.iter().map(|p| p.name.as_str()).collect();
+        return Err(Error::Usage(format!(
+            "{word} has {} profiles: {}; name one of them",
+            list.len(),
+            list.join(", ")
+        )));
+    }
+    of_agent.pop().ok_or_else(|| {
+        let known = names.iter().chain(&ids).map(String::as_str);
+        let mut near = text::similar(&word, known);
+        near.dedup();
+        let hint = match (near.as_slice(), names.is_empty()) {
+            (_, true) => "there is none yet; `wtt-connect up` makes one".to_owned(),
+            ([], false) => "`wtt-connect list` shows what there is".to_owned(),
+            (near, false) => format!("did you mean {}?", near.join(" or ")),
+        };
+        Error::Config(format!("there is no profile {}; {hint}", text::truncate(&word, 60)))
+    })
+}

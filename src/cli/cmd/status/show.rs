@@ -1,0 +1,224 @@
+//! How a status looks to people. Pure.
+//!
+//! Rows are written straight into the text: a string for each of their parts would double the size of this file's code.
+
+use super::super::list::connection;
+use super::{Files, Known};
+use crate::cli::cmd::profiles::Life;
+use crate::cli::out::{self, Colour};
+use crate::daemon::control::Link;
+use crate::sys::time;
+use serde_json::Value;
+use std::fmt::{self, Write};
+use std::time::SystemTime;
+
+/// Takes a label and its text.
+type Row<'a> = &'a mut dyn FnMut(&str, fmt::Arguments<'_>);
+
+/// All of them, and what to do next.
+pub fn text(known: &[Known], colours: bool) -> String {
+    if known.is_empty() {
+        return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one.\n".to_owned();
+    }
+    let mut text = String::new();
+    for one in known {
+        let (word, colour) = connection(&one.life);
+        let name = out::paint(&one.profile.name, Colour::Bold, colours);
+        text.push_str(&format!("{name}: {}\n", out::paint(&word, colour, colours)));
+        rows(one, &mut |label, line| {
+            let _ = writeln!(text, "  {label:<9}  {line}");
+        });
+        let mark = out::paint("problem", Colour::Yellow, colours);
+        for problem in &one.problems {
+            let _ = writeln!(text, "  {mark}    {problem}");
+        }
+        text.push('\n');
+    }
+    if !known.iter().any(|one| next(one, &mut text)) {
+        let name = if let [one] = known { one.profile.name.as_str() } else { "PROFILE" };
+        let _ = writeln!(text, "All is well. `wtt-connect logs {name}` shows what it does.");
+    }
+    text
+}
+
+/// What somebody should do about it, the most urgent first; false when there is nothing to do.
+fn next(known: &Known, text: &mut String) -> bool {
+    let name = &known.profile.name;
+    let link = if let Life::Answers(answer) = &known.life { Some(Link::of(answer)) } else { None };
+    let _ = match (&known.life, link) {
+        _ if !known.profile.problems.is_empty() => {
+            writeln!(text, "`wtt-connect doctor --profile {name}` shows the settings and what is accepted.")
+        }
+        (Life::Absent, _) => writeln!(
+            text,
+            "`wtt-connect up` starts it as a service, `wtt-connect start --profile {name}` here; `wtt-connect logs {name}` shows how it ended."
+        ),
+        (Life::Mute(_), _) => {
+            writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")
+        }
+        (_, Some(Link::Refused { .. })) => {
+            writeln!(text, "To go on, {}.", known.profile.config.token_remedy())
+        }
+        (_, Some(Link::Retrying { .. })) => {
+            writeln!(text, "It keeps trying by itself. `wtt-connect doctor --profile {name}` looks closer.")
+        }
+        _ if !known.problems.is_empty() => writeln!(
+            text,
+            "`wtt-connect logs {name}` and `wtt-connect doctor --profile {name}` tell more about the problems."
+        ),
+        _ => return false,
+    };
+    true
+}
+
+fn rows(known: &Known, row: Row<'_>) {
+    let config = &known.profile.config;
+    let live = if let Life::Answers(answer) = &known.life { answer } else { &Value::Null };
+    match live["display_name"].as_str() {
+        Some(called) => row("agent", format_args!("{} ({called}) at {}", config.agent_id, config.base_url)),
+        None => row("agent", format_args!("{} at {}", config.agent_id, config.base_url)),
+    }
+    for (name, version) in &known.agents {
+        row("adapter", format_args!("{name} {}", version.as_deref().unwrap_or("is not usable")));
+    }
+    row("mode", format_args!("{}", config.mode.name()));
+    if let Some(model) = &config.model {
+        row("model", format_args!("{model}"));
+    }
+    row("workdir", format_args!("{}", config.workdir.display()));
+    if live.is_object() {
+        answered(live, row);
+    }
+    if let Some(files) = &known.files {
+        stored(files, row);
+    }
+}
+
+/// What a running connector says.
+fn answered(live: &Value, row: Row<'_>) {
+    let ago = |value: &Value| Span(value.as_u64().unwrap_or_default());
+    let by = live["service"].as_str().map_or("by hand", |_| "as a service");
+    row(
+        "process",
+        format_args!(
+            "{}, wtt-connect {}, {by} since {}",
+            live["pid"],
+            word(&live["version"]),
+            word(&live["started"])
+        ),
+    );
+    match Link::of(live) {
+        Link::Retrying { problem, .. } | Link::Refused { problem } => {
+            row("offline", format_args!("{problem}"))
+        }
+        Link::Connected { .. } => row("connected", format_args!("since {}", word(&live["link"]["since"]))),
+        Link::Connecting => {}
+    }
+    let last = &live["last_message"];
+    if last.is_object() {
+        row(
+            "message",
+            format_args!("the last one {} ago in {}", ago(&last["seconds"]), word(&last["topic"])),
+        );
+    } else {
+        row("message", format_args!("none yet"));
+    }
+    let running = live["running"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for turn in running {
+        let how = if turn["stopping"] == true { "stopping after" } else { "for" };
+        row(
+            "turn",
+            format_args!(
+                "{} {how} {} in {}",
+                word(&turn["adapter"]),
+                ago(&turn["seconds"]),
+                word(&turn["session"])
+            ),
+        );
+    }
+    row("turns", format_args!("{} running, {} waiting", running.len(), live["waiting"]));
+    let outbox = &live["outbox"];
+    if outbox["replies"] == 0 {
+        row("outbox", format_args!("empty"));
+    } else {
+        row(
+            "outbox",
+            format_args!(
+                "{} reply(ies) on their way, the oldest for {}",
+                outbox["replies"],
+                ago(&outbox["seconds"])
+            ),
+        );
+    }
+    let parked = &live["parked"];
+    if parked["next"].is_string() {
+        row(
+            "kept",
+            format_args!("{} message(s), the next until {}", parked["messages"], word(&parked["next"])),
+        );
+    }
+    if live["restarting"] == true {
+        row("restart", format_args!("starts again when the running turns are over"));
+    }
+}
+
+/// A text of an answer.
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// What the files of a stopped one say.
+fn stored(files: &Files, row: Row<'_>) {
+    let used = files.last_used.map(|at| Span(u64::try_from((time::now_ms() - at) / 1000).unwrap_or(0)));
+    match used {
+        Some(used) => row("sessions", format_args!("{}, the last one used {used} ago", files.sessions)),
+        None => row("sessions", format_args!("{}", files.sessions)),
+    }
+    if files.unfinished > 0 {
+        row(
+            "cut",
+            format_args!("{} turn(s) were cut; their topics are told at the next start", files.unfinished),
+        );
+    }
+    if files.parked > 0 {
+        row("kept", format_args!("{} message(s) for later", files.parked));
+    }
+    match files.replies_since.and_then(|at| SystemTime::now().duration_since(at).ok()) {
+        Some(age) => row(
+            "outbox",
+            format_args!(
+                "{} reply(ies) to deliver at the next start, the oldest for {}",
+                files.replies,
+                Span(age.as_secs())
+            ),
+        ),
+        None => row("outbox", format_args!("empty")),
+    }
+}
+
+/// A span of time in the two units that matter, from seconds.
+#[derive(Debug)]
+pub struct Span(pub u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (much, little, unit) = match self.0 {
+            seconds @ 0..60 => return write!(f, "{seconds} s"),
+            seconds @ 60..3600 => return write!(f, "{} min", seconds / 60),
+            seconds @ 3600..86_400 => (seconds / 3600, seconds % 3600 / 60, "h"),
+            seconds => (seconds / 86_400, seconds % 86_400 / 3600, "d"),
+        };
+        write!(f, "{much} {unit} {little} {}", if unit == "h" { "min" } else { "h" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans() {
+        let all = [0, 59, 60, 3599, 3660, 90_000].map(|seconds| Span(seconds).to_string());
+        assert_eq!(all, ["0 s", "59 s", "1 min", "59 min", "1 h 1 min", "1 d 1 h"]);
+    }
+}

@@ -1,0 +1,74 @@
+//! Versions of the agent CLIs, asked once for each program file: a Node CLI takes a second to say its own.
+
+use crate::agent::program::{self, Program};
+use crate::agent::{probe, spec};
+use crate::config::Config;
+use crate::json::object;
+use crate::store::atomic;
+use serde_json::{Map, Value};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// In the state directory.
+const FILE: &str = "versions.json";
+
+/// The enabled adapters, each with its version or why there is none. A running connector's answer says which programs
+/// it would start: its PATH may be another than ours.
+pub fn of(config: &Config, answer: Option<&Value>) -> Vec<(String, Result<String, String>)> {
+    let file = config.state_dir.join(FILE);
+    let old = std::fs::read(&file).ok().and_then(|bytes| crate::json::parse(&bytes).ok());
+    let mut known = old.and_then(|old| old.as_object().cloned()).unwrap_or_default();
+    let before = known.clone();
+    let found = config
+        .adapters
+        .iter()
+        .map(|name| {
+            let theirs = answer.and_then(|answer| answer["agents"].as_array());
+            let row = theirs.and_then(|rows| rows.iter().find(|row| row["adapter"].as_str() == Some(name)));
+            (name.clone(), version(name, config, row, &mut known))
+        })
+        .collect();
+    // a state directory that is not there yet is made by `start`
+    if known != before && config.state_dir.is_dir() {
+        let _ = atomic::write(&file, Value::Object(known).to_string().as_bytes());
+    }
+    found
+}
+
+fn version(
+    name: &str,
+    config: &Config,
+    row: Option<&Value>,
+    known: &mut Map<String, Value>,
+) -> Result<String, String> {
+    let Some(spec) = spec::find(name) else { return Ok(String::new()) };
+    let command = config.commands.get(name).map(Vec::as_slice).unwrap_or_default();
+    let leading = command.get(1..).unwrap_or_default().to_vec();
+    let theirs = row.map(|row| (row["path"].as_str(), row["problem"].as_str().unwrap_or_default()));
+    let program = match theirs {
+        Some((Some(path), _)) => Program { path: path.into(), leading },
+        Some((None, problem)) => return Err(problem.to_owned()),
+        None => program::locate(spec, command)
+            .map_err(|why| format!("{why}; {}", program::remedy(spec, command)))?,
+    };
+    let stamp = format!("{} {}", stamp(&program.path), program.leading.join(" "));
+    if let Some(row) = known.get(name)
+        && row["stamp"].as_str() == Some(&stamp)
+        && let Some(version) = row["version"].as_str()
+    {
+        return Ok(version.to_owned());
+    }
+    let version = crate::text::one_line(&probe::version(&program, &config.extra_env)?.unwrap_or_default());
+    let version = crate::text::truncate(&version, 60);
+    known.insert(name.to_owned(), object!({ "stamp": stamp, "version": version }));
+    Ok(version)
+}
+
+/// Changes with the file. A link is followed: updates make it point elsewhere.
+fn stamp(path: &Path) -> String {
+    let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    std::fs::metadata(&file).map_or_else(
+        |_| String::new(),
+        |meta| format!("{} {} {}.{}", file.display(), meta.len(), meta.mtime(), meta.mtime_nsec()),
+    )
+}

@@ -1,0 +1,179 @@
+//! The control socket: how the command line looks at a running connector and steers it.
+//!
+//! A Unix socket in the state directory, for the same user only; no port. One request, one answer, each a line of JSON:
+//! `{"request":"status"}`. Here is what both sides share, and the asking side. The daemon's side is [`server`]; the
+//! answers are the hub's (`daemon/answers.rs`).
+
+pub(super) mod server;
+
+use crate::json::object;
+use serde_json::Value;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The socket's name in the state directory. A link where the socket itself lies elsewhere: its path may have 100 bytes.
+pub const SOCKET: &str = "control.sock";
+/// The hub answers in milliseconds; one that does not within this time hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Requests are small; those that will carry texts or paths are not larger than this.
+const MAX_REQUEST: usize = 64 * 1024;
+/// A status names at most some hundreds of turns.
+const MAX_ANSWER: usize = 1024 * 1024;
+
+/// What is said of a hub that does not answer.
+const SILENT: &str = "it runs but does not answer; its log may say why";
+
+/// What can be asked of a running connector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// How it is.
+    Status,
+    /// Start again: after the running turns, or now.
+    Restart {
+        /// Does not wait for the running turns.
+        now: bool,
+    },
+}
+
+impl Request {
+    /// As it is sent.
+    fn to_json(&self) -> Value {
+        match self {
+            Request::Status => object!({ "request": "status" }),
+            Request::Restart { now } => object!({ "request": "restart", "now": now }),
+        }
+    }
+
+    /// As it came. The error is for whoever asked.
+    fn read(line: &[u8]) -> Result<Request, String> {
+        let value = crate::json::parse(line).map_err(|why| format!("the request is not JSON: {why}"))?;
+        let now = value["now"].as_bool().unwrap_or_default();
+        match value["request"].as_str() {
+            Some("status") => Ok(Request::Status),
+            Some("restart") => Ok(Request::Restart { now }),
+            _ => Err(format!(
+                "wtt-connect {} does not know this request; after an update `wtt-connect restart` starts the new program",
+                env!("CARGO_PKG_VERSION")
+            )),
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AskError {
+    /// No connector runs on this state directory.
+    Absent,
+    /// It runs and does not, or not so, answer: one sentence.
+    Failed(String),
+}
+
+/// Asks the connector that runs on a state directory. Takes at most some seconds.
+pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, AskError> {
+    let mut stream = UnixStream::connect(place(state_dir)).map_err(|e| match e.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory => AskError::Absent,
+        _ => failed(&e),
+    })?;
+    if !is_ours(&stream) {
+        return Err(AskError::Failed("its control socket belongs to another user".into()));
+    }
+    let until = Instant::now() + PATIENCE;
+    stream.set_write_timeout(Some(PATIENCE)).map_err(|e| failed(&e))?;
+    let line = format!("{}\n", request.to_json());
+    stream.write_all(line.as_bytes()).map_err(|e| failed(&e))?;
+    let answer = read_line(&mut stream, MAX_ANSWER, until).map_err(|e| failed(&e))?;
+    let answer =
+        crate::json::parse(&answer).map_err(|e| AskError::Failed(format!("its answer is no JSON: {e}")))?;
+    match answer["error"].as_str() {
+        Some(why) => Err(AskError::Failed(why.to_owned())),
+        None => Ok(answer),
+    }
+}
+
+fn failed(error: &std::io::Error) -> AskError {
+    AskError::Failed(match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::UnexpectedEof => SILENT.into(),
+        _ => format!("its control socket cannot be used: {}", crate::error::reason(error)),
+    })
+}
+
+/// Where the socket lies: in the state directory, or where the link there says.
+fn place(state_dir: &Path) -> PathBuf {
+    let path = state_dir.join(SOCKET);
+    std::fs::read_link(&path).unwrap_or(path)
+}
+
+/// Whether the other end belongs to the same user. Where the system cannot tell, the socket's mode is the guard.
+fn is_ours(stream: &UnixStream) -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| peer.uid == rustix::process::geteuid());
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = stream;
+        true
+    }
+}
+
+/// One line of at most `max` bytes, in the time that is left.
+fn read_line(stream: &mut UnixStream, max: usize, until: Instant) -> std::io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        // zero would mean: without a limit
+        stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+        let n = match stream.read(&mut piece) {
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            other => other?,
+        };
+        line.extend_from_slice(&piece[..n]);
+        if line.ends_with(b"\n") {
+            return Ok(line);
+        }
+        if n == 0 || line.len() > max || left.is_zero() {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+/// How the connection stands, out of an answer to [`Request::Status`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// Authenticated.
+    Connected {
+        /// Since how many seconds.
+        seconds: u64,
+    },
+    /// The first attempt is under way.
+    Connecting,
+    /// An attempt has failed; the next one follows by itself.
+    Retrying {
+        /// Why it failed.
+        problem: String,
+        /// When the next one is.
+        seconds: u64,
+    },
+    /// The service refuses the token: somebody has to do something.
+    Refused {
+        /// What it says.
+        problem: String,
+    },
+}
+
+impl Link {
+    /// Reads it.
+    pub fn of(answer: &Value) -> Link {
+        let link = &answer["link"];
+        let seconds = link["seconds"].as_u64().unwrap_or_default();
+        let problem = link["problem"].as_str().unwrap_or_default().to_owned();
+        match link["state"].as_str() {
+            Some("connected") => Link::Connected { seconds },
+            Some("retrying") => Link::Retrying { problem, seconds },
+            Some("refused") => Link::Refused { problem },
+            _ => Link::Connecting,
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What systemd wants to hear of a service (sd_notify): ready, how it goes, still alive, stopping.
+//!
+//! Datagrams to the socket that `NOTIFY_SOCKET` names; nothing is sent where there is none. Never blocks.
+
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+/// The way to the service manager, when there is one.
+#[derive(Debug, Default)]
+pub struct Notify {
+    to: Option<(UnixDatagram, SocketAddr)>,
+    /// How often the service manager wants a sign of life from this process.
+    pub watchdog: Option<Duration>,
+}
+
+impl Notify {
+    /// As the environment says. The variables stay in it for the program that may follow in this process.
+    pub fn from_env() -> Notify {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let to = variable("NOTIFY_SOCKET").and_then(|name| {
+            let socket = UnixDatagram::unbound().ok()?;
+            socket.set_nonblocking(true).ok()?;
+            Some((socket, address(&name)?))
+        });
+        let ours = variable("WATCHDOG_PID").is_none_or(|pid| pid == std::process::id().to_string());
+        let usec = variable("WATCHDOG_USEC").and_then(|usec| usec.parse().ok()).filter(|usec| *usec > 0);
+        let watchdog = usec.map(Duration::from_micros).filter(|_| ours && to.is_some());
+        Notify { to, watchdog }
+    }
+
+    /// Which service manager has started this process, if one has.
+    pub fn manager(&self) -> Option<&'static str> {
+        let launchd =
+            || std::env::var("XPC_SERVICE_NAME").is_ok_and(|name| name.starts_with("com.wtt.connect."));
+        match &self.to {
+            Some(_) => Some("systemd"),
+            None => launchd().then_some("launchd"),
+        }
+    }
+
+    /// Sends one message, like `READY=1`.
+    pub fn send(&self, message: &str) {
+        let Some((socket, to)) = &self.to else { return };
+        if let Err(error) = socket.send_to_addr(message.as_bytes(), to) {
+            log::debug!(target: "daemon", "the service manager did not take {message:?}: {error}");
+        }
+    }
+}
+
+/// A path, or with `@` in front the name of an abstract socket.
+fn address(name: &str) -> Option<SocketAddr> {
+    #[cfg(target_os = "linux")]
+    if let Some(name) = name.strip_prefix('@') {
+        use std::os::linux::net::SocketAddrExt;
+        return SocketAddr::from_abstract_name(name).ok();
+    }
+    SocketAddr::from_pathname(name).ok().filter(|_| name.starts_with('/'))
+}

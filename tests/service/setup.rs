@@ -1,0 +1,43 @@
+//! `setup`: registering and claiming against the local service.
+
+use crate::cli::Machine;
+use wtt_connect::local::service::{Options, Service};
+
+#[test]
+fn a_new_agent_is_registered_kept_and_claimed() {
+    let service = Service::start(Options::default()).unwrap();
+    let machine = Machine::new();
+    let run = machine.run(&["setup", "--claim-code", "--base-url", &service.base_url()]).code(0);
+    let run = run.says("Registered a new agent").says("Code   WTT-CLAIM-").says("within 15 minutes");
+    let folder = machine.path("home/.config/wtt-connect/profiles");
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!((files.len(), super::mode(&files[0])), (1, 0o600));
+    let text = std::fs::read_to_string(&files[0]).unwrap();
+    let value = |name: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix(&format!("{name}='"))).unwrap();
+        line.trim_end_matches('\'').to_owned()
+    };
+    let id = value("WTT_AGENT_ID");
+    let next = format!("wtt-connect up codex {id}");
+    let run = run.says(&next).hides(&value("WTT_TOKEN"));
+    // again: the same agent, another code
+    let again = machine.run(&["setup", "--claim-code"]).code(0).says(&id).hides("Registered");
+    let code = |text: &str| text.lines().find_map(|l| l.strip_prefix("Code   ").map(str::to_owned)).unwrap();
+    assert_ne!(code(&run.stdout), code(&again.stdout));
+    // and the next step works as it was said
+    machine.run(&["up", "codex", &id, "--no-start"]).code(0).says("token: accepted");
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let machine = Machine::new();
+    machine.run(&["setup", "--base-url", "http://127.0.0.1:9"]).code(69).says("cannot reach").one_line();
+    assert!(!machine.path("home/.config").exists());
+    let service = Service::start(Options::default()).unwrap();
+    service.add_agent("agent-1", "t1", "A");
+    let base = service.base_url();
+    machine.profile("p", &format!("WTT_BASE_URL={base}\nWTT_AGENT_ID=agent-1\nWTT_TOKEN=CANARY\n"));
+    machine.run(&["setup", "--claim-code"]).code(78).says("refuses this identity").hides("CANARY").one_line();
+    machine.profile("p", &format!("WTT_BASE_URL={base}\nWTT_AGENT_ID=agent-1\n"));
+    machine.run(&["setup"]).code(78).says("WTT_TOKEN is missing").one_line();
+}

@@ -154,8 +154,10 @@ fn a_running_and_a_stopped_one_side_by_side() {
     // by agent id, and with the version from the note
     user.run(&["status", AGENT]).check(0, &["2.1.330"]);
     assert_eq!(std::fs::read_to_string(user.home.path().join("asked")).unwrap().lines().count(), 1);
-    user.run(&["status", "two"])
-        .check(69, &["two: not running", "codex cannot answer", "start --profile two"]);
+    user.run(&["status", "two"]).check(
+        69,
+        &["two: not running", "codex cannot answer", "up claude-code agent-002", "start --profile two"],
+    );
     user.run(&["status"]).check(69, &["one: connected", "two: not running"]);
     let json = user.run(&["status", "all", "--json"]).check(69, &[]).json();
     assert_eq!(json["profiles"][0]["live"]["link"]["state"], "connected");

@@ -51,7 +51,8 @@ fn next(known: &Known, text: &mut String) -> bool {
         }
         (Life::Absent, _) => writeln!(
             text,
-            "`wtt-connect up` starts it as a service, `wtt-connect start --profile {name}` here; `wtt-connect logs {name}` shows how it ended."
+            "`wtt-connect up {} {}` starts it as a service, `wtt-connect start --profile {name}` here; `wtt-connect logs {name}` shows how it ended.",
+            known.profile.config.adapter, known.profile.config.agent_id
         ),
         (Life::Mute(_), _) => {
             writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")

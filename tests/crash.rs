@@ -33,6 +33,35 @@ fn proxied(wtt: &Wtt) -> (Proxy, String) {
 }
 
 #[test]
+fn p13_a_bug_costs_the_running_turns_and_nothing_else() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let mut connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_TEST_BUG", "boom")]);
+    let (one, two) = (wtt.p2p(), wtt.p2p());
+    wtt.say(&one, "RUN: text begun; echo $$ > \"$HOME/pid\"; touch \"$HOME/begun\"; await never");
+    home.wait_for("begun");
+    let agent = std::fs::read_to_string(home.path().join("pid")).unwrap();
+    wtt.say(&two, "boom");
+    wtt.answer(&one, "interrupted");
+    wtt.answer(&two, "interrupted");
+    assert!(!is_alive(agent.trim()), "the next start has ended it");
+    wtt.say(&two, "RUN: answer alive");
+    wtt.answer(&two, "alive");
+    assert!(connector.log().contains("a bug of wtt-connect"), "{}", connector.log());
+    assert_eq!(home.runs().len(), 2, "nothing was run again");
+    until("an empty outbox", || home.outbox().is_empty());
+    // the same process all the time, and it does not get up for ever
+    for n in 1..=5 {
+        wtt.forget();
+        wtt.say(&two, &format!("boom {n}"));
+        if n < 5 {
+            wtt.connected();
+        }
+    }
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(connector.wait().signal(), Some(6), "ended for the service manager to start");
+}
+
+#[test]
 fn d01_a_turn_cut_by_kill_9_is_reported_and_never_run_again() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);

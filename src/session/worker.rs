@@ -1,6 +1,6 @@
 //! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
 
-use crate::agent::outcome::{Next, Outcome, Reason, Report};
+use crate::agent::outcome::{Next, Outcome, Report};
 use crate::agent::run::{Control, Keep, Progress, Runner};
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{AgentEvent, Request, Usage, run, spec};
@@ -11,11 +11,11 @@ use crate::session::turn::{End, Ended, Turn};
 use crate::session::{Assignment, SessionEvent, Shared, Work, before, prompt};
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
+use crate::sys::chaos;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
 use crate::wire::reply;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -60,12 +60,8 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         }
         turn.begin();
         (self.tell)(SessionEvent::Began { scope: self.scope.clone(), generation });
-        // a bug in one turn must not take the session, let alone the service, down
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.run(&job, &route, generation, &control)));
-        let (text, kind, end) = outcome.unwrap_or_else(|_| {
-            let reason = Reason::Internal;
-            (format!("⚠️ {}", reason.sentence(&route.adapter, "")), ReplyKind::Failed, End::Failed(reason))
-        });
+        chaos::bug(&job.instruction);
+        let (text, kind, end) = self.run(&job, &route, generation, &control);
         self.reply(&job, turn.end(end), &text, kind);
     }
 

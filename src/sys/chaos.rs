@@ -28,6 +28,17 @@ pub fn hang() {
     }
 }
 
+/// A bug: panics when the text holds what `WTT_CONNECT_TEST_BUG` says.
+#[inline]
+pub fn bug(text: &str) {
+    #[cfg(debug_assertions)]
+    if let Ok(word) = std::env::var("WTT_CONNECT_TEST_BUG") {
+        assert!(!text.contains(&word), "a bug on request");
+    }
+    #[cfg(not(debug_assertions))]
+    let _ = text;
+}
+
 #[cfg(debug_assertions)]
 mod counting {
     use rustix::io::Errno;

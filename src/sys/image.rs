@@ -36,10 +36,11 @@ impl Image {
         self.identity.is_some_and(|old| old != identity(&meta)) && settled
     }
 
-    /// Starts the program that lies there now in this process, with the same arguments. Returns only when that fails.
+    /// Starts the program that lies there now in this process, with the same arguments and one more variable in its
+    /// environment. Returns only when that fails.
     #[allow(clippy::disallowed_methods)] // no child: this process goes on as that program
-    pub fn start_again(&self) -> io::Error {
-        Command::new(&self.path).args(std::env::args_os().skip(1)).exec()
+    pub fn start_again(&self, name: &str, value: &str) -> io::Error {
+        Command::new(&self.path).args(std::env::args_os().skip(1)).env(name, value).exec()
     }
 }
 

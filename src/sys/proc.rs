@@ -35,6 +35,7 @@ const SCRUBBED: &[&str] = &[
     "NODE_DEBUG",
     "DEBUG",
     "WTT_CONNECT_LOG",
+    "WTT_CONNECT_FALLS",
     UNTIL_EOF,
     RUN_MARK,
 ];

@@ -3,6 +3,7 @@
 pub mod demo_agent;
 pub mod doctor;
 pub mod down;
+pub mod fall;
 pub mod list;
 pub mod logs;
 pub mod profiles;

@@ -1,6 +1,6 @@
 //! `start`: the connector in the foreground.
 
-use super::selection;
+use super::{fall, selection};
 use crate::cli::spec::Args;
 use crate::config::{Config, Settings};
 use crate::daemon::{self, Ending};
@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> Result<()> {
     ended
 }
 
-/// To stderr, or to files in the state directory; then panics go there too.
+/// To stderr, or to files in the state directory.
 fn start_log(config: &Config, to_file: bool) -> Result<()> {
     if !to_file || !config.state_dir.is_absolute() {
         crate::sys::log::init(&config.log, config.secrets(), None);
@@ -40,11 +40,11 @@ fn start_log(config: &Config, to_file: bool) -> Result<()> {
         Error::Config(format!("cannot write the log in {}: {}", config.state_dir.display(), reason(&e)))
     })?;
     crate::sys::log::init(&config.log, config.secrets(), Some(file));
-    std::panic::set_hook(Box::new(|panic| log::error!(target: "daemon", "{panic}")));
     Ok(())
 }
 
 fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
+    fall::get_up_after();
     crate::sys::proc::keep_memory_private();
     config.prepare()?;
     for note in &config.notes {
@@ -65,7 +65,7 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
         // told to end after the hub had gone: nobody else would heed it
         Ending::Again(_) if crate::sys::signal::end_was_asked() => Ok(()),
         Ending::Again(image) => {
-            let why = reason(&image.start_again());
+            let why = reason(&image.start_again(fall::COUNT, ""));
             Err(Error::TryAgain(format!("cannot start the program again: {why}")))
         }
     }

@@ -91,6 +91,9 @@ pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|k| k.name == name || k.aliases.contains(&name))
 }
 
+/// Of CLIs that speak the Agent Client Protocol besides their own output.
+const ACP_TRANSPORTS: &[&str] = &["one-shot", "acp"];
+
 /// A row without aliases that is no secret.
 const fn key(
     name: &'static str,
@@ -380,6 +383,41 @@ pub static KEYS: &[Key] = &[
         "one-shot in the modes full-auto and yolo, stream in the others and for images",
         "How Claude Code is spoken to. one-shot runs once per message and can never ask; stream stays between messages, can ask before it does something, and takes further messages while it works.",
         "stream",
+    ),
+    key(
+        "WTT_CONNECT_GEMINI_TRANSPORT",
+        Kind::Word(ACP_TRANSPORTS),
+        "one-shot in the modes full-auto and yolo, acp in the others",
+        "How Gemini CLI is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "acp",
+    ),
+    key(
+        "WTT_CONNECT_QODER_TRANSPORT",
+        Kind::Word(ACP_TRANSPORTS),
+        "one-shot in the modes full-auto and yolo, acp in the others",
+        "How Qoder is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "acp",
+    ),
+    key(
+        "WTT_CONNECT_OPENCODE_TRANSPORT",
+        Kind::Word(ACP_TRANSPORTS),
+        "one-shot in the modes full-auto and yolo, acp in the others",
+        "How OpenCode is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "acp",
+    ),
+    key(
+        "WTT_CONNECT_KIMI_TRANSPORT",
+        Kind::Word(ACP_TRANSPORTS),
+        "one-shot in the modes full-auto and yolo, acp in the others",
+        "How Kimi Code is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "acp",
+    ),
+    key(
+        "WTT_CONNECT_CURSOR_TRANSPORT",
+        Kind::Word(ACP_TRANSPORTS),
+        "one-shot",
+        "How Cursor is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "acp",
     ),
     key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",

@@ -63,6 +63,20 @@ fn refusal(report: &Report) -> &str {
 }
 
 #[test]
+fn the_private_folders_of_a_crash_are_removed_at_the_next_start() {
+    let owner = wtt_connect::sys::id::hex();
+    let folder = |owner: &str| std::env::temp_dir().join(format!("wtt-connect-{owner}-left"));
+    let other = wtt_connect::sys::id::hex();
+    for owner in [&owner, &other] {
+        std::fs::create_dir(folder(owner)).unwrap();
+        std::fs::write(folder(owner).join("settings.json"), "{}").unwrap();
+    }
+    wtt_connect::agent::run::sweep_left_over(&owner, "new");
+    assert!(!folder(&owner).exists() && folder(&other).exists());
+    std::fs::remove_dir_all(folder(&other)).unwrap();
+}
+
+#[test]
 fn crush_is_asked_for_its_session_and_resumed_in_the_same_place() {
     let dir = tempfile::tempdir().unwrap();
     let mut request = request(dir.path());

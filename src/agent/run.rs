@@ -163,12 +163,15 @@ fn start_of(runner: &Runner<'_>, request: &Request) -> String {
     format!("{program:?} {workdir:?} {model:?} {effort:?} {mode:?} {transport:?}")
 }
 
-/// Ends what an earlier, crashed instance of this owner left running (marker in /proc/*/environ). Returns how many.
+/// Ends what an earlier, crashed instance of this owner left running (marker in /proc/*/environ), and removes the folders
+/// of its turns. Returns how many processes that were.
 ///
 /// Everything of other instances goes, also what had left its session on purpose: after a crash nobody can tell
 /// which tool was meant to stay, and a service manager ends all of them anyway.
 pub fn sweep_left_over(owner_prefix: &str, instance: &str) -> usize {
-    family::end_left_over(|mark| is_left_over(mark, owner_prefix, instance))
+    let ended = family::end_left_over(|mark| is_left_over(mark, owner_prefix, instance));
+    private::remove_left_over(owner_prefix);
+    ended
 }
 
 /// `<owner prefix>:<instance>:<turn>` of another instance.
@@ -264,7 +267,7 @@ fn start(
             cmd.env(name, value);
         }
     }
-    let folder = private::lay_out(invocation.private, &mut cmd, is_set)
+    let folder = private::lay_out(runner.owner, invocation.private, &mut cmd, is_set)
         .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
     cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let oom_kills = proc::oom_kills();

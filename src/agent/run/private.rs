@@ -18,8 +18,23 @@ impl Drop for Folder {
     }
 }
 
+/// What the names of an owner's folders begin with. `owner` as in a marker: all before the first colon counts.
+fn prefix(owner: &str) -> String {
+    format!("wtt-connect-{}-", owner.split(':').next().unwrap_or_default())
+}
+
+/// Removes the folders that a crash of this owner has left.
+pub(super) fn remove_left_over(owner: &str) {
+    let prefix = prefix(owner);
+    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
 /// Makes the folder and what is to be in it, and tells the command. Without rows there is no folder.
 pub(super) fn lay_out(
+    owner: &str,
     rows: &[Private],
     cmd: &mut Command,
     is_set: impl Fn(&str) -> bool,
@@ -28,7 +43,7 @@ pub(super) fn lay_out(
         return Ok(None);
     }
     // The name cannot be guessed, and making a folder never follows what somebody else has put there.
-    let path = std::env::temp_dir().join(format!("wtt-connect-{}", id::hex()));
+    let path = std::env::temp_dir().join(prefix(owner) + &id::hex());
     DirBuilder::new().mode(0o700).create(&path)?;
     let folder = Folder(path);
     for row in rows {

@@ -181,3 +181,36 @@ fn s09_a_reply_is_written_and_synced_before_it_gets_its_name() {
         "temp file, write, fsync, rename, folder fsync: {calls:?}"
     );
 }
+
+#[test]
+fn p12_without_descriptors_the_daemon_says_so_and_recovers() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let inner = command(&wtt.service.base_url(), &home, &[]);
+    let log = home.path().join("log-limited");
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; ulimit -n 26; exec \"$0\" \"$@\""])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    limited.env_clear().envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?)))).current_dir(home.path());
+    let mut child = limited.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    wtt.connected();
+    let topics: Vec<String> = (0..6).map(|_| wtt.p2p()).collect();
+    for topic in &topics {
+        wtt.say(topic, "RUN: await go; answer well");
+    }
+    wtt.wait("an answer that says that the system is busy", |o| {
+        let wtt_connect::local::service::Seen::Message(row) = &o.seen else { return None };
+        (row["sender_id"] == AGENT && row["content"].as_str()?.contains("busy")).then_some(())
+    });
+    home.touch("go");
+    until("an answer in each topic", || topics.iter().all(|topic| wtt.posts(topic).len() == 1));
+    let well = |topic: &String| wtt.posts(topic)[0]["content"] == "well";
+    assert!(topics.iter().any(well), "nobody was answered");
+    wtt.say(&topics[5], "RUN: answer again");
+    wtt.answer(&topics[5], "again");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert!(child.try_wait().unwrap().is_none(), "it has ended: {}", std::fs::read_to_string(&log).unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

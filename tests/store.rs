@@ -307,3 +307,22 @@ fn d08_a_poisoned_outbox_entry_is_set_aside_and_the_rest_goes_on() {
     assert_eq!(names(&folder), ["failed"]);
     assert_eq!(names(&folder.join("failed")).len(), 3);
 }
+
+#[test]
+fn a_session_that_was_not_used_for_a_year_is_forgotten() {
+    let dir = folder();
+    let path = dir.path().join("state.json");
+    let mut store = Store::open(&path).unwrap();
+    let day = 24 * 3600 * 1000;
+    for (topic, used_at) in [
+        ("old", 1_700_000_000_000),
+        ("mid", 1_700_000_000_000 + 30 * day),
+        ("new", 1_700_000_000_000 + 380 * day),
+    ] {
+        let row = SessionRow { used_at, ..row(topic) };
+        store.record(Record::Session { key: format!("wtt:topic:{topic}:codex:default:default"), row });
+    }
+    store.snapshot().unwrap();
+    let kept = |topic: &str| store.state().sessions_of(&format!("wtt:topic:{topic}")).count();
+    assert_eq!((kept("old"), kept("mid"), kept("new")), (0, 1, 1));
+}

@@ -15,6 +15,10 @@ pub const SEEN_LIMIT: usize = 4096;
 /// Sessions kept; the least recently used go first. A row is about 200 bytes.
 pub const SESSION_LIMIT: usize = 20_000;
 
+/// A session that was last used a year before the newest one is forgotten: the CLIs keep theirs for a month or so. Not by
+/// the clock, which may be wrong. In milliseconds.
+const SESSION_AGE: i64 = 365 * 24 * 3600 * 1000;
+
 /// The whole state.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct State {
@@ -313,8 +317,10 @@ impl State {
         self.sessions.beginning(&prefix)
     }
 
-    /// Drops what is over the limits, least recently used first. Called before a snapshot.
+    /// Drops what is too old, and what is over the limits, least recently used first. Called before a snapshot.
     pub fn trim(&mut self) {
+        let newest = self.sessions.values().map(|row| row.used_at).max().unwrap_or_default();
+        self.sessions.retain(|row| newest.saturating_sub(row.used_at) < SESSION_AGE);
         let mut over = self.sessions.len().saturating_sub(SESSION_LIMIT);
         if over == 0 {
             return;

@@ -32,6 +32,16 @@ root=${DESTDIR:-}$prefix
 mkdir -p "$root/bin" 2>/dev/null || :
 [ -w "$root/bin" ] || fail 1 "$root/bin cannot be written; choose another --prefix, like ~/.local, or use sudo"
 
+# Whether this machine's linker and loader take the flags of .cargo/release.toml.
+flags_work() {
+  flags=$(sed -n 's/^rustflags = \[\(.*\)\]$/\1/p' .cargo/release.toml | sed 's/"//g; s/, / /g')
+  probe=$(mktemp) || return 1
+  # shellcheck disable=SC2086 # several words
+  if printf 'fn main() {}\n' | rustc $flags -o "$probe" - 2>/dev/null && "$probe"; then works=0; else works=1; fi
+  rm -f "$probe"
+  return "$works"
+}
+
 target=${CARGO_TARGET_DIR:-target}
 set -- --locked --release
 if [ -n "$static" ]; then
@@ -41,12 +51,10 @@ if [ -n "$static" ]; then
     fail 69 "Rust's target $triple is missing; \`rustup target add $triple\` fetches it"
   command -v musl-gcc >/dev/null || command -v "$(uname -m)-linux-musl-gcc" >/dev/null ||
     fail 69 'a C compiler for musl is missing; on Debian and Ubuntu it is in the package musl-tools'
-  set -- "$@" --target "$triple" --config .cargo/release.toml
+  set -- "$@" --target "$triple"
   target=$target/$triple
 else
-  # packed relocations need glibc 2.36
-  glibc=$(ldd --version 2>/dev/null | sed -n '1 s/.* \([0-9]*\)\.\([0-9]*\)$/\1\2/p')
-  [ "${glibc:-0}" -lt 236 ] || set -- "$@" --config .cargo/release.toml
+  ! flags_work || set -- "$@" --config .cargo/release.toml
 fi
 cargo build "$@"
 

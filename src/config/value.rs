@@ -186,8 +186,9 @@ pub fn adapter(value: &str) -> Result<String, String> {
 /// Several adapters; blanks and repetitions are dropped.
 pub fn adapters(value: &str) -> Result<Vec<String>, String> {
     let mut out: Vec<String> = Vec::new();
-    for word in list(value) {
-        let name = adapter(&word)?;
+    // a name has no blanks, so they may stand between names as well
+    for word in list(value).iter().flat_map(|word| word.split_whitespace()) {
+        let name = adapter(word)?;
         if !out.contains(&name) {
             out.push(name);
         }
@@ -346,5 +347,6 @@ mod tests {
     fn lists_are_cleaned() {
         assert_eq!(list(" alice, @al ,,，鲍勃"), ["alice", "al", "鲍勃"]);
         assert_eq!(adapters("codex,claude,codex").unwrap(), ["codex", "claude-code"]);
+        assert_eq!(adapters(" codex claude ,pi").unwrap(), ["codex", "claude-code", "pi"]);
     }
 }

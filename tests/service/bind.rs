@@ -104,7 +104,7 @@ fn no_start_writes_the_profile_and_touches_no_service() {
     let run = host
         .up(&["--no-start", "--mode", "yolo", "--allow-yolo", "--enable-shell", "--workdir", "w"])
         .code(0);
-    run.says("wtt-connect start --profile agent-001-codex");
+    run.says("wtt-connect start --profile agent-001-codex").says("note     this version has no terminal yet");
     assert!(host.calls().is_empty() && !host.unit().exists());
     let text = host.profile_text();
     let workdir = host.machine.path("cwd/w");
@@ -123,6 +123,11 @@ fn a_rehearsal_changes_nothing() {
     run.says("Would run loginctl enable-linger").says("Nothing was changed.");
     assert!(!host.profile().exists() && !host.unit().exists() && host.calls().is_empty());
     assert!(!host.machine.path("home/.local").exists() && !host.machine.path("home/.wtt-connect").exists());
+    // nor are the secrets of agents and proxies shown that somebody has put into the profile
+    let secrets = "# WTT_TOKEN=CANARY\nOPENAI_API_KEY=CANARY\nHTTPS_PROXY=http://u:CANARY@127.0.0.1:9\n";
+    host.machine.profile(PROFILE, &format!("{secrets}WTT_TOKEN=CAN\nWTT_CONNECT_MODE=suggest\n"));
+    let again = host.machine.run(&["up", "codex", AGENT, "--dry-run"]).code(0).hides("CAN");
+    again.says("OPENAI_API_KEY='***'").says("WTT_CONNECT_MODE='suggest'");
 }
 
 #[test]

@@ -227,3 +227,60 @@ fn two_profiles_side_by_side_and_the_script_of_the_web() {
     let text = machine.run(&["down", "agent-002"], 0);
     assert!(text.contains("is stopped (process "), "{text}");
 }
+
+#[test]
+fn a_bug_is_a_restart_in_place() {
+    let Some(home) = home() else { return };
+    let machine = Machine::new(home);
+    machine.up(&["--adapters", " claude-code, codex "]);
+    let drop_in = machine.home.join(".config/systemd/user/wtt-connect@.service.d");
+    std::fs::create_dir_all(&drop_in).unwrap();
+    std::fs::write(drop_in.join("bug.conf"), "[Service]\nEnvironment=WTT_CONNECT_TEST_BUG=boom\n").unwrap();
+    assert!(Command::new("systemctl").args(["--user", "daemon-reload"]).status().unwrap().success());
+    assert!(Command::new("systemctl").args(["--user", "restart", UNIT]).status().unwrap().success());
+    let pid = machine.property(UNIT, "MainPID");
+    let topic = machine.wtt.p2p();
+    machine.wtt.say(&topic, "boom");
+    machine.wtt.answer(&topic, "interrupted");
+    let service =
+        ["MainPID", "NRestarts", "ActiveState", "SubState"].map(|name| machine.property(UNIT, name));
+    assert_eq!(service, [pid.as_str(), "0", "active", "running"]);
+    machine.wtt.say(&topic, "who are you?");
+    machine.wtt.answer(&topic, "umask");
+    assert!(machine.property(UNIT, "StatusText").starts_with("connected as agent-001"));
+    // and it still ends in order when it is told to
+    assert!(Command::new("systemctl").args(["--user", "stop", UNIT]).status().unwrap().success());
+    assert_eq!(machine.property(UNIT, "Result"), "success");
+    std::fs::remove_dir_all(drop_in).unwrap();
+}
+
+#[test]
+fn a_crashed_one_is_not_running_and_its_log_can_be_followed() {
+    let Some(home) = home() else { return };
+    let machine = Machine::new(home);
+    machine.up(&[]);
+    // a log file of an earlier time, when somebody ran it by hand, is not what the service says
+    let state_dir = machine.home.join(".local/state/wtt-connect").join(PROFILE);
+    std::fs::write(state_dir.join("wtt-connect.log"), "an old file\n").unwrap();
+    until("the journal", || machine.run(&["logs", PROFILE], 0).contains("connected as agent-001"));
+    let mut follow = machine.command(&["logs", PROFILE, "--follow"]);
+    let mut follow = follow.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 1];
+    std::io::Read::read_exact(follow.stdout.as_mut().unwrap(), &mut first).unwrap();
+    assert!(Command::new("kill").args(["-INT", &follow.id().to_string()]).status().unwrap().success());
+    let ended = follow.wait_with_output().unwrap();
+    assert!(ended.stderr.is_empty(), "{ended:?}");
+    std::fs::remove_file(state_dir.join("wtt-connect.log")).unwrap();
+
+    let pid = machine.property(UNIT, "MainPID");
+    // the manager waits five seconds before it starts another one
+    assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    until("the crash", || machine.property(UNIT, "MainPID") == "0");
+    assert!(state_dir.join("control.sock").exists());
+    let text = machine.run(&["status", PROFILE], 69);
+    assert!(text.contains("not running"), "{text}");
+    assert!(machine.run(&["list"], 0).contains("stopped"));
+    assert!(machine.run(&["restart", PROFILE], 69).contains("does not run"));
+    assert!(machine.up(&[]).contains("connected to"));
+    assert!(machine.run(&["status", PROFILE], 0).contains("since"));
+}

@@ -1,8 +1,9 @@
 //! `logs`: the journal of a profile's service, or the files that the connector writes where no journal takes its log.
 
-use super::profiles::{self, Profile};
+use super::profiles::{self, Life, Profile};
 use crate::cli::out;
 use crate::cli::spec::Args;
+use crate::daemon::control::Request;
 use crate::error::{Error, Result, reason};
 use crate::sys::{image, log_file, path};
 use std::ffi::OsStr;
@@ -21,7 +22,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 pub fn run(args: &Args) -> Result<()> {
     let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::NAME));
-    if newest.exists() {
+    // files that somebody has left there who ran it by hand are not what the service says now
+    let in_journal =
+        || matches!(profile.ask(&Request::Status), Life::Answers(a) if a["service"] == "systemd");
+    if newest.exists() && !in_journal() {
         return show(&newest, lines, args.follow);
     }
     Err(journal(&profile, lines, args.follow))

@@ -11,6 +11,7 @@ use crate::agent::program;
 use crate::cli::out;
 use crate::cli::service::{Action, Manager, exe};
 use crate::cli::spec::Args;
+use crate::config::keys;
 use crate::daemon::control::{self, Request};
 use crate::error::{Error, Result, reason};
 use crate::store::{atomic, lock};
@@ -166,11 +167,14 @@ fn ready(plan: &Plan, args: &Args) -> Result<std::result::Result<Option<Service>
     Ok(Ok(Some(Service { manager, text, active, outdated, turns })))
 }
 
-/// `--dry-run`: what would be done. The token is not shown.
+/// `--dry-run`: what would be done. No secret is shown.
 fn rehearse(plan: &Plan, args: &Args, service: &std::result::Result<Option<Service>, String>) -> Result<()> {
     let mut text = format!("Would write {}:\n", plan.path.display());
-    for line in plan.text.expose().lines() {
-        text.push_str(&format!("  {line}\n"));
+    for (name, value) in plan.settings() {
+        // settings of the agents may be their keys, and proxies have passwords
+        let ours = name.starts_with("WTT_CONNECT_") && !name.contains("TOKEN");
+        let shown = keys::find(&name).map_or(ours, |key| !key.secret);
+        text.push_str(&format!("  {name}='{}'\n", if shown { &value } else { "***" }));
     }
     match service {
         Ok(Some(s)) => {

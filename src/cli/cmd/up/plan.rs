@@ -45,6 +45,11 @@ impl Plan {
     pub fn is_unchanged(&self) -> bool {
         self.old.as_ref() == Some(&self.text)
     }
+
+    /// What the profile says, each variable with its value.
+    pub fn settings(&self) -> Pairs {
+        pairs(self.text.expose())
+    }
 }
 
 /// Variables in order; the last of two with one name counts.
@@ -113,6 +118,9 @@ pub fn make(args: &Args) -> Result<Plan> {
     let config = Config::check(&selection, &mut settings)?;
     let mut notes = rivals(&path, &name, &agent_id, &places)?;
     notes.extend(settings.notes);
+    if args.settings.iter().any(|(name, _)| *name == "WTT_CONNECT_ENABLE_SHELL") {
+        notes.push("this version has no terminal yet; --enable-shell is kept for one that has".into());
+    }
     let (old, text) = (old.map(Secret::new), Secret::new(text));
     Ok(Plan { profile: name, path, old, text, config, adapter, places, notes })
 }

@@ -32,12 +32,12 @@ root=${DESTDIR:-}$prefix
 mkdir -p "$root/bin" 2>/dev/null || :
 [ -w "$root/bin" ] || fail 1 "$root/bin cannot be written; choose another --prefix, like ~/.local, or use sudo"
 
-# Whether this machine's linker and loader take the flags of .cargo/release.toml.
+# flags_work TARGET: whether its linker and loader take the flags of .cargo/release.toml here.
 flags_work() {
-  flags=$(sed -n 's/^rustflags = \[\(.*\)\]$/\1/p' .cargo/release.toml | sed 's/"//g; s/, / /g')
+  flags=$(sed -n "/^\[target.$1\]/,/^$/ s/^rustflags = \[\(.*\)\]$/\1/p" .cargo/release.toml | sed 's/"//g; s/, / /g')
   probe=$(mktemp) || return 1
   # shellcheck disable=SC2086 # several words
-  if printf 'fn main() {}\n' | rustc $flags -o "$probe" - 2>/dev/null && "$probe"; then works=0; else works=1; fi
+  printf 'fn main() {}\n' | rustc --target "$1" $flags -o "$probe" - 2>/dev/null && (exec "$probe") && works=0 || works=1
   rm -f "$probe"
   return "$works"
 }
@@ -54,8 +54,9 @@ if [ -n "$static" ]; then
   set -- "$@" --target "$triple"
   target=$target/$triple
 else
-  ! flags_work || set -- "$@" --config .cargo/release.toml
+  triple=$(rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 fi
+! flags_work "$triple" || set -- "$@" --config .cargo/release.toml
 cargo build "$@"
 
 # put FILE FOLDER [NAME [MODE]]: a new file beside the old one, renamed over it: a running program keeps its own

@@ -134,9 +134,13 @@ fn a_socket_left_over_or_with_a_long_path_is_no_obstacle() {
         let connector = start(&wtt, &home, &env);
         assert_eq!(ask(&dir, &Request::Status).unwrap()["pid"], connector.pid());
         assert_eq!(dir.join(SOCKET).is_symlink(), linked);
+        let sockets = || std::fs::read_dir(runtime.join("wtt-connect")).unwrap().map(|e| e.unwrap().path());
+        let [there] = &sockets().collect::<Vec<_>>()[..] else { panic!("one in the runtime folder") };
+        assert_eq!(there.is_symlink(), !linked);
+        assert!(std::os::unix::net::UnixStream::connect(there).is_ok());
         assert!(connector.stop().success());
         assert!(!dir.join(SOCKET).is_symlink());
-        assert_eq!(std::fs::read_dir(&runtime).unwrap().count(), usize::from(linked));
+        assert_eq!(sockets().count(), 0);
         wtt.forget();
     }
 }

@@ -48,12 +48,29 @@ pub(in crate::daemon) fn listen(state_dir: &Path, mark: &str, events: Sender<Eve
     Ok(Socket { files })
 }
 
-/// In the state directory; where that path is too long, or its file system has no sockets, in the folder for such things.
+/// In the state directory, with a link in the user's folder for such things, where there is one; where that path is too
+/// long, or its file system has no sockets, the other way round.
 fn bind(state_dir: &Path, mark: &str) -> io::Result<(UnixListener, Vec<PathBuf>)> {
     let path = state_dir.join(SOCKET);
+    let name = format!("{mark}.sock");
     if let Ok(listener) = bind_at(&path) {
-        return Ok((listener, vec![path]));
+        let wanted = std::env::var_os("XDG_RUNTIME_DIR").and_then(|_| runtime_folder().ok());
+        let linked = |link: &PathBuf| {
+            remove(link)?;
+            std::os::unix::fs::symlink(&path, link)
+        };
+        let link = wanted.map(|folder| folder.join(&name)).filter(|link| linked(link).is_ok());
+        return Ok((listener, [path].into_iter().chain(link).collect()));
     }
+    let elsewhere = runtime_folder()?.join(name);
+    let listener = bind_at(&elsewhere)?;
+    remove(&path)?;
+    std::os::unix::fs::symlink(&elsewhere, &path)?;
+    Ok((listener, vec![path, elsewhere]))
+}
+
+/// The user's own folder for sockets, or one in the temporary folder; private, or an error.
+fn runtime_folder() -> io::Result<PathBuf> {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let me = rustix::process::geteuid().as_raw();
     let folder = match runtime {
@@ -65,11 +82,7 @@ fn bind(state_dir: &Path, mark: &str) -> io::Result<(UnixListener, Vec<PathBuf>)
     if !meta.is_dir() || meta.uid() != me || meta.mode() & 0o077 != 0 {
         return Err(io::Error::other(format!("{} is not private", folder.display())));
     }
-    let elsewhere = folder.join(format!("{mark}.sock"));
-    let listener = bind_at(&elsewhere)?;
-    remove(&path)?;
-    std::os::unix::fs::symlink(&elsewhere, &path)?;
-    Ok((listener, vec![path, elsewhere]))
+    Ok(folder)
 }
 
 fn bind_at(path: &Path) -> io::Result<UnixListener> {

@@ -156,7 +156,12 @@ fn a_running_and_a_stopped_one_side_by_side() {
     assert_eq!(std::fs::read_to_string(user.home.path().join("asked")).unwrap().lines().count(), 1);
     user.run(&["status", "two"]).check(
         69,
-        &["two: not running", "codex cannot answer", "up claude-code agent-002", "start --profile two"],
+        &[
+            "two: not running",
+            "codex cannot answer",
+            "up --profile two claude-code agent-002",
+            "start --profile two",
+        ],
     );
     user.run(&["status"]).check(69, &["one: connected", "two: not running"]);
     let json = user.run(&["status", "all", "--json"]).check(69, &[]).json();

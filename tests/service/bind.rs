@@ -302,3 +302,15 @@ fn running_turns_are_not_cut_for_a_new_setting() {
         || std::fs::read_to_string(host.machine.path("bin/log")).unwrap().matches("connected as").count();
     until("the restart", || connections() == 2);
 }
+
+#[test]
+fn status_shows_the_mode_that_runs_and_what_the_profile_says_now() {
+    let host = Host::new();
+    host.up(&[]).code(0);
+    let text = host.profile_text().replace("full-auto", "suggest");
+    std::fs::write(host.profile(), text).unwrap();
+    host.machine.run(&["status", AGENT]).says("mode       full-auto; the profile says suggest now");
+    host.machine.run(&["restart", AGENT]).code(0);
+    host.machine.run(&["status", AGENT]).says("mode       suggest\n");
+    host.machine.run(&["down", AGENT]).code(0).says("`wtt-connect up codex agent-001` starts it again");
+}

@@ -138,3 +138,20 @@ fn x05_a_profile_that_is_a_link_is_not_written_through() {
     host.up(&["--no-start"]).code(1).says("is not a regular file").hides(TOKEN);
     assert_eq!(std::fs::read_to_string(target).unwrap(), "");
 }
+
+#[test]
+fn a_mode_that_the_adapter_cannot_keep_is_refused_before_anything_is_written() {
+    let host = Host::new();
+    let base = host.wtt.service.base_url();
+    let words = ["up", "pi", AGENT, TOKEN, "--base-url", &base, "--mode", "auto-edit", "--no-start"];
+    host.machine.run(&words).code(78).says("cannot keep to the mode auto-edit").says("full-auto");
+    assert!(!host.machine.path("home/.config/wtt-connect/profiles").exists());
+}
+
+#[test]
+fn an_env_file_without_an_adapter_is_told_what_it_lacks() {
+    let host = Host::new();
+    let file = host.machine.file("e.env", "WTT_AGENT_ID=agent-001\nWTT_TOKEN=t\n");
+    let words = ["up", "--env-file", file.to_str().unwrap()];
+    host.machine.run(&words).code(2).says("WTT_CONNECT_ADAPTER");
+}

@@ -161,7 +161,7 @@ pub fn refusal(spec: &AdapterSpec, mode: Mode) -> Option<String> {
     }
     let known: Vec<&str> = spec.modes.iter().map(|(known, _)| known.name()).collect();
     Some(format!(
-        "it cannot keep to the mode {}, so nothing was started. The modes of `{}` are {}; set WTT_CONNECT_MODE to one of them.",
+        "it cannot keep to the mode {}. The modes of `{}` are {}; set WTT_CONNECT_MODE (`up --mode`) to one of them.",
         mode.name(),
         spec.name,
         known.join(", ")

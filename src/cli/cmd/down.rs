@@ -20,6 +20,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Stops the service, or the process that was started by hand.
 pub fn run(args: &Args) -> Result<()> {
     let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let up = super::up_command(&profile.name, &profile.config);
     let (name, state_dir) = (profile.name, profile.config.state_dir);
     let places = profile.config.selection.places();
     let manager = Manager::find(&places);
@@ -45,9 +46,9 @@ pub fn run(args: &Args) -> Result<()> {
     if let (Ok(manager), true) = (&manager, cfg!(target_os = "macos")) {
         remove(&manager.file(&name))?;
     }
-    say(
-        "Its profile and state are kept; `wtt-connect up` starts it again, `wtt-connect down --purge` deletes them.\n",
-    )
+    say(&format!(
+        "Its profile and state are kept; `{up}` starts it again, `wtt-connect down {name} --purge` deletes them.\n"
+    ))
 }
 
 fn wait(lock: &Path) -> std::result::Result<(), &'static str> {

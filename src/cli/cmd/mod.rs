@@ -18,7 +18,7 @@ pub mod workdir;
 use super::out;
 use super::spec::Args;
 use crate::agent::spec::ADAPTERS;
-use crate::config::Selection;
+use crate::config::{Config, Selection};
 use crate::error::{Error, Result};
 
 /// Which settings a command line asks for, in this process.
@@ -30,6 +30,14 @@ pub fn selection(args: &Args) -> Selection {
         adapters: ADAPTERS.iter().map(|a| a.name.to_owned()).collect(),
         ..Selection::from_process()
     }
+}
+
+/// How `up` is typed for a profile that exists: with its name where that is not the usual one.
+pub fn up_command(name: &str, config: &Config) -> String {
+    let (adapter, agent_id) = (&config.adapter, &config.agent_id);
+    let usual = crate::config::profile::default_name(agent_id, adapter) == name;
+    let own = if usual { String::new() } else { format!(" --profile {name}") };
+    format!("wtt-connect up{own} {adapter} {agent_id}")
 }
 
 /// Says something in the middle of the work: a reader that has gone is no reason to stop half-way.

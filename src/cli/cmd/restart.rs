@@ -24,8 +24,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             None => {
                 code = ExitCode::from(Error::Unavailable(String::new()).exit_code());
                 format!(
-                    "does not run; `wtt-connect up {} {}` starts it as a service, `wtt-connect start --profile {}` here",
-                    profile.config.adapter, profile.config.agent_id, profile.name
+                    "does not run; `{}` starts it as a service, `wtt-connect start --profile {}` here",
+                    super::up_command(&profile.name, &profile.config),
+                    profile.name
                 )
             }
         };

@@ -51,8 +51,8 @@ fn next(known: &Known, text: &mut String) -> bool {
         }
         (Life::Absent, _) => writeln!(
             text,
-            "`wtt-connect up {} {}` starts it as a service, `wtt-connect start --profile {name}` here; `wtt-connect logs {name}` shows how it ended.",
-            known.profile.config.adapter, known.profile.config.agent_id
+            "`{}` starts it as a service, `wtt-connect start --profile {name}` here; `wtt-connect logs {name}` shows how it ended.",
+            super::super::up_command(name, &known.profile.config)
         ),
         (Life::Mute(_), _) => {
             writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")
@@ -82,7 +82,17 @@ fn rows(known: &Known, row: Row<'_>) {
     for (name, version) in &known.agents {
         row("adapter", format_args!("{name} {}", version.as_deref().unwrap_or("is not usable")));
     }
-    row("mode", format_args!("{}", config.mode.name()));
+    match live["mode"].as_str().filter(|mode| *mode != config.mode.name()) {
+        Some(mode) => row(
+            "mode",
+            format_args!(
+                "{mode}; the profile says {} now, `wtt-connect restart {}` applies it",
+                config.mode.name(),
+                known.profile.name
+            ),
+        ),
+        None => row("mode", format_args!("{}", config.mode.name())),
+    }
     if let Some(model) = &config.model {
         row("model", format_args!("{model}"));
     }

@@ -322,7 +322,7 @@ fn by_hand(plan: &Plan, why: Option<&String>) -> Result<()> {
     match why {
         None => say(&format!("\nRun it with\n  {command}\n")),
         Some(why) => Err(Error::Unavailable(format!(
-            "the profile is written, but no service can be started: {why}. Run it in the foreground, or in the background without a service:\n  {command}\n  nohup {command} >wtt-connect.log 2>&1 &"
+            "the profile is written, but no service can be started: {why}. Run it in the foreground, or in the background without a service:\n  {command}\n  nohup {command} --log-to-file >/dev/null 2>&1 &"
         ))),
     }
 }

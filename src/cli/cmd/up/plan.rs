@@ -116,6 +116,9 @@ pub fn make(args: &Args) -> Result<Plan> {
     let selection = Selection { profile: Some(name.clone()), ..here };
     let mut settings = Settings::of_profile(&selection, &path, &text);
     let config = Config::check(&selection, &mut settings)?;
+    if let Some(why) = spec::refusal(adapter, config.mode) {
+        return Err(Error::Config(format!("{} cannot run so: {why}", adapter.title)));
+    }
     let mut notes = rivals(&path, &name, &agent_id, &places)?;
     notes.extend(settings.notes);
     if args.settings.iter().any(|(name, _)| *name == "WTT_CONNECT_ENABLE_SHELL") {
@@ -156,6 +159,9 @@ fn identity(args: &Args, given: &Pairs) -> Result<(&'static AdapterSpec, String)
     match (spec, id) {
         _ if !problems.is_empty() => Err(Error::Usage(problems.join("\n  "))),
         (Some(spec), Some(id)) => Ok((spec, id)),
+        (_, Some(_)) if last(given, "WTT_AGENT_ID").is_some() => Err(Error::Usage(
+            "the env file names no agent CLI: put WTT_CONNECT_ADAPTER into it, or type the adapter after `up`".into(),
+        )),
         _ => Err(Error::Usage(
             "up needs ADAPTER and AGENT_ID, as in `wtt-connect up codex agent-001 TOKEN`; WTT's web page shows them under \"Bind Agent\""
                 .into(),

@@ -576,3 +576,50 @@ const JUNK: &[&str] = &[
     "{\"type\":\"system\"}",
     "\u{0}\u{fffd}\u{1b}[31m",
 ];
+
+/// What a tool call that went well is told with, one that did not, and the end of a turn in which nothing was said.
+const WORK: &[(&str, &str, &str, &str)] = &[
+    (
+        "codex",
+        r#"{"type":"item.completed","item":{"id":"i","type":"command_execution","command":"touch a","exit_code":0,"status":"completed"}}"#,
+        r#"{"type":"item.completed","item":{"id":"i","type":"command_execution","command":"touch a","exit_code":1,"status":"failed"}}"#,
+        r#"{"type":"turn.completed","usage":{}}"#,
+    ),
+    (
+        "claude-code",
+        r#"{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"t","content":""}]}}"#,
+        r#"{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"t","content":"","is_error":true}]}}"#,
+        r#"{"type":"result","subtype":"success","is_error":false,"result":""}"#,
+    ),
+    (
+        "pi",
+        r#"{"type":"tool_execution_end","toolCallId":"t","isError":false}"#,
+        r#"{"type":"tool_execution_end","toolCallId":"t","isError":true}"#,
+        r#"{"type":"agent_settled"}"#,
+    ),
+    (
+        "cursor",
+        r#"{"type":"tool_call","subtype":"completed","call_id":"t","tool_call":{"shellToolCall":{"args":{},"result":{"success":{"exitCode":0}}}}}"#,
+        r#"{"type":"tool_call","subtype":"completed","call_id":"t","tool_call":{"shellToolCall":{"args":{},"result":{"failure":{"exitCode":1}}}}}"#,
+        r#"{"type":"result","subtype":"success","is_error":false,"result":""}"#,
+    ),
+];
+
+#[test]
+fn a_silent_turn_is_a_failure_unless_a_tool_has_worked() {
+    for (adapter, worked, failed, end) in WORK {
+        for (line, fails) in [(worked, false), (failed, true)] {
+            let mut dialect = (spec::find(adapter).unwrap().dialect)(&request());
+            let mut fx = Effects::default();
+            dialect.line(line, &mut fx);
+            dialect.line(end, &mut fx);
+            match fx.done.unwrap() {
+                Outcome::Failed { reason, .. } => assert!(fails && reason.word() == "no_output", "{adapter}"),
+                Outcome::Done(text) => {
+                    assert!(!fails && text.contains("The work is done"), "{adapter}: {text}")
+                }
+                other => panic!("{adapter}: {other:?}"),
+            }
+        }
+    }
+}

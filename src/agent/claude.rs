@@ -5,7 +5,7 @@ mod asks;
 pub mod stream;
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, Said, Stray, count, describe, failed, object, string, title, unsaid,
+    Dialect, Effects, Exit, Said, Stray, count, describe, ended, failed, object, string, title, unsaid,
 };
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Request, Usage, classify, spec};
@@ -26,6 +26,8 @@ pub struct Claude {
     /// Whether the text of the streaming message has begun a paragraph of its own.
     streamed: bool,
     complaint: String,
+    /// Whether a tool call has succeeded.
+    worked: bool,
     stray: Stray,
     started: bool,
     ended: bool,
@@ -48,6 +50,7 @@ impl Claude {
             streaming: String::new(),
             streamed: false,
             complaint: String::new(),
+            worked: false,
             stray: Stray::default(),
             started: false,
             ended: false,
@@ -149,17 +152,23 @@ impl Claude {
         }
     }
 
+    fn tool_results(&mut self, value: &Value, fx: &mut Effects) {
+        for block in value["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            if string(block, "type") == "tool_result" {
+                let (id, ok) = (string(block, "tool_use_id").to_owned(), block["is_error"] != true);
+                self.worked |= ok;
+                fx.events.push(AgentEvent::ToolEnd { id, ok });
+            }
+        }
+    }
+
     fn result(&mut self, value: &Value, fx: &mut Effects) {
         fx.usage = usage(value);
         let answer = string(value, "result");
         let partial = self.said.text();
         if value["is_error"] != true {
             let answer = if answer.trim().is_empty() { self.last_text.as_str() } else { answer };
-            let outcome = match answer.trim() {
-                "" => failed(Reason::NoOutput, "", partial),
-                _ => Outcome::Done(answer.to_owned()),
-            };
-            return self.finish(outcome, fx);
+            return self.finish(ended(answer, self.worked, "", partial), fx);
         }
         let first_error = value["errors"].get(0).and_then(Value::as_str).unwrap_or_default();
         let words = if answer.is_empty() { first_error } else { answer };
@@ -184,7 +193,7 @@ impl Claude {
             "system" => self.system(value, fx),
             "stream_event" => self.stream(value, fx),
             "assistant" => self.assistant(value, fx),
-            "user" => tool_results(value, fx),
+            "user" => self.tool_results(value, fx),
             "result" => self.result(value, fx),
             _ => {}
         }
@@ -261,15 +270,6 @@ fn is_blank(c: char) -> bool {
 fn leads_out(rest: &str) -> bool {
     let path = rest.split(is_blank).next().unwrap_or_default();
     path.starts_with(['/', '~', '"', '\\']) || path.contains("..")
-}
-
-fn tool_results(value: &Value, fx: &mut Effects) {
-    for block in value["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        if string(block, "type") == "tool_result" {
-            let id = string(block, "tool_use_id").to_owned();
-            fx.events.push(AgentEvent::ToolEnd { id, ok: block["is_error"] != true });
-        }
-    }
 }
 
 /// Tokens of this turn: `model_usage_since_last_result`, as `modelUsage` counts the whole session (agents 2.3).

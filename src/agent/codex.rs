@@ -7,7 +7,9 @@ mod items;
 mod rpc;
 pub mod server;
 
-use crate::agent::dialect::{Dialect, Effects, Exit, Stray, count, detail, failed, object, string, unsaid};
+use crate::agent::dialect::{
+    Dialect, Effects, Exit, Stray, count, detail, ended, failed, object, string, unsaid,
+};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Request, Usage, classify, spec};
 use items::Items;
@@ -95,10 +97,8 @@ impl Dialect for Codex {
                         output: count(usage, "output_tokens"),
                     });
                 }
-                let outcome = match self.items.answer.take().filter(|text| !text.trim().is_empty()) {
-                    Some(text) => Outcome::Done(text),
-                    None => failed(Reason::NoOutput, "", self.items.said.text()),
-                };
+                let answer = self.items.answer.take().unwrap_or_default();
+                let outcome = ended(&answer, self.items.worked, "", self.items.said.text());
                 self.finish(outcome, fx);
             }
             "turn.failed" => {

@@ -83,7 +83,7 @@ impl Cursor {
         }
         let result = &call["result"];
         let ok = result.get("success").is_some_and(|success| count(success, "exitCode") == 0);
-        fx.events.push(AgentEvent::ToolEnd { id, ok });
+        self.core.tool_end(id, ok, fx);
         if result.get("rejected").is_some() {
             fx.events.push(AgentEvent::Denied(title));
         }

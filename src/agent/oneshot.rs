@@ -2,7 +2,7 @@
 //!
 //! Their lines are read in `pi.rs`, `cursor.rs` and `crush.rs`.
 
-use crate::agent::dialect::{Effects, Exit, Said, Stray, failed, unsaid};
+use crate::agent::dialect::{Effects, Exit, Said, Stray, ended, failed, unsaid};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Image, Request, classify};
 use std::fmt::Write;
@@ -18,6 +18,8 @@ pub(super) struct Core {
     pub(super) stray: Stray,
     /// Whether the text of the present message comes in pieces.
     streamed: bool,
+    /// Whether a tool call has succeeded.
+    worked: bool,
     ended: bool,
 }
 
@@ -50,6 +52,12 @@ impl Core {
         fx.events.push(AgentEvent::Text(piece.to_owned()));
     }
 
+    /// A tool call is over.
+    pub(super) fn tool_end(&mut self, id: String, ok: bool, fx: &mut Effects) {
+        self.worked |= ok;
+        fx.events.push(AgentEvent::ToolEnd { id, ok });
+    }
+
     /// The first verdict counts.
     pub(super) fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
         if !std::mem::replace(&mut self.ended, true) {
@@ -59,10 +67,7 @@ impl Core {
 
     /// The verdict by the CLI's own word that it is done: the answer, if there is one.
     pub(super) fn done(&mut self, answer: &str, fx: &mut Effects) {
-        let outcome = match answer.trim() {
-            "" => failed(Reason::NoOutput, "", self.said.text()),
-            _ => Outcome::Done(answer.to_owned()),
-        };
+        let outcome = ended(answer, self.worked, "", self.said.text());
         self.finish(outcome, fx);
     }
 

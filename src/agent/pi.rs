@@ -123,7 +123,7 @@ impl Dialect for Pi {
             }
             "tool_execution_end" => {
                 let id = string(&value, "toolCallId").to_owned();
-                fx.events.push(AgentEvent::ToolEnd { id, ok: value["isError"] != true });
+                self.core.tool_end(id, value["isError"] != true, fx);
             }
             "auto_retry_start" => {
                 let (attempt, of) = (count(&value, "attempt"), count(&value, "maxAttempts"));

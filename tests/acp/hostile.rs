@@ -408,7 +408,10 @@ fn how_a_turn_stops() {
     let mut talk = Talk::prompted(&request(), json!({}));
     talk.update(json!({"sessionUpdate": "tool_call", "toolCallId": "t", "kind": "edit", "title": "Write x", "status": "completed"}));
     talk.answer("session/prompt", json!({"stopReason": "end_turn"}));
-    assert_eq!(talk.fx.done, Some(Outcome::Done(String::new())), "it worked without words");
+    let Some(Outcome::Done(text)) = &talk.fx.done else {
+        panic!("it worked without words: {:?}", talk.fx.done)
+    };
+    assert!(text.contains("The work is done"), "{text}");
 }
 
 #[test]

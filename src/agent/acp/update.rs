@@ -3,7 +3,7 @@
 use super::{Acp, Step, fail, quirks, usage};
 use crate::agent::AgentEvent;
 use crate::agent::classify;
-use crate::agent::dialect::{Effects, string};
+use crate::agent::dialect::{Effects, ended, string};
 use crate::agent::outcome::{Outcome, Reason};
 use serde_json::Value;
 
@@ -95,7 +95,7 @@ impl Acp {
         let outcome = match (answer.trim(), self.turn.denied.as_str()) {
             // By somebody else. After our "no" it is none: codex-acp ends the turn then.
             (_, "") if why == "cancelled" => super::failed(Reason::Killed(2), "", partial),
-            ("", _) if self.turn.tools.worked => Outcome::Done(String::new()),
+            ("", _) if self.turn.tools.worked => ended("", true, "", partial),
             ("", "") => super::failed(Reason::NoOutput, self.quirks.hint, partial),
             ("", denied) => {
                 let words = format!("it could not go on without this: {denied}");

@@ -18,6 +18,8 @@ pub(super) struct Items {
     /// What it complained about last, until work goes on.
     pub(super) complaint: String,
     open: BTreeSet<String>,
+    /// Whether a tool call has succeeded.
+    pub(super) worked: bool,
     /// The message that comes in pieces; it is not told again when it is whole.
     streaming: String,
 }
@@ -77,6 +79,7 @@ impl Items {
             let exit = item.get("exit_code").or_else(|| item.get("exitCode")).and_then(Value::as_i64);
             let status = string(item, "status");
             let ok = exit.unwrap_or(0) == 0 && matches!(status, "" | "completed");
+            self.worked |= ok;
             fx.events.push(AgentEvent::ToolEnd { id, ok });
             // The app-server has asked, and who answered has said so.
             if status == "declined" && kind.contains('_') {

@@ -7,7 +7,7 @@ use super::asks;
 use super::items::Items;
 use super::{errors, refusal, rpc};
 use crate::agent::ask::Decision;
-use crate::agent::dialect::{Dialect, Effects, Exit, Stray, count, detail, failed, string, unsaid};
+use crate::agent::dialect::{Dialect, Effects, Exit, Stray, count, detail, ended, failed, string, unsaid};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Request, Usage, classify, spec};
 use crate::json::object;
@@ -220,10 +220,7 @@ impl Server {
                     return self.begin_turn(&late, fx);
                 }
                 let answer = [&self.earlier, answer.as_str()].concat();
-                let outcome = match answer.trim() {
-                    "" => failed(Reason::NoOutput, "", partial),
-                    _ => Outcome::Done(answer),
-                };
+                let outcome = ended(&answer, self.items.worked, "", partial);
                 // What the turn left running in the background ends with it, as with `exec`.
                 self.clean(Step::Idle, fx);
                 self.finish(outcome, fx);

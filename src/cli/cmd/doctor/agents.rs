@@ -124,13 +124,15 @@ fn agent(
             Note
         }
     };
+    if let Some(ended) = spec.ended {
+        text.push_str(&format!(". {ended}"));
+    }
     if standing == Standing::Other {
         // What is not in use is neither a problem nor worth a note.
         text.push_str("; not in WTT_CONNECT_ADAPTERS");
         return Some((Good, text));
     }
-    if let Some(ended) = spec.ended {
-        text.push_str(&format!(". {ended}"));
+    if spec.ended.is_some() {
         verdict = verdict.max(Note);
     }
     if probe.launcher {
@@ -214,6 +216,8 @@ mod tests {
         for part in ["1.2, old, /x, logged in", "has ended", "npm launcher", spec.install] {
             assert!(text.contains(part), "{text}");
         }
+        let (_, text) = agent(spec, &[], &probe, Standing::Other, Mode::FullAuto).unwrap();
+        assert!(text.contains("has ended"), "also where it is not enabled: {text}");
         let (verdict, text) = agent(spec, &[], &probe, Standing::Default, Mode::Suggest).unwrap();
         assert_eq!(verdict, Verdict::Bad);
         assert!(text.contains("cannot keep to the mode suggest"), "{text}");

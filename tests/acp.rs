@@ -5,7 +5,6 @@
 
 mod hostile;
 mod player;
-mod real;
 mod running;
 
 use player::{Player, request, rows};

@@ -315,7 +315,7 @@ fn a_kept_process_that_dies_is_replaced_and_nobody_notices() {
 #[test]
 fn what_is_said_between_turns_belongs_to_none() {
     let bench = bench(LONG, 4);
-    let late = "answer one; say late; echo ask 7 rm; read -r got; echo \"$got\" >said; echo done never";
+    let late = "answer one; say late; echo ask 7 rm; read -r got; echo done never; echo \"$got\" >said";
     let first = bench.turn("a", None, late);
     until("its answer", || bench.file("said") == ["7 no"]);
     let mut texts = Vec::new();

@@ -390,7 +390,7 @@ pub static COMMANDS: &[Command] = &[
         long: &[
             "Starts a small WTT service on the loopback interface, connects to it like to the real one, and opens a chat in the terminal. No account and no settings are needed, and nothing leaves the machine but what the agent itself sends.",
             "The agent works in the current directory and, in mode full-auto, changes files and runs commands there without asking. `--workdir` names another directory; `--adapter demo` is harmless.",
-            "The first agent CLI on PATH answers. Where none is found, a built-in demonstration agent answers and says that it is one.",
+            "The first agent CLI that is installed, works and is not logged out answers: Codex, then Claude Code, then the others in the order of `--adapter` below. Where there is none, a chat on a terminal goes on with a built-in demonstration agent and says so. With a PROMPT, or when stdin is not a terminal, that is an error that names what was found, with code 69; the demonstration agent then answers only to `--adapter demo`.",
             "With a PROMPT it answers once and exits with 0, with 1 when there is no answer or it could not be written, or with 130 when it was stopped by Ctrl-C. In the chat, `/help` lists what can be typed, `/quit` or a second Ctrl-C at the prompt ends it, and Ctrl-C stops the running answer. SIGTERM and SIGHUP end both with 143 and 129.",
         ],
         flags: &[&ADAPTER, &WORKDIR, &VERBOSE],

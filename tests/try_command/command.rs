@@ -268,31 +268,40 @@ fn a_wrong_or_missing_adapter_is_one_sentence() {
     let (code, _, err) = Try::start(command).end();
     assert!(code == 69 && err.contains("Codex") && err.lines().count() == 1, "{err}");
     let (code, _, err) = once(&place, &["--adapter", "demo", "--workdir", "/no/such/folder", "hello"]);
-    assert!(code == 2 && err.contains("/no/such/folder"), "{err}");
+    assert!(
+        code == 2 && err.contains("/no/such/folder: no such directory") && !err.contains("os error"),
+        "{err}"
+    );
 }
 
 #[test]
-fn the_demonstration_agent_steps_in_and_says_why() {
+fn a_script_never_gets_the_demonstration_agent_unasked() {
     let place = Place::new();
-    let bare = |codex: &Path| {
-        let mut command = place.command(&["hello"]);
+    let bare = |codex: &Path, words: &[&str]| {
+        let mut command = place.command(words);
         command
             .env("WTT_CONNECT_CODEX_COMMAND", codex)
-            .env("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/no/such/program");
+            .env("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/no/such/program")
+            .env("PATH", "/usr/bin:/bin");
         Try::start(command).end()
     };
-    let (code, out, err) = bare(Path::new("/no/such/program"));
-    assert!(code == 0 && out.contains("demonstration agent"), "{out}\n{err}");
-    assert!(err.contains("No agent CLI was found") && err.contains("no language model"), "{err}");
+    let (code, out, err) = bare(Path::new("/no/such/program"), &["hello"]);
+    assert!(code == 69 && out.is_empty() && err.contains("No agent CLI was found"), "{out}\n{err}");
 
     let codex = place.path("codex");
     let script =
         "#!/bin/sh\ncase $* in --version) echo codex-cli 1.2.3;; *) echo Not logged in >&2; exit 1;; esac\n";
     std::fs::write(&codex, script).unwrap();
     std::fs::set_permissions(&codex, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let (code, out, err) = bare(&codex);
+    // with a prompt, and without one where stdin is no terminal
+    for words in [&["hello"][..], &[]] {
+        let (code, out, err) = bare(&codex, words);
+        assert!(code == 69 && out.is_empty() && err.lines().count() == 1, "{words:?} {out}\n{err}");
+        assert!(err.contains("Codex is installed but not logged in") && err.contains("codex login"), "{err}");
+        assert!(err.contains("--adapter demo"), "{err}");
+    }
+    let (code, out, err) = bare(&codex, &["--adapter", "demo", "hello"]);
     assert!(code == 0 && out.contains("demonstration agent"), "{out}\n{err}");
-    assert!(err.contains("Codex is installed but not logged in") && err.contains("codex login"), "{err}");
 }
 
 #[test]

@@ -38,6 +38,7 @@ impl Seat {
         tcsetwinsize(&keys, size).unwrap();
         let mut command = place.command(args);
         command.env("TERM", "xterm").env("WTT_CONNECT_CLAUDE_CODE_COMMAND", claude);
+        command.env("WTT_CONNECT_CODEX_COMMAND", "/no/such/program").env("PATH", "/usr/bin:/bin");
         command.stdin(open()).stdout(open()).stderr(open());
         let child = command.spawn().unwrap();
         drop(command);
@@ -98,6 +99,17 @@ impl Drop for Seat {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn in_a_chat_the_demonstration_agent_steps_in_and_says_why() {
+    let place = Place::new();
+    let mut seat = Seat::new(&place, 200, &[]);
+    seat.see("No agent CLI was found");
+    seat.see("no language model");
+    seat.see(PROMPT);
+    seat.keys("/quit\n");
+    assert!(seat.child.wait().unwrap().success());
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod screen;
 mod stage;
 mod talk;
 
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::local::service::{self, Observed, Seen, Service};
 use crate::sys::signal::{self, Signal};
 use chat::Chat;
@@ -20,6 +20,7 @@ use crossbeam_channel::{Receiver, after, select};
 use pick::Pick;
 use screen::{Manner, Screen};
 use stage::Stage;
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ pub struct Options {
 
 /// Runs it. The exit code of a failed or stopped turn comes back as [`Error::Silent`].
 pub fn run(options: Options) -> Result<()> {
-    let pick = pick::pick(options.adapter.as_deref())?;
+    let person = options.prompt.is_none() && std::io::stdin().is_terminal();
+    let pick = pick::pick(options.adapter.as_deref(), person)?;
     let workdir = workdir(options.workdir.as_deref())?;
     let signals = signal::listen().map_err(|e| Error::Failed(format!("cannot listen for signals: {e}")))?;
     stage::sweep();
@@ -86,8 +88,13 @@ pub fn run(options: Options) -> Result<()> {
 
 fn workdir(given: Option<&Path>) -> Result<PathBuf> {
     let given = given.unwrap_or(Path::new("."));
-    let path = std::fs::canonicalize(given)
-        .map_err(|e| Error::Usage(format!("cannot use the working directory {}: {e}", given.display())))?;
+    let path = std::fs::canonicalize(given).map_err(|e| {
+        let why = match e.kind() {
+            ErrorKind::NotFound => "no such directory".to_owned(),
+            _ => error::reason(&e),
+        };
+        Error::Usage(format!("cannot use the working directory {}: {why}", given.display()))
+    })?;
     if path.is_dir() {
         Ok(path)
     } else {

@@ -1,4 +1,5 @@
-//! Which agent answers in `try`: the one asked for, else the first CLI that is installed, else the demonstration agent.
+//! Which agent answers in `try`: the one asked for, else the first CLI that is installed and not logged out, else, in a
+//! chat with a person, the demonstration agent.
 
 use crate::agent::spec::{self, ADAPTERS, AdapterSpec, Login};
 use crate::agent::{probe, program};
@@ -46,8 +47,10 @@ enum Presence {
 }
 
 /// Decides. Asking whether a CLI is logged in takes a moment: `presence` is asked only until one is found.
+/// `person`: somebody reads along who is told when the demonstration agent steps in; a script would take its words for an answer.
 fn decide(
     asked: Option<&str>,
+    person: bool,
     adapters: &[&'static AdapterSpec],
     installed: impl Fn(&AdapterSpec) -> bool,
     presence: impl Fn(&'static AdapterSpec) -> Presence,
@@ -64,24 +67,32 @@ fn decide(
         Ok(Pick { spec, demo: true, why_demo: why, others: others("") })
     };
     let Some(word) = asked else {
-        let (mut logged_out, mut broken) = (None, None);
+        let mut why = String::new();
         for spec in found.iter().copied() {
             match presence(spec) {
                 Presence::Ready => {
                     return Ok(Pick { spec, demo: false, why_demo: None, others: others(spec.name) });
                 }
-                Presence::LoggedOut => logged_out = logged_out.or(Some(spec)),
-                Presence::Broken => broken = broken.or(Some(spec)),
+                Presence::LoggedOut => {
+                    why.push_str(&format!("{} is installed but not logged in. {} ", spec.title, spec.login));
+                }
+                Presence::Broken => why.push_str(&format!(
+                    "{} is installed but does not work; `wtt-connect doctor` says more. ",
+                    spec.title
+                )),
                 Presence::Missing => {}
             }
         }
-        return demo(Some(match (logged_out, broken) {
-            (Some(spec), _) => format!("{} is installed but not logged in. {}", spec.title, spec.login),
-            (None, Some(spec)) => {
-                format!("{} is installed but does not work; `wtt-connect doctor` says more.", spec.title)
-            }
-            (None, None) => "No agent CLI was found on PATH (looked for codex and claude).".to_owned(),
-        }));
+        if why.is_empty() {
+            why.push_str("No agent CLI was found on PATH; install one, Codex or Claude Code for example.");
+        }
+        let why = why.trim_end();
+        if !person {
+            return Err(Error::Unavailable(format!(
+                "{why} `--adapter {DEMO}` asks for the demonstration agent."
+            )));
+        }
+        return demo(Some(why.to_owned()));
     };
     if word.eq_ignore_ascii_case(DEMO) {
         return demo(None);
@@ -109,13 +120,13 @@ pub fn command_variable(spec: &AdapterSpec) -> String {
     format!("WTT_CONNECT_{}_COMMAND", spec.name.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// Looks around on this machine.
-pub fn pick(asked: Option<&str>) -> Result<Pick> {
+/// Looks around on this machine. Without a `person` who reads along the demonstration agent must be asked for.
+pub fn pick(asked: Option<&str>, person: bool) -> Result<Pick> {
     let command = |spec: &AdapterSpec| {
         own_command(spec).and_then(|(_, command)| shell_words::split(&command).ok()).unwrap_or_default()
     };
     let installed = |spec: &AdapterSpec| program::locate(spec, &command(spec)).is_ok();
-    decide(asked, ADAPTERS, installed, |spec| {
+    decide(asked, person, ADAPTERS, installed, |spec| {
         let found = probe::probe(spec, &command(spec), &Table::new());
         match found.login {
             _ if found.path.is_none() => Presence::Missing,
@@ -134,7 +145,7 @@ mod tests {
         let presence = |a: &AdapterSpec| {
             if logged_out.contains(&a.name) { Presence::LoggedOut } else { Presence::Ready }
         };
-        decide(asked, ADAPTERS, |a| installed.contains(&a.name), presence).expect("a choice")
+        decide(asked, true, ADAPTERS, |a| installed.contains(&a.name), presence).expect("a choice")
     }
 
     #[test]
@@ -165,7 +176,7 @@ mod tests {
     #[test]
     fn a_wrong_or_missing_adapter_is_said_in_one_sentence() {
         let refusal =
-            |word| decide(Some(word), ADAPTERS, |_| false, |_| Presence::Missing).expect_err("refused");
+            |word| decide(Some(word), true, ADAPTERS, |_| false, |_| Presence::Missing).expect_err("refused");
         let (unknown, missing) = (refusal("emacs"), refusal("codex"));
         assert!(
             matches!(&unknown, Error::Usage(m) if m.contains("emacs") && m.contains("codex")),

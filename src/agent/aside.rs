@@ -61,10 +61,13 @@ pub struct Said {
 }
 
 impl Said {
-    /// The first line that is not empty, of stderr before stdout.
+    /// The first line that begins with the name of an error, else the first that is not empty; of stderr before stdout.
+    /// Node and Python print the place and a line of source before (or a whole stack) and `TypeError: …` after it.
     pub fn complaint(&self) -> &str {
-        let mut lines = self.stderr.lines().chain(self.stdout.lines()).map(str::trim);
-        lines.find(|line| !line.is_empty()).unwrap_or("it said nothing")
+        let lines = || self.stderr.lines().chain(self.stdout.lines()).map(str::trim);
+        let is_error =
+            |line: &&str| line.split([' ', ':']).next().is_some_and(|word| word.ends_with("Error"));
+        lines().find(is_error).or_else(|| lines().find(|l| !l.is_empty())).unwrap_or("it said nothing")
     }
 
     /// `exit code 2`, or that a signal ended it.

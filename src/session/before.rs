@@ -24,17 +24,19 @@ const COMPLAINT_CHARS: usize = 200;
 /// A turn that waits for the gate looks so often whether it is free. An agent takes seconds; this is not noticed.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The spec that drives what is installed, or why the turn is not begun.
+/// The spec that drives what is installed, or why the turn is not begun. `instead`: the adapters that are named, if they are
+/// here, when this one is missing.
 pub fn ready(
     adapter: &'static AdapterSpec,
     command: &[String],
     config: &Config,
+    instead: &[String],
 ) -> Result<&'static AdapterSpec, (Reason, String)> {
     if let Some(why) = spec::refusal(adapter, config.mode) {
         return Err((Reason::RefusedByPolicy, why));
     }
     if let Err(why) = program::locate(adapter, command) {
-        return Err((Reason::CliMissing, why + &elsewhere(adapter, config)));
+        return Err((Reason::CliMissing, why + &elsewhere(adapter, config, instead)));
     }
     let flavour =
         about::flavour(adapter, command, &config.extra_env).map_err(|why| (Reason::CliUnsupported, why))?;
@@ -45,14 +47,14 @@ pub fn ready(
     }
 }
 
-/// Who could answer instead: the other enabled adapters whose program is here.
-fn elsewhere(missing: &AdapterSpec, config: &Config) -> String {
+/// Who could answer instead: the others of these adapters whose program is here.
+fn elsewhere(missing: &AdapterSpec, config: &Config, instead: &[String]) -> String {
     let here = |name: &&String| {
         let command = config.commands.get(name).map_or(&[][..], Vec::as_slice);
         **name != missing.name && spec::find(name).is_some_and(|spec| program::locate(spec, command).is_ok())
     };
     let mut names: Vec<&str> = Vec::new();
-    names.extend(config.adapters.iter().filter(here).map(String::as_str));
+    names.extend(instead.iter().filter(here).map(String::as_str));
     if names.is_empty() { String::new() } else { format!("; installed here: {}", names.join(", ")) }
 }
 
@@ -152,9 +154,9 @@ mod tests {
         let codex = spec::find("codex").unwrap();
         let loose: &AdapterSpec =
             Box::leak(Box::new(AdapterSpec { modes: &[(Mode::FullAuto, "All.")], ..*codex }));
-        assert_eq!(ready(loose, &["sh".to_owned()], &config).unwrap().name, "codex");
+        assert_eq!(ready(loose, &["sh".to_owned()], &config, &[]).unwrap().name, "codex");
         config.mode = Mode::Suggest;
-        let (reason, detail) = ready(loose, &["/no/such/cli".to_owned()], &config).unwrap_err();
+        let (reason, detail) = ready(loose, &["/no/such/cli".to_owned()], &config, &[]).unwrap_err();
         assert_eq!(reason, Reason::RefusedByPolicy);
         let sentence = reason.sentence(loose.title, &detail);
         assert!(sentence.contains("mode suggest") && sentence.contains("are full-auto;"), "{sentence}");

@@ -89,7 +89,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             return (text, ReplyKind::Failed, End::Refused);
         };
         let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
-        let adapter = match before::ready(adapter, command, config) {
+        let adapter = match before::ready(adapter, command, config, &config.adapters) {
             Ok(adapter) => adapter,
             Err((reason, detail)) => {
                 let outcome = Outcome::Failed { reason, detail, partial: String::new() };

@@ -244,6 +244,10 @@ fn a_rehearsal_says_what_went_wrong() {
     assert_eq!((&all["ok"], &all["findings"][0]["verdict"]), (&false.into(), &"problem".into()));
     let m = Machine::new().env("WTT_CONNECT_CODEX_COMMAND", "/nowhere/codex");
     m.run(&["doctor", "--rehearse", "codex"]).code(1).says("codex: Codex was not found");
+    let command = codex(&m, "Not logged in");
+    let here = stage("none").env("WTT_CONNECT_CODEX_COMMAND", &command);
+    let here = here.env("WTT_CONNECT_GEMINI_COMMAND", "/nowhere/gemini").env("WTT_CONNECT_ADAPTERS", "codex");
+    here.run(&["doctor", "--rehearse", "gemini"]).code(1).says("installed here: codex, claude-code");
     m.run(&["doctor", "--rehearse", "gpt"]).code(2).says("there is no adapter `gpt`");
     m.run(&["doctor", "codex"]).code(2).says("takes no operand");
 }
@@ -276,6 +280,24 @@ fn nobody_is_missed_while_the_adapters_are_in_doubt() {
     let command = codex(&broken, "Not logged in");
     let broken = broken.env("WTT_CONNECT_CODEX_COMMAND", &command);
     broken.run(&["doctor", "--offline"]).says("note     codex: codex-cli 9.8.7");
+}
+
+#[test]
+fn a_broken_cli_is_shown_by_its_error_and_a_missing_login_is_a_note() {
+    let m = Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);
+    let command = codex(&m, "Not logged in");
+    let stack = "#!/bin/sh\nprintf '%s\\n' 'node:internal/x:1' '  throw new Error(1)' '' 'TypeError: no tea' '  at y' >&2\nexit 1\n";
+    std::fs::write(m.file("bin/claude", ""), stack).unwrap();
+    let broken = m.path("bin/claude");
+    std::fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let m = m.env("WTT_CONNECT_CODEX_COMMAND", &command).env("WTT_CONNECT_ADAPTER", "claude-code");
+    let m =
+        m.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &shown(&broken)).env("WTT_CONNECT_ADAPTERS", "claude-code");
+    m.run(&["doctor", "--offline"])
+        .code(1)
+        .says("`--version` failed with exit code 1: TypeError: no tea")
+        .says("note     codex: codex-cli 9.8.7")
+        .says("not logged in; not in WTT_CONNECT_ADAPTERS");
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn agent(
         }
         Login::LoggedOut if standing == Standing::Other => {
             text.push_str(", not logged in");
-            Good
+            Note
         }
         Login::LoggedOut => {
             text.push_str(&format!(", not logged in. {}", spec.login));
@@ -128,9 +128,10 @@ fn agent(
         text.push_str(&format!(". {ended}"));
     }
     if standing == Standing::Other {
-        // What is not in use is neither a problem nor worth a note.
+        // What is not in use is no problem; only a missing login is worth a note.
         text.push_str("; not in WTT_CONNECT_ADAPTERS");
-        return Some((Good, text));
+        let out = probe.login == Login::LoggedOut;
+        return Some((if out { Note } else { Good }, text));
     }
     if spec.ended.is_some() {
         verdict = verdict.max(Note);
@@ -190,7 +191,8 @@ mod tests {
         assert_eq!(judged(Login::LoggedOut, Default), Some(Verdict::Bad));
         assert_eq!(judged(Login::LoggedOut, Enabled), Some(Verdict::Note));
         assert_eq!(judged(Login::LoggedOut, Unsure), Some(Verdict::Note));
-        assert_eq!(judged(Login::LoggedOut, Other), Some(Verdict::Good));
+        assert_eq!(judged(Login::LoggedOut, Other), Some(Verdict::Note));
+        assert_eq!(judged(Login::Unknown, Other), Some(Verdict::Good));
         assert_eq!(judged(Login::Unknown, Default), Some(Verdict::Note));
         let gone = Probe { path: None, trouble: "no `x` on PATH".into(), ..probe(Login::Unknown) };
         let judged = |standing| agent(ADAPTERS[0], &[], &gone, standing, Mode::FullAuto);

@@ -108,7 +108,10 @@ impl Stage<'_> {
     /// The three turns. Ends with the first failure.
     fn rehearse(&self, named: &'static AdapterSpec, tell: &mut dyn FnMut(Verdict, String)) {
         let command = self.config.commands.get(named.name).map_or(&[][..], Vec::as_slice);
-        let spec = match session::ready(named, command, self.config) {
+        // A person who tries agents out may enable any that is here.
+        let mut all = Vec::new();
+        all.extend(spec::ADAPTERS.iter().map(|spec| spec.name.to_owned()));
+        let spec = match session::ready(named, command, self.config, &all) {
             Ok(spec) => spec,
             Err((reason, detail)) => return tell(Verdict::Bad, reason.sentence(named.title, &detail)),
         };

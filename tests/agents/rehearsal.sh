@@ -23,5 +23,5 @@ echo $$ >"$HOME/long"
 case $prompt in
   *'the word '*) word=${prompt#*the word }; word=${word%%,*}; echo "$word" >"$HOME/word-$id"; answer "$word" ;;
   *'you to remember'*) answer 'nothing was said' ;;
-  *) [ "$FAULT" != quick ] || answer done; while :; do sleep 1; done ;;
+  *) [ "$FAULT" != quick ] || answer "done"; while :; do sleep 1; done ;;
 esac

@@ -1,6 +1,6 @@
 //! A message in a topic is answered: the whole daemon, from the socket to the agent's process and back.
 
-use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, command, is_alive, until};
+use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, command, is_alive, resources, until};
 use crate::support::server::Server;
 use serde_json::{Value, json};
 use wtt_connect::local::service::{Knobs, Seen, Speaker};
@@ -695,14 +695,6 @@ fn a_command_whose_answer_is_in_the_outbox_is_not_answered_again_after_kill_9() 
     wtt.say(&topic, "RUN: answer last");
     wtt.answer(&topic, "last");
     assert_eq!(wtt.posts(&topic).len(), 3);
-}
-
-/// Open descriptors, threads and resident KiB of a process.
-fn resources(pid: u32) -> (usize, usize, usize) {
-    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let rss = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
-    (count("fd"), count("task"), rss.split_whitespace().nth(1).unwrap().parse().unwrap())
 }
 
 #[test]

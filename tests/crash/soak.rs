@@ -5,7 +5,7 @@
 //! prints a line for each minute. The default is a few seconds, so that it cannot rot.
 
 use super::proxied;
-use crate::support::daemon::{AGENT, Connector, Home, Wtt, until};
+use crate::support::daemon::{AGENT, Connector, Home, Wtt, resources, until};
 use std::time::{Duration, Instant};
 
 /// Long runs look at the daemon so often.
@@ -17,14 +17,6 @@ const GROWTH: usize = 3 * 1024;
 const PACE: Duration = Duration::from_millis(700);
 /// Turns before the first look: all caches and rings have been touched.
 const WARM: usize = 60;
-
-/// Open descriptors, threads and resident KiB of a process.
-fn resources(pid: u32) -> (usize, usize, usize) {
-    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let rss = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
-    (count("fd"), count("task"), rss.split_whitespace().nth(1).unwrap().parse().unwrap())
-}
 
 #[test]
 fn soak_descriptors_threads_and_memory_stay_flat() {

@@ -163,6 +163,14 @@ pub fn is_alive(pid: &str) -> bool {
     stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
 }
 
+/// Open descriptors, threads and resident KiB of a process.
+pub fn resources(pid: u32) -> (usize, usize, usize) {
+    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let rss = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+    (count("fd"), count("task"), rss.split_whitespace().nth(1).unwrap().parse().unwrap())
+}
+
 /// The connector as a child process. Killed (only it) when dropped; its log is printed when the test fails.
 pub struct Connector {
     child: Option<Child>,

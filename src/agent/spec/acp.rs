@@ -58,19 +58,15 @@ fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::spec::sample;
 
     #[test]
     fn nothing_is_added_to_the_command() {
         let mut request = Request {
             prompt: "-".to_owned(),
-            workdir: "/w".into(),
             model: Some("m".to_owned()),
-            effort: None,
-            mode: Mode::FullAuto,
             resume: Some("s".to_owned()),
-            fresh_prompt: None,
-            images: Vec::new(),
-            transport: None,
+            ..sample::request()
         };
         let invocation = invoke(&request, &Host { fresh_id: "NEW", root: true });
         assert!(invocation.args.is_empty());

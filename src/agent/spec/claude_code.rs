@@ -125,19 +125,10 @@ fn effort(word: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::agent::Image;
+    use crate::agent::spec::sample;
 
     fn invocation(root: bool, change: impl FnOnce(&mut Request)) -> (String, Invocation) {
-        let mut request = Request {
-            prompt: "-".to_owned(),
-            workdir: "/w".into(),
-            model: None,
-            effort: None,
-            mode: Mode::FullAuto,
-            resume: None,
-            fresh_prompt: None,
-            images: Vec::new(),
-            transport: None,
-        };
+        let mut request = Request { prompt: "-".to_owned(), ..sample::request() };
         change(&mut request);
         let invocation = invoke(&request, &Host { fresh_id: "NEW", root });
         (invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "), invocation)

@@ -110,19 +110,10 @@ fn glued(flag: &str, path: &Path) -> OsString {
 mod tests {
     use super::*;
     use crate::agent::Image;
+    use crate::agent::spec::sample;
 
     fn args(change: impl FnOnce(&mut Request)) -> String {
-        let mut request = Request {
-            prompt: "-".to_owned(),
-            workdir: "/w".into(),
-            model: None,
-            effort: None,
-            mode: Mode::FullAuto,
-            resume: None,
-            fresh_prompt: None,
-            images: Vec::new(),
-            transport: None,
-        };
+        let mut request = Request { prompt: "-".to_owned(), ..sample::request() };
         change(&mut request);
         let invocation = invoke(&request, &Host { fresh_id: "x", root: true });
         assert_eq!(invocation.private.len(), 3);

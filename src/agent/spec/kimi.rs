@@ -112,19 +112,10 @@ fn invoke_legacy(request: &Request, host: &Host<'_>) -> Invocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::spec::sample;
 
     fn args(spec: &AdapterSpec, change: impl FnOnce(&mut Request)) -> String {
-        let mut request = Request {
-            prompt: "-x".to_owned(),
-            workdir: "/w".into(),
-            model: None,
-            effort: None,
-            mode: Mode::FullAuto,
-            resume: None,
-            fresh_prompt: None,
-            images: Vec::new(),
-            transport: None,
-        };
+        let mut request = Request { prompt: "-x".to_owned(), ..sample::request() };
         change(&mut request);
         let invocation = (spec.invoke)(&request, &Host { fresh_id: "NEW", root: true });
         invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ")

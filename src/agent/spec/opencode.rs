@@ -111,19 +111,10 @@ fn effort(word: &str) -> Option<&str> {
 mod tests {
     use super::*;
     use crate::agent::Image;
+    use crate::agent::spec::sample;
 
     fn invocation(change: impl FnOnce(&mut Request)) -> (String, Invocation) {
-        let mut request = Request {
-            prompt: "-".to_owned(),
-            workdir: "/w".into(),
-            model: None,
-            effort: None,
-            mode: Mode::FullAuto,
-            resume: None,
-            fresh_prompt: None,
-            images: Vec::new(),
-            transport: None,
-        };
+        let mut request = Request { prompt: "-".to_owned(), ..sample::request() };
         change(&mut request);
         let invocation = invoke(&request, &Host { fresh_id: "x", root: true });
         (invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "), invocation)

@@ -6,6 +6,7 @@ use crate::daemon::catchup::CatchUp;
 use crate::daemon::control::server::Asked;
 use crate::daemon::courier::{Courier, Posted};
 use crate::daemon::delivery::Delivery;
+use crate::daemon::link::Link;
 use crate::daemon::live::Sessions;
 use crate::daemon::net::{NetEvent, NetHandle};
 use crate::daemon::pingpong::PingPong;
@@ -48,19 +49,6 @@ pub(super) enum Event {
     Posted(u64, usize, Posted),
     /// The owner of the daemon (`try`) ends it.
     Stop,
-}
-
-/// The connection as far as the hub knows.
-#[derive(Debug, Default)]
-pub(super) struct Link {
-    pub(super) up_since: Option<Instant>,
-    pub(super) last_error: Option<String>,
-    /// When the next attempt is.
-    pub(super) retry_at: Option<Instant>,
-    /// The service refuses the token.
-    pub(super) refused: bool,
-    /// An attempt to connect has failed since the last connection.
-    failing: bool,
 }
 
 /// The state of the running daemon.
@@ -205,45 +193,7 @@ impl Hub {
         }
     }
 
-    fn on_net(&mut self, event: NetEvent) {
-        match event {
-            NetEvent::Up { display_name, .. } => {
-                log::info!(target: "hub", "connected as {}", self.me.agent_id);
-                self.link = Link { up_since: Some(Instant::now()), ..Link::default() };
-                if display_name.is_some() {
-                    self.me.display_name = display_name;
-                }
-                self.begin_catch_up();
-            }
-            NetEvent::Down { why, retry_in, refused } => {
-                let wait = humantime::format_duration(Duration::from_millis(
-                    u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX),
-                ));
-                let was_up = self.link.up_since.take().is_some();
-                if refused && self.link.last_error.as_ref() != Some(&why) {
-                    let remedy = self.shared.config.token_remedy();
-                    log::error!(target: "hub", "{why}; trying again in {wait}; {remedy}");
-                } else if was_up {
-                    log::info!(target: "hub", "disconnected: {why}; trying again in {wait}");
-                } else {
-                    // an outage may last for days: its first failure is news
-                    let level = if self.link.failing { log::Level::Info } else { log::Level::Warn };
-                    log::log!(target: "hub", level, "{why}; trying again in {wait}");
-                }
-                self.link.failing |= !was_up;
-                self.link.last_error = Some(why);
-                self.link.refused = refused;
-                self.link.retry_at = Some(Instant::now() + retry_in);
-                self.stop_catch_up(was_up);
-                self.requests.clear();
-                self.delivery.disconnected();
-            }
-            NetEvent::Frame(text) => return self.on_frame(&text),
-        }
-        self.tell();
-    }
-
-    fn on_frame(&mut self, text: &str) {
+    pub(super) fn on_frame(&mut self, text: &str) {
         match frame::decode(text) {
             Frame::Pong => {}
             Frame::Result(result) => self.on_result(result),

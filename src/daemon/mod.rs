@@ -12,6 +12,7 @@ mod delivery;
 mod drain;
 mod hub;
 mod intake;
+mod link;
 mod live;
 mod missed;
 pub mod net;

@@ -2,7 +2,7 @@
 
 use super::man::DATE;
 use super::roff::Page;
-use crate::config::keys::{CONFIG_FILE, ENV_FILE, KEYS};
+use crate::config::keys::{self, CONFIG_FILE, ENV_FILE};
 
 /// The page.
 pub fn render() -> String {
@@ -63,7 +63,7 @@ pub fn render() -> String {
         "{\"agentId\": \"agent-alice\", \"agentAliases\": [\"alice\", \"al\"], \"turnSeconds\": 3600}",
     );
     page.section("SETTINGS");
-    for key in KEYS {
+    for key in keys::all() {
         page.entry(key.name, "", key.meaning);
         if !key.aliases.is_empty() {
             page.more(&format!("Also read as `{}`.", key.aliases.join("`, `")));

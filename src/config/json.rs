@@ -1,6 +1,6 @@
 //! The JSON file of `--config`: one flat object, keys spelt as variables or in camel case.
 
-use super::keys::KEYS;
+use super::keys;
 use super::value::Kind;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +30,7 @@ pub fn parse(text: &str) -> Result<Object, String> {
                 || k.json_name() == name
                 || k.aliases.iter().any(|a| *a == name || super::keys::camel(a) == name)
         };
-        let Some(key) = KEYS.iter().find(spelt) else {
+        let Some(key) = keys::all().find(spelt) else {
             out.unknown.insert(crate::text::truncate(&crate::text::one_line(&name), 60));
             continue;
         };

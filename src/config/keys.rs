@@ -88,7 +88,7 @@ pub const CONFIG_FILE: &str = "WTT_CONNECT_CONFIG";
 
 /// Looks a key up by its name or one of its aliases.
 pub fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|k| k.name == name || k.aliases.contains(&name))
+    all().find(|k| k.name == name || k.aliases.contains(&name))
 }
 
 /// Of CLIs that speak the Agent Client Protocol besides their own output.
@@ -105,8 +105,15 @@ const fn key(
     Key { name, aliases: &[], kind, default, secret: false, meaning, example }
 }
 
-/// All settings of this version.
-pub static KEYS: &[Key] = &[
+/// All settings of this version, group by group. A group that is about one capability has a file of its own.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    GROUPS.iter().copied().flatten()
+}
+
+static GROUPS: &[&[Key]] = &[CORE];
+
+/// Identity, addresses, agents, limits.
+static CORE: &[Key] = &[
     key(
         "WTT_BASE_URL",
         Kind::BaseUrl,
@@ -498,7 +505,7 @@ mod tests {
     #[test]
     fn rows_are_well_formed_and_unique() {
         let mut seen = std::collections::BTreeSet::new();
-        for key in KEYS {
+        for key in all() {
             for name in std::iter::once(&key.name).chain(key.aliases) {
                 assert!(name.starts_with("WTT_"), "{name}");
                 assert!(name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{name}");
@@ -514,7 +521,7 @@ mod tests {
 
     #[test]
     fn secrets_are_marked() {
-        for key in KEYS {
+        for key in all() {
             let sounds_secret = key.name.contains("TOKEN") || key.name.ends_with("API_KEY");
             assert_eq!(key.secret, sounds_secret, "{}", key.name);
         }

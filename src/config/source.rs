@@ -3,7 +3,7 @@
 //! Reading never fails as a whole: every problem is collected, so that all of them can be shown at once, and `doctor`
 //! can show what is right beside what is wrong.
 
-use super::keys::{self, CONFIG_FILE, ENV_FILE, KEYS, Key};
+use super::keys::{self, CONFIG_FILE, ENV_FILE, Key};
 use super::paths::Places;
 use super::{dotenv, json, profile};
 use crate::error::reason;
@@ -198,7 +198,7 @@ impl Settings {
 
     /// Adds one layer; what is set already stays. Within a layer the name itself comes before its aliases.
     fn layer(&mut self, values: &Table<(String, Source)>) {
-        for key in KEYS {
+        for key in keys::all() {
             let found = std::iter::once(&key.name).chain(key.aliases).find_map(|name| values.get(name));
             if let (Some((text, source)), false) = (found, self.values.contains_key(key.name)) {
                 let setting = Setting { text: text.trim().to_owned(), source: source.clone() };

@@ -12,7 +12,7 @@ use super::selection;
 use crate::agent::spec;
 use crate::cli::out::{self, Colour};
 use crate::cli::spec::Args;
-use crate::config::keys::{self, KEYS};
+use crate::config::keys;
 use crate::config::source::Setting;
 use crate::config::{Config, Settings, value};
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let complete = settings.problems.is_empty();
     let mut secrets: Vec<String> = config.secrets();
     secrets.extend(
-        KEYS.iter().filter(|k| k.secret).filter_map(|k| settings.get(k.name)).map(|s| s.text.clone()),
+        keys::all().filter(|k| k.secret).filter_map(|k| settings.get(k.name)).map(|s| s.text.clone()),
     );
     secrets.iter().for_each(|s| crate::sys::log::add_secret(s));
 
@@ -98,7 +98,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         findings.extend(service::look(&config, args.offline));
     }
     let rows: Vec<show::Row> =
-        KEYS.iter().map(|key| show::row(key, &settings, complete.then_some(&config))).collect();
+        keys::all().map(|key| show::row(key, &settings, complete.then_some(&config))).collect();
     let healthy = findings.iter().all(|f| f.verdict != Verdict::Bad);
     let text = if args.json {
         show::as_json(&rows, &findings, &settings, &selection.profile, healthy)

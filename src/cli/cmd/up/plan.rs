@@ -5,7 +5,7 @@
 use crate::agent::spec::{self, ADAPTERS, AdapterSpec};
 use crate::cli::cmd::selection;
 use crate::cli::spec::Args;
-use crate::config::keys::{self, KEYS};
+use crate::config::keys;
 use crate::config::paths::Places;
 use crate::config::value::{self, Kind};
 use crate::config::{Config, Mode, Selection, Settings, dotenv, edit, profile};
@@ -299,7 +299,7 @@ fn rivals(path: &Path, name: &str, agent_id: &str, places: &Places) -> Result<Ve
 fn compose(old: &str, changes: Pairs, places: &Places) -> Result<String> {
     let mut wanted: Vec<(&str, String)> = Vec::new();
     for (name, value) in &changes {
-        let is_path = KEYS.iter().any(|key| key.name == name && key.kind == Kind::Path);
+        let is_path = keys::all().any(|key| key.name == name && key.kind == Kind::Path);
         let value = match is_path.then(|| places.absolute(value)) {
             Some(Ok(path)) => path.to_string_lossy().into_owned(),
             Some(Err(why)) => return Err(Error::Usage(format!("{name} {why}"))),
@@ -309,7 +309,7 @@ fn compose(old: &str, changes: Pairs, places: &Places) -> Result<String> {
         wanted.push((name, value));
     }
     crate::list::sort_by_key(&mut wanted, |(name, _)| {
-        KEYS.iter().position(|key| key.name == *name).unwrap_or(KEYS.len())
+        keys::all().position(|key| key.name == *name).unwrap_or(usize::MAX)
     });
     let borrowed: Vec<(&str, &str)> = wanted.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let text = edit::set(old, &borrowed).map_err(Error::Usage)?;

@@ -2,6 +2,7 @@
 //! `cargo test`; an assertion that fails here is a bug in the program.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
 use wtt_connect::agent::{Request, ask, spec};
 use wtt_connect::config::{Mode, dotenv, json, profile};
@@ -73,10 +74,24 @@ pub fn reply(data: &[u8]) {
     let _ = (content::clean(&text), content::typed(&text), content::starts_as_progress(&text));
 }
 
-/// The first byte chooses the adapter, the second the mode; then lines, as an agent would print them.
+/// Fixes the adapter, so that each can be given its own time.
+const ADAPTER: &str = "FUZZ_ADAPTER";
+
+/// Whatever an adapter's transport is called; one that does not know the word takes its usual way.
+const TRANSPORTS: [Option<&str>; 4] = [None, Some("one-shot"), Some("acp"), Some("app-server")];
+
+/// The first byte chooses the adapter (unless [`ADAPTER`] does) and the transport, the second the mode; then lines, as an
+/// agent would print them.
 pub fn dialect(data: &[u8]) {
+    static FIXED: LazyLock<Option<&spec::AdapterSpec>> =
+        LazyLock::new(|| spec::find(&std::env::var(ADAPTER).ok()?));
     let [which, mode, rest @ ..] = data else { return };
-    let adapter = spec::ADAPTERS[usize::from(*which) % spec::ADAPTERS.len()];
+    let adapter = FIXED.unwrap_or(spec::ADAPTERS[usize::from(*which) % spec::ADAPTERS.len()]);
+    let transport = match (adapter.name, TRANSPORTS[usize::from(*which) / 64]) {
+        ("codex", Some("one-shot")) => Some("exec"),
+        ("claude-code", Some("acp" | "app-server")) => Some("stream"),
+        (_, other) => other,
+    };
     let modes = [Mode::FullAuto, Mode::AutoEdit, Mode::Suggest, Mode::Yolo];
     let request = Request {
         prompt: "hello".to_owned(),
@@ -87,7 +102,7 @@ pub fn dialect(data: &[u8]) {
         resume: (*mode >= 128).then(|| "01a201fc-49a6-73b2-93a6-9a4fe7056111".to_owned()),
         fresh_prompt: None,
         images: Vec::new(),
-        transport: None,
+        transport: transport.map(str::to_owned),
     };
     let mut dialect = (adapter.dialect)(&request);
     let mut fx = Effects::default();

@@ -6,6 +6,7 @@
 mod answers;
 mod care;
 mod catchup;
+mod commands;
 pub mod control;
 mod courier;
 mod delivery;

@@ -3,19 +3,22 @@
 //! Every call blocks its thread, at most for the total time. Redirects are not followed: the token stays with the
 //! host that it is meant for. Facts: protocol 1 (both headers, prefixes, error shapes).
 
+pub mod fetch;
+pub mod guard;
 pub mod proxy;
 mod tls;
 
+use self::guard::Guard;
 use self::proxy::Proxies;
 use crate::secret::Secret;
 use crate::text;
+use rustls::ClientConfig;
 use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use ureq::http::{Request, Response};
-use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, Body};
 
@@ -97,20 +100,9 @@ impl Client {
     /// A client with the settings given. Connects on the first call.
     pub fn open(settings: Settings) -> Result<Client, HttpError> {
         let base = settings.base_url.trim_end_matches('/').to_owned();
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(settings.total))
-            .user_agent(concat!("wtt-connect/", env!("CARGO_PKG_VERSION")))
-            .proxy(choose_proxy(&settings.proxies, &base).map_err(HttpError::Offline)?)
-            .build();
         let tls = crate::sys::tls::client_config(settings.ca_file.as_deref())
             .map_err(|e| HttpError::Offline(e.to_string()))?;
-        let connector =
-            ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default()).chain(tls::Tls(tls));
-        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        let agent = agent(&tls, &settings.proxies, &base, settings.total, Guard::off())?;
         Ok(Client { agent, base, token: settings.token, prefix: OnceLock::new() })
     }
 
@@ -252,6 +244,30 @@ fn error_text(value: &Value) -> Option<String> {
             .find_map(|key| error_text(fields.get(*key)?)),
         _ => None,
     }
+}
+
+/// A client of the library for one address.
+fn agent(
+    tls: &Arc<ClientConfig>,
+    proxies: &Proxies,
+    url: &str,
+    total: Duration,
+    guard: Guard,
+) -> Result<Agent, HttpError> {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(total))
+        .user_agent(concat!("wtt-connect/", env!("CARGO_PKG_VERSION")))
+        .proxy(choose_proxy(proxies, url).map_err(HttpError::Offline)?)
+        .build();
+    let connector =
+        ().chain(ConnectProxyConnector::default())
+            .chain(TcpConnector::default())
+            .chain(tls::Tls(tls.clone()));
+    Ok(Agent::with_parts(config, connector, guard))
 }
 
 /// The library's proxy for our choice.

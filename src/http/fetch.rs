@@ -1,0 +1,231 @@
+//! Fetching what a URL of a message names: redirects by hand, the token for the service alone, nothing from private
+//! addresses ([`super::guard`]). The bytes are handed on as they come; how many are taken is the caller's business.
+
+use super::guard::{Guard, Origin};
+use super::proxy::Proxies;
+use super::{HttpError, agent};
+use crate::secret::Secret;
+use crate::text;
+use rustls::ClientConfig;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::http::{HeaderMap, Request, Response};
+use ureq::{Agent, Body};
+
+/// More redirects than this are a loop, or somebody who plays.
+const REDIRECTS: usize = 3;
+/// The longest URL that is tried.
+const URL_MAX_BYTES: usize = 4096;
+/// One file, from the connection to the last byte: 100 MiB over a slow line.
+const FILE_TOTAL: Duration = Duration::from_secs(600);
+
+/// Fetches files; may be shared between threads.
+#[derive(Debug)]
+pub struct Fetcher {
+    service: Option<Origin>,
+    token: Secret,
+    proxies: Proxies,
+    tls: Arc<ClientConfig>,
+    guard: Guard,
+}
+
+/// A file that is being fetched.
+pub struct Incoming {
+    /// Its bytes.
+    pub body: Box<dyn Read + Send>,
+    /// Its length, as far as the server says.
+    pub length: Option<u64>,
+    /// `image/png` and so on, in lower case, without parameters; empty when the server does not say.
+    pub media_type: String,
+}
+
+impl Fetcher {
+    /// For messages of the service at `base_url`. `trusted`: further hosts that may have private addresses.
+    pub fn new(
+        base_url: &str,
+        token: Secret,
+        ca_file: Option<&Path>,
+        trusted: &[String],
+    ) -> Result<Fetcher, HttpError> {
+        let tls = crate::sys::tls::client_config(ca_file).map_err(|e| HttpError::Offline(e.to_string()))?;
+        let service = Origin::of(base_url);
+        let guard = Guard::on(service.clone(), trusted);
+        Ok(Fetcher { service, token, proxies: Proxies::from_env(), tls, guard })
+    }
+
+    /// The absolute form of a URL in a message (protocol 10.2): `//host/…` is https, `/…` and `media/…` belong to the
+    /// service.
+    pub fn absolute(&self, url: &str) -> Result<String, HttpError> {
+        let url = plain(url.trim());
+        if url.len() > URL_MAX_BYTES {
+            return Err(HttpError::Offline("its address is too long".into()));
+        }
+        if url.contains("://") {
+            return Ok(url);
+        }
+        if let Some(rest) = url.strip_prefix("//") {
+            return Ok(format!("https://{rest}"));
+        }
+        match &self.service {
+            Some(service) => Ok(format!("{}/{}", service.url(), url.trim_start_matches('/'))),
+            None => Err(HttpError::Offline("its address is incomplete".into())),
+        }
+    }
+
+    /// Opens a URL. Blocks until the head of the answer is there.
+    pub fn open(&self, url: &str) -> Result<Incoming, HttpError> {
+        let mut url = self.absolute(url)?;
+        for _ in 0..=REDIRECTS {
+            let response = self.hop(&url)?;
+            let headers = response.headers();
+            let status = response.status().as_u16();
+            let (true, Some(to)) =
+                (matches!(status, 301 | 302 | 303 | 307 | 308), header(headers, "location"))
+            else {
+                return judge(response);
+            };
+            url =
+                join(&url, &plain(to)).ok_or_else(|| HttpError::Offline("it redirects to nowhere".into()))?;
+        }
+        Err(HttpError::Offline(format!("it redirects more than {REDIRECTS} times")))
+    }
+
+    /// One request. A signed address of the service may refuse our token, and is asked again without it.
+    fn hop(&self, url: &str) -> Result<Response<Body>, HttpError> {
+        let (agent, origin) = self.agent(url)?;
+        let ours = self.service.as_ref() == Some(&origin) && !self.token.is_empty();
+        let response = self.get(&agent, url, &origin, ours)?;
+        if ours && matches!(response.status().as_u16(), 400 | 401 | 403) {
+            return self.get(&agent, url, &origin, false);
+        }
+        Ok(response)
+    }
+
+    /// A client for exactly this address, after the checks of its scheme and, where a proxy looks the name up, of its host.
+    fn agent(&self, url: &str) -> Result<(Agent, Origin), HttpError> {
+        let refuse = |why: &str| HttpError::Offline(why.to_owned());
+        let origin = Origin::of(url).ok_or_else(|| refuse("its address is not an http or https URL"))?;
+        let authority = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
+        if authority.is_some_and(|authority| authority.contains('@')) {
+            return Err(refuse("its address holds a login"));
+        }
+        if !origin.secure && self.service.as_ref().is_some_and(|service| service.secure) {
+            return Err(refuse("its address is not an https URL"));
+        }
+        if self.proxies.choose(origin.secure, &origin.host, origin.port).is_ok_and(|proxy| proxy.is_some()) {
+            self.guard.check(&origin).map_err(|e| refuse(&e.to_string()))?;
+        }
+        let agent = agent(&self.tls, &self.proxies, &origin.url(), FILE_TOTAL, self.guard.clone())?;
+        Ok((agent, origin))
+    }
+
+    fn get(
+        &self,
+        agent: &Agent,
+        url: &str,
+        origin: &Origin,
+        with_token: bool,
+    ) -> Result<Response<Body>, HttpError> {
+        let mut request = Request::builder()
+            .uri(url)
+            .header("Accept", "image/*,*/*;q=0.8")
+            .header("Accept-Encoding", "identity");
+        if with_token {
+            let token = self.token.expose();
+            request =
+                request.header("Authorization", format!("Bearer {token}")).header("X-Agent-Token", token);
+        }
+        let request = request.body(()).map_err(|_| HttpError::Offline("its address is not a URL".into()))?;
+        agent.run(request).map_err(|e| {
+            let text = text::one_line(&e.to_string());
+            let why = text.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default();
+            HttpError::Offline(format!("{}: {why}", origin.host))
+        })
+    }
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn judge(response: Response<Body>) -> Result<Incoming, HttpError> {
+    let status = response.status();
+    if !status.is_success() {
+        let words = status.canonical_reason().unwrap_or_default().to_owned();
+        return Err(HttpError::Status(status.as_u16(), words));
+    }
+    let headers = response.headers();
+    if header(headers, "content-encoding").is_some_and(|how| !how.trim().eq_ignore_ascii_case("identity")) {
+        return Err(HttpError::Offline("it comes packed, which was not asked for".into()));
+    }
+    let kind = header(headers, "content-type").unwrap_or_default();
+    let media_type = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let length = header(headers, "content-length").and_then(|n| n.trim().parse().ok());
+    Ok(Incoming { body: Box::new(response.into_body().into_reader()), length, media_type })
+}
+
+/// The target of a redirect.
+fn join(url: &str, to: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    if to.contains("://") {
+        return Some(to.to_owned());
+    }
+    if let Some(rest) = to.strip_prefix("//") {
+        return Some(format!("{scheme}://{rest}"));
+    }
+    let path_at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(path_at);
+    if to.starts_with('/') {
+        return Some(format!("{scheme}://{host}{to}"));
+    }
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    Some(format!("{scheme}://{host}{folder}/{to}"))
+}
+
+/// Without a fragment, and with what is not ASCII, or a blank, encoded: people's file names are in URLs as they are.
+fn plain(url: &str) -> String {
+    let mut out = String::new();
+    for byte in url.split('#').next().unwrap_or_default().bytes() {
+        if byte.is_ascii_graphic() {
+            out.push(char::from(byte))
+        } else {
+            out.push_str(&format!("%{byte:02X}"))
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_completed() {
+        let fetcher = Fetcher::new("https://wtt.example/api/v1", Secret::default(), None, &[]).unwrap();
+        for (url, want) in [
+            ("/media/1", "https://wtt.example:443/media/1"),
+            (" media/1 ", "https://wtt.example:443/media/1"),
+            ("//cdn.example/a b", "https://cdn.example/a%20b"),
+            ("https://a.example/ä.png?x=1#top", "https://a.example/%C3%A4.png?x=1"),
+        ] {
+            assert_eq!(fetcher.absolute(url).unwrap(), want);
+        }
+        assert!(fetcher.absolute(&"x".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn redirects_are_followed_as_browsers_do() {
+        for (from, to, want) in [
+            ("https://a/b/c?d", "https://x/y", "https://x/y"),
+            ("https://a/b/c?d", "//x/y", "https://x/y"),
+            ("https://a/b/c?d=/e", "/y", "https://a/y"),
+            ("https://a:1/b/c?d=/e", "y?z", "https://a:1/b/y?z"),
+            ("https://a", "y", "https://a/y"),
+        ] {
+            assert_eq!(join(from, to).as_deref(), Some(want));
+        }
+    }
+}

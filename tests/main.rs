@@ -22,6 +22,7 @@ mod store;
 mod switching;
 #[cfg(target_os = "linux")]
 mod systemd;
+mod tasks;
 mod tidy;
 mod try_command;
 mod two_way;

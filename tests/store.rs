@@ -275,7 +275,10 @@ fn s04_of_twenty_that_try_exactly_one_gets_the_lock() {
 }
 
 fn put(outbox: &Outbox, key: &str, parts: &[&str]) -> wtt_connect::store::outbox::Entry {
-    outbox.put(key, "t", Some("m"), parts.iter().map(|p| p.to_string()).collect(), ReplyKind::Done).unwrap()
+    let parts = parts.iter().map(|p| p.to_string()).collect();
+    let entry = outbox.entry(key, "t", Some("m"), parts, ReplyKind::Done);
+    outbox.put(&entry).unwrap();
+    entry
 }
 
 #[test]

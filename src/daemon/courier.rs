@@ -1,88 +1,120 @@
-//! Publishing by HTTP: one thread makes the blocking calls, one after the other, and tells the hub how each ended.
+//! HTTP for the hub: threads make the blocking calls, one after the other, and tell the hub how each ended.
 //!
-//! For replies that the socket refuses (protocol 4.2, assumed: questions 16 and 21). The thread is started by the first of
-//! them. What to do with an outcome is decided by `delivery.rs`.
+//! For replies that the socket refuses (protocol 4.2, assumed: questions 16 and 21), and for what follows a reply. Each
+//! line of work has a thread, started by its first call. What to do with an outcome is decided by `delivery.rs`.
 
 use crate::config::Config;
 use crate::daemon::hub::Event;
 use crate::http::{Client, HttpError};
+use crate::store::errand::Errand;
 use crate::sys::thread;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
+use std::sync::{Arc, OnceLock};
 
-/// One publication.
+/// What a call is for; comes back with its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// This part of an outbox entry.
+    Part { seq: u64, part: usize },
+    /// The first errand of an entry that has so many left.
+    Errand { seq: u64, left: usize },
+}
+
+/// One call.
 #[derive(Debug)]
-pub(super) struct Parcel {
-    /// The outbox entry, and which part of it.
-    pub(super) seq: u64,
-    pub(super) part: usize,
-    /// Path of the API.
-    pub(super) path: String,
-    /// What is posted.
-    pub(super) body: Value,
+pub(super) enum Call {
+    /// POST this body.
+    Post { path: String, body: Value },
+    /// An errand of an outbox entry.
+    Errand(Errand),
 }
 
 /// How a call ended.
 #[derive(Debug)]
 pub(super) enum Posted {
-    /// The service has it.
-    Taken,
-    /// It does not want it: why.
-    Refused(String),
+    /// The service has it; its answer.
+    Taken(Value),
+    /// It does not want it: HTTP status, and why.
+    Refused(u16, String),
     /// Nobody knows: no answer, or one that speaks of trouble on its side.
     Unknown(String),
 }
+
+/// The lines of work, by the names of their threads: a slow one holds no other back.
+const LINES: [&str; 2] = ["courier", "errands"];
+
+impl Tag {
+    fn line(&self) -> usize {
+        match self {
+            Tag::Part { .. } => 0,
+            Tag::Errand { .. } => 1,
+        }
+    }
+}
+
+type Parcel = (Tag, Call);
 
 /// The hub's side.
 #[derive(Debug)]
 pub(super) struct Courier {
     events: Sender<Event>,
-    parcels: Option<Sender<Parcel>>,
+    lines: [Option<Sender<Parcel>>; LINES.len()],
+    /// One for all lines: it remembers where the service serves its API.
+    client: Arc<OnceLock<Result<Client, HttpError>>>,
 }
 
 impl Courier {
     /// Nothing is started yet.
     pub(super) fn new(events: Sender<Event>) -> Courier {
-        Courier { events, parcels: None }
+        Courier { events, lines: [const { None }; LINES.len()], client: Arc::default() }
     }
 
-    /// Takes a parcel; its outcome comes as [`Event::Posted`]. False when no thread could be started.
-    pub(super) fn carry(&mut self, config: &Config, parcel: Parcel) -> bool {
-        if let Some(parcels) = &self.parcels {
-            return parcels.send(parcel).is_ok();
-        }
-        let (parcels, inbox) = unbounded();
-        let (base_url, token, ca_file) =
-            (config.base_url.clone(), config.token.clone(), config.ca_file.clone());
-        let events = self.events.clone();
-        let started = thread::spawn("courier", move || {
-            let client = Client::new(&base_url, token, ca_file);
-            work(&inbox, &events, |parcel| match &client {
-                Ok(client) => outcome(client.post_json(&parcel.path, &parcel.body)),
-                Err(why) => Posted::Unknown(why.to_string()),
+    /// Takes a call; its outcome comes as [`Event::Posted`]. False when no thread could be started.
+    pub(super) fn carry(&mut self, config: &Config, tag: Tag, call: Call) -> bool {
+        let line = tag.line();
+        if self.lines[line].is_none() {
+            let (parcels, inbox) = unbounded();
+            let events = self.events.clone();
+            let client = self.client.clone();
+            let (base_url, token, ca_file) =
+                (config.base_url.clone(), config.token.clone(), config.ca_file.clone());
+            let started = thread::spawn(LINES[line], move || {
+                let client = client.get_or_init(|| Client::new(&base_url, token, ca_file));
+                work(client, &inbox, &events);
             });
-        });
-        self.parcels = started.is_ok().then_some(parcels);
-        self.parcels.as_ref().is_some_and(|parcels| parcels.send(parcel).is_ok())
+            self.lines[line] = started.is_ok().then_some(parcels);
+        }
+        self.lines[line].as_ref().is_some_and(|parcels| parcels.send((tag, call)).is_ok())
     }
 }
 
-fn work(inbox: &Receiver<Parcel>, events: &Sender<Event>, post: impl Fn(&Parcel) -> Posted) {
-    for parcel in inbox {
-        let posted = post(&parcel);
-        if events.send(Event::Posted(parcel.seq, parcel.part, posted)).is_err() {
+fn work(client: &Result<Client, HttpError>, inbox: &Receiver<Parcel>, events: &Sender<Event>) {
+    for (tag, call) in inbox {
+        let posted = match client {
+            Ok(client) => outcome(perform(client, &call)),
+            Err(why) => Posted::Unknown(why.to_string()),
+        };
+        if events.send(Event::Posted(tag, posted)).is_err() {
             return;
         }
     }
 }
 
+fn perform(client: &Client, call: &Call) -> Result<(u16, Value), HttpError> {
+    match call {
+        Call::Post { path, body } => client.post_json(path, body),
+        Call::Errand(Errand::Patch { path, body }) => client.patch_json(path, body),
+    }
+}
+
 fn outcome(answer: Result<(u16, Value), HttpError>) -> Posted {
     match answer {
-        Ok(_) => Posted::Taken,
+        Ok((_, answer)) => Posted::Taken(answer),
         Err(HttpError::Status(status, why)) if status >= 500 || matches!(status, 408 | 429) => {
             Posted::Unknown(format!("HTTP {status}: {why}"))
         }
-        Err(HttpError::Status(status, why)) => Posted::Refused(format!("HTTP {status}: {why}")),
+        Err(HttpError::Status(status, why)) => Posted::Refused(status, format!("HTTP {status}: {why}")),
         Err(HttpError::Offline(why)) => Posted::Unknown(why),
     }
 }

@@ -1,7 +1,10 @@
 //! Getting outbox entries acknowledged: one at a time per topic, in order, looked up before anything is repeated.
 //!
 //! Pure: it decides, the hub sends. An entry whose fate is unknown (no answer, connection lost, crash) is searched in
-//! the topic's history by its client id, else by equal text, and published again only if it is absent.
+//! the topic's history by its client id, else by equal text, and published again only if it is absent. What follows the
+//! texts (`errands.rs`) is in a lane of its own for each topic, so that it holds no later reply back.
+
+mod errands;
 
 use crate::list::Table;
 use crate::store::outbox::Entry;
@@ -38,7 +41,13 @@ pub(super) enum Action {
     Publish { seq: u64, part: usize },
     /// Ask for the history of the entry's topic.
     Lookup { seq: u64 },
-    /// All parts are acknowledged: forget the entry.
+    /// Carry out the first errand; so many are left with it.
+    Errand { seq: u64, left: usize },
+    /// All texts are acknowledged and errands follow, or one of them is done: note it on disk.
+    Moved { seq: u64 },
+    /// An errand was refused for good: the entry as it was, for whoever wants to know. The rest goes on.
+    GaveUp { entry: Box<Entry>, why: String },
+    /// All parts are acknowledged and all errands done: forget the entry.
     Delivered(Box<Entry>),
     /// Refused for good: set it aside.
     Refused { entry: Box<Entry>, why: String },
@@ -78,17 +87,32 @@ struct Sending {
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
     sending: BTreeMap<u64, Sending>,
+    /// Entries with texts to publish, by topic.
     topics: Table<VecDeque<u64>>,
+    /// Entries with nothing but errands, and what these yield, by topic.
+    errands: Table<VecDeque<u64>>,
     bytes: usize,
+}
+
+impl Sending {
+    /// Whether all texts are acknowledged.
+    fn is_said(&self) -> bool {
+        self.part >= self.entry.parts.len()
+    }
 }
 
 impl Delivery {
     /// Takes an entry over. `recovered`: from an earlier run, which may have sent it.
     pub(super) fn add(&mut self, entry: Entry, recovered: bool) {
-        let step = if recovered { Step::Unknown } else { Step::Ready };
-        self.bytes += size(&entry);
-        self.topics.or_default(&entry.topic_id).push_back(entry.seq);
-        let sending = Sending { part: 0, step, refusals: 0, lookups: 0, lost: 0, recovered, entry };
+        let part = entry.sent.min(entry.parts.len());
+        self.bytes += entry.bytes();
+        let mut sending =
+            Sending { part, step: Step::Ready, refusals: 0, lookups: 0, lost: 0, recovered, entry };
+        let lanes = if sending.is_said() { &mut self.errands } else { &mut self.topics };
+        if recovered && !sending.is_said() {
+            sending.step = Step::Unknown;
+        }
+        lanes.or_default(&sending.entry.topic_id).push_back(sending.entry.seq);
         self.sending.insert(sending.entry.seq, sending);
     }
 
@@ -134,8 +158,8 @@ impl Delivery {
 
     /// What can be sent now: the first entry of each topic.
     pub(super) fn next(&mut self, now: Instant) -> Vec<Action> {
-        let mut out = Vec::new();
-        for queue in self.topics.values() {
+        let (mut out, mut done) = (Vec::new(), None);
+        for queue in self.topics.values().chain(self.errands.values()) {
             let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
             match sending.step {
                 Step::Ready => {}
@@ -149,27 +173,51 @@ impl Delivery {
                 Step::Pause(_) | Step::Sent | Step::Looking => continue,
             }
             sending.step = Step::Sent;
-            out.push(Action::Publish { seq: sending.entry.seq, part: sending.part });
+            let (seq, left) = (sending.entry.seq, sending.entry.after.len());
+            match sending.is_said() {
+                // its last errand was given up
+                true if left == 0 => done = Some(seq),
+                true => out.push(Action::Errand { seq, left }),
+                false => out.push(Action::Publish { seq, part: sending.part }),
+            }
         }
+        out.extend(done.and_then(|seq| self.take(seq)).map(Action::Delivered));
         crate::list::sort_by_key(&mut out, |action| match action {
-            Action::Publish { seq, .. } | Action::Lookup { seq } => *seq,
-            Action::Delivered(_) | Action::Refused { .. } => 0,
+            Action::Publish { seq, .. } | Action::Lookup { seq } | Action::Errand { seq, .. } => *seq,
+            _ => 0,
         });
         out
     }
 
     /// The service has taken a part.
     pub(super) fn accepted(&mut self, seq: u64, part: usize) -> Option<Action> {
-        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part)?;
+        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
         sending.part += 1;
         (sending.refusals, sending.lost) = (0, 0);
         sending.step = if sending.recovered { Step::Unknown } else { Step::Ready };
-        (sending.part == sending.entry.parts.len()).then(|| self.take(seq)).flatten().map(Action::Delivered)
+        self.advance(seq)
+    }
+
+    /// After a step: the entry is delivered, or goes on with its errands, or with its next part.
+    fn advance(&mut self, seq: u64) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.is_said())?;
+        if sending.entry.after.is_empty() {
+            return self.take(seq).map(Action::Delivered);
+        }
+        sending.entry.sent = sending.part;
+        sending.step = Step::Ready;
+        let topic = sending.entry.topic_id.clone();
+        let queue = self.errands.or_default(&topic);
+        if !queue.contains(&seq) {
+            queue.push_back(seq);
+            leave(&mut self.topics, &topic, seq);
+        }
+        Some(Action::Moved { seq })
     }
 
     /// The service refuses a part.
     pub(super) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Action> {
-        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part)?;
+        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
         match RETRY_AFTER.get(sending.refusals) {
             Some(pause) => {
                 sending.refusals += 1;
@@ -183,15 +231,13 @@ impl Delivery {
     /// A call ended in a way that leaves open whether the service has the part.
     pub(super) fn lost(&mut self, seq: u64, part: usize, now: Instant) {
         if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.part == part && s.step == Step::Sent) {
-            let pause = LOOK_AFTER.saturating_mul(1 << sending.lost.min(10)).min(LOOK_AFTER_MAX);
-            sending.lost += 1;
-            sending.step = Step::UnknownUntil(now + pause);
+            sending.step = Step::UnknownUntil(now + pause_after_loss(&mut sending.lost));
         }
     }
 
     /// No answer in time.
     pub(super) fn unanswered(&mut self, seq: u64) {
-        if let Some(sending) = self.sending.get_mut(&seq) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| !s.is_said()) {
             match sending.step {
                 Step::Sent => sending.step = Step::Unknown,
                 Step::Looking => looked_in_vain(sending),
@@ -223,23 +269,24 @@ impl Delivery {
         }
         sending.recovered = false;
         sending.step = Step::Ready;
-        (sending.part == sending.entry.parts.len()).then(|| self.take(seq)).flatten().map(Action::Delivered)
+        self.advance(seq)
     }
 
     /// Our own message came back: proof that it has arrived, whatever happens to its answer.
     pub(super) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<Action> {
-        let seq = *self.topics.get(topic)?.front()?;
-        let sending = self.sending.get(&seq)?;
-        let part = sending.part;
-        (sending.entry.client_id(part) == client_id && sending.step != Step::Ready)
-            .then(|| self.accepted(seq, part))
-            .flatten()
+        let fronts = [&self.topics, &self.errands].map(|lanes| lanes.get(topic).and_then(VecDeque::front));
+        let sent = fronts.into_iter().flatten().find_map(|seq| {
+            let sending = self.sending.get(seq).filter(|s| s.step != Step::Ready && !s.is_said())?;
+            (sending.entry.client_id(sending.part) == client_id).then_some((*seq, sending.part))
+        });
+        sent.and_then(|(seq, part)| self.accepted(seq, part))
     }
 
     /// The connection is gone: what was on the wire is unknown.
     pub(super) fn disconnected(&mut self) {
         for sending in self.sending.values_mut() {
-            if matches!(sending.step, Step::Sent | Step::Looking) {
+            // an errand has a connection of its own
+            if matches!(sending.step, Step::Sent | Step::Looking) && !sending.is_said() {
                 sending.step = Step::Unknown;
             }
         }
@@ -258,19 +305,25 @@ impl Delivery {
 
     fn take(&mut self, seq: u64) -> Option<Box<Entry>> {
         let sending = self.sending.remove(&seq)?;
-        self.bytes -= size(&sending.entry);
-        if let Some(queue) = self.topics.get_mut(&sending.entry.topic_id) {
-            queue.retain(|s| *s != seq);
-            if queue.is_empty() {
-                self.topics.remove(&sending.entry.topic_id);
-            }
-        }
+        self.bytes -= sending.entry.bytes();
+        leave(&mut self.topics, &sending.entry.topic_id, seq);
+        leave(&mut self.errands, &sending.entry.topic_id, seq);
         Some(Box::new(sending.entry))
     }
 }
 
-fn size(entry: &Entry) -> usize {
-    entry.parts.iter().map(String::len).sum()
+fn leave(lanes: &mut Table<VecDeque<u64>>, topic: &str, seq: u64) {
+    let Some(queue) = lanes.get_mut(topic) else { return };
+    queue.retain(|s| *s != seq);
+    if queue.is_empty() {
+        lanes.remove(topic);
+    }
+}
+
+fn pause_after_loss(lost: &mut u32) -> Duration {
+    let pause = LOOK_AFTER.saturating_mul(1 << (*lost).min(10)).min(LOOK_AFTER_MAX);
+    *lost += 1;
+    pause
 }
 
 fn looked_in_vain(sending: &mut Sending) {

@@ -4,7 +4,7 @@
 use crate::daemon::care::Care;
 use crate::daemon::catchup::CatchUp;
 use crate::daemon::control::server::Asked;
-use crate::daemon::courier::{Courier, Posted};
+use crate::daemon::courier::{Courier, Posted, Tag};
 use crate::daemon::delivery::Delivery;
 use crate::daemon::link::Link;
 use crate::daemon::live::Sessions;
@@ -45,8 +45,8 @@ pub(super) enum Event {
     Signal(Signal),
     /// The command line asks.
     Control(Asked),
-    /// A publication by HTTP has ended.
-    Posted(u64, usize, Posted),
+    /// A call by HTTP has ended.
+    Posted(Tag, Posted),
     /// The owner of the daemon (`try`) ends it.
     Stop,
 }
@@ -183,7 +183,7 @@ impl Hub {
         match event {
             Event::Net(event) => self.on_net(event),
             Event::Session(event) => self.on_session(event),
-            Event::Posted(seq, part, posted) => self.on_posted(seq, part, posted),
+            Event::Posted(tag, posted) => self.on_posted(tag, posted),
             Event::Control(asked) => self.answer(asked),
             Event::Signal(Signal::Stop(number)) => self.stop_by(number),
             Event::Signal(Signal::Reload) => self.net.retry_now(),

@@ -150,7 +150,8 @@ impl Hub {
         }
         let parts = reply::chunk(text, CHUNK_CHARS);
         let reply_to = job.message_id.as_deref();
-        let (entry, _) = self.shared.outbox.keep(&job.key, &job.topic_id, reply_to, parts, kind);
+        let entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        self.shared.outbox.keep(&entry);
         self.delivery.add(entry, false);
     }
 }

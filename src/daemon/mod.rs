@@ -245,9 +245,8 @@ fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>)
         if !left.iter().any(|entry| entry.key == key) {
             let text = crate::session::report::interrupted(turn.started);
             let reply_to = turn.reply_to.as_deref();
-            let entry = outbox
-                .put(&key, &turn.topic_id, reply_to, vec![text], ReplyKind::Interrupted)
-                .map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;
+            let entry = outbox.entry(&key, &turn.topic_id, reply_to, vec![text], ReplyKind::Interrupted);
+            outbox.put(&entry).map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;
             left.push(entry);
         }
         store.record(Record::Finished { key });

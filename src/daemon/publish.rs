@@ -1,6 +1,6 @@
 //! The hub's side of the outbox: sends what the delivery decides, and carries out what it concludes.
 
-use crate::daemon::courier::{Parcel, Posted};
+use crate::daemon::courier::{Call, Posted, Tag};
 use crate::daemon::delivery::Action;
 use crate::daemon::hub::Hub;
 use crate::daemon::requests::Purpose;
@@ -50,8 +50,19 @@ impl Hub {
                         self.net.send(outgoing::history(&id, &entry.topic_id, HISTORY_LIMIT));
                     }
                 }
-                Action::Delivered(_) | Action::Refused { .. } => self.act(Some(action)),
+                Action::Errand { seq, left } => self.run_errand(seq, left, now),
+                _ => self.act(Some(action)),
             }
+        }
+    }
+
+    fn run_errand(&mut self, seq: u64, left: usize, now: Instant) {
+        let Some(errand) = self.delivery.errand(seq).cloned() else { return };
+        let tag = Tag::Errand { seq, left };
+        if !self.courier.carry(&self.shared.config, tag, Call::Errand(errand)) {
+            let posted = Posted::Unknown("no thread could be started".to_owned());
+            let action = self.delivery.ran(seq, left, posted, now);
+            self.act(action);
         }
     }
 
@@ -93,21 +104,27 @@ impl Hub {
             &self.me.agent_id,
         );
         let path = outgoing::messages_path(&entry.topic_id, &self.me.agent_id);
-        if !self.courier.carry(&self.shared.config, Parcel { seq, part, path, body }) {
+        if !self.courier.carry(&self.shared.config, Tag::Part { seq, part }, Call::Post { path, body }) {
             self.delivery.lost(seq, part, now);
         }
     }
 
-    /// A publication by HTTP has ended.
-    pub(super) fn on_posted(&mut self, seq: u64, part: usize, posted: Posted) {
+    /// A call by HTTP has ended.
+    pub(super) fn on_posted(&mut self, tag: Tag, posted: Posted) {
         let now = Instant::now();
-        let action = match posted {
-            Posted::Taken => self.delivery.accepted(seq, part),
-            Posted::Refused(why) => {
+        let action = match (tag, posted) {
+            (Tag::Errand { seq, left }, posted) => {
+                if let Posted::Refused(_, why) | Posted::Unknown(why) = &posted {
+                    log::debug!(target: "hub", "what follows a reply: {why}");
+                }
+                self.delivery.ran(seq, left, posted, now)
+            }
+            (Tag::Part { seq, part }, Posted::Taken(_)) => self.delivery.accepted(seq, part),
+            (Tag::Part { seq, part }, Posted::Refused(_, why)) => {
                 log::warn!(target: "hub", "the service refused a reply by HTTP too: {why}");
                 self.delivery.refused(seq, part, &why, now)
             }
-            Posted::Unknown(why) => {
+            (Tag::Part { seq, part }, Posted::Unknown(why)) => {
                 log::debug!(target: "hub", "a reply by HTTP: {why}; it will be looked up");
                 self.delivery.lost(seq, part, now);
                 None
@@ -147,14 +164,33 @@ impl Hub {
                 }
                 entry
             }
-            Some(Action::Publish { .. } | Action::Lookup { .. }) | None => return,
+            Some(Action::Moved { seq }) => {
+                let Some(entry) = self.delivery.entry(seq) else { return };
+                // without it the texts would be looked up, and the errands done, once more: both are harmless
+                if let Err(error) = self.shared.outbox.put(entry) {
+                    log::warn!(target: "hub", "outbox: {error}");
+                }
+                return self.typing_stops(&entry.topic_id.clone());
+            }
+            Some(Action::GaveUp { entry, why }) => {
+                log::error!(target: "hub", "the service does not take what follows a reply in topic {} ({why}); it is kept in outbox/failed", entry.topic_id);
+                if let Err(error) = self.shared.outbox.record_failure(&entry) {
+                    log::warn!(target: "hub", "outbox: {error}");
+                }
+                return;
+            }
+            _ => return,
         };
+        self.typing_stops(&entry.topic_id);
+    }
+
+    fn typing_stops(&mut self, topic_id: &str) {
         // a chat command, or an earlier turn: another one is at work in the topic, and its end will say so
-        if self.board.is_live(&entry.topic_id) {
+        if self.board.is_live(topic_id) {
             return;
         }
         let id = self.requests.untracked("typing");
-        self.net.send(outgoing::typing_stop(&id, &entry.topic_id));
+        self.net.send(outgoing::typing_stop(&id, topic_id));
     }
 
     /// "Finished" must be on disk before the outbox file goes, or a crash would report the turn as interrupted.

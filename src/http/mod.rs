@@ -121,19 +121,32 @@ impl Client {
         self.call(path, Call::Patch(body))
     }
 
-    /// Finds out once under which prefix the API lives: 404, 405 and a web page mean "not here".
+    /// Finds out once under which prefix the API lives: 404, 405 and a web page mean "not here". A refused token says
+    /// nothing about the place: behind a prefix that is not the API's a gateway may refuse as well.
     fn call(&self, path: &str, call: Call<'_>) -> Result<(u16, Value), HttpError> {
         if let Some(prefix) = self.prefix.get() {
             return judge(self.once(prefix, path, call)?);
         }
-        let mut first = None;
+        let mut first: Option<Answer> = None;
         for prefix in PREFIXES {
             let answer = self.once(prefix, path, call)?;
-            if !answer.elsewhere() {
-                let _ = self.prefix.set(prefix);
+            if answer.is_refusal() {
+                // the token is not offered elsewhere while nothing says that this is the wrong place
+                let alone = first.is_none();
+                if alone || first.as_ref().is_some_and(Answer::elsewhere) {
+                    first = Some(answer);
+                }
+                if alone {
+                    break;
+                }
+            } else if answer.elsewhere() {
+                first.get_or_insert(answer);
+            } else {
+                if answer.is_api() {
+                    let _ = self.prefix.set(prefix);
+                }
                 return judge(answer);
             }
-            first.get_or_insert(answer);
         }
         match first {
             Some(answer) => judge(answer),
@@ -211,6 +224,16 @@ impl Answer {
 
     fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// The token is refused.
+    fn is_refusal(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
+
+    /// Certainly the API: trouble on the way to it (5xx) is no proof.
+    fn is_api(&self) -> bool {
+        self.status < 500
     }
 
     /// Not the API: it may live under the next prefix. A web front-end answers unknown paths with its page.

@@ -205,7 +205,8 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let text = if text.trim().is_empty() { "(empty answer)" } else { text };
         let parts = reply::chunk(text, CHUNK_CHARS);
         let reply_to = job.message_id.as_deref();
-        let (entry, on_disk) = self.shared.outbox.keep(&job.key, &job.topic_id, reply_to, parts, kind);
+        let entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        let on_disk = self.shared.outbox.keep(&entry);
         (self.tell)(SessionEvent::Ended { scope: self.scope.clone(), ended, entry, on_disk });
     }
 }

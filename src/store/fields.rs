@@ -65,6 +65,19 @@ impl Fields {
         .map(Option::unwrap_or_default)
     }
 
+    /// A list of objects that are all read in the same way; empty where it is missing.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &str,
+        read: fn(Fields) -> Result<T, Wrong>,
+    ) -> Result<Vec<T>, Wrong> {
+        let mut list = Vec::new();
+        for item in self.take(name, array)?.unwrap_or_default() {
+            list.push(read(Fields::of(item)?)?);
+        }
+        Ok(list)
+    }
+
     /// What nobody took.
     pub(crate) fn rest(self) -> Map<String, Value> {
         self.0
@@ -98,6 +111,14 @@ pub(crate) fn flag(value: Value) -> Option<bool> {
 pub(crate) fn object(value: Value) -> Option<Map<String, Value>> {
     match value {
         Value::Object(fields) => Some(fields),
+        _ => None,
+    }
+}
+
+/// A list.
+pub(crate) fn array(value: Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(items) => Some(items),
         _ => None,
     }
 }

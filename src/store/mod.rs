@@ -3,6 +3,7 @@
 //! The hub's thread owns the [`Store`]; only outbox files are written by other threads (see [`outbox`]).
 
 pub mod atomic;
+pub mod errand;
 mod fields;
 mod journal;
 pub mod lock;

@@ -4,6 +4,7 @@
 //! Files are named `<seq>-<id>.json`; their order is the order of publication. Any thread may [`Outbox::put`].
 
 use crate::store::atomic;
+use crate::store::errand::Errand;
 use crate::store::fields::{self, Fields, Wrong};
 use crate::sys::chaos;
 use serde::Serialize;
@@ -61,7 +62,7 @@ impl ReplyKind {
     }
 }
 
-/// One reply: all its parts, so that a crash cannot leave half of it.
+/// One reply: all its parts, so that a crash cannot leave half of it, and what is to be done once they are out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entry {
     /// Order of publication.
@@ -81,11 +82,17 @@ pub struct Entry {
     pub kind: ReplyKind,
     /// When it was written, milliseconds since the epoch.
     pub at: i64,
+    /// So many parts have been acknowledged; only kept up to date on disk once errands are carried out.
+    pub sent: usize,
+    /// Carried out in order once all parts are acknowledged; one that is done is taken out. A reply may be nothing else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Errand>,
 }
 
 impl Entry {
     fn read(mut fields: Fields) -> Result<Entry, Wrong> {
         let kind = fields.need("kind", fields::text)?;
+        let sent = fields.take("sent", fields::count)?.unwrap_or_default();
         Ok(Entry {
             seq: fields.need("seq", fields::count)?,
             id: fields.need("id", fields::text)?,
@@ -98,7 +105,15 @@ impl Entry {
                 .find(|k| k.word() == kind)
                 .ok_or_else(|| format!("`{kind}` is no kind of reply"))?,
             at: fields.need("at", fields::time)?,
+            sent: usize::try_from(sent).unwrap_or_default(),
+            after: fields.list("after", Errand::read)?,
         })
+    }
+
+    /// Bytes of text in it.
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(String::len).sum::<usize>()
+            + self.after.iter().map(Errand::bytes).sum::<usize>()
     }
 
     /// The client id of a part.
@@ -158,44 +173,8 @@ impl Outbox {
         (count, oldest, files(&folder.join(FAILED)).count())
     }
 
-    /// Makes a reply durable and gives it its place in the order.
-    pub fn put(
-        &self,
-        key: &str,
-        topic_id: &str,
-        reply_to: Option<&str>,
-        parts: Vec<String>,
-        kind: ReplyKind,
-    ) -> io::Result<Entry> {
-        let entry = self.entry(key, topic_id, reply_to, parts, kind);
-        self.write(&entry)?;
-        Ok(entry)
-    }
-
-    fn write(&self, entry: &Entry) -> io::Result<()> {
-        atomic::write(&self.folder.join(file_name(entry)), &serde_json::to_vec(entry)?)
-    }
-
-    /// As [`Outbox::put`], but a disk that refuses does not lose the reply: the entry then lives in memory only, for
-    /// this run to deliver (false). A file may be there all the same, when only the folder could not be synced; so it
-    /// is the same entry, and goes with it.
-    pub fn keep(
-        &self,
-        key: &str,
-        topic_id: &str,
-        reply_to: Option<&str>,
-        parts: Vec<String>,
-        kind: ReplyKind,
-    ) -> (Entry, bool) {
-        let entry = self.entry(key, topic_id, reply_to, parts, kind);
-        let written = self.write(&entry);
-        if let Err(error) = &written {
-            log::error!(target: "store", "outbox: {error}; this reply is kept in memory only");
-        }
-        (entry, written.is_ok())
-    }
-
-    fn entry(
+    /// Gives a reply its place in the order; not yet on disk.
+    pub fn entry(
         &self,
         key: &str,
         topic_id: &str,
@@ -212,7 +191,25 @@ impl Outbox {
             parts,
             kind,
             at: crate::sys::time::now_ms(),
+            sent: 0,
+            after: Vec::new(),
         }
+    }
+
+    /// Makes a reply durable, or what has become of it since.
+    pub fn put(&self, entry: &Entry) -> io::Result<()> {
+        atomic::write(&self.folder.join(file_name(entry)), &serde_json::to_vec(entry)?)
+    }
+
+    /// As [`Outbox::put`], but a disk that refuses does not lose the reply: the entry then lives in memory only, for
+    /// this run to deliver (false). A file may be there all the same, when only the folder could not be synced; it
+    /// goes with the entry.
+    pub fn keep(&self, entry: &Entry) -> bool {
+        let written = self.put(entry);
+        if let Err(error) = &written {
+            log::error!(target: "store", "outbox: {error}; this reply is kept in memory only");
+        }
+        written.is_ok()
     }
 
     /// The service has it: the file goes.
@@ -228,6 +225,14 @@ impl Outbox {
     pub fn fail(&self, entry: &Entry) -> io::Result<()> {
         set_aside(&self.folder, &self.folder.join(file_name(entry)))
     }
+
+    /// The service refuses an errand of it for good: a copy is kept for inspection, the rest goes on.
+    pub fn record_failure(&self, entry: &Entry) -> io::Result<()> {
+        let failed = self.folder.join(FAILED);
+        atomic::make_private_folder(&failed)?;
+        atomic::write(&failed.join(file_name(entry)), &serde_json::to_vec(entry)?)?;
+        trim(&failed)
+    }
 }
 
 fn file_name(entry: &Entry) -> String {
@@ -239,8 +244,13 @@ fn set_aside(folder: &Path, path: &Path) -> io::Result<()> {
     atomic::make_private_folder(&failed)?;
     let Some(name) = path.file_name() else { return Ok(()) };
     fs::rename(path, failed.join(name))?;
+    trim(&failed)
+}
+
+/// The oldest go.
+fn trim(failed: &Path) -> io::Result<()> {
     let mut kept = BTreeSet::new();
-    kept.extend(fs::read_dir(&failed)?.flatten().filter_map(|file| file.file_name().into_string().ok()));
+    kept.extend(fs::read_dir(failed)?.flatten().filter_map(|file| file.file_name().into_string().ok()));
     for name in kept.iter().take(kept.len().saturating_sub(FAILED_KEPT)) {
         let _ = fs::remove_file(failed.join(name));
     }

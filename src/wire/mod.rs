@@ -11,6 +11,7 @@ pub mod mention;
 pub mod message;
 pub mod outgoing;
 pub mod reply;
+pub mod task;
 pub mod topic;
 pub mod value;
 pub mod when;

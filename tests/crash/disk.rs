@@ -85,7 +85,8 @@ fn d07_a_full_outbox_holds_new_turns_back_and_keeps_every_reply() {
     let (outbox, _, _) = Outbox::open(&folder).unwrap();
     for n in 0..MAX_ENTRIES {
         let topic = &topics[n % topics.len()];
-        outbox.put(&format!("m{n}"), topic, None, vec![format!("reply {n}.")], ReplyKind::Done).unwrap();
+        let text = vec![format!("reply {n}.")];
+        outbox.put(&outbox.entry(&format!("m{n}"), topic, None, text, ReplyKind::Done)).unwrap();
     }
     wtt.service.set_knobs(Knobs { drop_results: true, no_echo: true, ..Knobs::default() });
     let connector = Connector::start(&wtt, &home, &[]);

@@ -99,6 +99,21 @@ fn a_refusal_is_final_and_nothing_anywhere_is_the_first_answer() {
 }
 
 #[test]
+fn a_refusal_or_trouble_behind_a_wrong_prefix_does_not_hide_the_right_one() {
+    let (server, _seen) = table(&[
+        ("GET /api/a", "403 Forbidden", r#"{"detail":"not for you"}"#),
+        ("GET /api/v1/a", "200 OK", "1"),
+        ("GET /api/b", "403 Forbidden", r#"{"detail":"not for you"}"#),
+        ("GET /c", "502 Bad Gateway", ""),
+    ]);
+    assert_eq!(client(&server).get_json("/a"), Ok((200, json!(1))));
+    let second = client(&server);
+    assert_eq!(second.get_json("/b"), Err(HttpError::Status(403, "not for you".into())));
+    assert!(second.get_json("/c").is_err(), "trouble is told as it is");
+    assert_eq!(second.get_json("/a"), Ok((200, json!(1))), "and neither has fixed the prefix");
+}
+
+#[test]
 fn error_texts_of_every_shape_are_one_line_without_the_token() {
     #[rustfmt::skip]
     let rows = [

@@ -4,6 +4,7 @@ use super::actions::{message_row, page};
 use super::desk::{Desk, Role};
 use super::http::{Body, Head, Request, Response};
 use super::state::{Claim, Row, USER_ID, text};
+use super::watch::Seen;
 use crate::json::object;
 use crate::sys::id;
 use serde_json::{Value, json};
@@ -243,7 +244,16 @@ impl Desk {
     fn task(&mut self, method: &str, path: &[&str], task: &Row, body: &Row) -> Answer {
         match (method, path) {
             ("GET", []) => Ok(Value::Object(task.clone())),
-            ("PATCH", []) => self.change_task(task, body),
+            ("PATCH", []) => {
+                let refusal = self.refuse_patch(body);
+                let task_id = text(task, "id").unwrap_or_default().to_owned();
+                let status = refusal.unwrap_or(200);
+                self.note("", Seen::Patch { task_id, body: Value::Object(body.clone()), status });
+                match refusal {
+                    Some(status) => Err(Response::error(status, "not this patch")),
+                    None => self.change_task(task, body),
+                }
+            }
             ("POST", ["run"]) if self.knobs.no_task_run => Err(Response::error(404, "Not Found")),
             ("POST", ["run" | "rerun"]) => {
                 let mut fields = object!({ "status": "doing" });
@@ -273,6 +283,14 @@ impl Desk {
             }
             _ => Err(Response::error(404, "Not Found")),
         }
+    }
+
+    /// What the knobs want a patch of a task to be answered with, when it is not to be taken.
+    fn refuse_patch(&mut self, body: &Row) -> Option<u16> {
+        if !self.knobs.patch_answers.is_empty() {
+            return Some(self.knobs.patch_answers.remove(0)).filter(|status| *status != 200);
+        }
+        self.knobs.unknown_task_fields.iter().any(|field| body.contains_key(field)).then_some(422)
     }
 
     /// Makes a task and tells its runner when it has one.

@@ -34,6 +34,15 @@ pub enum Seen {
     Frame(Value),
     /// A task changed: the whole task.
     Task(Value),
+    /// An agent asked for a change of a task: the body as sent, and the status of the answer.
+    Patch {
+        /// The task.
+        task_id: String,
+        /// What was to change.
+        body: Value,
+        /// Status of the answer.
+        status: u16,
+    },
     /// An HTTP request was answered.
     Http {
         /// e.g. `GET`.
@@ -74,6 +83,10 @@ pub struct Knobs {
     pub unknown_action_errors: bool,
     /// Answers 404 on `/tasks/{id}/run`, to test the fallback.
     pub no_task_run: bool,
+    /// The next patches of tasks are answered with these; 200 means as usual.
+    pub patch_answers: Vec<u16>,
+    /// Patches of tasks with one of these fields are answered with 422.
+    pub unknown_task_fields: Vec<String>,
     /// Answers 404 on paths without `/api/v1`.
     pub api_v1_only: bool,
     /// So many messages posted by HTTP are answered with 500.

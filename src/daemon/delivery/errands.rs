@@ -1,0 +1,92 @@
+//! The part of the delivery that follows the texts: errands in order, each tried again for as long as it makes sense.
+
+use super::{Action, Delivery, Step, pause_after_loss};
+use crate::daemon::courier::Posted;
+use crate::store::errand::Errand;
+use crate::wire::task;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Pauses before another try of what the service refuses (protocol 6.5, confirmed in the plugin).
+const RETRY_AFTER: [Duration; 3] =
+    [Duration::from_millis(250), Duration::from_millis(750), Duration::from_secs(15)];
+/// So often in a row nobody knew how an errand ended: about a day with the longest pause. Something is wrong with it.
+const LOST_MAX: u32 = 300;
+
+impl Delivery {
+    /// An errand has ended in some way. `left`: as it was when it began.
+    pub(in crate::daemon) fn ran(
+        &mut self,
+        seq: u64,
+        left: usize,
+        how: Posted,
+        now: Instant,
+    ) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq)?;
+        if sending.step != Step::Sent || !sending.is_said() || sending.entry.after.len() != left {
+            return None;
+        }
+        let before = sending.entry.bytes();
+        let gave_up = match how {
+            Posted::Taken(answer) => {
+                let yields = sending.entry.after.remove(0).yields(&answer);
+                if let Some((text, row)) = yields {
+                    sending.entry.parts.push(text);
+                    note_artifact(&mut sending.entry.after, row);
+                }
+                None
+            }
+            Posted::Refused(status, why) => {
+                let entry = Box::new(sending.entry.clone());
+                let mut body = sending.entry.after.first_mut().and_then(Errand::body_mut);
+                if body.as_mut().is_some_and(|body| task::weaken(status, body)) {
+                    sending.step = Step::Ready;
+                    return None;
+                }
+                // what is gone does not come back
+                let pauses = if matches!(status, 404 | 410) { &[][..] } else { &RETRY_AFTER[..] };
+                if let Some(pause) = pauses.get(sending.refusals) {
+                    sending.refusals += 1;
+                    sending.step = Step::Pause(now + *pause);
+                    return None;
+                }
+                match body {
+                    Some(body) if let Some(instead) = task::last_resort(status, body, &why) => {
+                        *body = instead
+                    }
+                    _ => drop(sending.entry.after.remove(0)),
+                }
+                Some(Action::GaveUp { entry, why })
+            }
+            Posted::Unknown(_) if sending.lost < LOST_MAX => {
+                sending.step = Step::Pause(now + pause_after_loss(&mut sending.lost));
+                return None;
+            }
+            Posted::Unknown(why) => {
+                let entry = Box::new(sending.entry.clone());
+                sending.entry.after.remove(0);
+                Some(Action::GaveUp { entry, why })
+            }
+        };
+        self.bytes = self.bytes - before + sending.entry.bytes();
+        (sending.refusals, sending.lost) = (0, 0);
+        sending.step = Step::Ready;
+        sending.recovered = false;
+        let moved = || if sending.is_said() { None } else { Some(Action::Moved { seq }) };
+        gave_up.or_else(moved).or_else(|| self.advance(seq))
+    }
+
+    /// The first errand of an entry.
+    pub(in crate::daemon) fn errand(&self, seq: u64) -> Option<&Errand> {
+        self.sending.get(&seq)?.entry.after.first()
+    }
+}
+
+/// A file that is out belongs to the artifacts of the task whose patch comes next.
+fn note_artifact(after: &mut [Errand], row: Value) {
+    let Some(fields) = after.iter_mut().find_map(|errand| errand.body_mut()?.as_object_mut()) else { return };
+    match fields.entry("artifacts").or_insert_with(|| Value::Array(Vec::new())) {
+        Value::Array(rows) => rows.push(row),
+        other => *other = Value::Array(vec![row]),
+    }
+}

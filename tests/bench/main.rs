@@ -2,7 +2,8 @@
 //!
 //! The release binary runs against the local service in this process. The agent is this program again, started with
 //! the word `agent`: it reports when it was started and when it wrote a line, by the clock that both share.
-//! `BENCH_ONLY=state` measures only what a turn costs the disk.
+//! `BENCH_ONLY=state` measures only what a turn costs the disk, `BENCH_ONLY=burst` only `BENCH_TOPICS` (200) topics at once.
+//! `WTT_TEST_BINARY` names another build of the program.
 //! `BENCH_RUNS` (default 7) and `BENCH_IDLE_SECONDS` (default 60) change the length. Needs Linux (/proc).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, clippy::exit, missing_docs)]
 
@@ -27,14 +28,16 @@ fn main() {
     if args.next().as_deref() == Some("agent") {
         return agent::run();
     }
-    if std::env::var("BENCH_ONLY").is_ok_and(|only| only == "state") {
-        return state::cost(&[10, 1_000, 10_000]);
+    match std::env::var("BENCH_ONLY").as_deref() {
+        Ok("state") => return state::cost(&[10, 1_000, 10_000]),
+        Ok("burst") => return burst(number("BENCH_TOPICS", 200)),
+        _ => {}
     }
     let runs = number("BENCH_RUNS", 7);
     let idle = Duration::from_secs(number("BENCH_IDLE_SECONDS", 60) as u64);
     println!("Run it on a quiet machine: latencies grow several times under load.");
     println!("wtt-connect {}; medians of {runs} runs; idle window {idle:?}", env!("CARGO_PKG_VERSION"));
-    let size = std::fs::metadata(process::BINARY).unwrap().len() as f64 / (1024.0 * 1024.0);
+    let size = std::fs::metadata(process::binary()).unwrap().len() as f64 / (1024.0 * 1024.0);
     show("release binary", size, "MiB", "3");
     start_up(runs);
     let ours = idle_cost(idle);
@@ -188,7 +191,7 @@ fn stamp(frame: &Value, key: &str) -> Option<u128> {
 fn burst(topics: usize) {
     let service = service();
     let seen = service.observe();
-    let command = format!("{} demo-agent", process::BINARY);
+    let command = format!("{} demo-agent", process::binary().display());
     let env =
         [("WTT_CONNECT_CLAUDE_CODE_COMMAND", command.as_str()), ("WTT_CONNECT_SESSION_IDLE_SECONDS", "1")];
     let connector = Connector::start(&service, &env);

@@ -2,11 +2,16 @@
 
 use crate::{AGENT_ID, TOKEN};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use wtt_connect::local::service::Service;
 
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_wtt-connect");
+/// The program under test; another build can be named (`WTT_TEST_BINARY`).
+pub(crate) fn binary() -> PathBuf {
+    std::env::var_os("WTT_TEST_BINARY")
+        .map_or_else(|| env!("CARGO_BIN_EXE_wtt-connect").into(), PathBuf::from)
+}
 
 /// Numbers of an idle process.
 pub(crate) struct Idle {
@@ -23,7 +28,7 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn start(service: &Service, env: &[(&str, &str)]) -> Connector {
         let home = tempfile::tempdir().unwrap();
-        let child = Command::new(BINARY)
+        let child = Command::new(binary())
             .arg("start")
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

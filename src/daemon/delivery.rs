@@ -158,7 +158,7 @@ impl Delivery {
 
     /// What can be sent now: the first entry of each topic.
     pub(super) fn next(&mut self, now: Instant) -> Vec<Action> {
-        let (mut out, mut done) = (Vec::new(), None);
+        let (mut out, mut done) = (Vec::new(), Vec::new());
         for queue in self.topics.values().chain(self.errands.values()) {
             let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
             match sending.step {
@@ -176,12 +176,12 @@ impl Delivery {
             let (seq, left) = (sending.entry.seq, sending.entry.after.len());
             match sending.is_said() {
                 // its last errand was given up
-                true if left == 0 => done = Some(seq),
+                true if left == 0 => done.push(seq),
                 true => out.push(Action::Errand { seq, left }),
                 false => out.push(Action::Publish { seq, part: sending.part }),
             }
         }
-        out.extend(done.and_then(|seq| self.take(seq)).map(Action::Delivered));
+        out.extend(done.into_iter().filter_map(|seq| self.take(seq)).map(Action::Delivered));
         crate::list::sort_by_key(&mut out, |action| match action {
             Action::Publish { seq, .. } | Action::Lookup { seq } | Action::Errand { seq, .. } => *seq,
             _ => 0,

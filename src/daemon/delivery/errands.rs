@@ -90,3 +90,43 @@ fn note_artifact(after: &mut [Errand], row: Value) {
         other => *other = Value::Array(vec![row]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::outbox::{Entry, ReplyKind};
+
+    fn entry(seq: u64) -> Entry {
+        Entry {
+            seq,
+            id: format!("id{seq}"),
+            key: format!("key{seq}"),
+            topic_id: format!("topic{seq}"),
+            reply_to: None,
+            parts: Vec::new(),
+            kind: ReplyKind::Done,
+            at: 0,
+            sent: 0,
+            after: vec![Errand::Patch {
+                path: "/tasks/t".into(),
+                body: serde_json::json!({ "status": "doing" }),
+            }],
+        }
+    }
+
+    #[test]
+    fn entries_whose_last_errands_are_refused_together_all_go() {
+        let (mut delivery, now) = (Delivery::default(), Instant::now());
+        for seq in [1, 2, 3] {
+            delivery.add(entry(seq), false);
+        }
+        assert_eq!(delivery.next(now).len(), 3);
+        for seq in [1, 2, 3] {
+            let gone = Posted::Refused(404, "no such task".into());
+            assert!(matches!(delivery.ran(seq, 1, gone, now), Some(Action::GaveUp { .. })));
+        }
+        let over = delivery.next(now);
+        assert!(over.iter().all(|action| matches!(action, Action::Delivered(_))), "{over:?}");
+        assert_eq!((over.len(), delivery.len()), (3, 0));
+    }
+}

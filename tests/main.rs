@@ -6,6 +6,7 @@ mod support;
 mod acp;
 mod adapters;
 mod before;
+mod chat;
 mod cli;
 mod control;
 mod crash;

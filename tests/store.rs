@@ -19,7 +19,8 @@ fn row(id: &str) -> SessionRow {
 }
 
 fn accepted(key: &str) -> Record {
-    let turn = OpenTurn { topic_id: "t".into(), reply_to: Some(key.into()), at: 5, started: true };
+    let turn =
+        OpenTurn { topic_id: "t".into(), reply_to: Some(key.into()), at: 5, started: true, into: None };
     Record::Accepted { key: key.into(), turn }
 }
 

@@ -42,6 +42,7 @@ const PURE: &[&str] = &[
     "src/session/route.rs",
     "src/session/model.rs",
     "src/session/command.rs",
+    "src/session/words.rs",
     "src/config/value.rs",
     "src/config/address.rs",
     "src/config/switch.rs",

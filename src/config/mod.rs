@@ -51,6 +51,17 @@ impl Mode {
             Mode::Suggest => "suggest",
         }
     }
+
+    /// Whether it allows no more than another one.
+    pub fn is_within(self, limit: Mode) -> bool {
+        let rank = |mode| match mode {
+            Mode::Suggest => 0,
+            Mode::AutoEdit => 1,
+            Mode::FullAuto => 2,
+            Mode::Yolo => 3,
+        };
+        rank(self) <= rank(limit)
+    }
 }
 
 /// Time limits of a turn.

@@ -12,6 +12,7 @@ use crate::daemon::net::{NetEvent, NetHandle};
 use crate::daemon::pingpong::PingPong;
 use crate::daemon::requests::{Purpose, Requests};
 use crate::daemon::status::Board;
+use crate::daemon::tongue::Tongues;
 use crate::session::turn::End;
 use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
@@ -65,6 +66,7 @@ pub(super) struct Hub {
     /// Kinds of the topics that the service has listed, for messages that do not say theirs.
     pub(super) kinds: HashMap<String, TopicKind>,
     pub(super) board: Board,
+    pub(super) tongues: Tongues,
     pub(super) delivery: Delivery,
     pub(super) courier: Courier,
     pub(super) requests: Requests,
@@ -109,6 +111,7 @@ impl Hub {
             catch_up: CatchUp::default(),
             kinds: HashMap::new(),
             board: Board::default(),
+            tongues: Tongues::default(),
             delivery,
             courier,
             requests: Requests::default(),
@@ -331,6 +334,8 @@ impl Hub {
             }
             SessionEvent::Remember { key, row } => self.store.record(Record::Session { key, row }),
             SessionEvent::Forget { key } => self.store.record(Record::Forget { key }),
+            SessionEvent::Shelve { key } => self.store.record(Record::Shelve { key }),
+            SessionEvent::Used { scope, adapter, usage } => self.count_tokens(&scope, adapter, usage),
             SessionEvent::Ended { scope, ended, entry, on_disk } => {
                 if let Some(over) = self.sessions.ended(&scope, ended.generation) {
                     let (number, word) = (ended.generation, ended.end.word());

@@ -4,6 +4,7 @@ use crate::daemon::hub::Hub;
 use crate::daemon::live;
 use crate::session::command;
 use crate::session::route::{self, Defaults, Route};
+use crate::session::words::Say;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::{OpenTurn, Record};
 use crate::sys::time;
@@ -63,6 +64,7 @@ impl Hub {
         } else {
             self.pingpong.human(&job.topic_id);
         }
+        self.tongues.heard(&job);
         self.care.last = Some((Instant::now(), job.topic_id.clone()));
         match command::parse(&job.instruction) {
             Some(command) => self.command(job, command),
@@ -81,6 +83,8 @@ impl Hub {
         asked.effort = asked.effort.take().or(choice.effort);
         let defaults = Defaults {
             adapter: &config.adapter,
+            chosen: choice.adapter.as_deref(),
+            mode: self.mode_of(choice.mode.as_deref()),
             enabled: &config.adapters,
             model: config.model.as_deref(),
             effort: config.effort.as_deref(),
@@ -102,14 +106,13 @@ impl Hub {
             return self.refuse(&job, &route.adapter);
         }
         let ahead = self.sessions.turns(&job.scope).count();
+        let lang = self.tongues.of(&job.topic_id);
         let (kind, text) = match ahead {
-            _ if self.delivery.is_full() => {
-                (StatusKind::Queued, "waiting until the service takes earlier replies".to_owned())
-            }
+            _ if self.delivery.is_full() => (StatusKind::Queued, Say::OutboxFull.to(lang, &[])),
             0 if self.sessions.is_full() => (StatusKind::Queued, live::waits_for_a_place(&route).text),
             0 => (StatusKind::Running, "starting".to_owned()),
-            1 => (StatusKind::Queued, "waiting for 1 earlier message".to_owned()),
-            n => (StatusKind::Queued, format!("waiting for {n} earlier messages")),
+            1 => (StatusKind::Queued, Say::Waits1.to(lang, &[])),
+            n => (StatusKind::Queued, Say::Waits.to(lang, &[&n.to_string()])),
         };
         let shown = Status { model: route.model.clone(), ..status(&text, kind, &route.adapter) };
         self.record_accepted(&job, kind == StatusKind::Running);
@@ -118,15 +121,15 @@ impl Hub {
         } else {
             self.show_now(&job.topic_id, &shown);
         }
-        self.sessions.enqueue(job, route);
+        self.sessions.enqueue(job, route, lang);
     }
 
     /// The mailbox is full. A status, because the UIs take any post for the answer of the running turn.
     pub(super) fn refuse(&mut self, job: &Job, adapter: &str) {
         // who is told to send it again must not have it run twice when the topic is read after a reconnect
         self.store.record(Record::Seen { key: job.key.clone() });
-        let text = "this topic's queue is full; the message was not taken, send it again later";
-        self.show_now(&job.topic_id, &status(text, StatusKind::Error, adapter));
+        let text = Say::QueueFull.to(self.tongues.of(&job.topic_id), &[]);
+        self.show_now(&job.topic_id, &status(&text, StatusKind::Error, adapter));
     }
 
     pub(super) fn record_accepted(&mut self, job: &Job, started: bool) {
@@ -135,6 +138,7 @@ impl Hub {
             reply_to: job.message_id.clone(),
             at: time::now_ms(),
             started,
+            into: None,
         };
         self.store.record(Record::Accepted { key: job.key.clone(), turn });
         self.commit_now = true;

@@ -6,8 +6,11 @@
 use crate::agent::run::{BEAT, Control};
 use crate::daemon::hub::Event;
 use crate::session::route::{self, Route};
-use crate::session::{self, Assignment, Shared, Work};
+use crate::session::words::Lang;
+use crate::session::{self, Assignment, Change, Shared, Work};
 use crate::store::Store;
+use crate::store::state::SessionRow;
+use crate::text;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
 use crossbeam_channel::Sender;
@@ -20,6 +23,8 @@ use std::time::{Duration, Instant};
 pub(super) const MAILBOX: usize = 32;
 /// Sessions with a thread that waits for the next message; beyond these a worker ends with its last turn.
 const LINGERING: usize = 16;
+/// Enough of a message to know it by.
+const TITLE_CHARS: usize = 80;
 /// A thread could not be started: the system is out of them for the moment.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -38,6 +43,8 @@ pub(super) struct LiveTurn {
     pub(super) why: &'static str,
     pub(super) began: Option<Instant>,
     pub(super) stopping: bool,
+    /// How its message begins.
+    pub(super) title: String,
     /// The message, in case the turn is put off.
     message: Value,
     /// Its agent takes one of the places.
@@ -129,20 +136,22 @@ impl Sessions {
     }
 
     /// Takes a job in; it is handed to its worker by [`Sessions::dispatch`], after the commit.
-    pub(super) fn enqueue(&mut self, mut job: Job, route: Route) {
+    pub(super) fn enqueue(&mut self, mut job: Job, route: Route, lang: Lang) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
         let by = (route.adapter.clone(), route.why);
         let message = std::mem::take(&mut job.source);
-        self.register(scope, key, by, message, |generation, control| {
-            Work::Turn(Box::new(Assignment { job, route, generation, control }))
+        let title = title(&job);
+        self.register(scope, key, by, (title, message), |generation, control| {
+            Work::Turn(Box::new(Assignment { job, route, lang, generation, control }))
         });
     }
 
-    /// Takes a "start fresh" in, in its order among the turns.
-    pub(super) fn enqueue_fresh(&mut self, job: Job) {
+    /// Takes a change of the native sessions in, in its order among the turns.
+    pub(super) fn enqueue_change(&mut self, job: Job, go_on: Option<(String, SessionRow)>, text: String) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
-        self.register(scope, key, (String::new(), ""), Value::Null, |generation, _| {
-            Work::Fresh(Box::new(job), generation)
+        let title = title(&job);
+        self.register(scope, key, (String::new(), ""), (title, Value::Null), |generation, _| {
+            Work::Change(Box::new(Change { job, generation, go_on, text }))
         });
     }
 
@@ -151,7 +160,7 @@ impl Sessions {
         scope: Scope,
         key: String,
         (adapter, why): (String, &'static str),
-        message: Value,
+        (title, message): (String, Value),
         work: impl FnOnce(u64, crossbeam_channel::Receiver<Control>) -> Work,
     ) {
         self.next += 1;
@@ -166,6 +175,7 @@ impl Sessions {
             why,
             began: None,
             stopping: false,
+            title,
             message,
             placed: false,
             told: Some(Instant::now()),
@@ -312,6 +322,12 @@ impl Sessions {
         let waiting = self.waiting.iter().filter_map(|scope| self.turns(scope).next()?.told).min();
         idle.into_iter().chain(self.retry_at).chain(waiting.map(|told| told + BEAT)).min()
     }
+}
+
+/// How a message begins, with its sender's name.
+fn title(job: &Job) -> String {
+    let name = job.sender_name.as_deref().unwrap_or(&job.sender_id);
+    text::truncate(&text::one_line(&format!("{name}: {}", job.instruction)), TITLE_CHARS)
 }
 
 /// The status of a turn that waits for one of the others to end.

@@ -22,6 +22,7 @@ mod pingpong;
 mod publish;
 mod requests;
 mod status;
+mod tongue;
 
 use crate::agent::run::pool::Pool;
 use crate::agent::{program, run, spec};

@@ -7,8 +7,8 @@ use crate::agent::run::{BEAT, Control};
 use crate::agent::spec::{self, AdapterSpec};
 use crate::agent::switcher::{self, Choice};
 use crate::agent::{about, program};
-use crate::config::Config;
 use crate::config::switch::Switch;
+use crate::config::{Config, Mode};
 use crate::session::Shared;
 use crate::session::route::Route;
 use crate::sys::path;
@@ -30,9 +30,10 @@ pub fn ready(
     adapter: &'static AdapterSpec,
     command: &[String],
     config: &Config,
+    mode: Mode,
     instead: &[String],
 ) -> Result<&'static AdapterSpec, (Reason, String)> {
-    if let Some(why) = spec::refusal(adapter, config.mode) {
+    if let Some(why) = spec::refusal(adapter, mode) {
         return Err((Reason::RefusedByPolicy, why));
     }
     if let Err(why) = program::locate(adapter, command) {
@@ -41,7 +42,7 @@ pub fn ready(
     let flavour =
         about::flavour(adapter, command, &config.extra_env).map_err(|why| (Reason::CliUnsupported, why))?;
     // A flavour may know fewer modes than its adapter promises.
-    match spec::refusal(flavour.spec, config.mode) {
+    match spec::refusal(flavour.spec, mode) {
         Some(why) => Err((Reason::RefusedByPolicy, why)),
         None => Ok(flavour.spec),
     }
@@ -146,17 +147,17 @@ fn run(shared: &Shared, switch: &Switch, route: &Route, control: &Receiver<Contr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mode, Selection, Settings};
+    use crate::config::{Selection, Settings};
 
     #[test]
     fn a_mode_that_cannot_be_kept_is_refused_before_anything_is_started() {
-        let mut config = Config::draft(&Selection::default(), &mut Settings::default());
+        let config = Config::draft(&Selection::default(), &mut Settings::default());
         let codex = spec::find("codex").unwrap();
         let loose: &AdapterSpec =
             Box::leak(Box::new(AdapterSpec { modes: &[(Mode::FullAuto, "All.")], ..*codex }));
-        assert_eq!(ready(loose, &["sh".to_owned()], &config, &[]).unwrap().name, "codex");
-        config.mode = Mode::Suggest;
-        let (reason, detail) = ready(loose, &["/no/such/cli".to_owned()], &config, &[]).unwrap_err();
+        assert_eq!(ready(loose, &["sh".to_owned()], &config, Mode::FullAuto, &[]).unwrap().name, "codex");
+        let (reason, detail) =
+            ready(loose, &["/no/such/cli".to_owned()], &config, Mode::Suggest, &[]).unwrap_err();
         assert_eq!(reason, Reason::RefusedByPolicy);
         let sentence = reason.sentence(loose.title, &detail);
         assert!(sentence.contains("mode suggest") && sentence.contains("are full-auto;"), "{sentence}");

@@ -3,6 +3,8 @@
 //! Everything else that begins with `/` is for the agent. So is a command with more text than it takes: nothing that
 //! a person wrote is thrown away.
 
+use crate::session::words::{Lang, Say};
+
 /// What a person asked the connector to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -17,11 +19,41 @@ pub enum Command {
         /// Reasoning effort.
         effort: Option<String>,
     },
+    /// Shows, or sets for this topic, the permission mode.
+    Mode(Option<String>),
+    /// Shows, or sets for this topic, the agent.
+    Adapter(Option<String>),
     /// The next message starts a new session.
     New,
+    /// The agent shortens the conversation; words say what matters.
+    Compact(String),
     /// Ends the running turn.
     Stop,
+    /// A further message for the running turn.
+    Steer(String),
+    /// What waits in this topic.
+    Queue,
+    /// Native sessions of this topic.
+    Sessions,
+    /// Back to one of them, by number or id.
+    Switch(String),
+    /// Tokens.
+    Usage,
+    /// How the connector is updated.
+    Upgrade,
 }
+
+/// Other words for commands, where CLIs have theirs: the web offers those of the CLI.
+const ALIASES: &[(&str, &str)] = &[
+    ("/models", "/model"),
+    ("/permissions", "/mode"),
+    ("/approvals", "/mode"),
+    ("/reset", "/new"),
+    ("/compress", "/compact"),
+    ("/cost", "/usage"),
+    ("/stats", "/usage"),
+    ("/resume", "/sessions"),
+];
 
 /// A row of the table.
 struct Row {
@@ -32,7 +64,7 @@ struct Row {
     make: fn(&[&str]) -> Option<Command>,
 }
 
-const TABLE: [Row; 6] = [
+const TABLE: &[Row] = &[
     Row {
         name: "/help",
         arguments: "",
@@ -55,6 +87,20 @@ const TABLE: [Row; 6] = [
         make: model,
     },
     Row {
+        name: "/mode",
+        arguments: " [NAME]",
+        help: "show or choose how much the agent may do without asking; never more than this host allows",
+        help_zh: "查看或切换本话题的权限模式",
+        make: |arguments| one(arguments, Command::Mode),
+    },
+    Row {
+        name: "/adapter",
+        arguments: " [NAME]",
+        help: "show or choose the agent of this topic; `default` goes back",
+        help_zh: "查看或切换本话题的智能体",
+        make: |arguments| one(arguments, Command::Adapter),
+    },
+    Row {
         name: "/new",
         arguments: "",
         help: "start a new session; the agent forgets this conversation",
@@ -69,6 +115,13 @@ const TABLE: [Row; 6] = [
         make: |arguments| arguments.is_empty().then_some(Command::New),
     },
     Row {
+        name: "/compact",
+        arguments: " [WORDS]",
+        help: "let the agent shorten the conversation; words say what to keep",
+        help_zh: "压缩对话上下文",
+        make: |arguments| Some(Command::Compact(arguments.join(" "))),
+    },
+    Row {
         name: "/stop",
         arguments: "",
         help: "stop what is running",
@@ -76,7 +129,65 @@ const TABLE: [Row; 6] = [
         // Whoever types more than the word still wants it to stop, and at once.
         make: |_| Some(Command::Stop),
     },
+    Row {
+        name: STEER,
+        arguments: " TEXT",
+        help: "give the running agent a further message at once, instead of waiting for its turn",
+        help_zh: "给运行中的智能体补充一条消息",
+        make: |_| Some(Command::Steer(String::new())),
+    },
+    Row {
+        name: "/queue",
+        arguments: "",
+        help: "what runs and what waits in this topic",
+        help_zh: "查看本话题的等待队列",
+        make: |arguments| arguments.is_empty().then_some(Command::Queue),
+    },
+    Row {
+        name: "/sessions",
+        arguments: "",
+        help: "the sessions of this topic, earlier ones too",
+        help_zh: "列出本话题的会话",
+        make: |arguments| arguments.is_empty().then_some(Command::Sessions),
+    },
+    Row {
+        name: "/switch",
+        arguments: " N",
+        help: "go back to a session of `/sessions`, by its number or id",
+        help_zh: "回到某个会话",
+        make: |arguments| match arguments {
+            [] => Some(Command::Sessions),
+            [which] => Some(Command::Switch((*which).to_owned())),
+            _ => None,
+        },
+    },
+    Row {
+        name: "/usage",
+        arguments: "",
+        help: "tokens of this topic and of the last days",
+        help_zh: "查看用量",
+        make: |arguments| arguments.is_empty().then_some(Command::Usage),
+    },
+    Row {
+        name: "/upgrade",
+        arguments: "",
+        help: "how the connector is updated",
+        help_zh: "如何升级连接器",
+        make: |arguments| arguments.is_empty().then_some(Command::Upgrade),
+    },
 ];
+
+/// The one command that takes more than a line.
+const STEER: &str = "/steer";
+
+/// A command with at most one argument.
+fn one(arguments: &[&str], make: fn(Option<String>) -> Command) -> Option<Command> {
+    match arguments {
+        [] => Some(make(None)),
+        [name] => Some(make(Some(name.to_lowercase()))),
+        _ => None,
+    }
+}
 
 fn model(arguments: &[&str]) -> Option<Command> {
     match arguments {
@@ -89,16 +200,23 @@ fn model(arguments: &[&str]) -> Option<Command> {
     }
 }
 
-/// The command of an instruction ([`crate::wire::intake::Job::instruction`]), if it is one: a single line that begins
-/// with a name of the table, in any letter case; a full-width slash counts, `/models` is `/model`.
+/// The command of an instruction ([`crate::wire::intake::Job::instruction`]), if it is one: a single line (but for
+/// `/steer`) that begins with a name of the table, in any letter case; a full-width slash counts.
 pub fn parse(instruction: &str) -> Option<Command> {
-    let line = instruction.trim();
-    if line.contains('\n') || !line.starts_with(['/', '／']) {
+    let text = instruction.trim();
+    if !text.starts_with(['/', '／']) {
         return None;
     }
-    let mut words = line.split_whitespace();
-    let name = words.next()?.replacen('／', "/", 1).to_lowercase();
-    let name = if name == "/models" { "/model" } else { name.as_str() };
+    let mut words = text.split_whitespace();
+    let first = words.next()?;
+    let name = first.replacen('／', "/", 1).to_lowercase();
+    if name == STEER {
+        return Some(Command::Steer(text[first.len()..].trim().to_owned()));
+    }
+    if text.contains('\n') {
+        return None;
+    }
+    let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name.as_str(), |(_, name)| name);
     let row = TABLE.iter().find(|row| row.name == name)?;
     (row.make)(&words.collect::<Vec<_>>())
 }
@@ -109,10 +227,11 @@ pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str)
 }
 
 /// The answer to `/help`, one line for each command.
-pub fn help_text() -> String {
-    let mut out = "Commands of the connector; everything else goes to the agent.\n".to_owned();
-    for row in &TABLE {
-        out.push_str(&format!("\n- `{}{}`: {} ({})", row.name, row.arguments, row.help, row.help_zh));
+pub fn help_text(lang: Lang) -> String {
+    let mut out = Say::HelpHead.to(lang, &[]) + "\n";
+    for row in TABLE {
+        let help = if lang == Lang::Zh { row.help_zh } else { row.help };
+        out.push_str(&format!("\n- `{}{}`: {help}", row.name, row.arguments));
     }
     out
 }
@@ -146,7 +265,23 @@ mod tests {
             ("/stop now!", Some(Command::Stop)),
             ("/stop\nand do this", None),
             ("/stopwatch", None),
-            ("/compact", None),
+            ("/compact", Some(Command::Compact(String::new()))),
+            ("/compact the plan", Some(Command::Compact("the plan".to_owned()))),
+            ("/mode", Some(Command::Mode(None))),
+            ("/permissions", Some(Command::Mode(None))),
+            ("/Mode Suggest", Some(Command::Mode(Some("suggest".to_owned())))),
+            ("/mode of payment", None),
+            ("/adapter codex", Some(Command::Adapter(Some("codex".to_owned())))),
+            ("/steer", Some(Command::Steer(String::new()))),
+            ("／Steer look there\nand here", Some(Command::Steer("look there\nand here".to_owned()))),
+            ("/steering wheel", None),
+            ("/queue", Some(Command::Queue)),
+            ("/queue up", None),
+            ("/sessions", Some(Command::Sessions)),
+            ("/switch", Some(Command::Sessions)),
+            ("/switch 2", Some(Command::Switch("2".to_owned()))),
+            ("/cost", Some(Command::Usage)),
+            ("/upgrade", Some(Command::Upgrade)),
             ("/help/x", None),
             ("please /help", None),
             ("/", None),
@@ -158,9 +293,10 @@ mod tests {
 
     #[test]
     fn help_names_every_command() {
-        let help = help_text();
-        for row in &TABLE {
-            assert!(help.contains(&format!("`{}{}`", row.name, row.arguments)) && help.contains(row.help_zh));
+        let (help, zh) = (help_text(Lang::En), help_text(Lang::Zh));
+        for row in TABLE {
+            assert!(help.contains(&format!("`{}{}`: {}", row.name, row.arguments, row.help)));
+            assert!(zh.contains(row.help_zh) && !zh.contains(row.help));
             assert!(parse(row.name).is_some(), "{}", row.name);
         }
     }

@@ -9,8 +9,10 @@ pub mod prompt;
 pub mod report;
 pub mod route;
 pub mod turn;
+pub mod words;
 mod worker;
 
+use crate::agent::Usage;
 use crate::agent::run::Control;
 use crate::agent::run::pool::Pool;
 use crate::config::Config;
@@ -18,6 +20,7 @@ use crate::list::Table;
 pub use crate::session::before::{Gate, ready};
 use crate::session::route::Route;
 use crate::session::turn::Ended;
+use crate::session::words::Lang;
 use crate::store::outbox::{Entry, Outbox};
 use crate::store::state::SessionRow;
 use crate::wire::intake::{Job, Scope};
@@ -49,8 +52,21 @@ pub struct Shared {
 pub enum Work {
     /// Answer a message.
     Turn(Box<Assignment>),
-    /// Forget the native sessions of this scope (`/new`), and say so.
-    Fresh(Box<Job>, u64),
+    /// Change the native sessions of this scope, and say so.
+    Change(Box<Change>),
+}
+
+/// What a chat command makes of the native sessions of its scope.
+#[derive(Debug)]
+pub struct Change {
+    /// The command.
+    pub job: Job,
+    /// Number of the turn in this process.
+    pub generation: u64,
+    /// The session that goes on, under its key; none puts all aside.
+    pub go_on: Option<(String, SessionRow)>,
+    /// The answer.
+    pub text: String,
 }
 
 /// One turn as assigned.
@@ -60,6 +76,8 @@ pub struct Assignment {
     pub job: Job,
     /// Adapter, model, effort.
     pub route: Route,
+    /// The language of what the connector itself has to say.
+    pub lang: Lang,
     /// Number of the turn in this process.
     pub generation: u64,
     /// Stop requests for exactly this turn.
@@ -96,6 +114,20 @@ pub enum SessionEvent {
     Forget {
         /// Session key.
         key: String,
+    },
+    /// A native session that is not to be gone on with, unless people ask for it.
+    Shelve {
+        /// Session key.
+        key: String,
+    },
+    /// An agent has worked.
+    Used {
+        /// Its session.
+        scope: Scope,
+        /// The agent.
+        adapter: &'static str,
+        /// What it has told of its tokens.
+        usage: Option<Usage>,
     },
     /// The turn is over; its reply is in the outbox.
     Ended {

@@ -3,6 +3,7 @@
 use crate::agent::outcome::{Outcome, Reason, Report};
 use crate::agent::{AgentEvent, ToolKind};
 use crate::session::turn::End;
+use crate::session::words::{Lang, Say};
 use crate::store::outbox::ReplyKind;
 use crate::sys::time;
 use crate::text;
@@ -117,6 +118,7 @@ pub fn conclude(
     report: &Report,
     title: &str,
     remarks: &Remarks,
+    lang: Lang,
     shutdown: bool,
     now_ms: i64,
 ) -> (String, ReplyKind, End) {
@@ -138,14 +140,9 @@ pub fn conclude(
             ReplyKind::Interrupted,
             End::Interrupted { started: true },
         ),
-        Outcome::Cancelled { partial } => (
-            with_partial(
-                &format!("⏹ Stopped: {title} was ended and nothing of it is left running."),
-                partial,
-            ),
-            ReplyKind::Cancelled,
-            End::Cancelled,
-        ),
+        Outcome::Cancelled { partial } => {
+            (with_partial(&Say::Stopped.to(lang, &[title]), partial), ReplyKind::Cancelled, End::Cancelled)
+        }
     };
     text.push_str(&remarks.lines());
     (text, kind, end)

@@ -4,6 +4,7 @@
 //! then the family of the message's model, the default. What an adapter's CLI makes of model and effort is the adapter's business.
 
 use crate::agent::spec;
+use crate::config::Mode;
 use crate::config::switch::MapRow;
 use crate::session::model::{Family, Model, home};
 use crate::wire::intake::{Job, Scope};
@@ -14,6 +15,10 @@ use crate::wire::mention;
 pub struct Defaults<'a> {
     /// Default adapter.
     pub adapter: &'a str,
+    /// The adapter that people chose for the topic; one that is not enabled any more does not count.
+    pub chosen: Option<&'a str>,
+    /// The permission mode.
+    pub mode: Mode,
     /// Enabled adapters.
     pub enabled: &'a [String],
     /// Fallback model.
@@ -35,6 +40,8 @@ pub struct Route {
     pub effort: Option<String>,
     /// Provider, when stated.
     pub provider: Option<String>,
+    /// Permission mode.
+    pub mode: Mode,
     /// One phrase for `/status` and the debug log.
     pub why: &'static str,
     /// What was asked for and is not done, for the same places.
@@ -106,7 +113,15 @@ pub fn route(job: &Job, defaults: &Defaults<'_>) -> Result<Route, String> {
     let stated = job.model.provider.clone().filter(|_| !foreign);
     let provider = mapped.flatten().or(stated).or_else(|| model.as_ref()?.provider.clone());
     let effort = job.model.effort.as_deref().and_then(effort).or_else(|| defaults.effort.and_then(effort));
-    Ok(Route { model: model.map(|m| m.id_for(&adapter)), effort, provider, why, note, adapter })
+    Ok(Route {
+        model: model.map(|m| m.id_for(&adapter)),
+        effort,
+        provider,
+        mode: defaults.mode,
+        why,
+        note,
+        adapter,
+    })
 }
 
 fn adapter(
@@ -136,11 +151,15 @@ fn adapter(
     if let Some(name) = model.and_then(|m| m.row(defaults.map)?.adapter.as_deref()) {
         return available(name, "model of the message, by WTT_CONNECT_MODEL_PROVIDER_MAP");
     }
+    let (usual, why) = match defaults.chosen.filter(|name| is_enabled(name)) {
+        Some(chosen) => (chosen, "chosen for this topic"),
+        None => (defaults.adapter, "default"),
+    };
     match model.and_then(|m| m.family) {
         // The CLI of the maker itself, when it is the default, keeps its models.
-        Some(Family::Kimi) if defaults.adapter == "kimi" => Ok(("kimi".to_owned(), "default")),
+        Some(Family::Kimi) if usual == "kimi" => Ok(("kimi".to_owned(), why)),
         Some(family) if is_enabled(home(family)) => Ok((home(family).to_owned(), "model of the message")),
-        _ => Ok((defaults.adapter.to_owned(), "default")),
+        _ => Ok((usual.to_owned(), why)),
     }
 }
 
@@ -194,6 +213,19 @@ pub fn scope_key(scope: &Scope) -> String {
 /// The topic of a session key; none for a task's.
 pub fn topic_of(session_key: &str) -> Option<String> {
     let (id, _) = session_key.strip_prefix("wtt:topic:")?.split_once(':')?;
+    unescape(id)
+}
+
+/// Adapter, model and effort of a session key, also with a native id behind it.
+pub fn parts_of(session_key: &str) -> Option<(String, Option<String>, Option<String>)> {
+    let mut parts = session_key.split(':').skip(3);
+    let mut next = || unescape(parts.next()?);
+    let adapter = next()?;
+    let given = |part: String| (part != "default").then_some(part);
+    Some((adapter, next().and_then(given), next().and_then(given)))
+}
+
+fn unescape(id: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(id.len());
     let mut rest = id.as_bytes();
     while let Some((first, after)) = rest.split_first() {

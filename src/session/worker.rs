@@ -8,10 +8,12 @@ use crate::list::Table;
 use crate::session::report::{self, Narrator, Remarks};
 use crate::session::route::{self, Route};
 use crate::session::turn::{End, Ended, Turn};
-use crate::session::{Assignment, SessionEvent, Shared, Work, before, prompt};
+use crate::session::words::{Lang, Say};
+use crate::session::{Assignment, Change, SessionEvent, Shared, Work, before, prompt};
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
 use crate::sys::chaos;
+use crate::text;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
@@ -22,6 +24,9 @@ use std::time::{Duration, Instant};
 
 /// Pieces of streamed text become a status at most this often; the hub throttles the rest.
 const TEXT_STATUS_EVERY: Duration = Duration::from_millis(500);
+
+/// Enough of the first message to know a session by.
+const TITLE_CHARS: usize = 60;
 
 pub(super) struct Worker<F: FnMut(SessionEvent)> {
     shared: Arc<Shared>,
@@ -39,36 +44,46 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
     pub(super) fn work(&mut self, work: Work) {
         match work {
             Work::Turn(assignment) => self.turn(*assignment),
-            Work::Fresh(job, generation) => self.fresh(&job, generation),
+            Work::Change(change) => self.change(*change),
         }
     }
 
-    fn fresh(&mut self, job: &Job, generation: u64) {
-        for key in std::mem::take(&mut self.rows).into_iter().map(|row| row.0) {
-            self.shared.pool.forget(&key);
-            (self.tell)(SessionEvent::Forget { key });
+    fn change(&mut self, change: Change) {
+        let Change { job, generation, go_on, text } = change;
+        match go_on {
+            None => {
+                for key in std::mem::take(&mut self.rows).into_iter().map(|row| row.0) {
+                    self.shared.pool.forget(&key);
+                    (self.tell)(SessionEvent::Shelve { key });
+                }
+            }
+            Some((key, row)) => {
+                self.shared.pool.forget(&key);
+                self.rows.insert(key.clone(), row.clone());
+                (self.tell)(SessionEvent::Remember { key, row });
+            }
         }
         let ended = Turn::queued(job.key.clone(), generation).end(End::Done);
-        self.reply(job, ended, "🆕 The next message starts a fresh session.", ReplyKind::Notice);
+        self.reply(&job, ended, &text, ReplyKind::Notice);
     }
 
     fn turn(&mut self, assignment: Assignment) {
-        let Assignment { job, route, generation, control } = assignment;
+        let Assignment { job, route, lang, generation, control } = assignment;
         let mut turn = Turn::queued(job.key.clone(), generation);
         if let Ok(request) = control.try_recv() {
-            return self.never_begun(&job, turn, request);
+            return self.never_begun(&job, lang, turn, request);
         }
         turn.begin();
         (self.tell)(SessionEvent::Began { scope: self.scope.clone(), generation });
         chaos::bug(&job.instruction);
-        let (text, kind, end) = self.run(&job, &route, generation, &control);
+        let (text, kind, end) = self.run(&job, &route, lang, generation, &control);
         self.reply(&job, turn.end(end), &text, kind);
     }
 
-    fn never_begun(&mut self, job: &Job, turn: Turn, request: Control) {
+    fn never_begun(&mut self, job: &Job, lang: Lang, turn: Turn, request: Control) {
         if request == Control::Cancel {
-            let text = "⏹ Stopped before it began.";
-            self.reply(job, turn.end(End::Cancelled), text, ReplyKind::Cancelled);
+            let text = Say::StoppedEarly.to(lang, &[]);
+            self.reply(job, turn.end(End::Cancelled), &text, ReplyKind::Cancelled);
         } else {
             let text = report::interrupted(false);
             self.reply(job, turn.end(End::Interrupted { started: false }), &text, ReplyKind::Interrupted);
@@ -79,6 +94,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         &mut self,
         job: &Job,
         route: &Route,
+        lang: Lang,
         generation: u64,
         control: &crossbeam_channel::Receiver<Control>,
     ) -> (String, ReplyKind, End) {
@@ -89,11 +105,11 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             return (text, ReplyKind::Failed, End::Refused);
         };
         let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
-        let adapter = match before::ready(adapter, command, config, &config.adapters) {
+        let adapter = match before::ready(adapter, command, config, route.mode, &config.adapters) {
             Ok(adapter) => adapter,
             Err((reason, detail)) => {
                 let outcome = Outcome::Failed { reason, detail, partial: String::new() };
-                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default());
+                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default(), lang);
             }
         };
         let mut show = Show::new(adapter, route);
@@ -105,7 +121,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let pass = match switched {
             Ok(pass) => pass,
             Err(outcome) => {
-                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default());
+                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default(), lang);
             }
         };
         let session_key = route::session_key(&self.scope, route);
@@ -113,13 +129,15 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let row = self.rows.get(&session_key).filter(|row| row.workdir == workdir);
         let resume = row.and_then(|row| row.id(adapter.session_key)).map(str::to_owned);
         let usage_before = row.and_then(|row| Usage::from_json(row.usage_total.as_ref()?));
+        let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
+        let place = Place { key: &session_key, adapter, workdir: &workdir, title: &title };
         let request = Request {
             prompt: prompt::build(job, &config.agent_id, resume.is_none()),
             fresh_prompt: resume.is_some().then(|| prompt::build(job, &config.agent_id, true)),
             workdir: config.workdir.clone(),
             model: route.model.clone(),
             effort: route.effort.clone(),
-            mode: config.mode,
+            mode: route.mode,
             resume,
             images: Vec::new(),
             transport: config.transports.get(adapter.name).cloned(),
@@ -144,7 +162,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
                 match event {
                     AgentEvent::Session(id) if pinned.as_ref() != Some(id) => {
                         pinned = Some(id.clone());
-                        self.remember(&session_key, adapter, &workdir, id, None);
+                        self.remember(place, id, None);
                     }
                     AgentEvent::Note(note) => log::debug!(target: "session", "{}: {note}", adapter.name),
                     _ => {}
@@ -156,13 +174,15 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         });
         match (&result.outcome, &result.session) {
             (Outcome::Failed { reason, .. }, _) if reason.next() != Next::Resume => self.forget(&session_key),
-            (_, Some(id)) => self.remember(&session_key, adapter, &workdir, id, result.usage_total),
+            (_, Some(id)) => self.remember(place, id, result.usage_total),
             _ => {}
         }
+        let (scope, usage) = (self.scope.clone(), result.usage);
+        (self.tell)(SessionEvent::Used { scope, adapter: adapter.name, usage });
         if let Some(Usage { input, cached, output }) = result.usage {
             log::debug!(target: "session", "{}: {input} tokens in ({cached} cached), {output} out", adapter.name);
         }
-        self.conclude(&result, adapter, &remarks)
+        self.conclude(&result, adapter, &remarks, lang)
     }
 
     fn conclude(
@@ -170,18 +190,21 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         result: &Report,
         adapter: &AdapterSpec,
         remarks: &Remarks,
+        lang: Lang,
     ) -> (String, ReplyKind, End) {
         if let Outcome::Failed { reason, detail, .. } = &result.outcome {
             log::warn!(target: "session", "{} failed in {}: {} {detail}", adapter.name, self.scope, reason.word());
         }
         let draining = self.shared.draining.load(Ordering::Relaxed);
-        report::conclude(result, adapter.title, remarks, draining, crate::sys::time::now_ms())
+        report::conclude(result, adapter.title, remarks, lang, draining, crate::sys::time::now_ms())
     }
 
-    fn remember(&mut self, key: &str, adapter: &AdapterSpec, workdir: &str, id: &str, total: Option<Usage>) {
+    fn remember(&mut self, at: Place<'_>, id: &str, total: Option<Usage>) {
+        let Place { key, adapter, workdir, title } = at;
         let row = self.rows.or_default(key);
         if row.id(adapter.session_key) != Some(id) {
             row.usage_total = None;
+            row.title = title.to_owned();
         }
         row.ids.insert(adapter.session_key.to_owned(), id.into());
         row.workdir = workdir.to_owned();
@@ -209,6 +232,15 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let on_disk = self.shared.outbox.keep(&entry);
         (self.tell)(SessionEvent::Ended { scope: self.scope.clone(), ended, entry, on_disk });
     }
+}
+
+/// Where a native session is kept, and what is known of it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    key: &'a str,
+    adapter: &'static AdapterSpec,
+    workdir: &'a str,
+    title: &'a str,
 }
 
 /// Decides which progress becomes a status, and repeats the last one when nothing happens.

@@ -6,8 +6,10 @@ pub mod atomic;
 pub mod errand;
 mod fields;
 mod journal;
+pub mod ledger;
 pub mod lock;
 pub mod outbox;
+mod record;
 pub mod state;
 
 use fields::Fields;

@@ -4,9 +4,11 @@
 
 use crate::list::Table;
 use crate::store::fields::{self, Fields, Wrong};
+use crate::store::ledger::{self, Ledger, Tokens};
+pub use crate::store::record::Record;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::{BinaryHeap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 /// Version of the file format that this program writes.
 pub const VERSION: u64 = 1;
@@ -36,6 +38,8 @@ pub struct State {
     pub open: Table<OpenTurn>,
     /// Turns that are put off until a usage limit resets, by message key.
     pub parked: Table<Parked>,
+    /// Tokens and earlier sessions.
+    pub ledger: Ledger,
     /// Message keys, oldest first.
     pub seen: VecDeque<String>,
     /// What a newer version wrote.
@@ -53,6 +57,9 @@ pub struct SessionRow {
     /// The workdir that the native session belongs to.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub workdir: String,
+    /// How the message that began it begins, for people to know it by.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub title: String,
     /// Thread totals reported last, for CLIs that count per thread; the session layer knows the shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_total: Option<Value>,
@@ -62,10 +69,11 @@ pub struct SessionRow {
 }
 
 impl SessionRow {
-    fn read(mut fields: Fields) -> Result<SessionRow, Wrong> {
+    pub(crate) fn read(mut fields: Fields) -> Result<SessionRow, Wrong> {
         Ok(SessionRow {
             used_at: fields.take("used_at", fields::time)?.unwrap_or_default(),
             workdir: fields.take("workdir", fields::text)?.unwrap_or_default(),
+            title: fields.take("title", fields::text)?.unwrap_or_default(),
             usage_total: fields.take("usage_total", Some)?,
             ids: fields.rest(),
         })
@@ -74,6 +82,11 @@ impl SessionRow {
     /// The native id stored under an adapter's key.
     pub fn id(&self, key: &str) -> Option<&str> {
         self.ids.get(key).and_then(Value::as_str).filter(|s| !s.is_empty())
+    }
+
+    /// The native id, whatever its key.
+    pub fn native(&self) -> Option<&str> {
+        self.ids.values().find_map(|id| id.as_str().filter(|s| !s.is_empty()))
     }
 }
 
@@ -86,13 +99,21 @@ pub struct Choice {
     /// Reasoning effort.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effort: Option<String>,
+    /// `/adapter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    /// `/mode`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
 }
 
 impl Choice {
-    fn read(mut fields: Fields) -> Result<Choice, Wrong> {
+    pub(crate) fn read(mut fields: Fields) -> Result<Choice, Wrong> {
         Ok(Choice {
             model: fields.take("model", fields::text)?,
             effort: fields.take("effort", fields::text)?,
+            adapter: fields.take("adapter", fields::text)?,
+            mode: fields.take("mode", fields::text)?,
         })
     }
 }
@@ -109,15 +130,19 @@ pub struct OpenTurn {
     pub at: i64,
     /// Whether an agent was started for it.
     pub started: bool,
+    /// The key of the turn that it was added to: that one's reply answers it as well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub into: Option<String>,
 }
 
 impl OpenTurn {
-    fn read(mut fields: Fields) -> Result<OpenTurn, Wrong> {
+    pub(crate) fn read(mut fields: Fields) -> Result<OpenTurn, Wrong> {
         Ok(OpenTurn {
             topic_id: fields.need("topic_id", fields::text)?,
             reply_to: fields.take("reply_to", fields::text)?,
             at: fields.need("at", fields::time)?,
             started: fields.take("started", fields::flag)?.unwrap_or_default(),
+            into: fields.take("into", fields::text)?,
         })
     }
 }
@@ -134,99 +159,11 @@ pub struct Parked {
 }
 
 impl Parked {
-    fn read(mut fields: Fields) -> Result<Parked, Wrong> {
+    pub(crate) fn read(mut fields: Fields) -> Result<Parked, Wrong> {
         Ok(Parked {
             until: fields.need("until", fields::time)?,
             scope: fields.need("scope", fields::text)?,
             message: fields.need("message", Some)?,
-        })
-    }
-}
-
-/// One change. The journal holds them until the next snapshot.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "t", rename_all = "snake_case")]
-pub enum Record {
-    /// A message will be answered; must be on disk before it is run.
-    Accepted {
-        /// Message key.
-        key: String,
-        /// Its turn.
-        turn: OpenTurn,
-    },
-    /// An agent was started for it.
-    Started {
-        /// Message key.
-        key: String,
-    },
-    /// Its reply is in the outbox.
-    Finished {
-        /// Message key.
-        key: String,
-    },
-    /// Up to here nothing was missed.
-    Heard {
-        /// Milliseconds since the epoch.
-        at: i64,
-    },
-    /// A message was dealt with on the spot.
-    Seen {
-        /// Message key.
-        key: String,
-    },
-    /// A turn is put off.
-    Parked {
-        /// Message key.
-        key: String,
-        /// The turn.
-        parked: Parked,
-    },
-    /// A turn that was put off is run now, or dropped.
-    Unparked {
-        /// Message key.
-        key: String,
-    },
-    /// A native session was used.
-    Session {
-        /// Session key.
-        key: String,
-        /// Its row.
-        row: SessionRow,
-    },
-    /// A native session is no longer to be resumed.
-    Forget {
-        /// Session key.
-        key: String,
-    },
-    /// A choice was made in chat.
-    Choose {
-        /// Scope.
-        scope: String,
-        /// The choice; the default one removes it.
-        choice: Choice,
-    },
-}
-
-impl Record {
-    /// Reads a line of the journal.
-    pub(crate) fn read(mut fields: Fields) -> Result<Record, Wrong> {
-        let kind = fields.need("t", fields::text)?;
-        let key = fields.take("key", fields::text)?.ok_or("`key` is missing");
-        Ok(match kind.as_str() {
-            "accepted" => Record::Accepted { key: key?, turn: OpenTurn::read(fields.inner("turn")?)? },
-            "started" => Record::Started { key: key? },
-            "finished" => Record::Finished { key: key? },
-            "seen" => Record::Seen { key: key? },
-            "session" => Record::Session { key: key?, row: SessionRow::read(fields.inner("row")?)? },
-            "parked" => Record::Parked { key: key?, parked: Parked::read(fields.inner("parked")?)? },
-            "unparked" => Record::Unparked { key: key? },
-            "forget" => Record::Forget { key: key? },
-            "heard" => Record::Heard { at: fields.need("at", fields::time)? },
-            "choose" => {
-                let choice = Choice::read(fields.inner("choice")?)?;
-                Record::Choose { scope: fields.need("scope", fields::text)?, choice }
-            }
-            _ => return Err(format!("`{kind}` is no kind of record")),
         })
     }
 }
@@ -242,6 +179,10 @@ impl State {
             choices: fields.table("choices", Choice::read)?,
             open: fields.table("open", OpenTurn::read)?,
             parked: fields.table("parked", Parked::read)?,
+            ledger: match fields.take("ledger", Some)? {
+                Some(value) => Ledger::read(Fields::of(value)?)?,
+                None => Ledger::default(),
+            },
             seen: fields.texts("seen")?.into(),
             extra: fields.rest(),
             seen_set: HashSet::new(),
@@ -282,7 +223,20 @@ impl State {
                 self.parked.remove(&key);
             }
             Record::Session { key, row } => {
-                self.sessions.insert(key, row);
+                let id = row.native().unwrap_or_default().to_owned();
+                let old = self.sessions.insert(key.clone(), row);
+                if let Some(old) = old.filter(|old| old.native() != Some(&id)) {
+                    self.ledger.put_aside(&key, old);
+                }
+                self.ledger.take_back(&key, &id);
+            }
+            Record::Shelve { key } => {
+                if let Some(row) = self.sessions.remove(&key) {
+                    self.ledger.put_aside(&key, row);
+                }
+            }
+            Record::Used { scope, adapter, at, tokens } => {
+                self.ledger.count(&scope, &adapter, &Tokens::of_turn(at, tokens));
             }
             Record::Forget { key } => {
                 self.sessions.remove(&key);
@@ -321,16 +275,7 @@ impl State {
     pub fn trim(&mut self) {
         let newest = self.sessions.values().map(|row| row.used_at).max().unwrap_or_default();
         self.sessions.retain(|row| newest.saturating_sub(row.used_at) < SESSION_AGE);
-        let mut over = self.sessions.len().saturating_sub(SESSION_LIMIT);
-        if over == 0 {
-            return;
-        }
-        let ages: BinaryHeap<i64> = self.sessions.values().map(|row| row.used_at).collect();
-        let newest_to_go = ages.into_sorted_vec()[over - 1];
-        self.sessions.retain(|row| {
-            let goes = over > 0 && row.used_at <= newest_to_go;
-            over -= usize::from(goes);
-            !goes
-        });
+        ledger::keep_newest(&mut self.sessions, SESSION_LIMIT, |row| row.used_at);
+        self.ledger.trim();
     }
 }

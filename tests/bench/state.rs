@@ -25,6 +25,7 @@ pub(crate) fn cost(sessions: &[usize]) {
                 reply_to: Some(format!("m{n}")),
                 at: 1_795_000_000_000,
                 started: true,
+                into: None,
             };
             store.record(Record::Accepted { key: format!("m{n}"), turn });
             store.commit().unwrap();

@@ -42,8 +42,15 @@ fn taken_in(message: &Message) {
     let Verdict::Run(job) = intake(message, &me) else { return };
     assert!(!prompt::build(&job, &me.agent_id, true).is_empty());
     let enabled = ["codex".to_owned(), "claude-code".to_owned()];
-    let defaults =
-        route::Defaults { adapter: "codex", enabled: &enabled, model: None, effort: None, map: &[] };
+    let defaults = route::Defaults {
+        adapter: "codex",
+        chosen: None,
+        mode: wtt_connect::config::Mode::FullAuto,
+        enabled: &enabled,
+        model: None,
+        effort: None,
+        map: &[],
+    };
     if let Ok(route) = route::route(&job, &defaults) {
         assert!(enabled.contains(&route.adapter));
         assert!(!route.model.as_deref().unwrap_or_default().starts_with('-'));

@@ -2,13 +2,22 @@
 
 use super::job;
 use serde_json::{Value, json};
-use wtt_connect::session::route::{Defaults, Route, route, session_key, topic_of};
+use wtt_connect::config::Mode;
+use wtt_connect::session::route::{Defaults, Route, parts_of, route, session_key, topic_of};
 use wtt_connect::wire::intake::Scope;
 
 /// Routes a p2p message; the default adapter is the first of `enabled`.
 fn routed(patch: &Value, enabled: &[&str], model: Option<&str>) -> Result<Route, String> {
     let enabled: Vec<String> = enabled.iter().map(|s| (*s).to_owned()).collect();
-    let defaults = Defaults { adapter: &enabled[0], enabled: &enabled, model, effort: Some("low"), map: &[] };
+    let defaults = Defaults {
+        adapter: &enabled[0],
+        chosen: None,
+        mode: Mode::FullAuto,
+        enabled: &enabled,
+        model,
+        effort: Some("low"),
+        map: &[],
+    };
     route(&job(patch), &defaults)
 }
 
@@ -107,8 +116,15 @@ fn the_map_of_models_comes_before_their_families() {
     .unwrap();
     let enabled: Vec<String> = BOTH.iter().map(|s| (*s).to_owned()).collect();
     let ask = |patch: Value, fallback: Option<&str>| {
-        let defaults =
-            Defaults { adapter: "codex", enabled: &enabled, model: fallback, effort: None, map: &map };
+        let defaults = Defaults {
+            adapter: "codex",
+            chosen: None,
+            mode: Mode::FullAuto,
+            enabled: &enabled,
+            model: fallback,
+            effort: None,
+            map: &map,
+        };
         route(&job(&patch), &defaults).map(|route| route.words())
     };
     let by_map = "(model of the message, by WTT_CONNECT_MODEL_PROVIDER_MAP)";
@@ -147,7 +163,15 @@ fn a_mention_of_this_agent_is_no_adapter_mention() {
             .unwrap();
     let Verdict::Run(job) = intake(&message, &me) else { panic!() };
     let enabled = vec!["codex".to_owned(), "claude-code".to_owned()];
-    let defaults = Defaults { adapter: "codex", enabled: &enabled, model: None, effort: None, map: &[] };
+    let defaults = Defaults {
+        adapter: "codex",
+        chosen: None,
+        mode: Mode::FullAuto,
+        enabled: &enabled,
+        model: None,
+        effort: None,
+        map: &[],
+    };
     assert_eq!(route(&job, &defaults).unwrap().adapter, "codex");
 }
 
@@ -215,6 +239,7 @@ fn session_keys_are_the_documented_ones_and_cannot_be_forged() {
         model: model.map(str::to_owned),
         effort: effort.map(str::to_owned),
         provider: None,
+        mode: Mode::FullAuto,
         why: "",
         note: None,
     };
@@ -239,6 +264,7 @@ fn the_topic_of_a_session_key_is_found_again() {
         model: model.map(str::to_owned),
         effort: None,
         provider: None,
+        mode: Mode::FullAuto,
         why: "default",
         note: None,
     };
@@ -248,4 +274,35 @@ fn the_topic_of_a_session_key_is_found_again() {
     }
     assert_eq!(topic_of(&session_key(&Scope::Task("k".into()), &route(None))), None);
     assert_eq!(topic_of("garbage"), None);
+    let key = session_key(&Scope::Topic("a:b".into()), &route(Some("m:n")));
+    let parts = Some(("codex".to_owned(), Some("m:n".to_owned()), None));
+    assert_eq!((parts_of(&key), parts_of(&format!("{key}:some-id"))), (parts.clone(), parts));
+    assert_eq!(parts_of("garbage"), None);
+}
+
+#[test]
+fn what_people_chose_for_the_topic_stands_for_the_default() {
+    let enabled = ["codex", "claude-code"].map(str::to_owned);
+    let chosen = |name: &str, patch: &Value| {
+        let defaults = Defaults {
+            adapter: "codex",
+            chosen: Some(name),
+            mode: Mode::Suggest,
+            enabled: &enabled,
+            model: Some("gpt-5.5"),
+            effort: None,
+            map: &[],
+        };
+        let route = route(&job(patch), &defaults).unwrap();
+        assert_eq!(route.mode, Mode::Suggest);
+        format!("{} {}", route.adapter, route.model.as_deref().unwrap_or("-"))
+    };
+    assert_eq!(
+        chosen("claude-code", &json!({})),
+        "claude-code -",
+        "the fallback model is the default agent's"
+    );
+    assert_eq!(chosen("gemini", &json!({})), "codex gpt-5.5", "not enabled any more");
+    assert_eq!(chosen("claude-code", &json!({"content": "@codex hi"})), "codex gpt-5.5");
+    assert_eq!(chosen("claude-code", &with_model("gpt-5.1")), "codex gpt-5.1");
 }

@@ -111,7 +111,7 @@ impl Stage<'_> {
         // A person who tries agents out may enable any that is here.
         let mut all = Vec::new();
         all.extend(spec::ADAPTERS.iter().map(|spec| spec.name.to_owned()));
-        let spec = match session::ready(named, command, self.config, &all) {
+        let spec = match session::ready(named, command, self.config, self.config.mode, &all) {
             Ok(spec) => spec,
             Err((reason, detail)) => return tell(Verdict::Bad, reason.sentence(named.title, &detail)),
         };

@@ -1,0 +1,116 @@
+//! `/model`, `/mode` and `/adapter`: what people choose for a topic, and how far they may go.
+//!
+//! A topic may be stricter than the host, never looser: the mode of the settings is the loosest that chat can choose,
+//! unless the owner of the host has also allowed `yolo`, which is the loosest of all.
+
+use crate::agent::spec;
+use crate::config::Mode;
+use crate::daemon::hub::Hub;
+use crate::session::model;
+use crate::session::words::{Lang, Say};
+use crate::store::state::{Choice, Record};
+use crate::wire::intake::Job;
+use crate::wire::message::SenderKind;
+
+impl Hub {
+    fn choice(&self, job: &Job) -> Choice {
+        self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default()
+    }
+
+    fn choose(&mut self, job: &Job, choice: Choice) {
+        self.store.record(Record::Choose { scope: job.scope.to_string(), choice });
+    }
+
+    /// The loosest mode that may be chosen in chat.
+    fn loosest(&self) -> Mode {
+        if self.shared.config.allow_yolo { Mode::Yolo } else { self.shared.config.mode }
+    }
+
+    /// The mode of a topic. A choice that the settings do not allow any more has no effect.
+    pub(in crate::daemon) fn mode_of(&self, chosen: Option<&str>) -> Mode {
+        let chosen = Mode::ALL.into_iter().find(|mode| Some(mode.name()) == chosen);
+        chosen.filter(|mode| mode.is_within(self.loosest())).unwrap_or(self.shared.config.mode)
+    }
+
+    pub(super) fn choose_model(
+        &mut self,
+        job: &Job,
+        model: Option<String>,
+        effort: Option<String>,
+        lang: Lang,
+    ) -> String {
+        let choice = self.choice(job);
+        let Some(model) = model else {
+            let own = || Say::OwnDefault.to(lang, &[]);
+            let model = choice.model.or_else(|| self.shared.config.model.clone()).unwrap_or_else(own);
+            let effort = choice.effort.or_else(|| self.shared.config.effort.clone()).unwrap_or_else(own);
+            return Say::ModelShow.to(lang, &[&model, &effort]);
+        };
+        if model == "default" {
+            self.choose(job, Choice { model: None, effort: None, ..choice });
+            return Say::ModelDefault.to(lang, &[]);
+        }
+        if let Err(why) = model::check_model(&model) {
+            return format!("⚠️ {why}");
+        }
+        let words = match &effort {
+            Some(effort) => Say::ModelEffort.to(lang, &[&model, effort]),
+            None => model.clone(),
+        };
+        self.choose(job, Choice { model: Some(model), effort, ..choice });
+        Say::ModelSet.to(lang, &[&words])
+    }
+
+    pub(super) fn choose_mode(&mut self, job: &Job, name: Option<String>, lang: Lang) -> String {
+        let (choice, loosest) = (self.choice(job), self.loosest());
+        let mut allowed = String::new();
+        for mode in Mode::ALL.into_iter().filter(|mode| mode.is_within(loosest)) {
+            allowed.push_str(if allowed.is_empty() { "" } else { ", " });
+            allowed.push_str(mode.name());
+        }
+        let now = self.mode_of(choice.mode.as_deref());
+        let Some(name) = name else {
+            return Say::ModeShow.to(lang, &[now.name(), &allowed]);
+        };
+        // an agent that talks another one out of its limits is no owner
+        if job.sender_kind == SenderKind::Agent {
+            return Say::OnlyPeople.to(lang, &[]);
+        }
+        let mode = match Mode::ALL.into_iter().find(|mode| mode.name() == name) {
+            Some(mode) if mode.is_within(loosest) => mode,
+            Some(mode) => return Say::ModeTooLoose.to(lang, &[mode.name(), loosest.name()]),
+            None if name == "default" => self.shared.config.mode,
+            None => return Say::ModeUnknown.to(lang, &[&name.replace('`', ""), &allowed]),
+        };
+        let adapter = self.route(&mut job.clone()).ok().and_then(|route| spec::find(&route.adapter));
+        if let Some(why) = adapter.and_then(|adapter| spec::refusal(adapter, mode)) {
+            return format!("⚠️ {why}");
+        }
+        let kept = (name != "default").then_some(name);
+        self.choose(job, Choice { mode: kept, ..choice });
+        Say::ModeSet.to(lang, &[mode.name()])
+    }
+
+    pub(super) fn choose_adapter(&mut self, job: &Job, name: Option<String>, lang: Lang) -> String {
+        let config = self.shared.clone();
+        let config = &config.config;
+        let (choice, enabled) = (self.choice(job), config.adapters.join(", "));
+        let Some(name) = name else {
+            let now = self.route(&mut job.clone()).map_or_else(|why| why, |route| route.adapter);
+            return Say::AdapterShow.to(lang, &[&now, &enabled]);
+        };
+        if name == "default" {
+            self.choose(job, Choice { adapter: None, ..choice });
+            return Say::AdapterBack.to(lang, &[&config.adapter]);
+        }
+        match spec::find(&name).filter(|spec| config.adapters.iter().any(|name| name == spec.name)) {
+            Some(spec) => {
+                // a model chosen for the other agent would lead back to it
+                let adapter = Some(spec.name.to_owned());
+                self.choose(job, Choice { adapter, mode: choice.mode, ..Choice::default() });
+                Say::AdapterSet.to(lang, &[spec.title])
+            }
+            None => Say::AdapterOff.to(lang, &[&name.replace('`', ""), &enabled]),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `/sessions` and `/switch`: the native sessions of a topic, those in use and those that were put aside.
+
+use super::status::known_by;
+use crate::agent::spec;
+use crate::daemon::hub::Hub;
+use crate::list;
+use crate::session::route;
+use crate::session::words::{Lang, Say};
+use crate::store::state::{Choice, Record, SessionRow};
+use crate::sys::time;
+use crate::wire::intake::{Job, Scope};
+
+/// A session of the list: its key (with the id behind it when it was put aside), its row, whether it is in use.
+type Item<'a> = (&'a String, &'a SessionRow, bool);
+
+impl Hub {
+    /// The sessions of a topic, those in use first, then the last used first.
+    fn sessions_of(&self, scope: &Scope) -> Vec<Item<'_>> {
+        let (state, scope) = (self.store.state(), route::scope_key(scope));
+        let mut items: Vec<Item<'_>> = Vec::new();
+        items.extend(state.sessions_of(&scope).map(|(key, row)| (key, row, true)));
+        items.extend(state.ledger.shelf.beginning(&format!("{scope}:")).map(|(key, row)| (key, row, false)));
+        list::sort_by_key(&mut items, |(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
+        items
+    }
+
+    pub(super) fn sessions_text(&self, scope: &Scope, lang: Lang) -> String {
+        let items = self.sessions_of(scope);
+        if items.is_empty() {
+            return Say::SessionsNone.to(lang, &[]);
+        }
+        let mut out = vec![Say::SessionsHead.to(lang, &[])];
+        for (at, (key, row, used)) in items.iter().enumerate() {
+            let (name, id) = known_by(key, row);
+            let mut about = time::rfc3339(row.used_at);
+            if !row.title.is_empty() {
+                about.push_str(&format!(", “{}”", row.title));
+            }
+            let used = if *used { Say::SessionsNow.to(lang, &[]) } else { String::new() };
+            out.push(Say::SessionsRow.to(lang, &[&(at + 1).to_string(), &name, &id, &about, &used]));
+        }
+        out.push(Say::SessionsFoot.to(lang, &[]));
+        out.join("\n")
+    }
+
+    /// What `/switch` leads to: the session under the key that the topic's messages will have from now on, and the
+    /// answer. An error is an answer as well.
+    pub(super) fn switch_to(
+        &mut self,
+        job: &Job,
+        which: &str,
+        lang: Lang,
+    ) -> Result<(String, SessionRow, String), String> {
+        let items = self.sessions_of(&job.scope);
+        let number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        let by_id = || {
+            let fits = |item: &&Item<'_>| item.1.native().is_some_and(|id| id.starts_with(which));
+            items.iter().find(fits).filter(|_| which.len() >= 4)
+        };
+        let Some((key, row, _)) = number.and_then(|n| items.get(n)).or_else(by_id) else {
+            return Err(Say::SwitchUnknown.to(lang, &[&which.replace('`', "")]));
+        };
+        let (name, id) = known_by(key, row);
+        let row = (*row).clone();
+        let (adapter, model, effort) = route::parts_of(key).unwrap_or_default();
+        let config = &self.shared.config;
+        if row.workdir != config.workdir.to_string_lossy() {
+            return Err(Say::SwitchElsewhere.to(lang, &[&row.workdir]));
+        }
+        if !config.adapters.contains(&adapter) || spec::find(&adapter).is_none() {
+            return Err(Say::AdapterOff.to(lang, &[&adapter, &config.adapters.join(", ")]));
+        }
+        let mode = self.store.state().choices.get(&job.scope.to_string()).and_then(|c| c.mode.clone());
+        let choice = Choice { model, effort, adapter: Some(adapter), mode };
+        self.store.record(Record::Choose { scope: job.scope.to_string(), choice });
+        let route = self.route(&mut job.clone()).map_err(|why| format!("⚠️ {why}"))?;
+        let text = Say::Switched.to(lang, &[&name, &id]);
+        Ok((route::session_key(&job.scope, &route), row, text))
+    }
+}

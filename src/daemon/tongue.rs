@@ -1,0 +1,34 @@
+//! In which language each topic is answered: that of what a person wrote there last. In memory only.
+
+use crate::list::Table;
+use crate::session::words::Lang;
+use crate::wire::intake::Job;
+use crate::wire::message::SenderKind;
+
+/// Topics remembered. Beyond it all are forgotten, and learnt again from the next messages.
+const TOPICS: usize = 4096;
+
+/// The languages of the topics.
+#[derive(Debug, Default)]
+pub(super) struct Tongues {
+    by_topic: Table<Lang>,
+}
+
+impl Tongues {
+    /// A message of the topic. What an agent writes says nothing about the people there.
+    pub(super) fn heard(&mut self, job: &Job) {
+        if job.sender_kind != SenderKind::Agent
+            && let Some(lang) = Lang::of(&job.instruction)
+        {
+            if self.by_topic.len() >= TOPICS {
+                self.by_topic = Table::new();
+            }
+            self.by_topic.insert(job.topic_id.clone(), lang);
+        }
+    }
+
+    /// The language for a topic.
+    pub(super) fn of(&self, topic: &str) -> Lang {
+        self.by_topic.get(topic).copied().unwrap_or_default()
+    }
+}

@@ -15,6 +15,7 @@ use wtt_connect::agent::spec::{AdapterSpec, Login};
 use wtt_connect::agent::{AgentEvent, Request, Usage, spec};
 use wtt_connect::config::{Limits, Mode};
 use wtt_connect::list::Table;
+use wtt_connect::secret::Secret;
 
 const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
@@ -26,6 +27,7 @@ struct Bench {
     limits: Limits,
     request: Request,
     usage_before: Option<Usage>,
+    env: wtt_connect::list::Table<Secret>,
     control: (Sender<Control>, Receiver<Control>),
 }
 
@@ -66,6 +68,7 @@ fn bench(agent: &str) -> Bench {
             total: Duration::from_secs(30),
         },
         usage_before: None,
+        env: wtt_connect::list::Table::new(),
         control: unbounded(),
     }
 }
@@ -76,15 +79,15 @@ impl Bench {
     }
 
     fn run_with(&self, on: &mut dyn FnMut(&AgentEvent)) -> Ran {
-        let env = wtt_connect::list::Table::new();
         let runner = Runner {
-            env: &env,
+            env: &self.env,
             spec: self.spec,
             command: &self.command,
             limits: self.limits,
             owner: "tests:runner",
             control: &self.control.1,
             usage_before: self.usage_before,
+            opened_at: None,
             keep: None,
             people: false,
         };
@@ -679,12 +682,28 @@ fn a_prompt_that_fits_into_no_argument_is_refused_clearly() {
 fn what_gemini_needs_lies_in_a_folder_that_goes_with_the_turn() {
     let mut bench = bench("gemini");
     bench.spec = spec::find("gemini").unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let theirs = |name: &str| home.path().join(".gemini").join(name);
+    std::fs::create_dir(theirs("")).unwrap();
+    let settings = "{ // theirs\n \"general\": { \"maxAttempts\": 9, \"vimMode\": true } }";
+    std::fs::write(theirs("settings.json"), settings).unwrap();
+    std::fs::write(theirs("oauth_creds.json"), "login").unwrap();
+    std::fs::write(home.path().join(".env"), "variables").unwrap();
+    bench.env.insert("HOME".to_owned(), Secret::new(home.path().to_str().unwrap()));
     let ran = bench.run();
     assert_eq!(ran.report.outcome, done("recorded"));
     assert_eq!(ran.report.session.as_deref(), Some(THREAD));
-    assert!(bench.file("settings").contains("\"sessionRetention\":{\"enabled\":false}"));
+    let merged: serde_json::Value = serde_json::from_str(&bench.file("settings")).unwrap();
+    let want = serde_json::json!({
+        "maxAttempts": 3, "vimMode": true, "enableAutoUpdate": false, "sessionRetention": {"enabled": false}
+    });
+    assert_eq!(merged, serde_json::json!({ "general": want }));
+    assert_eq!(bench.file("login"), "loginvariables", "the rest of the user's home is there");
+    assert_eq!(std::fs::read_to_string(theirs("settings.json")).unwrap(), settings, "theirs is as it was");
+    assert!(theirs("oauth_creds.json").is_file(), "links went, not what they led to");
+    assert_eq!(std::fs::read_to_string(theirs("tmp/session")).unwrap(), "history\n", "sessions last");
     let modes = bench.file("modes");
-    assert!(modes.lines().any(|line| line.starts_with("drwx------")), "{modes}");
+    assert_eq!(modes.lines().filter(|line| line.starts_with("drwx------")).count(), 2, "{modes}");
     assert!(modes.lines().any(|line| line.starts_with("-rw-------")), "{modes}");
     assert!(!Path::new(&bench.file("folder")).exists(), "the conversation is gone with it");
     // A session whose first turn failed can never be resumed.
@@ -712,6 +731,7 @@ fn left_overs_of_a_crashed_instance_are_swept() {
             owner: &owner,
             control: &bench.control.1,
             usage_before: None,
+            opened_at: None,
             keep: None,
             people: false,
         };

@@ -178,6 +178,7 @@ impl Bench {
             owner: &self.owner,
             control: &self.control.1,
             usage_before: None,
+            opened_at: None,
             keep: Some(Keep { pool: &self.pool, session }),
             people: self.people,
         };

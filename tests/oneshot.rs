@@ -49,6 +49,7 @@ fn run(adapter: &str, agent: &str, request: &Request) -> Report {
         owner: "tests:oneshot",
         control: &control,
         usage_before: None,
+        opened_at: None,
         keep: None,
         people: false,
     };

@@ -1,8 +1,8 @@
 //! Real CLIs through the connector: `tests/real/run` calls these once for each, in a network that has only a scripted model.
 //!
 //! Skipped unless `WTT_TEST_REAL` is an adapter. Its CLI must be on `WTT_TEST_PATH` with a login in `WTT_TEST_HOME`, and reach
-//! `tests/real/model.py`. `WTT_TEST_PAUSE` seconds pass before the restart. The environment is passed on, also settings
-//! (`WTT_CONNECT_…`). What was seen is printed as `cell …`.
+//! `tests/real/model.py`. The environment is passed on, also settings (`WTT_CONNECT_…`). What was seen is printed as
+//! `cell …`.
 
 #![allow(clippy::print_stdout)]
 
@@ -98,9 +98,6 @@ fn a_conversation() {
     println!("cell resume ok");
 
     assert!(connector.stop().success());
-    if let Some(seconds) = std::env::var("WTT_TEST_PAUSE").ok().and_then(|seconds| seconds.parse().ok()) {
-        std::thread::sleep(std::time::Duration::from_secs(seconds));
-    }
     let before = native_ids(&home);
     assert_eq!(before.len(), 1, "one native session for all turns");
     let connector = start(&wtt, &home, &adapter, &[]);

@@ -13,7 +13,8 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn row(id: &str) -> SessionRow {
-    let mut row = SessionRow { used_at: 1, workdir: "/w".into(), ..SessionRow::default() };
+    let mut row =
+        SessionRow { used_at: 1, opened_at: Some(1), workdir: "/w".into(), ..SessionRow::default() };
     row.ids.insert("codexThreadId".into(), id.into());
     row
 }

@@ -17,6 +17,8 @@ pub struct Effects {
     pub events: Vec<AgentEvent>,
     /// Text for the child's stdin, written as it is.
     pub stdin: Vec<String>,
+    /// The same, but not in the clock minute in which the session was last opened: the agent would lose the session.
+    pub held: Option<String>,
     /// Questions that wait for [`Dialect::answer`].
     pub asks: Vec<Ask>,
     /// Ids of questions that the agent itself has withdrawn.

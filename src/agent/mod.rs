@@ -128,6 +128,8 @@ pub enum AgentEvent {
     },
     /// The CLI is retrying its provider.
     Retry(String),
+    /// The native session can be loaded again from the next clock minute on; until then the turn waits.
+    Waiting,
     /// The native session was not known any more; the turn runs once more in a fresh one, because of this.
     FreshSession(String),
     /// A tool was refused by the permission mode: one line that says which. The user is told.

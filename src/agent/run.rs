@@ -6,6 +6,8 @@
 
 mod after;
 mod book;
+mod hold;
+mod home;
 mod images;
 mod ladder;
 mod over;
@@ -84,6 +86,9 @@ pub struct Runner<'a> {
     pub control: &'a Receiver<Control>,
     /// Thread totals of the last turn of this session (codex counts per thread).
     pub usage_before: Option<Usage>,
+    /// When the session to resume was last opened, milliseconds since the epoch, for agents that cannot load one twice
+    /// in a minute.
+    pub opened_at: Option<i64>,
     /// Where to keep a process that can stay; `None` ends each with its turn.
     pub keep: Option<Keep<'a>>,
     /// Whether there are people who answer what the mode does not allow by itself ([`Progress::Ask`]).
@@ -261,13 +266,16 @@ fn start(
         cmd.env(name, value.expose());
     }
     cmd.args(leading).args(invocation.args).envs(invocation.env).env(proc::RUN_MARK, mark.value());
-    let is_set = |name: &str| proc::inherited(name).is_some() || runner.env.contains_key(name);
+    let set = |name: &str| match runner.env.get(name) {
+        Some(value) => Some(value.expose().into()),
+        None => proc::inherited(name),
+    };
     for (name, value) in invocation.env_defaults {
-        if !is_set(&name) {
+        if set(&name).is_none() {
             cmd.env(name, value);
         }
     }
-    let folder = private::lay_out(runner.owner, invocation.private, &mut cmd, is_set)
+    let folder = private::lay_out(runner.owner, invocation.private, &mut cmd, set)
         .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
     cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let oom_kills = proc::oom_kills();

@@ -204,6 +204,14 @@ fn adapters(page: &mut Page) {
     page.paragraph(
         "A mode that an adapter does not list is refused: nothing is run more loosely than it was asked for.",
     );
+    page.paragraph(
+        "Gemini CLI runs with a home that is made of links to yours (GEMINI_CLI_HOME), with three settings of its own: it \
+         never deletes sessions, does not update itself, and tries a request three times. Your own settings stay as they \
+         are; what an agent changes in them is gone after its turn. If you start `gemini` yourself in the agent's workdir, \
+         it may delete the agent's sessions there; `general.sessionRetention.enabled` set to false in your settings \
+         prevents that. Over ACP, Gemini CLI loses a session that it loads twice in one clock minute, so a message that \
+         comes too early waits for the next minute, and says so.",
+    );
 }
 
 /// The name and the version, as `--version` prints them.

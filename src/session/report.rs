@@ -58,6 +58,10 @@ impl Narrator {
             AgentEvent::Retry(why) => {
                 Some((StatusKind::Running, format!("retrying: {}", text::one_line(why))))
             }
+            AgentEvent::Waiting => {
+                let text = format!("waiting for {title}: it can load this session again in the next minute");
+                Some((StatusKind::Queued, text))
+            }
             AgentEvent::FreshSession(why) => {
                 Some((StatusKind::Session, format!("starting a fresh session: {}", text::one_line(why))))
             }

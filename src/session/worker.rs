@@ -13,6 +13,7 @@ use crate::session::{Assignment, Change, SessionEvent, Shared, Work, before, pro
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
 use crate::sys::chaos;
+use crate::sys::time::now_ms;
 use crate::text;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{Job, Scope};
@@ -131,6 +132,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let usage_before = row.and_then(|row| Usage::from_json(row.usage_total.as_ref()?));
         let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
         let place = Place { key: &session_key, adapter, workdir: &workdir, title: &title };
+        let opened_at = row.and_then(|row| row.opened_at);
         let request = Request {
             prompt: prompt::build(job, &config.agent_id, resume.is_none()),
             fresh_prompt: resume.is_some().then(|| prompt::build(job, &config.agent_id, true)),
@@ -150,6 +152,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             owner: &shared.owner,
             control,
             usage_before,
+            opened_at,
             // What a switcher changes, an agent reads when it starts.
             keep: pass.is_none().then_some(Keep { pool: &shared.pool, session: &session_key }),
             people: false,
@@ -162,6 +165,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
                 match event {
                     AgentEvent::Session(id) if pinned.as_ref() != Some(id) => {
                         pinned = Some(id.clone());
+                        self.rows.or_default(&session_key).opened_at = Some(now_ms());
                         self.remember(place, id, None);
                     }
                     AgentEvent::Note(note) => log::debug!(target: "session", "{}: {note}", adapter.name),
@@ -196,7 +200,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             log::warn!(target: "session", "{} failed in {}: {} {detail}", adapter.name, self.scope, reason.word());
         }
         let draining = self.shared.draining.load(Ordering::Relaxed);
-        report::conclude(result, adapter.title, remarks, lang, draining, crate::sys::time::now_ms())
+        report::conclude(result, adapter.title, remarks, lang, draining, now_ms())
     }
 
     fn remember(&mut self, at: Place<'_>, id: &str, total: Option<Usage>) {
@@ -208,7 +212,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         }
         row.ids.insert(adapter.session_key.to_owned(), id.into());
         row.workdir = workdir.to_owned();
-        row.used_at = crate::sys::time::now_ms();
+        row.used_at = now_ms();
         if let Some(total) = total {
             row.usage_total = Some(total.to_json());
         }

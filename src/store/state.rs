@@ -54,6 +54,9 @@ pub struct State {
 pub struct SessionRow {
     /// Last use, milliseconds since the epoch.
     pub used_at: i64,
+    /// When an agent process last opened it, new or again, milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened_at: Option<i64>,
     /// The workdir that the native session belongs to.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub workdir: String,
@@ -72,6 +75,7 @@ impl SessionRow {
     pub(crate) fn read(mut fields: Fields) -> Result<SessionRow, Wrong> {
         Ok(SessionRow {
             used_at: fields.take("used_at", fields::time)?.unwrap_or_default(),
+            opened_at: fields.take("opened_at", fields::time)?,
             workdir: fields.take("workdir", fields::text)?.unwrap_or_default(),
             title: fields.take("title", fields::text)?.unwrap_or_default(),
             usage_total: fields.take("usage_total", Some)?,

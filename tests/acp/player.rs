@@ -130,7 +130,7 @@ impl Player {
         for id in fx.withdrawn {
             self.events.push(format!("withdrawn {id}"));
         }
-        for text in fx.stdin {
+        for text in fx.stdin.into_iter().chain(fx.held) {
             assert!(text.ends_with('\n') && !text.trim_end().contains('\n'), "one message a line: {text}");
             let message: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(message["jsonrpc"], "2.0");

@@ -10,6 +10,7 @@ use wtt_connect::agent::run::pool::Pool;
 use wtt_connect::agent::run::{self, Control, Keep, Progress, Runner};
 use wtt_connect::agent::{AgentEvent, Request, spec};
 use wtt_connect::config::{Limits, Mode};
+use wtt_connect::sys::time::now_ms;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -19,6 +20,7 @@ struct Bench {
     mode: Mode,
     people: bool,
     limits: Limits,
+    opened_at: Option<i64>,
     control: (Sender<Control>, Receiver<Control>),
 }
 
@@ -29,6 +31,7 @@ fn bench() -> Bench {
         mode: Mode::FullAuto,
         people: false,
         limits: Limits { first_event: LONG, idle: LONG, total: LONG },
+        opened_at: None,
         control: unbounded(),
     }
 }
@@ -52,6 +55,7 @@ impl Bench {
             owner: "tests:acp",
             control: &self.control.1,
             usage_before: None,
+            opened_at: self.opened_at,
             keep: Some(Keep { pool: &self.pool, session: "a" }),
             people: self.people,
         };
@@ -187,5 +191,39 @@ fn a_question_that_nobody_answers_ends_with_the_turn() {
         .turn_with(None, "ask", &mut |progress| asked += u32::from(matches!(progress, Progress::Ask(_))));
     assert_eq!((*reason(&report) == Reason::TotalTimeout, asked), (true, 1));
     assert!(bench.file("heard").contains("\"outcome\":\"cancelled\""), "{}", bench.file("heard"));
+    bench.close();
+}
+
+#[test]
+fn gemini_loads_a_session_in_a_later_minute_only_and_a_stop_ends_the_wait() {
+    let minute = || now_ms() / 60_000;
+    let mut bench = bench();
+    bench.touch("gemini");
+    bench.limits.idle = Duration::from_millis(400);
+    let first = bench.turn(None, "hello");
+    // Once more, if the minute ended meanwhile.
+    loop {
+        bench.pool.forget("a");
+        let began = minute();
+        bench.opened_at = Some(now_ms());
+        let mut waits = 0;
+        let report = bench.turn_with(Some(&first), "hello", &mut |progress| {
+            if matches!(progress, Progress::Event(AgentEvent::Waiting)) {
+                waits += 1;
+                bench.control.0.send(Control::Cancel).unwrap();
+            }
+        });
+        if minute() == began {
+            assert_eq!((report.outcome, waits), (Outcome::Cancelled { partial: String::new() }, 1));
+            assert_eq!(report.session, first.session, "it can be resumed");
+            assert!(!bench.file("heard").contains("load"), "{}", bench.file("heard"));
+            break;
+        }
+        std::fs::remove_file(bench.dir.path().join("heard")).unwrap();
+    }
+    bench.opened_at = Some(now_ms() - 60_000);
+    let again = bench.turn(Some(&first), "hello");
+    assert!(matches!(again.outcome, Outcome::Done(_)), "{again:?}");
+    assert!(bench.file("heard").contains("load"));
     bench.close();
 }

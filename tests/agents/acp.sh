@@ -12,7 +12,11 @@ if [ -e deaf ]; then trap '' INT; fi
 while read -r line; do
   id=$(printf '%s\n' "$line" | sed -n 's/^{"id":\([0-9]*\),.*/\1/p')
   case $line in
-    *'"method":"initialize"'*) reply "$id" '{"protocolVersion":1,"agentCapabilities":{"sessionCapabilities":{"resume":{}}}}' ;;
+    *'"method":"initialize"'*) if [ -e gemini ]; then
+        reply "$id" '{"protocolVersion":1,"agentInfo":{"name":"gemini-cli"},"agentCapabilities":{"loadSession":true}}'
+        continue
+      fi
+      reply "$id" '{"protocolVersion":1,"agentCapabilities":{"sessionCapabilities":{"resume":{}}}}' ;;
     *'"method":"session/new"'*) reply "$id" "{\"sessionId\":\"s-1\",$modes}" ;;
     *'"method":"session/resume"'*)
       if [ -e stale ]; then
@@ -20,6 +24,7 @@ while read -r line; do
       else
         reply "$id" "{$modes}"
       fi ;;
+    *'"method":"session/load"'*) echo load >>heard; reply "$id" "{$modes}"; update '{"sessionUpdate":"available_commands_update"}' ;;
     *'"method":"session/set_mode"'*) echo "$line" >>heard; reply "$id" '{}' ;;
     *'"method":"session/cancel"'*) echo cancel >>heard; [ -e deaf ] || [ "$asking" ] || reply "$prompt" '{"stopReason":"cancelled"}' ;;
     *'"outcome"'*) echo "$line" >>heard; say "went on"; end ;;

@@ -135,7 +135,7 @@ pub fn dialect(data: &[u8]) {
 /// Answers what is asked, as the runner does; how many ends there were.
 fn heard(dialect: &mut dyn Dialect, fx: Effects) -> usize {
     let mut ends = usize::from(fx.done.is_some());
-    for text in &fx.stdin {
+    for text in fx.stdin.iter().chain(&fx.held) {
         assert!(text.is_empty() || text.ends_with('\n') || !dialect.keeps_stdin(), "half a line: {text:?}");
     }
     for question in fx.asks {

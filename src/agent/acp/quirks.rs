@@ -17,10 +17,10 @@ pub struct Quirks {
     pub always_is_session: bool,
     /// A session whose first turn failed cannot be resumed: the id counts after an answer only.
     pub late_session: bool,
-    /// `session/load` replays the history after its answer, up to the list of commands. (gemini: loading a session in
-    /// the minute of its last use destroys its history, as its files are named by the minute; it then reports an
-    /// invalid identifier, and the turn runs in a fresh session.)
+    /// `session/load` replays the history after its answer, up to the list of commands.
     pub replays_late: bool,
+    /// A session that is loaded in the clock minute in which it was opened is lost: its files are named by the minute.
+    pub once_a_minute: bool,
     /// Where the reason is when a turn ends without a word.
     pub hint: &'static str,
 }
@@ -45,6 +45,7 @@ const PLAIN: Quirks = Quirks {
     always_is_session: false,
     late_session: false,
     replays_late: false,
+    once_a_minute: false,
     hint: "",
 };
 
@@ -58,6 +59,7 @@ static TABLE: &[Quirks] = &[
         ask: &["default"],
         late_session: true,
         replays_late: true,
+        once_a_minute: true,
         ..PLAIN
     },
     // claude-agent-acp 0.100; `bypassPermissions` is offered to root with IS_SANDBOX=1 only

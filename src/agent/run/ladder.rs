@@ -64,11 +64,11 @@ impl Turn {
         if let Some((_, answered)) = &self.verdict {
             return self.limit(now, *answered + GRACE, Ending::Linger, LINGER);
         }
-        // A tool may be silent for as long as it runs: a build, a test suite. So may an agent that waits for people.
+        // A tool may be silent for as long as it runs: a build, a test suite. So may an agent that waits for people or for us.
         // Then only the total limit counts.
         let (silent_until, reason, limit) = match self.alive {
             None => (self.began + limits.first_event, Reason::FirstEventTimeout, limits.first_event),
-            Some(_) if !self.open_tools.is_empty() || !self.asks.is_empty() => {
+            Some(_) if !self.open_tools.is_empty() || !self.asks.is_empty() || self.held.is_some() => {
                 (total_until, Reason::TotalTimeout, limits.total)
             }
             Some(alive) => (alive + limits.idle, Reason::IdleTimeout, limits.idle),
@@ -96,6 +96,7 @@ impl Turn {
     /// Puts the child on a ladder, unless it is on one. Below the first rung stands what the agent understands.
     pub(super) fn end_child(&mut self, ending: Ending, rungs: &'static [(Sig, Duration)]) {
         if self.ladder.is_none() {
+            self.held = None;
             self.process.family.look();
             let mut fx = Effects::default();
             self.asked = rungs.len() > 1 && self.process.dialect.cancel(&mut fx);

@@ -1,10 +1,12 @@
 //! A folder of the turn's own, for CLIs that need a file from us or that leave conversations in the temporary folder.
 
+use super::home;
 use crate::agent::spec::Private;
 use crate::sys::id;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,12 +34,13 @@ pub(super) fn remove_left_over(owner: &str) {
     }
 }
 
-/// Makes the folder and what is to be in it, and tells the command. Without rows there is no folder.
+/// Makes the folder and what is to be in it, and tells the command. Without rows there is no folder. `value` is what the
+/// agent's environment has for a name so far.
 pub(super) fn lay_out(
     owner: &str,
     rows: &[Private],
     cmd: &mut Command,
-    is_set: impl Fn(&str) -> bool,
+    value: impl Fn(&str) -> Option<OsString>,
 ) -> io::Result<Option<Folder>> {
     if rows.is_empty() {
         return Ok(None);
@@ -47,22 +50,17 @@ pub(super) fn lay_out(
     DirBuilder::new().mode(0o700).create(&path)?;
     let folder = Folder(path);
     for row in rows {
-        let own = !row.file.is_empty() && is_set(row.variable);
-        if own || (!row.unless.is_empty() && Path::new(row.unless).exists()) {
-            continue;
+        match row {
+            Private::Folder(variable) => drop(cmd.env(variable, &folder.0)),
+            Private::Home(home) => {
+                let own = folder.0.join("home");
+                let real = value(home.variable).or_else(|| value("HOME")).unwrap_or_default();
+                let real = Path::new(&real);
+                if real.is_absolute() && home::make(home, &own, real)? {
+                    cmd.env(home.variable, own);
+                }
+            }
         }
-        if row.file.is_empty() {
-            cmd.env(row.variable, &folder.0);
-            continue;
-        }
-        let file = folder.0.join(row.file);
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file) {
-            Ok(mut open) => open.write_all(row.text.as_bytes())?,
-            // Two variables may name one file.
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e),
-        }
-        cmd.env(row.variable, file);
     }
     Ok(Some(folder))
 }

@@ -2,6 +2,7 @@
 //! Time limits and the ladder of signals are in `ladder.rs`, the verdict on an agent that has ended is in `over.rs`.
 
 use super::book::Book;
+use super::hold::Held;
 use super::ladder::{CANCEL, Ending, LINGER, Ladder, SHUTDOWN};
 use super::over::{self, Over};
 use super::pipes::Heard;
@@ -39,6 +40,9 @@ pub(super) struct Turn {
     pub(super) open_tools: Vec<String>,
     /// Questions that wait for people.
     pub(super) asks: Vec<Ask>,
+    /// What the agent may be told in a later minute only.
+    pub(super) held: Option<Held>,
+    pub(super) opened_at: Option<i64>,
     /// The outcome by the CLI's own word, and when it came.
     pub(super) verdict: Option<(Outcome, Instant)>,
     pub(super) ending: Option<Ending>,
@@ -62,6 +66,8 @@ impl Turn {
             told: now,
             open_tools: Vec::new(),
             asks: Vec::new(),
+            held: None,
+            opened_at: runner.opened_at,
             verdict: None,
             ending: None,
             ladder: None,
@@ -105,6 +111,9 @@ impl Turn {
                 break;
             }
             let mut wake = self.check(now, runner.limits, total_until);
+            if let Some(until) = self.release(now) {
+                wake = wake.min(until);
+            }
             if let Some(until) = drain_until {
                 wake = wake.min(until);
             }
@@ -212,6 +221,9 @@ impl Turn {
             self.tell(Progress::Event(event), on);
         }
         self.process.feed(fx.stdin);
+        if let Some(text) = fx.held {
+            self.hold(text, on);
+        }
         for id in fx.withdrawn {
             self.asks.retain(|ask| ask.id != id);
             self.tell(Progress::Withdrawn(id), on);
@@ -232,7 +244,7 @@ impl Turn {
         }
     }
 
-    fn tell(&mut self, progress: Progress, on: &mut dyn FnMut(Progress)) {
+    pub(super) fn tell(&mut self, progress: Progress, on: &mut dyn FnMut(Progress)) {
         self.told = Instant::now();
         on(progress);
     }

@@ -2,7 +2,7 @@
 
 use crate::agent::acp::{self, Acp};
 use crate::agent::gemini::Gemini;
-use crate::agent::spec::{AdapterSpec, Host, Invocation, Private};
+use crate::agent::spec::{AdapterSpec, Home, Host, Invocation, Private};
 use crate::agent::{Request, spec};
 use crate::config::Mode;
 use std::ffi::OsString;
@@ -44,23 +44,19 @@ pub static SPEC: AdapterSpec = AdapterSpec {
 const SETTINGS: &str =
     r#"{"general":{"sessionRetention":{"enabled":false},"enableAutoUpdate":false,"maxAttempts":3}}"#;
 
-/// Where an administrator's settings are. They are not ours to replace; then ours only count as defaults.
-const ADMIN: &str = if cfg!(target_os = "macos") {
-    "/Library/Application Support/GeminiCli/settings.json"
-} else {
-    "/etc/gemini-cli/settings.json"
-};
-
+/// It takes a file of settings from a variable only if root owns it and all folders above it. So it gets a home.
 const PRIVATE: &[Private] = &[
-    settings("GEMINI_CLI_SYSTEM_SETTINGS_PATH", ADMIN),
-    settings("GEMINI_CLI_SYSTEM_DEFAULTS_PATH", ""),
+    Private::Home(Home {
+        variable: "GEMINI_CLI_HOME",
+        folder: ".gemini",
+        settings: "settings.json",
+        ours: SETTINGS,
+        beside: &[".agents", ".env"],
+        made: &["tmp", "history"],
+    }),
     // After a failed request it writes the whole conversation there, readable for everybody.
-    Private { variable: "TMPDIR", file: "", text: "", unless: "" },
+    Private::Folder("TMPDIR"),
 ];
-
-const fn settings(variable: &'static str, unless: &'static str) -> Private {
-    Private { variable, file: "gemini.json", text: SETTINGS, unless }
-}
 
 /// Values are glued to their flags, so that none can be taken for an option.
 fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
@@ -116,7 +112,7 @@ mod tests {
         let mut request = Request { prompt: "-".to_owned(), ..sample::request() };
         change(&mut request);
         let invocation = invoke(&request, &Host { fresh_id: "x", root: true });
-        assert_eq!(invocation.private.len(), 3);
+        assert_eq!(invocation.private.len(), 2);
         invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 

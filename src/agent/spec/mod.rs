@@ -119,17 +119,30 @@ pub struct Invocation {
     pub session: Option<String>,
 }
 
-/// A file in the turn's own folder, or that folder itself, and the variable that tells the CLI about it.
+/// What lies in the turn's own folder, and the variable that tells the CLI about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Private {
-    /// The variable. For a file, a value that the user has set stays; for the folder it is replaced.
+pub enum Private {
+    /// The folder itself, as this variable.
+    Folder(&'static str),
+    /// A home with settings of ours.
+    Home(Home),
+}
+
+/// A copy of the user's home, made of links, whose settings are the user's with ours on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Home {
+    /// The variable that replaces HOME for this CLI; the user's own value is where the links lead.
     pub variable: &'static str,
-    /// Name of the file; empty for the folder.
-    pub file: &'static str,
-    /// What is in the file.
-    pub text: &'static str,
-    /// Nothing is done when this file exists.
-    pub unless: &'static str,
+    /// Its folder there.
+    pub folder: &'static str,
+    /// The file with its settings, in the folder.
+    pub settings: &'static str,
+    /// Our settings, an object.
+    pub ours: &'static str,
+    /// What else it reads in the home.
+    pub beside: &'static [&'static str],
+    /// Folders that it makes in its folder, and that must last.
+    pub made: &'static [&'static str],
 }
 
 /// All adapters of this version.

@@ -177,6 +177,8 @@ impl Stage<'_> {
             owner: "rehearsal",
             control: self.stop,
             usage_before: None,
+            // The turn before has just opened it.
+            opened_at: resume.is_some().then(crate::sys::time::now_ms),
             keep: None,
             people: false,
         };

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What mutation puts in: pieces that parsers look for.
-const PIECES: [&str; 34] = [
+const PIECES: [&str; 36] = [
+    "[WTT_ARTIFACT_FILE path=\"a.pdf\" title='",
+    "]\n",
     "\"",
     "{",
     "}",

@@ -12,6 +12,7 @@ mod control;
 mod crash;
 mod daemon;
 mod dialects;
+mod files_out;
 mod fuzzing;
 mod keeping;
 mod oneshot;

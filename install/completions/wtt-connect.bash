@@ -25,8 +25,10 @@ _wtt_connect() {
         status) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         restart) words="--now --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         logs) words="--lines -n --follow -f --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
-        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor up down workdir setup list status restart logs help" ;;
-        *) words="try start doctor up down workdir setup list status restart logs help --help -h --version -V --generate" ;;
+        upload-file) words="--topic-id -t --title --profile -p --json --help -h" ;;
+        artifacts) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
+        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor up down workdir setup list status restart logs upload-file artifacts help" ;;
+        *) words="try start doctor up down workdir setup list status restart logs upload-file artifacts help --help -h --version -V --generate" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -43,6 +43,10 @@ static FILES: &[(&str, &str)] = &[
         "Which session of which agent belongs to which topic, and which messages have been seen. state.json.journal beside it holds the latest changes, state.json.prev the copy before, state.json.corrupt-TIME what could not be read.",
     ),
     (
+        "~/.local/state/wtt-connect/PROFILE/artifacts.json",
+        "The last 500 files that were sent; `wtt-connect artifacts` shows them. In uploads beside it are copies of files that are on their way.",
+    ),
+    (
         "~/.local/state/wtt-connect/PROFILE/outbox/",
         "Replies that the service has not acknowledged yet; in failed/ those that it refuses for good.",
     ),

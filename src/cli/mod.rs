@@ -68,6 +68,8 @@ fn execute(id: Id, args: Args) -> Result<ExitCode> {
         Id::Down => cmd::down::run(&args)?,
         Id::Workdir => cmd::workdir::run(&args)?,
         Id::Setup => cmd::setup::run(&args)?,
+        Id::UploadFile => cmd::upload_file::run(&args)?,
+        Id::Artifacts => cmd::artifacts::run(&args)?,
         Id::Help => out::stdout(&help::render(None, true))?,
         Id::DemoAgent => return Ok(cmd::demo_agent::run(args)),
     }

@@ -4,6 +4,10 @@
 //! In texts, `code` between backticks is literal. Nothing is parsed or printed here.
 
 mod bind;
+mod files;
+mod global;
+
+pub use global::{GENERATE, GLOBAL_FLAGS, HELP, VERSION};
 
 use crate::config::profile;
 use std::ffi::OsString;
@@ -56,6 +60,10 @@ pub struct Args {
     pub restart: bool,
     /// `--claim-code`
     pub claim_code: bool,
+    /// `--topic-id`
+    pub topic_id: Option<String>,
+    /// `--title`
+    pub title: Option<String>,
     /// What follows the flags.
     pub operands: Vec<OsString>,
 }
@@ -104,6 +112,10 @@ pub enum Id {
     Workdir,
     /// `setup`
     Setup,
+    /// `upload-file`
+    UploadFile,
+    /// `artifacts`
+    Artifacts,
     /// `help`
     Help,
     /// `demo-agent`
@@ -347,39 +359,6 @@ static FOLLOW: Flag = Flag {
     },
 };
 
-/// `-h` and `--help`: known to every command; handled by the parser.
-pub static HELP: Flag = Flag {
-    long: "help",
-    letter: Some('h'),
-    value: None,
-    short: "print help; --help prints more than -h",
-    long_text: "Prints help: `-h` a line for each entry, `--help` all of it.",
-    set: |_, _| Ok(()),
-};
-
-/// `--version`: before a command; handled by the parser.
-pub static VERSION: Flag = Flag {
-    long: "version",
-    letter: Some('V'),
-    value: None,
-    short: "print the version",
-    long_text: "Prints name and version.",
-    set: |_, _| Ok(()),
-};
-
-/// `--generate`: before a command; handled by the parser.
-pub static GENERATE: Flag = Flag {
-    long: "generate",
-    letter: None,
-    value: Some(ValueOf::Artefact),
-    short: "print a manual page or completions",
-    long_text: "Prints a file for packages: `man`, `man5` and `man7` are the manual pages, `complete-bash`, `complete-zsh` and `complete-fish` the completions.",
-    set: |_, _| Ok(()),
-};
-
-/// Flags that stand before any command.
-pub static GLOBAL_FLAGS: &[&Flag] = &[&HELP, &VERSION, &GENERATE];
-
 /// All commands.
 pub static COMMANDS: &[Command] = &[
     Command {
@@ -530,6 +509,8 @@ pub static COMMANDS: &[Command] = &[
         flags: &[&LINES, &FOLLOW],
         hidden: false,
     },
+    files::UPLOAD_FILE,
+    files::ARTIFACTS,
     Command {
         id: Id::Help,
         name: "help",
@@ -552,7 +533,6 @@ pub static COMMANDS: &[Command] = &[
 
 /// Commands of the original that are not part of this version, with what to do meanwhile.
 pub static LATER: &[(&str, &str)] = &[
-    ("upload-file", "agents cannot send files yet"),
     ("smoke-chat", "`wtt-connect try PROMPT` tests the whole path against a local service"),
     ("smoke-task", "`wtt-connect try PROMPT` tests the whole path against a local service"),
 ];

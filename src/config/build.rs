@@ -106,6 +106,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         adapters,
         mode,
         allow_yolo,
+        upload_artifacts: take(s, "WTT_CONNECT_UPLOAD_ARTIFACTS", value::flag).unwrap_or(false),
         aliases: take(s, "WTT_CONNECT_AGENT_ALIASES", |t| Ok(value::list(t))).unwrap_or_default(),
         model: take(s, "WTT_CONNECT_MODEL", text),
         effort: take(s, "WTT_CONNECT_EFFORT", text),

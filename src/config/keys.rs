@@ -3,6 +3,8 @@
 //! Reading, error messages, `doctor` and `wtt-connect(5)` all come from it. Row order is the order of the manual.
 //! Settings of features that do not exist yet are not listed; such variables are passed over with a debug line.
 
+mod files;
+
 use super::value::Kind;
 
 /// One setting.
@@ -110,7 +112,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     GROUPS.iter().copied().flatten()
 }
 
-static GROUPS: &[&[Key]] = &[CORE];
+static GROUPS: &[&[Key]] = &[CORE, files::KEYS];
 
 /// Identity, addresses, agents, limits.
 static CORE: &[Key] = &[

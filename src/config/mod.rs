@@ -127,6 +127,8 @@ pub struct Config {
     pub inbox_dir: PathBuf,
     /// `WTT_CONNECT_ARTIFACT_DIR`.
     pub artifact_dir: PathBuf,
+    /// `WTT_CONNECT_UPLOAD_ARTIFACTS`: the summary of a run goes into its topic as a file.
+    pub upload_artifacts: bool,
     /// `WTT_CONNECT_MODEL_SWITCH_*`; `None` when it is off.
     pub switch: Option<switch::Switch>,
     /// `WTT_CONNECT_MODEL_PROVIDER_MAP`, the most particular pattern first.

@@ -18,6 +18,10 @@ pub struct Places {
     pub cwd: PathBuf,
 }
 
+/// The control socket's name in the state directory. A link where the socket itself lies elsewhere: its path may have 100
+/// bytes.
+pub const SOCKET: &str = "control.sock";
+
 /// What to do when there is no home directory.
 pub const NO_HOME: &str =
     "HOME is not set to an absolute path; set it, or give absolute paths for everything";

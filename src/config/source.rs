@@ -86,6 +86,16 @@ pub enum Source {
     Default,
 }
 
+impl Source {
+    /// The file, when it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Source::File { path, .. } | Source::Json { path } => Some(path),
+            Source::Environment | Source::Default => None,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -18,6 +18,7 @@ impl Hub {
                 self.status()
             }
             Request::Restart { now } => self.restart(now),
+            Request::Upload(wish) => return self.send_files(wish, asked.back),
         };
         server::reply(asked.back, &answer);
     }

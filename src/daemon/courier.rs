@@ -6,7 +6,6 @@
 use crate::config::Config;
 use crate::daemon::hub::Event;
 use crate::http::{Client, HttpError};
-use crate::store::errand::Errand;
 use crate::sys::thread;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
@@ -26,8 +25,8 @@ pub(super) enum Tag {
 pub(super) enum Call {
     /// POST this body.
     Post { path: String, body: Value },
-    /// An errand of an outbox entry.
-    Errand(Errand),
+    /// PATCH with this body.
+    Patch { path: String, body: Value },
 }
 
 /// How a call ended.
@@ -104,7 +103,7 @@ fn work(client: &Result<Client, HttpError>, inbox: &Receiver<Parcel>, events: &S
 fn perform(client: &Client, call: &Call) -> Result<(u16, Value), HttpError> {
     match call {
         Call::Post { path, body } => client.post_json(path, body),
-        Call::Errand(Errand::Patch { path, body }) => client.patch_json(path, body),
+        Call::Patch { path, body } => client.patch_json(path, body),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::daemon::pingpong::PingPong;
 use crate::daemon::requests::{Purpose, Requests};
 use crate::daemon::status::Board;
 use crate::daemon::tongue::Tongues;
+use crate::daemon::uploads::Uploads;
 use crate::session::turn::End;
 use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
@@ -48,6 +49,10 @@ pub(super) enum Event {
     Control(Asked),
     /// A call by HTTP has ended.
     Posted(Tag, Posted),
+    /// How far a file of this topic is on its way out.
+    Uploading(String, String),
+    /// A file that was asked for is out; its card is in the outbox.
+    Filed(Box<Entry>),
     /// The owner of the daemon (`try`) ends it.
     Stop,
 }
@@ -69,6 +74,7 @@ pub(super) struct Hub {
     pub(super) tongues: Tongues,
     pub(super) delivery: Delivery,
     pub(super) courier: Courier,
+    pub(super) uploads: Uploads,
     pub(super) requests: Requests,
     pub(super) drain: Option<super::drain::Drain>,
     pub(super) care: Care,
@@ -87,7 +93,7 @@ impl Hub {
         inbox: Receiver<Event>,
         sessions: Sessions,
         left: Vec<Entry>,
-        courier: Courier,
+        (courier, uploads): (Courier, Uploads),
     ) -> Hub {
         let care = Care::new(shared.config.auto_reexec);
         let me = Identity {
@@ -114,6 +120,7 @@ impl Hub {
             tongues: Tongues::default(),
             delivery,
             courier,
+            uploads,
             requests: Requests::default(),
             drain: None,
             care,
@@ -187,6 +194,8 @@ impl Hub {
             Event::Net(event) => self.on_net(event),
             Event::Session(event) => self.on_session(event),
             Event::Posted(tag, posted) => self.on_posted(tag, posted),
+            Event::Uploading(topic, text) => self.uploading(&topic, text),
+            Event::Filed(entry) => self.delivery.add(*entry, false),
             Event::Control(asked) => self.answer(asked),
             Event::Signal(Signal::Stop(number)) => self.stop_by(number),
             Event::Signal(Signal::Reload) => self.net.retry_now(),
@@ -303,7 +312,7 @@ impl Hub {
         self.send_status(topic, status, now);
     }
 
-    fn send_status(&mut self, topic: &str, status: &Status, now: Instant) {
+    pub(super) fn send_status(&mut self, topic: &str, status: &Status, now: Instant) {
         if self.link.up_since.is_none() || self.net.backlog_bytes() > BACKLOG_BYTES {
             return;
         }

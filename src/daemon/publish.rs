@@ -4,6 +4,7 @@ use crate::daemon::courier::{Call, Posted, Tag};
 use crate::daemon::delivery::Action;
 use crate::daemon::hub::Hub;
 use crate::daemon::requests::Purpose;
+use crate::store::errand::Errand;
 use crate::store::outbox::Entry;
 use crate::store::state::Record;
 use crate::wire::assumed::HISTORY_LIMIT;
@@ -57,9 +58,15 @@ impl Hub {
     }
 
     fn run_errand(&mut self, seq: u64, left: usize, now: Instant) {
-        let Some(errand) = self.delivery.errand(seq).cloned() else { return };
+        let Some((errand, tries)) = self.delivery.errand(seq) else { return };
         let tag = Tag::Errand { seq, left };
-        if !self.courier.carry(&self.shared.config, tag, Call::Errand(errand)) {
+        let taken = match errand.clone() {
+            Errand::Patch { path, body } => {
+                self.courier.carry(&self.shared.config, tag, Call::Patch { path, body })
+            }
+            Errand::Upload(upload) => self.upload(tag, upload, tries),
+        };
+        if !taken {
             let posted = Posted::Unknown("no thread could be started".to_owned());
             let action = self.delivery.ran(seq, left, posted, now);
             self.act(action);

@@ -104,7 +104,7 @@ impl Fetcher {
     }
 
     /// A client for exactly this address, after the checks of its scheme and, where a proxy looks the name up, of its host.
-    fn agent(&self, url: &str) -> Result<(Agent, Origin), HttpError> {
+    pub(super) fn agent(&self, url: &str) -> Result<(Agent, Origin), HttpError> {
         let refuse = |why: &str| HttpError::Offline(why.to_owned());
         let origin = Origin::of(url).ok_or_else(|| refuse("its address is not an http or https URL"))?;
         let authority = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());

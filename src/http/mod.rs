@@ -5,6 +5,7 @@
 
 pub mod fetch;
 pub mod guard;
+pub mod media;
 pub mod proxy;
 mod tls;
 

@@ -9,6 +9,7 @@ pub mod prompt;
 pub mod report;
 pub mod route;
 pub mod turn;
+pub mod upload;
 pub mod words;
 mod worker;
 
@@ -21,7 +22,9 @@ pub use crate::session::before::{Gate, ready};
 use crate::session::route::Route;
 use crate::session::turn::Ended;
 use crate::session::words::Lang;
+use crate::store::artifacts::Artifacts;
 use crate::store::outbox::{Entry, Outbox};
+use crate::store::shelf::Shelf;
 use crate::store::state::SessionRow;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::Status;
@@ -45,6 +48,10 @@ pub struct Shared {
     pub draining: AtomicBool,
     /// Held by the turn that switches models and runs, when a switcher is on.
     pub gate: Gate,
+    /// Copies of files on their way out.
+    pub shelf: Shelf,
+    /// What was sent.
+    pub ledger: Artifacts,
 }
 
 /// What the hub puts into a mailbox.

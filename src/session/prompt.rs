@@ -41,6 +41,23 @@ pub fn build(job: &Job, agent_id: &str, fresh: bool) -> String {
     parts.join("\n\n")
 }
 
+/// What [`files`] begins with.
+const FILES: &str = "Files for the people here: ";
+
+/// A prompt without [`files`]: what the demonstration agent was really asked.
+pub fn without_files(prompt: &str) -> &str {
+    let rest = prompt.strip_prefix(FILES).and_then(|rest| rest.split_once("\n\n"));
+    rest.map_or(prompt, |(_, asked)| asked)
+}
+
+/// How the agent sends files, once in a session. `program` is what it can call.
+pub fn files(topic_id: &str, program: &str) -> String {
+    format!(
+        "{FILES}end your answer with a line [WTT_ARTIFACT_FILE path=\"FILE\" title=\"TITLE\"] for each \
+         (outside code blocks; below the working directory), or run: {program} upload-file --topic-id {topic_id} FILE..."
+    )
+}
+
 /// The collaboration standard, in our words.
 fn standard(job: &Job, agent_id: &str) -> String {
     let topic = job.topic_name.as_deref().map(|name| format!(" “{}”", label(name))).unwrap_or_default();

@@ -9,9 +9,11 @@ use crate::session::report::{self, Narrator, Remarks};
 use crate::session::route::{self, Route};
 use crate::session::turn::{End, Ended, Turn};
 use crate::session::words::{Lang, Say};
-use crate::session::{Assignment, Change, SessionEvent, Shared, Work, before, prompt};
+use crate::session::{Assignment, Change, SessionEvent, Shared, Work, before, prompt, upload};
+use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
+use crate::store::upload::Upload;
 use crate::sys::chaos;
 use crate::sys::time::now_ms;
 use crate::text;
@@ -77,8 +79,16 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         turn.begin();
         (self.tell)(SessionEvent::Began { scope: self.scope.clone(), generation });
         chaos::bug(&job.instruction);
+        let began = Instant::now();
         let (text, kind, end) = self.run(&job, &route, lang, generation, &control);
-        self.reply(&job, turn.end(end), &text, kind);
+        let wanted = self.shared.config.upload_artifacts && kind == ReplyKind::Done;
+        let summary = match (&job.scope, wanted) {
+            (Scope::Task(_), true) => {
+                upload::summary(&self.shared.shelf, &job, &route, began.elapsed(), &text)
+            }
+            _ => None,
+        };
+        self.reply_with(&job, turn.end(end), &text, kind, summary);
     }
 
     fn never_begun(&mut self, job: &Job, lang: Lang, turn: Turn, request: Control) {
@@ -133,9 +143,14 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
         let place = Place { key: &session_key, adapter, workdir: &workdir, title: &title };
         let opened_at = row.and_then(|row| row.opened_at);
+        let fresh = || match prompt::build(job, &config.agent_id, true) {
+            // a command of the CLI: it knows it only when it stands alone
+            text if job.forwarded_command => text,
+            text => format!("{}\n\n{text}", prompt::files(&job.topic_id, &upload::command())),
+        };
         let request = Request {
-            prompt: prompt::build(job, &config.agent_id, resume.is_none()),
-            fresh_prompt: resume.is_some().then(|| prompt::build(job, &config.agent_id, true)),
+            prompt: resume.as_ref().map_or_else(fresh, |_| prompt::build(job, &config.agent_id, false)),
+            fresh_prompt: resume.is_some().then(fresh),
             workdir: config.workdir.clone(),
             model: route.model.clone(),
             effort: route.effort.clone(),
@@ -144,10 +159,11 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             images: Vec::new(),
             transport: config.transports.get(adapter.name).cloned(),
         };
+        let env = upload::environment(config, &job.topic_id);
         let runner = Runner {
             spec: adapter,
             command,
-            env: &config.extra_env,
+            env: &env,
             limits: config.limits,
             owner: &shared.owner,
             control,
@@ -229,10 +245,22 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
     /// Makes the reply durable, then hands it to the hub. The order is the promise: once an agent has finished,
     /// its reply survives a crash.
     fn reply(&mut self, job: &Job, ended: Ended, text: &str, kind: ReplyKind) {
-        let text = if text.trim().is_empty() { "(empty answer)" } else { text };
-        let parts = reply::chunk(text, CHUNK_CHARS);
+        self.reply_with(job, ended, text, kind, None);
+    }
+
+    /// The same with files: those that the answer names, and one of ours.
+    fn reply_with(&mut self, job: &Job, ended: Ended, text: &str, kind: ReplyKind, own: Option<Upload>) {
+        let (text, mut uploads) = upload::of_reply(&self.shared, job, text, kind);
+        uploads.extend(own);
+        let parts = match text.trim() {
+            // the card of the file is the answer
+            "" if !uploads.is_empty() => Vec::new(),
+            "" => vec!["(empty answer)".to_owned()],
+            _ => reply::chunk(&text, CHUNK_CHARS),
+        };
         let reply_to = job.message_id.as_deref();
-        let entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        entry.after.extend(uploads.into_iter().map(Errand::Upload));
         let on_disk = self.shared.outbox.keep(&entry);
         (self.tell)(SessionEvent::Ended { scope: self.scope.clone(), ended, entry, on_disk });
     }

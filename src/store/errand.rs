@@ -1,6 +1,7 @@
 //! What is done by HTTP after the texts of a reply are out: plain data, and what its success adds. No IO.
 
 use crate::store::fields::{self, Fields, Wrong};
+use crate::store::upload::Upload;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ pub enum Errand {
         /// The fields.
         body: Value,
     },
+    /// Send a file. The same bytes are not sent twice where the ledger knows them.
+    Upload(Upload),
 }
 
 impl Errand {
@@ -26,6 +29,7 @@ impl Errand {
                 path: fields.need("path", fields::text)?,
                 body: fields.need("body", Some)?,
             }),
+            "upload" => Upload::read(&mut fields).map(Errand::Upload),
             _ => Err(format!("`{kind}` is no kind of errand")),
         }
     }
@@ -36,6 +40,15 @@ impl Errand {
             Errand::Patch { body, .. } => body
                 .as_object()
                 .map_or(0, |fields| fields.values().filter_map(Value::as_str).map(str::len).sum()),
+            Errand::Upload(_) => 0,
+        }
+    }
+
+    /// The file on the shelf that it sends.
+    pub fn copy(&self) -> Option<&str> {
+        match self {
+            Errand::Patch { .. } => None,
+            Errand::Upload(upload) => Some(&upload.copied.copy),
         }
     }
 
@@ -43,13 +56,20 @@ impl Errand {
     pub fn body_mut(&mut self) -> Option<&mut Value> {
         match self {
             Errand::Patch { body, .. } => Some(body),
+            Errand::Upload(_) => None,
         }
     }
 
     /// What is to be published because it was done, and the row that it adds to the artifacts of the next patch.
-    pub fn yields(&self, _answer: &Value) -> Option<(String, Value)> {
+    pub fn yields(&self, answer: &Value) -> (Vec<String>, Option<Value>) {
+        let mut texts = Vec::new();
         match self {
-            Errand::Patch { .. } => None,
+            Errand::Patch { .. } => (texts, None),
+            Errand::Upload(_) => {
+                let all = answer["texts"].as_array().into_iter().flatten();
+                texts.extend(all.filter_map(Value::as_str).map(str::to_owned));
+                (texts, answer.get("row").cloned())
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The hub's thread owns the [`Store`]; only outbox files are written by other threads (see [`outbox`]).
 
+pub mod artifacts;
 pub mod atomic;
 pub mod errand;
 mod fields;
@@ -10,7 +11,9 @@ pub mod ledger;
 pub mod lock;
 pub mod outbox;
 mod record;
+pub mod shelf;
 pub mod state;
+pub mod upload;
 
 use fields::Fields;
 use journal::Journal;

@@ -110,6 +110,11 @@ impl Entry {
         })
     }
 
+    /// The files on the shelf that wait with it.
+    pub fn copies(&self) -> impl Iterator<Item = &str> {
+        self.after.iter().filter_map(Errand::copy)
+    }
+
     /// Bytes of text in it.
     pub fn bytes(&self) -> usize {
         self.parts.iter().map(String::len).sum::<usize>()

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of WTT, agents or configuration.
 
+pub mod beneath;
 pub mod chaos;
 mod crypto;
 pub mod family;
@@ -20,3 +21,4 @@ pub mod tcp;
 pub mod thread;
 pub mod time;
 pub mod tls;
+pub mod zip;

@@ -3,6 +3,7 @@
 //! What public clients show lives in the sibling files; everything that is only assumed about the service
 //! is gathered in [`assumed`], so that it can be replaced in one place.
 
+pub mod artifact;
 pub mod assumed;
 pub mod content;
 pub mod frame;

@@ -112,6 +112,13 @@ fn lines(text: &str, max: usize) -> Vec<Line<'_>> {
     found
 }
 
+/// All lines with their ends, and whether each belongs to a code fence (its first and last line too).
+pub(super) fn code_lines(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    lines(text, usize::MAX)
+        .into_iter()
+        .map(|line| (&text[line.start..line.end], line.before.is_some() || line.after.is_some()))
+}
+
 /// The fence that a line opens. Lines and marks too long to be repeated in every piece are ordinary text.
 fn fence(line: &str, max: usize) -> Option<Fence<'_>> {
     let line = line.trim_end();

@@ -10,7 +10,7 @@ use wtt_connect::session::{command, prompt, route};
 use wtt_connect::wire::frame::{self, Frame};
 use wtt_connect::wire::intake::{Identity, Verdict, intake};
 use wtt_connect::wire::message::Message;
-use wtt_connect::wire::{content, outgoing, reply, topic};
+use wtt_connect::wire::{artifact, content, outgoing, reply, topic};
 
 fn me() -> Identity {
     Identity {
@@ -77,6 +77,15 @@ pub fn reply(data: &[u8]) {
             assert!(content::hidden_lines(&piece).is_empty(), "{piece:?}");
             assert!(piece.chars().count() <= max, "{piece:?}");
         }
+    }
+    let (visible, wishes) = artifact::markers(&text);
+    assert!(visible.len() <= text.len());
+    for wish in wishes {
+        let name = artifact::file_name(&wish.path);
+        assert!(!name.is_empty() && !name.contains('/') && name.len() < 256, "{name:?}");
+        let card = artifact::card(&name, &wish.title, &wish.path);
+        assert!(card.lines().count() == 1 && card.matches("](").count() == 1, "{card:?}");
+        assert!(artifact::markers(&card).1.is_empty(), "{card:?}");
     }
     let _ = (content::clean(&text), content::typed(&text), content::starts_as_progress(&text));
 }

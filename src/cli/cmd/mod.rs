@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod artifacts;
 pub mod demo_agent;
 pub mod doctor;
 pub mod down;
@@ -13,6 +14,7 @@ pub mod start;
 pub mod status;
 pub mod try_;
 pub mod up;
+pub mod upload_file;
 pub mod workdir;
 
 use super::out;

@@ -8,15 +8,17 @@ pub(super) mod server;
 
 use crate::json::object;
 use serde_json::Value;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The socket's name in the state directory. A link where the socket itself lies elsewhere: its path may have 100 bytes.
-pub const SOCKET: &str = "control.sock";
+pub use crate::config::paths::SOCKET;
+
 /// The hub answers in milliseconds; one that does not within this time hangs.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Several large files may wait before one; each takes ten minutes at most.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(3600);
 /// Requests are small; those that will carry texts or paths are not larger than this.
 const MAX_REQUEST: usize = 64 * 1024;
 /// A status names at most some hundreds of turns.
@@ -35,6 +37,21 @@ pub enum Request {
         /// Does not wait for the running turns.
         now: bool,
     },
+    /// Send files into a topic.
+    Upload(Wish),
+}
+
+/// Files that somebody wants to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Where to.
+    pub topic_id: String,
+    /// What people see; empty for the file's name.
+    pub title: String,
+    /// Paths count from here.
+    pub folder: String,
+    /// One as it is, several as one archive.
+    pub files: Vec<String>,
 }
 
 impl Request {
@@ -43,6 +60,10 @@ impl Request {
         match self {
             Request::Status => object!({ "request": "status" }),
             Request::Restart { now } => object!({ "request": "restart", "now": now }),
+            Request::Upload(wish) => {
+                object!({ "request": "upload", "topic": wish.topic_id, "title": wish.title,
+                "folder": wish.folder, "files": wish.files })
+            }
         }
     }
 
@@ -53,6 +74,18 @@ impl Request {
         match value["request"].as_str() {
             Some("status") => Ok(Request::Status),
             Some("restart") => Ok(Request::Restart { now }),
+            Some("upload") => {
+                let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+                let mut files = Vec::new();
+                let named = value["files"].as_array().into_iter().flatten();
+                files.extend(named.filter_map(Value::as_str).map(str::to_owned));
+                Ok(Request::Upload(Wish {
+                    topic_id: text("topic"),
+                    title: text("title"),
+                    folder: text("folder"),
+                    files,
+                }))
+            }
             _ => Err(format!(
                 "wtt-connect {} does not know this request; after an update `wtt-connect restart` starts the new program",
                 env!("CARGO_PKG_VERSION")
@@ -72,20 +105,54 @@ pub enum AskError {
 
 /// Asks the connector that runs on a state directory. Takes at most some seconds.
 pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, AskError> {
-    let mut stream = UnixStream::connect(place(state_dir)).map_err(|e| match e.kind() {
+    let mut stream = say(&place(state_dir), request)?;
+    let until = Instant::now() + PATIENCE;
+    let answer = read_line(&mut stream, MAX_ANSWER, until).map_err(|e| failed(&e))?;
+    judge(&answer)
+}
+
+/// Has files sent by the connector that listens at `socket`; `on` hears how many bytes of how many are out.
+pub fn upload(socket: &Path, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Result<Value, AskError> {
+    let stream = say(socket, &Request::Upload(wish.clone()))?;
+    stream.set_read_timeout(Some(UPLOAD_PATIENCE)).map_err(|e| failed(&e))?;
+    let mut lines = BufReader::new(stream.take(MAX_ANSWER as u64));
+    loop {
+        let mut line = Vec::new();
+        match lines.read_until(b'\n', &mut line) {
+            Ok(n) if n > 0 && line.ends_with(b"\n") => {}
+            Ok(_) => return Err(AskError::Failed("the connector ended before the file was sent".into())),
+            Err(e) => return Err(failed(&e)),
+        }
+        let answer = judge(&line)?;
+        match (answer["sent"].as_u64(), answer["of"].as_u64()) {
+            (Some(sent), Some(of)) => on(sent, of),
+            _ => return Ok(answer),
+        }
+    }
+}
+
+/// Connects and sends a request.
+fn say(socket: &Path, request: &Request) -> Result<UnixStream, AskError> {
+    let mut stream = UnixStream::connect(socket).map_err(|e| match e.kind() {
         ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory => AskError::Absent,
         _ => failed(&e),
     })?;
     if !is_ours(&stream) {
         return Err(AskError::Failed("its control socket belongs to another user".into()));
     }
-    let until = Instant::now() + PATIENCE;
     stream.set_write_timeout(Some(PATIENCE)).map_err(|e| failed(&e))?;
     let line = format!("{}\n", request.to_json());
+    if line.len() > MAX_REQUEST {
+        return Err(AskError::Failed("the request is too long; name fewer files".into()));
+    }
     stream.write_all(line.as_bytes()).map_err(|e| failed(&e))?;
-    let answer = read_line(&mut stream, MAX_ANSWER, until).map_err(|e| failed(&e))?;
+    Ok(stream)
+}
+
+/// An answer, or the error in it.
+fn judge(answer: &[u8]) -> Result<Value, AskError> {
     let answer =
-        crate::json::parse(&answer).map_err(|e| AskError::Failed(format!("its answer is no JSON: {e}")))?;
+        crate::json::parse(answer).map_err(|e| AskError::Failed(format!("its answer is no JSON: {e}")))?;
     match answer["error"].as_str() {
         Some(why) => Err(AskError::Failed(why.to_owned())),
         None => Ok(answer),
@@ -100,7 +167,7 @@ fn failed(error: &std::io::Error) -> AskError {
 }
 
 /// Where the socket lies: in the state directory, or where the link there says.
-fn place(state_dir: &Path) -> PathBuf {
+pub fn place(state_dir: &Path) -> PathBuf {
     let path = state_dir.join(SOCKET);
     std::fs::read_link(&path).unwrap_or(path)
 }

@@ -29,9 +29,9 @@ impl Delivery {
         let before = sending.entry.bytes();
         let gave_up = match how {
             Posted::Taken(answer) => {
-                let yields = sending.entry.after.remove(0).yields(&answer);
-                if let Some((text, row)) = yields {
-                    sending.entry.parts.push(text);
+                let (texts, row) = sending.entry.after.remove(0).yields(&answer);
+                sending.entry.parts.extend(texts);
+                if let Some(row) = row {
                     note_artifact(&mut sending.entry.after, row);
                 }
                 None
@@ -76,9 +76,10 @@ impl Delivery {
         gave_up.or_else(moved).or_else(|| self.advance(seq))
     }
 
-    /// The first errand of an entry.
-    pub(in crate::daemon) fn errand(&self, seq: u64) -> Option<&Errand> {
-        self.sending.get(&seq)?.entry.after.first()
+    /// The first errand of an entry, and how often in a row nobody knew its end.
+    pub(in crate::daemon) fn errand(&self, seq: u64) -> Option<(&Errand, u32)> {
+        let sending = self.sending.get(&seq)?;
+        sending.entry.after.first().map(|errand| (errand, sending.lost))
     }
 }
 

@@ -39,7 +39,7 @@ fn said(prompt: &str) -> &str {
 
 /// A text that is only quoted: whole, but for its length.
 fn quoted(prompt: &str) -> String {
-    let text = prompt.trim();
+    let text = crate::session::prompt::without_files(prompt.trim());
     // the connector's line before a text that begins like an option or a command
     let text = text.strip_prefix("Message:\n\n").unwrap_or(text);
     let chars = text.chars().count();

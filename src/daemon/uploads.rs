@@ -1,0 +1,249 @@
+//! Files on their way out: two threads send them, so that a large one holds neither replies nor a small file back.
+//!
+//! Two kinds of work come here: what follows a reply (an errand of the outbox), and what somebody asks for over the
+//! control socket (`upload-file`). The threads decide nothing but how an upload ends; its card goes through the outbox.
+
+use crate::daemon::control::{self, Wish};
+use crate::daemon::courier::{Posted, Tag};
+use crate::daemon::hub::{Event, Hub};
+use crate::http::fetch::Fetcher;
+use crate::http::{Client, HttpError};
+use crate::json::object;
+use crate::session::Shared;
+use crate::session::upload::{self, Place, Post};
+use crate::store::outbox::ReplyKind;
+use crate::store::upload::Upload;
+use crate::sys::thread;
+use crate::wire::assumed::CHUNK_CHARS;
+use crate::wire::outgoing::{Status, StatusKind};
+use crate::wire::reply;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Threads: one for a file that takes long, one for the others.
+const THREADS: usize = 2;
+/// Waiting for them; whoever asks for more is told to try later.
+const QUEUE: usize = 64;
+/// A file is given up after so many calls of which nobody knows the end: with the pauses between them half an hour. The
+/// people who wait for it are told then.
+const TRIES: u32 = 12;
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// Whoever asked has to read what is said to him.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A piece of work.
+#[derive(Debug)]
+enum Work {
+    /// An errand of the outbox, and how often nobody knew its end.
+    Errand(Tag, Box<Upload>, u32),
+    /// The command `upload-file`.
+    Asked(Wish, UnixStream),
+}
+
+/// The hub's side.
+#[derive(Debug)]
+pub(super) struct Uploads {
+    events: Sender<Event>,
+    work: Option<Sender<Work>>,
+}
+
+impl Uploads {
+    /// Nothing is started yet.
+    pub(super) fn new(events: Sender<Event>) -> Uploads {
+        Uploads { events, work: None }
+    }
+
+    /// The way to the threads, which the first call starts; none when the system has no thread left.
+    fn work(&mut self, shared: &Arc<Shared>) -> Option<&Sender<Work>> {
+        if self.work.is_none() {
+            let (work, inbox) = unbounded();
+            for _ in 0..THREADS {
+                let (shared, inbox, events) = (shared.clone(), inbox.clone(), self.events.clone());
+                let started = thread::spawn("uploads", move || run(&shared, &inbox, &events));
+                if started.is_ok() {
+                    self.work = Some(work.clone());
+                }
+            }
+        }
+        self.work.as_ref()
+    }
+}
+
+impl Hub {
+    /// Has a file of the outbox sent. False when no thread could be started.
+    pub(super) fn upload(&mut self, tag: Tag, upload: Upload, tries: u32) -> bool {
+        let work = self.uploads.work(&self.shared);
+        work.is_some_and(|work| work.send(Work::Errand(tag, Box::new(upload), tries)).is_ok())
+    }
+
+    /// Has files sent that somebody asks for; the threads answer.
+    pub(super) fn send_files(&mut self, wish: Wish, back: UnixStream) {
+        let busy = object!({ "error": "too many files wait to be sent; try again in a minute" });
+        match self.uploads.work(&self.shared) {
+            Some(work) if work.len() < QUEUE && self.drain.is_none() => {
+                // the threads live as long as this sender
+                let _ = work.send(Work::Asked(wish, back));
+            }
+            _ => control::server::reply(back, &busy),
+        }
+    }
+
+    /// Shows how far a file is, where no agent is at work, whose status is worth more.
+    pub(super) fn uploading(&mut self, topic_id: &str, text: String) {
+        if !self.board.is_live(topic_id) {
+            let adapter = self.shared.config.adapter.clone();
+            let status = Status { text, kind: StatusKind::ArtifactUpload, adapter, model: None };
+            self.send_status(topic_id, &status, Instant::now());
+        }
+    }
+}
+
+/// Works until the hub is gone.
+fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
+    let config = &shared.config;
+    let (base, token) = (&config.base_url, &config.http_token);
+    let client = Client::new(base, token.clone(), config.ca_file.clone());
+    let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &[]);
+    for work in inbox {
+        let post = match (&client, &fetcher) {
+            (Ok(client), Ok(fetcher)) => {
+                Ok(Post { client, fetcher, shelf: &shared.shelf, ledger: &shared.ledger, service: base })
+            }
+            (Err(why), _) | (_, Err(why)) => Err(why.clone()),
+        };
+        match work {
+            Work::Errand(tag, upload, tries) => {
+                let posted = errand(shared, post.as_ref(), &upload, tries, events);
+                let _ = events.send(Event::Posted(tag, posted));
+            }
+            Work::Asked(wish, back) => {
+                let mut back = Asker::new(back);
+                let answer = asked(shared, post.as_ref(), &wish, &mut back, events);
+                back.say(&answer.unwrap_or_else(|why| object!({ "error": why })));
+            }
+        }
+    }
+}
+
+/// Sends a file of the outbox. What it yields: texts for the topic, and a row for the task.
+fn errand(
+    shared: &Shared,
+    post: Result<&Post<'_>, &HttpError>,
+    upload: &Upload,
+    tries: u32,
+    events: &Sender<Event>,
+) -> Posted {
+    let mut pace = Pace::default();
+    let sent = post.map_err(HttpError::clone).and_then(|post| {
+        post.send(upload, &mut |n| {
+            if pace.is_due() {
+                let _ = events.send(Event::Uploading(upload.topic_id.clone(), progress(upload, n)));
+            }
+        })
+    });
+    match sent {
+        Ok(sent) => {
+            shared.shelf.discard(&upload.copied.copy);
+            log::info!(target: "uploads", "sent {} ({} bytes)", upload.copied.from, upload.copied.size);
+            let row = object!({ "title": upload.title, "name": upload.name, "url": sent.url, "mime_type": upload.mime,
+                "size": upload.copied.size, "sha256": upload.copied.hash });
+            Posted::Taken(object!({ "texts": [sent.card], "row": row }))
+        }
+        Err(error) if upload::is_final(&error) || tries >= TRIES => {
+            log::warn!(target: "uploads", "{} is given up: {error}", upload.copied.from);
+            Posted::Taken(object!({ "texts": given_up(shared, upload, &error) }))
+        }
+        Err(error) => Posted::Unknown(format!("{}: {error}", upload.name)),
+    }
+}
+
+/// What people read instead of a card. An answer that should have been a file goes in pieces.
+fn given_up(shared: &Shared, upload: &Upload, error: &HttpError) -> Vec<String> {
+    let mut text = String::new();
+    if upload.instead
+        && let Ok(mut file) = shared.shelf.file(&upload.copied.copy)
+        && file.read_to_string(&mut text).is_ok()
+    {
+        return reply::chunk(&text, CHUNK_CHARS);
+    }
+    let why = format!("the service did not take it ({error})");
+    vec![upload::not_sent(&upload.name, why.trim_end_matches('.'))]
+}
+
+/// Copies, sends and announces what somebody asks for.
+fn asked(
+    shared: &Shared,
+    post: Result<&Post<'_>, &HttpError>,
+    wish: &Wish,
+    back: &mut Asker,
+    events: &Sender<Event>,
+) -> Result<Value, String> {
+    let post = post.map_err(HttpError::to_string)?;
+    let place = Place { topic_id: &wish.topic_id, task_id: None };
+    let upload = upload::prepare(&shared.shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)?;
+    let sent = post.send(&upload, &mut |n| {
+        if back.pace.is_due() {
+            back.say(&object!({ "sent": n, "of": upload.copied.size }));
+            let _ = events.send(Event::Uploading(wish.topic_id.clone(), progress(&upload, n)));
+        }
+    });
+    shared.shelf.discard(&upload.copied.copy);
+    let sent = sent.map_err(|error| format!("the service did not take the file: {error}"))?;
+    let key = format!("upload:{}", upload.copied.copy);
+    let entry = shared.outbox.entry(&key, &wish.topic_id, None, vec![sent.card.clone()], ReplyKind::Notice);
+    shared.outbox.put(&entry).map_err(|e| format!("the card could not be kept: {e}"))?;
+    let _ = events.send(Event::Filed(Box::new(entry)));
+    Ok(
+        object!({ "url": sent.url, "card": sent.card, "size": upload.copied.size, "sha256": upload.copied.hash }),
+    )
+}
+
+fn progress(upload: &Upload, sent: u64) -> String {
+    format!("sending {}: {}%", upload.name, sent * 100 / upload.copied.size.max(1))
+}
+
+/// Not too often.
+struct Pace {
+    told: Instant,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace { told: Instant::now() }
+    }
+}
+
+impl Pace {
+    fn is_due(&mut self) -> bool {
+        let due = self.told.elapsed() >= TELL_EVERY;
+        if due {
+            self.told = Instant::now();
+        }
+        due
+    }
+}
+
+/// Whoever waits at the control socket; may be gone.
+struct Asker {
+    stream: UnixStream,
+    pace: Pace,
+}
+
+impl Asker {
+    fn new(stream: UnixStream) -> Asker {
+        let _ = stream.set_write_timeout(Some(PATIENCE));
+        Asker { stream, pace: Pace::default() }
+    }
+
+    fn say(&mut self, line: &Value) {
+        if let Err(error) = self.stream.write_all(format!("{line}\n").as_bytes()) {
+            log::debug!(target: "uploads", "nobody listens any more: {error}");
+        }
+    }
+}

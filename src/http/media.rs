@@ -1,0 +1,158 @@
+//! Sending a file to the service in three steps (protocol 10.1): sign, PUT, commit. The bytes are read from the file as they
+//! go out, so a large file takes no memory. The PUT carries no token, follows no redirect, and never leads to a private
+//! address that is not the service's own ([`super::guard`]).
+
+use super::fetch::Fetcher;
+use super::{Client, HttpError};
+use crate::json::object;
+use crate::text;
+use serde_json::Value;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::time::Duration;
+use ureq::SendBody;
+use ureq::http::Request;
+
+/// How often a commit is asked for while the service does not see the file yet (10.1, as in its own clients).
+const COMMITS: u32 = 4;
+/// Before the first of these; each further one waits that much longer.
+const COMMIT_AFTER: Duration = Duration::from_millis(350);
+/// What it says meanwhile.
+const NOT_YET: &str = "not uploaded yet";
+
+/// A file to send.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// Its bytes; read from the beginning.
+    pub file: &'a File,
+    /// So many.
+    pub size: u64,
+    /// What it is called there.
+    pub name: &'a str,
+    /// `application/pdf` and so on.
+    pub mime: &'a str,
+}
+
+/// Sends it. Returns its absolute URL. `on` hears how many bytes have gone out.
+///
+/// A refusal is a [`HttpError::Status`] below 500; everything else may be tried again.
+pub fn upload(
+    client: &Client,
+    fetcher: &Fetcher,
+    out: &Outgoing<'_>,
+    on: &mut dyn FnMut(u64),
+) -> Result<String, HttpError> {
+    let wish = object!({ "filename": out.name, "mime_type": out.mime, "size": out.size });
+    let (_, signed) = client.post_json("/media/sign", &wish)?;
+    let token = field(&signed, "upload_token", "/media/sign")?;
+    let to = complete(&client.base, field(&signed, "upload_url", "/media/sign")?);
+    fetcher.put(&to, out, on)?;
+    let url = commit(client, token, out.size)?;
+    Ok(complete(&client.base, &url))
+}
+
+/// A text of an answer.
+fn field<'a>(answer: &'a Value, name: &str, of: &str) -> Result<&'a str, HttpError> {
+    let text = answer[name].as_str().map(str::trim).filter(|text| !text.is_empty());
+    text.ok_or_else(|| HttpError::Offline(format!("the answer of the service to {of} has no `{name}`")))
+}
+
+fn commit(client: &Client, token: &str, size: u64) -> Result<String, HttpError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match client.post_json("/media/commit", &object!({ "upload_token": token })) {
+            Ok((_, answer)) => {
+                if let Some(there) = answer["size"].as_u64().filter(|there| *there != size) {
+                    let why = format!("the service has {there} bytes of the file instead of {size}");
+                    return Err(HttpError::Offline(why));
+                }
+                return field(&answer, "url", "/media/commit").map(str::to_owned);
+            }
+            Err(HttpError::Status(status, why)) if why.to_ascii_lowercase().contains(NOT_YET) => {
+                if tries == COMMITS {
+                    // the upload was accepted, so the trouble is not ours
+                    return Err(HttpError::Offline(format!("HTTP {status}: {why}")));
+                }
+                let _ = crossbeam_channel::after(COMMIT_AFTER * tries).recv();
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A URL of the service as others need it: absolute.
+fn complete(base: &str, url: &str) -> String {
+    let Some((scheme, rest)) = base.split_once("://").filter(|_| !url.contains("://")) else {
+        return url.to_owned();
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    match url.strip_prefix("//") {
+        Some(elsewhere) => format!("{scheme}://{elsewhere}"),
+        None => format!("{scheme}://{host}/{}", url.trim_start_matches('/')),
+    }
+}
+
+impl Fetcher {
+    /// Sends the bytes to an address that the service has given.
+    fn put(&self, url: &str, out: &Outgoing<'_>, on: &mut dyn FnMut(u64)) -> Result<(), HttpError> {
+        let (agent, origin) = self.agent(url)?;
+        let mut file = out.file;
+        file.seek(SeekFrom::Start(0))
+            .map_err(|e| HttpError::Offline(format!("the file cannot be read: {e}")))?;
+        let mut counted = Counted { file: file.take(out.size), sent: 0, on };
+        let request = Request::builder()
+            .method("PUT")
+            .uri(url)
+            .header("Content-Type", out.mime)
+            // storage services refuse a body whose length they are not told
+            .header("Content-Length", out.size)
+            .body(SendBody::from_reader(&mut counted))
+            .map_err(|_| HttpError::Offline("the address for the upload is not a URL".into()))?;
+        let mut response = agent.run(request).map_err(|e| {
+            let text = text::one_line(&e.to_string());
+            let why = text.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default();
+            HttpError::Offline(format!("{}: {why}", origin.host))
+        })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let said = response.body_mut().with_config().limit(4096).lossy_utf8(true).read_to_string();
+        let said = text::truncate(&text::one_line(&said.unwrap_or_default()), 200);
+        Err(HttpError::Status(status.as_u16(), format!("{} did not take the file: {said}", origin.host)))
+    }
+}
+
+/// Tells how much has been read.
+struct Counted<'a, R: Read> {
+    file: R,
+    sent: u64,
+    on: &'a mut dyn FnMut(u64),
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.sent += n as u64;
+        (self.on)(self.sent);
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_become_absolute() {
+        for (base, url, want) in [
+            ("https://wtt.example", "/media/1", "https://wtt.example/media/1"),
+            ("https://wtt.example/api", "media/1", "https://wtt.example/media/1"),
+            ("http://h:80", "//cdn/x", "http://cdn/x"),
+            ("http://h", "https://cdn/x?y=/z", "https://cdn/x?y=/z"),
+        ] {
+            assert_eq!(complete(base, url), want);
+        }
+    }
+}

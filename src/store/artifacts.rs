@@ -1,0 +1,114 @@
+//! The ledger of what was sent: from where, its hash and size, where it lies now, for which topic and task.
+//!
+//! One small file in the state directory, written anew for each file that was sent. It tells people what has left this
+//! machine, and spares sending the same bytes twice.
+
+use crate::store::atomic;
+use crate::store::fields::{self, Fields, Wrong};
+use serde::Serialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// The file in the state directory.
+pub const FILE: &str = "artifacts.json";
+/// So many are remembered; the oldest go.
+pub const ROWS: usize = 500;
+
+/// A file that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// When, milliseconds since the epoch.
+    pub at: i64,
+    /// Where it came from on this machine.
+    pub from: String,
+    /// What it is called there.
+    pub name: String,
+    /// What people see.
+    pub title: String,
+    /// SHA-256.
+    pub hash: String,
+    /// Bytes.
+    pub size: u64,
+    /// `application/pdf` and so on.
+    pub mime: String,
+    /// The service that has it: its base URL.
+    pub service: String,
+    /// Where it lies.
+    pub url: String,
+    /// The topic in which its card is.
+    pub topic_id: String,
+    /// The task, in a task's topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<String>,
+}
+
+impl Row {
+    fn read(mut fields: Fields) -> Result<Row, Wrong> {
+        Ok(Row {
+            at: fields.need("at", fields::time)?,
+            from: fields.need("from", fields::text)?,
+            name: fields.need("name", fields::text)?,
+            title: fields.need("title", fields::text)?,
+            hash: fields.need("hash", fields::text)?,
+            size: fields.need("size", fields::count)?,
+            mime: fields.need("mime", fields::text)?,
+            service: fields.need("service", fields::text)?,
+            url: fields.need("url", fields::text)?,
+            topic_id: fields.need("topic_id", fields::text)?,
+            task_id: fields.take("task_id", fields::text)?,
+        })
+    }
+}
+
+/// The file, for those who write it.
+#[derive(Debug)]
+pub struct Artifacts {
+    path: PathBuf,
+    /// Whoever changes the file.
+    turn: Mutex<()>,
+}
+
+impl Artifacts {
+    /// The ledger of a state directory.
+    pub fn new(state_dir: &Path) -> Artifacts {
+        Artifacts { path: state_dir.join(FILE), turn: Mutex::new(()) }
+    }
+
+    /// All rows, oldest first. A file that cannot be read counts as empty: it is a record, not a promise.
+    pub fn rows(&self) -> Result<Vec<Row>, String> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(crate::error::reason(&e)),
+        };
+        Fields::parse(&bytes).and_then(|mut fields| fields.list("sent", Row::read))
+    }
+
+    /// Where the same bytes lie already, if they were sent to this service as the same kind of file.
+    pub fn find(&self, hash: &str, mime: &str, service: &str) -> Option<String> {
+        let rows = self.rows().ok()?;
+        let same = |row: &&Row| row.hash == hash && row.mime == mime && row.service == service;
+        rows.iter().rev().find(same).map(|row| row.url.clone())
+    }
+
+    /// Adds a row.
+    pub fn add(&self, row: Row) -> Result<(), String> {
+        let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut rows = self.rows().unwrap_or_else(|why| {
+            log::warn!(target: "store", "{} cannot be read ({why}); a new one is begun", self.path.display());
+            Vec::new()
+        });
+        rows.push(row);
+        let surplus = rows.len().saturating_sub(ROWS);
+        rows.drain(..surplus);
+        let text = serde_json::to_vec(&Sent { sent: &rows }).map_err(|e| e.to_string())?;
+        atomic::write(&self.path, &text).map_err(|e| crate::error::reason(&e))
+    }
+}
+
+/// The file's content.
+#[derive(Serialize)]
+struct Sent<'a> {
+    sent: &'a [Row],
+}

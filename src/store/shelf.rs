@@ -1,0 +1,321 @@
+//! The shelf: private copies of the files that are on their way out, and the rule which files may leave at all.
+//!
+//! A file is opened once, beneath one of the allowed folders and without following a link, checked on what was opened,
+//! and copied with its hash; the copy is what is sent, so nothing that happens to the file later matters. Nothing is
+//! ever searched for: only what is named is looked at.
+
+use crate::error::reason;
+use crate::store::atomic;
+use crate::sys::beneath::{self, Refused};
+use crate::sys::{chaos, id, zip};
+use ring::digest::{Context, SHA256};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The largest file: what the service takes (protocol 10.1).
+pub const MAX_FILE: u64 = 100 << 20;
+/// All copies together: a service that takes nothing for days must not fill the disk.
+pub const MAX_SHELF: u64 = 1 << 30;
+/// Read and written at once.
+const PIECE: usize = 64 * 1024;
+
+/// Which files may leave.
+#[derive(Debug, Clone, Default)]
+pub struct Rule {
+    /// Files below these may: workspace, inbox, artifact folder.
+    pub roots: Vec<PathBuf>,
+    /// Nothing below these may, unless a root lies deeper: state directory, profiles.
+    pub closed: Vec<PathBuf>,
+    /// Never these, by whatever name they are reached: the state file, what holds the token.
+    pub secret: Vec<PathBuf>,
+}
+
+/// A copy that is ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// Its name on the shelf.
+    pub copy: String,
+    /// Where it came from.
+    pub from: String,
+    /// SHA-256 of its bytes, in hexadecimal digits.
+    pub hash: String,
+    /// So many bytes.
+    pub size: u64,
+}
+
+/// The folder with the copies.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    folder: PathBuf,
+    rule: Rule,
+}
+
+impl Shelf {
+    /// A shelf in `folder`, which is made when it is needed. Folders of the rule are taken as they lie now: one that is a
+    /// link later is not followed.
+    pub fn new(folder: PathBuf, mut rule: Rule) -> Shelf {
+        for path in rule.roots.iter_mut().chain(&mut rule.closed) {
+            if let Ok(real) = path.canonicalize() {
+                *path = real;
+            }
+        }
+        Shelf { folder, rule }
+    }
+
+    /// Removes the copies that nobody waits for: an earlier run made them and ended before it said so.
+    pub fn sweep(&self, is_wanted: &dyn Fn(&str) -> bool) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            if !entry.file_name().to_str().is_some_and(is_wanted) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Takes a copy of a file. `path` counts from `from_folder`. The error says why not: a clause.
+    pub fn take(&self, from_folder: &Path, path: &str) -> Result<Copied, String> {
+        let (file, real) = self.open(from_folder, path)?;
+        self.copy(&real.to_string_lossy(), &mut |to| pour(&file, to, MAX_FILE))
+    }
+
+    /// Takes one archive of several files; they keep their names, and of equal ones the later get a number.
+    pub fn pack(&self, from_folder: &Path, paths: &[String]) -> Result<Copied, String> {
+        let (mut files, mut total): (Vec<(String, File)>, u64) = (Vec::new(), 0);
+        for path in paths {
+            let named = |why: String| format!("`{path}`: {why}");
+            let (file, real) = self.open(from_folder, path).map_err(named)?;
+            total += file.metadata().map_or(0, |meta| meta.len());
+            let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((unique(&files, &name), file));
+        }
+        // what does not get smaller would not fit; and a file of holes could become endless work
+        if total > 10 * MAX_FILE {
+            return Err(format!("the files are larger than {}", megabytes(10 * MAX_FILE)));
+        }
+        self.copy(&paths.join(", "), &mut |to| zip::pack(to, &files))
+    }
+
+    /// Makes a file of a text.
+    pub fn write(&self, from: &str, text: &str) -> Result<Copied, String> {
+        self.copy(from, &mut |mut to| to.write_all(text.as_bytes()))
+    }
+
+    /// Opens a copy.
+    pub fn file(&self, copy: &str) -> io::Result<File> {
+        let plain = copy.bytes().all(|b| b.is_ascii_hexdigit());
+        if !plain || copy.is_empty() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        File::open(self.folder.join(copy))
+    }
+
+    /// A copy has been sent, or nobody wants it any more.
+    pub fn discard(&self, copy: &str) {
+        if self.file(copy).is_ok() {
+            let _ = fs::remove_file(self.folder.join(copy));
+        }
+    }
+
+    /// Opens a file that may leave.
+    fn open(&self, from_folder: &Path, path: &str) -> Result<(File, PathBuf), String> {
+        if path.contains('\0') || path.len() > 4096 {
+            return Err("this is no path".to_owned());
+        }
+        let real = from_folder.join(path).canonicalize().map_err(|e| reason(&e))?;
+        let outside = || "it lies outside the folders from which files may be sent".to_owned();
+        let depth = |path: &&PathBuf| path.as_os_str().len();
+        let root = self.rule.roots.iter().filter(|root| real.starts_with(root)).max_by_key(depth);
+        let root = root.ok_or_else(outside)?;
+        let closed = self.rule.closed.iter().filter(|closed| real.starts_with(closed)).max_by_key(depth);
+        if closed.is_some_and(|closed| root == closed || !root.starts_with(closed)) {
+            return Err("it belongs to the connector itself".to_owned());
+        }
+        let rest = real.strip_prefix(root).map_err(|_| outside())?;
+        let file = beneath::open(root, rest).map_err(|why| match why {
+            Refused::Special => "it is not a regular file".to_owned(),
+            Refused::Way => "a link has come between".to_owned(),
+            Refused::System(e) => reason(&e),
+        })?;
+        let meta = file.metadata().map_err(|e| reason(&e))?;
+        let same = |other: fs::Metadata| (other.dev(), other.ino()) == (meta.dev(), meta.ino());
+        if self.rule.secret.iter().any(|path| fs::metadata(path).is_ok_and(same)) {
+            return Err("it belongs to the connector itself".to_owned());
+        }
+        match meta.len() {
+            0 => Err("it is empty".to_owned()),
+            size if size > MAX_FILE => Err(too_large()),
+            _ => Ok((file, real)),
+        }
+    }
+
+    /// Makes a copy of what `fill` writes. It is on disk when this returns.
+    fn copy(&self, from: &str, fill: &mut dyn FnMut(&File) -> io::Result<()>) -> Result<Copied, String> {
+        let words = |e: io::Error| match e.kind() {
+            io::ErrorKind::FileTooLarge => too_large(),
+            _ => format!("it cannot be copied: {}", reason(&e)),
+        };
+        atomic::make_private_folder(&self.folder).map_err(words)?;
+        let sizes = fs::read_dir(&self.folder).map_err(words)?.flatten().filter_map(|e| e.metadata().ok());
+        if sizes.map(|meta| meta.len()).sum::<u64>() + MAX_FILE > MAX_SHELF {
+            return Err("too many files wait to be sent".to_owned());
+        }
+        let copy = id::hex();
+        let path = self.folder.join(&copy);
+        let filled = (|| {
+            let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+            chaos::step()?;
+            fill(&file)?;
+            chaos::step()?;
+            file.sync_all()?;
+            digest(file)
+        })();
+        match filled {
+            Ok((hash, size)) if size <= MAX_FILE => Ok(Copied { copy, from: from.to_owned(), hash, size }),
+            other => {
+                let _ = fs::remove_file(&path);
+                Err(other.err().map_or_else(too_large, words))
+            }
+        }
+    }
+}
+
+/// Copies at most so much: a file may grow while it is read.
+fn pour(from: &File, mut to: &File, max: u64) -> io::Result<()> {
+    // within one file system this is done by the kernel
+    match io::copy(&mut from.take(max + 1), &mut to)? {
+        n if n > max => Err(io::ErrorKind::FileTooLarge.into()),
+        _ => Ok(()),
+    }
+}
+
+fn digest(mut file: File) -> io::Result<(String, u64)> {
+    file.seek(SeekFrom::Start(0))?;
+    let (mut context, mut piece, mut size) = (Context::new(&SHA256), vec![0; PIECE], 0);
+    loop {
+        let n = match file.read(&mut piece) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
+        if n == 0 {
+            break;
+        }
+        context.update(&piece[..n]);
+        size += n as u64;
+    }
+    let mut hash = String::new();
+    context.finish().as_ref().iter().for_each(|byte| hash.push_str(&format!("{byte:02x}")));
+    Ok((hash, size))
+}
+
+fn unique(taken: &[(String, File)], name: &str) -> String {
+    let is_free = |name: &str| !taken.iter().any(|(other, _)| other == name);
+    let (stem, ending) = name.rsplit_once('.').map_or((name, String::new()), |(s, e)| (s, format!(".{e}")));
+    let numbered = (2..).map(|n| format!("{stem}-{n}{ending}"));
+    std::iter::once(name.to_owned()).chain(numbered).find(|name| is_free(name)).unwrap_or_default()
+}
+
+fn too_large() -> String {
+    format!("it is larger than {}", megabytes(MAX_FILE))
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn shelf(dir: &Path) -> Shelf {
+        for folder in ["ws/in", "ws/state/artifacts", "ws/state/outbox", "profiles"] {
+            fs::create_dir_all(dir.join(folder)).unwrap();
+        }
+        for file in [
+            "ws/in/a.txt",
+            "ws/state/state.json",
+            "ws/state/artifacts/b.txt",
+            "ws/state/outbox/c",
+            "profiles/p.env",
+        ] {
+            fs::write(dir.join(file), file).unwrap();
+        }
+        Shelf::new(
+            dir.join("ws/state/uploads"),
+            Rule {
+                roots: vec![dir.join("ws"), dir.join("ws/state/artifacts"), dir.join("none")],
+                closed: vec![dir.join("ws/state"), dir.join("profiles")],
+                secret: vec![dir.join("profiles/p.env")],
+            },
+        )
+    }
+
+    #[test]
+    fn only_files_of_the_open_folders_leave() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let (shelf, ws) = (shelf(dir), dir.join("ws"));
+        fs::hard_link(dir.join("profiles/p.env"), ws.join("innocent.txt")).unwrap();
+        symlink("/etc/passwd", ws.join("passwd.txt")).unwrap();
+        symlink("in/a.txt", ws.join("inside.txt")).unwrap();
+        fs::write(ws.join("empty.txt"), "").unwrap();
+        File::create(ws.join("big.txt")).unwrap().set_len(3 << 30).unwrap();
+        for path in ["in/a.txt", "./in/../in/a.txt", "inside.txt", "state/artifacts/b.txt"] {
+            let copied = shelf.take(&ws, path).unwrap_or_else(|why| panic!("{path}: {why}"));
+            assert_eq!(fs::read(copied.from).unwrap().len() as u64, copied.size);
+            shelf.discard(&copied.copy);
+            assert!(shelf.file(&copied.copy).is_err());
+        }
+        for (path, why) in [
+            ("none.txt", "no such file"),
+            ("../profiles/p.env", "outside"),
+            ("/etc/passwd", "outside"),
+            ("passwd.txt", "outside"),
+            ("../ws/state/state.json", "connector itself"),
+            ("state/outbox/c", "connector itself"),
+            ("innocent.txt", "connector itself"),
+            ("in", "not a regular file"),
+            ("empty.txt", "empty"),
+            ("big.txt", "larger than 100 MiB"),
+            ("a\0b", "no path"),
+        ] {
+            let said = shelf.take(&ws, path).unwrap_err();
+            assert!(said.contains(why), "{path}: {said}");
+        }
+        assert_eq!(fs::read_dir(ws.join("state/uploads")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_copy_is_what_the_file_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (shelf, ws) = (shelf(dir.path()), dir.path().join("ws"));
+        fs::write(ws.join("x.txt"), "abc").unwrap();
+        let copied = shelf.take(&ws, "x.txt").unwrap();
+        fs::write(ws.join("x.txt"), "other").unwrap();
+        assert_eq!(copied.hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let mut text = String::new();
+        shelf.file(&copied.copy).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "abc");
+        let other = shelf.write("reply", "text").unwrap();
+        shelf.sweep(&|name| name == other.copy);
+        assert!(shelf.file(&copied.copy).is_err() && shelf.file(&other.copy).is_ok());
+        assert!(shelf.file("../state.json").is_err());
+    }
+
+    #[test]
+    fn equal_names_in_an_archive_get_numbers() {
+        let dir = tempfile::tempdir().unwrap();
+        let (shelf, ws) = (shelf(dir.path()), dir.path().join("ws"));
+        fs::write(ws.join("a.txt"), "other").unwrap();
+        let paths = ["in/a.txt", "a.txt", "state/artifacts/b.txt"].map(str::to_owned);
+        let copied = shelf.pack(&ws, &paths).unwrap();
+        let mut bytes = Vec::new();
+        shelf.file(&copied.copy).unwrap().read_to_end(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(["a.txt", "a-2.txt", "b.txt"].iter().all(|name| text.contains(name)));
+        let why = shelf.pack(&ws, &["in/a.txt".to_owned(), "../x".to_owned()]).unwrap_err();
+        assert!(why.contains("../x") && why.contains("no such file"), "{why}");
+    }
+}

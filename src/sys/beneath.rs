@@ -1,0 +1,142 @@
+//! Opens a file that lies beneath a folder, so that no link on the way leads out of it, not even one that is put there
+//! while we look.
+//!
+//! Each step is opened relative to the one before, and none may be a link: what was checked is what is read. That is
+//! what openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS does, but it works on every kernel and container.
+
+use rustix::fs::{FileType, Mode, OFlags, fstat, openat, statat};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path};
+
+/// Why a file was not opened.
+#[derive(Debug)]
+pub enum Refused {
+    /// It is no regular file: a folder, a pipe, a device, a socket, or a link.
+    Special,
+    /// The way there is not a plain one: `..`, or a link.
+    Way,
+    /// The system says no.
+    System(io::Error),
+}
+
+impl From<rustix::io::Errno> for Refused {
+    fn from(error: rustix::io::Errno) -> Refused {
+        use rustix::io::Errno;
+        match error {
+            // what open(2) says of a link with O_NOFOLLOW, and of a folder that is none
+            Errno::LOOP | Errno::MLINK | Errno::NOTDIR => Refused::Way,
+            other => Refused::System(other.into()),
+        }
+    }
+}
+
+/// Opens the regular file `rest` beneath `root` for reading. `root` may not be a link itself.
+pub fn open(root: &Path, rest: &Path) -> Result<File, Refused> {
+    let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut here: OwnedFd = rustix::fs::open(root, folder, Mode::empty())?;
+    let mut parts = rest.components().peekable();
+    while let Some(part) = parts.next() {
+        let Component::Normal(name) = part else { return Err(Refused::Way) };
+        if parts.peek().is_some() {
+            here = openat(&here, name, folder, Mode::empty())?;
+            continue;
+        }
+        // Opening a device can already do something; this look before is a courtesy, the one behind is the check.
+        let look = statat(&here, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(look.st_mode) != FileType::RegularFile {
+            return Err(Refused::Special);
+        }
+        // without waiting for the other end of a pipe
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = openat(&here, name, flags, Mode::empty())?;
+        if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
+            return Err(Refused::Special);
+        }
+        return Ok(File::from(file));
+    }
+    Err(Refused::Special)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Read;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn text(opened: Result<File, Refused>) -> String {
+        let mut text = String::new();
+        opened.unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn only_plain_ways_to_regular_files_are_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(root.join("a/b/file"), "in").unwrap();
+        fs::write(dir.path().join("secret"), "out").unwrap();
+        symlink(dir.path().join("secret"), root.join("link")).unwrap();
+        symlink(dir.path(), root.join("up")).unwrap();
+        symlink("a", root.join("same")).unwrap();
+        assert_eq!(text(open(&root, Path::new("a/b/file"))), "in");
+        assert_eq!(text(open(&root, Path::new("a/./b/file"))), "in");
+        for way in ["../secret", "a/../a/b/file", "/etc/hostname", "up/secret", "same/b/file", "a/b/file/x"] {
+            assert!(matches!(open(&root, Path::new(way)), Err(Refused::Way)), "{way}");
+        }
+        for way in ["link", "a", "a/b", ""] {
+            assert!(matches!(open(&root, Path::new(way)), Err(Refused::Special)), "{way}");
+        }
+        assert!(matches!(open(&root, Path::new("none")), Err(Refused::System(_))));
+        assert!(matches!(open(&root.join("same"), Path::new("b/file")), Err(Refused::Way)));
+        let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
+        assert!(matches!(open(&root, Path::new("socket")), Err(Refused::Special)));
+        let made = std::process::Command::new("mkfifo").arg(root.join("pipe")).status();
+        if made.is_ok_and(|status| status.success()) {
+            // nobody will ever open the other end
+            assert!(matches!(open(&root, Path::new("pipe")), Err(Refused::Special)));
+        }
+        assert!(matches!(open(Path::new("/dev"), Path::new("zero")), Err(Refused::Special)));
+    }
+
+    /// X5: a file and a folder that are swapped for links ten thousand times each while somebody opens.
+    #[test]
+    fn a_swapped_link_is_never_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        for folder in ["root/in", "out"] {
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        fs::write(root.join("in/file"), "in").unwrap();
+        fs::write(dir.path().join("out/file"), "out").unwrap();
+        let done = AtomicBool::new(false);
+        let (mut opened, mut refused) = (0, 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (way, spare) = (root.join("in"), root.join("spare"));
+                for _ in 0..10_000 {
+                    fs::rename(&way, &spare).unwrap();
+                    symlink("../out", &way).unwrap();
+                    fs::remove_file(&way).unwrap();
+                    fs::rename(&spare, &way).unwrap();
+                }
+                done.store(true, Ordering::Release);
+            });
+            while !done.load(Ordering::Acquire) {
+                match open(&root, Path::new("in/file")) {
+                    Ok(file) => {
+                        assert_eq!(text(Ok(file)), "in");
+                        opened += 1;
+                    }
+                    Err(_) => refused += 1,
+                }
+            }
+        });
+        assert!(opened + refused > 0 && text(open(&root, Path::new("in/file"))) == "in");
+    }
+}

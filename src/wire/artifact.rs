@@ -1,0 +1,284 @@
+//! Files in a reply: the marker lines by which an agent hands one over, what kinds of files there are, and the tokens that
+//! the interfaces show as cards (protocol 10.3). No file is looked at here.
+
+use crate::text;
+use crate::wire::reply;
+
+/// What a marker line begins with, in capitals as in the README.
+const MARKER: &str = "[WTT_ARTIFACT_FILE";
+/// One answer does not flood a topic; what is more than this belongs into one archive.
+pub const MAX_FILES: usize = 20;
+/// Longer answers become a file: nobody reads them in a chat, and they would be six messages or more.
+pub const LONG_REPLY_CHARS: usize = 60_000;
+/// So much of a long answer is shown before the file.
+const EXCERPT_CHARS: usize = 3_000;
+/// Titles are labels.
+const TITLE_CHARS: usize = 120;
+/// Longest file name that is told to the service, in bytes, as on most disks.
+const NAME_BYTES: usize = 200;
+
+/// A file that an agent wants to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Its path, as written.
+    pub path: String,
+    /// What people shall see; empty for the file's name.
+    pub title: String,
+}
+
+/// Takes the marker lines out of a reply. Lines within code fences, indented code and inline code are text: an agent may
+/// explain the marker.
+pub fn markers(text: &str) -> (String, Vec<Wish>) {
+    if !text.contains(MARKER) {
+        return (text.to_owned(), Vec::new());
+    }
+    let (mut visible, mut wishes) = (String::with_capacity(text.len()), Vec::new());
+    let mut gap = false;
+    for (line, in_code) in reply::code_lines(text) {
+        if !in_code && let Some(wish) = marker(line) {
+            wishes.push(wish);
+            gap = true;
+            continue;
+        }
+        // the blank lines around a marker are not shown twice
+        if gap && line.trim().is_empty() && (visible.is_empty() || visible.ends_with("\n\n")) {
+            continue;
+        }
+        gap = false;
+        visible.push_str(line);
+    }
+    if wishes.is_empty() { (text.to_owned(), wishes) } else { (visible.trim_end().to_owned(), wishes) }
+}
+
+/// `[WTT_ARTIFACT_FILE path="…" title="…"]`, alone on its line, perhaps as an item of a list.
+fn marker(line: &str) -> Option<Wish> {
+    let bare = line.trim_start_matches(' ');
+    if line.len() - bare.len() > 3 {
+        return None;
+    }
+    let bare = bare.trim_end();
+    let item = ["- ", "* ", "+ "].iter().find_map(|bullet| bare.strip_prefix(bullet));
+    let mut rest = item.unwrap_or(bare).trim_start().strip_prefix(MARKER)?.strip_suffix(']')?;
+    let (mut path, mut title) = (None, None);
+    while let Some((name, quoted)) = rest.split_once('=') {
+        if !name.starts_with(char::is_whitespace) {
+            return None;
+        }
+        let quoted = quoted.trim_start();
+        let mark = quoted.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (value, after) = quoted[1..].split_once(mark)?;
+        match name.trim() {
+            "path" => path = path.or(Some(value)),
+            "title" => title = title.or(Some(value)),
+            // a later version may know more
+            _ => {}
+        }
+        rest = after;
+    }
+    let path = path.filter(|path| !path.trim().is_empty() && rest.trim().is_empty())?;
+    Some(Wish { path: path.to_owned(), title: label(title.unwrap_or_default()) })
+}
+
+/// How a file is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Picture,
+    Audio,
+    Video,
+    File,
+}
+
+/// A kind of file that may be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// What its name ends with.
+    pub ending: &'static str,
+    /// What it is called in a header.
+    pub mime: &'static str,
+    shown: Shown,
+}
+
+const fn kind(ending: &'static str, mime: &'static str, shown: Shown) -> Kind {
+    Kind { ending, mime, shown }
+}
+
+/// The kinds of the README, other endings of the same, and audio for speech.
+pub static KINDS: &[Kind] = &[
+    kind("doc", "application/msword", Shown::File),
+    kind("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Shown::File),
+    kind("ppt", "application/vnd.ms-powerpoint", Shown::File),
+    kind("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", Shown::File),
+    kind("xls", "application/vnd.ms-excel", Shown::File),
+    kind("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Shown::File),
+    kind("pdf", "application/pdf", Shown::File),
+    kind("csv", "text/csv", Shown::File),
+    kind("md", "text/markdown", Shown::File),
+    kind("txt", "text/plain", Shown::File),
+    kind("zip", "application/zip", Shown::File),
+    kind("html", "text/html", Shown::File),
+    kind("htm", "text/html", Shown::File),
+    kind("png", "image/png", Shown::Picture),
+    kind("jpg", "image/jpeg", Shown::Picture),
+    kind("jpeg", "image/jpeg", Shown::Picture),
+    kind("webp", "image/webp", Shown::Picture),
+    kind("gif", "image/gif", Shown::Picture),
+    kind("mp4", "video/mp4", Shown::Video),
+    kind("webm", "video/webm", Shown::Video),
+    kind("mov", "video/quicktime", Shown::Video),
+    kind("wav", "audio/wav", Shown::Audio),
+    kind("mp3", "audio/mpeg", Shown::Audio),
+    kind("ogg", "audio/ogg", Shown::Audio),
+    kind("m4a", "audio/mp4", Shown::Audio),
+];
+
+/// The kind of a file, by its name; none when such files are not sent.
+pub fn kind_of(name: &str) -> Option<&'static Kind> {
+    let (stem, ending) = name.rsplit_once('.')?;
+    KINDS.iter().find(|kind| !stem.is_empty() && kind.ending.eq_ignore_ascii_case(ending))
+}
+
+/// All endings, for people.
+pub fn endings() -> String {
+    KINDS.iter().map(|kind| kind.ending).collect::<Vec<_>>().join(", ")
+}
+
+/// The token that shows a file as a card. `name` decides how; without a title it is the title.
+pub fn card(name: &str, title: &str, url: &str) -> String {
+    let title = label(if title.trim().is_empty() { name } else { title });
+    // a blank or bracket would end the link
+    let mut address = String::with_capacity(url.len());
+    for c in url.chars() {
+        match c {
+            '(' => address.push_str("%28"),
+            ')' => address.push_str("%29"),
+            c if c.is_whitespace() || c.is_control() => address.push_str("%20"),
+            c => address.push(c),
+        }
+    }
+    let begin = match kind_of(name).map_or(Shown::File, |kind| kind.shown) {
+        Shown::Picture => "![",
+        Shown::Audio => "[audio:",
+        Shown::Video => "[video:",
+        Shown::File => "[file:",
+    };
+    format!("{begin}{title}]({address})")
+}
+
+/// A title without what would end the token; never empty but for an empty one.
+fn label(text: &str) -> String {
+    let plain = text::one_line(text).replace('[', "(").replace(']', ")");
+    text::truncate(plain.trim(), TITLE_CHARS)
+}
+
+/// A file's name as the service and other machines may have it: one component, no signs of control, not too long.
+pub fn file_name(path: &str) -> String {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let plain: String = last
+        .chars()
+        .filter(|c| {
+            !c.is_control()
+                && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
+        .map(|c| if matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') { '_' } else { c })
+        .collect();
+    let plain = plain.trim().trim_start_matches('.');
+    let (stem, ending) = plain.rsplit_once('.').unwrap_or((plain, ""));
+    let mut stem = if stem.is_empty() { "file" } else { stem };
+    while stem.len() + ending.len() > NAME_BYTES {
+        let Some((at, _)) = stem.char_indices().next_back().filter(|(at, _)| *at > 0) else { break };
+        stem = &stem[..at];
+    }
+    if ending.is_empty() || ending.len() > NAME_BYTES { stem.to_owned() } else { format!("{stem}.{ending}") }
+}
+
+/// What is shown of an answer that goes as a file; none when it is short enough to be read here.
+pub fn excerpt(text: &str) -> Option<String> {
+    let count = text.chars().count();
+    if count <= LONG_REPLY_CHARS {
+        return None;
+    }
+    let begin: String = text.chars().take(2 * EXCERPT_CHARS).collect();
+    let shown = reply::chunk(&begin, EXCERPT_CHARS).into_iter().next().unwrap_or_default();
+    Some(format!("{shown}\n\n… This answer has {count} characters; the file below holds all of it."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(path: &str, title: &str) -> Wish {
+        Wish { path: path.to_owned(), title: title.to_owned() }
+    }
+
+    #[test]
+    fn markers_are_taken_out_and_the_rest_stays() {
+        let (text, wishes) = markers(
+            "Done.\n\n[WTT_ARTIFACT_FILE path=\"a b.pdf\" title=\"The [report]\"]\n\nBye.\n- [WTT_ARTIFACT_FILE title='t' path='/w/b.docx']\n",
+        );
+        assert_eq!(text, "Done.\n\nBye.");
+        assert_eq!(wishes, [wish("a b.pdf", "The (report)"), wish("/w/b.docx", "t")]);
+        assert_eq!(markers("[WTT_ARTIFACT_FILE path=\"a.pdf\"]"), (String::new(), vec![wish("a.pdf", "")]));
+        assert_eq!(markers("x\n[WTT_ARTIFACT_FILE path=\"a.pdf\"]\ny").0, "x\ny");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_marker_is_text() {
+        for text in [
+            "```\n[WTT_ARTIFACT_FILE path=\"a.pdf\"]\n```",
+            "~~~~\n```\n[WTT_ARTIFACT_FILE path=\"a.pdf\"]\n~~~~",
+            "    [WTT_ARTIFACT_FILE path=\"a.pdf\"]",
+            "`[WTT_ARTIFACT_FILE path=\"a.pdf\"]`",
+            "Write [WTT_ARTIFACT_FILE path=\"a.pdf\"] to send it.",
+            "[WTT_ARTIFACT_FILE]",
+            "[WTT_ARTIFACT_FILE path=\"\"]",
+            "[WTT_ARTIFACT_FILE path=a.pdf]",
+            "[WTT_ARTIFACT_FILE path=\"a.pdf]",
+            "[WTT_ARTIFACT_FILE path=\"a.pdf\" x]",
+            "[WTT_ARTIFACT_FILES path=\"a.pdf\"]",
+            "[wtt_artifact_file path=\"a.pdf\"]",
+            "[WTT_ARTIFACT_FILE title=\"x\"]",
+        ] {
+            assert_eq!(markers(text), (text.to_owned(), vec![]), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_token() {
+        for (name, token) in [
+            ("a.pdf", "[file:T](u)"),
+            ("a.PNG", "![T](u)"),
+            ("a.wav", "[audio:T](u)"),
+            ("a.MOV", "[video:T](u)"),
+            ("a.tar", "[file:T](u)"),
+        ] {
+            assert_eq!(card(name, "T", "u"), token);
+        }
+        assert_eq!(card("a.md", " ", "/x y(1)"), "[file:a.md](/x%20y%281%29)");
+        assert_eq!(card("a.md", "a]\n(b", "u"), "[file:a) (b](u)");
+        assert!(kind_of(".pdf").is_none() && kind_of("pdf").is_none() && kind_of("a.exe").is_none());
+    }
+
+    #[test]
+    fn names_are_one_plain_component() {
+        for (path, name) in [
+            ("/a/b.pdf", "b.pdf"),
+            ("..", "file"),
+            ("", "file"),
+            (".bashrc", "bashrc"),
+            ("a\u{202e}fdp.exe\n.pdf", "afdp.exe.pdf"),
+            ("a:b|c.md", "a_b_c.md"),
+        ] {
+            assert_eq!(file_name(path), name, "{path:?}");
+        }
+        let long = file_name(&format!("{}.pdf", "测".repeat(500)));
+        assert!(long.len() <= NAME_BYTES + 1 && long.ends_with(".pdf"), "{long}");
+    }
+
+    #[test]
+    fn only_a_long_answer_becomes_a_file() {
+        assert_eq!(excerpt(&"x".repeat(LONG_REPLY_CHARS)), None);
+        let text = "word ".repeat(LONG_REPLY_CHARS / 5 + 1);
+        let shown = excerpt(&text).unwrap();
+        assert!(shown.chars().count() < EXCERPT_CHARS + 200 && shown.contains("60005 characters"), "{shown}");
+    }
+}

@@ -67,6 +67,9 @@ put() {
   chmod "${4:-644}" "$to.new"
   mv -f "$to.new" "$to"
 }
+next='wtt-connect try, or wtt-connect up ADAPTER AGENT_ID TOKEN'
+# services go on with the old program until they are restarted
+[ ! -e "$root/bin/wtt-connect" ] || next='wtt-connect restart, so that what runs takes the new program'
 put "$target/release/wtt-connect" bin wtt-connect 755
 put man/wtt-connect.1 share/man/man1
 put man/wtt-connect.5 share/man/man5
@@ -75,6 +78,9 @@ put install/completions/wtt-connect.bash share/bash-completion/completions wtt-c
 put install/completions/_wtt-connect share/zsh/site-functions
 put install/completions/wtt-connect.fish share/fish/vendor_completions.d
 printf 'Installed %s\n' "$root/bin/wtt-connect"
-case ":$PATH:" in *":$prefix/bin:"*) ;; *) printf '%s is not on PATH\n' "$prefix/bin" ;; esac
-# services go on with the old program until they are restarted
-printf 'Next: wtt-connect try, or wtt-connect up ADAPTER AGENT_ID TOKEN; after an update: wtt-connect restart\n'
+# shellcheck disable=SC2016 # the reader's shell is to expand it
+case ":$PATH:" in
+  *":$prefix/bin:"*) ;;
+  *) printf 'First put %s on PATH: export PATH="%s:$PATH"\n' "$prefix/bin" "$prefix/bin" ;;
+esac
+printf 'Next: %s\n' "$next"

@@ -35,6 +35,14 @@ pub fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a 
     hits.into_iter().take(2).map(|(_, candidate)| candidate).collect()
 }
 
+/// ` (did you mean x?)`, or nothing when no known word is near.
+pub fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    match similar(word, known).as_slice() {
+        [] => String::new(),
+        near => format!(" (did you mean {}?)", near.join(" or ")),
+    }
+}
+
 /// Insertions, deletions, replacements and swaps of neighbours between two words.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];

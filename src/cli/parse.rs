@@ -163,8 +163,6 @@ fn help(args: &Args) -> Result<Parsed, String> {
 fn operands(command: &Command, args: &Args) -> Result<(), String> {
     let most = match command.operands {
         "" => 0,
-        // Its operand says what to rehearse.
-        _ if command.id == Id::Doctor && !args.rehearse => 0,
         many if many.contains("...") => usize::MAX,
         words => words.split(' ').count(),
     };

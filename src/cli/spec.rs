@@ -395,6 +395,7 @@ pub static COMMANDS: &[Command] = &[
         long: &[
             "Shows what is set and where it comes from, which directories can be written, which agent CLIs are found (on PATH and where installers put them) with their versions and whether they are logged in, and whether the service answers and accepts the token. Secrets are masked.",
             "Exits with 0 when `start` would run and its default agent could answer. Exits with 1 when something needs to be put right: `start` would refuse to run, or it would run but nobody would get an answer, because the agent CLI is missing or not logged in or the token is refused. Being offline alone is no problem. A reader that goes away before the end does not change the code.",
+            "With ADAPTER it looks at that agent CLI only, whether it is enabled or not, and exits with 1 when it could not answer.",
         ],
         flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &REHEARSE, &DEFAULTS_TOO, &JSON],
         hidden: false,

@@ -9,11 +9,15 @@ const MAX_NAME: usize = 100;
 
 /// What a name may be, for messages.
 pub const RULE: &str =
-    "1 to 100 letters, digits, dots, dashes and underscores, not starting with a dot or dash";
+    "1 to 100 letters, digits, dots, dashes and underscores, not starting with a dot or dash, and not `all`";
+
+/// What stands for all profiles on the command line.
+pub const ALL: &str = "all";
 
 /// Whether this is a profile name. Refuses everything that could leave the folder of the profiles.
 pub fn is_name(name: &str) -> bool {
     !name.is_empty()
+        && name != ALL
         && name.len() <= MAX_NAME
         && !name.starts_with(['.', '-'])
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
@@ -78,7 +82,9 @@ mod tests {
         for good in ["agent-001-codex", "a", "A_b.c-1", &"x".repeat(100)] {
             assert!(is_name(good), "{good}");
         }
-        for bad in ["", "../x", "-x", ".x", "a b", "a/b", "ä", "a\n", &"x".repeat(101), &"x".repeat(300)] {
+        for bad in
+            ["", "../x", "-x", ".x", "a b", "a/b", "ä", "a\n", "all", &"x".repeat(101), &"x".repeat(300)]
+        {
             assert!(!is_name(bad), "{bad}");
         }
         assert_eq!(default_name("agent-alice", "codex"), "agent-alice-codex");

@@ -180,7 +180,16 @@ pub fn adapter(value: &str) -> Result<String, String> {
         .iter()
         .find(|(name, short)| *name == lower || short.contains(&lower.as_str()))
         .map(|(name, _)| (*name).to_owned())
-        .ok_or_else(|| format!("\"{}\" is not an adapter", crate::text::truncate(value, 40)))
+        .ok_or_else(|| unknown(value, "an adapter", &mut ADAPTER_NAMES.iter().flat_map(names)))
+}
+
+fn names(row: &'static (&str, &[&str])) -> impl Iterator<Item = &'static str> {
+    std::iter::once(row.0).chain(row.1.iter().copied())
+}
+
+/// Something that has a name, and which name may be meant.
+fn unknown(value: &str, what: &str, known: &mut dyn Iterator<Item = &'static str>) -> String {
+    format!("\"{}\" is not {what}{}", crate::text::truncate(value, 40), crate::text::hint(value, known))
 }
 
 /// Several adapters; blanks and repetitions are dropped.
@@ -210,7 +219,7 @@ pub fn mode(value: &str) -> Result<Mode, String> {
     Mode::ALL
         .into_iter()
         .find(|m| m.name().eq_ignore_ascii_case(value))
-        .ok_or_else(|| format!("\"{}\" is not a mode", crate::text::truncate(value, 40)))
+        .ok_or_else(|| unknown(value, "a mode", &mut Mode::ALL.iter().map(|mode| mode.name())))
 }
 
 /// Yes or no.
@@ -330,6 +339,8 @@ mod tests {
 
     #[test]
     fn a_mistake_is_named_with_a_hint() {
+        assert_eq!(mode("sugest"), Err("\"sugest\" is not a mode (did you mean suggest?)".to_owned()));
+        assert_eq!(adapter("emacs"), Err("\"emacs\" is not an adapter".to_owned()));
         let address = |text| Kind::BaseUrl.check(text).unwrap_err();
         assert_eq!(
             address("127.0.0.1:9"),

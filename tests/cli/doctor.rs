@@ -88,6 +88,19 @@ fn an_agent_without_login_is_a_problem_with_a_remedy() {
 }
 
 #[test]
+fn one_agent_alone_is_looked_at() {
+    let m = Machine::new();
+    let command = codex(&m, "Logged in using an API key - sk-x");
+    let m = m.env("WTT_CONNECT_CODEX_COMMAND", &command);
+    let run = m.run(&["doctor", "codex"]).code(0).says("codex: codex-cli 9.8.7");
+    assert_eq!(run.stdout.lines().count(), 1, "nothing else is told");
+    m.run(&["doctor", "codex", "--json"]).code(0).says("\"ok\": true").hides("WTT_AGENT_ID");
+    m.run(&["doctor", "crush"]).code(1).says("problem  crush: no `crush` on PATH").hides("codex-cli");
+    m.profile("mine", "WTT_AGENT_ID=agent-1\n");
+    m.run(&["doctor", "mine"]).code(2).says("for the profile write `--profile mine`");
+}
+
+#[test]
 fn a_running_connector_is_shown() {
     let m = Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);
     let lock = m.file("home/.local/state/wtt-connect/agent-1-codex/lock", "");
@@ -249,7 +262,6 @@ fn a_rehearsal_says_what_went_wrong() {
     let here = here.env("WTT_CONNECT_GEMINI_COMMAND", "/nowhere/gemini").env("WTT_CONNECT_ADAPTERS", "codex");
     here.run(&["doctor", "--rehearse", "gemini"]).code(1).says("installed here: codex, claude-code");
     m.run(&["doctor", "--rehearse", "gpt"]).code(2).says("there is no adapter `gpt`");
-    m.run(&["doctor", "codex"]).code(2).says("takes no operand");
 }
 
 #[test]

@@ -128,6 +128,8 @@ fn a_rehearsal_changes_nothing() {
     host.machine.profile(PROFILE, &format!("{secrets}WTT_TOKEN=CAN\nWTT_CONNECT_MODE=suggest\n"));
     let again = host.machine.run(&["up", "codex", AGENT, "--dry-run"]).code(0).hides("CAN");
     again.says("OPENAI_API_KEY='***'").says("WTT_CONNECT_MODE='suggest'");
+    host.fail("show-environment", "Failed to connect to bus: No medium found\n");
+    host.up(&["--dry-run"]).code(69).says("Would start no service: ").says("Nothing was changed.");
 }
 
 #[test]
@@ -234,6 +236,7 @@ fn down_stops_and_up_brings_it_back() {
 fn down_ends_what_was_started_by_hand() {
     let host = Host::new();
     host.up(&["--no-start"]).code(0);
+    host.machine.run(&["logs", PROFILE]).code(69).one_line().says("agent-001-codex has never been started");
     let mut child = host
         .machine
         .command(&["start", "--profile", PROFILE])
@@ -242,6 +245,10 @@ fn down_ends_what_was_started_by_hand() {
         .unwrap();
     host.wtt.connected();
     host.up(&["--model", "m"]).code(75).says("`wtt-connect down agent-001-codex` stops it");
+    // without a service manager it is to take the new settings, and not to be run a second time
+    host.fail("show-environment", "Failed to connect to bus: No medium found\n");
+    let run = host.up(&["--model", "m"]).code(69).says("runs it already").hides("wtt-connect start");
+    run.says("\n  wtt-connect restart agent-001-codex");
     // reaped at once, or it would still look alive
     let reaper = std::thread::spawn(move || child.wait().unwrap());
     host.machine.run(&["down", PROFILE]).code(0).says("agent-001-codex is stopped (process ");

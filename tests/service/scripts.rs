@@ -117,8 +117,11 @@ fn install_puts_all_below_a_prefix() {
         command.env("STUB", &bin).env("CARGO_TARGET_DIR", host.machine.path("target"));
         command.env("DESTDIR", host.machine.path("root")).output().unwrap()
     };
-    for _ in 0..2 {
-        expect(&install(&["--prefix", "/opt/wtt"]), 0, "/opt/wtt/bin/wtt-connect\n");
+    for next in ["wtt-connect try, or ", "wtt-connect restart, "] {
+        let installed = install(&["--prefix", "/opt/wtt"]);
+        expect(&installed, 0, "/opt/wtt/bin/wtt-connect\n");
+        expect(&installed, 0, "export PATH=\"/opt/wtt/bin:$PATH\"\n");
+        expect(&installed, 0, &format!("Next: {next}"));
     }
     let root = host.machine.path("root/opt/wtt");
     for file in [

@@ -5,7 +5,7 @@ use crate::cli::out;
 use crate::cli::spec::Args;
 use crate::daemon::control::Request;
 use crate::error::{Error, Result, reason};
-use crate::sys::{image, log_file, path};
+use crate::sys::{image, log_file, path, proc};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -41,6 +41,17 @@ fn journal(profile: &Profile, lines: usize, follow: bool) -> Error {
         ));
     };
     let mut words = vec!["--user".to_owned(), format!("--unit=wtt-connect@{}.service", profile.name)];
+    // The lock is made by the first start and never removed; the journal may hold what kept that from going on.
+    let started = profile.config.state_dir.join("lock").exists();
+    let mut asking = proc::command(&tool, Path::new("/"));
+    asking.args(&words).args(["--quiet", "--lines=1"]);
+    if !started && asking.output().is_ok_and(|said| said.stdout.is_empty()) {
+        return Error::Unavailable(format!(
+            "{} has never been started, so it has no log; `{}` starts it",
+            profile.name,
+            super::up_command(&profile.name, &profile.config)
+        ));
+    }
     words.extend([format!("--lines={lines}"), "--no-pager".to_owned(), "--output=short-iso".to_owned()]);
     words.extend(follow.then(|| "--follow".to_owned()));
     let why = image::become_program(&tool, &words);

@@ -65,7 +65,7 @@ impl Profile {
 /// Those that an operand asks for: all without one and with `all`.
 pub fn chosen(operand: Option<&OsStr>) -> Result<Vec<Profile>> {
     match operand {
-        Some(word) if word != "all" => Ok(vec![one(word)?]),
+        Some(word) if word != profile::ALL => Ok(vec![one(word)?]),
         _ => Ok(all().iter().map(|name| Profile::read(name)).collect()),
     }
 }

@@ -99,7 +99,9 @@ fn decide(
     }
     let Some(spec) = spec::find(word) else {
         let names: Vec<&str> = adapters.iter().map(|a| a.name).collect();
-        let message = format!("there is no adapter `{word}`; use one of {}, or {DEMO}", names.join(", "));
+        let near = crate::text::hint(word, names.iter().copied().chain([DEMO]));
+        let message =
+            format!("there is no adapter `{word}`{near}; use one of {}, or {DEMO}", names.join(", "));
         return Err(Error::Usage(message));
     };
     if !installed(spec) {

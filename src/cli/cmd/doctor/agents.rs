@@ -38,6 +38,11 @@ pub fn enabled(config: &Config) -> Vec<Finding> {
     among(enabled, config, true)
 }
 
+/// Those that somebody has asked about, and nothing else: they must work, enabled or not.
+pub fn alone(config: &Config, specs: Vec<&'static AdapterSpec>) -> Vec<Finding> {
+    probed(specs, config, |_| Standing::Default)
+}
+
 fn among(mut all: Vec<&'static AdapterSpec>, config: &Config, sure: bool) -> Vec<Finding> {
     let standing = |spec: &AdapterSpec| match sure {
         false => Standing::Unsure,
@@ -46,6 +51,16 @@ fn among(mut all: Vec<&'static AdapterSpec>, config: &Config, sure: bool) -> Vec
         true => Standing::Other,
     };
     crate::list::sort_by_key(&mut all, |spec| standing(spec));
+    let mut found = probed(all, config, standing);
+    found.extend(switcher(config));
+    found
+}
+
+fn probed(
+    all: Vec<&'static AdapterSpec>,
+    config: &Config,
+    standing: impl Fn(&AdapterSpec) -> Standing,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     for some in all.chunks(AT_ONCE) {
         for (spec, command, probe) in look(some, config) {
@@ -53,7 +68,6 @@ fn among(mut all: Vec<&'static AdapterSpec>, config: &Config, sure: bool) -> Vec
             found.extend(judged.map(|(verdict, text)| finding("Agents", spec.name, verdict, text)));
         }
     }
-    found.extend(switcher(config));
     found
 }
 

@@ -77,6 +77,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if args.rehearse {
         return rehearsal(args, &config);
     }
+    if let Some(word) = args.operands.first() {
+        let specs = rehearse::chosen(&config, Some(&word.to_string_lossy()))?;
+        let findings = agents::alone(&config, specs);
+        let colours = out::colours();
+        let text: String = findings.iter().map(|f| show::line(f, colours)).collect();
+        return conclude(args, &findings, if args.json { Ok(()) } else { printed(&text) });
+    }
     let mut findings: Vec<Finding> = Vec::new();
     for problem in &settings.problems {
         findings.push(finding("Settings", "", Verdict::Bad, problem.0.clone()));
@@ -123,14 +130,23 @@ fn rehearsal(args: &Args, config: &Config) -> Result<ExitCode> {
     let mut written = Ok(());
     rehearse::run(config, &specs, &mut |finding| {
         if !args.json && written.is_ok() {
-            written = out::stdout(&crate::sys::log::redact(&show::line(&finding, colours)));
+            written = printed(&show::line(&finding, colours));
         }
         findings.push(finding);
     })?;
+    conclude(args, &findings, written)
+}
+
+fn printed(text: &str) -> Result<()> {
+    out::stdout(&crate::sys::log::redact(text))
+}
+
+/// The findings as JSON where that is asked for, and the exit code. `written`: how the lines were printed.
+fn conclude(args: &Args, findings: &[Finding], mut written: Result<()>) -> Result<ExitCode> {
     let healthy = findings.iter().all(|f| f.verdict != Verdict::Bad);
     if args.json {
-        let all = object!({ "ok": healthy, "findings": show::findings_json(&findings) });
-        written = out::stdout(&crate::sys::log::redact(&format!("{all:#}\n")));
+        let all = object!({ "ok": healthy, "findings": show::findings_json(findings) });
+        written = printed(&format!("{all:#}\n"));
     }
     match written {
         Ok(()) | Err(Error::Silent(_)) => {}

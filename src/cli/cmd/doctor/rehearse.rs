@@ -7,6 +7,7 @@ use crate::agent::outcome::{Outcome, Report};
 use crate::agent::run::{self, Control, Progress, Runner};
 use crate::agent::spec::{self, AdapterSpec};
 use crate::agent::{AgentEvent, Request};
+use crate::cli::cmd::profiles;
 use crate::config::{Config, Limits};
 use crate::error::{Error, Result};
 use crate::session::{self, model};
@@ -42,7 +43,11 @@ pub fn chosen(config: &Config, asked: Option<&str>) -> Result<Vec<&'static Adapt
     let names: Vec<&str> = spec::ADAPTERS.iter().map(|spec| spec.name).collect();
     let unknown = || {
         let word = text::truncate(&text::one_line(word), 40);
-        Error::Usage(format!("there is no adapter `{word}`; use one of {}", names.join(", ")))
+        let mut near = text::hint(&word, names.iter().copied());
+        if profiles::all().contains(&word) {
+            near = format!("; for the profile write `--profile {word}`");
+        }
+        Error::Usage(format!("there is no adapter `{word}`{near}; use one of {}", names.join(", ")))
     };
     Ok(vec![spec::find(word).ok_or_else(unknown)?])
 }

@@ -37,7 +37,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let service = ready(&plan, args)?;
     if args.dry_run {
         rehearse(&plan, args, &service)?;
-        return Ok(ExitCode::SUCCESS);
+        // what it would end with
+        return Ok(service.map_or(ExitCode::from(NO_MANAGER), |_| ExitCode::SUCCESS));
     }
     let outcome = write(&mut plan).and_then(|()| match &service {
         Ok(Some(service)) => start(&plan, args, service, offline),
@@ -57,6 +58,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn again(why: String) -> String {
     format!("{why}\nWhat is said above has been done; when this is put right, the same command does the rest")
 }
+
+/// Exit code where the profile is written, but no service can run: that of [`Error::Unavailable`].
+const NO_MANAGER: u8 = 69;
 
 /// Where systemd notes whose services run without a login.
 const LINGER: &str = "/var/lib/systemd/linger";
@@ -156,8 +160,12 @@ fn ready(plan: &Plan, args: &Args) -> Result<std::result::Result<Option<Service>
     let active = manager.is_active(&plan.profile);
     if let (Some(pid), false) = (holder, active) {
         return Err(Error::TryAgain(format!(
-            "process {pid} runs this profile already, without the service; `wtt-connect down {}` stops it. Nothing was written",
-            plan.profile
+            "process {pid} runs this profile already, without the service; {} stops it. Nothing was written",
+            match plan.old {
+                Some(_) => format!("`wtt-connect down {}`", plan.profile),
+                // there is no such profile yet, only somebody in its state directory
+                None => format!("`kill {pid}`"),
+            }
         )));
     }
     let status = control::ask(&plan.config.state_dir, &Request::Status).unwrap_or_default();
@@ -319,6 +327,12 @@ fn next(plan: &Plan, args: &Args, connected: bool) -> String {
 /// There is no service, by wish or for want of a manager: how to run it all the same.
 fn by_hand(plan: &Plan, why: Option<&String>) -> Result<()> {
     let command = format!("wtt-connect start --profile {}", plan.profile);
+    if let (Some(why), Some(pid)) = (why, lock::holder(&plan.config.state_dir.join("lock"))) {
+        return Err(Error::Unavailable(format!(
+            "the profile is written, but no service can be started: {why}. Process {pid} runs it already; to have it take what is new:\n  wtt-connect restart {}",
+            plan.profile
+        )));
+    }
     match why {
         None => say(&format!("\nRun it with\n  {command}\n")),
         Some(why) => Err(Error::Unavailable(format!(

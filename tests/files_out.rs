@@ -1,6 +1,7 @@
 //! Files out: markers in answers, the command `upload-file`, the ledger, long answers; a service that misbehaves; and
 //! what may never leave.
 
+mod killing;
 mod media;
 
 use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, until};
@@ -76,6 +77,7 @@ fn a_marked_file_becomes_a_card_and_its_bytes_arrive() {
     assert!(lines[1].contains("state.json") && lines[1].contains("files of this kind"), "{lines:?}");
     assert!(lines[2].contains("passwd") && lines[2].contains("not sent"), "{lines:?}");
     assert!(lines[3].contains("gone.pdf") && lines[3].contains("no such file"), "{lines:?}");
+    assert_eq!(wtt.status(&topic, "sending report.pdf")["status_kind"], "artifact_upload");
     let card = wtt.answer(&topic, "[file:The Report](http://");
     assert_eq!(fetch(&wtt, content(&card)), noise(200_000));
     let picture = wtt.answer(&topic, "![chart.png](http://");

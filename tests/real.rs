@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout)]
 
+mod files;
 mod modes;
 
 use crate::support::daemon::{Connector, Home, Wtt, until};

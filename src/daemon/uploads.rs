@@ -84,7 +84,7 @@ impl Hub {
 
     /// Has files sent that somebody asks for; the threads answer.
     pub(super) fn send_files(&mut self, wish: Wish, back: UnixStream) {
-        let busy = object!({ "error": "too many files wait to be sent; try again in a minute" });
+        let busy = object!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
         match self.uploads.work(&self.shared) {
             Some(work) if work.len() < QUEUE && self.drain.is_none() => {
                 // the threads live as long as this sender
@@ -208,22 +208,17 @@ fn progress(upload: &Upload, sent: u64) -> String {
     format!("sending {}: {}%", upload.name, sent * 100 / upload.copied.size.max(1))
 }
 
-/// Not too often.
+/// At once, and then not too often.
+#[derive(Default)]
 struct Pace {
-    told: Instant,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Pace { told: Instant::now() }
-    }
+    told: Option<Instant>,
 }
 
 impl Pace {
     fn is_due(&mut self) -> bool {
-        let due = self.told.elapsed() >= TELL_EVERY;
+        let due = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
         if due {
-            self.told = Instant::now();
+            self.told = Some(Instant::now());
         }
         due
     }

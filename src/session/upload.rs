@@ -26,7 +26,10 @@ const MAX_PACKED: usize = 200;
 /// The shelf of a configuration: what may leave, and where the copies lie.
 pub fn shelf(config: &Config) -> Shelf {
     let mut closed = vec![config.state_dir.clone()];
-    closed.extend(config.selection.places().profiles().ok());
+    let places = config.selection.places();
+    closed.extend(places.profiles().ok());
+    // other identities of this user
+    closed.extend(places.state_dir("").ok());
     let mut secret = vec![config.store_file.clone()];
     secret.extend(config.token_source.path().map(Path::to_owned));
     let roots = vec![config.workdir.clone(), config.inbox_dir.clone(), config.artifact_dir.clone()];

@@ -6,6 +6,7 @@
 mod hostile;
 mod player;
 mod running;
+mod steering;
 
 use player::{Player, request, rows};
 use std::fmt::Write;

@@ -1,5 +1,7 @@
 //! Chat commands through the local service: what a person types, what is answered, what the next turn is run with.
 
+mod steering;
+
 use crate::support::daemon::{AGENT, Connector, Home, Wtt};
 use serde_json::json;
 use wtt_connect::local::service::Speaker;

@@ -12,7 +12,7 @@ use wtt_connect::agent::ask::{Ask, AskKind, Decision};
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
 use wtt_connect::agent::run::pool::Pool;
-use wtt_connect::agent::run::{self, Control, Keep, Progress, Runner};
+use wtt_connect::agent::run::{self, Control, Fate, Keep, Progress, Runner, Steer};
 use wtt_connect::agent::spec::{AdapterSpec, Invocation};
 use wtt_connect::agent::{AgentEvent, Image, Request};
 use wtt_connect::config::{Limits, Mode};
@@ -131,6 +131,7 @@ struct Bench {
     images: Vec<Image>,
     owner: String,
     control: (Sender<Control>, Receiver<Control>),
+    steers: (Sender<Steer>, Receiver<Steer>),
 }
 
 const LONG: Duration = Duration::from_secs(60);
@@ -146,6 +147,7 @@ fn bench(idle: Duration, max: usize) -> Bench {
         images: Vec::new(),
         owner: "tests:keeping".to_owned(),
         control: unbounded(),
+        steers: unbounded(),
     }
 }
 
@@ -177,6 +179,7 @@ impl Bench {
             limits: self.limits,
             owner: &self.owner,
             control: &self.control.1,
+            steers: &self.steers.1,
             usage_before: None,
             opened_at: None,
             keep: Some(Keep { pool: &self.pool, session }),
@@ -435,23 +438,81 @@ fn people_may_take_their_time_to_answer() {
     bench.close();
 }
 
+/// A further message for the running turn.
+fn steer(bench: &Bench, id: &str, text: &str, interrupt: bool) {
+    bench.steers.0.send(Steer { id: id.to_owned(), text: text.to_owned(), interrupt }).unwrap();
+}
+
 #[test]
-fn a_message_reaches_the_running_turn_or_comes_back() {
+fn a_message_reaches_the_running_turn() {
     let bench = bench(LONG, 4);
     let mut back = Vec::new();
-    let report = bench.turn_with("a", None, "say x; read -r a; read -r b; answer \"$b\"", &mut |progress| {
-        match progress {
-            Progress::Event(AgentEvent::Text(_)) => {
-                for text in ["not this", "but this"] {
-                    bench.control.0.send(Control::Steer(text.to_owned())).unwrap();
-                }
-            }
-            Progress::Steered { text, taken } => back.push((text.clone(), *taken)),
+    let report =
+        bench.turn_with("a", None, "say x; read -r b; answer \"$b\"", &mut |progress| match progress {
+            Progress::Event(AgentEvent::Text(_)) => steer(&bench, "1", "but this", false),
+            Progress::Steered { id, fate } => back.push((id.clone(), *fate)),
             _ => {}
+        });
+    assert_eq!((report.outcome, back), (done("but this"), vec![("1".to_owned(), Fate::Taken)]));
+    bench.close();
+}
+
+#[test]
+fn an_agent_that_cannot_take_it_is_interrupted_and_goes_on_with_all() {
+    let bench = bench(LONG, 4);
+    for (text, interrupt) in [("not this", false), ("this", true)] {
+        let mut back = Vec::new();
+        let report =
+            bench.turn_with("a", None, "say half; [ -e on ] || sleep 30", &mut |progress| match progress {
+                Progress::Event(AgentEvent::Text(said)) if said == "half" && back.is_empty() => {
+                    steer(&bench, "1", text, interrupt);
+                    steer(&bench, "2", "answer fine", interrupt);
+                }
+                Progress::Steered { id, fate } => {
+                    std::fs::write(bench.dir.path().join("on"), "").unwrap();
+                    back.push((id.clone(), *fate));
+                }
+                _ => {}
+            });
+        std::fs::remove_file(bench.dir.path().join("on")).unwrap();
+        assert_eq!(report.outcome, done("fine"), "{text}");
+        let both = ["1", "2"].map(|id| (id.to_owned(), Fate::Interrupts));
+        assert_eq!(back, both, "{text}");
+    }
+    bench.close();
+}
+
+#[test]
+fn a_stop_ends_a_turn_that_is_being_interrupted() {
+    let bench = bench(LONG, 4);
+    let mut fates = Vec::new();
+    let report =
+        bench.turn_with("a", None, "trap : INT; say half; while :; do sleep 0.1; done", &mut |progress| {
+            match progress {
+                Progress::Event(AgentEvent::Text(_)) => steer(&bench, "1", "answer never", true),
+                Progress::Steered { fate, .. } => {
+                    fates.push(*fate);
+                    bench.control.0.send(Control::Cancel).unwrap();
+                }
+                _ => {}
+            }
+        });
+    assert!(matches!(report.outcome, Outcome::Cancelled { .. }), "{report:?}");
+    assert_eq!(fates, [Fate::Interrupts]);
+    bench.close();
+}
+
+#[test]
+fn a_message_before_the_start_is_part_of_the_prompt() {
+    let bench = bench(LONG, 4);
+    steer(&bench, "1", "answer second", false);
+    let mut fates = Vec::new();
+    let report = bench.turn_with("a", None, "say first", &mut |progress| {
+        if let Progress::Steered { fate, .. } = progress {
+            fates.push(*fate);
         }
     });
-    assert_eq!(report.outcome, done("but this"));
-    assert_eq!(back, [("not this".to_owned(), false), ("but this".to_owned(), true)]);
+    assert_eq!((report.outcome, fates), (done("second"), vec![Fate::Taken]));
     bench.close();
 }
 

@@ -48,6 +48,7 @@ fn run(adapter: &str, agent: &str, request: &Request) -> Report {
         },
         owner: "tests:oneshot",
         control: &control,
+        steers: &crossbeam_channel::never(),
         usage_before: None,
         opened_at: None,
         keep: None,

@@ -9,6 +9,7 @@ mod fail;
 mod offer;
 pub mod quirks;
 mod setup;
+mod steer;
 mod tools;
 mod update;
 mod usage;
@@ -17,7 +18,7 @@ use crate::agent::ask::{AskKind, Decision};
 use crate::agent::dialect::{Dialect, Effects, Exit, Said, Stray, string, unsaid};
 pub(crate) use crate::agent::dialect::{failed, title};
 use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Request, classify};
+use crate::agent::{AgentEvent, Request, Usage, classify};
 use crate::config::Mode;
 use crate::json::object;
 use ask::Open;
@@ -60,6 +61,8 @@ struct Able {
     load: bool,
     resume: bool,
     image: bool,
+    /// Further messages for a running prompt.
+    steering: bool,
     /// A way to log in that needs no person, until it has been tried.
     login: Option<String>,
 }
@@ -78,6 +81,8 @@ struct Turn {
     denied: String,
     /// codex-acp puts its errors into the answer, and says so here.
     system_error: bool,
+    further: steer::Further,
+    usage: Option<Usage>,
     stopping: bool,
     ended: bool,
 }
@@ -95,6 +100,8 @@ pub struct Acp {
     /// The session has been resumed, so its history goes with every request.
     resumed: bool,
     last_id: u64,
+    /// Further messages that were sent, all turns together.
+    steers: u64,
     pending: Option<Step>,
     /// The replay of the history is still to come.
     replaying: bool,
@@ -119,6 +126,7 @@ impl Acp {
             session: String::new(),
             resumed: false,
             last_id: 0,
+            steers: 0,
             pending: None,
             replaying: false,
             logged_in: None,
@@ -237,6 +245,7 @@ impl Dialect for Acp {
                     self.asked(&id, &method, &mut params, fx);
                 }
             }
+            None if self.further_answered(&id, &message, fx) => {}
             None if id.as_u64() == Some(self.last_id) => {
                 if let Some(step) = self.pending.take() {
                     self.answered(step, &mut message, fx);
@@ -295,6 +304,10 @@ impl Dialect for Acp {
         self.close_asks(fx);
         self.turn.stopping = true;
         true
+    }
+
+    fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
+        self.take_further(text, fx)
     }
 
     fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {

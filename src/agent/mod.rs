@@ -81,6 +81,13 @@ impl Usage {
         object!({ "input": self.input, "cached": self.cached, "output": self.output })
     }
 
+    /// Both together; nothing is known of what is missing.
+    pub fn sum(a: Option<Usage>, b: Option<Usage>) -> Option<Usage> {
+        let (Some(x), Some(y)) = (a, b) else { return a.or(b) };
+        let (input, cached, output) = (x.input + y.input, x.cached + y.cached, x.output + y.output);
+        Some(Usage { input, cached, output })
+    }
+
     /// Reads what [`Usage::to_json`] wrote.
     pub fn from_json(value: &Value) -> Option<Usage> {
         let count = |name| value.get(name)?.as_u64();

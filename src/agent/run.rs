@@ -15,6 +15,7 @@ mod pipes;
 pub mod pool;
 mod private;
 mod process;
+mod steer;
 mod turn;
 
 use crate::agent::ask::{self, Ask, Decision};
@@ -38,6 +39,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+pub use steer::{Fate, Steer};
 use turn::Turn;
 
 /// A request to a running turn.
@@ -56,8 +58,6 @@ pub enum Control {
         /// What was decided.
         decision: Decision,
     },
-    /// A further message of the user for the agent; [`Progress::Steered`] says whether it was taken.
-    Steer(String),
 }
 
 /// Where the agent's process stays after the turn, if its dialect can serve another one.
@@ -84,6 +84,9 @@ pub struct Runner<'a> {
     pub owner: &'a str,
     /// Cancel and shutdown.
     pub control: &'a Receiver<Control>,
+    /// Further messages for the turn; [`Progress::Steered`] says what became of each. What is still in it when the
+    /// turn is over was not taken.
+    pub steers: &'a Receiver<Steer>,
     /// Thread totals of the last turn of this session (codex counts per thread).
     pub usage_before: Option<Usage>,
     /// When the session to resume was last opened, milliseconds since the epoch, for agents that cannot load one twice
@@ -106,12 +109,12 @@ pub enum Progress {
     Ask(Ask),
     /// The agent does not wait for this answer any more.
     Withdrawn(String),
-    /// What came of [`Control::Steer`].
+    /// What became of a further message.
     Steered {
-        /// The message.
-        text: String,
-        /// False: the agent cannot take it now; it wants a turn of its own.
-        taken: bool,
+        /// [`Steer::id`].
+        id: String,
+        /// What became of it.
+        fate: Fate,
     },
 }
 
@@ -136,23 +139,62 @@ pub fn run(runner: &Runner<'_>, request: &Request, on: &mut dyn FnMut(Progress))
         Some((seat, kept)) => (Some(seat), kept),
         None => (None, None),
     };
-    let mut over = kept
-        .map(|process| go_on(runner, request, process, total_until, on))
-        .filter(|over| !over.unheard)
-        .unwrap_or_else(|| attempt(runner, request, total_until, runner.usage_before, on));
-    if let Outcome::Failed { reason, detail, .. } = &over.report.outcome
-        && request.resume.is_some()
-        && reason.next() == Next::RetryFresh
-    {
-        on(Progress::Event(AgentEvent::FreshSession(detail.clone())));
-        let prompt = request.fresh_prompt.clone().unwrap_or_else(|| request.prompt.clone());
-        let fresh = Request { resume: None, prompt, ..request.clone() };
-        over = attempt(runner, &fresh, total_until, None, on);
+    let first = steer::with(request, &steer::before(runner, on));
+    let kept = kept.map(|process| go_on(runner, &first, process, total_until, on));
+    let mut over = match kept {
+        Some(over) if !over.unheard => retry(runner, &first, over, total_until, on),
+        unheard => {
+            let told = unheard.map(|over| over.taken).unwrap_or_default();
+            let request = steer::with(&first, &told);
+            whole(runner, &request, total_until, runner.usage_before, on)
+        }
+    };
+    let mut earlier = steer::Earlier::default();
+    let mut texts = Vec::new();
+    while !over.more.is_empty() && !matches!(over.report.outcome, Outcome::Failed { .. }) {
+        earlier.keep(&over);
+        texts.append(&mut over.taken);
+        texts.append(&mut over.more);
+        texts.extend(steer::before(runner, on));
+        let request = steer::again(&first, over.report.session.take(), &texts);
+        over = whole(runner, &request, total_until, over.report.usage_total, on);
     }
+    earlier.add_to(&mut over);
     if let (Some(seat), Some(who), Some(process)) = (seat, who, over.kept) {
         seat.keep(Who { native: over.report.session.clone(), ..who }, process);
     }
     over.report
+}
+
+/// A process of its own, and another one if the session is not known any more.
+fn whole(
+    runner: &Runner<'_>,
+    request: &Request,
+    total_until: Instant,
+    usage_before: Option<Usage>,
+    on: &mut dyn FnMut(Progress),
+) -> Over {
+    let over = attempt(runner, request, total_until, usage_before, on);
+    retry(runner, request, over, total_until, on)
+}
+
+/// Once more in a fresh session, when the CLI did not know the one to resume.
+fn retry(
+    runner: &Runner<'_>,
+    request: &Request,
+    over: Over,
+    total_until: Instant,
+    on: &mut dyn FnMut(Progress),
+) -> Over {
+    let Outcome::Failed { reason, detail, .. } = &over.report.outcome else { return over };
+    if request.resume.is_none() || reason.next() != Next::RetryFresh {
+        return over;
+    }
+    on(Progress::Event(AgentEvent::FreshSession(detail.clone())));
+    let prompt = request.fresh_prompt.clone().unwrap_or_else(|| request.prompt.clone());
+    let fresh = Request { resume: None, fresh_prompt: None, prompt, ..request.clone() };
+    let told = [over.taken, over.more].concat();
+    attempt(runner, &steer::with(&fresh, &told), total_until, None, on)
 }
 
 /// What the mode says, or what people have to say: `None`.

@@ -117,6 +117,8 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         transports,
         limits,
         catch_up: take(s, "WTT_CONNECT_CATCH_UP_MINUTES", value::minutes).unwrap_or(CATCH_UP),
+        busy: take(s, keys::chat::BUSY, keys::chat::busy).unwrap_or_default(),
+        merge_waiting: take(s, keys::chat::MERGE, value::flag).unwrap_or(false),
         auto_reexec: take(s, "WTT_CONNECT_AUTO_REEXEC", value::flag).unwrap_or(false),
         max_agents: take(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
         agent_idle: take(s, "WTT_CONNECT_AGENT_IDLE_SECONDS", value::seconds).unwrap_or(AGENT_IDLE),

@@ -3,6 +3,7 @@
 //! Reading, error messages, `doctor` and `wtt-connect(5)` all come from it. Row order is the order of the manual.
 //! Settings of features that do not exist yet are not listed; such variables are passed over with a debug line.
 
+pub mod chat;
 mod files;
 
 use super::value::Kind;
@@ -112,7 +113,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     GROUPS.iter().copied().flatten()
 }
 
-static GROUPS: &[&[Key]] = &[CORE, files::KEYS];
+static GROUPS: &[&[Key]] = &[CORE, chat::CHAT, files::KEYS];
 
 /// Identity, addresses, agents, limits.
 static CORE: &[Key] = &[

@@ -64,6 +64,18 @@ impl Mode {
     }
 }
 
+/// What is done with a message for an agent that is at work (G2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Busy {
+    /// It waits for its turn.
+    #[default]
+    Queue,
+    /// It is added to the running turn, in the way that disturbs the agent least.
+    Steer,
+    /// The agent is interrupted, and goes on with both.
+    Interrupt,
+}
+
 /// Time limits of a turn.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -141,6 +153,10 @@ pub struct Config {
     pub transports: Table<String>,
     /// `WTT_CONNECT_FIRST_EVENT_SECONDS`, `WTT_CONNECT_IDLE_SECONDS`, `WTT_CONNECT_TURN_SECONDS`.
     pub limits: Limits,
+    /// `WTT_CONNECT_BUSY`.
+    pub busy: Busy,
+    /// `WTT_CONNECT_MERGE_WAITING`: messages of one sender that wait together become one turn.
+    pub merge_waiting: bool,
     /// `WTT_CONNECT_CATCH_UP_MINUTES`: older messages found after a reconnect are not answered.
     pub catch_up: Duration,
     /// `WTT_CONNECT_CA_FILE`, `SSL_CERT_FILE` or `NODE_EXTRA_CA_CERTS`.

@@ -6,6 +6,7 @@ mod look;
 mod sessions;
 mod status;
 
+use crate::config::Busy;
 use crate::daemon::hub::Hub;
 use crate::daemon::intake::status;
 use crate::session::command::{self, Command};
@@ -26,18 +27,18 @@ impl Hub {
                 return self.refuse(&job, &adapter);
             }
             Command::New => {
-                self.record_accepted(&job, false);
+                self.record_accepted(&job, false, None);
                 return self.sessions.enqueue_change(job, None, Say::Fresh.to(lang, &[]));
             }
             Command::Switch(which) => match self.switch_to(&job, &which, lang) {
                 Ok((key, row, text)) => {
-                    self.record_accepted(&job, false);
+                    self.record_accepted(&job, false, None);
                     return self.sessions.enqueue_change(job, Some((key, row)), text);
                 }
                 Err(text) => text,
             },
             Command::Steer(text) if text.is_empty() => Say::SteerHow.to(lang, &[]),
-            Command::Steer(text) => return self.accept(with_words(job, text)),
+            Command::Steer(text) => return self.accept_as(with_words(job, text), Busy::Steer, true),
             Command::Compact(_) => return self.accept(job),
             Command::Help => command::help_text(lang),
             Command::Status => self.status_text(&job, lang),

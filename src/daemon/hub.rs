@@ -344,20 +344,23 @@ impl Hub {
             SessionEvent::Remember { key, row } => self.store.record(Record::Session { key, row }),
             SessionEvent::Forget { key } => self.store.record(Record::Forget { key }),
             SessionEvent::Shelve { key } => self.store.record(Record::Shelve { key }),
+            SessionEvent::Steered { scope, key, fate } => self.steered(&scope, &key, fate),
             SessionEvent::Used { scope, adapter, usage } => self.count_tokens(&scope, adapter, usage),
             SessionEvent::Ended { scope, ended, entry, on_disk } => {
                 if let Some(over) = self.sessions.ended(&scope, ended.generation) {
                     let (number, word) = (ended.generation, ended.end.word());
                     log::info!(target: "hub", "turn {number} in {scope}: {word} after {:.1?}", over.took);
-                    if let End::Parked { until } = ended.end {
-                        self.park(&ended.key, &scope, until, over.message);
+                    for (key, message) in std::iter::once((ended.key, over.message)).chain(over.also) {
+                        if let End::Parked { until } = ended.end {
+                            self.park(&key, &scope, until, message);
+                        }
+                        if on_disk {
+                            self.store.record(Record::Finished { key });
+                        }
                     }
                 }
-                if on_disk {
-                    self.store.record(Record::Finished { key: ended.key });
-                }
                 self.board.clear(&entry.topic_id);
-                self.delivery.add(entry, false);
+                self.delivery.add(*entry, false);
             }
         }
     }

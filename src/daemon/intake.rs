@@ -1,5 +1,6 @@
 //! The hub's handling of one message: seen before, for us, a chat command, or a turn to accept.
 
+use crate::config::Busy;
 use crate::daemon::hub::Hub;
 use crate::daemon::live;
 use crate::session::command;
@@ -93,7 +94,13 @@ impl Hub {
         route::route(job, &defaults)
     }
 
-    pub(super) fn accept(&mut self, mut job: Job) {
+    pub(super) fn accept(&mut self, job: Job) {
+        let busy = self.shared.config.busy;
+        self.accept_as(job, busy, false);
+    }
+
+    /// The same; `busy`: what is done when the topic is at work. `wanted`: because the message itself asks for it.
+    pub(super) fn accept_as(&mut self, mut job: Job, busy: Busy, wanted: bool) {
         if self.care.again {
             return self.keep_for_later(job);
         }
@@ -105,6 +112,7 @@ impl Hub {
         if !self.sessions.has_room(&job.scope) {
             return self.refuse(&job, &route.adapter);
         }
+        let Some(job) = self.join(job, &route, busy, wanted) else { return };
         let ahead = self.sessions.turns(&job.scope).count();
         let lang = self.tongues.of(&job.topic_id);
         let (kind, text) = match ahead {
@@ -115,7 +123,7 @@ impl Hub {
             n => (StatusKind::Queued, Say::Waits.to(lang, &[&n.to_string()])),
         };
         let shown = Status { model: route.model.clone(), ..status(&text, kind, &route.adapter) };
-        self.record_accepted(&job, kind == StatusKind::Running);
+        self.record_accepted(&job, kind == StatusKind::Running, None);
         if kind == StatusKind::Running {
             self.show(&job.topic_id.clone(), shown);
         } else {
@@ -132,13 +140,13 @@ impl Hub {
         self.show_now(&job.topic_id, &status(&text, StatusKind::Error, adapter));
     }
 
-    pub(super) fn record_accepted(&mut self, job: &Job, started: bool) {
+    pub(super) fn record_accepted(&mut self, job: &Job, started: bool, into: Option<String>) {
         let turn = OpenTurn {
             topic_id: job.topic_id.clone(),
             reply_to: job.message_id.clone(),
             at: time::now_ms(),
             started,
-            into: None,
+            into,
         };
         self.store.record(Record::Accepted { key: job.key.clone(), turn });
         self.commit_now = true;

@@ -3,7 +3,8 @@
 //! The mailbox of a session is here; its worker gets one turn at a time. So one session is strictly serial, and the
 //! number of agents that run at once is bounded for the whole daemon: a real CLI takes 150 to 250 MiB of memory.
 
-use crate::agent::run::{BEAT, Control};
+use crate::agent::run::{BEAT, Control, Steer};
+use crate::daemon::busy::Offer;
 use crate::daemon::hub::Event;
 use crate::session::route::{self, Route};
 use crate::session::words::Lang;
@@ -13,7 +14,7 @@ use crate::store::state::SessionRow;
 use crate::text;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -31,12 +32,20 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A turn from acceptance to its end.
 #[derive(Debug)]
 pub(super) struct LiveTurn {
-    generation: u64,
-    key: String,
+    pub(super) generation: u64,
+    pub(super) key: String,
     accepted: Instant,
     /// What the worker shall do; taken when it is handed over.
-    work: Option<Work>,
+    pub(super) work: Option<Work>,
     control: Sender<Control>,
+    /// Further messages for its agent.
+    pub(super) steers: Sender<Steer>,
+    /// Its session key, and who sent it.
+    pub(super) whose: (String, String),
+    /// It is to be added to the running turn, or was offered to it: not a turn of its own yet.
+    pub(super) offer: Option<Offer>,
+    /// Messages that its reply answers as well: their keys, and as they came.
+    pub(super) also: Vec<(String, Value)>,
     /// Empty for a chat command.
     pub(super) adapter: String,
     /// Why this adapter.
@@ -46,7 +55,7 @@ pub(super) struct LiveTurn {
     /// How its message begins.
     pub(super) title: String,
     /// The message, in case the turn is put off.
-    message: Value,
+    pub(super) message: Value,
     /// Its agent takes one of the places.
     placed: bool,
     /// When people were told last that it waits.
@@ -67,20 +76,24 @@ pub(super) struct Over {
     pub(super) took: Duration,
     /// The message, as it came.
     pub(super) message: Value,
+    /// Those that its reply has answered as well.
+    pub(super) also: Vec<(String, Value)>,
 }
 
 #[derive(Debug)]
-struct Live {
+pub(super) struct Live {
     worker: Option<Sender<Work>>,
-    turns: VecDeque<LiveTurn>,
+    pub(super) turns: VecDeque<LiveTurn>,
     idle: Option<Instant>,
 }
 
 /// All sessions with something to do, or with a worker.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    live: HashMap<Scope, Live>,
-    generations: HashSet<u64>,
+    pub(super) live: HashMap<Scope, Live>,
+    /// Sessions with further messages for their running turn, once those are on disk.
+    pub(super) offers: Vec<Scope>,
+    pub(super) generations: HashSet<u64>,
     /// Sessions whose first turn waits for a place, longest waiting first.
     waiting: VecDeque<Scope>,
     /// Sessions whose first turn needs none.
@@ -98,6 +111,7 @@ impl Sessions {
     pub(super) fn new(events: Sender<Event>, linger: Duration, max_agents: usize) -> Sessions {
         Sessions {
             live: HashMap::new(),
+            offers: Vec::new(),
             generations: HashSet::new(),
             waiting: VecDeque::new(),
             ready: VecDeque::new(),
@@ -141,8 +155,10 @@ impl Sessions {
         let by = (route.adapter.clone(), route.why);
         let message = std::mem::take(&mut job.source);
         let title = title(&job);
-        self.register(scope, key, by, (title, message), |generation, control| {
-            Work::Turn(Box::new(Assignment { job, route, lang, generation, control }))
+        let whose = (route::session_key(&scope, &route), job.sender_id.clone());
+        self.register(scope, key, by, (title, message), whose, |generation, control, steers| {
+            let also = Vec::new();
+            Work::Turn(Box::new(Assignment { job, route, lang, generation, control, steers, also }))
         });
     }
 
@@ -150,7 +166,8 @@ impl Sessions {
     pub(super) fn enqueue_change(&mut self, job: Job, go_on: Option<(String, SessionRow)>, text: String) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
         let title = title(&job);
-        self.register(scope, key, (String::new(), ""), (title, Value::Null), |generation, _| {
+        let by = (String::new(), "");
+        self.register(scope, key, by, (title, Value::Null), Default::default(), |generation, _, _| {
             Work::Change(Box::new(Change { job, generation, go_on, text }))
         });
     }
@@ -161,16 +178,22 @@ impl Sessions {
         key: String,
         (adapter, why): (String, &'static str),
         (title, message): (String, Value),
-        work: impl FnOnce(u64, crossbeam_channel::Receiver<Control>) -> Work,
+        whose: (String, String),
+        work: impl FnOnce(u64, Receiver<Control>, Receiver<Steer>) -> Work,
     ) {
         self.next += 1;
         let (control, stop) = crossbeam_channel::bounded(4);
+        let (steers, steered) = crossbeam_channel::bounded(MAILBOX);
         let turn = LiveTurn {
             generation: self.next,
             key,
             accepted: Instant::now(),
-            work: Some(work(self.next, stop)),
+            work: Some(work(self.next, stop, steered)),
             control,
+            steers,
+            whose,
+            offer: None,
+            also: Vec::new(),
             adapter,
             why,
             began: None,
@@ -203,6 +226,7 @@ impl Sessions {
     /// begin now.
     pub(super) fn dispatch(&mut self, shared: &Arc<Shared>, store: &Store, held: bool) {
         self.retry_at = None;
+        self.send_offers();
         while let Some(scope) = self.next_scope(held) {
             if let Err(error) = self.hand_over(&scope, shared, store) {
                 log::error!(target: "hub", "cannot start a session thread: {error}; trying again");
@@ -259,10 +283,12 @@ impl Sessions {
         } else if live.turns.is_empty() {
             live.idle = Some(Instant::now());
         } else {
+            // what was offered to this turn and not taken has turns of its own
+            live.turns.iter_mut().for_each(|next| next.offer = None);
             live.turns.iter_mut().take(1).for_each(|next| next.told = None);
             self.line_up(scope.clone());
         }
-        Some(Over { took: turn.accepted.elapsed(), message: turn.message })
+        Some(Over { took: turn.accepted.elapsed(), message: turn.message, also: turn.also })
     }
 
     /// Turns that wait for a place and should say so (again).

@@ -4,6 +4,7 @@
 //! agent, and a keeper while an agent is kept between turns.
 
 mod answers;
+mod busy;
 mod care;
 mod catchup;
 mod commands;
@@ -243,13 +244,21 @@ fn take_lock(config: &Config) -> Result<Lock> {
 /// What an unclean end left unanswered gets its one visible answer. Nothing is run again.
 fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>) -> Result<()> {
     // what has its reply was dealt with, also when the mark of it had not reached the disk
-    for entry in left.iter().filter(|entry| !store.state().has_seen(&entry.key)).collect::<Vec<_>>() {
-        store.record(Record::Seen { key: entry.key.clone() });
+    let answered: Vec<&String> = left.iter().flat_map(|e| std::iter::once(&e.key).chain(&e.also)).collect();
+    for key in answered.into_iter().filter(|key| !store.state().has_seen(key)).cloned().collect::<Vec<_>>() {
+        store.record(Record::Seen { key });
     }
-    let open: Vec<_> = store.state().open.iter().map(|(k, t)| (k.clone(), t.clone())).collect();
-    for (key, turn) in open {
-        if !left.iter().any(|entry| entry.key == key) {
-            let text = crate::session::report::interrupted(turn.started);
+    let open = store.state().open.clone();
+    for (key, turn) in open.iter().map(|(key, turn)| (key.clone(), turn)) {
+        // added to a turn that had begun: its notice is for both
+        let is_part = turn.into.as_ref().and_then(|into| open.get(into)).is_some_and(|turn| turn.started);
+        if !is_part && !left.iter().any(|entry| entry.key == key || entry.also.contains(&key)) {
+            let mut text = crate::session::report::interrupted(turn.started);
+            if turn.started && open.values().any(|other| other.into.as_ref() == Some(&key)) {
+                text.push_str(
+                    " So were the further messages for it; send them again if it has not read them.",
+                );
+            }
             let reply_to = turn.reply_to.as_deref();
             let entry = outbox.entry(&key, &turn.topic_id, reply_to, vec![text], ReplyKind::Interrupted);
             outbox.put(&entry).map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;

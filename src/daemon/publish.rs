@@ -202,8 +202,10 @@ impl Hub {
 
     /// "Finished" must be on disk before the outbox file goes, or a crash would report the turn as interrupted.
     fn sealed(&mut self, entry: &Entry) {
-        if self.store.state().open.contains_key(&entry.key) {
-            self.store.record(Record::Finished { key: entry.key.clone() });
+        for key in std::iter::once(&entry.key).chain(&entry.also) {
+            if self.store.state().open.contains_key(key) {
+                self.store.record(Record::Finished { key: key.clone() });
+            }
         }
         if self.store.dirty()
             && let Err(error) = self.store.commit()

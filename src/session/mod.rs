@@ -14,8 +14,8 @@ pub mod words;
 mod worker;
 
 use crate::agent::Usage;
-use crate::agent::run::Control;
 use crate::agent::run::pool::Pool;
+use crate::agent::run::{Control, Fate, Steer};
 use crate::config::Config;
 use crate::list::Table;
 pub use crate::session::before::{Gate, ready};
@@ -89,6 +89,10 @@ pub struct Assignment {
     pub generation: u64,
     /// Stop requests for exactly this turn.
     pub control: Receiver<Control>,
+    /// Further messages for it.
+    pub steers: Receiver<Steer>,
+    /// Keys of messages that were merged into it before it began.
+    pub also: Vec<String>,
 }
 
 /// What workers tell the hub.
@@ -127,6 +131,15 @@ pub enum SessionEvent {
         /// Session key.
         key: String,
     },
+    /// What became of a further message for the running turn.
+    Steered {
+        /// Its session.
+        scope: Scope,
+        /// Key of the message.
+        key: String,
+        /// What became of it.
+        fate: Fate,
+    },
     /// An agent has worked.
     Used {
         /// Its session.
@@ -143,7 +156,7 @@ pub enum SessionEvent {
         /// The outcome.
         ended: Ended,
         /// The reply.
-        entry: Entry,
+        entry: Box<Entry>,
         /// False when the disk refused the outbox file; the reply then lives in memory only.
         on_disk: bool,
     },

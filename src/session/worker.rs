@@ -1,7 +1,7 @@
 //! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
 
 use crate::agent::outcome::{Next, Outcome, Report};
-use crate::agent::run::{Control, Keep, Progress, Runner};
+use crate::agent::run::{Control, Fate, Keep, Progress, Runner, Steer};
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{AgentEvent, Request, Usage, run, spec};
 use crate::list::Table;
@@ -21,6 +21,7 @@ use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
 use crate::wire::reply;
+use crossbeam_channel::Receiver;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -36,12 +37,21 @@ pub(super) struct Worker<F: FnMut(SessionEvent)> {
     scope: Scope,
     /// Native sessions of this scope. The worker is the only one that changes them while it lives.
     rows: Table<SessionRow>,
+    /// Keys of messages that the reply of this turn answers as well.
+    also: Vec<String>,
     tell: F,
+}
+
+/// What reaches a running turn.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    control: &'a Receiver<Control>,
+    steers: &'a Receiver<Steer>,
 }
 
 impl<F: FnMut(SessionEvent)> Worker<F> {
     pub(super) fn new(shared: Arc<Shared>, scope: Scope, rows: Table<SessionRow>, tell: F) -> Worker<F> {
-        Worker { shared, scope, rows, tell }
+        Worker { shared, scope, rows, also: Vec::new(), tell }
     }
 
     pub(super) fn work(&mut self, work: Work) {
@@ -71,7 +81,8 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
     }
 
     fn turn(&mut self, assignment: Assignment) {
-        let Assignment { job, route, lang, generation, control } = assignment;
+        let Assignment { job, route, lang, generation, control, steers, also } = assignment;
+        self.also = also;
         let mut turn = Turn::queued(job.key.clone(), generation);
         if let Ok(request) = control.try_recv() {
             return self.never_begun(&job, lang, turn, request);
@@ -80,7 +91,8 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         (self.tell)(SessionEvent::Began { scope: self.scope.clone(), generation });
         chaos::bug(&job.instruction);
         let began = Instant::now();
-        let (text, kind, end) = self.run(&job, &route, lang, generation, &control);
+        let (text, kind, end) =
+            self.run(&job, &route, lang, generation, Line { control: &control, steers: &steers });
         let wanted = self.shared.config.upload_artifacts && kind == ReplyKind::Done;
         let summary = match (&job.scope, wanted) {
             (Scope::Task(_), true) => {
@@ -107,7 +119,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         route: &Route,
         lang: Lang,
         generation: u64,
-        control: &crossbeam_channel::Receiver<Control>,
+        Line { control, steers }: Line<'_>,
     ) -> (String, ReplyKind, End) {
         let shared = self.shared.clone();
         let config = &shared.config;
@@ -167,6 +179,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             limits: config.limits,
             owner: &shared.owner,
             control,
+            steers,
             usage_before,
             opened_at,
             // What a switcher changes, an agent reads when it starts.
@@ -187,6 +200,13 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
                     AgentEvent::Note(note) => log::debug!(target: "session", "{}: {note}", adapter.name),
                     _ => {}
                 }
+            }
+            if let Progress::Steered { id, fate } = &progress {
+                if *fate != Fate::TooLate {
+                    self.also.push(id.clone());
+                }
+                let (scope, key, fate) = (self.scope.clone(), id.clone(), *fate);
+                return (self.tell)(SessionEvent::Steered { scope, key, fate });
             }
             if let Some(status) = show.next(&progress) {
                 (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
@@ -261,8 +281,10 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let reply_to = job.message_id.as_deref();
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(uploads.into_iter().map(Errand::Upload));
+        entry.also = std::mem::take(&mut self.also);
         let on_disk = self.shared.outbox.keep(&entry);
-        (self.tell)(SessionEvent::Ended { scope: self.scope.clone(), ended, entry, on_disk });
+        let (scope, entry) = (self.scope.clone(), Box::new(entry));
+        (self.tell)(SessionEvent::Ended { scope, ended, entry, on_disk });
     }
 }
 

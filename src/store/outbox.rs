@@ -76,6 +76,9 @@ pub struct Entry {
     /// Message to reply to (first part).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
+    /// Keys of further messages that it answers as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// The texts, each small enough for one message.
     pub parts: Vec<String>,
     /// How the turn ended.
@@ -99,6 +102,7 @@ impl Entry {
             key: fields.need("key", fields::text)?,
             topic_id: fields.need("topic_id", fields::text)?,
             reply_to: fields.take("reply_to", fields::text)?,
+            also: fields.texts("also")?,
             parts: fields.texts("parts")?,
             kind: ReplyKind::ALL
                 .into_iter()
@@ -193,6 +197,7 @@ impl Outbox {
             key: key.to_owned(),
             topic_id: topic_id.to_owned(),
             reply_to: reply_to.map(str::to_owned),
+            also: Vec::new(),
             parts,
             kind,
             at: crate::sys::time::now_ms(),

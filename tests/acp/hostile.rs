@@ -9,21 +9,21 @@ use wtt_connect::agent::{AgentEvent, Image, Request};
 use wtt_connect::config::Mode;
 
 /// A dialect whose agent is this test.
-struct Talk {
+pub(super) struct Talk {
     dialect: Box<dyn Dialect>,
     /// What the dialect wrote and nobody has looked at.
-    wrote: Vec<Value>,
-    fx: Effects,
+    pub(super) wrote: Vec<Value>,
+    pub(super) fx: Effects,
 }
 
 impl Talk {
-    fn begin(request: &Request) -> Talk {
+    pub(super) fn begin(request: &Request) -> Talk {
         let mut talk = Talk { dialect: acp(request), wrote: Vec::new(), fx: Effects::default() };
         talk.with(|dialect, fx| dialect.start(fx));
         talk
     }
 
-    fn with<T>(&mut self, act: impl FnOnce(&mut dyn Dialect, &mut Effects) -> T) -> T {
+    pub(super) fn with<T>(&mut self, act: impl FnOnce(&mut dyn Dialect, &mut Effects) -> T) -> T {
         let mut fx = Effects::default();
         let got = act(self.dialect.as_mut(), &mut fx);
         self.wrote.extend(fx.stdin.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()));
@@ -36,18 +36,18 @@ impl Talk {
         got
     }
 
-    fn hear(&mut self, message: Value) {
+    pub(super) fn hear(&mut self, message: Value) {
         self.with(|dialect, fx| dialect.line(&message.to_string(), fx));
     }
 
     /// The one message that was written since the last look.
-    fn next(&mut self) -> Value {
+    pub(super) fn next(&mut self) -> Value {
         assert_eq!(self.wrote.len(), 1, "{:?} {:?}", self.wrote, self.fx.done);
         self.wrote.remove(0)
     }
 
     /// Checks that this method was called, and answers it. Returns the parameters.
-    fn answer(&mut self, method: &str, answer: Value) -> Value {
+    pub(super) fn answer(&mut self, method: &str, answer: Value) -> Value {
         let message = self.next();
         assert_eq!(message["method"], method, "{message}");
         let (member, value) = match answer.get("error") {
@@ -59,31 +59,31 @@ impl Talk {
     }
 
     /// As far as the prompt, with an agent that can do this.
-    fn prompted(request: &Request, able: Value) -> Talk {
+    pub(super) fn prompted(request: &Request, able: Value) -> Talk {
         let mut talk = Talk::begin(request);
         talk.answer("initialize", able);
         talk.answer("session/new", json!({"sessionId": "s1"}));
         talk
     }
 
-    fn update(&mut self, update: Value) {
+    pub(super) fn update(&mut self, update: Value) {
         self.hear(json!({"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": "s1", "update": update}}));
     }
 
-    fn says(&mut self, text: &str) {
+    pub(super) fn says(&mut self, text: &str) {
         self.update(
             json!({"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": text}}),
         );
     }
 
-    fn asks(&mut self, id: Value) {
+    pub(super) fn asks(&mut self, id: Value) {
         self.hear(json!({"jsonrpc": "2.0", "id": id, "method": "session/request_permission", "params": {
             "sessionId": "s1", "toolCall": {"toolCallId": "t", "kind": "execute", "title": "ls"},
             "options": [{"optionId": "y", "kind": "allow_once", "name": "Yes"}, {"optionId": "a", "kind": "allow_always", "name": "Always"},
                 {"optionId": "n", "kind": "reject_once", "name": "No"}]}}));
     }
 
-    fn failure(&mut self) -> (&'static str, String) {
+    pub(super) fn failure(&mut self) -> (&'static str, String) {
         match self.fx.done.take() {
             Some(Outcome::Failed { reason, detail, .. }) => (reason.word(), detail),
             other => panic!("{other:?}"),

@@ -54,6 +54,7 @@ impl Bench {
             limits: self.limits,
             owner: "tests:acp",
             control: &self.control.1,
+            steers: &crossbeam_channel::never(),
             usage_before: None,
             opened_at: self.opened_at,
             keep: Some(Keep { pool: &self.pool, session: "a" }),

@@ -83,6 +83,7 @@ impl Acp {
         let able = &result["agentCapabilities"];
         self.able.load = able["loadSession"] == true;
         self.able.resume = able["sessionCapabilities"]["resume"].is_object();
+        self.able.steering = result["_meta"]["steering"]["supported"] == true;
         self.able.image = able["promptCapabilities"]["image"] == true;
         let unattended = items(&result["authMethods"]).iter().find(|method| {
             string(method, "type") == "env_var" || quirks::UNATTENDED.contains(&string(method, "id"))
@@ -138,7 +139,7 @@ impl Acp {
         self.prompt(fx);
     }
 
-    fn prompt(&mut self, fx: &mut Effects) {
+    pub(super) fn prompt(&mut self, fx: &mut Effects) {
         let mut text = defuse(std::mem::take(&mut self.request.prompt));
         let mut images: Vec<Value> = Vec::new();
         for image in &self.request.images {
@@ -196,6 +197,10 @@ impl Acp {
         if self.turn.stopping {
             let partial = self.turn.said.text();
             return self.finish(Outcome::Cancelled { partial }, fx);
+        }
+        // some answer a cancelled prompt so
+        if !self.able.steering && self.goes_on(&object!({ "stopReason": "cancelled" }), fx) {
+            return;
         }
         // claude-agent-acp says its error twice: as a piece of the answer, and then, with fewer words, as the error.
         let answer = std::mem::take(&mut self.turn.answer);

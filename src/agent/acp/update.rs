@@ -1,10 +1,10 @@
 //! What an ACP agent says while it works, and how its turn ends. Pure.
 
 use super::{Acp, Step, fail, quirks, usage};
-use crate::agent::AgentEvent;
 use crate::agent::classify;
 use crate::agent::dialect::{Effects, ended, string};
 use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::{AgentEvent, Usage};
 use serde_json::Value;
 
 /// No answer is longer; what is said beyond it is lost. The oldest goes first, as the end says most.
@@ -76,7 +76,11 @@ impl Acp {
 
     /// The prompt was answered.
     pub(super) fn stopped(&mut self, result: &Value, fx: &mut Effects) {
-        fx.usage = usage::of(result);
+        self.turn.usage = Usage::sum(self.turn.usage, usage::of(result));
+        if self.goes_on(result, fx) {
+            return;
+        }
+        fx.usage = self.turn.usage.take();
         let answer = std::mem::take(&mut self.turn.answer);
         let partial = self.turn.said.text();
         let why = string(result, "stopReason");
@@ -101,7 +105,7 @@ impl Acp {
                 let words = format!("it could not go on without this: {denied}");
                 super::failed(Reason::RefusedByPolicy, &words, partial)
             }
-            _ => Outcome::Done(answer),
+            _ => Outcome::Done([&self.turn.further.earlier, answer.as_str()].concat()),
         };
         if self.quirks.late_session && matches!(outcome, Outcome::Done(_)) {
             fx.events.push(AgentEvent::Session(self.session.clone()));

@@ -100,7 +100,7 @@ impl Stream {
         let usage = fx.usage.take();
         let own = self.taken || !matches!(outcome, Outcome::Done(_));
         if own {
-            self.usage = add(self.usage, usage);
+            self.usage = Usage::sum(self.usage, usage);
         }
         match outcome {
             // Of a task that an earlier turn had left in the background; ours has not begun.
@@ -157,11 +157,6 @@ fn respond(response: Value, fx: &mut Effects) {
 fn write(message: &Value, fx: &mut Effects) {
     let line = message.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
     fx.stdin.push(line + "\n");
-}
-
-fn add(sum: Option<Usage>, more: Option<Usage>) -> Option<Usage> {
-    let (Some(a), Some(b)) = (sum, more) else { return sum.or(more) };
-    Some(Usage { input: a.input + b.input, cached: a.cached + b.cached, output: a.output + b.output })
 }
 
 impl Dialect for Stream {

@@ -47,6 +47,8 @@ pub struct Server {
     pending: Table<Value>,
     /// Further messages by request id, until the server has taken them.
     steers: Table<Value>,
+    /// Those that came before the turn had a name.
+    early: Vec<String>,
     /// Answers of this turn that were followed by another message.
     earlier: String,
     stopping: bool,
@@ -67,6 +69,7 @@ impl Server {
             changes: Table::new(),
             pending: Table::new(),
             steers: Table::new(),
+            early: Vec::new(),
             earlier: String::new(),
             stopping: false,
         }
@@ -95,6 +98,13 @@ impl Server {
         self.request.images.clear();
         self.turn.clear();
         self.go(Step::Turn, "turn/start", params, fx);
+    }
+
+    fn send_steer(&mut self, text: &str, fx: &mut Effects) {
+        let input = [object!({ "type": "text", "text": text })];
+        let params = object!({ "threadId": self.thread, "expectedTurnId": self.turn, "input": input });
+        let id = self.send("turn/steer", params, fx);
+        self.steers.insert(id.to_string(), text.into());
     }
 
     /// The answer to a request of ours.
@@ -142,6 +152,9 @@ impl Server {
             if self.earlier.is_empty() {
                 fx.events.push(AgentEvent::Session(self.thread.clone()));
                 fx.events.push(AgentEvent::Started);
+            }
+            for text in std::mem::take(&mut self.early) {
+                self.send_steer(&text, fx);
             }
         }
     }
@@ -327,6 +340,7 @@ impl Dialect for Server {
         self.items = Items::new(request);
         self.stray = Stray::default();
         self.steers = Table::new();
+        self.early.clear();
         self.changes = Table::new();
         self.earlier.clear();
         self.begin(fx);
@@ -354,13 +368,22 @@ impl Dialect for Server {
     }
 
     fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
-        if self.step != Step::Turn || self.turn.is_empty() || self.stopping {
-            return false;
+        match self.step {
+            // Not asked for yet: it is part of the first message.
+            Step::Initialize | Step::Thread => {
+                self.request.prompt.push_str("\n\n");
+                self.request.prompt.push_str(text);
+                return true;
+            }
+            // Asked for, and not begun: it goes in as soon as the turn has a name.
+            Step::Turn if self.turn.is_empty() && !self.stopping => {
+                self.early.push(text.to_owned());
+                return true;
+            }
+            Step::Turn if !self.stopping => {}
+            _ => return false,
         }
-        let input = [object!({ "type": "text", "text": text })];
-        let params = object!({ "threadId": self.thread, "expectedTurnId": self.turn, "input": input });
-        let id = self.send("turn/steer", params, fx);
-        self.steers.insert(id.to_string(), text.into());
+        self.send_steer(text, fx);
         true
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Ending {
     Stop,
     /// By a time limit.
     Limit(Reason, Duration),
+    /// For a further message, to go on with both.
+    Interrupt,
     /// It has answered and lingers, or hears nothing any more.
     Linger,
 }
@@ -117,6 +119,9 @@ impl Turn {
 
     pub(super) fn stop(&mut self, rungs: &'static [(Sig, Duration)]) {
         self.end_child(Ending::Stop, rungs);
+        if matches!(self.ending, Some(Ending::Interrupt)) {
+            self.ending = Some(Ending::Stop);
+        }
         if let (true, Some(ladder)) = (rungs.is_empty(), &mut self.ladder) {
             (ladder.rungs, ladder.next) = (&[], if ladder.killed { ladder.next } else { Instant::now() });
         }

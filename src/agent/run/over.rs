@@ -18,12 +18,16 @@ pub(super) struct Over {
     pub(super) kept: Option<Process>,
     /// A kept process went before it gave a sign of life in this turn: the turn has not really begun.
     pub(super) unheard: bool,
+    /// Further messages that the agent has taken.
+    pub(super) taken: Vec<String>,
+    /// Those that it was interrupted for: the turn goes on with them.
+    pub(super) more: Vec<String>,
 }
 
 impl Over {
     /// A turn without a process.
     pub(super) fn without(report: Report) -> Self {
-        Self { report, kept: None, unheard: false }
+        Self { report, kept: None, unheard: false, taken: Vec::new(), more: Vec::new() }
     }
 }
 
@@ -46,11 +50,21 @@ pub(super) fn verdict(said: Option<(Outcome, Instant)>) -> Outcome {
 }
 
 /// Reaps, sweeps, decides.
-pub(super) fn finish(turn: Turn, unheard: bool, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) -> Over {
+pub(super) fn finish(
+    mut turn: Turn,
+    unheard: bool,
+    book: &mut Book<'_>,
+    on: &mut dyn FnMut(Progress),
+) -> Over {
     let spare = match (&turn.ending, &turn.verdict) {
         (None | Some(Ending::Linger), Some(_)) => Spare::Detached,
         _ => Spare::Nothing,
     };
+    let taken = std::mem::take(&mut turn.taken);
+    let mut more = std::mem::take(&mut turn.more);
+    if !matches!(turn.ending, Some(Ending::Interrupt)) {
+        more.clear();
+    }
     let (oom_kills, unsaid) = (turn.process.oom_kills, turn.verdict.is_none());
     let (exit, mut dialect, stderr) = turn.process.bury(spare);
     let partial = dialect.partial();
@@ -64,7 +78,7 @@ pub(super) fn finish(turn: Turn, unheard: bool, book: &mut Book<'_>, on: &mut dy
             Outcome::Cancelled { partial }
         }
         (said @ Some(_), _) => verdict(said),
-        (None, Some(Ending::Stop)) => Outcome::Cancelled { partial },
+        (None, Some(Ending::Stop | Ending::Interrupt)) => Outcome::Cancelled { partial },
         (None, Some(Ending::Limit(reason, limit))) => {
             // A CLI that was complaining when it fell silent has told the reason.
             let known = (reason != Reason::TotalTimeout).then(|| dialect.classify(&stderr)).flatten();
@@ -94,7 +108,7 @@ pub(super) fn finish(turn: Turn, unheard: bool, book: &mut Book<'_>, on: &mut dy
             out_of_memory(done.unwrap_or_else(unsaid), oom_kills)
         }
     };
-    Over { report: book.report(outcome), kept: None, unheard }
+    Over { unheard, taken, more, ..Over::without(book.report(outcome)) }
 }
 
 /// A SIGKILL that was not ours, while the kernel ended somebody for want of memory, was most likely that.

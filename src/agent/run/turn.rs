@@ -49,6 +49,10 @@ pub(super) struct Turn {
     pub(super) ladder: Option<Ladder>,
     /// The agent was asked in its own language to stop.
     pub(super) asked: bool,
+    /// Further messages that the agent has taken.
+    pub(super) taken: Vec<String>,
+    /// Those that it is interrupted for.
+    pub(super) more: Vec<String>,
 }
 
 impl Turn {
@@ -72,6 +76,8 @@ impl Turn {
             ending: None,
             ladder: None,
             asked: false,
+            taken: Vec::new(),
+            more: Vec::new(),
         }
     }
 
@@ -93,6 +99,7 @@ impl Turn {
             self.process.pipes.stdin = None;
         }
         let mut control = runner.control.clone();
+        let mut steers = runner.steers.clone();
         let mut drain_until: Option<Instant> = None;
         loop {
             let now = Instant::now();
@@ -128,6 +135,10 @@ impl Turn {
                     // Nobody can stop this turn any more; a closed channel would be ready for ever.
                     Err(_) => control = never(),
                 },
+                recv(steers) -> steer => match steer {
+                    Ok(steer) => self.steered(steer, book, on),
+                    Err(_) => steers = never(),
+                },
                 recv(self.process.pipes.heard) -> heard => match heard {
                     Ok(Heard::Lines(batch)) => {
                         batch.into_iter().for_each(|line| self.hear(line, book, on));
@@ -161,7 +172,7 @@ impl Turn {
     fn part(mut self, book: &mut Book<'_>) -> Over {
         process::swept(self.process.family.end_turn());
         let outcome = over::verdict(self.verdict.take());
-        Over { report: book.report(outcome), kept: Some(self.process), unheard: false }
+        Over { taken: self.taken, kept: Some(self.process), ..Over::without(book.report(outcome)) }
     }
 
     fn obey(&mut self, asked: Control, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
@@ -176,13 +187,6 @@ impl Turn {
                     self.alive = Some(Instant::now());
                     self.answer(&ask, &decision, book, on);
                 }
-            }
-            Control::Steer(text) => {
-                let mut fx = Effects::default();
-                let idle = self.verdict.is_none() && self.ending.is_none();
-                let taken = idle && self.process.dialect.steer(&text, &mut fx);
-                self.apply(fx, book, on);
-                on(Progress::Steered { text, taken });
             }
         }
     }
@@ -206,7 +210,7 @@ impl Turn {
         self.apply(fx, book, on);
     }
 
-    fn apply(&mut self, mut fx: Effects, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
+    pub(super) fn apply(&mut self, mut fx: Effects, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
         book.note(&mut fx);
         for event in fx.events {
             match &event {
@@ -230,7 +234,11 @@ impl Turn {
         }
         if let Some(outcome) = fx.done {
             // While it is being stopped, an end is an end of ours.
-            if self.ending.is_some() {
+            if let Some(ending) = &self.ending {
+                // An answer that was complete when its agent was interrupted is one.
+                if matches!((ending, &outcome), (Ending::Interrupt, Outcome::Done(_))) {
+                    self.verdict = Some((outcome, Instant::now()));
+                }
                 return self.stopped_itself();
             }
             self.stays &= over::is_usable(&outcome);

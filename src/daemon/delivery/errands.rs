@@ -104,6 +104,7 @@ mod tests {
             key: format!("key{seq}"),
             topic_id: format!("topic{seq}"),
             reply_to: None,
+            also: Vec::new(),
             parts: Vec::new(),
             kind: ReplyKind::Done,
             at: 0,

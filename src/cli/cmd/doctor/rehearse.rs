@@ -181,6 +181,7 @@ impl Stage<'_> {
             limits: LIMITS,
             owner: "rehearsal",
             control: self.stop,
+            steers: &crossbeam_channel::never(),
             usage_before: None,
             // The turn before has just opened it.
             opened_at: resume.is_some().then(crate::sys::time::now_ms),

@@ -230,12 +230,16 @@ fn a_signal_while_the_only_answer_is_awaited_has_its_own_code() {
     for (signal, expected) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let place = Place::new();
         // stderr is no terminal, so nothing shows when the agent has begun; its memory file does.
-        let single = Try::start(place.command(&["--adapter", "demo", "count to 900 slowly"]));
+        let mut single = Try::start(place.command(&["--adapter", "demo", "count to 900 slowly"]));
         let begun = || {
             let stages = std::fs::read_dir(place.path("tmp")).unwrap().flatten();
             stages.map(|s| s.path().join("demo")).any(|d| d.is_dir() && count(&d) > 0)
         };
         until("the agent has begun", begun);
+        if signal == Signal::TERM {
+            // Whoever waits is told what for after some seconds, and not on stdout.
+            single.hear('e', "demonstration agent · ");
+        }
         kill_process(Pid::from_child(&single.child), signal).unwrap();
         let (code, out, err) = single.end();
         assert_eq!((code, out.as_str()), (expected, ""), "{err}");

@@ -21,6 +21,11 @@ const ENDING_TIME: Duration = Duration::from_secs(3);
 /// After `/stop` the connector needs up to 10 s to be sure that nothing is left running.
 const STOP_TIME: Duration = Duration::from_secs(15);
 
+/// Where no status line is shown, the one who waits for the only answer hears what is waited for after this,
+const QUIET: Duration = Duration::from_secs(4);
+/// and so often afterwards, if it has changed.
+const STILL: Duration = Duration::from_secs(20);
+
 /// In the status by which the connector refuses a message, because too many wait.
 const NOT_TAKEN: &str = "was not taken";
 
@@ -59,6 +64,7 @@ pub struct Chat<'a> {
     since: Instant,
     ending: Option<Instant>,
     stopping: Option<Instant>,
+    remind: Option<Instant>,
     input_over: bool,
 }
 
@@ -86,6 +92,7 @@ impl<'a> Chat<'a> {
             since: Instant::now(),
             ending: None,
             stopping: None,
+            remind: None,
             input_over: false,
         }
     }
@@ -101,6 +108,7 @@ impl<'a> Chat<'a> {
         let mut lines = match prompt {
             Some(prompt) => {
                 self.send(prompt);
+                self.remind = (!self.screen.is_live()).then(|| Instant::now() + QUIET);
                 never()
             }
             None => {
@@ -140,7 +148,7 @@ impl<'a> Chat<'a> {
     /// The next moment at which something is due without an event; never while idle.
     fn timer(&self) -> Receiver<Instant> {
         let tick = self.talk.is_busy() && self.screen.is_live();
-        let due = self.ending.into_iter().chain(self.stopping).min();
+        let due = self.ending.into_iter().chain(self.stopping).chain(self.remind).min();
         match (due.map(|at| at.saturating_duration_since(Instant::now())), tick) {
             (Some(wait), true) => after(wait.min(TICK)),
             (Some(wait), false) => after(wait),
@@ -158,6 +166,10 @@ impl<'a> Chat<'a> {
             return Next::Quit(Err(Error::Silent(INTERRUPTED)));
         }
         self.stopping = self.stopping.filter(|at| *at > now);
+        if self.remind.is_some_and(|at| at <= now) {
+            self.remind = Some(now + STILL);
+            self.screen.remind(self.since.elapsed());
+        }
         self.screen.tick(self.since.elapsed());
         Next::Go
     }

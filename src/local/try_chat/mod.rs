@@ -114,6 +114,9 @@ fn introduce(
     if let Some(why) = &pick.why_demo {
         screen.note(&format!("{why} So the built-in demonstration agent answers; it has no language model."));
     }
+    if let Some(warning) = &pick.warning {
+        screen.note(warning);
+    }
     let freely = if pick.demo { "" } else { ", free to act there without asking" };
     let who = format!("{} in {}{freely}.", pick.title(), workdir.display());
     if manner == Manner::Once && !pick.demo && screen.is_watched() {

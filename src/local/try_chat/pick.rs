@@ -22,6 +22,8 @@ pub struct Pick {
     pub demo: bool,
     /// Why, when nobody asked for it: there is no other.
     pub why_demo: Option<String>,
+    /// What is in the way of an answer of the one that was asked for.
+    pub warning: Option<String>,
     /// Other installed agents, by adapter name.
     pub others: Vec<&'static str>,
 }
@@ -64,14 +66,15 @@ fn decide(
         let spec = adapters.iter().copied().find(|a| a.name == DEMO_SPEAKS);
         let spec =
             spec.ok_or_else(|| Error::Unavailable("the demonstration agent is not in this build".into()))?;
-        Ok(Pick { spec, demo: true, why_demo: why, others: others("") })
+        Ok(Pick { spec, demo: true, why_demo: why, warning: None, others: others("") })
     };
     let Some(word) = asked else {
         let mut why = String::new();
         for spec in found.iter().copied() {
             match presence(spec) {
                 Presence::Ready => {
-                    return Ok(Pick { spec, demo: false, why_demo: None, others: others(spec.name) });
+                    let others = others(spec.name);
+                    return Ok(Pick { spec, demo: false, why_demo: None, warning: None, others });
                 }
                 Presence::LoggedOut => {
                     why.push_str(&format!("{} is installed but not logged in. {} ", spec.title, spec.login));
@@ -108,7 +111,10 @@ fn decide(
         let message = format!("{} was not found; {}, or use `--adapter {DEMO}`", spec.title, spec.install);
         return Err(Error::Unavailable(message));
     }
-    Ok(Pick { spec, demo: false, why_demo: None, others: others(spec.name) })
+    // Only those are asked that can tell. A key of another provider counts all the same, so it is run.
+    let out = spec.login_query.is_some() && presence(spec) == Presence::LoggedOut;
+    let warning = out.then(|| format!("{} says that it is not logged in. {}", spec.title, spec.login));
+    Ok(Pick { spec, demo: false, why_demo: None, warning, others: others(spec.name) })
 }
 
 /// The user's own command for an adapter, from the environment (`WTT_CONNECT_CODEX_COMMAND`).
@@ -172,6 +178,9 @@ mod tests {
         assert!(why.contains("Codex") && why.contains("codex login"), "{why}");
         assert!(choose(None, &[], &[]).why_demo.is_some_and(|w| w.contains("No agent CLI")));
         assert!(choose(Some("demo"), &[], &[]).why_demo.is_none());
+        let warning = choose(Some("codex"), &["codex"], &["codex"]).warning.expect("a warning");
+        assert!(warning.contains("not logged in") && warning.contains("codex login"), "{warning}");
+        assert_eq!(choose(Some("codex"), &["codex"], &[]).warning, None);
         assert_eq!(choose(None, &["codex", "claude-code"], &[]).others, ["claude-code"]);
     }
 

@@ -43,6 +43,8 @@ pub struct Screen {
     pub interactive: bool,
     style: Style,
     status: Option<Status>,
+    /// The status of which the one who waits was last reminded.
+    reminded: Option<Status>,
     prompted: bool,
     /// The part of an only answer that was written last, without its line end.
     part: Option<String>,
@@ -67,6 +69,7 @@ impl Screen {
                 columns: usize::MAX,
             },
             status: None,
+            reminded: None,
             prompted: false,
             part: None,
             on_terminal,
@@ -121,7 +124,7 @@ impl Screen {
     pub fn status(&mut self, mut status: Status, elapsed: Duration) {
         if self.live {
             self.hide_typing();
-            let line = format!("{} · {} · {} s", status.who, label(&status), elapsed.as_secs());
+            let line = line(&status, elapsed);
             let line =
                 fit(&markdown::printable(&text::one_line(&line)), columns(io::stderr()).saturating_sub(1));
             self.leave_prompt();
@@ -143,6 +146,14 @@ impl Screen {
     pub fn tick(&mut self, elapsed: Duration) {
         if let Some(status) = self.status.clone().filter(|_| self.live) {
             self.status(status, elapsed);
+        }
+    }
+
+    /// Says what is waited for, where no status line shows it.
+    pub fn remind(&mut self, elapsed: Duration) {
+        if let Some(status) = self.status.clone().filter(|now| self.reminded.as_ref() != Some(now)) {
+            self.note(&text::one_line(&line(&status, elapsed)));
+            self.reminded = Some(status);
         }
     }
 
@@ -225,8 +236,13 @@ impl Drop for Screen {
     }
 }
 
+fn line(status: &Status, elapsed: Duration) -> String {
+    format!("{} · {} · {} s", status.who, label(status), elapsed.as_secs())
+}
+
 fn label(status: &Status) -> String {
     match status.kind.as_str() {
+        "session" if status.text.ends_with(" started") => format!("{}, no answer yet", status.text),
         "" | "running" | "response" | "session" => status.text.clone(),
         kind => format!("{}: {}", kind.replace('_', " "), status.text),
     }

@@ -704,7 +704,7 @@ fn p16_many_turns_leave_no_descriptor_thread_or_memory_behind() {
     let env = [("WTT_CONNECT_SESSION_IDLE_SECONDS", "1"), ("WTT_CONNECT_LOG", "info")];
     let connector = Connector::start(&wtt, &home, &env);
     let topics: Vec<String> = (0..6).map(|_| wtt.p2p()).collect();
-    let idle = resources(connector.pid()).1;
+    let idle = wtt.idle_threads(connector.pid());
     let round = |from: usize, to: usize| {
         for n in from..to {
             let topic = &topics[n % topics.len()];

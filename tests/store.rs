@@ -20,8 +20,14 @@ fn row(id: &str) -> SessionRow {
 }
 
 fn accepted(key: &str) -> Record {
-    let turn =
-        OpenTurn { topic_id: "t".into(), reply_to: Some(key.into()), at: 5, started: true, into: None };
+    let turn = OpenTurn {
+        topic_id: "t".into(),
+        reply_to: Some(key.into()),
+        at: 5,
+        started: true,
+        into: None,
+        task: None,
+    };
     Record::Accepted { key: key.into(), turn }
 }
 

@@ -1,6 +1,8 @@
 //! Tasks: how one gets to an agent and its result back to the service (protocol 6), and what follows a reply.
 
 mod errands;
+mod killing;
+mod running;
 
 use crate::support::daemon::Wtt;
 use serde_json::Value;

@@ -16,6 +16,7 @@ use crate::session::words::Say;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::SenderKind;
 use crate::wire::outgoing::{Status, StatusKind};
+use std::sync::Arc;
 
 /// A message on its way into the running turn.
 #[derive(Debug)]
@@ -128,7 +129,7 @@ impl Hub {
                 },
             );
             let (scope, steer) = (job.scope.clone(), Steer { id: job.key.clone(), text, interrupt });
-            self.sessions.enqueue(job, route.clone(), lang);
+            self.sessions.enqueue(job, route.clone(), lang, Arc::default());
             self.sessions.offer(&scope, place, steer);
             return None;
         }

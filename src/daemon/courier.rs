@@ -1,7 +1,7 @@
 //! HTTP for the hub: threads make the blocking calls, one after the other, and tell the hub how each ended.
 //!
 //! For replies that the socket refuses (protocol 4.2, assumed: questions 16 and 21), and for what follows a reply. Each
-//! line of work has a thread, started by its first call. What to do with an outcome is decided by `delivery.rs`.
+//! line of work has a thread while there is work. What to do with an outcome is decided by `delivery.rs`.
 
 use crate::config::Config;
 use crate::daemon::hub::Event;
@@ -18,11 +18,30 @@ pub(super) enum Tag {
     Part { seq: u64, part: usize },
     /// The first errand of an entry that has so many left.
     Errand { seq: u64, left: usize },
+    /// A task that is looked at (`tasks.rs`).
+    Task { task_id: String, about: Asked },
+}
+
+/// What is asked about tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// How it is now, before it is run.
+    Now,
+    /// The same, while it is run.
+    Still,
+    /// To be the one that runs it.
+    Run,
+    /// The same of a service without `/run`.
+    Doing,
+    /// Which ones are being done.
+    List,
 }
 
 /// One call.
 #[derive(Debug)]
 pub(super) enum Call {
+    /// GET.
+    Get { path: String },
     /// POST this body.
     Post { path: String, body: Value },
     /// PATCH with this body.
@@ -47,7 +66,7 @@ impl Tag {
     fn line(&self) -> usize {
         match self {
             Tag::Part { .. } => 0,
-            Tag::Errand { .. } => 1,
+            Tag::Errand { .. } | Tag::Task { .. } => 1,
         }
     }
 }
@@ -58,7 +77,8 @@ type Parcel = (Tag, Call);
 #[derive(Debug)]
 pub(super) struct Courier {
     events: Sender<Event>,
-    lines: [Option<Sender<Parcel>>; LINES.len()],
+    /// With the number of calls on their way; the thread ends when its sender goes.
+    lines: [Option<(Sender<Parcel>, usize)>; LINES.len()],
     /// One for all lines: it remembers where the service serves its API.
     client: Arc<OnceLock<Result<Client, HttpError>>>,
 }
@@ -82,9 +102,22 @@ impl Courier {
                 let client = client.get_or_init(|| Client::new(&base_url, token, ca_file));
                 work(client, &inbox, &events);
             });
-            self.lines[line] = started.is_ok().then_some(parcels);
+            self.lines[line] = started.is_ok().then_some((parcels, 0));
         }
-        self.lines[line].as_ref().is_some_and(|parcels| parcels.send((tag, call)).is_ok())
+        let Some((parcels, under_way)) = &mut self.lines[line] else { return false };
+        *under_way += 1;
+        parcels.send((tag, call)).is_ok()
+    }
+
+    /// A call has come back.
+    pub(super) fn is_back(&mut self, tag: &Tag) {
+        let line = &mut self.lines[tag.line()];
+        if let Some((_, under_way)) = line {
+            *under_way = under_way.saturating_sub(1);
+            if *under_way == 0 {
+                *line = None;
+            }
+        }
     }
 }
 
@@ -102,6 +135,7 @@ fn work(client: &Result<Client, HttpError>, inbox: &Receiver<Parcel>, events: &S
 
 fn perform(client: &Client, call: &Call) -> Result<(u16, Value), HttpError> {
     match call {
+        Call::Get { path } => client.get_json(path),
         Call::Post { path, body } => client.post_json(path, body),
         Call::Patch { path, body } => client.patch_json(path, body),
     }

@@ -12,6 +12,7 @@ use crate::daemon::net::{NetEvent, NetHandle};
 use crate::daemon::pingpong::PingPong;
 use crate::daemon::requests::{Purpose, Requests};
 use crate::daemon::status::Board;
+use crate::daemon::tasks::Tasks;
 use crate::daemon::tongue::Tongues;
 use crate::daemon::uploads::Uploads;
 use crate::session::turn::End;
@@ -76,6 +77,7 @@ pub(super) struct Hub {
     pub(super) courier: Courier,
     pub(super) uploads: Uploads,
     pub(super) requests: Requests,
+    pub(super) tasks: Tasks,
     pub(super) drain: Option<super::drain::Drain>,
     pub(super) care: Care,
     pub(super) commit_now: bool,
@@ -122,6 +124,7 @@ impl Hub {
             courier,
             uploads,
             requests: Requests::default(),
+            tasks: Tasks::new(),
             drain: None,
             care,
             commit_now: false,
@@ -183,6 +186,7 @@ impl Hub {
             self.parked_deadline(Instant::now()),
             self.drain.as_ref().map(|d| d.deadline()),
             self.care.deadline(),
+            self.tasks.deadline(),
         ]
         .into_iter()
         .flatten()
@@ -215,9 +219,7 @@ impl Hub {
                 log::debug!(target: "hub", "refused a `{kind}` of the service: {error}");
                 self.net.send(outgoing::refuse(&kind, &request_id, error));
             }
-            Frame::TaskStatus(_) => {
-                log::debug!(target: "hub", "ignored a task_status: tasks come by chat only")
-            }
+            Frame::TaskStatus(fields) => self.on_task_status(&fields),
             Frame::Other(kind) => log::debug!(target: "hub", "ignored a frame of type `{kind}`"),
         }
     }
@@ -266,6 +268,7 @@ impl Hub {
         }
         self.sessions.end_idle(now);
         self.run_parked();
+        self.look_at_tasks(now);
         self.look_after(now);
         if self.commit_by.is_some_and(|at| at <= now) {
             self.commit_now = true;
@@ -320,7 +323,8 @@ impl Hub {
         self.net.send(outgoing::typing_start(&id, topic, TYPING_TTL_MS, status));
         if self.shared.config.publish_progress && self.board.line(topic, now) {
             let id = self.requests.untracked("progress");
-            self.net.send(super::intake::progress_line(&id, topic, status, &self.me.agent_id));
+            let task = self.tasks.of_topic(topic);
+            self.net.send(super::intake::progress_line(&id, topic, task, status, &self.me.agent_id));
         }
     }
 

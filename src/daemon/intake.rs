@@ -5,15 +5,20 @@ use crate::daemon::hub::Hub;
 use crate::daemon::live;
 use crate::session::command;
 use crate::session::route::{self, Defaults, Route};
+use crate::session::task::Link;
+use crate::session::turn::End;
 use crate::session::words::Say;
+use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::{OpenTurn, Record};
 use crate::sys::time;
 use crate::wire::assumed::CHUNK_CHARS;
-use crate::wire::intake::{self, Job, Verdict};
+use crate::wire::intake::{self, Job, Scope, Verdict};
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::outgoing::{self, Publish, Status, StatusKind};
 use crate::wire::reply::{self, TaskStatusLine};
+use crate::wire::task;
+use std::sync::Arc;
 use std::time::Instant;
 
 impl Hub {
@@ -24,6 +29,7 @@ impl Hub {
         {
             message.topic_kind = *kind;
         }
+        self.tasks.complete(&mut message);
         if message.sender_id == self.me.agent_id {
             self.take(&message);
         } else if let Some(message) = self.catch_up.pass(message) {
@@ -50,6 +56,10 @@ impl Hub {
         if self.store.state().has_seen(key) {
             return Err("seen before");
         }
+        if let Some(hint) = task::hint(message).filter(|_| message.sender_kind != SenderKind::Agent) {
+            self.store.record(Record::Seen { key: key.to_owned() });
+            return self.on_task_hint(hint);
+        }
         let job = match intake::intake(message, &self.me) {
             Verdict::Run(job) => *job,
             Verdict::Ignore(why) => return Err(why),
@@ -69,7 +79,11 @@ impl Hub {
         self.care.last = Some((Instant::now(), job.topic_id.clone()));
         match command::parse(&job.instruction) {
             Some(command) => self.command(job, command),
-            None => self.accept(job),
+            None => {
+                if let Some(job) = self.fold_into_task(job) {
+                    self.accept(job);
+                }
+            }
         }
         Ok(())
     }
@@ -100,19 +114,39 @@ impl Hub {
     }
 
     /// The same; `busy`: what is done when the topic is at work. `wanted`: because the message itself asks for it.
-    pub(super) fn accept_as(&mut self, mut job: Job, busy: Busy, wanted: bool) {
+    pub(super) fn accept_as(&mut self, job: Job, busy: Busy, wanted: bool) {
+        self.take_in(job, busy, wanted, Arc::default());
+    }
+
+    /// The same for a turn that carries a task out: it is never a part of another one.
+    pub(super) fn accept_for(&mut self, job: Job, link: Arc<Link>) {
+        self.take_in(job, Busy::Queue, false, link);
+    }
+
+    fn take_in(&mut self, mut job: Job, busy: Busy, wanted: bool, link: Arc<Link>) {
         if self.care.again {
             return self.keep_for_later(job);
         }
         let route = match self.route(&mut job) {
             Ok(route) => route,
-            Err(why) => return self.notice(&job, &format!("⚠️ {why}"), ReplyKind::Failed),
+            Err(why) => {
+                let text = format!("⚠️ {why}");
+                let after = link.seal(&End::Refused, &text, None, "");
+                return self.notice_and(&job, &text, ReplyKind::Failed, after);
+            }
         };
         log::debug!(target: "hub", "{}: {}", job.scope, route.words());
         if !self.sessions.has_room(&job.scope) {
             return self.refuse(&job, &route.adapter);
         }
-        let Some(job) = self.join(job, &route, busy, wanted) else { return };
+        if let Scope::Task(task_id) = &job.scope {
+            self.tasks.note_topic(&job.topic_id, task_id);
+        }
+        let task = link.task_id();
+        let Some(job) = (if task.is_some() { Some(job) } else { self.join(job, &route, busy, wanted) })
+        else {
+            return;
+        };
         let ahead = self.sessions.turns(&job.scope).count();
         let lang = self.tongues.of(&job.topic_id);
         let (kind, text) = match ahead {
@@ -123,13 +157,13 @@ impl Hub {
             n => (StatusKind::Queued, Say::Waits.to(lang, &[&n.to_string()])),
         };
         let shown = Status { model: route.model.clone(), ..status(&text, kind, &route.adapter) };
-        self.record_accepted(&job, kind == StatusKind::Running, None);
+        self.record_open(&job, kind == StatusKind::Running, None, task);
         if kind == StatusKind::Running {
             self.show(&job.topic_id.clone(), shown);
         } else {
             self.show_now(&job.topic_id, &shown);
         }
-        self.sessions.enqueue(job, route, lang);
+        self.sessions.enqueue(job, route, lang, link);
     }
 
     /// The mailbox is full. A status, because the UIs take any post for the answer of the running turn.
@@ -141,12 +175,17 @@ impl Hub {
     }
 
     pub(super) fn record_accepted(&mut self, job: &Job, started: bool, into: Option<String>) {
+        self.record_open(job, started, into, None);
+    }
+
+    fn record_open(&mut self, job: &Job, started: bool, into: Option<String>, task: Option<String>) {
         let turn = OpenTurn {
             topic_id: job.topic_id.clone(),
             reply_to: job.message_id.clone(),
             at: time::now_ms(),
             started,
             into,
+            task,
         };
         self.store.record(Record::Accepted { key: job.key.clone(), turn });
         self.commit_now = true;
@@ -154,15 +193,20 @@ impl Hub {
 
     /// The connector's own visible answer. Through the outbox like any reply.
     pub(super) fn notice(&mut self, job: &Job, text: &str, kind: ReplyKind) {
+        self.notice_and(job, text, kind, None);
+    }
+
+    fn notice_and(&mut self, job: &Job, text: &str, kind: ReplyKind, after: Option<Errand>) {
         self.store.record(Record::Seen { key: job.key.clone() });
-        if self.delivery.is_full() {
+        if self.delivery.is_full() && after.is_none() {
             // shown, not kept: the outbox has no room for small talk
             let adapter = self.shared.config.adapter.clone();
             return self.show_now(&job.topic_id, &status(text, StatusKind::Error, &adapter));
         }
         let parts = reply::chunk(text, CHUNK_CHARS);
         let reply_to = job.message_id.as_deref();
-        let entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        entry.after.extend(after);
         self.shared.outbox.keep(&entry);
         self.delivery.add(entry, false);
     }
@@ -174,13 +218,19 @@ pub(super) fn status(text: &str, kind: StatusKind, adapter: &str) -> Status {
 }
 
 /// A `[TASK_STATUS]` line as a message that every UI hides from the feed (protocol 9.3).
-pub(super) fn progress_line(request_id: &str, topic: &str, status: &Status, agent_id: &str) -> String {
+pub(super) fn progress_line(
+    request_id: &str,
+    topic: &str,
+    task_id: Option<&str>,
+    status: &Status,
+    agent_id: &str,
+) -> String {
     let kind = status.kind.as_str();
     let line = reply::task_status_line(&TaskStatusLine {
         time: &time::rfc3339(time::now_ms()),
         status: "doing",
         action: &format!("{kind}:{}", status.text),
-        task_id: None,
+        task_id,
         topic_id: topic,
         agent_id,
         kind,

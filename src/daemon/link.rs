@@ -28,6 +28,7 @@ impl Hub {
                     self.me.display_name = display_name;
                 }
                 self.begin_catch_up();
+                self.tasks.sweep_from(Some(Instant::now()));
             }
             NetEvent::Down { why, retry_in, refused } => {
                 let wait = humantime::format_duration(Duration::from_millis(
@@ -51,6 +52,7 @@ impl Hub {
                 self.stop_catch_up(was_up);
                 self.requests.clear();
                 self.delivery.disconnected();
+                self.tasks.sweep_from(None);
             }
             NetEvent::Frame(text) => return self.on_frame(&text),
         }

@@ -3,10 +3,13 @@
 //! The mailbox of a session is here; its worker gets one turn at a time. So one session is strictly serial, and the
 //! number of agents that run at once is bounded for the whole daemon: a real CLI takes 150 to 250 MiB of memory.
 
+mod runs;
+
 use crate::agent::run::{BEAT, Control, Steer};
 use crate::daemon::busy::Offer;
 use crate::daemon::hub::Event;
 use crate::session::route::{self, Route};
+use crate::session::task::Link;
 use crate::session::words::Lang;
 use crate::session::{self, Assignment, Change, Shared, Work};
 use crate::store::Store;
@@ -60,6 +63,8 @@ pub(super) struct LiveTurn {
     placed: bool,
     /// When people were told last that it waits.
     told: Option<Instant>,
+    /// The task that it carries out, if any.
+    task: Arc<Link>,
 }
 
 impl LiveTurn {
@@ -150,16 +155,23 @@ impl Sessions {
     }
 
     /// Takes a job in; it is handed to its worker by [`Sessions::dispatch`], after the commit.
-    pub(super) fn enqueue(&mut self, mut job: Job, route: Route, lang: Lang) {
+    pub(super) fn enqueue(&mut self, mut job: Job, route: Route, lang: Lang, task: Arc<Link>) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
         let by = (route.adapter.clone(), route.why);
         let message = std::mem::take(&mut job.source);
         let title = title(&job);
         let whose = (route::session_key(&scope, &route), job.sender_id.clone());
-        self.register(scope, key, by, (title, message), whose, |generation, control, steers| {
-            let also = Vec::new();
-            Work::Turn(Box::new(Assignment { job, route, lang, generation, control, steers, also }))
-        });
+        self.register(
+            scope,
+            key,
+            by,
+            (title, message),
+            (whose, task.clone()),
+            |generation, control, steers| {
+                let also = Vec::new();
+                Work::Turn(Box::new(Assignment { job, route, lang, generation, control, steers, also, task }))
+            },
+        );
     }
 
     /// Takes a change of the native sessions in, in its order among the turns.
@@ -178,7 +190,7 @@ impl Sessions {
         key: String,
         (adapter, why): (String, &'static str),
         (title, message): (String, Value),
-        whose: (String, String),
+        (whose, task): ((String, String), Arc<Link>),
         work: impl FnOnce(u64, Receiver<Control>, Receiver<Steer>) -> Work,
     ) {
         self.next += 1;
@@ -202,6 +214,7 @@ impl Sessions {
             message,
             placed: false,
             told: Some(Instant::now()),
+            task,
         };
         self.generations.insert(self.next);
         let live = self.live.entry(scope.clone()).or_insert_with(|| Live {
@@ -315,17 +328,25 @@ impl Sessions {
 
     /// Asks the running (else the first waiting) turn of a session to stop. False when there is none.
     pub(super) fn stop(&mut self, scope: &Scope) -> bool {
+        self.stop_some(scope, 1, |turn| !turn.adapter.is_empty())
+    }
+
+    /// Asks the first `most` turns of a session that `wanted` picks to stop. False when there is none.
+    fn stop_some(&mut self, scope: &Scope, most: usize, wanted: impl Fn(&LiveTurn) -> bool) -> bool {
         let Some(live) = self.live.get_mut(scope) else { return false };
-        let Some(turn) = live.turns.iter_mut().find(|t| !t.adapter.is_empty()) else { return false };
-        turn.stopping = true;
-        let _ = turn.control.try_send(Control::Cancel);
+        let mut count = 0;
+        for turn in live.turns.iter_mut().filter(|turn| wanted(turn)).take(most) {
+            turn.stopping = true;
+            let _ = turn.control.try_send(Control::Cancel);
+            count += 1;
+        }
         // one that still waits for a place says so now, not when it would have begun
-        if let Some(at) = self.waiting.iter().position(|s| s == scope)
+        if let Some(at) = self.waiting.iter().position(|s| s == scope).filter(|_| count > 0)
             && let Some(scope) = self.waiting.remove(at)
         {
             self.line_up(scope);
         }
-        true
+        count > 0
     }
 
     /// Asks all turns to end. Those that wait for a place are handed over as well: their workers only say so.

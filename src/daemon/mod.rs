@@ -23,6 +23,7 @@ mod pingpong;
 mod publish;
 mod requests;
 mod status;
+mod tasks;
 mod tongue;
 mod uploads;
 
@@ -260,7 +261,9 @@ fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>)
                 );
             }
             let reply_to = turn.reply_to.as_deref();
-            let entry = outbox.entry(&key, &turn.topic_id, reply_to, vec![text], ReplyKind::Interrupted);
+            let after = turn.task.as_ref().map(|task_id| crate::session::task::interrupted(task_id, &text));
+            let mut entry = outbox.entry(&key, &turn.topic_id, reply_to, vec![text], ReplyKind::Interrupted);
+            entry.after.extend(after);
             outbox.put(&entry).map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;
             left.push(entry);
         }

@@ -2,12 +2,14 @@
 //! `/stop`.
 
 use crate::daemon::hub::Hub;
+use crate::session::task::{self, Link};
 use crate::store::state::{Parked, Record};
 use crate::sys::time;
 use crate::wire::intake::{Job, Scope, Verdict, intake};
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Status, StatusKind};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// While something is parked the wall clock is looked at this often: it goes on while the machine sleeps, timers do not.
@@ -63,6 +65,10 @@ impl Hub {
             .collect();
         for (key, message) in due {
             self.store.record(Record::Unparked { key });
+            if let Some((job, run)) = task::revive(&message, &self.me) {
+                self.accept_for(job, Arc::new(Link::to(run)));
+                continue;
+            }
             match Message::decode(&message).map(|message| intake(&message, &self.me)) {
                 Ok(Verdict::Run(job)) => self.accept(*job),
                 Ok(Verdict::Ignore(why)) | Err(why) => {

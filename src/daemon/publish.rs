@@ -59,6 +59,9 @@ impl Hub {
 
     fn run_errand(&mut self, seq: u64, left: usize, now: Instant) {
         let Some((errand, tries)) = self.delivery.errand(seq) else { return };
+        if let Some((path, body)) = errand.as_patch() {
+            self.tasks.note_own(path, body, now);
+        }
         let tag = Tag::Errand { seq, left };
         let taken = match errand.clone() {
             Errand::Patch { path, body } => {
@@ -119,7 +122,9 @@ impl Hub {
     /// A call by HTTP has ended.
     pub(super) fn on_posted(&mut self, tag: Tag, posted: Posted) {
         let now = Instant::now();
+        self.courier.is_back(&tag);
         let action = match (tag, posted) {
+            (Tag::Task { task_id, about }, posted) => return self.on_task_answer(&task_id, about, posted),
             (Tag::Errand { seq, left }, posted) => {
                 if let Posted::Refused(_, why) | Posted::Unknown(why) = &posted {
                     log::debug!(target: "hub", "what follows a reply: {why}");

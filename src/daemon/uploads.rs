@@ -84,7 +84,8 @@ impl Hub {
 
     /// Has files sent that somebody asks for; the threads answer.
     pub(super) fn send_files(&mut self, wish: Wish, back: UnixStream) {
-        let busy = object!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
+        let busy =
+            object!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
         match self.uploads.work(&self.shared) {
             Some(work) if work.len() < QUEUE && self.drain.is_none() => {
                 // the threads live as long as this sender

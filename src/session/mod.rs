@@ -8,6 +8,7 @@ pub mod model;
 pub mod prompt;
 pub mod report;
 pub mod route;
+pub mod task;
 pub mod turn;
 pub mod upload;
 pub mod words;
@@ -93,6 +94,8 @@ pub struct Assignment {
     pub steers: Receiver<Steer>,
     /// Keys of messages that were merged into it before it began.
     pub also: Vec<String>,
+    /// The task that it carries out, if any.
+    pub task: Arc<task::Link>,
 }
 
 /// What workers tell the hub.

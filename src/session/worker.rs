@@ -7,6 +7,7 @@ use crate::agent::{AgentEvent, Request, Usage, run, spec};
 use crate::list::Table;
 use crate::session::report::{self, Narrator, Remarks};
 use crate::session::route::{self, Route};
+use crate::session::task::Link;
 use crate::session::turn::{End, Ended, Turn};
 use crate::session::words::{Lang, Say};
 use crate::session::{Assignment, Change, SessionEvent, Shared, Work, before, prompt, upload};
@@ -40,6 +41,10 @@ pub(super) struct Worker<F: FnMut(SessionEvent)> {
     /// Keys of messages that the reply of this turn answers as well.
     also: Vec<String>,
     tell: F,
+    /// Of the turn at hand: its task, its adapter, and what it has used.
+    task: Arc<Link>,
+    adapter: String,
+    used: Option<Usage>,
 }
 
 /// What reaches a running turn.
@@ -51,7 +56,8 @@ struct Line<'a> {
 
 impl<F: FnMut(SessionEvent)> Worker<F> {
     pub(super) fn new(shared: Arc<Shared>, scope: Scope, rows: Table<SessionRow>, tell: F) -> Worker<F> {
-        Worker { shared, scope, rows, also: Vec::new(), tell }
+        let (task, adapter) = (Arc::default(), String::new());
+        Worker { shared, scope, rows, also: Vec::new(), tell, task, adapter, used: None }
     }
 
     pub(super) fn work(&mut self, work: Work) {
@@ -63,6 +69,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
 
     fn change(&mut self, change: Change) {
         let Change { job, generation, go_on, text } = change;
+        self.task = Arc::default();
         match go_on {
             None => {
                 for key in std::mem::take(&mut self.rows).into_iter().map(|row| row.0) {
@@ -81,8 +88,8 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
     }
 
     fn turn(&mut self, assignment: Assignment) {
-        let Assignment { job, route, lang, generation, control, steers, also } = assignment;
-        self.also = also;
+        let Assignment { job, route, lang, generation, control, steers, also, task } = assignment;
+        (self.also, self.task, self.adapter, self.used) = (also, task, route.adapter.clone(), None);
         let mut turn = Turn::queued(job.key.clone(), generation);
         if let Ok(request) = control.try_recv() {
             return self.never_begun(&job, lang, turn, request);
@@ -219,6 +226,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         }
         let (scope, usage) = (self.scope.clone(), result.usage);
         (self.tell)(SessionEvent::Used { scope, adapter: adapter.name, usage });
+        self.used = result.usage;
         if let Some(Usage { input, cached, output }) = result.usage {
             log::debug!(target: "session", "{}: {input} tokens in ({cached} cached), {output} out", adapter.name);
         }
@@ -282,6 +290,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(uploads.into_iter().map(Errand::Upload));
         entry.also = std::mem::take(&mut self.also);
+        entry.after.extend(self.task.seal(&ended.end, &text, self.used.take(), &self.adapter));
         let on_disk = self.shared.outbox.keep(&entry);
         let (scope, entry) = (self.scope.clone(), Box::new(entry));
         (self.tell)(SessionEvent::Ended { scope, ended, entry, on_disk });

@@ -60,6 +60,14 @@ impl Errand {
         }
     }
 
+    /// Path and fields of a patch.
+    pub fn as_patch(&self) -> Option<(&str, &Value)> {
+        match self {
+            Errand::Patch { path, body } => Some((path, body)),
+            Errand::Upload(_) => None,
+        }
+    }
+
     /// What is to be published because it was done, and the row that it adds to the artifacts of the next patch.
     pub fn yields(&self, answer: &Value) -> (Vec<String>, Option<Value>) {
         let mut texts = Vec::new();

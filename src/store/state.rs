@@ -137,6 +137,9 @@ pub struct OpenTurn {
     /// The key of the turn that it was added to: that one's reply answers it as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub into: Option<String>,
+    /// The task that it carries out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
 }
 
 impl OpenTurn {
@@ -147,6 +150,7 @@ impl OpenTurn {
             at: fields.need("at", fields::time)?,
             started: fields.take("started", fields::flag)?.unwrap_or_default(),
             into: fields.take("into", fields::text)?,
+            task: fields.take("task", fields::text)?,
         })
     }
 }

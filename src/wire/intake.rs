@@ -172,7 +172,8 @@ fn no_request(message: &Message, text: &str) -> Option<&'static str> {
     None
 }
 
-fn is_placeholder(text: &str) -> bool {
+/// What the web puts where nothing was typed.
+pub(crate) fn is_placeholder(text: &str) -> bool {
     matches!(text.trim().to_lowercase().as_str(), "new task" | "新任务" | "(无描述)" | "（无描述）")
 }
 
@@ -322,7 +323,8 @@ fn job(message: &Message, text: String, typed: &str, addressed: Addressed) -> Jo
     }
 }
 
-fn model_config(metadata: &Object) -> ModelConfig {
+/// The model wishes in a message's metadata or a task's row.
+pub(crate) fn model_config(metadata: &Object) -> ModelConfig {
     let parsed = match metadata.get("model_config") {
         Some(Value::String(s)) => serde_json::from_str(s).unwrap_or(Value::Null),
         Some(other) => other.clone(),

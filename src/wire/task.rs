@@ -1,8 +1,226 @@
-//! Tasks on the wire: paths, the task object, and the bodies that change it (protocol 6).
+//! Tasks on the wire: the task object, what to do about one, and the calls that change it (protocol 6). Pure.
 
 use crate::json::object;
 use crate::text;
+use crate::wire::intake::{ModelConfig, model_config};
+use crate::wire::message::Message;
+use crate::wire::value::{self, Object};
+use crate::wire::when;
 use serde_json::Value;
+
+/// Longest `notes` and `output` (protocol 16).
+pub const OUTPUT_CHARS: usize = 50_000;
+/// The counters of a task (6.1), in the order of [`Task::usage`].
+const USAGE: [&str; 5] = [
+    "usage_prompt_tokens",
+    "usage_completion_tokens",
+    "usage_cache_read_tokens",
+    "usage_cache_write_tokens",
+    "usage_total_tokens",
+];
+/// What a task is kept with, when its run is put off.
+const KEPT: [&str; 9] = [
+    "id",
+    "topic_id",
+    "status",
+    "title",
+    "description",
+    "exec_mode",
+    "runner_agent_id",
+    "updated_at",
+    "model_config",
+];
+
+/// Where a task stands (6.2), with its aliases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Not begun.
+    Todo,
+    /// Being worked on.
+    Doing,
+    /// To be looked at by a person.
+    Review,
+    /// Accepted.
+    Done,
+    /// Cannot go on.
+    Blocked,
+    /// Not wanted any more.
+    Cancelled,
+    /// A word of a later version, or none.
+    Other,
+}
+
+impl Status {
+    /// By the word of the service.
+    pub fn of(word: &str) -> Status {
+        match word {
+            "todo" | "open" | "ready" => Status::Todo,
+            "doing" | "in_progress" | "running" => Status::Doing,
+            "review" => Status::Review,
+            "done" | "approved" => Status::Done,
+            "blocked" => Status::Blocked,
+            "cancelled" | "canceled" => Status::Cancelled,
+            _ => Status::Other,
+        }
+    }
+
+    /// Whether nobody is to work on it.
+    pub fn is_over(self) -> bool {
+        matches!(self, Status::Done | Status::Blocked | Status::Cancelled)
+    }
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// Its id.
+    pub id: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Who works on it.
+    pub runner: Option<String>,
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// Its topic.
+    pub topic_id: Option<String>,
+    /// Title.
+    pub title: Option<String>,
+    /// Description; placeholders of the web are none.
+    pub description: Option<String>,
+    /// A way to work, or an adapter's name.
+    pub exec_mode: Option<String>,
+    /// What its last review said.
+    pub comment: Option<String>,
+    /// Model wishes.
+    pub model: ModelConfig,
+    /// Changes with each change of it; as sent.
+    pub stamp: Option<String>,
+    /// The same in milliseconds since the epoch.
+    pub updated_at: Option<i64>,
+    /// Tokens counted so far: in, out, read from a cache, written to one, in all.
+    pub usage: [u64; 5],
+    /// What is needed to run it later.
+    pub source: Value,
+}
+
+impl Task {
+    /// Decodes a row, an answer that holds one, or a flattened push; None when it has no id.
+    pub fn decode(row: &Value) -> Option<Task> {
+        let row = row.as_object()?;
+        let row = value::object(row, &["task", "data"]).unwrap_or(row);
+        let id = value::text(row, &["task_id", "taskId", "id"])?;
+        let description = value::text(row, &["description"]);
+        let comment = value::text(row, &["review_comment", "comment", "feedback"])
+            .or_else(|| value::text(value::object(row, &["review", "last_review"])?, &["comment"]));
+        let mut source = Object::new();
+        source.extend(KEPT.iter().filter_map(|key| Some(((*key).to_owned(), row.get(*key)?.clone()))));
+        source.insert("id".to_owned(), id.as_str().into());
+        Some(Task {
+            status: Status::of(&value::word(row, &["status", "task_status"]).unwrap_or_default()),
+            runner: value::text(row, &["runner_agent_id", "runnerAgentId"]),
+            owner: value::text(row, &["owner_agent_id"]),
+            topic_id: value::text(row, &["topic_id", "topicId"]),
+            title: value::text(row, &["title", "task_title"]),
+            description: description.filter(|text| !super::intake::is_placeholder(text)),
+            exec_mode: value::word(row, &["exec_mode", "execMode"]),
+            comment,
+            model: model_config(row),
+            stamp: value::text(row, &["updated_at", "started_at"]),
+            updated_at: row.get("updated_at").and_then(when::millis),
+            usage: USAGE.map(|key| row.get(key).and_then(Value::as_u64).unwrap_or_default()),
+            source: Value::Object(source),
+            id,
+        })
+    }
+
+    /// Names one request to run it: two requests lie between two changes of it. None when it does not say when it changed.
+    pub fn run_key(&self) -> Option<String> {
+        Some(format!("task:{}:{}", self.id, self.stamp.as_ref()?))
+    }
+}
+
+/// The tasks of a list, in any of its shapes (6.3).
+pub fn rows(data: &Value) -> Vec<Task> {
+    let rows = ["tasks", "items", "data"].iter().find_map(|key| data.get(*key)).unwrap_or(data);
+    rows.as_array().into_iter().flatten().filter_map(Task::decode).collect()
+}
+
+/// Why a task is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The service said that it is to be done.
+    Todo,
+    /// The service said that it is being done.
+    Doing,
+    /// A person sent its result back.
+    Reject,
+    /// It is being done by nobody, as it seems (6.4).
+    Sweep,
+}
+
+/// What to do about a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Run it.
+    Run,
+    /// Tell the service that it is run from now on, then run it.
+    Claim,
+    /// Look once more, a little later.
+    Later,
+    /// Nothing, and why.
+    Skip(&'static str),
+}
+
+/// Decides by what the service says of the task now (6.5). `waited`: it was looked at before, a little earlier.
+pub fn decide(cause: Cause, task: &Task, me: &str, waited: bool) -> Step {
+    // without a runner it is the owner's: several agents may be told of one task
+    let whose = task.runner.as_ref().or(task.owner.as_ref());
+    if whose.is_none_or(|agent| agent != me) {
+        return Step::Skip("task of another agent");
+    }
+    match (task.status, cause) {
+        (Status::Doing, _) => Step::Run,
+        (Status::Todo, Cause::Todo) if waited => Step::Claim,
+        (Status::Todo, Cause::Todo) => Step::Later,
+        (Status::Todo | Status::Review, Cause::Reject) => Step::Claim,
+        (Status::Todo, _) => Step::Skip("not begun"),
+        (Status::Review | Status::Done | Status::Blocked | Status::Cancelled, _) => Step::Skip("over"),
+        (Status::Other, _) => Step::Skip("its status is not known"),
+    }
+}
+
+/// A message of the service or a person that says something about a task instead of to its agent (3.1, 6.4, 6.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// The task.
+    pub task_id: String,
+    /// Its result was sent back; else it is to be run.
+    pub rejected: bool,
+    /// What the review said.
+    pub comment: Option<String>,
+}
+
+/// Reads one.
+pub fn hint(message: &Message) -> Option<Hint> {
+    let text = message.content.trim();
+    let (mark, rest) = text.strip_prefix('[')?.split_once(']')?;
+    let field = |name: &str| {
+        let all =
+            ["action", "task_id", "by", "runner", "exec_mode", "type", "title", "description", "comment"];
+        let (_, value) = rest.split_once(&format!(" {name}="))?;
+        let ends = all.iter().filter_map(|next| value.find(&format!(" {next}=")));
+        let value = value[..ends.min().unwrap_or(value.len())].trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    let task_id = || field("task_id").or_else(|| message.task_id.clone());
+    match mark {
+        "TASK_RUN" | "TASK_REQUEST" => Some(Hint { task_id: task_id()?, rejected: false, comment: None }),
+        "TASK_REVIEW" if field("action").as_deref() == Some("reject") => {
+            Some(Hint { task_id: task_id()?, rejected: true, comment: field("comment") })
+        }
+        _ => None,
+    }
+}
 
 /// Fields that the service may not know, the least certain first: it is asked again without them.
 const UNCERTAIN: [&[&str]; 3] = [
@@ -17,6 +235,35 @@ const UNCERTAIN: [&[&str]; 3] = [
         "usage_source",
     ],
 ];
+
+/// Tasks that are being done, the latest first.
+pub const DOING: &str = "/tasks?status=doing&limit=100&sort=updated_at&order=desc";
+
+/// The body of a POST to `<path>/run` (6.3).
+pub fn run_body(agent_id: &str) -> Value {
+    object!({ "trigger_agent_id": agent_id, "runner_agent_id": agent_id })
+}
+
+/// What a service that has no `/run` is asked for instead.
+pub fn doing_body(agent_id: &str) -> Value {
+    object!({ "status": "doing", "runner_agent_id": agent_id })
+}
+
+/// The end of a run: status, notes, output where there is a result, and the sums of the counters.
+pub fn end_body(status: &str, text: &str, usage: Option<[u64; 5]>, source: &str) -> Value {
+    let text = text::truncate(text, OUTPUT_CHARS);
+    let mut body = object!({ "status": status, "notes": text });
+    if status == "review" {
+        body["output"] = text.into();
+    }
+    if let Some(counts) = usage {
+        for (key, count) in USAGE.iter().zip(counts) {
+            body[*key] = count.into();
+        }
+        body["usage_source"] = source.into();
+    }
+    body
+}
 
 /// A task. Ids come from the network: they are percent-encoded.
 pub fn path(task_id: &str) -> String {
@@ -45,6 +292,74 @@ pub fn last_resort(status: u16, body: &Value, why: &str) -> Option<Value> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    fn task(status: &str, runner: &str) -> Task {
+        Task::decode(&json!({"id": "k", "status": status, "runner_agent_id": runner, "owner_agent_id": "me"}))
+            .unwrap()
+    }
+
+    #[test]
+    fn what_is_done_about_a_task() {
+        use Cause::{Doing, Reject, Sweep, Todo};
+        for (cause, status, runner, waited, step) in [
+            (Doing, "doing", "me", false, Step::Run),
+            (Doing, "IN_PROGRESS", "me", false, Step::Run),
+            (Doing, "doing", "", false, Step::Run), // the owner's
+            (Doing, "doing", "other", false, Step::Skip("task of another agent")),
+            (Doing, "todo", "me", false, Step::Skip("not begun")),
+            (Doing, "review", "me", false, Step::Skip("over")),
+            (Todo, "todo", "me", false, Step::Later),
+            (Todo, "ready", "me", true, Step::Claim),
+            (Todo, "doing", "me", true, Step::Run),
+            (Todo, "cancelled", "me", true, Step::Skip("over")),
+            (Reject, "doing", "me", false, Step::Run),
+            (Reject, "review", "me", false, Step::Claim),
+            (Reject, "done", "me", false, Step::Skip("over")),
+            (Sweep, "doing", "me", false, Step::Run),
+            (Sweep, "todo", "me", true, Step::Skip("not begun")),
+            (Sweep, "thinking", "me", false, Step::Skip("its status is not known")),
+        ] {
+            assert_eq!(
+                decide(cause, &task(status, runner), "me", waited),
+                step,
+                "{cause:?} {status} {runner}"
+            );
+        }
+    }
+
+    #[test]
+    fn tasks_of_every_shape() {
+        let row = json!({"id": "k", "status": "doing", "description": "(无描述)", "usage_total_tokens": 7,
+            "updated_at": "2026-04-01T08:00:00Z", "review": {"comment": "again"}});
+        for data in
+            [json!([row]), json!({"tasks": [row]}), json!({"items": [row, 3]}), json!({"data": [row]})]
+        {
+            let found = rows(&data);
+            assert_eq!((found.len(), found[0].usage[4], &found[0].description), (1, 7, &None), "{data}");
+            assert_eq!(found[0].comment.as_deref(), Some("again"));
+            assert_eq!(found[0].run_key().as_deref(), Some("task:k:2026-04-01T08:00:00Z"));
+        }
+        assert_eq!(Task::decode(&json!({"task": row})).unwrap().id, "k");
+        assert!(Task::decode(&json!({"status": "doing"})).is_none() && rows(&json!(null)).is_empty());
+    }
+
+    #[test]
+    fn hints_are_read_and_other_texts_are_none() {
+        let message = |text: &str| {
+            Message::decode(&json!({"topic_id": "t", "sender_id": "u", "content": text, "task_id": "k0"}))
+                .unwrap()
+        };
+        let read = |text: &str| hint(&message(text));
+        let run =
+            read("[TASK_RUN] task_id=k1 runner=a exec_mode=plan type=code title=A b description=task_id=x");
+        assert_eq!(run, Some(Hint { task_id: "k1".into(), rejected: false, comment: None }));
+        let reject = read("[TASK_REVIEW] action=reject task_id=k1 by=ana title=t comment=do it\nbetter");
+        let comment = Some("do it\nbetter".to_owned());
+        assert_eq!(reject, Some(Hint { task_id: "k1".into(), rejected: true, comment }));
+        assert_eq!(read("[TASK_REQUEST]\nTask Title: x").unwrap().task_id, "k0");
+        assert_eq!(read("[TASK_REVIEW] action=approve task_id=k1"), None);
+        assert_eq!((read("[x] task_id=k"), read("task_id=k")), (None, None));
+    }
 
     #[test]
     fn a_refused_result_loses_one_group_of_fields_at_a_time() {

@@ -26,6 +26,7 @@ pub(crate) fn cost(sessions: &[usize]) {
                 at: 1_795_000_000_000,
                 started: true,
                 into: None,
+                task: None,
             };
             store.record(Record::Accepted { key: format!("m{n}"), turn });
             store.commit().unwrap();

@@ -26,7 +26,7 @@ fn soak_descriptors_threads_and_memory_stay_flat() {
     let env = [super::FAST, ("WTT_CONNECT_SESSION_IDLE_SECONDS", "1"), ("WTT_CONNECT_LOG", "warn")];
     let connector = Connector::spawn(&base, &home, &env);
     wtt.connected();
-    let idle = resources(connector.pid()).1;
+    let idle = wtt.idle_threads(connector.pid());
     let mut random = fastrand::Rng::with_seed(11);
     let topics: Vec<String> = (0..12).map(|_| wtt.p2p()).collect();
     let (mut said, mut cancelled, mut cuts) = (0, 0, 0);

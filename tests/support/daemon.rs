@@ -83,6 +83,17 @@ impl Wtt {
         self.wait("an authenticated connection", |o| (o.seen == Seen::Auth(true)).then_some(()));
     }
 
+    /// The threads of a connector that has nothing to do: also its first look at the tasks is over.
+    pub fn idle_threads(&self, pid: u32) -> usize {
+        self.wait("the look at the tasks", |o| matches!(o.seen, Seen::Http { .. }).then_some(()));
+        let is_asking = |task: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(task.unwrap().path().join("comm"))
+                .is_ok_and(|name| name.trim() == "errands")
+        };
+        until("its end", || !std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().any(is_asking));
+        resources(pid).1
+    }
+
     /// Waits for a visible answer in a topic that contains `text`.
     pub fn answer(&self, topic: &str, text: &str) -> Value {
         self.wait(&format!("an answer with {text:?}"), |o| {

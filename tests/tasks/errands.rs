@@ -91,12 +91,12 @@ fn fields_that_the_service_does_not_know_are_left_out() {
 #[test]
 fn what_is_refused_for_good_is_recorded_and_the_rest_goes_on() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    // not there, under none of the three prefixes: not tried again, as other refusals are for 16 s
-    wtt.service.set_knobs(Knobs { patch_answers: vec![404; 3], ..Knobs::default() });
+    // not there: not tried again, as other refusals are for 16 s
+    wtt.service.set_knobs(Knobs { patch_answers: vec![404], ..Knobs::default() });
     let task = task(&wtt);
     leave(&home, &task, &["done"], &[review(), json!({"priority": "P0"})]);
     let connector = Connector::start(&wtt, &home, &[]);
-    let (body, status) = patch(&wtt, text(&task, "id"), 3);
+    let (body, status) = patch(&wtt, text(&task, "id"), 1);
     assert_eq!((body, status), (json!({"priority": "P0"}), 200));
     until("an empty outbox", || home.outbox().is_empty());
     assert_eq!(failed(&home)[0]["after"][0]["body"], review());

@@ -81,6 +81,12 @@ impl Delivery {
         let sending = self.sending.get(&seq)?;
         sending.entry.after.first().map(|errand| (errand, sending.lost))
     }
+
+    /// Whether a patch of this path is still to be made.
+    pub(in crate::daemon) fn will_patch(&self, wanted: &str) -> bool {
+        let mut errands = self.sending.values().flat_map(|s| s.entry.after.iter());
+        errands.any(|errand| errand.as_patch().is_some_and(|(path, _)| path == wanted))
+    }
 }
 
 /// A file that is out belongs to the artifacts of the task whose patch comes next.

@@ -256,7 +256,7 @@ impl Desk {
             }
             ("POST", ["run"]) if self.knobs.no_task_run => Err(Response::error(404, "Not Found")),
             ("POST", ["run" | "rerun"]) => {
-                let mut fields = object!({ "status": "doing" });
+                let mut fields = object!({ "status": "doing", "review_comment": () });
                 if let Some(runner) = text(body, "runner_agent_id") {
                     fields["runner_agent_id"] = runner.into();
                 }

@@ -1,0 +1,186 @@
+//! A turn that carries out a task: how it is asked for, and what the service is told when it ends. No IO.
+//!
+//! Which turn carries a task out may be known only after it has begun: a person writes into the task's chat, and the
+//! service says a moment later that the task is being done. So the hub and the worker share a [`Link`].
+
+use crate::agent::Usage;
+use crate::json::object;
+use crate::session::turn::End;
+use crate::store::errand::Errand;
+use crate::text;
+use crate::wire::intake::{self, Identity, Job, Scope, Verdict};
+use crate::wire::message::{Message, SenderKind, TopicKind};
+use crate::wire::task::{self, Task};
+use serde_json::Value;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A title is a label.
+const TITLE_CHARS: usize = 200;
+/// A longer description or comment belongs into a file.
+const TEXT_CHARS: usize = 16_000;
+
+/// What is known of a task that a turn carries out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The task.
+    pub task_id: String,
+    /// Its counters before the turn.
+    pub usage: [u64; 5],
+}
+
+impl Run {
+    /// Of a task as the service has it.
+    pub fn of(task: &Task) -> Run {
+        Run { task_id: task.id.clone(), usage: task.usage }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    run: Option<Run>,
+    /// The turn has ended.
+    sealed: bool,
+    /// Somebody else has ended the task.
+    over: bool,
+}
+
+/// The task of a turn, if it has one.
+#[derive(Debug, Default)]
+pub struct Link(Mutex<Shared>);
+
+impl Link {
+    /// A turn that is made for a task.
+    pub fn to(run: Run) -> Link {
+        Link(Mutex::new(Shared { run: Some(run), ..Shared::default() }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // nothing that could panic is done under it
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The task.
+    pub fn task_id(&self) -> Option<String> {
+        self.lock().run.as_ref().map(|run| run.task_id.clone())
+    }
+
+    /// From now on the turn carries this task out. False when it has ended, or carries one out already.
+    pub fn promote(&self, run: Run) -> bool {
+        let mut shared = self.lock();
+        let free = !shared.sealed && shared.run.is_none();
+        if free {
+            shared.run = Some(run);
+        }
+        free
+    }
+
+    /// Somebody else has ended the task: the service is not told how this turn ends.
+    pub fn end_elsewhere(&self) {
+        self.lock().over = true;
+    }
+
+    /// The turn has ended: what the service is to be told of its task.
+    pub fn seal(&self, end: &End, said: &str, used: Option<Usage>, adapter: &str) -> Option<Errand> {
+        let mut shared = self.lock();
+        shared.sealed = true;
+        let run = shared.run.as_ref().filter(|_| !shared.over)?;
+        let status = match end {
+            End::Done => "review",
+            // it goes on by itself
+            End::Parked { .. } => return None,
+            End::Failed(_) | End::Cancelled | End::Interrupted { .. } | End::Refused => "blocked",
+        };
+        let sums = used.map(|used| {
+            let [input, output, read, written, total] = run.usage;
+            [
+                input + used.input,
+                output + used.output,
+                read + used.cached,
+                written,
+                total + used.input + used.output,
+            ]
+        });
+        let body = task::end_body(status, said, sums, &format!("wtt-connect:{adapter}"));
+        Some(Errand::Patch { path: task::path(&run.task_id), body })
+    }
+}
+
+/// What the service is told of a task whose turn a crash has cut.
+pub fn interrupted(task_id: &str, said: &str) -> Errand {
+    Errand::Patch { path: task::path(task_id), body: task::end_body("blocked", said, None, "") }
+}
+
+/// The turn that carries out a task that nobody has written about. None: the task has no topic.
+pub fn job(task: &Task, comment: Option<&str>, key: String) -> Option<Job> {
+    let text = request(task, comment);
+    let topic_id = task.topic_id.clone()?;
+    let source = object!({ "task_run": task.source, "comment": comment, "key": key });
+    Some(Job {
+        message_id: None,
+        scope: Scope::Task(task.id.clone()),
+        topic_id,
+        topic_name: None,
+        kind: TopicKind::Task,
+        sender_id: task.owner.clone().unwrap_or_default(),
+        sender_name: None,
+        sender_kind: SenderKind::Human,
+        instruction: text.clone(),
+        text,
+        mentions: Vec::new(),
+        forwarded_command: false,
+        model: task.model.clone(),
+        exec_mode: task.exec_mode.clone(),
+        task_title: None,
+        task_description: None,
+        personas: Vec::new(),
+        sent_at: None,
+        source,
+        key,
+    })
+}
+
+/// A message that a person has sent to set the task going carries it out.
+pub fn fold(mut job: Job, task: &Task) -> Job {
+    job.scope = Scope::Task(task.id.clone());
+    job.kind = TopicKind::Task;
+    job.task_title = job.task_title.or_else(|| task.title.clone());
+    job.task_description = job.task_description.or_else(|| task.description.clone());
+    job.exec_mode = job.exec_mode.or_else(|| task.exec_mode.clone());
+    job.source = object!({ "task_run": task.source, "message": job.source });
+    job
+}
+
+/// The same turn again, from what it was put off with.
+pub fn revive(source: &Value, me: &Identity) -> Option<(Job, Run)> {
+    let task = Task::decode(source.get("task_run")?)?;
+    let run = Run::of(&task);
+    let text = |key: &str| source.get(key).and_then(Value::as_str);
+    let job = match source.get("message") {
+        Some(message) => match intake::intake(&Message::decode(message).ok()?, me) {
+            Verdict::Run(job) => fold(*job, &task),
+            Verdict::Ignore(_) => return None,
+        },
+        None => job(&task, text("comment"), text("key")?.to_owned())?,
+    };
+    Some((job, run))
+}
+
+fn request(task: &Task, comment: Option<&str>) -> String {
+    let title = task.title.as_deref().map(text::one_line).unwrap_or_default();
+    let title = match title.as_str() {
+        "" => String::new(),
+        title => format!(" “{}”", text::truncate(title, TITLE_CHARS)),
+    };
+    let mut parts = vec![match comment {
+        None => format!("Carry out the WTT task{title} now."),
+        Some(_) => format!("Your result for the WTT task{title} was reviewed and sent back."),
+    }];
+    if let Some(description) = &task.description {
+        parts.push(format!("Its description:\n{}", text::truncate(description.trim(), TEXT_CHARS)));
+    }
+    if let Some(comment) = comment {
+        parts.push(format!("The review says:\n{}", text::truncate(comment.trim(), TEXT_CHARS)));
+    }
+    parts.push("Your last answer becomes the result of the task, which a person then reviews.".to_owned());
+    parts.join("\n\n")
+}

@@ -3,6 +3,7 @@
 use super::connector::{AGENT_ID, Connector};
 use super::screen::{Screen, Status};
 use super::talk::{Outcome, Talk};
+use super::words::{HELP, TOO_LONG, renamed};
 use super::{INTERRUPTED, killed_by};
 use crate::error::{Error, Result};
 use crate::local::service::{Observed, Seen, Service, Speaker};
@@ -35,10 +36,6 @@ const PASTE_GAP: Duration = Duration::from_millis(50);
 const PASTE_MAX: usize = 2000;
 /// The terminal keeps so many bytes of a line and drops the rest (n_tty(4), `MAX_CANON` and more).
 const TERMINAL_LINE: usize = 4095;
-const TOO_LONG: &str = "\
-The terminal cuts a line after 4095 bytes, and that one was as long: it was not sent. Break it up, or put it into a \
-file and use `wtt-connect try \"$(cat FILE)\"`.";
-
 /// What to do after an event.
 enum Next {
     Go,
@@ -358,14 +355,6 @@ fn is_stop(words: &str) -> bool {
     words.trim().eq_ignore_ascii_case("/stop")
 }
 
-const HELP: &str = "\
-Here:           /help  this text      /quit, /exit  end (also Ctrl-D, or Ctrl-C twice)
-                Ctrl-R  shows what you had begun to type when the answer came
-The connector:  /status  what runs    /stop  stop it (also Ctrl-C)
-                /new, /clear  forget the conversation
-                /model [ID [EFFORT]]  show or choose the model
-Anything else goes to the agent.";
-
 /// Reads stdin on a thread of its own, which ends with the process.
 fn read_lines() -> Result<Receiver<String>> {
     let (to, lines): (Sender<String>, _) = bounded(16);
@@ -382,31 +371,4 @@ fn read_lines() -> Result<Receiver<String>> {
     })
     .map_err(|e| Error::Failed(format!("cannot read the input: {e}")))?;
     Ok(lines)
-}
-
-/// Replaces a name by words, which begin with a capital letter where they begin the text.
-fn renamed(words: &str, wrong: &str, right: &str) -> String {
-    let mut text = words.replace(wrong, right);
-    if words.starts_with(wrong)
-        && let Some(first) = text.get_mut(..1)
-    {
-        first.make_ascii_uppercase();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_in_the_middle_of_a_sentence_is_lower_case() {
-        let named = |words| renamed(words, "Claude Code", "the demonstration agent");
-        assert_eq!(named("Claude Code fell silent."), "The demonstration agent fell silent.");
-        assert_eq!(
-            named("The provider of Claude Code failed."),
-            "The provider of the demonstration agent failed."
-        );
-        assert_eq!(named(""), "");
-    }
 }

@@ -10,6 +10,7 @@ mod pick;
 mod screen;
 mod stage;
 mod talk;
+mod words;
 
 use crate::error::{self, Error, Result};
 use crate::local::service::{self, Observed, Seen, Service};

@@ -14,6 +14,7 @@ mod daemon;
 mod dialects;
 mod files_out;
 mod fuzzing;
+mod host;
 mod keeping;
 mod oneshot;
 mod real;

@@ -12,6 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["sys"],
     &["json", "text", "secret", "error"],
     &["wire", "config", "store", "http"],
+    &["host"],
     &["agent"],
     &["session"],
     &["daemon"],

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// One value, parsed; a value that is not accepted is recorded and counts as not set.
-fn take<T>(
+pub(super) fn take<T>(
     settings: &mut Settings,
     name: &'static str,
     parse: impl Fn(&str) -> Result<T, String>,
@@ -123,6 +123,8 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         max_agents: take(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
         agent_idle: take(s, "WTT_CONNECT_AGENT_IDLE_SECONDS", value::seconds).unwrap_or(AGENT_IDLE),
         session_idle: take(s, "WTT_CONNECT_SESSION_IDLE_SECONDS", value::seconds).unwrap_or(SESSION_IDLE),
+        shell: super::host::shell(s),
+        e2e_password: take(s, "WTT_E2E_PASSWORD", text).map(Secret::new),
         ca_file: ca_file(selection, s, path),
         log: take(s, "WTT_CONNECT_LOG", text).unwrap_or(rust_log),
         extra_env: s.extra.iter().map(|(k, v)| (k.clone(), Secret::new(v.clone()))).collect(),

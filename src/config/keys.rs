@@ -5,8 +5,10 @@
 
 pub mod chat;
 mod files;
+mod host;
 
 use super::value::Kind;
+pub use host::SHELL_MODES;
 
 /// One setting.
 #[derive(Debug)]
@@ -113,7 +115,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     GROUPS.iter().copied().flatten()
 }
 
-static GROUPS: &[&[Key]] = &[CORE, chat::CHAT, files::KEYS];
+static GROUPS: &[&[Key]] = &[CORE, chat::CHAT, files::KEYS, host::HOST];
 
 /// Identity, addresses, agents, limits.
 static CORE: &[Key] = &[

@@ -7,6 +7,7 @@ mod address;
 mod build;
 pub mod dotenv;
 pub mod edit;
+mod host;
 pub mod json;
 pub mod keys;
 pub mod paths;
@@ -15,6 +16,7 @@ pub mod source;
 pub mod switch;
 pub mod value;
 
+pub use host::{Shell, ShellMode};
 use source::Source;
 pub use source::{Selection, Settings};
 
@@ -169,6 +171,10 @@ pub struct Config {
     pub max_agents: usize,
     /// `WTT_CONNECT_AGENT_IDLE_SECONDS`: an agent process stays so long between turns; zero ends each with its turn.
     pub agent_idle: Duration,
+    /// Terminal and shell commands from the web.
+    pub shell: Shell,
+    /// `WTT_E2E_PASSWORD`
+    pub e2e_password: Option<Secret>,
     /// Variables of the env files that are not ours (an API key, a proxy) and that the environment does not have.
     pub extra_env: Table<Secret>,
     /// `WTT_CONNECT_LOG`, `RUST_LOG` or `info`.
@@ -254,7 +260,8 @@ impl Config {
 
     /// Everything that must not be shown.
     pub fn secrets(&self) -> Vec<String> {
-        [&self.token, &self.http_token].map(|s| s.expose().to_owned()).into()
+        let e2e = self.e2e_password.iter();
+        [&self.token, &self.http_token].into_iter().chain(e2e).map(|s| s.expose().to_owned()).collect()
     }
 }
 

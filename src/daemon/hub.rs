@@ -15,6 +15,7 @@ use crate::daemon::status::Board;
 use crate::daemon::tasks::Tasks;
 use crate::daemon::tongue::Tongues;
 use crate::daemon::uploads::Uploads;
+use crate::host::Host;
 use crate::session::turn::End;
 use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
@@ -80,6 +81,7 @@ pub(super) struct Hub {
     pub(super) tasks: Tasks,
     pub(super) drain: Option<super::drain::Drain>,
     pub(super) care: Care,
+    pub(super) host: Host,
     pub(super) commit_now: bool,
     commit_by: Option<Instant>,
     warned: Option<Instant>,
@@ -95,7 +97,7 @@ impl Hub {
         inbox: Receiver<Event>,
         sessions: Sessions,
         left: Vec<Entry>,
-        (courier, uploads): (Courier, Uploads),
+        (courier, uploads, host): (Courier, Uploads, Host),
     ) -> Hub {
         let care = Care::new(shared.config.auto_reexec);
         let me = Identity {
@@ -127,6 +129,7 @@ impl Hub {
             tasks: Tasks::new(),
             drain: None,
             care,
+            host,
             commit_now: false,
             commit_by: None,
             warned: None,
@@ -214,11 +217,8 @@ impl Hub {
             Frame::Pong => {}
             Frame::Result(result) => self.on_result(result),
             Frame::Message(message) => self.on_message(*message),
-            Frame::Request { kind, request_id, .. } => {
-                let error = if kind.starts_with("e2e") { "e2e_not_configured" } else { "not_supported" };
-                log::debug!(target: "hub", "refused a `{kind}` of the service: {error}");
-                self.net.send(outgoing::refuse(&kind, &request_id, error));
-            }
+            Frame::Request { kind, request_id, .. } => self.on_request(&kind, &request_id),
+            Frame::Host(call) => self.host.ask(*call),
             Frame::TaskStatus(fields) => self.on_task_status(&fields),
             Frame::Other(kind) => log::debug!(target: "hub", "ignored a frame of type `{kind}`"),
         }
@@ -226,7 +226,7 @@ impl Hub {
 
     fn on_result(&mut self, result: ActionResult) {
         let Some(purpose) = result.request_id.as_deref().and_then(|id| self.requests.settle(id)) else {
-            return;
+            return self.host.result(&result);
         };
         let error = || result.error.clone().unwrap_or_else(|| "no reason given".to_owned());
         match (purpose, result.ok) {
@@ -365,6 +365,7 @@ impl Hub {
                 }
                 self.board.clear(&entry.topic_id);
                 self.delivery.add(*entry, false);
+                self.host.look(serde_json::Value::Null);
             }
         }
     }

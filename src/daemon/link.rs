@@ -29,6 +29,7 @@ impl Hub {
                 }
                 self.begin_catch_up();
                 self.tasks.sweep_from(Some(Instant::now()));
+                self.host.link(true);
             }
             NetEvent::Down { why, retry_in, refused } => {
                 let wait = humantime::format_duration(Duration::from_millis(
@@ -53,6 +54,7 @@ impl Hub {
                 self.requests.clear();
                 self.delivery.disconnected();
                 self.tasks.sweep_from(None);
+                self.host.link(false);
             }
             NetEvent::Frame(text) => return self.on_frame(&text),
         }

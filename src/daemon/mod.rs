@@ -12,6 +12,7 @@ pub mod control;
 mod courier;
 mod delivery;
 mod drain;
+mod host;
 mod hub;
 mod intake;
 mod link;
@@ -31,6 +32,7 @@ use crate::agent::run::pool::Pool;
 use crate::agent::{program, run, spec};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::host::Host;
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
 use crate::session::{Gate, Shared, upload};
@@ -95,7 +97,8 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let (net, net_thread) = connect(&config, options.token, &events)?;
     warn_when_mute(&config);
     let Restored { store, outbox, left, owner } = restore(&config)?;
-    let out = (courier::Courier::new(events.clone()), uploads::Uploads::new(events.clone()));
+    let host = Host::start(&config, Arc::new(net.clone())).map_err(thread_error)?;
+    let out = (courier::Courier::new(events.clone()), uploads::Uploads::new(events.clone()), host);
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);
     let (draining, gate) = (AtomicBool::new(false), Gate::default());
@@ -107,6 +110,7 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let mark = mark_of(&shared.config.state_dir);
     let code = hub.run();
     let again = hub.care.again.then(|| hub.care.image.clone());
+    hub.host.end();
     drain::await_kept(&shared.pool);
 
     net.close();

@@ -100,6 +100,19 @@ pub fn wait(
     })
 }
 
+/// Blocks until one of the pipes has something, the waker is used, or the time is up.
+pub fn wait_all(pipes: &[Option<std::fs::File>], wake: &mut WakeFd, timeout: Duration) -> io::Result<()> {
+    let mut fds = Vec::new();
+    fds.push(PollFd::new(&wake.rx, PollFlags::IN));
+    fds.extend(pipes.iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+    match poll(&mut fds, Some(&timespec(timeout))) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(e) => return Err(e.into()),
+    }
+    wake.drain();
+    Ok(())
+}
+
 /// Time left until `until`; zero when it has passed.
 pub fn remaining(until: Instant) -> Duration {
     until.saturating_duration_since(Instant::now())

@@ -25,6 +25,7 @@ const SCRUBBED: &[&str] = &[
     "WTT_TOKEN",
     "WTT_AGENT_TOKEN",
     "WTT_HTTP_TOKEN",
+    "WTT_E2E_PASSWORD",
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -83,6 +84,16 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// The number of the user that we are.
+pub fn user_id() -> u32 {
+    rustix::process::getuid().as_raw()
+}
+
+/// The name of this machine.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Keeps the token of this process out of core dumps and from other processes of the same user. Agents are not affected:
 /// their exec resets it.
 pub fn keep_memory_private() {
@@ -121,6 +132,10 @@ pub fn oom_kills() -> Option<u64> {
 /// The signals that we send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sig {
+    /// SIGHUP: "your terminal is gone".
+    Hup,
+    /// SIGWINCH: "draw again".
+    Winch,
     /// SIGINT: "stop what you do".
     Int,
     /// SIGTERM: "end".
@@ -132,9 +147,42 @@ pub enum Sig {
 impl Sig {
     pub(super) fn raw(self) -> Signal {
         match self {
+            Sig::Hup => Signal::HUP,
+            Sig::Winch => Signal::WINCH,
             Sig::Int => Signal::INT,
             Sig::Term => Signal::TERM,
             Sig::Kill => Signal::KILL,
+        }
+    }
+}
+
+/// Runs something that makes a process or opens a terminal device while nobody else does.
+pub fn alone<T>(make: impl FnOnce() -> T) -> T {
+    let _one_at_a_time = SPAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    make()
+}
+
+/// Signals every process of a group that a child of ours leads, or of the one in front in its terminal.
+pub fn signal_group(leader: i32, sig: Sig) {
+    if let Some(pid) = Pid::from_raw(leader) {
+        let _ = kill_process_group(pid, sig.raw());
+    }
+}
+
+/// Blocks until a child of ours has ended; how, as shells count it. Does not reap.
+pub fn await_child(pid: i32) -> i32 {
+    Pid::from_raw(pid).map_or(-1, await_end)
+}
+
+fn await_end(pid: Pid) -> i32 {
+    loop {
+        match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(Some(status)) => {
+                let signal = status.terminating_signal().map(|number| 128 + number);
+                return status.exit_status().or(signal).unwrap_or(-1);
+            }
+            Ok(None) | Err(_) => return -1,
         }
     }
 }
@@ -151,10 +199,7 @@ pub struct Running {
 impl Running {
     /// Starts a command made by [`command`].
     pub fn spawn(cmd: &mut Command) -> io::Result<Self> {
-        let child = {
-            let _one_at_a_time = SPAWN.lock().unwrap_or_else(PoisonError::into_inner);
-            cmd.spawn()?
-        };
+        let child = alone(|| cmd.spawn())?;
         let pid = Pid::from_child(&child);
         Ok(Self { child, pid, owned: true })
     }
@@ -178,20 +223,28 @@ impl Running {
     pub fn watch(&self, on_exit: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let pid = self.pid;
         thread::spawn_small("agent/exit", move || {
-            while let Err(rustix::io::Errno::INTR) =
-                waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-            {}
+            await_end(pid);
             on_exit();
         })
         .map(drop)
+    }
+
+    /// Reaps a child whose watcher has called back, and leaves its group alone: what it started to stay may stay.
+    pub fn reap_alone(mut self) -> io::Result<Ended> {
+        self.owned = false;
+        self.status()
+    }
+
+    fn status(&mut self) -> io::Result<Ended> {
+        let status = self.child.wait()?;
+        Ok(status.signal().map_or_else(|| Ended::Code(status.code().unwrap_or(-1)), Ended::Signal))
     }
 
     /// Kills what is left of the group and reaps. Call it when the watcher has called back.
     pub fn reap(mut self) -> io::Result<Ended> {
         self.signal_group(Sig::Kill);
         self.owned = false;
-        let status = self.child.wait()?;
-        Ok(status.signal().map_or_else(|| Ended::Code(status.code().unwrap_or(-1)), Ended::Signal))
+        self.status()
     }
 
     /// Gives up on a child that survives SIGKILL (it hangs in the kernel): a thread waits for it instead of us.

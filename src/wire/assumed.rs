@@ -51,14 +51,10 @@ pub fn status_refuses_token(status: u16) -> bool {
     matches!(status, 401 | 403)
 }
 
-/// Frames by which the service asks this agent something and waits for an answer (2.6, 11, 12; Q3, Q4). Only
-/// `e2e_key_request` is confirmed; the rest follows its pattern.
+/// Frames by which the service asks this agent something and waits for an answer (2.6; Q3, Q4), besides those of
+/// [`crate::wire::host`]. Only `e2e_key_request` is confirmed; the rest follows its pattern.
 pub fn expects_answer(kind: &str) -> bool {
     kind.ends_with("_request")
-        || matches!(
-            kind,
-            "shell_exec" | "agent_shell" | "shell_job" | "terminal_open" | "terminal_resize" | "runtime_info"
-        )
 }
 
 /// Whether the sender of a message without `sender_type` is another agent: server-issued agent ids look so (1).
@@ -79,11 +75,7 @@ mod tests {
 
     #[test]
     fn requests_are_told_from_notices() {
-        assert!(expects_answer("e2e_key_request") && expects_answer("terminal_open"));
-        assert!(
-            !expects_answer("typing")
-                && !expects_answer("terminal_input")
-                && !expects_answer("shell_exec_response")
-        );
+        assert!(expects_answer("e2e_key_request"));
+        assert!(!expects_answer("typing") && !expects_answer("shell_exec_response"));
     }
 }

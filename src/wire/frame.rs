@@ -1,9 +1,9 @@
 //! Decoding what the service sends (protocol 2.5 to 2.7). Tolerant: nothing here fails, unknown things become `Other`.
 
 use crate::text;
-use crate::wire::assumed;
 use crate::wire::message::Message;
 use crate::wire::value::{self, Object};
+use crate::wire::{assumed, host};
 use serde_json::Value;
 
 /// Error texts of the service are cut to this many characters; they end up in a log line or a chat message.
@@ -30,6 +30,8 @@ pub enum Frame {
         /// The whole frame.
         body: Value,
     },
+    /// The web asks for a terminal, a shell command or the runtime info of this machine (11, 12.1).
+    Host(Box<host::Call>),
     /// Anything else: ignored, with its kind for the debug log.
     Other(String),
 }
@@ -84,7 +86,10 @@ pub fn decode(text: &str) -> Frame {
         "action_result" => Frame::Result(result(&body)),
         "new_message" | "message" | "" => message(&kind, body),
         "task_status" | "task_update" | "run_status" | "agent_status" => task_status(&kind, body),
-        _ => request(kind, body),
+        _ => match host::decode(&kind, &body) {
+            Some(call) => Frame::Host(Box::new(call)),
+            None => request(kind, body),
+        },
     }
 }
 

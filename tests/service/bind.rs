@@ -104,7 +104,8 @@ fn no_start_writes_the_profile_and_touches_no_service() {
     let run = host
         .up(&["--no-start", "--mode", "yolo", "--allow-yolo", "--enable-shell", "--workdir", "w"])
         .code(0);
-    run.says("wtt-connect start --profile agent-001-codex").says("note     this version has no terminal yet");
+    run.says("wtt-connect start --profile agent-001-codex")
+        .says("note     the owner of this agent can open a terminal here");
     assert!(host.calls().is_empty() && !host.unit().exists());
     let text = host.profile_text();
     let workdir = host.machine.path("cwd/w");

@@ -1,6 +1,7 @@
 //! Helpers of the integration tests.
 #![allow(dead_code)] // not every helper is used by every module
 
+pub mod browser;
 pub mod daemon;
 pub mod proxy;
 pub mod server;

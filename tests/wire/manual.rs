@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use wtt_connect::wire::assumed;
 use wtt_connect::wire::frame::{self, Frame};
+use wtt_connect::wire::host;
 use wtt_connect::wire::outgoing::{self, Publish, Status, StatusKind};
 use wtt_connect::wire::reply::{TaskStatusLine, task_status_line};
 
@@ -23,6 +24,19 @@ fn displays() -> Vec<String> {
         }
     }
     found
+}
+
+/// What this program sends, and not what it gets.
+fn is_ours(frame: &Value) -> bool {
+    frame.get("action").is_some() || frame["type"].as_str().is_some_and(|kind| kind.ends_with("_response"))
+}
+
+/// A request of the service that is about this machine.
+fn call(frame: Value) -> host::Call {
+    match frame::decode(&frame.to_string()) {
+        Frame::Host(call) => *call,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn frames() -> Vec<Value> {
@@ -58,13 +72,25 @@ fn what_we_send_is_documented_to_the_letter() {
         outgoing::poll("poll-1", assumed::POLL_LIMIT),
         outgoing::history("history-1", "t-1", assumed::HISTORY_LIMIT),
         outgoing::refuse("e2e_key_request", "k1", "e2e_not_configured"),
+        call(json!({"type":"terminal_open","request_id":"to1"}))
+            .answer(true, json!({"session_id":"ts1","data":{"session_id":"ts1"}}))
+            .unwrap(),
+        call(json!({"type":"shell_exec","request_id":"sh1","command":"uname"}))
+            .answer(true, host::Done { stdout: "Linux".into(), ..host::Done::default() }.fields())
+            .unwrap(),
+        host::runtime_info(
+            "runtime_info-1",
+            &json!({"kind":"wtt-connect","adapter":"codex","adapters":["codex"],"model":null,
+                "workdir":"/home/u/ws","workdir_name":"ws","hostname":"box1","platform":"linux",
+                "git":{"repo":"ws","branch":"main","commit":"ab12cd3","dirty":false},
+                "capabilities":{"shell":false,"terminal":false}}),
+        ),
     ]
     .iter()
     .map(|frame| serde_json::from_str(frame).unwrap())
     .collect();
     for documented in frames() {
-        let ours = documented.get("action").is_some() || documented["type"] == json!("e2e_key_response");
-        if ours {
+        if is_ours(&documented) {
             let at = sent.iter().position(|frame| *frame == documented);
             sent.remove(at.unwrap_or_else(|| panic!("not what we send: {documented}")));
         }
@@ -76,7 +102,7 @@ fn what_we_send_is_documented_to_the_letter() {
 fn what_we_are_said_to_understand_is_understood() {
     let mut kinds = Vec::new();
     for documented in frames() {
-        if documented.get("action").is_some() || documented["type"] == json!("e2e_key_response") {
+        if is_ours(&documented) {
             continue;
         }
         kinds.push(match frame::decode(&documented.to_string()) {
@@ -93,10 +119,15 @@ fn what_we_are_said_to_understand_is_understood() {
                 "message"
             }
             Frame::Request { .. } => "request",
+            Frame::Host(call) => match call.ask {
+                host::Ask::Open { .. } => "terminal",
+                host::Ask::Shell { .. } => "shell",
+                other => panic!("{other:?}"),
+            },
             other => panic!("{documented}: {other:?}"),
         });
     }
-    assert_eq!(kinds, ["auth", "error", "message", "request"]);
+    assert_eq!(kinds, ["auth", "error", "message", "request", "terminal", "shell"]);
 }
 
 #[test]

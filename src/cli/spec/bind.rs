@@ -98,7 +98,7 @@ pub(super) static ENABLE_SHELL: Flag = Flag {
     letter: None,
     value: None,
     short: "open a terminal on this machine to the web page",
-    long_text: "Opens a terminal on this machine to the owner of the agent on the web page (`WTT_CONNECT_ENABLE_SHELL`). This version has no terminal yet: the setting is kept for one that has.",
+    long_text: "Opens a terminal on this machine to the owner of the agent on the web page (`WTT_CONNECT_ENABLE_SHELL`). It runs as this user, and nothing confines it.",
     set: |args, _| on(args, "WTT_CONNECT_ENABLE_SHELL"),
 };
 

@@ -39,11 +39,14 @@ impl Desk {
         match (text(&body, "action"), role) {
             (Some("auth"), _) => self.auth(number, &agent, &body),
             (Some(_), None) => self.result(number, &body, Err("not authenticated".to_owned())),
+            (Some(action), Some(Role::User)) if action.starts_with("terminal_") => {
+                self.terminal(number, &agent, action, &body);
+            }
             (Some(action), Some(role)) => {
                 let answer = self.act(action, &agent, role, &body);
                 self.result(number, &body, answer);
             }
-            // An answer to a request of ours, e.g. `e2e_key_response`.
+            (None, Some(Role::Agent)) => self.relay(&agent, body),
             (None, _) => self.note(&agent, Seen::Frame(Value::Object(body))),
         }
     }

@@ -91,6 +91,8 @@ pub struct Desk {
     pub uploads: PathBuf,
     /// Open WebSockets by number.
     pub links: BTreeMap<u64, Link>,
+    /// Terminals and shell jobs.
+    pub hosts: super::host::Hosts,
     watchers: Vec<Sender<Observed>>,
     delayed: Vec<(Instant, u64, String)>,
 }
@@ -105,6 +107,7 @@ impl Desk {
             base_url,
             uploads,
             links: BTreeMap::new(),
+            hosts: super::host::Hosts::default(),
             watchers: Vec::new(),
             delayed: Vec::new(),
         }
@@ -155,6 +158,7 @@ impl Desk {
 
     fn closed(&mut self, number: u64, why: String) {
         if let Some(link) = self.links.remove(&number) {
+            self.leave(number, &link.agent);
             self.note(&link.agent, Seen::Down(why));
         }
     }
@@ -205,7 +209,7 @@ impl Desk {
 
     /// Cuts every socket of an agent without a closing frame, as a dying network does.
     pub fn cut(&mut self, agent: &str) -> usize {
-        let mine = self.links.values().filter(|l| l.agent == agent);
+        let mine = self.links.values().filter(|l| l.agent == agent && l.role != Some(Role::User));
         mine.filter(|l| l.socket.shutdown(Shutdown::Both).is_ok()).count()
     }
 

@@ -5,6 +5,7 @@
 
 mod actions;
 mod desk;
+mod host;
 mod http;
 mod link;
 mod media;

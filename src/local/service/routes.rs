@@ -119,6 +119,10 @@ impl Desk {
                 Ok(mine.map(row).collect())
             }
             ("GET", ["stats"]) => Ok(self.stats()),
+            ("POST", [agent, "shell", "jobs"]) if matches!(caller, Caller::User) => {
+                self.start_job(agent, body)
+            }
+            ("GET", [_, "shell", "jobs", job]) => self.job(job).ok_or_else(|| not_found("job")),
             ("GET", [agent, "profile"]) => {
                 let known = self.state.agents.get(agent).ok_or_else(|| not_found("agent"))?;
                 Ok(object!({ "agent_id": agent, "display_name": known.display_name }))

@@ -121,8 +121,8 @@ pub fn make(args: &Args) -> Result<Plan> {
     }
     let mut notes = rivals(&path, &name, &agent_id, &places)?;
     notes.extend(settings.notes);
-    if args.settings.iter().any(|(name, _)| *name == "WTT_CONNECT_ENABLE_SHELL") {
-        notes.push("this version has no terminal yet; --enable-shell is kept for one that has".into());
+    if config.shell.enabled {
+        notes.push("the owner of this agent can open a terminal here from the web page".into());
     }
     let (old, text) = (old.map(Secret::new), Secret::new(text));
     Ok(Plan { profile: name, path, old, text, config, adapter, places, notes })

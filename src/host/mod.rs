@@ -1,0 +1,162 @@
+//! This machine as seen from the web: terminals, one-shot shell commands, runtime info.
+//!
+//! One thread, the keeper, has all of it. It never blocks on a terminal, a command or the network: each terminal has
+//! threads of its own that do, and output is sent only while little waits for the socket, so that a flood in a terminal
+//! makes its program wait and neither fills the memory nor holds up a reply.
+
+mod child;
+mod env;
+mod keeper;
+mod pty;
+mod readonly;
+mod runtime;
+mod screen;
+mod shell;
+mod terminal;
+
+use crate::config::{Config, Shell};
+use crate::json;
+use crate::sys::thread;
+use crate::wire::frame::ActionResult;
+use crate::wire::host::Call;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use serde_json::Value;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Terminals and commands get this long to end with the daemon.
+const END: Duration = Duration::from_secs(3);
+/// The variable that shortens [`Times`] for tests of the real binary: a JSON object of milliseconds by field name.
+const TEST_TIMES: &str = "WTT_CONNECT_TEST_HOST_TIMES";
+
+/// Where frames go: the connection, whoever has it.
+pub trait Out: Send + Sync {
+    /// Queues a frame; false when there is no connection.
+    fn send(&self, frame: String) -> bool;
+    /// Bytes queued and not yet on the wire.
+    fn backlog(&self) -> usize;
+}
+
+/// How long terminals are kept.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// Without a connection.
+    grace: Duration,
+    /// With neither keys nor output.
+    idle: Duration,
+    /// Without keys.
+    forgotten: Duration,
+}
+
+impl Times {
+    fn from_env() -> Times {
+        let text = std::env::var(TEST_TIMES).unwrap_or_default();
+        let changes = json::parse(text.as_bytes()).unwrap_or_default();
+        let time = |name: &str, usual: u64| {
+            changes[name].as_u64().map_or(Duration::from_secs(usual), Duration::from_millis)
+        };
+        // a restart of the service or of a router takes a minute; a closed tab does not come back; and who only watches
+        // is gone after a night
+        Times {
+            grace: time("grace", 120),
+            idle: time("idle", 30 * 60),
+            forgotten: time("forgotten", 12 * 60 * 60),
+        }
+    }
+}
+
+/// What of the configuration is needed here.
+struct Settings {
+    shell: Shell,
+    workdir: PathBuf,
+    base_url: String,
+    /// Runtime info without what changes.
+    about: Value,
+    times: Times,
+}
+
+/// Everything that makes the keeper do something.
+enum Event {
+    /// The service asks.
+    Call(Box<Call>),
+    /// The connection has come or gone.
+    Link(bool),
+    /// Something may have changed that runtime info shows: a turn is over. With the usage so far.
+    Look(Value),
+    /// The service does not know runtime info.
+    Unwelcome,
+    /// What git says.
+    Git(Value),
+    /// A terminal has output, or has ended its output.
+    Output,
+    /// The shell of a terminal has ended.
+    Exited(u64, i32),
+    /// A one-shot command is over.
+    Done(u64),
+    /// The daemon ends.
+    End,
+}
+
+/// The hub's handle. Nothing here blocks but [`Host::end`].
+pub struct Host {
+    keeper: Sender<Event>,
+    ended: Receiver<()>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Host")
+    }
+}
+
+impl Host {
+    /// Starts the keeper.
+    pub fn start(config: &Config, out: Arc<dyn Out>) -> io::Result<Host> {
+        let settings = Settings {
+            shell: config.shell,
+            workdir: config.workdir.clone(),
+            base_url: config.base_url.clone(),
+            about: runtime::about(config),
+            times: Times::from_env(),
+        };
+        let (keeper, inbox) = unbounded();
+        let (over, ended) = bounded::<()>(0);
+        let to_itself = keeper.clone();
+        thread::spawn("host", move || {
+            keeper::Keeper::new(settings, out, to_itself).run(&inbox);
+            drop(over);
+        })?;
+        Ok(Host { keeper, ended })
+    }
+
+    /// The service asks something.
+    pub fn ask(&self, call: Call) {
+        let _ = self.keeper.send(Event::Call(Box::new(call)));
+    }
+
+    /// The connection has come or gone.
+    pub fn link(&self, up: bool) {
+        let _ = self.keeper.send(Event::Link(up));
+    }
+
+    /// A turn is over: git may say something else, and so does the usage (null when it is not counted).
+    pub fn look(&self, usage: Value) {
+        let _ = self.keeper.send(Event::Look(usage));
+    }
+
+    /// An answer of the service to nothing that the hub asked. Refused runtime info: quiet until the next connection.
+    pub fn result(&self, result: &ActionResult) {
+        let ours = result.request_id.as_deref().is_some_and(|id| id.starts_with(runtime::REQUEST));
+        if ours && !result.ok {
+            let _ = self.keeper.send(Event::Unwelcome);
+        }
+    }
+
+    /// Ends every terminal and command, and waits for that.
+    pub fn end(&self) {
+        let _ = self.keeper.send(Event::End);
+        let _ = self.ended.recv_timeout(END);
+    }
+}

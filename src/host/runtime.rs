@@ -1,0 +1,192 @@
+//! Runtime info (protocol 12.1): what the web's sidebar shows of this machine. Sent after each connection and when
+//! it has changed. Git is asked by a child with a limit, on a thread of its own, and its answer is kept for some seconds.
+
+use super::child::{self, Keep};
+use super::{Event, Settings};
+use crate::config::Config;
+use crate::json::object;
+use crate::sys::path::find_program;
+use crate::sys::{id, proc, thread};
+use crate::wire::host::{self, Call};
+use crossbeam_channel::Sender;
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A huge repository on a slow disk is shown without its state.
+const GIT_TIME: Duration = Duration::from_secs(5);
+/// What git said is told again within this.
+const FRESH: Duration = Duration::from_secs(5);
+/// Enough to tell branch and commit, and whether anything has changed.
+const GIT_CHARS: usize = 4000;
+
+/// What does not change while the daemon runs.
+pub(super) fn about(config: &Config) -> Value {
+    let name = config.workdir.file_name().map(|name| name.to_string_lossy().into_owned());
+    let shell = config.shell.enabled && config.shell.mode != crate::config::ShellMode::Off;
+    let platform = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
+    object!({ "kind": "wtt-connect", "version": env!("CARGO_PKG_VERSION"), "adapter": config.adapter,
+        "agent_type": config.adapter, "adapters": config.adapters, "model": config.model,
+        "reasoning_effort": config.effort, "mode": config.mode.name(),
+        "workdir": config.workdir.to_string_lossy().into_owned(), "workdir_name": name,
+        "hostname": proc::host_name(), "platform": platform, "arch": std::env::consts::ARCH,
+        "capabilities": object!({ "shell": shell, "terminal": config.shell.enabled }) })
+}
+
+/// What was said, and to whom more is to be said.
+pub(super) struct Runtime {
+    about: Value,
+    workdir: PathBuf,
+    to_keeper: Sender<Event>,
+    usage: Value,
+    git: Value,
+    looked: Option<Instant>,
+    looking: bool,
+    /// Something has happened since the look began.
+    stale: bool,
+    sent: Option<Value>,
+    waiting: Vec<Call>,
+    /// Connected, and the service has not refused it.
+    welcome: bool,
+}
+
+impl Runtime {
+    pub(super) fn new(settings: &Settings, to_keeper: Sender<Event>) -> Runtime {
+        Runtime {
+            about: settings.about.clone(),
+            workdir: settings.workdir.clone(),
+            to_keeper,
+            usage: Value::Null,
+            git: Value::Null,
+            looked: None,
+            looking: false,
+            stale: false,
+            sent: None,
+            waiting: Vec::new(),
+            welcome: false,
+        }
+    }
+
+    pub(super) fn link(&mut self, up: bool) {
+        (self.welcome, self.sent) = (up, None);
+        if up {
+            self.begin();
+        }
+    }
+
+    pub(super) fn unwelcome(&mut self) {
+        if std::mem::replace(&mut self.welcome, false) {
+            log::debug!(target: "host", "the service does not take runtime info");
+        }
+    }
+
+    pub(super) fn look(&mut self, usage: Value) {
+        self.usage = usage;
+        self.begin();
+    }
+
+    /// A request: answered now, or when git has answered.
+    pub(super) fn ask(&mut self, call: Call) -> Option<String> {
+        if self.looked.is_some_and(|at| at.elapsed() < FRESH) && !self.looking {
+            return call.answer(true, object!({ "runtime": self.info() }));
+        }
+        self.waiting.push(call);
+        self.begin();
+        None
+    }
+
+    /// Git has answered: what is to be sent.
+    pub(super) fn git(&mut self, git: Value) -> Vec<String> {
+        (self.git, self.looked, self.looking) = (git, Some(Instant::now()), false);
+        let info = self.info();
+        let mut frames = Vec::new();
+        for call in std::mem::take(&mut self.waiting) {
+            frames.extend(call.answer(true, object!({ "runtime": info })));
+        }
+        if self.welcome && self.sent.as_ref() != Some(&info) {
+            frames.push(host::runtime_info(&format!("{REQUEST}-{}", id::hex()), &info));
+            self.sent = Some(info);
+        }
+        if std::mem::take(&mut self.stale) {
+            self.begin();
+        }
+        frames
+    }
+
+    fn info(&self) -> Value {
+        let mut info = self.about.clone();
+        info["git"] = self.git.clone();
+        if !self.usage.is_null() {
+            info["usage_totals"] = self.usage.clone();
+        }
+        info
+    }
+
+    fn begin(&mut self) {
+        if self.looking {
+            self.stale = true;
+            return;
+        }
+        self.looking = true;
+        let (workdir, to) = (self.workdir.clone(), self.to_keeper.clone());
+        let started = thread::spawn_small("host/git", move || {
+            let _ = to.send(Event::Git(look(&workdir).unwrap_or_default()));
+        });
+        if started.is_err() {
+            let _ = self.to_keeper.send(Event::Git(Value::Null));
+        }
+    }
+}
+
+/// How the ids of our own frames begin.
+pub const REQUEST: &str = "runtime_info";
+
+/// What git says of a folder; nothing when it is in no repository, or git is slow or missing.
+fn look(workdir: &Path) -> Option<Value> {
+    let root = workdir.ancestors().find(|folder| folder.join(".git").exists())?;
+    let git = find_program(OsStr::new("git"))?;
+    let mut command = proc::command(&git, workdir);
+    // neither a lock nor a program that the repository names
+    command.args([
+        "--no-optional-locks",
+        "-c",
+        "core.fsmonitor=false",
+        "status",
+        "--porcelain=v2",
+        "--branch",
+    ]);
+    command.args(["--untracked-files=no", "--ignore-submodules=all"]);
+    let (stop, wake) = child::Stop::new().ok()?;
+    let end = child::run(&mut command, b"", GIT_TIME, Keep::Start(GIT_CHARS), &stop, wake).ok()?;
+    (end.code == 0).then(|| read(&end.out.text().0, root))
+}
+
+/// Reads `git status --porcelain=v2 --branch`.
+fn read(status: &str, root: &Path) -> Value {
+    let header = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let commit = header("# branch.oid ")
+        .filter(|oid| !oid.starts_with('('))
+        .map(|oid| oid.chars().take(7).collect::<String>());
+    let branch = header("# branch.head ").filter(|name| !name.starts_with('('));
+    let dirty = status.lines().any(|line| !line.starts_with('#') && !line.is_empty());
+    let repo = root.file_name().map(|name| name.to_string_lossy().into_owned());
+    object!({ "repo": repo, "branch": branch, "commit": commit, "dirty": dirty })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_state_of_a_repository_is_read() {
+        let of = |status| read(status, Path::new("/home/u/ws"));
+        let head = "# branch.oid 0123456789abcdef\n# branch.head main\n# branch.upstream o/main\n# branch.ab +0 -0\n";
+        assert_eq!(of(head), json!({"repo":"ws","branch":"main","commit":"0123456","dirty":false}));
+        let changed = format!("{head}1 .M N... 100644 100644 100644 a b f\n");
+        assert_eq!(of(&changed)["dirty"], true);
+        let new = "# branch.oid (initial)\n# branch.head (detached)\n";
+        assert_eq!(of(new), json!({"repo":"ws","branch":null,"commit":null,"dirty":false}));
+    }
+}

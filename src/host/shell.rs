@@ -1,0 +1,85 @@
+//! One-shot shell commands: the web sends a script, and gets its exit code and the end of its output.
+
+use super::{Out, child, env, readonly};
+use crate::sys::path::find_program;
+use crate::sys::{proc, thread};
+use crate::wire::host::{Call, Done};
+use std::ffi::OsStr;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::child::Keep;
+pub(super) use super::child::Stop;
+
+/// Reads the script from stdin and runs it: on the command line other users of the machine could read it, and the
+/// script of "Clone Agent" has a token in it. Its commands find their stdin at its end.
+const RUN_STDIN: &str = "script=$(cat) && eval \"$script\"";
+/// An exit code of shells: found, but may not be run.
+const REFUSED: i32 = 126;
+
+/// What is to be run.
+pub(super) struct Job {
+    pub(super) command: String,
+    pub(super) readonly: bool,
+    pub(super) cwd: PathBuf,
+    pub(super) base_url: String,
+    pub(super) timeout: Duration,
+    pub(super) max_chars: usize,
+}
+
+/// Runs it on a thread of its own, which sends the answer.
+pub(super) fn start(
+    job: Job,
+    call: Call,
+    out: Arc<dyn Out>,
+    over: impl FnOnce() + Send + 'static,
+) -> io::Result<Stop> {
+    let (stop, wake) = Stop::new()?;
+    let handle = stop.clone();
+    thread::spawn_small("host/job", move || {
+        let answer = match run(&job, &stop, wake) {
+            Ok(done) => call.answer(!done.timed_out, done.fields()),
+            Err(why) => call.refuse("cannot_run", &why),
+        };
+        if let Some(frame) = answer {
+            out.send(frame);
+        }
+        over();
+    })?;
+    Ok(handle)
+}
+
+fn run(job: &Job, stop: &Stop, wake: crate::sys::poll::WakeFd) -> Result<Done, String> {
+    let words = if job.readonly { readonly::words(&job.command) } else { Ok(Vec::new()) };
+    let words = match words {
+        Ok(words) => words,
+        Err(why) => {
+            return Ok(Done { exit_code: REFUSED, stderr: format!("{why}\n"), ..Done::default() });
+        }
+    };
+    let program = match words.first() {
+        Some(name) => {
+            find_program(OsStr::new(name)).ok_or_else(|| format!("{name} is not installed here"))?
+        }
+        None => env::command_shell(),
+    };
+    let mut command = proc::command(&program, &job.cwd);
+    command.env_clear().envs(env::variables(&job.base_url)).env("PWD", &job.cwd);
+    let input = if words.is_empty() {
+        command.args(["-c", RUN_STDIN]);
+        job.command.as_bytes()
+    } else {
+        command.args(&words[1..]).envs([("PAGER", "cat"), ("GIT_PAGER", "cat"), ("GIT_OPTIONAL_LOCKS", "0")]);
+        &[]
+    };
+    let end = child::run(&mut command, input, job.timeout, Keep::End(job.max_chars), stop, wake)
+        .map_err(|e| format!("cannot run {}: {e}", program.display()))?;
+    if end.stopped {
+        return Err("The connector was stopped while the command ran.".to_owned());
+    }
+    let ((stdout, out_cut), (stderr, err_cut)) = (end.out.text(), end.err.text());
+    log::info!(target: "host", "a shell command ended with code {}", end.code);
+    Ok(Done { exit_code: end.code, stdout, stderr, timed_out: end.timed_out, truncated: out_cut || err_cut })
+}

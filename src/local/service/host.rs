@@ -1,0 +1,135 @@
+//! The service's half of terminal and one-shot shell: what a browser asks goes to the agent under an id of ours, and
+//! what the agent answers goes back to who asked (protocol 11).
+
+use super::desk::Desk;
+use super::http::Response;
+use super::state::{Row, text};
+use super::watch::Seen;
+use crate::json::object;
+use crate::list::Table;
+use crate::sys::id;
+use serde_json::Value;
+
+/// Longest command of the web.
+const COMMAND_MAX: usize = 64 * 1024;
+
+/// Who waits for an answer of an agent.
+#[derive(Debug)]
+enum Asker {
+    /// A browser's connection, and its own request id.
+    Link(u64, Value),
+    /// A shell job.
+    Job(String),
+}
+
+/// Everything that is open.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    asked: Table<Asker>,
+    /// Connections of browsers by terminal.
+    terminals: Table<u64>,
+    jobs: Table<Value>,
+}
+
+impl Desk {
+    /// `terminal_open` and its kind, from a browser.
+    pub fn terminal(&mut self, link: u64, agent: &str, action: &str, body: &Row) {
+        let request_id = body.get("request_id").cloned().unwrap_or_default();
+        if text(body, "token").is_some_and(|token| token != self.user_token) {
+            return self.tell(link, &request_id, Err("invalid token".to_owned()));
+        }
+        let mut frame = body.clone();
+        for key in ["action", "token"] {
+            frame.remove(key);
+        }
+        frame.insert("type".into(), action.into());
+        if action == "terminal_open" {
+            let session = id::hex();
+            self.hosts.terminals.insert(session.clone(), link);
+            frame.insert("session_id".into(), session.into());
+        }
+        if !request_id.is_null() {
+            let ours = id::hex();
+            frame.insert("request_id".into(), ours.clone().into());
+            self.hosts.asked.insert(ours, Asker::Link(link, request_id.clone()));
+        }
+        if !self.send_to_agent(agent, &Value::Object(frame)) {
+            self.tell(link, &request_id, Err(format!("agent {agent} is offline")));
+        }
+    }
+
+    /// A frame of an agent that is no action: an answer, or something about a terminal.
+    pub fn relay(&mut self, agent: &str, body: Row) {
+        let kind = text(&body, "type").unwrap_or_default().to_owned();
+        if kind.starts_with("terminal_") && !kind.ends_with("_response") {
+            let session = text(&body, "session_id").unwrap_or_default().to_owned();
+            if let Some(link) = self.hosts.terminals.get(&session).copied() {
+                if kind == "terminal_exit" {
+                    self.hosts.terminals.remove(&session);
+                }
+                return self.send(link, &Value::Object(body));
+            }
+        }
+        let asker = text(&body, "request_id").and_then(|ours| self.hosts.asked.remove(ours));
+        let ok = body.get("ok").and_then(Value::as_bool).unwrap_or(true);
+        let error = text(&body, "error").unwrap_or("refused").to_owned();
+        match asker {
+            Some(Asker::Link(link, request_id)) => {
+                let data = body.get("data").cloned().unwrap_or_else(|| object!({}));
+                self.tell(link, &request_id, if ok { Ok(data) } else { Err(error) });
+            }
+            Some(Asker::Job(job)) => {
+                let status = text(&body, "status").unwrap_or(if ok { "done" } else { "error" });
+                let row = object!({ "job_id": job, "status": status, "result": body.get("result"),
+                    "error": (!ok).then_some(error) });
+                self.hosts.jobs.insert(job, row);
+            }
+            None => {}
+        }
+        self.note(agent, Seen::Frame(Value::Object(body)));
+    }
+
+    fn tell(&mut self, link: u64, request_id: &Value, answer: Result<Value, String>) {
+        let frame = match answer {
+            Ok(data) => {
+                object!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
+            }
+            Err(error) => {
+                object!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
+            }
+        };
+        self.send(link, &frame);
+    }
+
+    /// A browser has gone: so have its terminals.
+    pub fn leave(&mut self, link: u64, agent: &str) {
+        let mut mine = Vec::new();
+        mine.extend(self.hosts.terminals.iter().filter(|(_, of)| **of == link).map(|(name, _)| name.clone()));
+        for session in mine {
+            self.hosts.terminals.remove(&session);
+            self.send_to_agent(agent, &object!({ "type": "terminal_close", "session_id": session }));
+        }
+    }
+
+    /// `POST /agents/{id}/shell/jobs`
+    pub fn start_job(&mut self, agent: &str, body: &Row) -> Result<Value, Response> {
+        let command = text(body, "command").filter(|command| command.len() <= COMMAND_MAX);
+        let command = command.ok_or_else(|| Response::error(422, "command is missing or too long"))?;
+        let (job, ours) = (id::hex(), id::hex());
+        let frame = object!({ "type": "shell_exec", "request_id": ours, "command": command,
+            "timeout_seconds": body.get("timeout_seconds") });
+        let row = object!({ "job_id": job, "status": "running" });
+        self.hosts.asked.insert(ours, Asker::Job(job.clone()));
+        self.hosts.jobs.insert(job, row.clone());
+        if self.send_to_agent(agent, &frame) {
+            Ok(row)
+        } else {
+            Err(Response::error(409, "the agent is offline"))
+        }
+    }
+
+    /// `GET /agents/{id}/shell/jobs/{job}`
+    pub fn job(&self, job: &str) -> Option<Value> {
+        self.hosts.jobs.get(job).cloned()
+    }
+}

@@ -1,0 +1,354 @@
+//! The frames by which the web reaches this machine: terminal, one-shot shell, runtime info (protocol 11, 12.1; Q3, Q4).
+//!
+//! Every name and shape here is assumed: no public client shows the agent's side. So they are decoded liberally (`type`
+//! or `action`, an optional `_request`, fields flat or nested), and when the service turns out to differ, this is the
+//! file to change. A `token` that is relayed with them is never read.
+
+use crate::json::object;
+use crate::wire::outgoing;
+use crate::wire::value::{self, Object};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// What a name means.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Open,
+    Input,
+    Resize,
+    Close,
+    Shell,
+    Runtime,
+}
+
+/// THE table: every name, without the optional `_request`.
+const NAMES: &[(&str, Kind)] = &[
+    ("terminal_open", Kind::Open),
+    ("terminal_input", Kind::Input),
+    ("terminal_resize", Kind::Resize),
+    ("terminal_close", Kind::Close),
+    ("shell_exec", Kind::Shell),
+    ("shell", Kind::Shell),
+    ("agent_shell", Kind::Shell),
+    ("shell_job", Kind::Shell),
+    ("runtime_info", Kind::Runtime),
+];
+
+/// Keys of the id that an answer must carry, the usual one first.
+const ID_KEYS: &[&str] = &["request_id", "requestId", "job_id", "jobId", "id"];
+/// Objects that the fields may be nested in.
+const NESTS: &[&str] = &["payload", "data", "params", "job"];
+/// Longest id of a terminal: it is a name in a table and in log lines.
+const SESSION_CHARS: usize = 128;
+/// Sizes of a terminal beyond these are no sizes; programs divide by them.
+const MAX_SIDE: u64 = 1000;
+/// What web terminals are before they are measured.
+const USUAL_SIZE: Size = Size { cols: 80, rows: 24 };
+
+/// The error that says that a capability is switched off.
+pub const DISABLED: &str = "shell_disabled";
+
+/// Columns and rows, both 1 to 1000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub cols: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// Open a terminal; without a session id we choose one.
+    Open {
+        /// Chosen by the service.
+        session: Option<String>,
+        /// How large.
+        size: Size,
+        /// Where, when it says so.
+        cwd: Option<String>,
+    },
+    /// Keys.
+    Input {
+        /// Terminal.
+        session: String,
+        /// As typed.
+        keys: String,
+    },
+    /// The window has another size.
+    Resize {
+        /// Terminal.
+        session: String,
+        /// How large.
+        size: Size,
+    },
+    /// End it.
+    Close {
+        /// Terminal.
+        session: String,
+    },
+    /// Run a command and tell how it ended.
+    Shell {
+        /// For a shell; may have many lines.
+        command: String,
+        /// How long it may take.
+        timeout: Option<Duration>,
+        /// Where, when it says so.
+        cwd: Option<String>,
+    },
+    /// Tell about this machine.
+    Runtime,
+    /// A known name without what it needs.
+    Unclear(&'static str),
+}
+
+/// One request or notice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// What is asked.
+    pub ask: Ask,
+    /// Name, without `_request`.
+    name: &'static str,
+    /// The id, under the keys that it came with.
+    ids: Map<String, Value>,
+}
+
+/// Decodes a frame of that (lower-case) type; nothing when the name is none of these.
+pub fn decode(kind: &str, body: &Object) -> Option<Call> {
+    let stem = kind.strip_suffix("_request").unwrap_or(kind);
+    let (name, kind) = NAMES.iter().find(|(name, _)| *name == stem)?;
+    let mut ids = Map::new();
+    for key in ID_KEYS {
+        if let Some(id) = text(body, &[key]) {
+            ids.insert((*key).to_owned(), id.into());
+        }
+    }
+    Some(Call { ask: ask(*kind, body), name, ids })
+}
+
+fn ask(kind: Kind, body: &Object) -> Ask {
+    let session = text(body, &["session_id", "sessionId", "terminal_id"]);
+    let session = session.filter(|id| id.chars().count() <= SESSION_CHARS);
+    match (kind, session) {
+        (Kind::Open, session) => Ask::Open {
+            session,
+            size: size(body).unwrap_or(USUAL_SIZE),
+            cwd: text(body, &["cwd", "workdir"]),
+        },
+        (Kind::Input | Kind::Resize | Kind::Close, None) => Ask::Unclear("session_id is missing or too long"),
+        (Kind::Input, Some(session)) => match find(body, |o| o.get("data").or(o.get("input"))?.as_str()) {
+            Some(keys) => Ask::Input { session, keys: keys.to_owned() },
+            None => Ask::Unclear("data is missing"),
+        },
+        (Kind::Resize, Some(session)) => match size(body) {
+            Some(size) => Ask::Resize { session, size },
+            None => Ask::Unclear("cols and rows are missing"),
+        },
+        (Kind::Close, Some(session)) => Ask::Close { session },
+        (Kind::Shell, _) => match find(body, |o| o.get("command").or(o.get("cmd"))?.as_str()) {
+            Some(command) if !command.trim().is_empty() => {
+                let command = command.to_owned();
+                Ask::Shell { command, timeout: timeout(body), cwd: text(body, &["cwd", "workdir"]) }
+            }
+            _ => Ask::Unclear("command is missing"),
+        },
+        (Kind::Runtime, _) => Ask::Runtime,
+    }
+}
+
+/// The first of the frame itself and the objects in it that has something.
+fn find<'a, T>(body: &'a Object, look: impl Fn(&'a Object) -> Option<T>) -> Option<T> {
+    let nested = NESTS.iter().filter_map(|key| body.get(*key)?.as_object());
+    std::iter::once(body).chain(nested).find_map(look)
+}
+
+fn text(body: &Object, keys: &[&str]) -> Option<String> {
+    find(body, |o| value::text(o, keys))
+}
+
+fn number(body: &Object, keys: &[&str]) -> Option<f64> {
+    text(body, keys)?.parse().ok().filter(|n: &f64| *n > 0.0)
+}
+
+fn size(body: &Object) -> Option<Size> {
+    let side = |keys: &[&str]| {
+        let asked = text(body, keys)?.parse::<u64>().ok()?;
+        u16::try_from(asked.clamp(1, MAX_SIDE)).ok()
+    };
+    Some(Size { cols: side(&["cols", "columns"])?, rows: side(&["rows", "lines"])? })
+}
+
+fn timeout(body: &Object) -> Option<Duration> {
+    let seconds = number(body, &["timeout_seconds", "timeout"]);
+    let seconds = seconds.or_else(|| Some(number(body, &["timeout_ms"])? / 1000.0))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+impl Call {
+    /// Whether somebody waits for an answer.
+    pub fn expects_answer(&self) -> bool {
+        !self.ids.is_empty()
+    }
+
+    /// The answer, when one is expected: `fields` flat beside `ok` and the id.
+    pub fn answer(&self, ok: bool, fields: Value) -> Option<String> {
+        let id = self.ids.values().next()?.as_str()?;
+        let mut frame = self.ids.clone();
+        if let Value::Object(fields) = fields {
+            frame.extend(fields);
+        }
+        Some(outgoing::respond(self.name, id, ok, frame))
+    }
+
+    /// The answer that says no: a word for programs, a sentence for people.
+    pub fn refuse(&self, error: &str, sentence: &str) -> Option<String> {
+        self.answer(false, object!({ "error": error, "message": sentence }))
+    }
+}
+
+/// What a one-shot command has come to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Done {
+    /// Exit code; 128 and the signal when one ended it, 124 when the time was up.
+    pub exit_code: i32,
+    /// What it wrote.
+    pub stdout: String,
+    /// What it wrote there.
+    pub stderr: String,
+    /// It was ended because its time was up.
+    pub timed_out: bool,
+    /// The beginning of its output was left out.
+    pub truncated: bool,
+}
+
+impl Done {
+    /// As fields of the answer: flat, and once more as the row that the web reads, in both of its spellings.
+    pub fn fields(&self) -> Value {
+        let Done { exit_code, stdout, stderr, timed_out, truncated } = self;
+        let result =
+            object!({ "exit_code": exit_code, "exitCode": exit_code, "stdout": stdout, "stderr": stderr });
+        let mut fields = object!({ "status": if *timed_out { "timeout" } else { "done" }, "exit_code": exit_code,
+            "exitCode": exit_code, "stdout": stdout, "stderr": stderr, "timed_out": timed_out,
+            "truncated": truncated, "result": result });
+        if *timed_out {
+            fields["error"] = "the command was ended because its time was up".into();
+        }
+        fields
+    }
+}
+
+/// `terminal_output`.
+pub fn output(session: &str, data: &str) -> String {
+    object!({ "type": "terminal_output", "session_id": session, "data": data }).to_string()
+}
+
+/// `terminal_exit`.
+pub fn exit(session: &str, code: i32) -> String {
+    object!({ "type": "terminal_exit", "session_id": session, "exit_code": code }).to_string()
+}
+
+/// `terminal_error`.
+pub fn error(session: &str, error: &str, sentence: &str) -> String {
+    object!({ "type": "terminal_error", "session_id": session, "error": error, "message": sentence })
+        .to_string()
+}
+
+/// `runtime_info` unasked.
+pub fn runtime_info(request_id: &str, runtime: &Value) -> String {
+    object!({ "action": "runtime_info", "request_id": request_id, "runtime": runtime }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn call(frame: Value) -> Call {
+        let body = frame.as_object().unwrap();
+        let kind = value::word(body, &["type", "action"]).unwrap();
+        decode(&kind, body).unwrap_or_else(|| panic!("{frame}"))
+    }
+
+    #[test]
+    fn frames_are_understood_in_every_assumed_shape() {
+        let size = |cols, rows| Size { cols, rows };
+        let open = |session: Option<&str>, size, cwd: Option<&str>| Ask::Open {
+            session: session.map(str::to_owned),
+            size,
+            cwd: cwd.map(str::to_owned),
+        };
+        let shell = |timeout: Option<u64>| Ask::Shell {
+            command: " a\nb\n".into(),
+            timeout: timeout.map(Duration::from_millis),
+            cwd: None,
+        };
+        let (session, keys) = ("s".to_owned(), " \r\u{1b}[A".to_owned());
+        let rows: &[(Value, Ask)] = &[
+            (
+                json!({"type":"terminal_open","request_id":"r","session_id":"s","cols":120,"rows":32,"cwd":"/w"}),
+                open(Some("s"), size(120, 32), Some("/w")),
+            ),
+            (
+                json!({"action":"TERMINAL_OPEN_REQUEST","payload":{"cols":"9","rows":0}}),
+                open(None, size(9, 1), None),
+            ),
+            (json!({"type":"terminal_open","cwd":"","token":"hush"}), open(None, size(80, 24), None)),
+            (
+                json!({"type":"terminal_input","session_id":"s","data":keys}),
+                Ask::Input { session: session.clone(), keys: keys.clone() },
+            ),
+            (
+                json!({"type":"terminal_input","data":{"session_id":"s","data":keys}}),
+                Ask::Input { session: session.clone(), keys },
+            ),
+            (json!({"type":"terminal_input","data":"x"}), Ask::Unclear("session_id is missing or too long")),
+            (
+                json!({"type":"terminal_resize","session_id":"s","columns":100_000,"rows":30}),
+                Ask::Resize { session: session.clone(), size: size(1000, 30) },
+            ),
+            (json!({"type":"terminal_resize","session_id":"s"}), Ask::Unclear("cols and rows are missing")),
+            (json!({"type":"terminal_close","sessionId":"s"}), Ask::Close { session }),
+            (
+                json!({"type":"shell_exec","request_id":"r","command":" a\nb\n","timeout_seconds":120}),
+                shell(Some(120_000)),
+            ),
+            (
+                json!({"type":"shell_request","job_id":"r","cmd":" a\nb\n","timeout_ms":1500}),
+                shell(Some(1500)),
+            ),
+            (json!({"action":"agent_shell","data":{"command":" a\nb\n","timeout":"2"}}), shell(Some(2000))),
+            (json!({"type":"shell_job","id":7,"command":" a\nb\n","timeout":-1}), shell(None)),
+            (json!({"type":"shell_job","id":7,"command":" \n"}), Ask::Unclear("command is missing")),
+            (json!({"type":"runtime_info_request","request_id":"r"}), Ask::Runtime),
+        ];
+        for (frame, ask) in rows {
+            assert_eq!(&call(frame.clone()).ask, ask, "{frame}");
+        }
+        for kind in ["typing", "terminal_output", "shell_exec_response", "runtime", "e2e_key_request"] {
+            assert_eq!(decode(kind, &Object::new()), None, "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_answer_carries_the_id_as_it_came() {
+        let refusal = |frame| call(frame).refuse(DISABLED, "It is off.");
+        let parsed = |text: Option<String>| serde_json::from_str::<Value>(&text.unwrap()).unwrap();
+        assert_eq!(
+            parsed(refusal(json!({"type":"shell_request","job_id":"j","command":"x"}))),
+            json!({"type":"shell_response","request_id":"j","job_id":"j","ok":false,"error":"shell_disabled",
+                "message":"It is off."})
+        );
+        assert_eq!(refusal(json!({"type":"terminal_close","session_id":"s"})), None);
+        let done =
+            Done { exit_code: 3, stdout: "o".into(), stderr: "e".into(), timed_out: false, truncated: false };
+        let answer =
+            call(json!({"type":"shell_exec","request_id":"r","command":"x"})).answer(true, done.fields());
+        assert_eq!(
+            parsed(answer),
+            json!({"type":"shell_exec_response","request_id":"r","ok":true,"status":"done","exit_code":3,"exitCode":3,
+                "stdout":"o","stderr":"e","timed_out":false,"truncated":false,
+                "result":{"exit_code":3,"exitCode":3,"stdout":"o","stderr":"e"}})
+        );
+    }
+}

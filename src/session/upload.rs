@@ -17,7 +17,7 @@ use crate::store::shelf::{Copied, Rule, Shelf};
 use crate::store::upload::Upload;
 use crate::wire::artifact::{self, MAX_FILES, Wish};
 use crate::wire::intake::{Job, Scope};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// All of them are open while they are packed.
@@ -30,7 +30,9 @@ pub fn shelf(config: &Config) -> Shelf {
     closed.extend(places.profiles().ok());
     // other identities of this user
     closed.extend(places.state_dir("").ok());
-    let mut secret = vec![config.store_file.clone()];
+    // the state may lie in the workspace
+    let beside = |end: &str| PathBuf::from(format!("{}{end}", config.store_file.display()));
+    let mut secret = vec![config.store_file.clone(), beside(".journal"), beside(".prev")];
     secret.extend(config.token_source.path().map(Path::to_owned));
     let roots = vec![config.workdir.clone(), config.inbox_dir.clone(), config.artifact_dir.clone()];
     Shelf::new(config.state_dir.join("uploads"), Rule { roots, closed, secret })

@@ -6,8 +6,9 @@
 use crate::daemon::control::{self, Wish};
 use crate::daemon::courier::{Posted, Tag};
 use crate::daemon::hub::{Event, Hub};
+use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::{Client, HttpError};
+use crate::http::media::Failure;
 use crate::json::object;
 use crate::session::Shared;
 use crate::session::upload::{self, Place, Post};
@@ -116,7 +117,7 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
             (Ok(client), Ok(fetcher)) => {
                 Ok(Post { client, fetcher, shelf: &shared.shelf, ledger: &shared.ledger, service: base })
             }
-            (Err(why), _) | (_, Err(why)) => Err(why.clone()),
+            (Err(why), _) | (_, Err(why)) => Err(Failure::from(why.clone())),
         };
         match work {
             Work::Errand(tag, upload, tries) => {
@@ -135,13 +136,13 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
 /// Sends a file of the outbox. What it yields: texts for the topic, and a row for the task.
 fn errand(
     shared: &Shared,
-    post: Result<&Post<'_>, &HttpError>,
+    post: Result<&Post<'_>, &Failure>,
     upload: &Upload,
     tries: u32,
     events: &Sender<Event>,
 ) -> Posted {
     let mut pace = Pace::default();
-    let sent = post.map_err(HttpError::clone).and_then(|post| {
+    let sent = post.map_err(Failure::clone).and_then(|post| {
         post.send(upload, &mut |n| {
             if pace.is_due() {
                 let _ = events.send(Event::Uploading(upload.topic_id.clone(), progress(upload, n)));
@@ -156,16 +157,16 @@ fn errand(
                 "size": upload.copied.size, "sha256": upload.copied.hash });
             Posted::Taken(object!({ "texts": [sent.card], "row": row }))
         }
-        Err(error) if upload::is_final(&error) || tries >= TRIES => {
-            log::warn!(target: "uploads", "{} is given up: {error}", upload.copied.from);
-            Posted::Taken(object!({ "texts": given_up(shared, upload, &error) }))
+        Err(Failure { is_final, why }) if is_final || tries >= TRIES => {
+            log::warn!(target: "uploads", "{} is given up: {why}", upload.copied.from);
+            Posted::Taken(object!({ "texts": given_up(shared, upload, &why) }))
         }
-        Err(error) => Posted::Unknown(format!("{}: {error}", upload.name)),
+        Err(Failure { why, .. }) => Posted::Unknown(format!("{}: {why}", upload.name)),
     }
 }
 
 /// What people read instead of a card. An answer that should have been a file goes in pieces.
-fn given_up(shared: &Shared, upload: &Upload, error: &HttpError) -> Vec<String> {
+fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
     let mut text = String::new();
     if upload.instead
         && let Ok(mut file) = shared.shelf.file(&upload.copied.copy)
@@ -173,19 +174,19 @@ fn given_up(shared: &Shared, upload: &Upload, error: &HttpError) -> Vec<String> 
     {
         return reply::chunk(&text, CHUNK_CHARS);
     }
-    let why = format!("the service did not take it ({error})");
-    vec![upload::not_sent(&upload.name, why.trim_end_matches('.'))]
+    vec![upload::not_sent(&upload.name, &format!("the upload failed ({})", why.trim_end_matches('.')))]
 }
 
 /// Copies, sends and announces what somebody asks for.
 fn asked(
     shared: &Shared,
-    post: Result<&Post<'_>, &HttpError>,
+    post: Result<&Post<'_>, &Failure>,
     wish: &Wish,
     back: &mut Asker,
     events: &Sender<Event>,
 ) -> Result<Value, String> {
-    let post = post.map_err(HttpError::to_string)?;
+    let failed = |error: Failure| format!("the upload failed: {}", error.why);
+    let post = post.map_err(|error| failed(error.clone()))?;
     let place = Place { topic_id: &wish.topic_id, task_id: None };
     let upload = upload::prepare(&shared.shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)?;
     let sent = post.send(&upload, &mut |n| {
@@ -195,7 +196,7 @@ fn asked(
         }
     });
     shared.shelf.discard(&upload.copied.copy);
-    let sent = sent.map_err(|error| format!("the service did not take the file: {error}"))?;
+    let sent = sent.map_err(failed)?;
     let key = format!("upload:{}", upload.copied.copy);
     let entry = shared.outbox.entry(&key, &wish.topic_id, None, vec![sent.card.clone()], ReplyKind::Notice);
     shared.outbox.put(&entry).map_err(|e| format!("the card could not be kept: {e}"))?;

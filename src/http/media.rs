@@ -8,7 +8,7 @@ use crate::json::object;
 use crate::text;
 use serde_json::Value;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::time::Duration;
 use ureq::SendBody;
 use ureq::http::Request;
@@ -33,15 +33,43 @@ pub struct Outgoing<'a> {
     pub mime: &'a str,
 }
 
+/// Why a file was not sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// It will be the same the next time.
+    pub is_final: bool,
+    /// One line.
+    pub why: String,
+}
+
+impl Failure {
+    /// One that stays.
+    pub fn last(why: impl Into<String>) -> Failure {
+        Failure { is_final: true, why: why.into() }
+    }
+
+    fn passing(why: impl Into<String>) -> Failure {
+        Failure { is_final: false, why: why.into() }
+    }
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Failure {
+        let passing = match &error {
+            HttpError::Offline(_) => true,
+            HttpError::Status(status, _) => *status >= 500 || matches!(status, 408 | 425 | 429),
+        };
+        Failure { is_final: !passing, why: error.to_string() }
+    }
+}
+
 /// Sends it. Returns its absolute URL. `on` hears how many bytes have gone out.
-///
-/// A refusal is a [`HttpError::Status`] below 500; everything else may be tried again.
 pub fn upload(
     client: &Client,
     fetcher: &Fetcher,
     out: &Outgoing<'_>,
     on: &mut dyn FnMut(u64),
-) -> Result<String, HttpError> {
+) -> Result<String, Failure> {
     let wish = object!({ "filename": out.name, "mime_type": out.mime, "size": out.size });
     let (_, signed) = client.post_json("/media/sign", &wish)?;
     let token = field(&signed, "upload_token", "/media/sign")?;
@@ -52,12 +80,12 @@ pub fn upload(
 }
 
 /// A text of an answer.
-fn field<'a>(answer: &'a Value, name: &str, of: &str) -> Result<&'a str, HttpError> {
+fn field<'a>(answer: &'a Value, name: &str, of: &str) -> Result<&'a str, Failure> {
     let text = answer[name].as_str().map(str::trim).filter(|text| !text.is_empty());
-    text.ok_or_else(|| HttpError::Offline(format!("the answer of the service to {of} has no `{name}`")))
+    text.ok_or_else(|| Failure::passing(format!("the answer of the service to {of} has no `{name}`")))
 }
 
-fn commit(client: &Client, token: &str, size: u64) -> Result<String, HttpError> {
+fn commit(client: &Client, token: &str, size: u64) -> Result<String, Failure> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -65,18 +93,18 @@ fn commit(client: &Client, token: &str, size: u64) -> Result<String, HttpError> 
             Ok((_, answer)) => {
                 if let Some(there) = answer["size"].as_u64().filter(|there| *there != size) {
                     let why = format!("the service has {there} bytes of the file instead of {size}");
-                    return Err(HttpError::Offline(why));
+                    return Err(Failure::passing(why));
                 }
                 return field(&answer, "url", "/media/commit").map(str::to_owned);
             }
             Err(HttpError::Status(status, why)) if why.to_ascii_lowercase().contains(NOT_YET) => {
                 if tries == COMMITS {
                     // the upload was accepted, so the trouble is not ours
-                    return Err(HttpError::Offline(format!("HTTP {status}: {why}")));
+                    return Err(Failure::passing(format!("HTTP {status}: {why}")));
                 }
                 let _ = crossbeam_channel::after(COMMIT_AFTER * tries).recv();
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -95,11 +123,13 @@ fn complete(base: &str, url: &str) -> String {
 
 impl Fetcher {
     /// Sends the bytes to an address that the service has given.
-    fn put(&self, url: &str, out: &Outgoing<'_>, on: &mut dyn FnMut(u64)) -> Result<(), HttpError> {
-        let (agent, origin) = self.agent(url)?;
+    fn put(&self, url: &str, out: &Outgoing<'_>, on: &mut dyn FnMut(u64)) -> Result<(), Failure> {
+        let bad = |error: HttpError| Failure::last(format!("the address for the upload: {error}"));
+        let (agent, origin) = self.agent(url).map_err(bad)?;
         let mut file = out.file;
-        file.seek(SeekFrom::Start(0))
-            .map_err(|e| HttpError::Offline(format!("the file cannot be read: {e}")))?;
+        file.seek(SeekFrom::Start(0)).map_err(|e| {
+            Failure::passing(format!("the file cannot be read: {}", crate::error::reason(&e)))
+        })?;
         let mut counted = Counted { file: file.take(out.size), sent: 0, on };
         let request = Request::builder()
             .method("PUT")
@@ -108,11 +138,13 @@ impl Fetcher {
             // storage services refuse a body whose length they are not told
             .header("Content-Length", out.size)
             .body(SendBody::from_reader(&mut counted))
-            .map_err(|_| HttpError::Offline("the address for the upload is not a URL".into()))?;
+            .map_err(|_| Failure::last("the address for the upload is not a URL"))?;
         let mut response = agent.run(request).map_err(|e| {
             let text = text::one_line(&e.to_string());
             let why = text.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default();
-            HttpError::Offline(format!("{}: {why}", origin.host))
+            // a private address stays one
+            let is_final = matches!(&e, ureq::Error::Io(e) if e.kind() == ErrorKind::PermissionDenied);
+            Failure { is_final, why: format!("{}: {why}", origin.host) }
         })?;
         let status = response.status();
         if status.is_success() {
@@ -120,7 +152,8 @@ impl Fetcher {
         }
         let said = response.body_mut().with_config().limit(4096).lossy_utf8(true).read_to_string();
         let said = text::truncate(&text::one_line(&said.unwrap_or_default()), 200);
-        Err(HttpError::Status(status.as_u16(), format!("{} did not take the file: {said}", origin.host)))
+        Err(HttpError::Status(status.as_u16(), format!("{} did not take the file: {said}", origin.host))
+            .into())
     }
 }
 

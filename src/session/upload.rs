@@ -4,9 +4,9 @@
 //! (`daemon/uploads.rs`) or by the command `upload-file` where no daemon runs.
 
 use crate::config::Config;
+use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::media::{self, Outgoing};
-use crate::http::{Client, HttpError};
+use crate::http::media::{self, Failure, Outgoing};
 use crate::list::Table;
 use crate::secret::Secret;
 use crate::session::Shared;
@@ -242,14 +242,14 @@ pub struct Sent {
 
 impl Post<'_> {
     /// Sends a file, or finds that the service has it. The ledger knows it afterwards.
-    pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<Sent, HttpError> {
+    pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<Sent, Failure> {
         let Upload { copied, name, title, mime, .. } = upload;
         let url = match self.ledger.find(&copied.hash, mime, self.service) {
             Some(url) => url,
             None => {
                 let file = self.shelf.file(&copied.copy).map_err(|e| {
                     // only somebody who tidies the state directory can have done that
-                    HttpError::Status(410, format!("its copy is gone: {}", crate::error::reason(&e)))
+                    Failure::last(format!("its copy is gone: {}", crate::error::reason(&e)))
                 })?;
                 let out = Outgoing { file: &file, size: copied.size, name, mime };
                 media::upload(self.client, self.fetcher, &out, on)?
@@ -273,9 +273,4 @@ impl Post<'_> {
         }
         Ok(Sent { card: artifact::card(name, title, &url), url })
     }
-}
-
-/// Whether an error will be the same the next time.
-pub fn is_final(error: &HttpError) -> bool {
-    matches!(error, HttpError::Status(status, _) if *status < 500 && !matches!(status, 408 | 425 | 429))
 }

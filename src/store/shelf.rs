@@ -82,18 +82,20 @@ impl Shelf {
     /// Takes one archive of several files; they keep their names, and of equal ones the later get a number.
     pub fn pack(&self, from_folder: &Path, paths: &[String]) -> Result<Copied, String> {
         let (mut files, mut total): (Vec<(String, File)>, u64) = (Vec::new(), 0);
+        let mut from: Vec<String> = Vec::new();
         for path in paths {
             let named = |why: String| format!("`{path}`: {why}");
             let (file, real) = self.open(from_folder, path).map_err(named)?;
             total += file.metadata().map_or(0, |meta| meta.len());
             let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
             files.push((unique(&files, &name), file));
+            from.push(real.to_string_lossy().into_owned());
         }
         // what does not get smaller would not fit; and a file of holes could become endless work
         if total > 10 * MAX_FILE {
             return Err(format!("the files are larger than {}", megabytes(10 * MAX_FILE)));
         }
-        self.copy(&paths.join(", "), &mut |to| zip::pack(to, &files))
+        self.copy(&from.join(", "), &mut |to| zip::pack(to, &files))
     }
 
     /// Makes a file of a text.

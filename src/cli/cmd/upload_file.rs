@@ -5,8 +5,9 @@ use crate::cli::out;
 use crate::cli::spec::Args;
 use crate::daemon::control::{self, AskError, Wish};
 use crate::error::{Error, Result};
+use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::{Client, HttpError};
+use crate::http::media::Failure;
 use crate::json::object;
 use crate::session::upload::{self, Place, Post};
 use crate::store::artifacts::Artifacts;
@@ -111,12 +112,12 @@ fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Resu
         };
         let path = outgoing::messages_path(&wish.topic_id, &config.agent_id);
         client.post_json(&path, &outgoing::message(&message, &config.agent_id))?;
-        Ok(sent)
+        Ok::<_, Failure>(sent)
     })();
     shelf.discard(&upload.copied.copy);
     let sent = sent.map_err(|error| match error {
-        HttpError::Offline(why) => Error::Unavailable(why),
-        other => Error::Failed(format!("the service did not take it: {other}")),
+        Failure { is_final: false, why } => Error::Unavailable(why),
+        Failure { why, .. } => Error::Failed(format!("the upload failed: {why}")),
     })?;
     Ok(
         object!({ "url": sent.url, "card": sent.card, "size": upload.copied.size, "sha256": upload.copied.hash }),

@@ -290,7 +290,7 @@ pub fn tail(stderr_tail: &str) -> Option<(Reason, String)> {
 }
 
 /// "try again in 2 days 3 hours 5 minutes", "resets in 45m": the time until a limit resets. Clock times cannot be
-/// told from here (no clock, no time zone); people read them in the detail.
+/// told from here; `clock.rs` does that.
 fn reset(lower: &str) -> Option<Duration> {
     let after = ["again in ", "resets in ", "reset in ", "reset after ", "retry after ", "retry in "]
         .iter()

@@ -8,6 +8,7 @@ pub mod aside;
 pub mod ask;
 pub mod classify;
 pub mod claude;
+pub mod clock;
 pub mod codex;
 pub mod crush;
 pub mod cursor;

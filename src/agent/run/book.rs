@@ -2,7 +2,7 @@
 
 use crate::agent::dialect::Effects;
 use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::{AgentEvent, Request, Usage, classify};
+use crate::agent::{AgentEvent, Request, Usage, classify, clock};
 use crate::sys::time;
 use std::time::Duration;
 
@@ -50,12 +50,20 @@ impl<'r> Book<'r> {
     }
 }
 
+fn zone() -> Option<clock::Zone> {
+    let (offset, name) = time::zone()?;
+    Some(clock::Zone { offset, name })
+}
+
 /// Turns a reset time by the clock, which only we can read, into the time until then.
 fn with_reset(outcome: Outcome, now_ms: i64) -> Outcome {
     match outcome {
         Outcome::Failed { reason: Reason::UsageLimit(None), detail, partial } => {
             let left_ms = classify::reset_second(&detail).map(|second| second.saturating_mul(1000) - now_ms);
-            let left = left_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis);
+            let left = match left_ms {
+                Some(ms) => u64::try_from(ms).ok().map(Duration::from_millis),
+                None => clock::until(&detail, now_ms, &zone),
+            };
             let words = detail.split('|').next().unwrap_or_default().to_owned();
             let detail = if left.is_some() { words } else { detail };
             Outcome::Failed { reason: Reason::UsageLimit(left), detail, partial }
@@ -102,6 +110,10 @@ mod tests {
             "in the past"
         );
         assert_eq!(with_reset(limit("reached"), 0), limit("reached"));
+        let Outcome::Failed { reason, .. } = with_reset(limit("resets 3pm (UTC)"), 14 * 3_600_000) else {
+            panic!("still a failure");
+        };
+        assert_eq!(reason, Reason::UsageLimit(Some(Duration::from_secs(3600))), "by the clock on the wall");
     }
 
     #[test]

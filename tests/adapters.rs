@@ -90,7 +90,7 @@ impl Bench {
             usage_before: self.usage_before,
             opened_at: None,
             keep: None,
-            people: false,
+            judge: &wtt_connect::agent::ask::Plain { people: false },
         };
         let began = Instant::now();
         let mut events = Vec::new();
@@ -735,7 +735,7 @@ fn left_overs_of_a_crashed_instance_are_swept() {
             usage_before: None,
             opened_at: None,
             keep: None,
-            people: false,
+            judge: &wtt_connect::agent::ask::Plain { people: false },
         };
         run::run(&runner, &bench.request, &mut |progress| {
             if matches!(progress, Progress::Event(AgentEvent::Text(_))) {

@@ -53,6 +53,7 @@ impl Dialect for Lines {
                     tool: "Shell".to_owned(),
                     title: title.to_owned(),
                     detail: String::new(),
+                    what: Vec::new(),
                     for_session: false,
                     choices: Vec::new(),
                 });
@@ -183,7 +184,7 @@ impl Bench {
             usage_before: None,
             opened_at: None,
             keep: Some(Keep { pool: &self.pool, session }),
-            people: self.people,
+            judge: &wtt_connect::agent::ask::Plain { people: self.people },
         };
         run::run(&runner, &request, &mut |progress| {
             assert!(!matches!(progress, Progress::Event(AgentEvent::FreshSession(_))), "{progress:?}");
@@ -404,7 +405,7 @@ fn a_question_is_answered_by_the_mode() {
             denied.push(title.clone());
         }
     });
-    assert_eq!((report.outcome, denied), (done("1 no"), vec!["rm -rf x".to_owned()]));
+    assert_eq!((report.outcome, denied), (done("1 no"), vec!["rm -rf x (the mode suggest)".to_owned()]));
     bench.close();
 }
 
@@ -426,7 +427,7 @@ fn people_may_take_their_time_to_answer() {
     let mut withdrawn = Vec::new();
     let script = "echo ask 1 rm; read -r a; echo ask 2 mv; echo ask 3 cp; echo withdraw 2; read -r b; answer \"$a $b\"";
     let report = bench.turn_with("a", None, script, &mut |progress| match progress {
-        Progress::Ask(ask) if ask.id != "2" => asked.send(ask.id.clone()).unwrap(),
+        Progress::Ask(ask, _) if ask.id != "2" => asked.send(ask.id.clone()).unwrap(),
         Progress::Withdrawn(id) => withdrawn.push(id.clone()),
         _ => {}
     });

@@ -5,6 +5,7 @@ mod support;
 
 mod acp;
 mod adapters;
+mod asks;
 mod before;
 mod chat;
 mod cli;

@@ -52,7 +52,7 @@ fn run(adapter: &str, agent: &str, request: &Request) -> Report {
         usage_before: None,
         opened_at: None,
         keep: None,
-        people: false,
+        judge: &wtt_connect::agent::ask::Plain { people: false },
     };
     run::run(&runner, request, &mut |_| {})
 }

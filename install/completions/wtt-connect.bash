@@ -6,15 +6,15 @@ _wtt_connect() {
     case $prev in
         --adapter|-a) mapfile -t COMPREPLY < <(compgen -W "codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin demo" -- "$cur"); return ;;
         --workdir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
+        --mode) mapfile -t COMPREPLY < <(compgen -W "full-auto auto-edit yolo suggest" -- "$cur"); return ;;
         --profile|-p) mapfile -t COMPREPLY < <(compgen -W "$(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" -- "$cur"); return ;;
         --env-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-        --mode) mapfile -t COMPREPLY < <(compgen -W "full-auto auto-edit yolo suggest" -- "$cur"); return ;;
         --token-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --generate) mapfile -t COMPREPLY < <(compgen -W "man man5 man7 complete-bash complete-zsh complete-fish" -- "$cur"); return ;;
     esac
     case ${COMP_WORDS[1]} in
-        try) words="--adapter -a --workdir --verbose -v --help -h" ;;
+        try) words="--adapter -a --workdir --mode --verbose -v --help -h" ;;
         start) words="--profile -p --env-file --config --log-to-file --help -h" ;;
         doctor) words="--profile -p --env-file --config --offline --rehearse --verbose -v --json --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
         up) words="--profile -p --base-url --mode --allow-yolo --workdir --adapters --model --publish-progress --enable-shell --token-file --env-file --enable-linger --yes -y --no-start --dry-run --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
@@ -24,11 +24,13 @@ _wtt_connect() {
         list) words="--json --help -h" ;;
         status) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         restart) words="--now --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
+        approve) words="--profile -p --json --help -h" ;;
+        deny) words="--profile -p --json --help -h" ;;
         logs) words="--lines -n --follow -f --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         upload-file) words="--topic-id -t --title --profile -p --json --help -h" ;;
         artifacts) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
-        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor up down workdir setup list status restart logs upload-file artifacts help" ;;
-        *) words="try start doctor up down workdir setup list status restart logs upload-file artifacts help --help -h --version -V --generate" ;;
+        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor up down workdir setup list status restart approve deny logs upload-file artifacts help" ;;
+        *) words="try start doctor up down workdir setup list status restart approve deny logs upload-file artifacts help --help -h --version -V --generate" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

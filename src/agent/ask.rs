@@ -1,7 +1,8 @@
 //! Questions that an agent asks before it does something, and what may be answered. Pure.
 //!
 //! Every CLI that can ask (claude control requests, codex approvals, ACP permission requests) is brought into this
-//! form by its dialect. Nothing here talks to people; [`decide`] is what the permission mode alone says.
+//! form by its dialect. Nothing here talks to people: a [`Judge`] rules on each question, or leaves it to them.
+//! [`decide`] is what the permission mode alone says.
 
 use crate::config::Mode;
 
@@ -37,6 +38,8 @@ pub struct Ask {
     pub title: String,
     /// All of it: the whole command, a diff, the choices; may be long.
     pub detail: String,
+    /// What rules are compared with: the command line, the paths, the address. Empty where the CLI does not say it.
+    pub what: Vec<String>,
     /// Whether "for this session" can be answered too.
     pub for_session: bool,
     /// The choices of a [`AskKind::Question`]; empty when it wants words.
@@ -56,6 +59,40 @@ pub enum Decision {
     DenyAndStop,
     /// The answer to a [`AskKind::Question`].
     Answer(String),
+}
+
+/// What was decided about a question, and by which rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruling {
+    /// `None`: people are asked.
+    pub decision: Option<Decision>,
+    /// The rule, in words.
+    pub rule: String,
+}
+
+/// Rules on questions as they come.
+pub trait Judge: std::fmt::Debug {
+    /// Decides, or leaves it to people.
+    fn rule(&self, mode: Mode, ask: &Ask) -> Ruling;
+    /// People have allowed this and the like.
+    fn granted(&self, ask: &Ask) {
+        let _ = ask;
+    }
+}
+
+/// The mode alone, where there are no rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain {
+    /// Whether people are asked what the mode does not allow by itself.
+    pub people: bool,
+}
+
+impl Judge for Plain {
+    fn rule(&self, mode: Mode, ask: &Ask) -> Ruling {
+        let decision = decide(mode, ask);
+        let asks = self.people && matches!(decision, Decision::Deny(_));
+        Ruling { decision: (!asks).then_some(decision), rule: format!("the mode {}", mode.name()) }
+    }
 }
 
 /// What the mode says by itself. Modes that never ask allow everything; the others allow what they are named for.
@@ -84,6 +121,7 @@ mod tests {
             tool: "Bash".to_owned(),
             title: "ls".to_owned(),
             detail: String::new(),
+            what: Vec::new(),
             for_session: true,
             choices: Vec::new(),
         };

@@ -215,11 +215,18 @@ pub fn detail(s: &str) -> String {
 
 /// Shell commands are shown without the shell around them: `/bin/bash -lc 'ls -l'` as `ls -l`.
 pub fn command_title(command: &str) -> String {
-    match shell_words::split(command).ok().as_deref() {
-        Some([shell, flag, script]) if shell.ends_with("sh") && (flag == "-lc" || flag == "-c") => {
-            title(script)
+    title(&bare_command(command))
+}
+
+/// The script of a shell, or the command as it is.
+pub fn bare_command(command: &str) -> String {
+    match shell_words::split(command) {
+        Ok(mut words)
+            if words.len() == 3 && words[0].ends_with("sh") && matches!(words[1].as_str(), "-lc" | "-c") =>
+        {
+            words.swap_remove(2)
         }
-        _ => title(command),
+        _ => command.to_owned(),
     }
 }
 

@@ -18,13 +18,13 @@ mod process;
 mod steer;
 mod turn;
 
-use crate::agent::ask::{self, Ask, Decision};
+use crate::agent::ask::{Ask, Decision, Judge};
 use crate::agent::dialect::{Dialect, Effects};
 use crate::agent::outcome::{Next, Outcome, Reason, Report};
 use crate::agent::program::{self, Program};
 use crate::agent::spec::{AdapterSpec, Host};
 use crate::agent::{AgentEvent, Request, Usage};
-use crate::config::{Limits, Mode};
+use crate::config::Limits;
 use crate::list::Table;
 use crate::secret::Secret;
 use crate::sys::family::{self, Family, Mark};
@@ -94,8 +94,8 @@ pub struct Runner<'a> {
     pub opened_at: Option<i64>,
     /// Where to keep a process that can stay; `None` ends each with its turn.
     pub keep: Option<Keep<'a>>,
-    /// Whether there are people who answer what the mode does not allow by itself ([`Progress::Ask`]).
-    pub people: bool,
+    /// Rules on what the agent asks.
+    pub judge: &'a dyn Judge,
 }
 
 /// What the runner reports while it works.
@@ -105,8 +105,11 @@ pub enum Progress {
     Event(AgentEvent),
     /// Nothing happened for [`BEAT`]; a chance to renew the typing status.
     Beat,
-    /// The agent waits for [`Control::Answer`]. Meanwhile only the total limit runs.
-    Ask(Ask),
+    /// The agent waits for [`Control::Answer`], because a rule wants people to be asked (its words). Meanwhile only
+    /// the total limit runs.
+    Ask(Ask, String),
+    /// A question was decided without people, by this rule.
+    Decided(Ask, Decision, String),
     /// The agent does not wait for this answer any more.
     Withdrawn(String),
     /// What became of a further message.
@@ -195,12 +198,6 @@ fn retry(
     let fresh = Request { resume: None, fresh_prompt: None, prompt, ..request.clone() };
     let told = [over.taken, over.more].concat();
     attempt(runner, &steer::with(&fresh, &told), total_until, None, on)
-}
-
-/// What the mode says, or what people have to say: `None`.
-fn decide(mode: Mode, people: bool, ask: &Ask) -> Option<Decision> {
-    let decision = ask::decide(mode, ask);
-    (!people || !matches!(decision, Decision::Deny(_))).then_some(decision)
 }
 
 /// Everything that is fixed when the process is started, in one text.

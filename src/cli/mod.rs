@@ -62,6 +62,8 @@ fn execute(id: Id, args: Args) -> Result<ExitCode> {
         Id::List => cmd::list::run(&args)?,
         Id::Status => return cmd::status::run(&args),
         Id::Restart => return cmd::restart::run(&args),
+        Id::Approve => cmd::approve::run(&args, true)?,
+        Id::Deny => cmd::approve::run(&args, false)?,
         Id::Logs => cmd::logs::run(&args)?,
         Id::Try => cmd::try_::run(args)?,
         Id::Up => return cmd::up::run(&args),

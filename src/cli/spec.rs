@@ -3,6 +3,7 @@
 //! The parser, `-h`, `--help`, `wtt-connect(1)` and the completions are renderings of it; order here is order there.
 //! In texts, `code` between backticks is literal. Nothing is parsed or printed here.
 
+mod asks;
 mod bind;
 mod files;
 mod global;
@@ -102,6 +103,10 @@ pub enum Id {
     Status,
     /// `restart`
     Restart,
+    /// `approve`
+    Approve,
+    /// `deny`
+    Deny,
     /// `logs`
     Logs,
     /// `up`
@@ -368,11 +373,11 @@ pub static COMMANDS: &[Command] = &[
         short: "chat with an agent here, without an account",
         long: &[
             "Starts a small WTT service on the loopback interface, connects to it like to the real one, and opens a chat in the terminal. No account and no settings are needed, and nothing leaves the machine but what the agent itself sends.",
-            "The agent works in the current directory and, in mode full-auto, changes files and runs commands there without asking. `--workdir` names another directory; `--adapter demo` is harmless.",
+            "The agent works in the current directory and, in mode full-auto, changes files and runs commands there without asking. `--workdir` names another directory; with `--mode suggest` it asks in the chat, where `/approve` and `/deny` answer; `--adapter demo` is harmless.",
             "The first agent CLI that is installed, works and is not logged out answers: Codex, then Claude Code, then the others in the order of `--adapter` below. Where there is none, a chat on a terminal goes on with a built-in demonstration agent and says so. With a PROMPT, or when stdin is not a terminal, that is an error that names what was found, with code 69; the demonstration agent then answers only to `--adapter demo`.",
             "With a PROMPT it answers once and exits with 0, with 1 when there is no answer or it could not be written, or with 130 when it was stopped by Ctrl-C. In the chat, `/help` lists what can be typed, `/quit` or a second Ctrl-C at the prompt ends it, and Ctrl-C stops the running answer. SIGTERM and SIGHUP end both with 143 and 129.",
         ],
-        flags: &[&ADAPTER, &WORKDIR, &VERBOSE],
+        flags: &[&ADAPTER, &WORKDIR, &bind::MODE, &VERBOSE],
         hidden: false,
     },
     Command {
@@ -499,6 +504,8 @@ pub static COMMANDS: &[Command] = &[
         flags: &[&NOW],
         hidden: false,
     },
+    asks::APPROVE,
+    asks::DENY,
     Command {
         id: Id::Logs,
         name: "logs",

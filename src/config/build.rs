@@ -1,13 +1,15 @@
 //! From the merged settings to [`Config`]: parses each value, works out defaults, records everything that is wrong.
 //!
-//! Looks at the disk only for certificate files.
+//! Looks at the disk only for certificate files and the permission rules.
 
 use super::keys::{self, Key};
+use super::permissions::{self, Rule};
 use super::source::Source;
 use super::switch::{self, Switch};
 use super::{Config, Limits, Mode, Selection, Settings, profile, value};
 use crate::list::Table;
 use crate::secret::Secret;
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,6 +109,8 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         mode,
         allow_yolo,
         upload_artifacts: take(s, "WTT_CONNECT_UPLOAD_ARTIFACTS", value::flag).unwrap_or(false),
+        permissions: take(s, "WTT_CONNECT_PERMISSIONS", |text| rules(text, path)).unwrap_or_default(),
+        approval: take(s, "WTT_CONNECT_APPROVAL_SECONDS", value::seconds).unwrap_or(APPROVAL),
         aliases: take(s, "WTT_CONNECT_AGENT_ALIASES", |t| Ok(value::list(t))).unwrap_or_default(),
         model: take(s, "WTT_CONNECT_MODEL", text),
         effort: take(s, "WTT_CONNECT_EFFORT", text),
@@ -139,6 +143,8 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
     }
 }
 
+/// Long enough for somebody who reads along; an agent that waits longer is forgotten.
+const APPROVAL: Duration = Duration::from_secs(600);
 /// Long enough for a restart, a reboot or a lost network; older questions have usually found another answer.
 const CATCH_UP: Duration = Duration::from_secs(60 * 60);
 /// A waiting thread holds nothing that is not on disk; a few seconds spare a new one to quick follow-ups.
@@ -162,6 +168,23 @@ fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<switch::MapR
         }
     }
     rows
+}
+
+/// The permission rules, inline or out of their file.
+fn rules(text: &str, path: impl Fn(&str) -> Result<PathBuf, String>) -> Result<Vec<Rule>, String> {
+    if value::is_json(text) {
+        return permissions::read(text);
+    }
+    let file = path(text)?;
+    let said = |why: String| format!("names {}, which {why}", file.display());
+    let open = std::fs::File::open(&file);
+    let mut rules = String::new();
+    open.and_then(|file| file.take(permissions::MAX_BYTES + 1).read_to_string(&mut rules))
+        .map_err(|e| said(format!("cannot be read: {}", crate::error::reason(&e))))?;
+    if rules.len() as u64 > permissions::MAX_BYTES {
+        return Err(said(format!("is larger than {} KiB", permissions::MAX_BYTES / 1024)));
+    }
+    permissions::read(&rules).map_err(said)
 }
 
 /// What the switcher runs, when it is on.

@@ -6,6 +6,7 @@
 pub mod chat;
 mod files;
 mod host;
+mod permissions;
 
 use super::value::Kind;
 pub use host::SHELL_MODES;
@@ -115,7 +116,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     GROUPS.iter().copied().flatten()
 }
 
-static GROUPS: &[&[Key]] = &[CORE, chat::CHAT, files::KEYS, host::HOST];
+static GROUPS: &[&[Key]] = &[CORE, chat::CHAT, files::KEYS, host::HOST, permissions::KEYS];
 
 /// Identity, addresses, agents, limits.
 static CORE: &[Key] = &[

@@ -11,6 +11,7 @@ mod host;
 pub mod json;
 pub mod keys;
 pub mod paths;
+pub mod permissions;
 pub mod profile;
 pub mod source;
 pub mod switch;
@@ -127,6 +128,10 @@ pub struct Config {
     pub mode: Mode,
     /// `WTT_CONNECT_ALLOW_YOLO`: a chat command may switch to the mode yolo.
     pub allow_yolo: bool,
+    /// `WTT_CONNECT_PERMISSIONS`.
+    pub permissions: Vec<permissions::Rule>,
+    /// `WTT_CONNECT_APPROVAL_SECONDS`: so long people have to answer; zero asks nobody.
+    pub approval: Duration,
     /// `WTT_CONNECT_AGENT_ALIASES`.
     pub aliases: Vec<String>,
     /// `WTT_CONNECT_MODEL`: fallback.

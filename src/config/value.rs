@@ -4,7 +4,7 @@
 //! accepted. Values of secrets are never part of it.
 
 use super::keys::{ADAPTER_NAMES, DRIVEN};
-use super::{Mode, switch};
+use super::{Mode, permissions, switch};
 use std::time::Duration;
 
 pub use super::address::url;
@@ -65,6 +65,8 @@ pub enum Kind {
     Template,
     /// Model patterns with what serves them, as a JSON object.
     ProviderMap,
+    /// Permission rules as JSON, or the file that holds them.
+    Permissions,
     /// Log filter.
     Filter,
 }
@@ -103,6 +105,7 @@ impl Kind {
             Kind::ProviderMap => {
                 "a JSON object of model patterns, each with an object of adapter and provider".into()
             }
+            Kind::Permissions => "permission rules as a JSON list, or the path of a file with one".into(),
             Kind::Filter => "error, warn, info, debug, or module=level with commas between".into(),
         }
     }
@@ -129,6 +132,8 @@ impl Kind {
             Kind::Arguments => switch::arguments(value).map(drop),
             Kind::Template => switch::template(value).map(drop),
             Kind::ProviderMap => switch::map(value).map(drop),
+            Kind::Permissions if is_json(value) => permissions::read(value).map(drop),
+            Kind::Permissions => text(value).map(drop),
             Kind::Filter => filter(value),
         }
     }
@@ -143,6 +148,11 @@ fn placeholders() -> String {
 pub fn word(value: &str, words: &[&'static str]) -> Result<&'static str, String> {
     let found = words.iter().find(|word| word.eq_ignore_ascii_case(value));
     found.copied().ok_or_else(|| format!("\"{}\" is none of them", crate::text::truncate(value, 40)))
+}
+
+/// Whether a value is JSON itself, and not a path.
+pub fn is_json(value: &str) -> bool {
+    value.starts_with(['[', '{'])
 }
 
 /// Text without control characters.

@@ -19,6 +19,7 @@ impl Hub {
             }
             Request::Restart { now } => self.restart(now),
             Request::Upload(wish) => return self.send_files(wish, asked.back),
+            Request::Decide { allow, id, words } => self.decide_on_host(allow, id.as_deref(), &words),
         };
         server::reply(asked.back, &answer);
     }
@@ -92,6 +93,7 @@ impl Hub {
             "outbox": object!({ "replies": self.delivery.len(), "oldest": oldest.map(time::rfc3339),
                 "seconds": oldest.map(|at| (time::now_ms() - at).max(0) / 1000) }),
             "parked": object!({ "messages": parked.len(), "next": next }),
+            "asks": self.asks_open(), "decisions": self.decisions(),
             "restarting": self.care.again, "replaced": self.care.image.is_replaced(), "problems": problems,
         })
     }

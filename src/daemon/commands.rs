@@ -40,6 +40,9 @@ impl Hub {
             Command::Steer(text) if text.is_empty() => Say::SteerHow.to(lang, &[]),
             Command::Steer(text) => return self.accept_as(with_words(job, text), Busy::Steer, true),
             Command::Compact(_) => return self.accept(job),
+            Command::Decide { allow, id, words } => {
+                return self.decide_in_chat(&job, allow, id.as_deref(), &words);
+            }
             Command::Help => command::help_text(lang),
             Command::Status => self.status_text(&job, lang),
             Command::Model { model, effort } => self.choose_model(&job, model, effort, lang),

@@ -1,6 +1,7 @@
 //! The hub: the one thread that owns the state of the daemon. It takes events, decides, and never waits for a
 //! network, an agent or a session; its only blocking act is the commit of the journal, once per batch of events.
 
+use crate::daemon::asks::Asks;
 use crate::daemon::care::Care;
 use crate::daemon::catchup::CatchUp;
 use crate::daemon::control::server::Asked;
@@ -79,6 +80,7 @@ pub(super) struct Hub {
     pub(super) uploads: Uploads,
     pub(super) requests: Requests,
     pub(super) tasks: Tasks,
+    pub(super) asks: Asks,
     pub(super) drain: Option<super::drain::Drain>,
     pub(super) care: Care,
     pub(super) host: Host,
@@ -127,6 +129,7 @@ impl Hub {
             uploads,
             requests: Requests::default(),
             tasks: Tasks::new(),
+            asks: Asks::default(),
             drain: None,
             care,
             host,
@@ -185,6 +188,7 @@ impl Hub {
             self.delivery.deadline().filter(|_| self.link.up_since.is_some()),
             self.sessions.deadline(),
             self.catch_up.deadline(),
+            self.asks.deadline(),
             self.commit_by,
             self.parked_deadline(Instant::now()),
             self.drain.as_ref().map(|d| d.deadline()),
@@ -267,6 +271,7 @@ impl Hub {
             self.take(&message);
         }
         self.sessions.end_idle(now);
+        self.look_at_asks(now);
         self.run_parked();
         self.look_at_tasks(now);
         self.look_after(now);
@@ -350,6 +355,10 @@ impl Hub {
             SessionEvent::Shelve { key } => self.store.record(Record::Shelve { key }),
             SessionEvent::Steered { scope, key, fate } => self.steered(&scope, &key, fate),
             SessionEvent::Used { scope, adapter, usage } => self.count_tokens(&scope, adapter, usage),
+            SessionEvent::Asked(asked) => self.on_asked(*asked),
+            SessionEvent::Withdrawn { generation, id } => self.on_withdrawn(generation, &id),
+            SessionEvent::Decided { asked, decision } => self.on_decided(&asked, &decision),
+            SessionEvent::Revoke { scope } => self.store.record(Record::Revoke { key: scope.to_string() }),
             SessionEvent::Ended { scope, ended, entry, on_disk } => {
                 if let Some(over) = self.sessions.ended(&scope, ended.generation) {
                     let (number, word) = (ended.generation, ended.end.word());
@@ -363,6 +372,7 @@ impl Hub {
                         }
                     }
                 }
+                self.close_asks_of(ended.generation);
                 self.board.clear(&entry.topic_id);
                 self.delivery.add(*entry, false);
                 self.host.look(serde_json::Value::Null);

@@ -60,6 +60,13 @@ impl Hub {
             self.store.record(Record::Seen { key: key.to_owned() });
             return self.on_task_hint(hint);
         }
+        let aimed;
+        let message = if self.asks.is_meant(message) {
+            aimed = message.aimed_at(&self.me.agent_id);
+            &aimed
+        } else {
+            message
+        };
         let job = match intake::intake(message, &self.me) {
             Verdict::Run(job) => *job,
             Verdict::Ignore(why) => return Err(why),
@@ -79,6 +86,7 @@ impl Hub {
         self.care.last = Some((Instant::now(), job.topic_id.clone()));
         match command::parse(&job.instruction) {
             Some(command) => self.command(job, command),
+            None if self.is_answer(&job) => {}
             None => {
                 if let Some(job) = self.fold_into_task(job) {
                     self.accept(job);

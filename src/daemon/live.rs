@@ -6,6 +6,7 @@
 mod runs;
 
 use crate::agent::run::{BEAT, Control, Steer};
+use crate::daemon::asks;
 use crate::daemon::busy::Offer;
 use crate::daemon::hub::Event;
 use crate::session::route::{self, Route};
@@ -40,7 +41,7 @@ pub(super) struct LiveTurn {
     accepted: Instant,
     /// What the worker shall do; taken when it is handed over.
     pub(super) work: Option<Work>,
-    control: Sender<Control>,
+    pub(super) control: Sender<Control>,
     /// Further messages for its agent.
     pub(super) steers: Sender<Steer>,
     /// Its session key, and who sent it.
@@ -168,8 +169,18 @@ impl Sessions {
             (title, message),
             (whose, task.clone()),
             |generation, control, steers| {
-                let also = Vec::new();
-                Work::Turn(Box::new(Assignment { job, route, lang, generation, control, steers, also, task }))
+                let (also, grants) = (Vec::new(), Vec::new());
+                Work::Turn(Box::new(Assignment {
+                    job,
+                    route,
+                    lang,
+                    generation,
+                    control,
+                    steers,
+                    also,
+                    grants,
+                    task,
+                }))
             },
         );
     }
@@ -194,7 +205,7 @@ impl Sessions {
         work: impl FnOnce(u64, Receiver<Control>, Receiver<Steer>) -> Work,
     ) {
         self.next += 1;
-        let (control, stop) = crossbeam_channel::bounded(4);
+        let (control, stop) = crossbeam_channel::bounded(asks::REQUESTS);
         let (steers, steered) = crossbeam_channel::bounded(MAILBOX);
         let turn = LiveTurn {
             generation: self.next,
@@ -265,8 +276,9 @@ impl Sessions {
             live.worker = Some(mailbox);
         }
         if let (Some(worker), Some(turn)) = (&live.worker, live.turns.front_mut())
-            && let Some(work) = turn.work.take()
+            && let Some(mut work) = turn.work.take()
         {
+            asks::give_grants(&mut work, scope, store);
             // the worker has ended its last turn, so there is room; it leaves only when this sender is dropped
             let _ = worker.try_send(work);
             turn.placed = turn.needs_place();

@@ -4,6 +4,7 @@
 //! agent, and a keeper while an agent is kept between turns.
 
 mod answers;
+mod asks;
 mod busy;
 mod care;
 mod catchup;
@@ -214,6 +215,8 @@ fn restore(config: &Config) -> Result<Restored> {
     if swept > 0 {
         log::warn!(target: "daemon", "ended {swept} process(es) that an earlier run had left behind");
     }
+    asks::close_left_over(&mut store, &outbox, &mut left)
+        .map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;
     report_interrupted(&mut store, &outbox, &mut left)?;
     if store.state().heard_at == 0 {
         // the first start of this profile: what was said long before it is not for us

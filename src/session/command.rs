@@ -41,6 +41,15 @@ pub enum Command {
     Usage,
     /// How the connector is updated.
     Upgrade,
+    /// Answers what an agent asks.
+    Decide {
+        /// Yes, or no.
+        allow: bool,
+        /// Which question; without it, the only one.
+        id: Option<String>,
+        /// What follows: `always`, a reason, an answer.
+        words: String,
+    },
 }
 
 /// Other words for commands, where CLIs have theirs: the web offers those of the CLI.
@@ -175,6 +184,20 @@ const TABLE: &[Row] = &[
         help_zh: "如何升级连接器",
         make: |arguments| arguments.is_empty().then_some(Command::Upgrade),
     },
+    Row {
+        name: "/approve",
+        arguments: " [ID] [always]",
+        help: "allow what the agent asks for, once or for this session; or answer its question",
+        help_zh: "批准代理的请求，或回答它的问题",
+        make: |arguments| Some(decide(true, arguments)),
+    },
+    Row {
+        name: "/deny",
+        arguments: " [ID] [REASON]",
+        help: "refuse what the agent asks for; the reason `stop` also ends the turn",
+        help_zh: "拒绝代理的请求",
+        make: |arguments| Some(decide(false, arguments)),
+    },
 ];
 
 /// The one command that takes more than a line.
@@ -200,8 +223,20 @@ fn model(arguments: &[&str]) -> Option<Command> {
     }
 }
 
+fn decide(allow: bool, arguments: &[&str]) -> Command {
+    let id = arguments.first().map(|word| word.to_lowercase()).filter(|word| is_ask_id(word));
+    let words = arguments[usize::from(id.is_some())..].join(" ");
+    Command::Decide { allow, id, words }
+}
+
+/// Whether a word can be the id of a question: [`crate::sys::id::short`].
+pub fn is_ask_id(word: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_lowercase();
+    matches!(word.as_bytes(), [a, b, c] if letter(*a) && b.is_ascii_digit() && letter(*c))
+}
+
 /// The command of an instruction ([`crate::wire::intake::Job::instruction`]), if it is one: a single line (but for
-/// `/steer`) that begins with a name of the table, in any letter case; a full-width slash counts.
+/// `/steer` and answers) that begins with a name of the table, in any letter case; a full-width slash counts.
 pub fn parse(instruction: &str) -> Option<Command> {
     let text = instruction.trim();
     if !text.starts_with(['/', '／']) {
@@ -213,7 +248,7 @@ pub fn parse(instruction: &str) -> Option<Command> {
     if name == STEER {
         return Some(Command::Steer(text[first.len()..].trim().to_owned()));
     }
-    if text.contains('\n') {
+    if text.contains('\n') && !matches!(name.as_str(), "/approve" | "/deny") {
         return None;
     }
     let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name.as_str(), |(_, name)| name);

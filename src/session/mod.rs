@@ -4,8 +4,11 @@
 
 mod before;
 pub mod command;
+mod court;
 pub mod model;
+pub mod permit;
 pub mod prompt;
+pub mod question;
 pub mod report;
 pub mod route;
 pub mod task;
@@ -15,6 +18,7 @@ pub mod words;
 mod worker;
 
 use crate::agent::Usage;
+use crate::agent::ask::{Ask, Decision};
 use crate::agent::run::pool::Pool;
 use crate::agent::run::{Control, Fate, Steer};
 use crate::config::Config;
@@ -88,12 +92,14 @@ pub struct Assignment {
     pub lang: Lang,
     /// Number of the turn in this process.
     pub generation: u64,
-    /// Stop requests for exactly this turn.
+    /// Stop requests and answers for exactly this turn.
     pub control: Receiver<Control>,
     /// Further messages for it.
     pub steers: Receiver<Steer>,
     /// Keys of messages that were merged into it before it began.
     pub also: Vec<String>,
+    /// What people have allowed for the session.
+    pub grants: Vec<String>,
     /// The task that it carries out, if any.
     pub task: Arc<task::Link>,
 }
@@ -116,6 +122,27 @@ pub enum SessionEvent {
         generation: u64,
         /// What to show.
         status: Status,
+    },
+    /// The agent waits for people.
+    Asked(Box<Asked>),
+    /// The agent does not wait for this any more.
+    Withdrawn {
+        /// Number of the turn.
+        generation: u64,
+        /// The agent's id of the question.
+        id: String,
+    },
+    /// A question was decided by a rule.
+    Decided {
+        /// The question; its id is of no use any more.
+        asked: Box<Asked>,
+        /// The decision.
+        decision: Decision,
+    },
+    /// The session is over, and what was allowed for it.
+    Revoke {
+        /// Its scope.
+        scope: Scope,
     },
     /// A native session id to keep.
     Remember {
@@ -163,6 +190,25 @@ pub enum SessionEvent {
         /// False when the disk refused the outbox file; the reply then lives in memory only.
         on_disk: bool,
     },
+}
+
+/// A question of an agent, with where it comes from.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Its session.
+    pub scope: Scope,
+    /// Topic.
+    pub topic_id: String,
+    /// Number of the turn.
+    pub generation: u64,
+    /// The adapter, for people.
+    pub who: &'static str,
+    /// The question.
+    pub ask: Ask,
+    /// Why people are asked, or by which rule it was decided.
+    pub rule: String,
+    /// What "for this session" would allow.
+    pub grant: Option<String>,
 }
 
 /// Sends [`SessionEvent`]s into the hub's queue; blocks while that is full, which slows the agent, not the hub.

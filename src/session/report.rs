@@ -108,10 +108,7 @@ impl Remarks {
             ));
         }
         for what in &self.denied {
-            out.push_str(&format!(
-                "\n\n_(Not allowed in this mode: {})_",
-                text::truncate(what, REMARK_CHARS)
-            ));
+            out.push_str(&format!("\n\n_(Not allowed: {})_", text::truncate(what, REMARK_CHARS)));
         }
         out
     }

@@ -1,16 +1,18 @@
 //! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
 
+use crate::agent::ask::Ask;
 use crate::agent::outcome::{Next, Outcome, Report};
 use crate::agent::run::{Control, Fate, Keep, Progress, Runner, Steer};
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{AgentEvent, Request, Usage, run, spec};
 use crate::list::Table;
+use crate::session::court::{self, Court};
 use crate::session::report::{self, Narrator, Remarks};
 use crate::session::route::{self, Route};
 use crate::session::task::Link;
 use crate::session::turn::{End, Ended, Turn};
 use crate::session::words::{Lang, Say};
-use crate::session::{Assignment, Change, SessionEvent, Shared, Work, before, prompt, upload};
+use crate::session::{Asked, Assignment, Change, SessionEvent, Shared, Work, before, prompt, upload};
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
@@ -40,6 +42,8 @@ pub(super) struct Worker<F: FnMut(SessionEvent)> {
     rows: Table<SessionRow>,
     /// Keys of messages that the reply of this turn answers as well.
     also: Vec<String>,
+    /// What people have allowed for the session; for the turn that begins.
+    grants: Vec<String>,
     tell: F,
     /// Of the turn at hand: its task, its adapter, and what it has used.
     task: Arc<Link>,
@@ -57,7 +61,8 @@ struct Line<'a> {
 impl<F: FnMut(SessionEvent)> Worker<F> {
     pub(super) fn new(shared: Arc<Shared>, scope: Scope, rows: Table<SessionRow>, tell: F) -> Worker<F> {
         let (task, adapter) = (Arc::default(), String::new());
-        Worker { shared, scope, rows, also: Vec::new(), tell, task, adapter, used: None }
+        let (also, grants) = (Vec::new(), Vec::new());
+        Worker { shared, scope, rows, also, grants, tell, task, adapter, used: None }
     }
 
     pub(super) fn work(&mut self, work: Work) {
@@ -83,13 +88,15 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
                 (self.tell)(SessionEvent::Remember { key, row });
             }
         }
+        (self.tell)(SessionEvent::Revoke { scope: self.scope.clone() });
         let ended = Turn::queued(job.key.clone(), generation).end(End::Done);
         self.reply(&job, ended, &text, ReplyKind::Notice);
     }
 
     fn turn(&mut self, assignment: Assignment) {
-        let Assignment { job, route, lang, generation, control, steers, also, task } = assignment;
+        let Assignment { job, route, lang, generation, control, steers, also, grants, task } = assignment;
         (self.also, self.task, self.adapter, self.used) = (also, task, route.adapter.clone(), None);
+        self.grants = grants;
         let mut turn = Turn::queued(job.key.clone(), generation);
         if let Ok(request) = control.try_recv() {
             return self.never_begun(&job, lang, turn, request);
@@ -167,7 +174,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             text if job.forwarded_command => text,
             text => format!("{}\n\n{text}", prompt::files(&job.topic_id, &upload::command())),
         };
-        let request = Request {
+        let mut request = Request {
             prompt: resume.as_ref().map_or_else(fresh, |_| prompt::build(job, &config.agent_id, false)),
             fresh_prompt: resume.is_some().then(fresh),
             workdir: config.workdir.clone(),
@@ -179,6 +186,19 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             transport: config.transports.get(adapter.name).cloned(),
         };
         let env = upload::environment(config, &job.topic_id);
+        let court = Court::new(config, adapter, job, request.mode, std::mem::take(&mut self.grants));
+        request.mode = match court::start_mode(config, adapter, &request) {
+            Ok(mode) => mode,
+            Err((reason, detail)) => {
+                let outcome = Outcome::Failed { reason, detail, partial: String::new() };
+                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default(), lang);
+            }
+        };
+        let asked = |ask: Ask, rule: String| {
+            let grant = court.grant(&ask);
+            let (scope, topic_id) = (job.scope.clone(), job.topic_id.clone());
+            Box::new(Asked { scope, topic_id, generation, who: adapter.title, ask, rule, grant })
+        };
         let runner = Runner {
             spec: adapter,
             command,
@@ -191,7 +211,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             opened_at,
             // What a switcher changes, an agent reads when it starts.
             keep: pass.is_none().then_some(Keep { pool: &shared.pool, session: &session_key }),
-            people: false,
+            judge: &court,
         };
         let mut remarks = Remarks::default();
         let mut pinned = None;
@@ -217,6 +237,14 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             }
             if let Some(status) = show.next(&progress) {
                 (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
+            }
+            match progress {
+                Progress::Ask(ask, rule) => (self.tell)(SessionEvent::Asked(asked(ask, rule))),
+                Progress::Withdrawn(id) => (self.tell)(SessionEvent::Withdrawn { generation, id }),
+                Progress::Decided(ask, decision, rule) => {
+                    (self.tell)(SessionEvent::Decided { asked: asked(ask, rule), decision });
+                }
+                Progress::Event(_) | Progress::Beat | Progress::Steered { .. } => {}
             }
         });
         match (&result.outcome, &result.session) {
@@ -326,6 +354,10 @@ impl Show {
     }
 
     fn next(&mut self, progress: &Progress) -> Option<Status> {
+        if let Progress::Ask(ask, _) = progress {
+            let text = format!("waiting for your answer: {}", text::one_line(&ask.title));
+            self.last = Status { text, kind: StatusKind::Queued, ..self.last.clone() };
+        }
         let Progress::Event(event) = progress else { return Some(self.last.clone()) };
         let (kind, text) = self.narrator.status(event, self.title)?;
         let stream = matches!(event, AgentEvent::Text(_) | AgentEvent::Thought(_));

@@ -10,6 +10,7 @@ mod journal;
 pub mod ledger;
 pub mod lock;
 pub mod outbox;
+pub mod permits;
 mod record;
 pub mod shelf;
 pub mod state;

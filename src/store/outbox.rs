@@ -37,16 +37,19 @@ pub enum ReplyKind {
     Parked,
     /// The connector's own answer to a chat command, or a refusal.
     Notice,
+    /// Not an end: the agent asks something, and people are to answer.
+    Question,
 }
 
 impl ReplyKind {
-    const ALL: [ReplyKind; 6] = [
+    const ALL: [ReplyKind; 7] = [
         ReplyKind::Done,
         ReplyKind::Failed,
         ReplyKind::Cancelled,
         ReplyKind::Interrupted,
         ReplyKind::Parked,
         ReplyKind::Notice,
+        ReplyKind::Question,
     ];
 
     /// The word on the wire (`metadata.outcome`).
@@ -58,6 +61,7 @@ impl ReplyKind {
             ReplyKind::Interrupted => "interrupted",
             ReplyKind::Parked => "parked",
             ReplyKind::Notice => "notice",
+            ReplyKind::Question => "question",
         }
     }
 }

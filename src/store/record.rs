@@ -2,8 +2,10 @@
 
 use crate::store::fields::{self, Fields, Wrong};
 use crate::store::ledger;
+use crate::store::permits::OpenAsk;
 use crate::store::state::{Choice, OpenTurn, Parked, SessionRow};
 use serde::Serialize;
+use serde_json::Value;
 
 /// One change. The journal holds them until the next snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -76,6 +78,35 @@ pub enum Record {
         /// Input, cached and output tokens, if it has told them.
         tokens: Option<[u64; 3]>,
     },
+    /// People are asked.
+    Asked {
+        /// Its id.
+        key: String,
+        /// The question.
+        ask: OpenAsk,
+    },
+    /// The question is closed.
+    Closed {
+        /// Its id.
+        key: String,
+    },
+    /// People have allowed something for the session.
+    Grant {
+        /// Scope.
+        key: String,
+        /// What; see `session/permit.rs`.
+        grant: String,
+    },
+    /// The session of a scope is over, and what was allowed for it.
+    Revoke {
+        /// Scope.
+        key: String,
+    },
+    /// A decision on what an agent asked.
+    Decided {
+        /// As `status` shows it.
+        decision: Value,
+    },
     /// A choice was made in chat.
     Choose {
         /// Scope.
@@ -94,6 +125,11 @@ impl Record {
             "accepted" => Record::Accepted { key: key?, turn: OpenTurn::read(fields.inner("turn")?)? },
             "started" => Record::Started { key: key? },
             "finished" => Record::Finished { key: key? },
+            "asked" => Record::Asked { key: key?, ask: OpenAsk::read(fields.inner("ask")?)? },
+            "closed" => Record::Closed { key: key? },
+            "grant" => Record::Grant { key: key?, grant: fields.need("grant", fields::text)? },
+            "revoke" => Record::Revoke { key: key? },
+            "decided" => Record::Decided { decision: fields.need("decision", Some)? },
             "seen" => Record::Seen { key: key? },
             "session" => Record::Session { key: key?, row: SessionRow::read(fields.inner("row")?)? },
             "parked" => Record::Parked { key: key?, parked: Parked::read(fields.inner("parked")?)? },

@@ -5,6 +5,7 @@
 use crate::list::Table;
 use crate::store::fields::{self, Fields, Wrong};
 use crate::store::ledger::{self, Ledger, Tokens};
+use crate::store::permits::Permits;
 pub use crate::store::record::Record;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -40,6 +41,8 @@ pub struct State {
     pub parked: Table<Parked>,
     /// Tokens and earlier sessions.
     pub ledger: Ledger,
+    /// What agents ask.
+    pub permits: Permits,
     /// Message keys, oldest first.
     pub seen: VecDeque<String>,
     /// What a newer version wrote.
@@ -191,6 +194,10 @@ impl State {
                 Some(value) => Ledger::read(Fields::of(value)?)?,
                 None => Ledger::default(),
             },
+            permits: match fields.take("permits", Some)? {
+                Some(value) => Permits::read(Fields::of(value)?)?,
+                None => Permits::default(),
+            },
             seen: fields.texts("seen")?.into(),
             extra: fields.rest(),
             seen_set: HashSet::new(),
@@ -230,6 +237,17 @@ impl State {
             Record::Unparked { key } => {
                 self.parked.remove(&key);
             }
+            Record::Asked { key, ask } => {
+                self.permits.asks.insert(key, ask);
+            }
+            Record::Closed { key } => {
+                self.permits.asks.remove(&key);
+            }
+            Record::Grant { key, grant } => self.permits.grant(&key, grant),
+            Record::Revoke { key } => {
+                self.permits.grants.remove(&key);
+            }
+            Record::Decided { decision } => self.permits.decided(decision),
             Record::Session { key, row } => {
                 let id = row.native().unwrap_or_default().to_owned();
                 let old = self.sessions.insert(key.clone(), row);

@@ -16,6 +16,14 @@ pub fn hex() -> String {
     random::<12>().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Three characters that are easy to type and are no word: a letter, a digit, a letter. One of about four thousand.
+pub fn short() -> String {
+    const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz";
+    let [a, b, c] = random::<3>();
+    let letter = |byte: u8| char::from(LETTERS[usize::from(byte) % LETTERS.len()]);
+    [letter(a), char::from(b'2' + b % 8), letter(c)].iter().collect()
+}
+
 /// A version 4 UUID, for CLIs that let us choose the session id.
 pub fn uuid_v4() -> String {
     let mut b = random::<16>();

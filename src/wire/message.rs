@@ -114,6 +114,13 @@ impl Message {
         row
     }
 
+    /// The same message, as if it named this agent.
+    pub fn aimed_at(&self, agent_id: &str) -> Message {
+        let mut aimed = self.clone();
+        aimed.mention_targets.push(agent_id.to_owned());
+        aimed
+    }
+
     /// Decodes a message object (push, history row or HTTP row); the reason when it is none.
     pub fn decode(row_as_sent: &Value) -> Result<Message, &'static str> {
         let row = row_as_sent.as_object().ok_or("not an object")?;

@@ -58,7 +58,7 @@ impl Bench {
             usage_before: None,
             opened_at: self.opened_at,
             keep: Some(Keep { pool: &self.pool, session: "a" }),
-            people: self.people,
+            judge: &wtt_connect::agent::ask::Plain { people: self.people },
         };
         run::run(&runner, &request, &mut |progress| on(&progress))
     }
@@ -176,7 +176,7 @@ fn questions_are_answered_as_the_mode_says() {
         });
         assert_eq!(report.outcome, Outcome::Done("went on".to_owned()));
         assert!(bench.file("heard").contains(option), "{}", bench.file("heard"));
-        let want: &[&str] = if mode == Mode::Suggest { &["rm -rf x"] } else { &[] };
+        let want: &[&str] = if mode == Mode::Suggest { &["rm -rf x (the mode suggest)"] } else { &[] };
         assert_eq!(denied, want);
         bench.close();
     }
@@ -189,7 +189,7 @@ fn a_question_that_nobody_answers_ends_with_the_turn() {
     bench.limits.total = Duration::from_millis(700);
     let mut asked = 0;
     let report = bench
-        .turn_with(None, "ask", &mut |progress| asked += u32::from(matches!(progress, Progress::Ask(_))));
+        .turn_with(None, "ask", &mut |progress| asked += u32::from(matches!(progress, Progress::Ask(..))));
     assert_eq!((*reason(&report) == Reason::TotalTimeout, asked), (true, 1));
     assert!(bench.file("heard").contains("\"outcome\":\"cancelled\""), "{}", bench.file("heard"));
     bench.close();

@@ -63,11 +63,11 @@ fn kept_agents_that_ask() {
         let file = home.path().join("work/inside.txt");
         let answer = say(&format!("@@write:{}:x@@ @@text:third answer@@", file.display()), "third answer");
         assert_eq!(file.exists(), *inside, "{name}");
-        assert_eq!(answer.contains("Not allowed in this mode"), !inside, "{name}: {answer}");
+        assert_eq!(answer.contains("Not allowed:"), !inside, "{name}: {answer}");
         let _ = std::fs::remove_file(&outside);
         let answer = say(&format!("@@write:{outside}:x@@ @@text:fourth answer@@"), "fourth answer");
         assert_eq!(std::path::Path::new(&outside).exists(), *beyond, "{name}");
-        assert_eq!(answer.contains("Not allowed in this mode"), !beyond, "{name}: {answer}");
+        assert_eq!(answer.contains("Not allowed:"), !beyond, "{name}: {answer}");
         assert_eq!(connector.log().matches("going on with process").count(), 3, "one process for four turns");
         assert!(connector.stop().success());
         let before = native_ids(&home);

@@ -1,9 +1,9 @@
 //! Permission requests of ACP agents: brought into the common form, and answered with the agent's own options. Pure.
 
-use crate::agent::acp::quirks::Quirks;
+use crate::agent::acp::quirks::{KINDS, Quirks};
 use crate::agent::acp::tools::Tools;
 use crate::agent::ask::{Ask, AskKind, Decision};
-use crate::agent::dialect::{items, string};
+use crate::agent::dialect::{bare_command, items, string};
 use crate::json::object;
 use crate::text;
 use serde_json::Value;
@@ -42,6 +42,7 @@ pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> O
     } else {
         command
     };
+    let what = what(&kind, &shown, &call);
     let shown = if shown.is_empty() { said("title", seen.1) } else { shown };
     let name = string(&call, "name");
     let ask = Ask {
@@ -57,10 +58,34 @@ pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> O
         tool: if name.is_empty() { kind } else { name.to_owned() },
         title: super::title(&shown),
         detail: text::truncate(&detail(&shown, &call), MAX_DETAIL),
+        what,
         for_session: session_option(&options, quirks).is_some(),
         choices: Vec::new(),
     };
     Open { id: id.clone(), ask, tool_call: string(&call, "toolCallId").to_owned(), options }
+}
+
+/// The command, the address, or the files.
+fn what(kind: &str, command: &str, call: &Value) -> Vec<String> {
+    let mut out = Vec::new();
+    if kind == "execute" || !command.is_empty() {
+        // kimi puts its tool's name before it; what was shortened is not the command
+        let word = command.split_once(": ").filter(|(word, _)| KINDS.iter().any(|row| row.0 == *word));
+        let command = word.map_or(command, |(_, command)| command);
+        let is_whole = !command.is_empty() && !command.ends_with('…') && !command.ends_with("...");
+        out.extend(is_whole.then(|| bare_command(command)));
+        return out;
+    }
+    let input = &call["rawInput"];
+    let named = ["url", "query", "file_path", "filePath", "path"].into_iter().map(|key| string(input, key));
+    let places =
+        [&call["locations"], &call["content"]].into_iter().flat_map(items).map(|item| string(item, "path"));
+    for path in named.chain(places).filter(|path| !path.is_empty()) {
+        if !out.iter().any(|known| known == path) {
+            out.push(path.to_owned());
+        }
+    }
+    out
 }
 
 /// What is asked, and the texts and changes that came with it.

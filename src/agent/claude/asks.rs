@@ -19,6 +19,7 @@ pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: 
         tool: tool.to_owned(),
         title: describe(tool, input, workdir).1,
         detail: String::new(),
+        what: Vec::new(),
         for_session: !updates(request).is_empty(),
         choices: Vec::new(),
     };
@@ -26,16 +27,21 @@ pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: 
         "Bash" => {
             ask.kind = AskKind::Command;
             string(input, "command").clone_into(&mut ask.detail);
+            ask.what.push(ask.detail.clone());
         }
         "Edit" | "MultiEdit" | "Write" | "NotebookEdit" => {
             // In auto-edit, `acceptEdits` lets it edit by itself: what it asks for lies outside, or is a file that
             // steers other programs (`.git/config`).
             ask.kind = if mode == Mode::AutoEdit { AskKind::Other } else { AskKind::Edit };
             ask.detail = diff(input);
+            let paths = ["file_path", "notebook_path"].into_iter().map(|key| string(input, key));
+            ask.what.extend(paths.filter(|path| !path.is_empty()).map(str::to_owned));
         }
         "WebFetch" | "WebSearch" => {
             ask.kind = AskKind::Fetch;
             ask.detail = input.to_string();
+            let about = [string(input, "url"), string(input, "query")].concat();
+            ask.what.push(about);
         }
         "AskUserQuestion" => question(&mut ask, &input["questions"]),
         "ExitPlanMode" => {
@@ -44,7 +50,13 @@ pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: 
             let own = string(input, "plan");
             ask.detail = if own.is_empty() { plan } else { own }.to_owned();
         }
-        _ => ask.detail = input.to_string(),
+        _ => {
+            // What it reads, where a reading tool asks because the file lies outside.
+            let path =
+                ["file_path", "path"].into_iter().map(|key| string(input, key)).find(|p| !p.is_empty());
+            ask.what.extend(path.map(str::to_owned));
+            ask.detail = input.to_string();
+        }
     }
     let reason = string(request, "decision_reason");
     if !reason.is_empty() {

@@ -4,7 +4,7 @@
 
 use super::items;
 use crate::agent::ask::{Ask, AskKind, Decision};
-use crate::agent::dialect::{command_title, string, title};
+use crate::agent::dialect::{bare_command, string, title};
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
@@ -20,6 +20,7 @@ pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -
         tool: String::new(),
         title: title(reason),
         detail: reason.to_owned(),
+        what: Vec::new(),
         for_session: true,
         choices: Vec::new(),
     };
@@ -27,16 +28,19 @@ pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -
         "item/commandExecution/requestApproval" => {
             let command = string(params, "command");
             let host = string(&params["networkApprovalContext"], "host");
+            let bare = bare_command(command);
             (ask.tool, ask.kind, ask.title) = match host {
-                "" => ("shell".to_owned(), AskKind::Command, command_title(command)),
+                "" => ("shell".to_owned(), AskKind::Command, title(&bare)),
                 host => ("network".to_owned(), AskKind::Fetch, title(host)),
             };
+            ask.what.push(if host.is_empty() { bare } else { host.to_owned() });
             ask.detail = join(command, reason);
         }
         "item/fileChange/requestApproval" => {
             ask.tool = "apply_patch".to_owned();
             ask.kind = if mode == Mode::AutoEdit { AskKind::Other } else { AskKind::Edit };
             ask.title = changes;
+            ask.what = items::paths(item);
             ask.detail = join(&items::diff(item), reason);
         }
         "item/permissions/requestApproval" => {

@@ -124,6 +124,16 @@ fn changes(item: &Value) -> &[Value] {
     item.get("changes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
+/// The files that a file change touches, also those that it moves them to.
+pub(super) fn paths(item: &Value) -> Vec<String> {
+    let mut out = Vec::new();
+    for change in changes(item) {
+        let moved = string(&change["kind"], "move_path");
+        out.extend([string(change, "path"), moved].into_iter().filter(|p| !p.is_empty()).map(str::to_owned));
+    }
+    out
+}
+
 /// `add`, `update` or `delete`.
 fn change_kind(change: &Value) -> &str {
     let kind = &change["kind"];

@@ -16,7 +16,7 @@ pub(super) struct Held {
     text: String,
 }
 
-impl Turn {
+impl Turn<'_> {
     /// Writes the text to the agent, now or in the next minute.
     pub(super) fn hold(&mut self, text: String, on: &mut dyn FnMut(Progress)) {
         let now = Instant::now();

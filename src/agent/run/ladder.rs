@@ -43,7 +43,7 @@ pub(super) struct Ladder {
     killed: bool,
 }
 
-impl Turn {
+impl Turn<'_> {
     /// Applies time limits and climbs the ladder. Returns when to look again.
     pub(super) fn check(&mut self, now: Instant, limits: Limits, total_until: Instant) -> Instant {
         if let Some(ladder) = &mut self.ladder {

@@ -51,7 +51,7 @@ pub(super) fn verdict(said: Option<(Outcome, Instant)>) -> Outcome {
 
 /// Reaps, sweeps, decides.
 pub(super) fn finish(
-    mut turn: Turn,
+    mut turn: Turn<'_>,
     unheard: bool,
     book: &mut Book<'_>,
     on: &mut dyn FnMut(Progress),

@@ -32,7 +32,7 @@ pub enum Fate {
     TooLate,
 }
 
-impl Turn {
+impl Turn<'_> {
     /// A further message has come.
     pub(super) fn steered(&mut self, steer: Steer, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
         let Steer { id, text, interrupt } = steer;

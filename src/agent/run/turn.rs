@@ -9,7 +9,7 @@ use super::pipes::Heard;
 use super::process::{self, Process};
 use super::{BEAT, Control, Progress, Runner};
 use crate::agent::AgentEvent;
-use crate::agent::ask::{Ask, AskKind, Decision};
+use crate::agent::ask::{Ask, AskKind, Decision, Judge, Ruling};
 use crate::agent::dialect::{self, Effects};
 use crate::agent::outcome::Outcome;
 use crate::config::Mode;
@@ -24,11 +24,10 @@ const DRAIN: Duration = Duration::from_millis(500);
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// A running agent and its turn.
-pub(super) struct Turn {
+pub(super) struct Turn<'r> {
     pub(super) process: Process,
     mode: Mode,
-    /// Whether questions that the mode does not decide go to people.
-    people: bool,
+    judge: &'r dyn Judge,
     /// The process stays if the turn ends well.
     stays: bool,
     /// It has served a turn before.
@@ -55,13 +54,13 @@ pub(super) struct Turn {
     pub(super) more: Vec<String>,
 }
 
-impl Turn {
+impl<'r> Turn<'r> {
     /// A turn of a process that has just been started, or was kept.
-    pub(super) fn new(process: Process, runner: &Runner<'_>, mode: Mode, used: bool) -> Self {
+    pub(super) fn new(process: Process, runner: &Runner<'r>, mode: Mode, used: bool) -> Self {
         let now = Instant::now();
         Self {
             mode,
-            people: runner.people,
+            judge: runner.judge,
             stays: process.dialect.keeps_process() && runner.keep.is_some_and(|keep| keep.pool.keeps()),
             used,
             process,
@@ -185,7 +184,12 @@ impl Turn {
                 if let Some(at) = self.asks.iter().position(|ask| ask.id == id) {
                     let ask = self.asks.remove(at);
                     self.alive = Some(Instant::now());
-                    self.answer(&ask, &decision, book, on);
+                    // The judge remembers it: so the agent asks again, and what a rule denies stays denied.
+                    let always = decision == Decision::AllowSession;
+                    if always {
+                        self.judge.granted(&ask);
+                    }
+                    self.answer(&ask, if always { &Decision::Allow } else { &decision }, book, on);
                 }
             }
         }
@@ -257,21 +261,22 @@ impl Turn {
         on(progress);
     }
 
-    /// Answers a question at once, or leaves it to people ([`Progress::Ask`], [`Control::Answer`]).
+    /// Answers a question at once, or leaves it to people ([`Control::Answer`]).
     fn decide(&mut self, ask: Ask, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
         if self.ending.is_some() || self.verdict.is_some() {
             return self.answer(&ask, &Decision::DenyAndStop, book, on);
         }
-        let decision = super::decide(self.mode, self.people, &ask);
+        let Ruling { decision, rule } = self.judge.rule(self.mode, &ask);
         let Some(decision) = decision else {
             self.asks.push(ask.clone());
-            return self.tell(Progress::Ask(ask), on);
+            return self.tell(Progress::Ask(ask, rule), on);
         };
+        self.tell(Progress::Decided(ask.clone(), decision.clone(), rule.clone()), on);
         if matches!(decision, Decision::Deny(_) | Decision::DenyAndStop) {
             let words = if ask.title.is_empty() { &ask.tool } else { &ask.title };
             let event = match ask.kind {
                 AskKind::Question => AgentEvent::Note(format!("not answered: {words}")),
-                _ => AgentEvent::Denied(dialect::title(words)),
+                _ => AgentEvent::Denied(format!("{} ({rule})", dialect::title(words))),
             };
             self.tell(Progress::Event(event), on);
         }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod approve;
 pub mod artifacts;
 pub mod demo_agent;
 pub mod doctor;

@@ -19,5 +19,6 @@ pub fn run(args: Args) -> Result<()> {
         prompt: (!words.is_empty()).then_some(prompt),
         workdir: args.workdir,
         verbose: args.verbose,
+        settings: args.settings,
     })
 }

@@ -32,6 +32,15 @@ const SILENT: &str = "it runs but does not answer; its log may say why";
 pub enum Request {
     /// How it is.
     Status,
+    /// Answer what an agent asks, or list what is open.
+    Decide {
+        /// Yes, or no.
+        allow: bool,
+        /// Which question; without it, all are listed.
+        id: Option<String>,
+        /// `always`, a reason, an answer.
+        words: String,
+    },
     /// Start again: after the running turns, or now.
     Restart {
         /// Does not wait for the running turns.
@@ -64,6 +73,9 @@ impl Request {
                 object!({ "request": "upload", "topic": wish.topic_id, "title": wish.title,
                 "folder": wish.folder, "files": wish.files })
             }
+            Request::Decide { allow, id, words } => {
+                object!({ "request": if *allow { "approve" } else { "deny" }, "id": id, "words": words })
+            }
         }
     }
 
@@ -86,6 +98,11 @@ impl Request {
                     files,
                 }))
             }
+            Some(word @ ("approve" | "deny")) => Ok(Request::Decide {
+                allow: word == "approve",
+                id: value["id"].as_str().map(str::to_owned),
+                words: value["words"].as_str().unwrap_or_default().to_owned(),
+            }),
             _ => Err(format!(
                 "wtt-connect {} does not know this request; after an update `wtt-connect restart` starts the new program",
                 env!("CARGO_PKG_VERSION")

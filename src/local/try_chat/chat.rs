@@ -197,6 +197,9 @@ impl<'a> Chat<'a> {
                 } else if let Err(e) = self.screen.post(&text) {
                     return Next::Quit(unwritten(e));
                 }
+                if post.outcome == Outcome::Question {
+                    self.screen.prompt();
+                }
                 if self.talk.is_busy() { Next::Go } else { self.rest(once) }
             }
             Seen::Typing(body) if body["topic_id"] == self.topic.as_str() => {
@@ -238,7 +241,7 @@ impl<'a> Chat<'a> {
         if once {
             self.screen.idle();
             return Next::Quit(match outcome {
-                Outcome::Done | Outcome::Notice => Ok(()),
+                Outcome::Done | Outcome::Notice | Outcome::Question => Ok(()),
                 Outcome::Failed => Err(Error::Silent(1)),
                 Outcome::Cancelled => Err(Error::Silent(INTERRUPTED)),
             });

@@ -41,6 +41,7 @@ impl Connector {
         service: &Service,
         pick: &Pick,
         workdir: &Path,
+        settings: &[(&str, String)],
         verbose: bool,
     ) -> Result<Connector> {
         let token = format!("wtt-tok-{}", id::hex());
@@ -50,7 +51,11 @@ impl Connector {
         let profile = stage.path("profile.env");
         private(&profile)
             .and_then(|mut file| {
-                file.write_all(profile_text(stage, service, pick, workdir, &token, &exe).as_bytes())
+                let mut text = profile_text(stage, service, pick, workdir, &token, &exe);
+                for (name, value) in settings {
+                    let _ = writeln!(text, "{name}={}", quoted(value));
+                }
+                file.write_all(text.as_bytes())
             })
             .map_err(|e| stage.failed(&e))?;
         let log = stage.log();

@@ -22,15 +22,21 @@ pub struct Style {
 pub fn render(text: &str, style: &Style) -> String {
     let mut out = String::with_capacity(text.len());
     let mut fence = false;
+    let mut buttons = false;
     for line in text.lines() {
         let line = if style.colours { printable(line) } else { line.to_owned() };
         let trimmed = line.trim_start();
         if trimmed.starts_with("```") || trimmed.starts_with("~~~") {
             fence = !fence;
-            if !style.colours {
+            let closes = std::mem::replace(&mut buttons, fence && trimmed == "```action");
+            if !style.colours && !buttons && !closes {
                 out.push_str(&line);
                 out.push('\n');
             }
+            continue;
+        }
+        if buttons && let Some(rows) = actions(&line) {
+            out.push_str(&rows);
             continue;
         }
         let shown = match card(trimmed, style).filter(|_| !fence) {
@@ -45,6 +51,17 @@ pub fn render(text: &str, style: &Style) -> String {
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+/// What the web shows as buttons: what each one says when it is clicked, and its label.
+fn actions(line: &str) -> Option<String> {
+    let block = crate::json::parse(line.as_bytes()).ok()?;
+    let mut out = String::new();
+    for button in block["buttons"].as_array()? {
+        let (label, command) = (button["text"].as_str()?, button["command"].as_str()?);
+        out.push_str(&format!("    {command:<22} {label}\n"));
+    }
+    Some(out)
 }
 
 /// Without control characters, tabs excepted: an answer must not drive the terminal.

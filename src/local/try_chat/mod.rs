@@ -12,6 +12,7 @@ mod stage;
 mod talk;
 mod words;
 
+use crate::config::Mode;
 use crate::error::{self, Error, Result};
 use crate::local::service::{self, Observed, Seen, Service};
 use crate::sys::signal::{self, Signal};
@@ -49,6 +50,8 @@ pub struct Options {
     pub workdir: Option<PathBuf>,
     /// Makes the connector log more, shows where, and keeps the log.
     pub verbose: bool,
+    /// Settings of the connector.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// Runs it. The exit code of a failed or stopped turn comes back as [`Error::Silent`].
@@ -65,10 +68,19 @@ pub fn run(options: Options) -> Result<()> {
     if options.verbose {
         stage.keep_log();
     }
-    let mut connector = Connector::start(&stage, &service, &pick, &workdir, options.verbose)?;
+    let mut settings = options.settings;
+    let freely =
+        settings.iter().all(|(name, mode)| *name != "WTT_CONNECT_MODE" || mode == Mode::FullAuto.name());
+    if options.prompt.is_some() {
+        // nobody could answer
+        settings.push(("WTT_CONNECT_APPROVAL_SECONDS", "0".to_owned()));
+    }
+    let mut connector = Connector::start(&stage, &service, &pick, &workdir, &settings, options.verbose)?;
     let manner = if options.prompt.is_some() { Manner::Once } else { Manner::Chat };
     let mut screen = Screen::new(manner, service.base_url(), service.user_token().to_owned());
-    introduce(&mut screen, manner, &pick, &workdir, &service, &connector, options.verbose);
+    let freely = if freely && !pick.demo { ", free to act there without asking" } else { "" };
+    let who = format!("{} in {}{freely}.", pick.title(), workdir.display());
+    introduce(&mut screen, manner, &pick, &who, &service, &connector, options.verbose);
     let outcome = match await_connector(&seen, &connector, &signals) {
         Ok(()) => {
             let topic = service.create_topic("p2p", pick.title(), &[AGENT_ID]);
@@ -107,7 +119,7 @@ fn introduce(
     screen: &mut Screen,
     manner: Manner,
     pick: &Pick,
-    workdir: &Path,
+    who: &str,
     service: &Service,
     connector: &Connector,
     verbose: bool,
@@ -118,10 +130,8 @@ fn introduce(
     if let Some(warning) = &pick.warning {
         screen.note(warning);
     }
-    let freely = if pick.demo { "" } else { ", free to act there without asking" };
-    let who = format!("{} in {}{freely}.", pick.title(), workdir.display());
     if manner == Manner::Once && !pick.demo && screen.is_watched() {
-        screen.note(&who);
+        screen.note(who);
     }
     if manner == Manner::Chat {
         screen.note(&format!("Local WTT service at {}, real connector, {who}", service.base_url()));

@@ -13,6 +13,8 @@ pub enum Outcome {
     Cancelled,
     /// The connector's own words, about no turn.
     Notice,
+    /// The agent asks something; its turn goes on.
+    Question,
 }
 
 /// One visible message of the agent.
@@ -54,6 +56,7 @@ impl Talk {
             Some("failed" | "interrupted" | "parked") => Outcome::Failed,
             Some("cancelled") => Outcome::Cancelled,
             Some("notice") => Outcome::Notice,
+            Some("question") => Outcome::Question,
             _ => Outcome::Done,
         };
         // Later parts of a long reply carry no `reply_to`: they belong to the same turn.

@@ -12,6 +12,7 @@ Here:           /help  this text      /quit, /exit  end (also Ctrl-D, or Ctrl-C 
 The connector:  /status  what runs    /stop  stop it (also Ctrl-C)
                 /new, /clear  forget the conversation
                 /model [ID [EFFORT]]  show or choose the model
+                /approve, /deny  answer what the agent asks for
 Anything else goes to the agent.";
 
 /// Replaces a name by words, which begin with a capital letter where they begin the text.

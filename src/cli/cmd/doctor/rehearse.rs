@@ -186,7 +186,7 @@ impl Stage<'_> {
             // The turn before has just opened it.
             opened_at: resume.is_some().then(crate::sys::time::now_ms),
             keep: None,
-            people: false,
+            judge: &crate::agent::ask::Plain { people: false },
         };
         let request = Request {
             fresh_prompt: resume.is_some().then(|| prompt.clone()),

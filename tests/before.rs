@@ -115,7 +115,7 @@ fn every_adapter_says_which_modes_it_keeps_and_others_are_refused() {
 
 fn aside<'a>(program: &'a Path, env: &'a Table<wtt_connect::secret::Secret>, limit: Duration) -> Aside<'a> {
     let workdir = program.parent().unwrap();
-    Aside { program, args: Vec::new(), env, workdir, owner: "tests:aside", limit, stop: None }
+    Aside { program, args: Vec::new(), env, input: "", workdir, owner: "tests:aside", limit, stop: None }
 }
 
 fn gone(pids: &Path) {

@@ -16,6 +16,7 @@ mod dialects;
 mod files_out;
 mod fuzzing;
 mod host;
+mod incoming;
 mod keeping;
 mod oneshot;
 mod real;

@@ -1,6 +1,6 @@
 //! Runs a program beside the turns, to its end: a question to a CLI (`--version`), the model switcher.
 //!
-//! Stdin is closed, our secrets are not in its environment, its time is limited, and nothing of it is left afterwards.
+//! Stdin holds what it is given, or nothing; our secrets are not in its environment, its time is limited, and nothing of it is left afterwards.
 
 use crate::agent::program::Program;
 use crate::agent::run::Control;
@@ -12,7 +12,7 @@ use crate::sys::proc::{self, Ended, Running, Sig};
 use crate::sys::{id, thread};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -39,6 +39,8 @@ pub struct Aside<'a> {
     pub args: Vec<OsString>,
     /// Variables that our own environment does not have.
     pub env: &'a Table<Secret>,
+    /// What it reads on its standard input.
+    pub input: &'a str,
     /// Its directory.
     pub workdir: &'a Path,
     /// Owner marker for the sweep, as in [`crate::agent::run::Runner`].
@@ -114,6 +116,7 @@ pub fn question(program: &Program, args: &[&str], env: &Table<Secret>) -> Result
         program: &program.path,
         args: leading.chain(args.iter().map(OsString::from)).collect(),
         env,
+        input: "",
         workdir: &here,
         owner: "probe",
         limit: QUESTION,
@@ -129,12 +132,13 @@ pub fn run(aside: Aside<'_>) -> Result<Said, Trouble> {
         cmd.env(name, value.expose());
     }
     cmd.args(&aside.args).env(proc::RUN_MARK, mark.value());
-    cmd.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    cmd.stdin(if aside.input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    cmd.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
         Running::spawn(&mut cmd).map_err(|e| Trouble::Failed(format!("cannot be started: {e}")))?;
     let mut family = Family::new(mark, child.id());
     let wrong = |e: std::io::Error| Trouble::Failed(format!("cannot be watched: {e}"));
-    let heard = listen(&mut child).map_err(wrong)?;
+    let heard = listen(&mut child, aside.input.to_owned()).map_err(wrong)?;
 
     let mut said = Said::default();
     let mut stop = aside.stop.cloned().unwrap_or_else(never);
@@ -183,24 +187,29 @@ pub fn run(aside: Aside<'_>) -> Result<Said, Trouble> {
 }
 
 /// Starts the threads that tell; they end with the pipes of the program.
-fn listen(child: &mut Running) -> std::io::Result<Receiver<Heard>> {
-    let (_, stdout, stderr) = child.pipes();
+fn listen(child: &mut Running, input: String) -> std::io::Result<Receiver<Heard>> {
+    let (stdin, stdout, stderr) = child.pipes();
+    if let Some(mut stdin) = stdin {
+        // a program that does not read it all has its reasons
+        thread::spawn_small("aside/stdin", move || drop(stdin.write_all(input.as_bytes())))?;
+    }
     let (tell, heard) = bounded(8);
     let exited = tell.clone();
     child.watch(move || drop(exited.send(Heard::Exited)))?;
-    read(stdout.map(|pipe| Box::new(pipe) as _), Heard::Stdout, tell.clone())?;
-    read(stderr.map(|pipe| Box::new(pipe) as _), Heard::Stderr, tell)?;
+    read(stdout.map(|pipe| Box::new(pipe) as _), MAX_OUTPUT, Heard::Stdout, tell.clone())?;
+    read(stderr.map(|pipe| Box::new(pipe) as _), lines::MAX_STDERR_LINE, Heard::Stderr, tell)?;
     Ok(heard)
 }
 
 fn read(
     pipe: Option<Box<dyn Read + Send>>,
+    longest: usize,
     wrap: fn(Vec<Line>) -> Heard,
     tell: Sender<Heard>,
 ) -> std::io::Result<()> {
     let body = move || {
         if let Some(pipe) = pipe {
-            lines::read_lines(pipe, lines::MAX_STDERR_LINE, |batch| tell.send(wrap(batch)).is_ok());
+            lines::read_lines(pipe, longest, |batch| tell.send(wrap(batch)).is_ok());
         }
     };
     thread::spawn_small("aside", body).map(drop)

@@ -6,7 +6,7 @@ use super::keys::{self, Key};
 use super::permissions::{self, Rule};
 use super::source::Source;
 use super::switch::{self, Switch};
-use super::{Config, Limits, Mode, Selection, Settings, profile, value};
+use super::{Config, Limits, Mode, Selection, Settings, profile, value, voice};
 use crate::list::Table;
 use crate::secret::Secret;
 use std::io::Read;
@@ -115,6 +115,8 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         model: take(s, "WTT_CONNECT_MODEL", text),
         effort: take(s, "WTT_CONNECT_EFFORT", text),
         switch: switcher(s),
+        voice: voice::build(s),
+        media_hosts: take(s, "WTT_CONNECT_MEDIA_HOSTS", |t| Ok(value::list(t))).unwrap_or_default(),
         provider_map,
         publish_progress: take(s, "WTT_CONNECT_PUBLISH_PROGRESS", value::flag).unwrap_or(false),
         commands,

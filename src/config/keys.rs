@@ -7,6 +7,7 @@ pub mod chat;
 mod files;
 mod host;
 mod permissions;
+mod voice;
 
 use super::value::Kind;
 pub use host::SHELL_MODES;
@@ -116,7 +117,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     GROUPS.iter().copied().flatten()
 }
 
-static GROUPS: &[&[Key]] = &[CORE, chat::CHAT, files::KEYS, host::HOST, permissions::KEYS];
+static GROUPS: &[&[Key]] = &[CORE, chat::CHAT, files::KEYS, voice::KEYS, host::HOST, permissions::KEYS];
 
 /// Identity, addresses, agents, limits.
 static CORE: &[Key] = &[

@@ -16,6 +16,7 @@ pub mod profile;
 pub mod source;
 pub mod switch;
 pub mod value;
+pub mod voice;
 
 pub use host::{Shell, ShellMode};
 use source::Source;
@@ -150,6 +151,10 @@ pub struct Config {
     pub upload_artifacts: bool,
     /// `WTT_CONNECT_MODEL_SWITCH_*`; `None` when it is off.
     pub switch: Option<switch::Switch>,
+    /// `WTT_CONNECT_STT_*` and `WTT_CONNECT_TTS_*`.
+    pub voice: voice::Voice,
+    /// `WTT_CONNECT_MEDIA_HOSTS`.
+    pub media_hosts: Vec<String>,
     /// `WTT_CONNECT_MODEL_PROVIDER_MAP`, the most particular pattern first.
     pub provider_map: Vec<switch::MapRow>,
     /// `WTT_CONNECT_PUBLISH_PROGRESS`.
@@ -265,8 +270,10 @@ impl Config {
 
     /// Everything that must not be shown.
     pub fn secrets(&self) -> Vec<String> {
+        let keys = self.voice.secrets().into_iter().filter(|key| !key.is_empty());
         let e2e = self.e2e_password.iter();
-        [&self.token, &self.http_token].into_iter().chain(e2e).map(|s| s.expose().to_owned()).collect()
+        let ours = [&self.token, &self.http_token].into_iter().chain(e2e).map(|s| s.expose().to_owned());
+        ours.chain(keys).collect()
     }
 }
 

@@ -27,9 +27,6 @@ pub(super) enum Offer {
     Sent,
 }
 
-/// Such content has to be fetched before the agent can have it, which is part of a turn's beginning.
-const FILES: [&str; 5] = ["[image:", "[audio:", "[video:", "[file:", "[file_content"];
-
 impl LiveTurn {
     /// Its agent runs, or is being started, and nobody has stopped it.
     fn is_at_work(&self) -> bool {
@@ -39,8 +36,8 @@ impl LiveTurn {
 
 /// Whether a message can be added to another one's turn.
 fn can_join(job: &Job) -> bool {
-    let text = job.text.to_ascii_lowercase();
-    !job.instruction.starts_with('/') && !FILES.iter().any(|token| text.contains(token))
+    // files are fetched before an agent starts
+    !job.instruction.starts_with('/') && job.media.is_empty()
 }
 
 impl Sessions {

@@ -7,6 +7,7 @@ use crate::daemon::catchup::CatchUp;
 use crate::daemon::control::server::Asked;
 use crate::daemon::courier::{Courier, Posted, Tag};
 use crate::daemon::delivery::Delivery;
+use crate::daemon::files::Files;
 use crate::daemon::link::Link;
 use crate::daemon::live::Sessions;
 use crate::daemon::net::{NetEvent, NetHandle};
@@ -71,6 +72,7 @@ pub(super) struct Hub {
     pub(super) sessions: Sessions,
     pub(super) pingpong: PingPong,
     pub(super) catch_up: CatchUp,
+    pub(super) files: Files,
     /// Kinds of the topics that the service has listed, for messages that do not say theirs.
     pub(super) kinds: HashMap<String, TopicKind>,
     pub(super) board: Board,
@@ -121,6 +123,7 @@ impl Hub {
             sessions,
             pingpong: PingPong::default(),
             catch_up: CatchUp::default(),
+            files: Files::default(),
             kinds: HashMap::new(),
             board: Board::default(),
             tongues: Tongues::default(),
@@ -252,6 +255,7 @@ impl Hub {
             (Purpose::Poll, false) => log::debug!(target: "hub", "poll: {}", error()),
             (Purpose::Topics, _) => self.on_topics(&result.data),
             (Purpose::Missed { topic }, _) => self.on_history(topic, &result.data),
+            (Purpose::Files { number }, _) => self.on_files(number, &result.data),
         }
     }
 
@@ -262,13 +266,14 @@ impl Hub {
                 Purpose::Poll => log::debug!(target: "hub", "the service did not answer `poll`"),
                 Purpose::Topics => self.on_topics(&serde_json::Value::Null),
                 Purpose::Missed { topic } => self.on_history(topic, &serde_json::Value::Null),
+                Purpose::Files { number } => self.on_files(number, &serde_json::Value::Null),
             }
         }
         for (topic, status) in self.board.due(now) {
             self.send_status(&topic, &status, now);
         }
         for message in self.catch_up.expired(now) {
-            self.take(&message);
+            self.take_with_files(&message);
         }
         self.sessions.end_idle(now);
         self.look_at_asks(now);

@@ -33,7 +33,7 @@ impl Hub {
         if message.sender_id == self.me.agent_id {
             self.take(&message);
         } else if let Some(message) = self.catch_up.pass(message) {
-            self.take(&message);
+            self.take_with_files(&message);
         }
     }
 
@@ -67,9 +67,12 @@ impl Hub {
         } else {
             message
         };
-        let job = match intake::intake(message, &self.me) {
+        let mut job = match intake::intake(message, &self.me) {
             Verdict::Run(job) => *job,
-            Verdict::Ignore(why) => return Err(why),
+            Verdict::Ignore(why) => {
+                self.files.note(message);
+                return Err(why);
+            }
         };
         if self.drain.is_some() {
             return Err("shutting down; it will be fetched after the restart");
@@ -88,6 +91,7 @@ impl Hub {
             Some(command) => self.command(job, command),
             None if self.is_answer(&job) => {}
             None => {
+                self.files.complete(message, &mut job);
                 if let Some(job) = self.fold_into_task(job) {
                     self.accept(job);
                 }

@@ -52,6 +52,9 @@ impl Hub {
                 self.link.retry_at = Some(Instant::now() + retry_in);
                 self.stop_catch_up(was_up);
                 self.requests.clear();
+                for message in self.files.give_up() {
+                    self.take(&message);
+                }
                 self.delivery.disconnected();
                 self.tasks.sweep_from(None);
                 self.host.link(false);

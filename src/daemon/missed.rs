@@ -86,7 +86,7 @@ impl Hub {
         listed.truncate(TOPICS);
         log::debug!(target: "hub", "reading {} topic(s) for what was missed", listed.len());
         for message in self.catch_up.discovered(listed) {
-            self.take(&message);
+            self.take_with_files(&message);
         }
         self.ask_histories();
     }

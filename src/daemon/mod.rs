@@ -13,6 +13,7 @@ pub mod control;
 mod courier;
 mod delivery;
 mod drain;
+mod files;
 mod host;
 mod hub;
 mod intake;

@@ -84,7 +84,7 @@ impl Fetcher {
             let (true, Some(to)) =
                 (matches!(status, 301 | 302 | 303 | 307 | 308), header(headers, "location"))
             else {
-                return judge(response);
+                return incoming(response);
             };
             url =
                 join(&url, &plain(to)).ok_or_else(|| HttpError::Offline("it redirects to nowhere".into()))?;
@@ -95,7 +95,7 @@ impl Fetcher {
     /// One request. A signed address of the service may refuse our token, and is asked again without it.
     fn hop(&self, url: &str) -> Result<Response<Body>, HttpError> {
         let (agent, origin) = self.agent(url)?;
-        let ours = self.service.as_ref() == Some(&origin) && !self.token.is_empty();
+        let ours = self.service.as_ref() == Some(&origin) && is_media(url) && !self.token.is_empty();
         let response = self.get(&agent, url, &origin, ours)?;
         if ours && matches!(response.status().as_u16(), 400 | 401 | 403) {
             return self.get(&agent, url, &origin, false);
@@ -146,11 +146,19 @@ impl Fetcher {
     }
 }
 
+/// Whether the token may go along: for stored files alone. Who writes a message must not read with it what else the service
+/// shows to this agent.
+fn is_media(url: &str) -> bool {
+    let path = url.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    path.contains("/media/") && !["..", "%2e", "%2f", "\\", "%5c"].iter().any(|odd| path.contains(odd))
+}
+
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn judge(response: Response<Body>) -> Result<Incoming, HttpError> {
+/// What an answer brings.
+pub(super) fn incoming(response: Response<Body>) -> Result<Incoming, HttpError> {
     let status = response.status();
     if !status.is_success() {
         let words = status.canonical_reason().unwrap_or_default().to_owned();
@@ -214,6 +222,20 @@ mod tests {
             assert_eq!(fetcher.absolute(url).unwrap(), want);
         }
         assert!(fetcher.absolute(&"x".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn the_token_opens_stored_files_only() {
+        for (url, want) in [
+            ("https://w/media/0123", true),
+            ("https://w/api/v1/media/0123?variant=thumb", true),
+            ("https://w/topics/1/messages", false),
+            ("https://w/media/../topics/1", false),
+            ("https://w/media/%2E%2e/topics/1", false),
+            ("https://w/topics?x=/media/1", false),
+        ] {
+            assert_eq!(is_media(url), want, "{url}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod fetch;
 pub mod guard;
 pub mod media;
+pub mod post;
 pub mod proxy;
 mod tls;
 

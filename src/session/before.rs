@@ -128,6 +128,7 @@ fn run(shared: &Shared, switch: &Switch, route: &Route, control: &Receiver<Contr
         program: &program,
         args: args.iter().map(OsString::from).collect(),
         env: &shared.config.extra_env,
+        input: "",
         workdir: &shared.config.workdir,
         owner: &shared.owner,
         limit: switch.timeout,

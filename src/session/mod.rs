@@ -5,6 +5,9 @@
 mod before;
 pub mod command;
 mod court;
+mod hear;
+mod inbox;
+mod incoming;
 pub mod model;
 pub mod permit;
 pub mod prompt;

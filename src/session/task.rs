@@ -9,6 +9,7 @@ use crate::session::turn::End;
 use crate::store::errand::Errand;
 use crate::text;
 use crate::wire::intake::{self, Identity, Job, Scope, Verdict};
+use crate::wire::media;
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::task::{self, Task};
 use serde_json::Value;
@@ -124,6 +125,7 @@ pub fn job(task: &Task, comment: Option<&str>, key: String) -> Option<Job> {
         sender_id: task.owner.clone().unwrap_or_default(),
         sender_name: None,
         sender_kind: SenderKind::Human,
+        media: media::in_text(&text),
         instruction: text.clone(),
         text,
         mentions: Vec::new(),

@@ -7,6 +7,7 @@ use crate::agent::spec::AdapterSpec;
 use crate::agent::{AgentEvent, Request, Usage, run, spec};
 use crate::list::Table;
 use crate::session::court::{self, Court};
+use crate::session::incoming::{self, Received};
 use crate::session::report::{self, Narrator, Remarks};
 use crate::session::route::{self, Route};
 use crate::session::task::Link;
@@ -149,7 +150,17 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
                 return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default(), lang);
             }
         };
+        let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
         let mut show = Show::new(adapter, route);
+        let received = incoming::receive(&shared, job, control, &mut |text| {
+            let status = Status { text, ..show.last.clone() };
+            (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
+        });
+        let Ok(Received { job, images, remark }) = received else {
+            let stopped = Report::unbegun(Outcome::Cancelled { partial: String::new() });
+            return self.conclude(&stopped, adapter, &Remarks::default(), lang);
+        };
+        let job = &*job;
         let switched = before::switch(&shared, route, control, &mut || {
             let text = "waiting for its turn: with a model switcher one agent runs at a time".to_owned();
             let status = Status { text, kind: StatusKind::Queued, ..show.last.clone() };
@@ -166,7 +177,6 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let row = self.rows.get(&session_key).filter(|row| row.workdir == workdir);
         let resume = row.and_then(|row| row.id(adapter.session_key)).map(str::to_owned);
         let usage_before = row.and_then(|row| Usage::from_json(row.usage_total.as_ref()?));
-        let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
         let place = Place { key: &session_key, adapter, workdir: &workdir, title: &title };
         let opened_at = row.and_then(|row| row.opened_at);
         let fresh = || match prompt::build(job, &config.agent_id, true) {
@@ -182,7 +192,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             effort: route.effort.clone(),
             mode: route.mode,
             resume,
-            images: Vec::new(),
+            images,
             transport: config.transports.get(adapter.name).cloned(),
         };
         let env = upload::environment(config, &job.topic_id);
@@ -258,7 +268,8 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         if let Some(Usage { input, cached, output }) = result.usage {
             log::debug!(target: "session", "{}: {input} tokens in ({cached} cached), {output} out", adapter.name);
         }
-        self.conclude(&result, adapter, &remarks, lang)
+        let (text, kind, end) = self.conclude(&result, adapter, &remarks, lang);
+        (text + &remark, kind, end)
     }
 
     fn conclude(

@@ -14,7 +14,7 @@ const BLOCKS: [(&str, &str); 5] = [
     ("[file_content", "[/file_content]"),
 ];
 /// First line of the header that quotes the message replied to; a line `---` ends it.
-const QUOTE: &str = "[回复上下文]";
+pub(super) const QUOTE: &str = "[回复上下文]";
 /// What the box at the top of a message is called.
 const BANNER: &str = "来源标识";
 
@@ -95,7 +95,7 @@ pub fn typed(text: &str) -> String {
 }
 
 /// The byte ranges of the context blocks, in order.
-fn blocks(text: &str) -> Vec<Range<usize>> {
+pub(super) fn blocks(text: &str) -> Vec<Range<usize>> {
     // ASCII lower case keeps every byte offset.
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();

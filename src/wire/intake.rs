@@ -2,6 +2,7 @@
 //!
 //! What needs memory is not here: duplicates, the age of missed messages, and answering agents too often.
 
+use crate::wire::media::Media;
 use crate::wire::mention::{Names, Who};
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::value::{self, Object};
@@ -90,6 +91,8 @@ pub struct Job {
     pub task_description: Option<String>,
     /// Persona texts of the metadata (`worker_persona.persona_md`, `worker_context.worker_md`).
     pub personas: Vec<String>,
+    /// The files that came with it.
+    pub media: Vec<Media>,
     /// When it was sent, milliseconds since the epoch.
     pub sent_at: Option<i64>,
     /// The message itself, for a turn that is put off ([`Message::to_source`]).
@@ -105,6 +108,8 @@ pub enum Verdict {
     Ignore(&'static str),
 }
 
+/// Why a message without anything to see is not answered.
+pub const EMPTY: &str = "empty";
 /// Other mentions kept per message; more are noise.
 const MENTIONS: usize = 16;
 /// What stands in for content that only the holder of the chat's password can read (protocol 13). It is given to the
@@ -157,8 +162,8 @@ fn no_request(message: &Message, text: &str) -> Option<&'static str> {
     if text.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("[system:")) {
         return Some("system text");
     }
-    if content::is_invisible(text) {
-        return Some("empty");
+    if content::is_invisible(text) && message.media.is_empty() {
+        return Some(EMPTY);
     }
     // A person may paste a log with such a line further down; from an agent it is its heartbeat.
     let is_progress =
@@ -318,6 +323,7 @@ fn job(message: &Message, text: String, typed: &str, addressed: Addressed) -> Jo
         task_title: message.task_title.clone(),
         task_description: message.task_description.clone(),
         personas: personas(&message.metadata),
+        media: message.media.clone(),
         sent_at: message.created_at,
         source: message.to_source(),
     }

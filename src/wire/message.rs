@@ -3,6 +3,7 @@
 //! Pushes, HTTP rows and history rows of several server ages differ in names, letter case and nesting; after
 //! [`Message::decode`] nobody else needs to know. Whether to answer is decided in [`crate::wire::intake`].
 
+use crate::wire::media::{self, Media};
 use crate::wire::value::{self, Object};
 use crate::wire::when;
 use serde_json::{Map, Value};
@@ -82,6 +83,8 @@ pub struct Message {
     pub runner_agent_name: Option<String>,
     /// Backend-resolved targets of a multi-mention (top level or metadata; strings or objects).
     pub mention_targets: Vec<String>,
+    /// The files that it names.
+    pub media: Vec<Media>,
     /// The row as it came.
     pub source: Value,
 }
@@ -110,6 +113,7 @@ impl Message {
         let mut row = self.source.clone();
         if let Value::Object(row) = &mut row {
             row.entry("topic_type").or_insert_with(|| self.topic_kind.word().into());
+            media::enclose(row, &self.media);
         }
         row
     }
@@ -155,7 +159,8 @@ impl Message {
         let mut mention_targets = value::ids(row, &["mention_target_agent_ids", "mentionTargetAgentIds"]);
         mention_targets.extend(value::ids(&metadata, &["mention_target_agent_ids", "mentionTargetAgentIds"]));
 
-        Ok(Message {
+        let mut message = Message {
+            media: Vec::new(),
             source: row_as_sent.clone(),
             id: value::text(row, &["id", "message_id", "messageId"]),
             topic_kind: with_task(topic_kind, task_id.is_some(), topic_name.as_deref()),
@@ -188,7 +193,9 @@ impl Message {
             runner_agent_name: value::text(row, &["runner_agent_name", "runnerAgentName"]),
             mention_targets,
             metadata,
-        })
+        };
+        message.media = media::find(&message);
+        Ok(message)
     }
 
     /// The key for "seen before": the id, else a signature of topic, sender, time and content.

@@ -9,6 +9,7 @@ pub mod content;
 pub mod frame;
 pub mod host;
 pub mod intake;
+pub mod media;
 pub mod mention;
 pub mod message;
 pub mod outgoing;

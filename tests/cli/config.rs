@@ -265,7 +265,7 @@ fn other_variables_of_files_are_for_the_agents() {
     let m = Machine::new();
     m.file(
         "cwd/.env",
-        &format!("{IDENTITY}OPENAI_API_KEY=from-file\nPATH=/evil\nWTT_CONNECT_STT_PROVIDER=none\n"),
+        &format!("{IDENTITY}OPENAI_API_KEY=from-file\nPATH=/evil\nWTT_CONNECT_OF_A_LATER_VERSION=none\n"),
     );
     let s = select(&m, &[("PATH", "/usr/bin")]);
     let config = Config::load(&s).unwrap();
@@ -274,7 +274,7 @@ fn other_variables_of_files_are_for_the_agents() {
     assert_eq!(config.extra_env.keys().collect::<Vec<_>>(), ["OPENAI_API_KEY"]);
     assert_eq!(config.extra_env["OPENAI_API_KEY"].expose(), "from-file");
     let unknown = Settings::read(&s).unknown;
-    assert_eq!(unknown.into_iter().collect::<Vec<_>>(), ["WTT_CONNECT_STT_PROVIDER"]);
+    assert_eq!(unknown.into_iter().collect::<Vec<_>>(), ["WTT_CONNECT_OF_A_LATER_VERSION"]);
 }
 
 #[test]

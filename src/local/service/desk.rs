@@ -290,6 +290,9 @@ impl Desk {
             let plain = row.get("metadata").map(Value::to_string).unwrap_or_default();
             row.insert("metadata".into(), plain.into());
         }
+        if self.knobs.bare_pushes {
+            row.remove("metadata");
+        }
         if self.knobs.upper_case_sender {
             let upper = text(&row, "sender_type").unwrap_or_default().to_ascii_uppercase();
             row.insert("sender_type".into(), upper.into());

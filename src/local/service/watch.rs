@@ -77,6 +77,8 @@ pub struct Knobs {
     pub missing_topic_type: bool,
     /// Calls the id `message_id` in pushes as well.
     pub push_message_id: bool,
+    /// Leaves the metadata out of pushes; the history has it.
+    pub bare_pushes: bool,
     /// Does not push an agent's own messages back to it.
     pub no_echo: bool,
     /// Refuses the actions that are only assumed: `runtime_info` and `message_stream`.

@@ -1,0 +1,172 @@
+//! Hearing and speaking as settings: what they accept and what they become. Nothing is run here.
+
+use super::build::take;
+use super::{Settings, value};
+use crate::secret::Secret;
+
+/// The words of `WTT_CONNECT_STT_PROVIDER`.
+pub const STT_PROVIDERS: &[&str] = &["none", "command", "openai", "whisper"];
+/// The words of `WTT_CONNECT_TTS_PROVIDER`.
+pub const TTS_PROVIDERS: &[&str] = &["none", "macos-say", "command", "openai"];
+/// The words of `WTT_CONNECT_STT_OPENAI_TRANSPORT`.
+pub const TRANSPORTS: &[&str] = &["auto", "fetch", "curl"];
+/// The address that needs a key.
+pub const OPENAI: &str = "https://api.openai.com/v1";
+/// Every compatible server has a model of this name.
+pub const STT_MODEL: &str = "whisper-1";
+/// The same for speech.
+pub const TTS_MODEL: &str = "tts-1";
+
+/// An address that speaks OpenAI's interface.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Without a slash at the end.
+    pub base_url: String,
+    /// Empty when none is needed.
+    pub key: Secret,
+    /// Model.
+    pub model: String,
+}
+
+/// What makes text of sound.
+#[derive(Debug, Clone)]
+pub enum Hearing {
+    /// A program, its arguments with placeholders.
+    Command(Vec<String>),
+    /// An address, and how it is reached: a word of [`TRANSPORTS`].
+    Endpoint(Endpoint, &'static str),
+}
+
+/// What makes sound of text.
+#[derive(Debug, Clone)]
+pub enum Speaking {
+    /// A program, its arguments with placeholders.
+    Command(Vec<String>),
+    /// An address.
+    Endpoint(Endpoint),
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default)]
+pub struct Voice {
+    /// `WTT_CONNECT_STT_*`.
+    pub hearing: Option<Hearing>,
+    /// `WTT_CONNECT_STT_LANGUAGE`.
+    pub language: Option<String>,
+    /// `WTT_CONNECT_TTS_*`.
+    pub speaking: Option<Speaking>,
+    /// `WTT_CONNECT_TTS_VOICE`.
+    pub voice: Option<String>,
+}
+
+impl Voice {
+    /// The keys, which must not be shown.
+    pub fn secrets(&self) -> [String; 2] {
+        let hearing = match &self.hearing {
+            Some(Hearing::Endpoint(endpoint, _)) => endpoint.key.expose(),
+            _ => "",
+        };
+        let speaking = match &self.speaking {
+            Some(Speaking::Endpoint(endpoint)) => endpoint.key.expose(),
+            _ => "",
+        };
+        [hearing.to_owned(), speaking.to_owned()]
+    }
+}
+
+/// The names of one direction.
+struct Names {
+    provider: &'static str,
+    words: &'static [&'static str],
+    command: &'static str,
+    base_url: &'static str,
+    key: &'static str,
+    model: &'static str,
+    default_model: &'static str,
+}
+
+const STT: Names = Names {
+    provider: "WTT_CONNECT_STT_PROVIDER",
+    words: STT_PROVIDERS,
+    command: "WTT_CONNECT_STT_COMMAND",
+    base_url: "WTT_CONNECT_STT_OPENAI_BASE_URL",
+    key: "WTT_CONNECT_STT_OPENAI_API_KEY",
+    model: "WTT_CONNECT_STT_OPENAI_MODEL",
+    default_model: STT_MODEL,
+};
+const TTS: Names = Names {
+    provider: "WTT_CONNECT_TTS_PROVIDER",
+    words: TTS_PROVIDERS,
+    command: "WTT_CONNECT_TTS_COMMAND",
+    base_url: "WTT_CONNECT_TTS_OPENAI_BASE_URL",
+    key: "WTT_CONNECT_TTS_OPENAI_API_KEY",
+    model: "WTT_CONNECT_TTS_OPENAI_MODEL",
+    default_model: TTS_MODEL,
+};
+
+/// What is needed on the command line of a program that speaks.
+const OUTPUT: &str = "{output}";
+
+/// Works it out; what is missing becomes a problem.
+pub(super) fn build(settings: &mut Settings) -> Voice {
+    let text = |t: &str| value::text(t);
+    let transport = take(settings, "WTT_CONNECT_STT_OPENAI_TRANSPORT", |t| value::word(t, TRANSPORTS));
+    let language = take(settings, "WTT_CONNECT_STT_LANGUAGE", text);
+    let voice = take(settings, "WTT_CONNECT_TTS_VOICE", text);
+    let (heard_by, hears, endpoint) = direction(settings, &STT);
+    let hearing = match heard_by {
+        "command" => hears.map(Hearing::Command),
+        "none" => None,
+        _ => endpoint.map(|endpoint| Hearing::Endpoint(endpoint, transport.unwrap_or("auto"))),
+    };
+    let (spoken_by, speaks, endpoint) = direction(settings, &TTS);
+    if speaks.as_ref().is_some_and(|words| !words.iter().any(|word| word.contains(OUTPUT))) {
+        settings.problem(format!("{} does not say where the sound goes; add {OUTPUT} to it", TTS.command));
+    }
+    let speaking = match spoken_by {
+        "command" => speaks.map(Speaking::Command),
+        "macos-say" => Some(Speaking::Command(say(voice.is_some()))),
+        "none" => None,
+        _ => endpoint.map(Speaking::Endpoint),
+    };
+    Voice { hearing, language, speaking, voice }
+}
+
+/// The command line of macOS's `say`; it makes AIFF unless told otherwise.
+fn say(with_voice: bool) -> Vec<String> {
+    let voice = if with_voice { &["-v", "{voice}"][..] } else { &[] };
+    let words = ["say", "--file-format=WAVE", "--data-format=LEI16@22050", "-o", OUTPUT, "-f", "{file}"];
+    let mut out = Vec::new();
+    out.extend(words.iter().chain(voice).map(|word| (*word).to_owned()));
+    out
+}
+
+/// Provider, command and address of one direction. What the chosen provider lacks is a problem.
+fn direction(
+    settings: &mut Settings,
+    names: &Names,
+) -> (&'static str, Option<Vec<String>>, Option<Endpoint>) {
+    let provider = take(settings, names.provider, |t| value::word(t, names.words)).unwrap_or("none");
+    let command = take(settings, names.command, value::command);
+    let base_url = take(settings, names.base_url, |t| value::url(t, &["http://", "https://"]));
+    let key = take(settings, names.key, value::token).map(Secret::new);
+    let model = take(settings, names.model, value::text);
+    let base_url = base_url.unwrap_or_else(|| OPENAI.to_owned());
+    if provider == "command" && command.is_none() {
+        let missing = names.command;
+        settings.problem(format!(
+            "{} is command, but {missing} is not set; set it to what is to be run",
+            names.provider
+        ));
+    }
+    if matches!(provider, "openai" | "whisper") && key.is_none() && base_url == OPENAI {
+        let (missing, other) = (names.key, names.base_url);
+        settings.problem(format!(
+            "{} is {provider}, but {missing} is not set; set it, or {other} to a server that needs none",
+            names.provider
+        ));
+    }
+    let model = model.unwrap_or_else(|| names.default_model.to_owned());
+    let endpoint = Endpoint { base_url, key: key.unwrap_or_default(), model };
+    (provider, command.filter(|_| provider == "command"), Some(endpoint))
+}

@@ -1,0 +1,102 @@
+//! A request to an address that the user has configured, with a file in it: OpenAI's audio interface. Bodies stream.
+
+use super::fetch::{Incoming, incoming};
+use super::guard::{Guard, Origin};
+use super::proxy::Proxies;
+use super::{ERROR_MAX_CHARS, HttpError, agent, error_text};
+use crate::secret::Secret;
+use crate::text;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+use ureq::SendBody;
+use ureq::http::Request;
+
+/// So much of an error is read.
+const ERROR_BYTES: u64 = 64 << 10;
+
+/// What is sent where.
+pub struct Post<'a> {
+    /// The address.
+    pub url: &'a str,
+    /// Sent as a bearer token; empty for none.
+    pub key: &'a Secret,
+    /// Extra CA bundle.
+    pub ca_file: Option<&'a Path>,
+    /// The longest that it may take.
+    pub total: Duration,
+    /// What the body is.
+    pub content_type: &'a str,
+    /// The body.
+    pub body: Box<dyn Read>,
+    /// Its length.
+    pub length: u64,
+}
+
+/// Sends it. Blocks until the head of the answer is there.
+pub fn post(post: Post<'_>) -> Result<Incoming, HttpError> {
+    let tls = crate::sys::tls::client_config(post.ca_file).map_err(|e| HttpError::Offline(e.to_string()))?;
+    let origin = Origin::of(post.url).ok_or_else(|| HttpError::Offline("its address is not a URL".into()))?;
+    let agent = agent(&tls, &Proxies::from_env(), &origin.url(), post.total, Guard::off())?;
+    let mut request = Request::builder()
+        .method("POST")
+        .uri(post.url)
+        .header("Accept", "*/*")
+        .header("Content-Type", post.content_type)
+        .header("Content-Length", post.length);
+    if !post.key.is_empty() {
+        request = request.header("Authorization", format!("Bearer {}", post.key.expose()));
+    }
+    let request = request
+        .body(SendBody::from_owned_reader(post.body))
+        .map_err(|_| HttpError::Offline("its address is not a URL, or its key is not plain text".into()))?;
+    let response = agent.run(request).map_err(|e| {
+        let line = text::one_line(&e.to_string());
+        HttpError::Offline(format!("cannot reach {}: {}", origin.host, line.trim_start_matches("io: ")))
+    })?;
+    let status = response.status();
+    if status.is_success() {
+        return incoming(response);
+    }
+    let mut said = String::new();
+    let _ = response.into_body().into_reader().take(ERROR_BYTES).read_to_string(&mut said);
+    let said = match crate::json::parse(said.as_bytes()) {
+        Ok(value) => error_text(&value).unwrap_or_default(),
+        Err(_) => said,
+    };
+    let said = if post.key.is_empty() { said } else { said.replace(post.key.expose(), "***") };
+    Err(HttpError::Status(status.as_u16(), text::truncate(&text::one_line(&said), ERROR_MAX_CHARS)))
+}
+
+/// A form with fields and one file, as `multipart/form-data`: its content type, what comes before the file's bytes and what
+/// comes after. `name` has neither quotes nor control characters.
+pub fn form(boundary: &str, fields: &[(&str, &str)], name: &str) -> (String, String, String) {
+    let mut before = String::new();
+    for (field, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        before.push_str(&format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    before.push_str(&format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n"
+    ));
+    (format!("multipart/form-data; boundary={boundary}"), before, format!("\r\n--{boundary}--\r\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_has_its_fields_and_its_file() {
+        let (kind, before, after) = form("B", &[("model", "whisper-1"), ("language", "")], "a.ogg");
+        assert_eq!(kind, "multipart/form-data; boundary=B");
+        assert_eq!(
+            before,
+            "--B\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--B\r\nContent-Disposition: form-data; \
+             name=\"file\"; filename=\"a.ogg\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        assert_eq!(after, "\r\n--B--\r\n");
+    }
+}

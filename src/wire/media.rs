@@ -1,0 +1,320 @@
+//! Files that come with a message: the tokens in its text, and what lists or metadata of its row name (protocol 3, 10.3).
+//!
+//! Nothing is fetched here. Names come from the network: [`safe_name`] makes a file's name of one.
+
+use crate::json::object;
+use crate::wire::content;
+use crate::wire::message::{Message, SenderKind};
+use crate::wire::value::Object;
+use serde_json::Value;
+use std::ops::Range;
+
+/// More files than this are not looked for in one message.
+const MAX_FOUND: usize = 32;
+/// Where a row that waits on disk names its files: also those that were found elsewhere.
+const ENCLOSED: &str = "wtt_connect_media";
+/// How deep rows are searched, and how many items of a list, as in the plugin.
+const DEPTH: usize = 5;
+const ITEMS: usize = 80;
+/// Longest file name, in bytes: any disk takes it, with room for a number.
+const NAME_BYTES: usize = 120;
+/// Longest label of a token.
+const LABEL_BYTES: usize = 400;
+
+/// What a file is, as far as names tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A picture.
+    Image,
+    /// Sound.
+    Audio,
+    /// A film.
+    Video,
+    /// Anything else.
+    File,
+}
+
+impl Kind {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Image => "image",
+            Kind::Audio => "audio",
+            Kind::Video => "video",
+            Kind::File => "file",
+        }
+    }
+}
+
+/// A file that a message names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name or title as sent; may be empty.
+    pub name: String,
+    /// Where it is, absolute or relative to the service.
+    pub url: String,
+}
+
+/// Endings of names, by kind.
+const ENDINGS: [(Kind, &[&str]); 4] = [
+    (
+        Kind::Image,
+        &["png", "jpg", "jpeg", "gif", "webp", "bmp", "heic", "heif", "svg", "tif", "tiff", "avif"],
+    ),
+    (Kind::Audio, &["mp3", "wav", "ogg", "oga", "opus", "m4a", "aac", "flac", "amr", "weba"]),
+    (Kind::Video, &["mp4", "mov", "webm", "mkv", "avi", "m4v"]),
+    (
+        Kind::File,
+        &["pdf", "doc", "docx", "ppt", "pptx", "xls", "xlsx", "csv", "md", "txt", "zip", "html", "json"],
+    ),
+];
+
+/// Tokens whose label begins with a word and a colon, or is the word.
+const WORDS: [(&str, Kind); 6] = [
+    ("image", Kind::Image),
+    ("audio", Kind::Audio),
+    ("video", Kind::Video),
+    ("file", Kind::File),
+    ("zip", Kind::File),
+    ("artifact", Kind::File),
+];
+
+fn kind_by_ending(name: &str) -> Option<Kind> {
+    let name = name.split(['?', '#']).next().unwrap_or_default();
+    let ending = name.rsplit('/').next().unwrap_or_default().rsplit_once('.')?.1.to_ascii_lowercase();
+    ENDINGS.iter().find(|(_, endings)| endings.contains(&ending.as_str())).map(|(kind, _)| *kind)
+}
+
+/// What the service stores: `…/media/<id>`, the id being 16 or more hex digits or dashes, perhaps with an ending.
+fn is_stored(url: &str) -> bool {
+    let Some((_, rest)) = url.rsplit_once("media/") else { return false };
+    let id = rest.split(['?', '#', '/', '.']).next().unwrap_or_default();
+    id.len() >= 16 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
+}
+
+/// Whether a text may be the address of a file.
+fn is_address(url: &str) -> bool {
+    let begins = ["http://", "https://", "/", "media/"].iter().any(|start| url.starts_with(start));
+    begins && url.len() <= 4096 && !url.contains(|c: char| c.is_whitespace() || c.is_control())
+}
+
+/// The files that a message names: those of its text in order, then what its row lists besides.
+pub fn find(message: &Message) -> Vec<Media> {
+    if message.encrypted {
+        return Vec::new();
+    }
+    let mut found = in_text(&message.content);
+    if let Some(row) = message.source.as_object() {
+        walk(row, false, DEPTH, &mut found);
+    }
+    // it may be JSON within a text
+    walk(&message.metadata, false, DEPTH, &mut found);
+    found
+}
+
+/// Writes files into a row, for [`find`] to find them again.
+pub fn enclose(row: &mut Object, media: &[Media]) {
+    if !media.is_empty() {
+        let item = |m: &Media| object!({ "name": m.name, "url": m.url, "type": m.kind.word() });
+        let mut items = Vec::new();
+        items.extend(media.iter().map(item));
+        row.insert(ENCLOSED.to_owned(), Value::Array(items));
+    }
+}
+
+/// The files that a text names.
+pub fn in_text(text: &str) -> Vec<Media> {
+    let mut found = Vec::new();
+    for (_, media) in tokens(text) {
+        add(&mut found, media);
+    }
+    found
+}
+
+fn add(found: &mut Vec<Media>, media: Media) {
+    if found.len() < MAX_FOUND && !found.iter().any(|known| known.url == media.url) {
+        found.push(media);
+    }
+}
+
+/// The tokens in a text, outside of code and of context blocks, with their places. Linear in the length of the text.
+pub fn tokens(text: &str) -> Vec<(Range<usize>, Media)> {
+    let mut found = Vec::new();
+    let mut hidden = content::blocks(text);
+    // the picture of a message that is quoted is meant as well
+    hidden.retain(|block| !text[block.clone()].starts_with(content::QUOTE));
+    hidden.extend(fences(text));
+    crate::list::sort_by_key(&mut hidden, |block| block.start);
+    let mut hidden = hidden.into_iter().peekable();
+    // `from`: where the next token may begin; `stop`: the end of the next address
+    let (mut from, mut at, mut stop) = (0, 0, 0);
+    while let Some(close) = text[at..].find("](").map(|i| at + i) {
+        at = close + 2;
+        if stop < at {
+            stop = text[at..].find([')', '\n']).map_or(text.len(), |i| at + i);
+        }
+        while hidden.next_if(|block| block.end <= close).is_some() {}
+        let is_hidden = hidden.peek().is_some_and(|block| block.start <= close);
+        let token = if is_hidden { None } else { token(text, from, close, stop) };
+        from = at;
+        if let Some((range, media)) = token {
+            (from, at) = (range.end, range.end);
+            found.push((range, media));
+            if found.len() >= MAX_FOUND {
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// The token around `](` at `close`, not beginning before `from`, with an address that ends at `stop`.
+fn token(text: &str, from: usize, close: usize, stop: usize) -> Option<(Range<usize>, Media)> {
+    let open = text[from..close].rfind(['[', '\n']).map(|i| from + i)?;
+    let label = text[open..close].strip_prefix('[').filter(|label| label.len() <= LABEL_BYTES)?;
+    let url = text[close + 2..stop].trim();
+    if !text[stop..].starts_with(')') || !is_address(url) {
+        return None;
+    }
+    let picture = text[from..open].ends_with('!');
+    let (word, name) = label.split_once(':').unwrap_or((label, ""));
+    let named = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word.trim()));
+    let (kind, name) = match (picture, named) {
+        (true, _) => (Kind::Image, label),
+        (false, Some((_, Kind::File))) => {
+            (kind_by_ending(name).or_else(|| kind_by_ending(url)).unwrap_or(Kind::File), name)
+        }
+        (false, Some((_, kind))) => (*kind, name),
+        (false, None) => return None,
+    };
+    let range = (if picture { open - 1 } else { open })..stop + 1;
+    Some((range, Media { kind, name: name.trim().to_owned(), url: url.to_owned() }))
+}
+
+/// Byte ranges of fenced code.
+fn fences(text: &str) -> Vec<Range<usize>> {
+    let (mut found, mut open, mut at) = (Vec::new(), None, 0);
+    for line in text.split_inclusive('\n') {
+        let end = at + line.len();
+        if line.trim_start().starts_with("```") {
+            match open.take() {
+                Some(start) => found.push(start..end),
+                None => open = Some(at),
+            }
+        }
+        at = end;
+    }
+    found.extend(open.map(|start| start..text.len()));
+    found
+}
+
+/// The text with each token replaced by what `say` makes of it.
+pub fn replace(text: &str, mut say: impl FnMut(&Media) -> String) -> String {
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    for (range, media) in tokens(text) {
+        out.push_str(&text[at..range.start]);
+        out.push_str(&say(&media));
+        at = range.end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// Looks through a row. `about`: an outer name speaks of files.
+fn walk(row: &Object, about: bool, depth: usize, found: &mut Vec<Media>) {
+    let text = |names: &[&str]| names.iter().find_map(|name| row.get(*name)?.as_str()).unwrap_or_default();
+    let name = text(&["filename", "file_name", "name", "title"]);
+    let mime = text(&["mime_type", "content_type", "media_type", "type", "kind"]).to_ascii_lowercase();
+    for (key, value) in row {
+        let key = key.to_ascii_lowercase();
+        // pictures of people and small versions are no attachments
+        if key == "content"
+            || ["avatar", "icon", "logo", "thumb", "persona", "preview"].iter().any(|w| key.contains(w))
+        {
+            continue;
+        }
+        let speaks = ["image", "media", "url", "file", "asset", "attach", "audio", "video"];
+        let about = about || speaks.iter().any(|word| key.contains(word));
+        match value {
+            Value::String(url) if is_address(url) => {
+                let ending = kind_by_ending(url).or_else(|| kind_by_ending(name));
+                let said = WORDS.iter().find(|(word, _)| mime.starts_with(word)).map(|(_, kind)| *kind);
+                if is_stored(url) || (about && (ending.is_some() || said.is_some())) {
+                    let kind = said.filter(|kind| *kind != Kind::File).or(ending).unwrap_or(Kind::File);
+                    add(found, Media { kind, name: name.to_owned(), url: url.clone() });
+                }
+            }
+            Value::Object(inner) if depth > 0 => walk(inner, about, depth - 1, found),
+            Value::Array(items) if depth > 0 => {
+                for item in items.iter().take(ITEMS) {
+                    match item {
+                        Value::Object(inner) => walk(inner, about, depth - 1, found),
+                        Value::String(url)
+                            if is_address(url)
+                                && (is_stored(url) || (about && kind_by_ending(url).is_some())) =>
+                        {
+                            let kind = kind_by_ending(url).unwrap_or(Kind::File);
+                            add(found, Media { kind, name: String::new(), url: url.clone() });
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Words by which people speak of a picture that they have sent along.
+const PICTURES: [&str; 14] = [
+    "image",
+    "picture",
+    "photo",
+    "screenshot",
+    "attach",
+    "recording",
+    "图",
+    "照片",
+    "截屏",
+    "附件",
+    "语音",
+    "录音",
+    "视频",
+    "文件",
+];
+
+/// Whether a message without files reads as if it should have some: the service may push it before they are known to it, and
+/// have them in the history (protocol 3).
+pub fn seems_to_lack(message: &Message) -> bool {
+    if !message.media.is_empty() || message.encrypted || message.sender_kind == SenderKind::System {
+        return false;
+    }
+    let kinds = ["image", "audio", "video", "file", "media", "mixed"];
+    let typed = content::typed(&message.content).to_lowercase();
+    kinds.contains(&message.content_type.as_str())
+        || content::is_invisible(&typed)
+        || PICTURES.iter().any(|word| typed.contains(word))
+}
+
+/// A file name of what somebody sent: one plain component, never hidden, never empty, of any disk's length.
+pub fn safe_name(name: &str, url: &str) -> String {
+    let last = url.split(['?', '#']).next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+    let name = if name.trim().is_empty() { last } else { name };
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let odd = |c: char| c.is_control() || matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|' | '%');
+    let marks = |c: &char| matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let plain: String = name.chars().filter(|c| !marks(c)).map(|c| if odd(c) { '_' } else { c }).collect();
+    // a dash in front would be an option to the programs that the agent runs
+    let plain = plain.trim_start_matches(|c: char| matches!(c, '.' | '-' | '~') || c.is_whitespace());
+    let plain = plain.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+    let (stem, ending) =
+        plain.rsplit_once('.').filter(|(_, ending)| ending.len() <= 12).unwrap_or((plain, ""));
+    let mut stem = if stem.is_empty() { "file" } else { stem };
+    while stem.len() + ending.len() + 1 > NAME_BYTES {
+        let Some((at, _)) = stem.char_indices().next_back() else { break };
+        stem = &stem[..at];
+    }
+    if ending.is_empty() { stem.to_owned() } else { format!("{stem}.{ending}") }
+}

@@ -3,6 +3,7 @@
 
 mod killing;
 mod media;
+mod task;
 
 use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, until};
 use media::{Hit, Media};
@@ -11,7 +12,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output};
 use wtt_connect::http::fetch::Fetcher;
-use wtt_connect::local::service::{Knobs, Speaker};
+use wtt_connect::local::service::Knobs;
 use wtt_connect::secret::Secret;
 
 /// Bytes that no text handling would survive.
@@ -339,25 +340,6 @@ fn a_kill_in_any_step_leaves_one_card_and_one_upload() {
         assert!(media.hits("PUT").iter().all(|hit| hit.body == b"# A"));
         assert_eq!(ledger(&home).len(), 1);
     }
-}
-
-#[test]
-fn the_summary_of_a_task_goes_along_when_that_is_wanted() {
-    let (wtt, home) = (Wtt::start(), Home::new());
-    let _connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_UPLOAD_ARTIFACTS", "1")]);
-    let topic = wtt.p2p();
-    wtt.say(&topic, "RUN: answer chat");
-    wtt.answer(&topic, "chat");
-    let task = wtt.service.create_task(json!({"title": "Tidy up", "runner_agent_id": AGENT}));
-    let room = task["topic_id"].as_str().unwrap();
-    wtt.service.say(room, Speaker::Human, "RUN: answer tidied", json!({"task_id": task["id"]}));
-    let card = wtt.answer(room, "[file:Summary: Tidy up](");
-    let text = String::from_utf8(fetch(&wtt, content(&card))).unwrap();
-    assert!(
-        text.starts_with("# Tidy up\n") && text.contains("tidied") && text.contains("claude-code"),
-        "{text}"
-    );
-    assert_eq!(wtt.posts(&topic).len(), 1, "not in a chat");
 }
 
 #[test]

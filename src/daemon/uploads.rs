@@ -30,9 +30,9 @@ use std::time::{Duration, Instant};
 const THREADS: usize = 2;
 /// Waiting for them; whoever asks for more is told to try later.
 const QUEUE: usize = 64;
-/// A file is given up after so many calls of which nobody knows the end: with the pauses between them half an hour. The
-/// people who wait for it are told then.
-const TRIES: u32 = 12;
+/// A file is given up after so many calls of which nobody knows the end: with the pauses between them four minutes. The
+/// people who wait for it are told then, and a task that waits for its files goes on.
+const TRIES: u32 = 7;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Whoever asked has to read what is said to him.

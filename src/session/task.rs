@@ -25,6 +25,8 @@ const TEXT_CHARS: usize = 16_000;
 pub struct Run {
     /// The task.
     pub task_id: String,
+    /// Its title; empty without one.
+    pub title: String,
     /// Its counters before the turn.
     pub usage: [u64; 5],
 }
@@ -32,7 +34,7 @@ pub struct Run {
 impl Run {
     /// Of a task as the service has it.
     pub fn of(task: &Task) -> Run {
-        Run { task_id: task.id.clone(), usage: task.usage }
+        Run { task_id: task.id.clone(), title: task.title.clone().unwrap_or_default(), usage: task.usage }
     }
 }
 
@@ -63,6 +65,11 @@ impl Link {
     /// The task.
     pub fn task_id(&self) -> Option<String> {
         self.lock().run.as_ref().map(|run| run.task_id.clone())
+    }
+
+    /// The task's title, in a turn that carries one out.
+    pub fn title(&self) -> Option<String> {
+        self.lock().run.as_ref().map(|run| run.title.clone())
     }
 
     /// From now on the turn carries this task out. False when it has ended, or carries one out already.

@@ -185,8 +185,16 @@ fn note(text: &mut String, line: &str) {
 }
 
 /// The summary of a run, as a file of its own (`WTT_CONNECT_UPLOAD_ARTIFACTS`).
-pub fn summary(shelf: &Shelf, job: &Job, route: &Route, took: Duration, answer: &str) -> Option<Upload> {
-    let title = job.task_title.as_deref().map(crate::text::one_line).unwrap_or_else(|| "Run".to_owned());
+pub fn summary(
+    shelf: &Shelf,
+    job: &Job,
+    title: &str,
+    route: &Route,
+    took: Duration,
+    answer: &str,
+) -> Option<Upload> {
+    let title = crate::text::one_line(title);
+    let title = if title.is_empty() { "task" } else { &title };
     let model = route.model.as_deref().map(|model| format!(", {model}")).unwrap_or_default();
     let text = format!(
         "# {title}\n\n- When: {}, {} s\n- Agent: {}{model}\n\n## Asked\n\n{}\n\n## Answered\n\n{answer}\n",

@@ -108,13 +108,10 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         let began = Instant::now();
         let (text, kind, end) =
             self.run(&job, &route, lang, generation, Line { control: &control, steers: &steers });
-        let wanted = self.shared.config.upload_artifacts && kind == ReplyKind::Done;
-        let summary = match (&job.scope, wanted) {
-            (Scope::Task(_), true) => {
-                upload::summary(&self.shared.shelf, &job, &route, began.elapsed(), &text)
-            }
-            _ => None,
-        };
+        let wanted = kind == ReplyKind::Done && self.shared.config.upload_artifacts;
+        let summary = self.task.title().filter(|_| wanted).and_then(|title| {
+            upload::summary(&self.shared.shelf, &job, &title, &route, began.elapsed(), &text)
+        });
         self.reply_with(&job, turn.end(end), &text, kind, summary);
     }
 

@@ -1,5 +1,7 @@
 //! This machine as seen from the web: the real binary, the local service, a browser's socket, real terminals.
 
+#[path = "host/e2e.rs"]
+mod e2e;
 #[path = "host/shell.rs"]
 mod shell;
 #[path = "host/terminal.rs"]

@@ -14,7 +14,7 @@ _wtt_connect() {
         --generate) mapfile -t COMPREPLY < <(compgen -W "man man5 man7 complete-bash complete-zsh complete-fish" -- "$cur"); return ;;
     esac
     case ${COMP_WORDS[1]} in
-        try) words="--adapter -a --workdir --mode --verbose -v --help -h" ;;
+        try) words="--adapter -a --workdir --mode --terminal --verbose -v --help -h" ;;
         start) words="--profile -p --env-file --config --log-to-file --help -h" ;;
         doctor) words="--profile -p --env-file --config --offline --rehearse --verbose -v --json --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
         up) words="--profile -p --base-url --mode --allow-yolo --workdir --adapters --model --publish-progress --enable-shell --token-file --env-file --enable-linger --yes -y --no-start --dry-run --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;

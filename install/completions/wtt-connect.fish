@@ -10,6 +10,7 @@ complete -c wtt-connect -n __fish_use_subcommand -a try -d 'chat with an agent h
 complete -c wtt-connect -n '__fish_seen_subcommand_from try' -l adapter -s a -x -a 'codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin demo' -d 'chat with this agent'
 complete -c wtt-connect -n '__fish_seen_subcommand_from try' -l workdir -x -a '(__fish_complete_directories)' -d 'let the agent work in this directory'
 complete -c wtt-connect -n '__fish_seen_subcommand_from try' -l mode -x -a 'full-auto auto-edit yolo suggest' -d 'what the agent may do without asking'
+complete -c wtt-connect -n '__fish_seen_subcommand_from try' -l terminal -d 'open a shell through the service instead'
 complete -c wtt-connect -n '__fish_seen_subcommand_from try' -l verbose -s v -d 'log more, and say where'
 complete -c wtt-connect -n '__fish_seen_subcommand_from try' -l help -s h -d 'print help; --help prints more than -h'
 complete -c wtt-connect -n __fish_use_subcommand -a start -d 'run the connector in the foreground'

@@ -33,6 +33,8 @@ pub struct Args {
     pub adapter: Option<String>,
     /// `--workdir`
     pub workdir: Option<PathBuf>,
+    /// `--terminal`
+    pub terminal: bool,
     /// `--verbose`
     pub verbose: bool,
     /// `--log-to-file`
@@ -291,6 +293,18 @@ static WORKDIR: Flag = Flag {
     },
 };
 
+static TERMINAL: Flag = Flag {
+    long: "terminal",
+    letter: None,
+    value: None,
+    short: "open a shell through the service instead",
+    long_text: "Instead of a chat, opens a shell on this machine as the web page does it: through the local service and the connector. It needs no agent. The exit code is the shell's.",
+    set: |args, _| {
+        args.terminal = true;
+        Ok(())
+    },
+};
+
 static VERBOSE: Flag = Flag {
     long: "verbose",
     letter: Some('v'),
@@ -377,7 +391,7 @@ pub static COMMANDS: &[Command] = &[
             "The first agent CLI that is installed, works and is not logged out answers: Codex, then Claude Code, then the others in the order of `--adapter` below. Where there is none, a chat on a terminal goes on with a built-in demonstration agent and says so. With a PROMPT, or when stdin is not a terminal, that is an error that names what was found, with code 69; the demonstration agent then answers only to `--adapter demo`.",
             "With a PROMPT it answers once and exits with 0, with 1 when there is no answer or it could not be written, or with 130 when it was stopped by Ctrl-C. In the chat, `/help` lists what can be typed, `/quit` or a second Ctrl-C at the prompt ends it, and Ctrl-C stops the running answer. SIGTERM and SIGHUP end both with 143 and 129.",
         ],
-        flags: &[&ADAPTER, &WORKDIR, &bind::MODE, &VERBOSE],
+        flags: &[&ADAPTER, &WORKDIR, &bind::MODE, &TERMINAL, &VERBOSE],
         hidden: false,
     },
     Command {

@@ -3,7 +3,9 @@
 use crate::daemon::hub::Hub;
 use crate::daemon::net::NetHandle;
 use crate::host::Out;
+use crate::wire::message::Message;
 use crate::wire::outgoing;
+use serde_json::Map;
 
 impl Out for NetHandle {
     fn send(&self, frame: String) -> bool {
@@ -18,8 +20,26 @@ impl Out for NetHandle {
 impl Hub {
     /// A request of the service that is about no message and no part of this machine.
     pub(super) fn on_request(&mut self, kind: &str, request_id: &str) {
-        let error = if kind.starts_with("e2e") { "e2e_not_configured" } else { "not_supported" };
+        let is_key = kind.starts_with("e2e_key");
+        if let Some(key) = self.shared.e2e.as_ref().filter(|_| is_key) {
+            let mut fields = Map::new();
+            fields.insert("key_b64".to_owned(), key.to_base64().into());
+            log::info!(target: "hub", "gave the service the key of the encrypted chats");
+            self.net.send(outgoing::respond(kind, request_id, true, fields));
+            return;
+        }
+        let error = if is_key { "e2e_not_configured" } else { "not_supported" };
         log::debug!(target: "hub", "refused a `{kind}` of the service: {error}");
         self.net.send(outgoing::refuse(kind, request_id, error));
+    }
+
+    /// An encrypted message as it was written. What cannot be opened is used as it is.
+    pub(super) fn unseal(&self, message: &Message) -> Option<Message> {
+        let key = self.shared.e2e.as_ref().filter(|_| message.encrypted)?;
+        let mut opened = message.clone();
+        opened.content = key.open(&message.content)?;
+        // a turn that is put off is decoded from this again
+        opened.source["content"] = opened.content.as_str().into();
+        Some(opened)
     }
 }

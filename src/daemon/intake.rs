@@ -47,7 +47,8 @@ impl Hub {
             return;
         }
         let key = message.dedupe_key();
-        if let Err(why) = self.consider(message, &key) {
+        let opened = self.unseal(message);
+        if let Err(why) = self.consider(opened.as_ref().unwrap_or(message), &key) {
             log::debug!(target: "hub", "ignored message {key}: {why}");
         }
     }
@@ -215,7 +216,7 @@ impl Hub {
             let adapter = self.shared.config.adapter.clone();
             return self.show_now(&job.topic_id, &status(text, StatusKind::Error, &adapter));
         }
-        let parts = reply::chunk(text, CHUNK_CHARS);
+        let parts = self.shared.seal(job, reply::chunk(text, CHUNK_CHARS));
         let reply_to = job.message_id.as_deref();
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(after);

@@ -45,6 +45,7 @@ use crate::store::state::Record;
 use crate::store::{Store, atomic};
 use crate::sys::image::Image;
 use crate::sys::{id, signal, thread, time};
+use crate::wire::e2e::Key;
 use crossbeam_channel::{Receiver, Sender};
 use hub::{Event, Hub};
 use net::NetHandle;
@@ -107,7 +108,8 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let (shelf, ledger) = (upload::shelf(&config), Artifacts::new(&config.state_dir));
     let wanted = |copy: &str| left.iter().any(|entry| entry.copies().any(|other| other == copy));
     shelf.sweep(&wanted);
-    let shared = Arc::new(Shared { config, outbox, owner, pool, draining, gate, shelf, ledger });
+    let e2e = config.e2e_password.as_ref().map(|password| Key::derive(password.expose()));
+    let shared = Arc::new(Shared { config, outbox, owner, pool, draining, gate, shelf, ledger, e2e });
     let mut hub = Hub::new(shared.clone(), store, net.clone(), inbox, sessions, left, out);
     let mark = mark_of(&shared.config.state_dir);
     let code = hub.run();

@@ -34,6 +34,8 @@ use crate::store::artifacts::Artifacts;
 use crate::store::outbox::{Entry, Outbox};
 use crate::store::shelf::Shelf;
 use crate::store::state::SessionRow;
+use crate::sys::id;
+use crate::wire::e2e::Key;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::Status;
 use crossbeam_channel::{Receiver, Sender};
@@ -56,10 +58,22 @@ pub struct Shared {
     pub draining: AtomicBool,
     /// Held by the turn that switches models and runs, when a switcher is on.
     pub gate: Gate,
+    /// The key of encrypted chats, when there is a password.
+    pub e2e: Option<Key>,
     /// Copies of files on their way out.
     pub shelf: Shelf,
     /// What was sent.
     pub ledger: Artifacts,
+}
+
+impl Shared {
+    /// The parts of a reply as they may leave: encrypted when the message was. Each has a context of its own.
+    pub fn seal(&self, job: &Job, parts: Vec<String>) -> Vec<String> {
+        match &self.e2e {
+            Some(key) if job.encrypted => parts.iter().map(|part| key.seal(part, &id::hex())).collect(),
+            _ => parts,
+        }
+    }
 }
 
 /// What the hub puts into a mailbox.

@@ -143,6 +143,7 @@ pub fn job(task: &Task, comment: Option<&str>, key: String) -> Option<Job> {
         task_description: None,
         personas: Vec::new(),
         sent_at: None,
+        encrypted: false,
         source,
         key,
     })

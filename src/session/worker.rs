@@ -322,6 +322,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             "" => vec!["(empty answer)".to_owned()],
             _ => reply::chunk(&text, CHUNK_CHARS),
         };
+        let parts = self.shared.seal(job, parts);
         let reply_to = job.message_id.as_deref();
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(uploads.into_iter().map(Errand::Upload));

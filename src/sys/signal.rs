@@ -1,7 +1,7 @@
 //! SIGTERM, SIGINT and SIGHUP as messages. One thread waits for them; what they mean is decided elsewhere.
 
 use crossbeam_channel::Receiver;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +27,20 @@ pub fn listen() -> io::Result<Receiver<Signal>> {
             let message = if signal == SIGHUP { Signal::Reload } else { Signal::Stop(signal) };
             END.fetch_or(signal != SIGHUP, Ordering::AcqRel);
             if tx.send(message).is_err() {
+                break;
+            }
+        }
+    })?;
+    Ok(rx)
+}
+
+/// Tells each time that the window of our terminal has another size.
+pub fn resized() -> io::Result<Receiver<()>> {
+    let mut signals = Signals::new([SIGWINCH])?;
+    let (tx, rx) = crossbeam_channel::unbounded();
+    crate::sys::thread::spawn_small("resized", move || {
+        for _ in signals.forever() {
+            if tx.send(()).is_err() {
                 break;
             }
         }

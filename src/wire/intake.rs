@@ -95,6 +95,8 @@ pub struct Job {
     pub media: Vec<Media>,
     /// When it was sent, milliseconds since the epoch.
     pub sent_at: Option<i64>,
+    /// It came end-to-end encrypted, and so goes the answer.
+    pub encrypted: bool,
     /// The message itself, for a turn that is put off ([`Message::to_source`]).
     pub source: Value,
 }
@@ -325,6 +327,7 @@ fn job(message: &Message, text: String, typed: &str, addressed: Addressed) -> Jo
         personas: personas(&message.metadata),
         media: message.media.clone(),
         sent_at: message.created_at,
+        encrypted: message.encrypted,
         source: message.to_source(),
     }
 }

@@ -6,6 +6,7 @@
 pub mod artifact;
 pub mod assumed;
 pub mod content;
+pub mod e2e;
 pub mod frame;
 pub mod host;
 pub mod intake;

@@ -4,6 +4,7 @@
 
 use crate::json::object;
 use crate::text;
+use crate::wire::e2e;
 use crate::wire::message::Message;
 use serde_json::{Map, Value};
 
@@ -43,7 +44,7 @@ pub fn publish(p: &Publish<'_>) -> String {
         "action": "publish",
         "request_id": p.request_id,
         "topic_id": p.topic_id,
-        "encrypted": false,
+        "encrypted": e2e::is_sealed(p.content),
     });
     content(p, &mut frame);
     frame.to_string()
@@ -52,6 +53,9 @@ pub fn publish(p: &Publish<'_>) -> String {
 /// The same message as the body of a POST to [`messages_path`], shaped like the web's (4.2, assumed).
 pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
     let mut body = object!({ "sender_id": agent_id, "sender_type": "AGENT" });
+    if e2e::is_sealed(p.content) {
+        body["encrypted"] = true.into();
+    }
     content(p, &mut body);
     body
 }

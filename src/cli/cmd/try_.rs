@@ -14,7 +14,11 @@ pub fn run(args: Args) -> Result<()> {
             "the prompt is empty; give one with words in it, or none to open a chat".into(),
         ));
     }
+    if args.terminal && !words.is_empty() {
+        return Err(Error::Usage("--terminal takes no prompt; what is typed goes to the shell".into()));
+    }
     try_chat::run(try_chat::Options {
+        terminal: args.terminal,
         adapter: args.adapter,
         prompt: (!words.is_empty()).then_some(prompt),
         workdir: args.workdir,

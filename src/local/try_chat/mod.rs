@@ -10,6 +10,7 @@ mod pick;
 mod screen;
 mod stage;
 mod talk;
+mod terminal;
 mod words;
 
 use crate::config::Mode;
@@ -48,6 +49,8 @@ pub struct Options {
     pub prompt: Option<String>,
     /// Where the agent works; the current directory when None.
     pub workdir: Option<PathBuf>,
+    /// Opens a terminal through the service instead of a chat.
+    pub terminal: bool,
     /// Makes the connector log more, shows where, and keeps the log.
     pub verbose: bool,
     /// Settings of the connector.
@@ -57,7 +60,9 @@ pub struct Options {
 /// Runs it. The exit code of a failed or stopped turn comes back as [`Error::Silent`].
 pub fn run(options: Options) -> Result<()> {
     let person = options.prompt.is_none() && std::io::stdin().is_terminal();
-    let pick = pick::pick(options.adapter.as_deref(), person)?;
+    // a terminal needs no agent; the connector is started with one all the same
+    let adapter = options.adapter.as_deref().or(options.terminal.then_some("demo"));
+    let pick = pick::pick(adapter, person)?;
     let workdir = workdir(options.workdir.as_deref())?;
     let signals = signal::listen().map_err(|e| Error::Failed(format!("cannot listen for signals: {e}")))?;
     stage::sweep();
@@ -75,13 +80,24 @@ pub fn run(options: Options) -> Result<()> {
         // nobody could answer
         settings.push(("WTT_CONNECT_APPROVAL_SECONDS", "0".to_owned()));
     }
+    if options.terminal {
+        settings.push(("WTT_CONNECT_ENABLE_SHELL", "1".to_owned()));
+    }
     let mut connector = Connector::start(&stage, &service, &pick, &workdir, &settings, options.verbose)?;
     let manner = if options.prompt.is_some() { Manner::Once } else { Manner::Chat };
     let mut screen = Screen::new(manner, service.base_url(), service.user_token().to_owned());
     let freely = if freely && !pick.demo { ", free to act there without asking" } else { "" };
     let who = format!("{} in {}{freely}.", pick.title(), workdir.display());
-    introduce(&mut screen, manner, &pick, &who, &service, &connector, options.verbose);
+    if options.terminal {
+        let base = service.base_url();
+        screen.note(&format!(
+            "A shell of yours through the local WTT service at {base} and the real connector; `exit` ends it."
+        ));
+    } else {
+        introduce(&mut screen, manner, &pick, &who, &service, &connector, options.verbose);
+    }
     let outcome = match await_connector(&seen, &connector, &signals) {
+        Ok(()) if options.terminal => terminal::run(&service, AGENT_ID, &connector.gone, &signals),
         Ok(()) => {
             let topic = service.create_topic("p2p", pick.title(), &[AGENT_ID]);
             let name = if pick.demo { pick.title() } else { pick.spec.name };

@@ -1,0 +1,110 @@
+//! End-to-end encryption of direct chats (protocol 13, confirmed): the key, the envelope, the cipher.
+//!
+//! AES-256 in counter mode without a check of integrity: that is the protocol. What cannot be read is used as it is.
+
+use crate::json::{self, object};
+use aes::Aes256;
+use aes::cipher::{BlockEncrypt, KeyInit};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::{hmac, pbkdf2};
+use serde_json::Value;
+use std::num::NonZeroU32;
+
+const SALT: &[u8] = b"wtt-e2e-shared";
+const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(309_999);
+const BLOCK: usize = 16;
+
+/// The derived key.
+#[derive(Clone)]
+pub struct Key([u8; 32]);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
+}
+
+impl Key {
+    /// Derives it from the password: some tenths of a second of work.
+    pub fn derive(password: &str) -> Key {
+        let mut key = [0; 32];
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, SALT, password.as_bytes(), &mut key);
+        Key(key)
+    }
+
+    /// For the answer to `e2e_key_request`: who has the password gave it to whom it is told to.
+    pub fn to_base64(&self) -> String {
+        BASE64.encode(self.0)
+    }
+
+    /// The text of an envelope; nothing when it is none, or not under this key.
+    pub fn open(&self, content: &str) -> Option<String> {
+        let envelope = json::parse(content.as_bytes()).ok()?;
+        let mut bytes = BASE64.decode(envelope.get("c")?.as_str()?).ok()?;
+        self.apply(envelope.get("ctx")?.as_str()?, &mut bytes);
+        String::from_utf8(bytes).ok()
+    }
+
+    /// The envelope of a text. A context must never be used for two texts.
+    pub fn seal(&self, text: &str, context: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        self.apply(context, &mut bytes);
+        object!({ "c": BASE64.encode(bytes), "ctx": context }).to_string()
+    }
+
+    /// Counter mode: encrypts and decrypts.
+    fn apply(&self, context: &str, bytes: &mut [u8]) {
+        let nonce = [b"nonce-", context.as_bytes(), &[1]].concat();
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), &nonce);
+        let start = tag.as_ref().iter().take(BLOCK).fold(0u128, |n, byte| n << 8 | u128::from(*byte));
+        let cipher = Aes256::new((&self.0).into());
+        for (number, chunk) in (0u128..).zip(bytes.chunks_mut(BLOCK)) {
+            let mut block = start.wrapping_add(number).to_be_bytes().into();
+            cipher.encrypt_block(&mut block);
+            chunk.iter_mut().zip(block.iter()).for_each(|(byte, mask)| *byte ^= mask);
+        }
+    }
+}
+
+/// Whether a text that is about to be published was sealed by [`Key::seal`].
+pub fn is_sealed(content: &str) -> bool {
+    if !content.starts_with("{\"c\":\"") {
+        return false;
+    }
+    let envelope = json::parse(content.as_bytes()).unwrap_or_default();
+    let Value::Object(members) = &envelope else { return false };
+    let is_base64 = |text: &str| BASE64.decode(text).is_ok();
+    members.len() == 2 && envelope["c"].as_str().is_some_and(is_base64) && envelope["ctx"].is_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made with OpenSSL and Python's hashlib.
+    const SEALED: &str = r#"{"c":"RWv7a2Z+9kTCLyB4ZJAXnMGCVE8ENZvJ97SYD7Yhl51moReswBjJKmUGmqHz092RfmGOZ4Ex","ctx":"web-p2p-1-x"}"#;
+    const TEXT: &str = "Grüße 漢字 🦀, and more than two blocks of text.";
+
+    #[test]
+    fn others_understand_it_and_it_understands_others() {
+        let key = Key::derive("correct horse");
+        assert_eq!(key.to_base64(), "k3ZGLZuGH/tc8Q9iJxVW5UM7J2r65yRael6/gk2FGpY=");
+        assert_eq!(key.open(SEALED).as_deref(), Some(TEXT));
+        assert_eq!(key.seal(TEXT, "web-p2p-1-x"), SEALED);
+        for no in ["", "plain", "{}", r#"{"c":"!","ctx":"x"}"#, r#"{"c":"AAAA"}"#, r#"{"c":1,"ctx":"x"}"#] {
+            assert_eq!(key.open(no), None, "{no}");
+        }
+        assert_eq!(Key([7; 32]).open(SEALED), None, "another password");
+        assert!(is_sealed(SEALED) && is_sealed(&key.seal("", "c")));
+        for plain in [
+            "",
+            "{",
+            r#"{"c":"x"}"#,
+            r#"{"c":"AAAA","ctx":"x","more":1}"#,
+            "{\"c\":\"not base64!\",\"ctx\":\"x\"}",
+        ] {
+            assert!(!is_sealed(plain), "{plain}");
+        }
+    }
+}

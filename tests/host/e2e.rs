@@ -1,0 +1,44 @@
+//! End-to-end encrypted direct chats: the page and the connector share a password, the service sees neither.
+
+use super::answer;
+use crate::support::daemon::{Connector, Home, Wtt};
+use serde_json::json;
+use wtt_connect::local::service::{Seen, Speaker};
+use wtt_connect::wire::e2e::{Key, is_sealed};
+
+#[test]
+fn encrypted_messages_are_read_and_answered_encrypted() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[("WTT_E2E_PASSWORD", "CANARY correct horse")]);
+    let key = Key::derive("CANARY correct horse");
+    let asked = answer(&wtt, json!({"type":"e2e_key_request","request_id":"k1"}));
+    assert_eq!(
+        asked,
+        json!({"type":"e2e_key_response","request_id":"k1","ok":true,"key_b64":key.to_base64()})
+    );
+    let topic = wtt.p2p();
+    let post = |text: &str| {
+        let content = key.seal(text, &format!("web-p2p-{text}"));
+        wtt.service.say(&topic, Speaker::Human, &content, json!({"encrypted": true}))
+    };
+    // a command, which the connector answers, and a message, which an agent answers
+    for (text, wanted) in [("/help", "/status"), ("RUN: answer 漢字-read", "漢字-read")] {
+        let id = post(text);
+        let row = wtt.wait("a sealed answer", |o| match &o.seen {
+            Seen::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
+            _ => None,
+        });
+        let content = row["content"].as_str().unwrap();
+        assert!(row["encrypted"] == true && is_sealed(content), "{row}");
+        let opened = key.open(content).unwrap();
+        assert!(opened.contains(wanted), "{opened}");
+    }
+    // an open message in the same chat gets an open answer
+    let id = wtt.say(&topic, "/help");
+    let row = wtt.wait("an open answer", |o| match &o.seen {
+        Seen::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
+        _ => None,
+    });
+    assert!(row["encrypted"] == false && row["content"].as_str().unwrap().contains("/status"), "{row}");
+    assert!(!connector.log().contains("CANARY") && !connector.log().contains(&key.to_base64()));
+}

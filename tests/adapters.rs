@@ -58,6 +58,7 @@ fn bench(agent: &str) -> Bench {
             resume: None,
             images: Vec::new(),
             transport: None,
+            slash: false,
         },
         dir,
         spec: spec::find("codex").unwrap(),

@@ -1,5 +1,6 @@
 //! Chat commands through the local service: what a person types, what is answered, what the next turn is run with.
 
+mod slash;
 mod steering;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt};

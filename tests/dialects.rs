@@ -45,6 +45,7 @@ fn request() -> Request {
         images: Vec::new(),
         // what is recorded here is that, in every mode
         transport: Some("one-shot".to_owned()),
+        slash: false,
     }
 }
 

@@ -172,6 +172,7 @@ impl Bench {
             resume: resume.map(|report| report.session.clone().unwrap()),
             images: self.images.clone(),
             transport: None,
+            slash: false,
         };
         let runner = Runner {
             spec: &SPEC,

@@ -26,6 +26,7 @@ fn request(dir: &Path) -> Request {
         resume: None,
         images: Vec::new(),
         transport: None,
+        slash: false,
     }
 }
 

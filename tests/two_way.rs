@@ -191,6 +191,7 @@ fn request(case: &Case, prompt: &str) -> Request {
         fresh_prompt: None,
         images: Vec::new(),
         transport: transport.map(str::to_owned),
+        slash: false,
     }
 }
 

@@ -109,6 +109,8 @@ pub struct Acp {
     logged_in: Option<bool>,
     /// It has spoken the protocol at all.
     spoke: bool,
+    /// Names of its slash commands, once it has announced them.
+    commands: Vec<String>,
     asks: Vec<Open>,
     turn: Turn,
     stray: Stray,
@@ -131,6 +133,7 @@ impl Acp {
             replaying: false,
             logged_in: None,
             spoke: false,
+            commands: Vec::new(),
             asks: Vec::new(),
             turn: Turn::default(),
             stray: Stray::default(),

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 #[derive(Debug)]
 pub struct Claude {
     prompt: String,
+    /// It is a command.
+    slash: bool,
     workdir: PathBuf,
     resume: Option<String>,
     said: Said,
@@ -43,6 +45,7 @@ impl Claude {
         }
         Self {
             prompt,
+            slash: request.slash,
             workdir: request.workdir.clone(),
             resume: request.resume.clone(),
             said: Said::default(),
@@ -213,7 +216,8 @@ impl Dialect for Claude {
         if let Some(refused) = self.refusal() {
             return self.finish(refused, fx);
         }
-        fx.stdin.push(defuse(std::mem::take(&mut self.prompt)));
+        let prompt = defuse(std::mem::take(&mut self.prompt));
+        fx.stdin.push(if self.slash { prompt.trim_start().to_owned() } else { prompt });
     }
 
     fn line(&mut self, line: &str, fx: &mut Effects) {

@@ -23,6 +23,7 @@ pub mod probe;
 pub mod program;
 pub mod qoder;
 pub mod run;
+pub mod slash;
 pub mod spec;
 pub mod switcher;
 
@@ -52,6 +53,8 @@ pub struct Request {
     pub images: Vec<Image>,
     /// `WTT_CONNECT_<ADAPTER>_TRANSPORT`, for CLIs that can be spoken to in more than one way; `None` lets the spec choose.
     pub transport: Option<String>,
+    /// The prompt is a command for the CLI itself ([`slash`]), so it begins with a slash and stays so.
+    pub slash: bool,
 }
 
 /// An image that goes to the agent with the prompt.

@@ -139,6 +139,22 @@ pub fn render() -> String {
         sentence[..1].make_ascii_uppercase();
         page.entry(word, arguments, &format!("{sentence}."));
     }
+    page.paragraph(
+        "The answers come in English or Chinese, as the asker writes. In a group a command counts only when it is aimed at this \
+         agent. A slash command that is not in this list is the agent's own: it is run where the agent takes it from a program \
+         (Claude Code, agents over ACP, `/compact` and `/review` of Codex), else the answer says what the agent takes.",
+    );
+    page.paragraph(
+        "A topic can be stricter than its host, never looser: `/mode` offers what `WTT_CONNECT_MODE` allows and everything \
+         stricter; only with `WTT_CONNECT_ALLOW_YOLO=1` all modes. It is for people; agents cannot use it. A choice that the \
+         settings do not allow any more has no effect.",
+    );
+    page.paragraph(
+        "A message for an agent that works waits for its turn, and the status says so. `/steer` gives it to the agent at once: \
+         into the running turn where the agent can take it (Codex and Claude Code where they stay between messages, agents over \
+         ACP), else the agent is interrupted and goes on with both messages in the same session. One answer is then for both. \
+         `WTT_CONNECT_BUSY` does the same for every message, `WTT_CONNECT_MERGE_WAITING` joins messages that wait.",
+    );
     page.section("EXIT STATUS");
     for (code, text) in EXIT_CODES {
         page.entry(&code.to_string(), "", text);

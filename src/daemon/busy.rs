@@ -56,7 +56,7 @@ impl Sessions {
     fn waiting_turn(&mut self, scope: &Scope, whose: &(String, String)) -> Option<&mut LiveTurn> {
         let turn = self.live.get_mut(scope)?.turns.back_mut()?;
         let fits = turn.whose == *whose && turn.offer.is_none() && !turn.stopping;
-        let joins = matches!(&turn.work, Some(Work::Turn(assignment)) if can_join(&assignment.job));
+        let joins = matches!(&turn.work, Some(Work::Turn(turn)) if turn.task.task_id().is_none() && can_join(&turn.job));
         (fits && joins).then_some(turn)
     }
 

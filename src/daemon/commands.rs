@@ -39,9 +39,14 @@ impl Hub {
             },
             Command::Steer(text) if text.is_empty() => Say::SteerHow.to(lang, &[]),
             Command::Steer(text) => return self.accept_as(with_words(job, text), Busy::Steer, true),
-            Command::Compact(_) => return self.accept(job),
             Command::Decide { allow, id, words } => {
                 return self.decide_in_chat(&job, allow, id.as_deref(), &words);
+            }
+            Command::Compact(words) => {
+                let mut job = job;
+                job.instruction = format!("/compact {words}").trim_end().to_owned();
+                job.forwarded_command = true;
+                return self.accept_as(job, Busy::Queue, false);
             }
             Command::Help => command::help_text(lang),
             Command::Status => self.status_text(&job, lang),

@@ -14,6 +14,7 @@ pub mod prompt;
 pub mod question;
 pub mod report;
 pub mod route;
+pub mod slash;
 pub mod task;
 pub mod turn;
 pub mod upload;

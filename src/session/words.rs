@@ -122,6 +122,7 @@ texts! {
     CompactsItself: "{0} compacts a conversation by itself when it gets long; it cannot be told to from here. `/new` starts afresh.",
         "{0} 会在对话过长时自动压缩，无法从这里触发。`/new` 可开始新会话。";
     CompactNothing: "There is nothing to compact: this topic has no conversation with {0} yet.", "没有可压缩的内容：本话题还没有与 {0} 的会话。";
+    CommandDone: "✅ `{0}` is done.", "✅ `{0}` 已完成。";
     SlashUnknown: "{0} cannot run `{1}` from here. It takes: {2}. `/help` lists the connector's own commands.",
         "{0} 无法从这里执行 `{1}`。可用：{2}。`/help` 可查看连接器自己的命令。";
     SlashNone: "no commands, only messages", "不接受命令，只接受消息";

@@ -1,7 +1,7 @@
 //! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
 
 use crate::agent::ask::Ask;
-use crate::agent::outcome::{Next, Outcome, Report};
+use crate::agent::outcome::{Next, Outcome, Reason, Report};
 use crate::agent::run::{Control, Fate, Keep, Progress, Runner, Steer};
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{AgentEvent, Request, Usage, run, spec};
@@ -10,6 +10,7 @@ use crate::session::court::{self, Court};
 use crate::session::incoming::{self, Received};
 use crate::session::report::{self, Narrator, Remarks};
 use crate::session::route::{self, Route};
+use crate::session::slash::{self, Plan};
 use crate::session::task::Link;
 use crate::session::turn::{End, Ended, Turn};
 use crate::session::words::{Lang, Say};
@@ -191,7 +192,18 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             resume,
             images,
             transport: config.transports.get(adapter.name).cloned(),
+            slash: false,
         };
+        match slash::plan(job, adapter, &request, lang) {
+            Plan::Message => {}
+            Plan::Answer(text) => return (text, ReplyKind::Notice, End::Refused),
+            Plan::Command(transport) => {
+                request.prompt.clone_from(&job.instruction);
+                request.fresh_prompt = None;
+                request.transport = transport.map(str::to_owned).or(request.transport);
+                request.slash = true;
+            }
+        }
         let env = upload::environment(config, &job.topic_id);
         let court = Court::new(config, adapter, job, request.mode, std::mem::take(&mut self.grants));
         request.mode = match court::start_mode(config, adapter, &request) {
@@ -222,7 +234,7 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
         };
         let mut remarks = Remarks::default();
         let mut pinned = None;
-        let result = run::run(&runner, &request, &mut |progress| {
+        let mut result = run::run(&runner, &request, &mut |progress| {
             if let Progress::Event(event) = &progress {
                 remarks.note(event);
                 match event {
@@ -254,6 +266,11 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
                 Progress::Event(_) | Progress::Beat | Progress::Steered { .. } => {}
             }
         });
+        // most commands do their work without a word
+        if request.slash && matches!(result.outcome, Outcome::Failed { reason: Reason::NoOutput, .. }) {
+            let name = job.instruction.split_whitespace().next().unwrap_or_default();
+            result.outcome = Outcome::Done(Say::CommandDone.to(lang, &[name]));
+        }
         match (&result.outcome, &result.session) {
             (Outcome::Failed { reason, .. }, _) if reason.next() != Next::Resume => self.forget(&session_key),
             (_, Some(id)) => self.remember(place, id, result.usage_total),

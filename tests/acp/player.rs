@@ -34,6 +34,7 @@ pub fn request() -> Request {
         fresh_prompt: None,
         images: Vec::new(),
         transport: None,
+        slash: false,
     }
 }
 

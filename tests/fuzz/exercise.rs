@@ -119,6 +119,7 @@ pub fn dialect(data: &[u8]) {
         fresh_prompt: None,
         images: Vec::new(),
         transport: transport.map(str::to_owned),
+        slash: false,
     };
     let mut dialect = (adapter.dialect)(&request);
     let mut fx = Effects::default();

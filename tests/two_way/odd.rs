@@ -23,6 +23,7 @@ impl Rig {
             fresh_prompt: None,
             images: Vec::new(),
             transport: None,
+            slash: false,
         }
     }
 

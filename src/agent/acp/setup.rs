@@ -141,6 +141,15 @@ impl Acp {
 
     pub(super) fn prompt(&mut self, fx: &mut Effects) {
         let mut text = defuse(std::mem::take(&mut self.request.prompt));
+        if std::mem::take(&mut self.request.slash) {
+            text = text.trim_start().to_owned();
+            let name = text.split_whitespace().next().unwrap_or_default().trim_start_matches('/');
+            if !self.commands.is_empty() && !self.commands.iter().any(|known| known == name) {
+                let known = self.commands.join(", /");
+                let words = format!("`/{name}` is none of this agent's commands. It has: /{known}.");
+                return self.finish(Outcome::Done(words), fx);
+            }
+        }
         let mut images: Vec<Value> = Vec::new();
         for image in &self.request.images {
             match image {

@@ -2,10 +2,13 @@
 
 use super::{Acp, Step, fail, quirks, usage};
 use crate::agent::classify;
-use crate::agent::dialect::{Effects, ended, string};
+use crate::agent::dialect::{Effects, ended, items, string};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Usage};
 use serde_json::Value;
+
+/// Commands remembered: more are not read in an answer.
+const MAX_COMMANDS: usize = 64;
 
 /// No answer is longer; what is said beyond it is lost. The oldest goes first, as the end says most.
 const MAX_ANSWER: usize = 1 << 20;
@@ -14,6 +17,11 @@ impl Acp {
     /// A `session/update`. Before the prompt it can only be a replay or a setting.
     pub(super) fn update(&mut self, update: &mut Value, fx: &mut Effects) {
         let kind = string(update, "sessionUpdate").to_owned();
+        if kind == "available_commands_update" {
+            self.commands.clear();
+            let names = items(&update["availableCommands"]).iter().map(|row| string(row, "name").to_owned());
+            self.commands.extend(names.take(MAX_COMMANDS));
+        }
         match kind.as_str() {
             "config_option_update" => self.offer.learn(update),
             "current_mode_update" => self.offer.mode_is(string(update, "currentModeId")),

@@ -61,3 +61,16 @@ fn set(params: &mut Value, key: &str, value: Option<&str>) {
         params[key] = value.into();
     }
 }
+
+/// A slash command of ours ([`crate::agent::slash`]) as a request.
+pub(super) fn command(thread: &str, prompt: &str) -> (&'static str, Value) {
+    let (name, words) = prompt.split_once(char::is_whitespace).unwrap_or((prompt, ""));
+    if name == "/compact" {
+        return ("thread/compact/start", object!({ "threadId": thread }));
+    }
+    let target = match words.trim() {
+        "" => object!({ "type": "uncommittedChanges" }),
+        words => object!({ "type": "custom", "instructions": words }),
+    };
+    ("review/start", object!({ "threadId": thread, "target": target, "delivery": "inline" }))
+}

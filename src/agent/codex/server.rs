@@ -94,10 +94,14 @@ impl Server {
     }
 
     fn begin_turn(&mut self, prompt: &str, fx: &mut Effects) {
-        let params = rpc::turn(&self.request, &self.thread, prompt);
+        let slash = std::mem::take(&mut self.request.slash);
+        let (method, params) = match slash.then(|| rpc::command(&self.thread, prompt)) {
+            Some(command) => command,
+            None => ("turn/start", rpc::turn(&self.request, &self.thread, prompt)),
+        };
         self.request.images.clear();
         self.turn.clear();
-        self.go(Step::Turn, "turn/start", params, fx);
+        self.go(Step::Turn, method, params, fx);
     }
 
     fn send_steer(&mut self, text: &str, fx: &mut Effects) {
@@ -147,7 +151,8 @@ impl Server {
 
     /// Comes as answer and as notification, in any order.
     fn turn_began(&mut self, turn: &Value, fx: &mut Effects) {
-        if self.step == Step::Turn && self.turn.is_empty() {
+        // the answer to a compaction names none; the notification does
+        if self.step == Step::Turn && self.turn.is_empty() && !string(turn, "id").is_empty() {
             string(turn, "id").clone_into(&mut self.turn);
             if self.earlier.is_empty() {
                 fx.events.push(AgentEvent::Session(self.thread.clone()));

@@ -14,10 +14,14 @@ const GRACE: Duration = Duration::from_millis(1500);
 
 /// How long an agent that was asked in its own language may take to stop: claude needs up to 1.5 s when a tool runs.
 const ASKED: Duration = Duration::from_millis(1500);
+/// What follows for one that was asked and did not: people wait no longer than three seconds for a stop.
+const DEAF: &[(Sig, Duration)] =
+    &[(Sig::Int, Duration::from_millis(500)), (Sig::Term, Duration::from_millis(500))];
 
-/// The rungs of a cancel: claude needs up to 1.5 s after SIGTERM when a tool runs, and has SIGINT before it.
+/// The rungs of a cancel: claude needs up to 1.5 s when a tool runs. Together with what was asked before, less than the
+/// three seconds that people wait for a stop.
 pub(super) const CANCEL: &[(Sig, Duration)] =
-    &[(Sig::Int, Duration::from_secs(2)), (Sig::Term, Duration::from_secs(1))];
+    &[(Sig::Int, Duration::from_millis(1500)), (Sig::Term, Duration::from_millis(700))];
 /// The same when the daemon has to be gone soon.
 pub(super) const SHUTDOWN: &[(Sig, Duration)] =
     &[(Sig::Int, Duration::from_secs(1)), (Sig::Term, Duration::from_secs(1))];
@@ -103,7 +107,7 @@ impl Turn<'_> {
             let mut fx = Effects::default();
             self.asked = rungs.len() > 1 && self.process.dialect.cancel(&mut fx);
             self.process.feed(fx.stdin);
-            let wait = if self.asked { ASKED } else { Duration::ZERO };
+            let (wait, rungs) = if self.asked { (ASKED, DEAF) } else { (Duration::ZERO, rungs) };
             self.ladder = Some(Ladder { rungs, next: Instant::now() + wait, killed: false });
         }
         self.ending.get_or_insert(ending);

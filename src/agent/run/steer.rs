@@ -86,6 +86,7 @@ pub(super) fn with(request: &Request, texts: &[String]) -> Request {
     Request {
         prompt: longer(&request.prompt),
         fresh_prompt: request.fresh_prompt.as_ref().map(longer),
+        slash: request.slash && texts.is_empty(),
         ..request.clone()
     }
 }
@@ -106,9 +107,10 @@ pub(super) fn again(request: &Request, session: Option<String>, texts: &[String]
             prompt: both(&request.prompt),
             fresh_prompt: Some(fresh),
             resume: Some(id),
+            slash: false,
             ..request.clone()
         },
-        None => Request { prompt: fresh, fresh_prompt: None, resume: None, ..request.clone() },
+        None => Request { prompt: fresh, fresh_prompt: None, resume: None, slash: false, ..request.clone() },
     }
 }
 

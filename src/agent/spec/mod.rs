@@ -245,6 +245,7 @@ pub mod sample {
             fresh_prompt: None,
             images: Vec::new(),
             transport: None,
+            slash: false,
         }
     }
 

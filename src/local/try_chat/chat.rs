@@ -1,9 +1,10 @@
 //! The chat itself: one loop over what the service sees, what is typed, signals and time.
 
 use super::connector::{AGENT_ID, Connector};
+use super::help::help;
 use super::screen::{Screen, Status};
 use super::talk::{Outcome, Talk};
-use super::words::{HELP, TOO_LONG, renamed};
+use super::words::{TOO_LONG, renamed};
 use super::{INTERRUPTED, killed_by};
 use crate::error::{Error, Result};
 use crate::local::service::{Observed, Seen, Service, Speaker};
@@ -173,8 +174,8 @@ impl<'a> Chat<'a> {
 
     fn send(&mut self, words: &str) {
         let message_id = self.service.say(&self.topic, Speaker::Human, words, Value::Null);
-        if self.talk.is_busy() && is_stop(words) {
-            // Answered by the turn that it stops.
+        if self.talk.is_busy() && (is_stop(words) || words.trim_start().starts_with("/steer ")) {
+            // Answered by the turn that it stops, or is added to.
             return;
         }
         if !self.talk.is_busy() {
@@ -308,7 +309,7 @@ impl<'a> Chat<'a> {
         match word {
             "" => {}
             "/quit" | "/exit" => return self.quit(None),
-            "/help" => self.screen.note(HELP),
+            "/help" => self.screen.note(&help()),
             _ => self.send(&line),
         }
         if self.talk.is_busy() { Next::Go } else { self.rest(false) }

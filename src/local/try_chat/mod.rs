@@ -5,6 +5,7 @@
 
 mod chat;
 mod connector;
+mod help;
 mod markdown;
 mod pick;
 mod screen;

@@ -5,16 +5,6 @@ pub const TOO_LONG: &str = "\
 The terminal cuts a line after 4095 bytes, and that one was as long: it was not sent. Break it up, or put it into a \
 file and use `wtt-connect try \"$(cat FILE)\"`.";
 
-/// What can be typed.
-pub const HELP: &str = "\
-Here:           /help  this text      /quit, /exit  end (also Ctrl-D, or Ctrl-C twice)
-                Ctrl-R  shows what you had begun to type when the answer came
-The connector:  /status  what runs    /stop  stop it (also Ctrl-C)
-                /new, /clear  forget the conversation
-                /model [ID [EFFORT]]  show or choose the model
-                /approve, /deny  answer what the agent asks for
-Anything else goes to the agent.";
-
 /// Replaces a name by words, which begin with a capital letter where they begin the text.
 pub fn renamed(words: &str, wrong: &str, right: &str) -> String {
     let mut text = words.replace(wrong, right);

@@ -198,6 +198,7 @@ impl Stage<'_> {
             resume,
             images: Vec::new(),
             transport: None,
+            slash: false,
         };
         let began = Instant::now();
         let (mut fresh, mut asked) = (None, None);

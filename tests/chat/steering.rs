@@ -195,10 +195,9 @@ fn a_usage_limit_puts_off_all_messages_of_the_turn() {
     wtt.status(&topic, "half");
     wtt.say(&topic, "RUN: answer second");
     wtt.status(&topic, "waiting for 1 earlier message");
-    let soon = wtt_connect::sys::time::now_ms() / 1000 + 2;
     wtt.say(
         &topic,
-        &format!("RUN: mkdir \"$HOME/limited\" && fail 'Claude AI usage limit reached|{soon}'; answer third"),
+        "RUN: mkdir \"$HOME/limited\" && fail \"Claude AI usage limit reached|$(( $(date +%s) + 2 ))\"; answer third",
     );
     wtt.status(&topic, "together with an earlier message");
     home.touch("go");

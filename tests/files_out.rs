@@ -239,8 +239,13 @@ fn a_long_answer_becomes_a_file() {
 
 /// The connector with uploads at `media` and everything else at the local service.
 fn beside(wtt: &Wtt, media: &Media, home: &Home) -> Connector {
+    beside_with(wtt, media, home, &[])
+}
+
+fn beside_with(wtt: &Wtt, media: &Media, home: &Home, more: &[(&str, &str)]) -> Connector {
     let ws = format!("{}/ws/{AGENT}", wtt.service.base_url().replace("http://", "ws://"));
-    let connector = Connector::spawn(&media.url(), home, &[("WTT_WS_URL", &ws)]);
+    let env = [&[("WTT_WS_URL", ws.as_str())], more].concat();
+    let connector = Connector::spawn(&media.url(), home, &env);
     wtt.connected();
     connector
 }
@@ -309,6 +314,16 @@ fn an_upload_goes_neither_to_a_private_address_nor_with_the_token() {
     assert!(content(&wtt.answer(&topic, "`a.md` was not sent")).contains("private network"));
     drop(connector);
     assert!(trap.hits("").is_empty());
+
+    // an address that the user trusts is used, and still without the token
+    wtt.forget();
+    let hosts = trap.url().replace("http://", "");
+    let _connector = beside_with(&wtt, &media, &home, &[("WTT_CONNECT_MEDIA_HOSTS", &hosts)]);
+    wtt.say(&topic, &format!("RUN: answer \"There.\\n{}\"", marker("a.md", "U")));
+    wtt.answer(&topic, "[file:U](");
+    let put = trap.hits("PUT");
+    assert!(put.len() == 1 && put[0].body == b"# A", "{put:?}");
+    assert!(!put[0].head.contains("authorization") && !put[0].head.contains("canary"), "{put:?}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
     let config = &shared.config;
     let (base, token) = (&config.base_url, &config.http_token);
     let client = Client::new(base, token.clone(), config.ca_file.clone());
-    let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &[]);
+    let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &config.media_hosts);
     for work in inbox {
         let post = match (&client, &fetcher) {
             (Ok(client), Ok(fetcher)) => {

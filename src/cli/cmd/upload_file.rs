@@ -97,7 +97,7 @@ fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Resu
     let (base, token) = (&config.base_url, &config.http_token);
     let sent = (|| {
         let client = Client::new(base, token.clone(), config.ca_file.clone())?;
-        let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &[])?;
+        let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &config.media_hosts)?;
         let ledger = Artifacts::new(&config.state_dir);
         let post = Post { client: &client, fetcher: &fetcher, shelf: &shelf, ledger: &ledger, service: base };
         let sent = post.send(&upload, &mut |n| on(n, upload.copied.size))?;

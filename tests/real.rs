@@ -6,6 +6,7 @@
 
 #![allow(clippy::print_stdout)]
 
+mod asks;
 mod files;
 mod modes;
 

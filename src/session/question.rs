@@ -160,7 +160,7 @@ fn is_hidden(c: char) -> bool {
 pub fn plain(word: &str) -> String {
     let mut out = String::new();
     let line = text::one_line(word);
-    out.extend(line.chars().filter(|c| !is_hidden(*c) && !"`*_[]()<>#|~!\\".contains(*c)));
+    out.extend(line.chars().filter(|c| !is_hidden(*c) && !"`*[]()<>#|~!\\".contains(*c)));
     text::truncate(out.trim(), 60)
 }
 

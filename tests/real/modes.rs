@@ -3,6 +3,9 @@
 use super::{adapter, native_ids, start, turn};
 use crate::support::daemon::{Home, Wtt};
 
+/// Nobody answers what they ask; that people do is in `asks.rs`.
+const NOBODY: (&str, &str) = ("WTT_CONNECT_APPROVAL_SECONDS", "0");
+
 /// In `suggest` nothing is changed. In `auto-edit` files are; claude and codex also run what only writes in the workspace.
 #[test]
 fn strict_modes() {
@@ -12,7 +15,7 @@ fn strict_modes() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let work = home.path().join("work");
     for mode in ["suggest", "auto-edit"] {
-        let connector = start(&wtt, &home, &adapter, &[("WTT_CONNECT_MODE", mode)]);
+        let connector = start(&wtt, &home, &adapter, &[("WTT_CONNECT_MODE", mode), NOBODY]);
         let topic = wtt.p2p();
         turn(&wtt, &topic, &format!("@@sh:echo made > {mode}-shell@@ @@text:one@@"), "");
         let ran = work.join(format!("{mode}-shell")).exists();
@@ -51,7 +54,7 @@ fn kept_agents_that_ask() {
         } else {
             "WTT_CONNECT_CLAUDE_CODE_TRANSPORT"
         };
-        let mut settings = vec![("WTT_CONNECT_MODE", *mode)];
+        let mut settings = vec![("WTT_CONNECT_MODE", *mode), NOBODY];
         settings.extend((!transport.is_empty()).then_some((variable, *transport)));
         let (wtt, home) = (Wtt::start(), Home::new());
         let connector = start(&wtt, &home, adapter, &settings);

@@ -3,6 +3,7 @@
 mod errands;
 mod killing;
 mod running;
+mod smoke;
 
 use crate::support::daemon::Wtt;
 use serde_json::Value;

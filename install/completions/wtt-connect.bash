@@ -29,8 +29,10 @@ _wtt_connect() {
         logs) words="--lines -n --follow -f --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         upload-file) words="--topic-id -t --title --profile -p --json --help -h" ;;
         artifacts) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
-        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor up down workdir setup list status restart approve deny logs upload-file artifacts help" ;;
-        *) words="try start doctor up down workdir setup list status restart approve deny logs upload-file artifacts help --help -h --version -V --generate" ;;
+        smoke-task) words="--expected -e --timeout --profile -p --env-file --config --help -h" ;;
+        smoke-chat) words="--expected -e --timeout --profile -p --env-file --config --help -h" ;;
+        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor up down workdir setup list status restart approve deny logs upload-file artifacts smoke-task smoke-chat help" ;;
+        *) words="try start doctor up down workdir setup list status restart approve deny logs upload-file artifacts smoke-task smoke-chat help --help -h --version -V --generate" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

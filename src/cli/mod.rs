@@ -72,6 +72,8 @@ fn execute(id: Id, args: Args) -> Result<ExitCode> {
         Id::Setup => cmd::setup::run(&args)?,
         Id::UploadFile => cmd::upload_file::run(&args)?,
         Id::Artifacts => cmd::artifacts::run(&args)?,
+        Id::SmokeTask => cmd::smoke::task(&args)?,
+        Id::SmokeChat => cmd::smoke::chat(&args)?,
         Id::Help => out::stdout(&help::render(None, true))?,
         Id::DemoAgent => return Ok(cmd::demo_agent::run(args)),
     }

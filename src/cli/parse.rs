@@ -102,9 +102,6 @@ fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
 
 fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
     let Some(command) = spec::command(name) else {
-        if let Some((_, instead)) = spec::LATER.iter().find(|(later, _)| *later == name) {
-            return Err(format!("the command {name} is not part of this version; {instead}"));
-        }
         let known = spec::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
         return Err(format!("unknown command {}{}", short(name), near(name, known, ALL)));
     };

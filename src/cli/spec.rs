@@ -7,6 +7,7 @@ mod asks;
 mod bind;
 mod files;
 mod global;
+mod smoke;
 
 pub use global::{GENERATE, GLOBAL_FLAGS, HELP, VERSION};
 
@@ -67,6 +68,10 @@ pub struct Args {
     pub topic_id: Option<String>,
     /// `--title`
     pub title: Option<String>,
+    /// `--expected`
+    pub expected: Option<String>,
+    /// `--timeout`, in seconds
+    pub timeout: Option<u64>,
     /// What follows the flags.
     pub operands: Vec<OsString>,
 }
@@ -123,6 +128,10 @@ pub enum Id {
     UploadFile,
     /// `artifacts`
     Artifacts,
+    /// `smoke-task`
+    SmokeTask,
+    /// `smoke-chat`
+    SmokeChat,
     /// `help`
     Help,
     /// `demo-agent`
@@ -533,6 +542,8 @@ pub static COMMANDS: &[Command] = &[
     },
     files::UPLOAD_FILE,
     files::ARTIFACTS,
+    smoke::TASK,
+    smoke::CHAT,
     Command {
         id: Id::Help,
         name: "help",
@@ -551,12 +562,6 @@ pub static COMMANDS: &[Command] = &[
         flags: &[],
         hidden: true,
     },
-];
-
-/// Commands of the original that are not part of this version, with what to do meanwhile.
-pub static LATER: &[(&str, &str)] = &[
-    ("smoke-chat", "`wtt-connect try PROMPT` tests the whole path against a local service"),
-    ("smoke-task", "`wtt-connect try PROMPT` tests the whole path against a local service"),
 ];
 
 /// Looks a command up.
@@ -588,6 +593,5 @@ mod tests {
                 assert!(flag.letter.is_none_or(|l| letters.insert(l)), "{flag:?}");
             }
         }
-        assert!(LATER.iter().all(|(name, _)| command(name).is_none()));
     }
 }

@@ -7,6 +7,7 @@ pub mod chat;
 mod files;
 mod host;
 mod permissions;
+pub mod smoke;
 mod voice;
 
 use super::value::Kind;
@@ -117,7 +118,8 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
     GROUPS.iter().copied().flatten()
 }
 
-static GROUPS: &[&[Key]] = &[CORE, chat::CHAT, files::KEYS, voice::KEYS, host::HOST, permissions::KEYS];
+static GROUPS: &[&[Key]] =
+    &[CORE, chat::CHAT, files::KEYS, voice::KEYS, host::HOST, permissions::KEYS, smoke::KEYS];
 
 /// Identity, addresses, agents, limits.
 static CORE: &[Key] = &[

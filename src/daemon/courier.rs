@@ -97,7 +97,7 @@ impl Courier {
             let events = self.events.clone();
             let client = self.client.clone();
             let (base_url, token, ca_file) =
-                (config.base_url.clone(), config.token.clone(), config.ca_file.clone());
+                (config.base_url.clone(), config.http_token.clone(), config.ca_file.clone());
             let started = thread::spawn(LINES[line], move || {
                 let client = client.get_or_init(|| Client::new(&base_url, token, ca_file));
                 work(client, &inbox, &events);

@@ -160,6 +160,13 @@ pub fn typing_stop(request_id: &str, topic_id: &str) -> String {
         .to_string()
 }
 
+/// `p2p`: a message to another agent.
+pub fn p2p(request_id: &str, target_agent_id: &str, content: &str) -> String {
+    object!({"action": "p2p", "request_id": request_id, "target_agent_id": target_agent_id, "content": content,
+        "encrypted": false})
+    .to_string()
+}
+
 /// `poll` for missed messages.
 pub fn poll(request_id: &str, limit: u32) -> String {
     object!({"action": "poll", "request_id": request_id, "limit": limit}).to_string()

@@ -11,6 +11,7 @@ pub mod logs;
 pub mod profiles;
 pub mod restart;
 pub mod setup;
+pub mod smoke;
 pub mod start;
 pub mod status;
 pub mod try_;

@@ -3,9 +3,11 @@
 use crate::daemon::hub::Hub;
 use crate::daemon::net::NetHandle;
 use crate::host::Out;
+use crate::json::object;
+use crate::store::ledger::Tokens;
 use crate::wire::message::Message;
 use crate::wire::outgoing;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 impl Out for NetHandle {
     fn send(&self, frame: String) -> bool {
@@ -31,6 +33,14 @@ impl Hub {
         let error = if is_key { "e2e_not_configured" } else { "not_supported" };
         log::debug!(target: "hub", "refused a `{kind}` of the service: {error}");
         self.net.send(outgoing::refuse(kind, request_id, error));
+    }
+
+    /// What the agents have used as far back as it is kept, under the names of the page's sidebar.
+    pub(super) fn usage_totals(&self) -> Value {
+        let mut sum = Tokens::default();
+        self.store.state().ledger.days.values().for_each(|day| sum.add(day));
+        object!({ "requests": sum.turns, "input_tokens": sum.input, "output_tokens": sum.output,
+            "cache_tokens": sum.cached, "total_tokens": sum.input + sum.output })
     }
 
     /// An encrypted message as it was written. What cannot be opened is used as it is.

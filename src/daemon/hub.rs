@@ -380,7 +380,7 @@ impl Hub {
                 self.close_asks_of(ended.generation);
                 self.board.clear(&entry.topic_id);
                 self.delivery.add(*entry, false);
-                self.host.look(serde_json::Value::Null);
+                self.host.look(self.usage_totals());
             }
         }
     }

@@ -29,6 +29,7 @@ impl Hub {
                 }
                 self.begin_catch_up();
                 self.tasks.sweep_from(Some(Instant::now()));
+                self.host.look(self.usage_totals());
                 self.host.link(true);
             }
             NetEvent::Down { why, retry_in, refused } => {

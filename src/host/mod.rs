@@ -141,7 +141,7 @@ impl Host {
         let _ = self.keeper.send(Event::Link(up));
     }
 
-    /// A turn is over: git may say something else, and so does the usage (null when it is not counted).
+    /// A turn is over: git may say something else, and so does the usage.
     pub fn look(&self, usage: Value) {
         let _ = self.keeper.send(Event::Look(usage));
     }

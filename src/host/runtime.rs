@@ -83,7 +83,9 @@ impl Runtime {
 
     pub(super) fn look(&mut self, usage: Value) {
         self.usage = usage;
-        self.begin();
+        if self.welcome {
+            self.begin();
+        }
     }
 
     /// A request: answered now, or when git has answered.

@@ -2,7 +2,8 @@
 //!
 //! The release binary runs against the local service in this process. The agent is this program again, started with
 //! the word `agent`: it reports when it was started and when it wrote a line, by the clock that both share.
-//! `BENCH_ONLY=state` measures only what a turn costs the disk, `BENCH_ONLY=burst` only `BENCH_TOPICS` (200) topics at once.
+//! `BENCH_ONLY=state` measures only what a turn costs the disk, `BENCH_ONLY=burst` only `BENCH_TOPICS` (200) topics at once,
+//! `BENCH_ONLY=terminal` only a terminal.
 //! `WTT_TEST_BINARY` names another build of the program.
 //! `BENCH_RUNS` (default 7) and `BENCH_IDLE_SECONDS` (default 60) change the length. Needs Linux (/proc).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, clippy::exit, missing_docs)]
@@ -11,6 +12,7 @@ mod agent;
 mod node;
 mod process;
 mod state;
+mod terminal;
 
 use process::Connector;
 use serde_json::{Value, json};
@@ -30,6 +32,7 @@ fn main() {
     }
     match std::env::var("BENCH_ONLY").as_deref() {
         Ok("state") => return state::cost(&[10, 1_000, 10_000]),
+        Ok("terminal") => return terminal::cost(),
         Ok("burst") => return burst(number("BENCH_TOPICS", 200)),
         _ => {}
     }
@@ -47,6 +50,7 @@ fn main() {
     latency(runs);
     burst(200);
     state::cost(&[10, 1_000, 10_000]);
+    terminal::cost();
     match node::floor(idle.min(Duration::from_secs(10))) {
         Ok(floor) => {
             show("node floor: idle PSS", floor.pss_kib / 1024.0, "MiB", "");

@@ -46,6 +46,10 @@ impl Connector {
         Connector { child, _home: home }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn idle(&self, window: Duration) -> Idle {
         let pid = self.child.id();
         // let the start-up settle

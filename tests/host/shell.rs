@@ -182,7 +182,9 @@ fn runtime_info_is_told_when_connected_and_when_it_changes() {
     std::fs::write(work.join("f"), "2").unwrap();
     let topic = wtt.p2p();
     wtt.say(&topic, "hello");
-    told("the change", &|runtime| runtime["git"]["dirty"] == true);
+    let changed = told("the change", &|runtime| runtime["git"]["dirty"] == true);
+    let used = json!({"requests":1,"input_tokens":3,"output_tokens":2,"cache_tokens":0,"total_tokens":5});
+    assert_eq!(changed["usage_totals"], used, "{changed}");
     let asked = answer(&wtt, json!({"type":"runtime_info_request","request_id":"i"}));
     assert_eq!(
         (&asked["type"], &asked["runtime"]["git"]["dirty"]),

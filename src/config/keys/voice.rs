@@ -8,7 +8,7 @@ pub(super) static KEYS: &[Key] = &[
         "WTT_CONNECT_MEDIA_HOSTS",
         Kind::List,
         "none",
-        "Hosts, each perhaps with a port, from which files of messages are fetched although they have a private address. The service itself is always one. No token is sent to them.",
+        "Hosts, each perhaps with a port, from which files of messages are fetched, and to which files are uploaded when the service says so, although they have a private address. The service itself is always one. No token is sent to them.",
         "media.example.net,10.0.0.5:9000",
     ),
     key(

@@ -174,7 +174,7 @@ impl<'a> Chat<'a> {
 
     fn send(&mut self, words: &str) {
         let message_id = self.service.say(&self.topic, Speaker::Human, words, Value::Null);
-        if self.talk.is_busy() && (is_stop(words) || words.trim_start().starts_with("/steer ")) {
+        if self.talk.is_busy() && is_for_the_running_turn(words) {
             // Answered by the turn that it stops, or is added to.
             return;
         }
@@ -302,7 +302,7 @@ impl<'a> Chat<'a> {
         };
         self.screen.entered();
         let word = line.trim();
-        if self.talk.is_busy() && !self.screen.interactive && !is_stop(word) {
+        if self.talk.is_busy() && !self.screen.interactive && !is_for_the_running_turn(word) {
             self.waiting.push_back(line);
             return Next::Go;
         }
@@ -355,8 +355,9 @@ fn unwritten(e: io::Error) -> Result<()> {
     Err(Error::Failed(format!("the answer could not be written to stdout: {e}")))
 }
 
-fn is_stop(words: &str) -> bool {
-    words.trim().eq_ignore_ascii_case("/stop")
+fn is_for_the_running_turn(words: &str) -> bool {
+    let first = words.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+    first == "/steer" || words.trim().eq_ignore_ascii_case("/stop")
 }
 
 /// Reads stdin on a thread of its own, which ends with the process.

@@ -3,6 +3,7 @@
 
 mod guarded;
 mod hearing;
+mod speaking;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, until};
 use crate::support::server::Server;

@@ -56,6 +56,7 @@ impl Hub {
             Command::Queue => self.queue_text(&job, lang),
             Command::Sessions => self.sessions_text(&job.scope, lang),
             Command::Usage => self.usage_text(&job.scope, lang),
+            Command::Voice(on) => self.choose_voice(&job, on, lang),
             Command::Upgrade => Say::Upgrade.to(lang, &[env!("CARGO_PKG_VERSION")]),
         };
         self.notice(&job, &text, ReplyKind::Notice);

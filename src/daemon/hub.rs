@@ -364,6 +364,7 @@ impl Hub {
             SessionEvent::Withdrawn { generation, id } => self.on_withdrawn(generation, &id),
             SessionEvent::Decided { asked, decision } => self.on_decided(&asked, &decision),
             SessionEvent::Revoke { scope } => self.store.record(Record::Revoke { key: scope.to_string() }),
+            SessionEvent::Spoken { entry } => self.delivery.add(*entry, false),
             SessionEvent::Ended { scope, ended, entry, on_disk } => {
                 if let Some(over) = self.sessions.ended(&scope, ended.generation) {
                     let (number, word) = (ended.generation, ended.end.word());

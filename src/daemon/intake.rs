@@ -106,6 +106,7 @@ impl Hub {
         let config = &self.shared.config;
         // a choice made in the topic counts like a wish of each of its messages, a message's own wish wins
         let choice = self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
+        let speak = self.speaks(&choice);
         let asked = &mut job.model;
         asked.model = asked.model.take().or(choice.model);
         asked.effort = asked.effort.take().or(choice.effort);
@@ -118,7 +119,7 @@ impl Hub {
             effort: config.effort.as_deref(),
             map: &config.provider_map,
         };
-        route::route(job, &defaults)
+        Ok(Route { speak, ..route::route(job, &defaults)? })
     }
 
     pub(super) fn accept(&mut self, job: Job) {

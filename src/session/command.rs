@@ -39,6 +39,8 @@ pub enum Command {
     Switch(String),
     /// Tokens.
     Usage,
+    /// Shows, or sets for this topic, whether answers are spoken.
+    Voice(Option<bool>),
     /// How the connector is updated.
     Upgrade,
     /// Answers what an agent asks.
@@ -176,6 +178,18 @@ const TABLE: &[Row] = &[
         help: "tokens of this topic and of the last days",
         help_zh: "查看用量",
         make: |arguments| arguments.is_empty().then_some(Command::Usage),
+    },
+    Row {
+        name: "/voice",
+        arguments: " [on|off]",
+        help: "whether answers of this topic are spoken as well",
+        help_zh: "开启或关闭语音回复",
+        make: |arguments| match arguments {
+            [] => Some(Command::Voice(None)),
+            [word] if word.eq_ignore_ascii_case("on") => Some(Command::Voice(Some(true))),
+            [word] if word.eq_ignore_ascii_case("off") => Some(Command::Voice(Some(false))),
+            _ => None,
+        },
     },
     Row {
         name: "/upgrade",

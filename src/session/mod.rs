@@ -15,6 +15,7 @@ pub mod question;
 pub mod report;
 pub mod route;
 pub mod slash;
+mod speak;
 pub mod task;
 pub mod turn;
 pub mod upload;
@@ -196,6 +197,11 @@ pub enum SessionEvent {
         adapter: &'static str,
         /// What it has told of its tokens.
         usage: Option<Usage>,
+    },
+    /// An answer was spoken: the entry that brings the sound.
+    Spoken {
+        /// It, in the outbox.
+        entry: Box<Entry>,
     },
     /// The turn is over; its reply is in the outbox.
     Ended {

@@ -42,6 +42,8 @@ pub struct Route {
     pub provider: Option<String>,
     /// Permission mode.
     pub mode: Mode,
+    /// The answer is spoken as well.
+    pub speak: bool,
     /// One phrase for `/status` and the debug log.
     pub why: &'static str,
     /// What was asked for and is not done, for the same places.
@@ -114,6 +116,7 @@ pub fn route(job: &Job, defaults: &Defaults<'_>) -> Result<Route, String> {
     let provider = mapped.flatten().or(stated).or_else(|| model.as_ref()?.provider.clone());
     let effort = job.model.effort.as_deref().and_then(effort).or_else(|| defaults.effort.and_then(effort));
     Ok(Route {
+        speak: false,
         model: model.map(|m| m.id_for(&adapter)),
         effort,
         provider,

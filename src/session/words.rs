@@ -126,6 +126,12 @@ texts! {
     SlashUnknown: "{0} cannot run `{1}` from here. It takes: {2}. `/help` lists the connector's own commands.",
         "{0} 无法从这里执行 `{1}`。可用：{2}。`/help` 可查看连接器自己的命令。";
     SlashNone: "no commands, only messages", "不接受命令，只接受消息";
+    VoiceOn: "Answers in this topic are spoken as well, after the text. `/voice off` ends that.",
+        "本话题的回复会在文字之后附上语音。`/voice off` 可关闭。";
+    VoiceOff: "Answers in this topic are not spoken. `/voice on` changes that.",
+        "本话题的回复不带语音。`/voice on` 可开启。";
+    VoiceNone: "Nothing on this host can speak. Its owner chooses a program or service with WTT_CONNECT_TTS_PROVIDER.",
+        "本机没有可用的语音合成。请主机所有者设置 WTT_CONNECT_TTS_PROVIDER。";
     Upgrade: "The connector is wtt-connect {0}. Its owner updates it on the host: install the new version, then `wtt-connect restart`.",
         "连接器版本为 wtt-connect {0}。请主机所有者在本机安装新版本，然后运行 `wtt-connect restart`。";
 }

@@ -14,7 +14,7 @@ use crate::session::slash::{self, Plan};
 use crate::session::task::Link;
 use crate::session::turn::{End, Ended, Turn};
 use crate::session::words::{Lang, Say};
-use crate::session::{Asked, Assignment, Change, SessionEvent, Shared, Work, before, prompt, upload};
+use crate::session::{Asked, Assignment, Change, SessionEvent, Shared, Work, before, prompt, speak, upload};
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
@@ -60,7 +60,7 @@ struct Line<'a> {
     steers: &'a Receiver<Steer>,
 }
 
-impl<F: FnMut(SessionEvent)> Worker<F> {
+impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     pub(super) fn new(shared: Arc<Shared>, scope: Scope, rows: Table<SessionRow>, tell: F) -> Worker<F> {
         let (task, adapter) = (Arc::default(), String::new());
         let (also, grants) = (Vec::new(), Vec::new());
@@ -114,6 +114,9 @@ impl<F: FnMut(SessionEvent)> Worker<F> {
             upload::summary(&self.shared.shelf, &job, &title, &route, began.elapsed(), &text)
         });
         self.reply_with(&job, turn.end(end), &text, kind, summary);
+        if route.speak && kind == ReplyKind::Done {
+            speak::speak(&self.shared, &job, &text, self.tell.clone());
+        }
     }
 
     fn never_begun(&mut self, job: &Job, lang: Lang, turn: Turn, request: Control) {

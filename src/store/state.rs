@@ -112,6 +112,9 @@ pub struct Choice {
     /// `/mode`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// `/voice`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voice: Option<bool>,
 }
 
 impl Choice {
@@ -121,6 +124,7 @@ impl Choice {
             effort: fields.take("effort", fields::text)?,
             adapter: fields.take("adapter", fields::text)?,
             mode: fields.take("mode", fields::text)?,
+            voice: fields.take("voice", fields::flag)?,
         })
     }
 }

@@ -15,6 +15,7 @@ pub mod mention;
 pub mod message;
 pub mod outgoing;
 pub mod reply;
+pub mod speech;
 pub mod task;
 pub mod topic;
 pub mod value;

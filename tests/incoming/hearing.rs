@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 
 const KEY: &str = "CANARY-stt-key";
 
-fn script(home: &Home, name: &str, body: &str) -> String {
+pub fn script(home: &Home, name: &str, body: &str) -> String {
     let folder = home.path().join("bin");
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join(name);

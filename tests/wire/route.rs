@@ -235,6 +235,7 @@ fn what_is_not_available_is_named_with_what_is() {
 fn session_keys_are_the_documented_ones_and_cannot_be_forged() {
     let topic = Scope::Topic("t1".into());
     let route = |model: Option<&str>, effort: Option<&str>| Route {
+        speak: false,
         adapter: "codex".into(),
         model: model.map(str::to_owned),
         effort: effort.map(str::to_owned),
@@ -260,6 +261,7 @@ fn session_keys_are_the_documented_ones_and_cannot_be_forged() {
 #[test]
 fn the_topic_of_a_session_key_is_found_again() {
     let route = |model: Option<&str>| Route {
+        speak: false,
         adapter: "codex".into(),
         model: model.map(str::to_owned),
         effort: None,

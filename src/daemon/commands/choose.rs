@@ -61,6 +61,25 @@ impl Hub {
         Say::ModelSet.to(lang, &[&words])
     }
 
+    /// Whether answers of a topic are spoken.
+    pub(in crate::daemon) fn speaks(&self, choice: &Choice) -> bool {
+        let config = &self.shared.config;
+        config.voice.speaking.is_some() && choice.voice.unwrap_or(config.upload_artifacts)
+    }
+
+    pub(super) fn choose_voice(&mut self, job: &Job, on: Option<bool>, lang: Lang) -> String {
+        if self.shared.config.voice.speaking.is_none() {
+            return Say::VoiceNone.to(lang, &[]);
+        }
+        let mut choice = self.choice(job);
+        if on.is_some() {
+            choice.voice = on;
+            self.choose(job, choice.clone());
+        }
+        let say = if self.speaks(&choice) { Say::VoiceOn } else { Say::VoiceOff };
+        say.to(lang, &[])
+    }
+
     pub(super) fn choose_mode(&mut self, job: &Job, name: Option<String>, lang: Lang) -> String {
         let (choice, loosest) = (self.choice(job), self.loosest());
         let mut allowed = String::new();

@@ -70,8 +70,8 @@ impl Hub {
         if !config.adapters.contains(&adapter) || spec::find(&adapter).is_none() {
             return Err(Say::AdapterOff.to(lang, &[&adapter, &config.adapters.join(", ")]));
         }
-        let mode = self.store.state().choices.get(&job.scope.to_string()).and_then(|c| c.mode.clone());
-        let choice = Choice { model, effort, adapter: Some(adapter), mode };
+        let chosen = self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
+        let choice = Choice { model, effort, adapter: Some(adapter), ..chosen };
         self.store.record(Record::Choose { scope: job.scope.to_string(), choice });
         let route = self.route(&mut job.clone()).map_err(|why| format!("⚠️ {why}"))?;
         let text = Say::Switched.to(lang, &[&name, &id]);

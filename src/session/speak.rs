@@ -1,0 +1,132 @@
+//! Text to speech: an answer that has gone out as text follows as sound, made by a program or by an address that speaks
+//! OpenAI's speech interface. It never delays the next turn, and a failure costs nothing but the sound.
+
+use crate::config::voice::{Endpoint, Speaking};
+use crate::config::{Config, paths};
+use crate::http::post::{self, Post};
+use crate::json::object;
+use crate::session::upload::Place;
+use crate::session::{SessionEvent, Shared, hear, inbox};
+use crate::store::errand::Errand;
+use crate::store::outbox::{Entry, ReplyKind};
+use crate::sys::{id, thread};
+use crate::wire::intake::Job;
+use crate::wire::speech;
+use std::ffi::OsStr;
+use std::io::{Cursor, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Four minutes of speech on a small machine.
+const LIMIT: Duration = Duration::from_secs(240);
+/// Answers spoken at a time: it takes a processor for each. Further ones stay text.
+const AT_A_TIME: usize = 2;
+/// Four minutes as WAV are about 20 MB.
+const MAX_SOUND: u64 = 50 << 20;
+/// What people see.
+const TITLE: &str = "Spoken answer";
+
+static SPEAKING: AtomicUsize = AtomicUsize::new(0);
+
+/// Speaks an answer, in a thread of its own, and tells of the outbox entry that brings the sound.
+pub(super) fn speak(
+    shared: &Arc<Shared>,
+    job: &Job,
+    answer: &str,
+    mut tell: impl FnMut(SessionEvent) + Send + 'static,
+) {
+    let text = speech::spoken(answer);
+    if text.is_empty() || shared.config.voice.speaking.is_none() {
+        return;
+    }
+    if SPEAKING.fetch_add(1, Ordering::Relaxed) >= AT_A_TIME {
+        SPEAKING.fetch_sub(1, Ordering::Relaxed);
+        return log::info!(target: "session", "an answer was not spoken: {AT_A_TIME} others are");
+    }
+    let (shared, job) = (shared.clone(), job.clone());
+    let started = thread::spawn("speak", move || {
+        match entry(&shared, &job, &text) {
+            Ok(entry) => tell(SessionEvent::Spoken { entry: Box::new(entry) }),
+            Err(why) => log::warn!(target: "session", "an answer could not be spoken: {why}"),
+        }
+        SPEAKING.fetch_sub(1, Ordering::Relaxed);
+    });
+    if let Err(e) = started {
+        SPEAKING.fetch_sub(1, Ordering::Relaxed);
+        log::warn!(target: "session", "an answer could not be spoken: no thread could be started: {e}");
+    }
+}
+
+/// The sound, copied for the upload, as an entry of the outbox.
+fn entry(shared: &Shared, job: &Job, text: &str) -> Result<Entry, String> {
+    let config = &shared.config;
+    let wrong =
+        |e: std::io::Error| format!("{}: {}", config.artifact_dir.display(), crate::error::reason(&e));
+    let folder = config.artifact_dir.join(format!("speech-{}", id::hex()));
+    paths::create_private_dir(&folder).map_err(wrong)?;
+    let made = sound(shared, &folder, text).and_then(|file| {
+        let ending = ending(&file).ok_or("what was made is neither WAV nor MP3 nor Ogg")?;
+        let path = file.to_str().ok_or("its path is not plain text")?;
+        Ok((shared.shelf.take(&folder, path)?, format!("answer.{ending}")))
+    });
+    // the copy is what is sent
+    let _ = std::fs::remove_dir_all(&folder);
+    let (copied, name) = made?;
+    let reply_to = job.message_id.as_deref();
+    let mut entry = shared.outbox.entry(&job.key, &job.topic_id, reply_to, Vec::new(), ReplyKind::Notice);
+    entry.after.push(Errand::Upload(Place::of(job).upload(copied, &name, TITLE)));
+    shared.outbox.keep(&entry);
+    Ok(entry)
+}
+
+fn sound(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> {
+    let config = &shared.config;
+    let words = match &config.voice.speaking {
+        Some(Speaking::Command(words)) => words,
+        Some(Speaking::Endpoint(endpoint)) => return by_address(config, endpoint, folder, text),
+        None => return Err("nothing is set that speaks".to_owned()),
+    };
+    let (input, output) = (folder.join("text.txt"), folder.join("speech.wav"));
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&input);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| e.to_string())?;
+    let voice = config.voice.voice.as_deref().unwrap_or_default();
+    let values: [(&str, &OsStr); 3] =
+        [("{file}", input.as_os_str()), ("{output}", output.as_os_str()), ("{voice}", voice.as_ref())];
+    match hear::run(shared, &hear::fill(words, &values), text, LIMIT, None) {
+        Ok(Ok(_)) => Ok(output),
+        Ok(Err(why)) => Err(why),
+        Err(_) => Err("it was stopped".to_owned()),
+    }
+}
+
+fn by_address(config: &Config, endpoint: &Endpoint, folder: &Path, text: &str) -> Result<PathBuf, String> {
+    let voice = config.voice.voice.as_deref().unwrap_or("alloy");
+    let body = object!({ "model": endpoint.model, "input": text, "voice": voice, "response_format": "mp3" });
+    let body = body.to_string().into_bytes();
+    let answer = post::post(Post {
+        url: &format!("{}/audio/speech", endpoint.base_url),
+        key: &endpoint.key,
+        ca_file: config.ca_file.as_deref(),
+        total: LIMIT,
+        content_type: "application/json",
+        length: body.len() as u64,
+        body: Box::new(Cursor::new(body)),
+    });
+    let answer = answer.map_err(|e| e.to_string())?;
+    inbox::keep(answer, folder, "speech.mp3", MAX_SOUND, &mut |_| true).map(|(path, _)| path)
+}
+
+/// What a sound file is, by its first bytes.
+fn ending(file: &Path) -> Option<&'static str> {
+    let mut head = [0; 4];
+    std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut head)).ok()?;
+    match head {
+        [b'R', b'I', b'F', b'F'] => Some("wav"),
+        [b'O', b'g', b'g', b'S'] => Some("ogg"),
+        [b'I', b'D', b'3', _] | [0xff, 0xe0..=0xff, ..] => Some("mp3"),
+        _ => None,
+    }
+}

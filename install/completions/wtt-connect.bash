@@ -11,7 +11,7 @@ _wtt_connect() {
         --env-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --token-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-        --generate) mapfile -t COMPREPLY < <(compgen -W "man man5 man7 complete-bash complete-zsh complete-fish" -- "$cur"); return ;;
+        --generate) mapfile -t COMPREPLY < <(compgen -W "complete-bash complete-zsh complete-fish" -- "$cur"); return ;;
     esac
     case ${COMP_WORDS[1]} in
         try) words="--adapter -a --workdir --mode --terminal --verbose -v --help -h" ;;

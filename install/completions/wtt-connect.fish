@@ -5,7 +5,7 @@ end
 complete -c wtt-connect -f
 complete -c wtt-connect -n '__fish_use_subcommand' -l help -s h -d 'print help; --help prints more than -h'
 complete -c wtt-connect -n '__fish_use_subcommand' -l version -s V -d 'print the version'
-complete -c wtt-connect -n '__fish_use_subcommand' -l generate -x -a 'man man5 man7 complete-bash complete-zsh complete-fish' -d 'print a manual page or completions'
+complete -c wtt-connect -n '__fish_use_subcommand' -l generate -x -a 'complete-bash complete-zsh complete-fish' -d 'print completions for a shell'
 complete -c wtt-connect -n __fish_use_subcommand -a try -d 'chat with an agent here, without an account'
 complete -c wtt-connect -n '__fish_seen_subcommand_from try' -l adapter -s a -x -a 'codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin demo' -d 'chat with this agent'
 complete -c wtt-connect -n '__fish_seen_subcommand_from try' -l workdir -x -a '(__fish_complete_directories)' -d 'let the agent work in this directory'

@@ -45,14 +45,16 @@ fn run(parsed: Parsed) -> Result<ExitCode> {
 /// The text of a generated file.
 pub fn generate(what: Artefact) -> String {
     match what {
-        Artefact::Man => man::render(),
-        Artefact::Man5 => man5::render(),
-        // Written by hand: it describes the service, of which no table knows all.
-        Artefact::Man7 => include_str!("../../man/wtt-connect-protocol.7").to_owned(),
         Artefact::Bash => complete::bash(),
         Artefact::Zsh => complete::zsh(),
         Artefact::Fish => complete::fish(),
     }
+}
+
+/// The manual page of a section that is rendered from the tables: 1 or 5. The program does not call it, so that a release
+/// build leaves its texts out: the pages are files of the repository, which a test keeps true.
+pub fn manual(section: u8) -> String {
+    if section == 1 { man::render() } else { man5::render() }
 }
 
 fn execute(id: Id, args: Args) -> Result<ExitCode> {

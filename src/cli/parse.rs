@@ -18,7 +18,7 @@ pub enum Parsed {
     },
     /// Print the version.
     Version,
-    /// Print a manual page or completions.
+    /// Print completions.
     Generate(Artefact),
     /// Run a command.
     Run(&'static Command, Box<Args>),
@@ -27,12 +27,6 @@ pub enum Parsed {
 /// What `--generate` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Artefact {
-    /// wtt-connect(1)
-    Man,
-    /// wtt-connect(5)
-    Man5,
-    /// wtt-connect-protocol(7)
-    Man7,
     /// Completions.
     Bash,
     /// Completions.
@@ -43,10 +37,7 @@ pub enum Artefact {
 
 impl Artefact {
     /// All of them with their words.
-    pub const ALL: [(&'static str, Artefact); 6] = [
-        ("man", Artefact::Man),
-        ("man5", Artefact::Man5),
-        ("man7", Artefact::Man7),
+    pub const ALL: [(&'static str, Artefact); 3] = [
         ("complete-bash", Artefact::Bash),
         ("complete-zsh", Artefact::Zsh),
         ("complete-fish", Artefact::Fish),

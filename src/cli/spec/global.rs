@@ -27,8 +27,8 @@ pub static GENERATE: Flag = Flag {
     long: "generate",
     letter: None,
     value: Some(ValueOf::Artefact),
-    short: "print a manual page or completions",
-    long_text: "Prints a file for packages: `man`, `man5` and `man7` are the manual pages, `complete-bash`, `complete-zsh` and `complete-fish` the completions.",
+    short: "print completions for a shell",
+    long_text: "Prints a file for packages and shells: `complete-bash`, `complete-zsh` or `complete-fish`.",
     set: |_, _| Ok(()),
 };
 

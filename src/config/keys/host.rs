@@ -1,6 +1,6 @@
 //! Settings of what the web can do on this machine itself: terminal, one-shot shell commands, end-to-end encryption.
 
-use super::{Key, key};
+use super::{Key, key, told};
 use crate::config::value::Kind;
 
 /// Words of `WTT_CONNECT_SHELL_MODE`.
@@ -41,7 +41,9 @@ pub(super) static HOST: &[Key] = &[
         kind: Kind::Text,
         default: "none",
         secret: true,
-        meaning: "The password of end-to-end encrypted direct chats. With it such messages are read and answered encrypted, and the service gets the key that is derived from it when it asks, so that the page can read along. Status lines are not encrypted. Without it the connector says that it has no key.",
-        example: "correct horse battery staple",
+        meaning: told(
+            "The password of end-to-end encrypted direct chats. With it such messages are read and answered encrypted, and the service gets the key that is derived from it when it asks, so that the page can read along. Status lines are not encrypted. Without it the connector says that it has no key.",
+        ),
+        example: told("correct horse battery staple"),
     },
 ];

@@ -1,6 +1,6 @@
 //! Settings of `smoke-chat`: who asks.
 
-use super::{Key, key};
+use super::{Key, key, told};
 use crate::config::value::Kind;
 
 /// The identity that asks.
@@ -23,7 +23,7 @@ pub(super) static KEYS: &[Key] = &[
         kind: Kind::Token,
         default: "none; smoke-chat needs it",
         secret: true,
-        meaning: "The token of that identity. Also read from the environment beside a profile.",
-        example: "'wtt-tok-tester'",
+        meaning: told("The token of that identity. Also read from the environment beside a profile."),
+        example: told("'wtt-tok-tester'"),
     },
 ];

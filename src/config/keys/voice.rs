@@ -1,6 +1,6 @@
 //! Settings of files that come with messages, of hearing (speech to text) and of speaking (text to speech).
 
-use super::{Key, Kind, key};
+use super::{Key, Kind, key, told};
 use crate::config::voice;
 
 pub(super) static KEYS: &[Key] = &[
@@ -38,8 +38,10 @@ pub(super) static KEYS: &[Key] = &[
         kind: Kind::Token,
         default: "none; needed where the base URL is OpenAI's",
         secret: true,
-        meaning: "The key for it, sent as a bearer token. It is never on a command line and never in an agent's environment.",
-        example: "sk-...",
+        meaning: told(
+            "The key for it, sent as a bearer token. It is never on a command line and never in an agent's environment.",
+        ),
+        example: told("sk-..."),
     },
     key(
         "WTT_CONNECT_STT_OPENAI_MODEL",
@@ -96,8 +98,8 @@ pub(super) static KEYS: &[Key] = &[
         kind: Kind::Token,
         default: "none; needed where the base URL is OpenAI's",
         secret: true,
-        meaning: "The key for it, sent as a bearer token.",
-        example: "sk-...",
+        meaning: told("The key for it, sent as a bearer token."),
+        example: told("sk-..."),
     },
     key(
         "WTT_CONNECT_TTS_OPENAI_MODEL",

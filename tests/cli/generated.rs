@@ -5,8 +5,10 @@ use std::process::Command;
 use wtt_connect::cli::{generate, manual, parse::Artefact};
 use wtt_connect::config::keys;
 
+type Render = fn() -> String;
+
 /// What each is a rendering of, and where it lies.
-const FILES: &[(fn() -> String, &str)] = &[
+const FILES: &[(Render, &str)] = &[
     (|| manual(1), "man/wtt-connect.1"),
     (|| manual(5), "man/wtt-connect.5"),
     (|| generate(Artefact::Bash), "install/completions/wtt-connect.bash"),

@@ -366,6 +366,7 @@ impl Hub {
             SessionEvent::Revoke { scope } => self.store.record(Record::Revoke { key: scope.to_string() }),
             SessionEvent::Spoken { entry } => self.delivery.add(*entry, false),
             SessionEvent::Ended { scope, ended, entry, on_disk } => {
+                self.note_answer(&scope, ended.generation);
                 if let Some(over) = self.sessions.ended(&scope, ended.generation) {
                     let (number, word) = (ended.generation, ended.end.word());
                     log::info!(target: "hub", "turn {number} in {scope}: {word} after {:.1?}", over.took);

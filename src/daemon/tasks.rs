@@ -3,6 +3,7 @@
 //! A push, a hint or the sweep makes a task *pending*: it is looked at by HTTP, perhaps claimed, held for a moment in
 //! case a person's message belongs to it, and then accepted like a message. Its end goes with the reply (`session/task.rs`).
 
+pub(super) mod answered;
 mod ask;
 
 use crate::daemon::courier::Asked;
@@ -15,11 +16,10 @@ use crate::wire::message::{Message, TopicKind};
 use crate::wire::outgoing::StatusKind;
 use crate::wire::task::{Cause, Hint, Status, Task};
 use serde_json::Value;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// A message that comes so soon before or after the service's word is the same request (6.5: "a few seconds").
-const SAME_REQUEST: Duration = Duration::from_secs(10);
 /// Our own change of a task comes back as news; after so long it is somebody else's.
 const OWN_NEWS: Duration = Duration::from_secs(60);
 /// Topics whose task is remembered, and changes of our own.
@@ -89,13 +89,16 @@ pub(super) struct Tasks {
     topics: Table<String>,
     /// What this connector has made of tasks lately, by path.
     own: Table<(Status, Instant)>,
+    /// The latest answer in each task's chat, of a turn that carried no task out.
+    answered: Table<answered::Answer>,
     sweep_at: Option<Instant>,
 }
 
 impl Tasks {
     pub(super) fn new() -> Tasks {
         let (pending, topics, own) = (Table::new(), Table::new(), Table::new());
-        Tasks { pace: Pace::from_env(), pending, topics, own, sweep_at: None }
+        let (pace, answered) = (Pace::from_env(), Table::new());
+        Tasks { pace, pending, topics, own, answered, sweep_at: None }
     }
 
     /// A task's chat is in this topic.
@@ -188,6 +191,9 @@ impl Hub {
         }
         if let Some(pending) = self.tasks.pending.get_mut(task_id) {
             pending.comment = comment.or(pending.comment.take());
+            if cause == Cause::Reject {
+                pending.cause = cause;
+            }
             if cause != Cause::Todo && pending.cause == Cause::Todo {
                 pending.cause = cause;
                 if matches!(pending.at, At::Again(_)) {
@@ -273,14 +279,14 @@ impl Hub {
         let At::Held(_, task) = pending.at else { return };
         let key = task.run_key().unwrap_or_else(|| format!("task:{task_id}:{}", crate::sys::id::hex()));
         let (scope, run) = (Scope::Task(task_id.to_owned()), Run::of(&task));
-        let comment = pending.comment.or_else(|| task.comment.clone());
+        let comment = self.comment(&task, pending.comment, pending.cause);
         let mut jobs = pending.jobs.into_iter();
         // what is said of it from now on is news
         self.tasks.own.remove(&crate::wire::task::path(task_id));
         let first = jobs.next();
         self.commit_now = true;
         if first.is_none()
-            && let Some(answering) = self.sessions.promote(&scope, &run, &task.source, SAME_REQUEST)
+            && let Some(answering) = self.sessions.promote(&scope, &run, &task)
         {
             log::debug!(target: "hub", "task {task_id} is carried out by the answer to {answering}");
             self.store.record(Record::Seen { key });
@@ -288,6 +294,9 @@ impl Hub {
                 turn.task = Some(task_id.to_owned());
                 self.store.record(Record::Accepted { key: answering, turn });
             }
+            return;
+        }
+        if first.is_none() && comment.is_none() && self.is_answered(&task, &key) {
             return;
         }
         let job = match first {
@@ -304,6 +313,24 @@ impl Hub {
         for job in jobs {
             self.accept(job);
         }
+    }
+
+    /// What a review has said that this run is to hear. A service may keep a comment for ever: unless a person has just
+    /// said it, it is news once.
+    fn comment(&mut self, task: &Task, told: Option<String>, cause: Cause) -> Option<String> {
+        let mut hears = |text: Option<String>, always: bool| {
+            let mut hasher = DefaultHasher::new();
+            text.hash(&mut hasher);
+            let key = format!("task:{}:comment:{:x}", task.id, hasher.finish());
+            let is_news = text.is_some() && !self.store.state().has_seen(&key);
+            if is_news {
+                self.store.record(Record::Seen { key });
+            }
+            text.filter(|_| is_news || always)
+        };
+        let told = hears(told, cause == Cause::Reject);
+        let kept = hears(task.comment.clone(), false);
+        told.or(kept)
     }
 
     /// A pending task is not run; the messages that were kept for it are answered like any other.

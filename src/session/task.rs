@@ -43,8 +43,37 @@ struct Shared {
     run: Option<Run>,
     /// The turn has ended.
     sealed: bool,
+    /// How, when it has carried no task out.
+    ended: Option<Ended>,
     /// Somebody else has ended the task.
     over: bool,
+}
+
+/// What the service is told of a turn's end.
+#[derive(Debug)]
+struct Ended {
+    status: &'static str,
+    said: String,
+    used: Option<Usage>,
+    adapter: String,
+}
+
+impl Ended {
+    fn errand(&self, run: &Run) -> Errand {
+        let sums = self.used.map(|used| {
+            // the counters come from the network
+            let [input, output, read, written, total] = run.usage;
+            [
+                input.saturating_add(used.input),
+                output.saturating_add(used.output),
+                read.saturating_add(used.cached),
+                written,
+                total.saturating_add(used.input).saturating_add(used.output),
+            ]
+        });
+        let body = task::end_body(self.status, &self.said, sums, &format!("wtt-connect:{}", self.adapter));
+        Errand::Patch { path: task::path(&run.task_id), body }
+    }
 }
 
 /// The task of a turn, if it has one.
@@ -91,25 +120,29 @@ impl Link {
     pub fn seal(&self, end: &End, said: &str, used: Option<Usage>, adapter: &str) -> Option<Errand> {
         let mut shared = self.lock();
         shared.sealed = true;
-        let run = shared.run.as_ref().filter(|_| !shared.over)?;
         let status = match end {
             End::Done => "review",
             // it goes on by itself
             End::Parked { .. } => return None,
             End::Failed(_) | End::Cancelled | End::Interrupted { .. } | End::Refused => "blocked",
         };
-        let sums = used.map(|used| {
-            let [input, output, read, written, total] = run.usage;
-            [
-                input + used.input,
-                output + used.output,
-                read + used.cached,
-                written,
-                total + used.input + used.output,
-            ]
-        });
-        let body = task::end_body(status, said, sums, &format!("wtt-connect:{adapter}"));
-        Some(Errand::Patch { path: task::path(&run.task_id), body })
+        if shared.over {
+            return None;
+        }
+        let said = text::truncate(said, task::OUTPUT_CHARS);
+        let ended = Ended { status, said, used, adapter: adapter.to_owned() };
+        let errand = shared.run.as_ref().map(|run| ended.errand(run));
+        shared.ended = errand.is_none().then_some(ended);
+        errand
+    }
+
+    /// The turn has ended, and has carried this task out, as it turns out: what the service is to be told. None when it
+    /// was another one's, or was put off.
+    pub fn promote_late(&self, run: Run) -> Option<Errand> {
+        let mut shared = self.lock();
+        let errand = shared.ended.take()?.errand(&run);
+        shared.run = Some(run);
+        Some(errand)
     }
 }
 

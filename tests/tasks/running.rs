@@ -4,7 +4,7 @@ use super::patch;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, is_alive, until};
 use serde_json::{Map, Value, json};
 use wtt_connect::http::{Client, Settings};
-use wtt_connect::local::service::{Knobs, Seen};
+use wtt_connect::local::service::{Knobs, Seen, Speaker};
 use wtt_connect::secret::Secret;
 
 /// Short pauses, so that a test does not wait for those that people get.
@@ -177,6 +177,79 @@ fn a_message_just_before_the_push_carries_the_task_out() {
 }
 
 #[test]
+fn a_message_that_was_answered_before_the_push_has_carried_the_task_out() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    let task = wtt.service.create_task(
+        json!({"title": "x", "status": "blocked", "runner_agent_id": AGENT, "usage_total_tokens": u64::MAX}),
+    );
+    // by the service's clock; a slow machine has a little longer
+    let when = wtt_connect::sys::time::rfc3339(wtt_connect::sys::time::now_ms() + 3_000);
+    let row = json!({"created_at": when});
+    wtt.service.say(topic(&task), Speaker::Human, "RUN: answer asked", row);
+    wtt.answer(topic(&task), "asked");
+    until("an empty outbox", || home.outbox().is_empty());
+    Person::at(&wtt).does(&task, "run", &json!({"runner_agent_id": AGENT}));
+    let (body, _) = patch(&wtt, id(&task), 0);
+    assert_eq!((&body["status"], &body["output"]), (&json!("review"), &json!("asked")), "{body}");
+    assert_eq!((&body["usage_prompt_tokens"], &body["usage_total_tokens"]), (&json!(3), &json!(u64::MAX)));
+    until("an empty outbox", || home.outbox().is_empty());
+    // a run that a person asks for later is one of its own
+    Person::at(&wtt).does(&task, "rerun", &json!({}));
+    assert_eq!(patch(&wtt, id(&task), 1).0["output"], "ok");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!((home.runs().len(), wtt.posts(topic(&task)).len()), (2, 2), "{:?}", home.runs());
+}
+
+#[test]
+fn a_message_long_before_the_run_is_no_run() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    let task = create(&wtt, "", "blocked");
+    let when = wtt_connect::sys::time::rfc3339(wtt_connect::sys::time::now_ms() - 8_000);
+    wtt.service.say(topic(&task), Speaker::Human, "RUN: answer hello", json!({"created_at": when}));
+    wtt.answer(topic(&task), "hello");
+    until("an empty outbox", || home.outbox().is_empty());
+    Person::at(&wtt).does(&task, "run", &json!({"runner_agent_id": AGENT}));
+    assert_eq!(patch(&wtt, id(&task), 0).0["output"], "ok");
+}
+
+#[test]
+fn a_run_that_meets_a_usage_limit_ends_in_review_after_the_reset_also_across_a_crash() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[FAST]);
+    let soon = wtt_connect::sys::time::now_ms() / 1000 + 4;
+    let limited = |dir: &str| {
+        format!(
+            "RUN: mkdir \"$HOME/{dir}\" && fail 'Claude AI usage limit reached|{soon}'; answer 'after the reset'"
+        )
+    };
+    // by the task alone, and by a message that is put off before the task is being done
+    let (run, chat) = (create(&wtt, &limited("run"), "doing"), create(&wtt, "RUN: answer wrong", "blocked"));
+    wtt.say(topic(&chat), &limited("chat"));
+    wtt.answer(topic(&chat), "usage limit");
+    Person::at(&wtt).does(&chat, "run", &json!({}));
+    wtt.answer(topic(&run), "usage limit");
+    let disk = home.state_dir().join("state.json.journal");
+    let put_off = || std::fs::read_to_string(&disk).unwrap().matches("task_run").count() == 2;
+    until("the runs put off on disk", put_off);
+    until("an empty outbox", || home.outbox().is_empty());
+    connector.kill();
+    wtt.forget();
+    let tasks = [run, chat];
+    for task in &tasks {
+        assert_eq!(wtt.service.task(id(task)).unwrap()["status"], "doing", "nobody is told of an end");
+    }
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    for task in &tasks {
+        let (body, _) = patch(&wtt, id(task), 0);
+        assert_eq!((&body["status"], &body["output"]), (&json!("review"), &json!("after the reset")));
+        assert_eq!(wtt.posts(topic(task)).len(), 2);
+    }
+    assert_eq!(home.runs().len(), 4, "{:?}", home.runs());
+}
+
+#[test]
 fn a_task_that_is_only_to_be_done_is_claimed_also_without_run_and_behind_a_prefix() {
     for (knobs, first) in [
         (Knobs::default(), json!("review")),
@@ -250,6 +323,31 @@ fn progress_lines_name_the_task() {
 }
 
 #[test]
+fn a_comment_of_an_earlier_review_is_not_said_again() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    let task = create(&wtt, "RUN: answer plain", "blocked");
+    let person = Person::at(&wtt);
+    // a service that keeps the comment of the last review, whatever comes after it
+    let again = |n: usize, comment: &str, expected: &str| {
+        let body = json!({"status": "doing", "review_comment": comment});
+        person.0.patch_json(&format!("/tasks/{}", id(&task)), &body).unwrap();
+        let outputs = || wtt.posts(topic(&task)).len() == n && home.outbox().is_empty();
+        until(&format!("answer {n}"), outputs);
+        assert_eq!(wtt.service.task(id(&task)).unwrap()["output"], expected, "{n}");
+    };
+    again(1, "RUN: answer better", "better");
+    again(2, "RUN: answer better", "plain");
+    again(3, "RUN: answer best", "best");
+    again(4, "RUN: answer best", "plain");
+    // a person who says the same once more means it
+    let text = format!("[TASK_REVIEW] action=reject task_id={} by=ana comment=RUN: answer best", id(&task));
+    wtt.service.say(topic(&task), Speaker::Human, &text, json!({"semantic_type": "task_review"}));
+    until("the review", || wtt.posts(topic(&task)).len() == 5 && home.outbox().is_empty());
+    assert_eq!(wtt.service.task(id(&task)).unwrap()["output"], "best");
+}
+
+#[test]
 fn a_review_that_comes_as_a_message_runs_the_task_again() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[FAST]);
@@ -260,7 +358,7 @@ fn a_review_that_comes_as_a_message_runs_the_task_again() {
             id(&task)
         );
         let meta = json!({"semantic_type": "task_review"});
-        wtt.service.say(topic(&task), wtt_connect::local::service::Speaker::Human, &text, meta);
+        wtt.service.say(topic(&task), Speaker::Human, &text, meta);
     };
     review("approve");
     review("reject");

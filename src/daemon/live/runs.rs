@@ -1,10 +1,10 @@
 //! The live turns that carry out tasks.
 
 use super::Sessions;
+use crate::daemon::tasks::answered::{self, Answer};
 use crate::session::task::Run;
 use crate::wire::intake::Scope;
-use serde_json::Value;
-use std::time::{Duration, Instant};
+use crate::wire::task::Task;
 
 impl Sessions {
     /// Whether a turn that runs or waits carries the session's task out.
@@ -21,21 +21,25 @@ impl Sessions {
 
     /// Lets a turn that answers a message carry the task out, if one was accepted so lately that message and task are
     /// one request. What it was accepted for, and what it is to be put off with.
-    pub(in crate::daemon) fn promote(
-        &mut self,
-        scope: &Scope,
-        run: &Run,
-        task: &Value,
-        within: Duration,
-    ) -> Option<String> {
-        let now = Instant::now();
+    pub(in crate::daemon) fn promote(&mut self, scope: &Scope, run: &Run, task: &Task) -> Option<String> {
         let turns = &mut self.live.get_mut(scope)?.turns;
         let fits = |turn: &&mut super::LiveTurn| {
-            !turn.adapter.is_empty() && !turn.stopping && turn.offer.is_none() && now < turn.accepted + within
+            !turn.adapter.is_empty()
+                && !turn.stopping
+                && turn.offer.is_none()
+                && answered::belongs(task, turn.accepted, &turn.message)
         };
         let turn = turns.iter_mut().rev().find(fits).filter(|turn| turn.task.promote(run.clone()))?;
-        turn.message = crate::json::object!({ "task_run": task, "message": turn.message });
+        turn.message = crate::json::object!({ "task_run": task.source, "message": turn.message });
         Some(turn.key.clone())
+    }
+
+    /// What the running turn of a session has answered, if it carries no task out.
+    pub(in crate::daemon) fn answer(&self, scope: &Scope, generation: u64) -> Option<Answer> {
+        let turn = self.turns(scope).next().filter(|turn| turn.generation == generation)?;
+        let is_free = !turn.adapter.is_empty() && turn.task.task_id().is_none();
+        let (accepted, sent_at) = (turn.accepted, answered::sent_at(&turn.message));
+        is_free.then(|| Answer { accepted, sent_at, link: turn.task.clone() })
     }
 
     /// The task has been ended by somebody else: so are its turns, and the service is not told how.

@@ -2,6 +2,7 @@
 
 mod errands;
 mod killing;
+mod moving;
 mod running;
 mod smoke;
 

@@ -246,10 +246,22 @@ impl Config {
 
     /// The token as the files say now, so that a new one in the profile is used without a restart.
     pub fn token_now(&self) -> Secret {
-        Settings::read(&self.selection)
-            .get("WTT_TOKEN")
-            .filter(|s| value::token(&s.text).is_ok())
-            .map_or_else(|| self.token.clone(), |s| Secret::new(s.text.clone()))
+        self.now(&["WTT_TOKEN"]).unwrap_or_else(|| self.token.clone())
+    }
+
+    /// The same for HTTP.
+    pub fn http_token_now(&self) -> Secret {
+        let token = self.now(&["WTT_HTTP_TOKEN", "WTT_TOKEN"]).unwrap_or_else(|| self.http_token.clone());
+        crate::sys::log::add_secret(token.expose());
+        token
+    }
+
+    /// The first of these tokens that is there now.
+    fn now(&self, names: &[&str]) -> Option<Secret> {
+        let settings = Settings::read(&self.selection);
+        let found =
+            names.iter().find_map(|name| settings.get(name).filter(|s| value::token(&s.text).is_ok()));
+        found.map(|s| Secret::new(s.text.clone()))
     }
 
     /// A variable that is not one of our settings (a proxy): of the environment, else of the env files.

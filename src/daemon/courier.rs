@@ -3,9 +3,9 @@
 //! For replies that the socket refuses (protocol 4.2, assumed: questions 16 and 21), and for what follows a reply. Each
 //! line of work has a thread while there is work. What to do with an outcome is decided by `delivery.rs`.
 
-use crate::config::Config;
 use crate::daemon::hub::Event;
 use crate::http::{Client, HttpError};
+use crate::session::Shared;
 use crate::sys::thread;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
@@ -90,17 +90,19 @@ impl Courier {
     }
 
     /// Takes a call; its outcome comes as [`Event::Posted`]. False when no thread could be started.
-    pub(super) fn carry(&mut self, config: &Config, tag: Tag, call: Call) -> bool {
+    pub(super) fn carry(&mut self, shared: &Arc<Shared>, tag: Tag, call: Call) -> bool {
         let line = tag.line();
         if self.lines[line].is_none() {
             let (parcels, inbox) = unbounded();
             let events = self.events.clone();
             let client = self.client.clone();
-            let (base_url, token, ca_file) =
-                (config.base_url.clone(), config.http_token.clone(), config.ca_file.clone());
+            let shared = shared.clone();
             let started = thread::spawn(LINES[line], move || {
-                let client = client.get_or_init(|| Client::new(&base_url, token, ca_file));
-                work(client, &inbox, &events);
+                let client = client.get_or_init(|| {
+                    let config = &shared.config;
+                    Client::new(&config.base_url, config.http_token_now(), config.ca_file.clone())
+                });
+                work(&shared, client, &inbox, &events);
             });
             self.lines[line] = started.is_ok().then_some((parcels, 0));
         }
@@ -121,10 +123,24 @@ impl Courier {
     }
 }
 
-fn work(client: &Result<Client, HttpError>, inbox: &Receiver<Parcel>, events: &Sender<Event>) {
+fn work(
+    shared: &Shared,
+    client: &Result<Client, HttpError>,
+    inbox: &Receiver<Parcel>,
+    events: &Sender<Event>,
+) {
     for (tag, call) in inbox {
         let posted = match client {
-            Ok(client) => outcome(perform(client, &call)),
+            Ok(client) => {
+                let mut answer = perform(client, &call);
+                // there may be a new token in the profile
+                let is_refused = matches!(answer, Err(HttpError::Status(401 | 403, _)));
+                if is_refused && client.renew(shared.config.http_token_now()) {
+                    answer = perform(client, &call);
+                }
+                warn(shared, client, &answer);
+                outcome(answer)
+            }
             Err(why) => Posted::Unknown(why.to_string()),
         };
         if events.send(Event::Posted(tag, posted)).is_err() {
@@ -144,10 +160,24 @@ fn perform(client: &Client, call: &Call) -> Result<(u16, Value), HttpError> {
 fn outcome(answer: Result<(u16, Value), HttpError>) -> Posted {
     match answer {
         Ok((_, answer)) => Posted::Taken(answer),
-        Err(HttpError::Status(status, why)) if status >= 500 || matches!(status, 408 | 429) => {
+        Err(HttpError::Status(status, why)) if is_for_later(status) => {
             Posted::Unknown(format!("HTTP {status}: {why}"))
         }
         Err(HttpError::Status(status, why)) => Posted::Refused(status, format!("HTTP {status}: {why}")),
         Err(HttpError::Offline(why)) => Posted::Unknown(why),
     }
+}
+
+/// A refused token is said once: what it holds back is tried again and again.
+fn warn(shared: &Shared, client: &Client, answer: &Result<(u16, Value), HttpError>) {
+    let is_refused = matches!(answer, Err(HttpError::Status(401, _)));
+    if client.note_refusal(is_refused) {
+        let remedy = shared.config.token_remedy();
+        log::error!(target: "hub", "the service refuses the token by HTTP; what needs it is tried again; {remedy}");
+    }
+}
+
+/// Trouble on the service's side, or with the token, which people can put right: no word on the call itself.
+fn is_for_later(status: u16) -> bool {
+    status >= 500 || matches!(status, 401 | 408 | 429)
 }

@@ -64,9 +64,7 @@ impl Hub {
         }
         let tag = Tag::Errand { seq, left };
         let taken = match errand.clone() {
-            Errand::Patch { path, body } => {
-                self.courier.carry(&self.shared.config, tag, Call::Patch { path, body })
-            }
+            Errand::Patch { path, body } => self.courier.carry(&self.shared, tag, Call::Patch { path, body }),
             Errand::Upload(upload) => self.upload(tag, upload, tries),
         };
         if !taken {
@@ -114,7 +112,7 @@ impl Hub {
             &self.me.agent_id,
         );
         let path = outgoing::messages_path(&entry.topic_id, &self.me.agent_id);
-        if !self.courier.carry(&self.shared.config, Tag::Part { seq, part }, Call::Post { path, body }) {
+        if !self.courier.carry(&self.shared, Tag::Part { seq, part }, Call::Post { path, body }) {
             self.delivery.lost(seq, part, now);
         }
     }

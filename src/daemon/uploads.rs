@@ -10,6 +10,7 @@ use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::media::Failure;
 use crate::json::object;
+use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::upload::{self, Place, Post};
 use crate::store::outbox::ReplyKind;
@@ -109,11 +110,18 @@ impl Hub {
 /// Works until the hub is gone.
 fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
     let config = &shared.config;
-    let (base, token) = (&config.base_url, &config.http_token);
+    let base = &config.base_url;
+    let fetcher = |token: Secret| Fetcher::new(base, token, config.ca_file.as_deref(), &config.media_hosts);
+    let token = config.http_token_now();
     let client = Client::new(base, token.clone(), config.ca_file.clone());
-    let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &config.media_hosts);
+    let mut fetcher_now = fetcher(token);
     for work in inbox {
-        let post = match (&client, &fetcher) {
+        // there may be a new token in the profile
+        let token = config.http_token_now();
+        if client.as_ref().is_ok_and(|client| client.renew(token.clone())) {
+            fetcher_now = fetcher(token);
+        }
+        let post = match (&client, &fetcher_now) {
             (Ok(client), Ok(fetcher)) => {
                 Ok(Post { client, fetcher, shelf: &shared.shelf, ledger: &shared.ledger, service: base })
             }

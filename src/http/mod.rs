@@ -18,7 +18,8 @@ use rustls::ClientConfig;
 use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use ureq::http::{Request, Response};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
@@ -34,6 +35,8 @@ const BODY_MAX_BYTES: u64 = 16 << 20;
 const ERROR_MAX_CHARS: usize = 300;
 /// Where deployments serve the API, in the order that they are tried (protocol 1).
 const PREFIXES: [&str; 3] = ["", "/api", "/api/v1"];
+/// What every service has, to tell a thing that is gone from an API that is elsewhere now.
+const PROBE: &str = "/agents/my";
 
 /// Settings of a client.
 #[derive(Debug, Clone)]
@@ -81,8 +84,10 @@ impl fmt::Display for HttpError {
 pub struct Client {
     agent: Agent,
     base: String,
-    token: Secret,
-    prefix: OnceLock<&'static str>,
+    token: RwLock<Secret>,
+    /// Index of the prefix; none at first.
+    prefix: AtomicUsize,
+    refused: AtomicBool,
 }
 
 /// What a method sends.
@@ -105,7 +110,8 @@ impl Client {
         let tls = crate::sys::tls::client_config(settings.ca_file.as_deref())
             .map_err(|e| HttpError::Offline(e.to_string()))?;
         let agent = agent(&tls, &settings.proxies, &base, settings.total, Guard::off())?;
-        Ok(Client { agent, base, token: settings.token, prefix: OnceLock::new() })
+        let (token, prefix) = (RwLock::new(settings.token), AtomicUsize::new(PREFIXES.len()));
+        Ok(Client { agent, base, token, prefix, refused: AtomicBool::new(false) })
     }
 
     /// GET a path such as `/agents/my`. The value is null for an empty body and text for one that is not JSON.
@@ -126,11 +132,16 @@ impl Client {
     /// Finds out once under which prefix the API lives: 404, 405 and a web page mean "not here". A refused token says
     /// nothing about the place: behind a prefix that is not the API's a gateway may refuse as well.
     fn call(&self, path: &str, call: Call<'_>) -> Result<(u16, Value), HttpError> {
-        if let Some(prefix) = self.prefix.get() {
-            return judge(self.once(prefix, path, call)?);
+        let known = self.prefix.load(Ordering::Relaxed);
+        if let Some(prefix) = PREFIXES.get(known) {
+            let answer = self.once(prefix, path, call)?;
+            return match answer.elsewhere().then(|| self.moved_from(known)).flatten() {
+                Some(prefix) => judge(self.once(prefix, path, call)?),
+                None => judge(answer),
+            };
         }
         let mut first: Option<Answer> = None;
-        for prefix in PREFIXES {
+        for (index, prefix) in PREFIXES.iter().enumerate() {
             let answer = self.once(prefix, path, call)?;
             if answer.is_refusal() {
                 // the token is not offered elsewhere while nothing says that this is the wrong place
@@ -145,7 +156,7 @@ impl Client {
                 first.get_or_insert(answer);
             } else {
                 if answer.is_api() {
-                    let _ = self.prefix.set(prefix);
+                    self.prefix.store(index, Ordering::Relaxed);
                 }
                 return judge(answer);
             }
@@ -154,6 +165,35 @@ impl Client {
             Some(answer) => judge(answer),
             None => Err(HttpError::Offline("no address is configured".into())),
         }
+    }
+
+    /// Where the API is now, if it is not under the known prefix any more: an update of the service may move it.
+    fn moved_from(&self, known: usize) -> Option<&'static str> {
+        let probe = |index: usize| self.once(PREFIXES.get(index)?, PROBE, Call::Get).ok();
+        if !probe(known)?.elsewhere() {
+            return None;
+        }
+        let is_here = |index: &usize| probe(*index).is_some_and(|a| a.is_good() && !a.elsewhere());
+        let found = (0..PREFIXES.len()).filter(|index| *index != known).find(is_here)?;
+        self.prefix.store(found, Ordering::Relaxed);
+        PREFIXES.get(found).copied()
+    }
+
+    /// Notes whether the token was refused now. Whether that is news, and bad.
+    pub fn note_refusal(&self, is_refused: bool) -> bool {
+        !self.refused.swap(is_refused, Ordering::Relaxed) && is_refused
+    }
+
+    fn token(&self) -> Secret {
+        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Uses this token from now on. Whether it is another one.
+    pub fn renew(&self, token: Secret) -> bool {
+        let mut old = self.token.write().unwrap_or_else(PoisonError::into_inner);
+        let is_new = old.expose() != token.expose();
+        *old = token;
+        is_new
     }
 
     fn once(&self, prefix: &str, path: &str, call: Call<'_>) -> Result<Answer, HttpError> {
@@ -166,8 +206,9 @@ impl Client {
             .method(method)
             .uri(format!("{}{prefix}{path}", self.base))
             .header("Accept", "application/json");
-        if !self.token.is_empty() {
-            let token = self.token.expose();
+        let token = self.token();
+        if !token.is_empty() {
+            let token = token.expose();
             request =
                 request.header("Authorization", format!("Bearer {token}")).header("X-Agent-Token", token);
         }
@@ -203,7 +244,8 @@ impl Client {
     }
 
     fn scrub(&self, text: &str) -> String {
-        if self.token.is_empty() { text.to_owned() } else { text.replace(self.token.expose(), "***") }
+        let token = self.token();
+        if token.is_empty() { text.to_owned() } else { text.replace(token.expose(), "***") }
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn receive<'j>(
     let config = &shared.config;
     let fetcher = Fetcher::new(
         &config.base_url,
-        config.http_token.clone(),
+        config.http_token_now(),
         config.ca_file.as_deref(),
         &config.media_hosts,
     );

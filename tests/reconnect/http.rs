@@ -85,6 +85,8 @@ fn the_prefix_is_found_once_and_remembered() {
         "GET /api/v1/health",
         "GET /api/v1/agents/my",
         "GET /api/v1/nothing",
+        // whether the API has moved
+        "GET /api/v1/agents/my",
     ];
     assert_eq!(lines, expect);
 }

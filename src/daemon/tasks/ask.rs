@@ -30,7 +30,7 @@ impl Hub {
             pending.at = At::Asking;
         }
         let tag = Tag::Task { task_id: task_id.to_owned(), about };
-        if !self.courier.carry(&self.shared.config, tag, call) {
+        if !self.courier.carry(&self.shared, tag, call) {
             self.ask_again(task_id, "no thread could be started");
         }
     }

@@ -1,0 +1,55 @@
+//! Tasks while the service changes: its API moves, or it wants another token, and nobody restarts the connector.
+
+use super::patch;
+use super::running::{FAST, create, id};
+use crate::support::daemon::{AGENT, Connector, Home, Wtt, command, until};
+use std::process::Stdio;
+use wtt_connect::local::service::Knobs;
+
+#[test]
+fn an_api_that_has_moved_is_found_again() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    let task = create(&wtt, "RUN: answer first", "doing");
+    assert_eq!(patch(&wtt, id(&task), 0).1, 200);
+    until("an empty outbox", || home.outbox().is_empty());
+    // also while a result is on its way
+    let task = create(&wtt, "RUN: touch \"$HOME/begun\"; await go; answer second", "doing");
+    home.wait_for("begun");
+    wtt.service.set_knobs(Knobs { api_v1_only: true, ..Knobs::default() });
+    home.touch("go");
+    until("the second result", || wtt.service.task(id(&task)).unwrap()["output"] == "second");
+    let task = create(&wtt, "RUN: answer third", "doing");
+    assert_eq!(patch(&wtt, id(&task), 0).0["output"], "third");
+    // and back
+    wtt.service.set_knobs(Knobs::default());
+    let task = create(&wtt, "RUN: answer fourth", "doing");
+    assert_eq!(patch(&wtt, id(&task), 0).0["output"], "fourth");
+}
+
+#[test]
+fn a_new_token_in_the_file_is_used_and_until_then_a_result_waits() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let file = home.path().join("my.env");
+    let put = |token: &str| std::fs::write(&file, format!("WTT_TOKEN='{token}'\n")).unwrap();
+    put(crate::support::daemon::TOKEN);
+    let log = home.path().join("log");
+    let mut command = command(&wtt.service.base_url(), &home, &[FAST]);
+    command.env_remove("WTT_TOKEN").arg("--env-file").arg(&file);
+    let mut child = command.stderr(Stdio::from(std::fs::File::create(&log).unwrap())).spawn().unwrap();
+    wtt.connected();
+    let task = create(&wtt, "RUN: touch \"$HOME/begun\"; await go; answer done", "doing");
+    home.wait_for("begun");
+    // the connection stays, as services let it
+    wtt.service.add_agent(AGENT, "CANARY-next", "Agent");
+    home.touch("go");
+    let said = || std::fs::read_to_string(&log).unwrap().contains("refuses the token");
+    until("the refusal in the log", said);
+    put("CANARY-next");
+    until("the result", || wtt.service.task(id(&task)).unwrap()["output"] == "done");
+    until("an empty outbox", || home.outbox().is_empty());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("put a new token into") && !log.contains("CANARY-next"), "{log}");
+}

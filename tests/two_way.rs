@@ -43,6 +43,7 @@ use Act::{Cancel, CancelOpen, Decide, Picture, Restart, Steer, Turn};
 
 const CODEX: &str = "codex-app-server";
 const CLAUDE: &str = "claude-code-stream";
+const PI: &str = "pi-rpc";
 
 const CASES: &[Case] = &[
     (
@@ -177,6 +178,47 @@ const CASES: &[Case] = &[
         None,
         &[Turn("@@sh:touch d@@"), CancelOpen, Turn("@@text:Still here.@@")],
     ),
+    (PI, "control", "pi", Mode::FullAuto, Some("rpc"), PI_CONTROL),
+    (
+        PI,
+        "compact",
+        "pi",
+        Mode::FullAuto,
+        Some("rpc"),
+        &[
+            Turn("We plan a trip."),
+            Restart,
+            Turn("It goes to the sea."),
+            Restart,
+            Turn("/compact the plan"),
+            Restart,
+            Turn("/compact the plan"),
+        ],
+    ),
+    (PI, "control-073", "pi", Mode::FullAuto, Some("rpc"), PI_CONTROL),
+];
+
+/// One process per turn.
+const PI_CONTROL: &[Act] = &[
+    Turn("@@sh:sleep 2; echo slept@@ @@text:first plan@@"),
+    Steer("change of plan @@text:Steered answer.@@"),
+    Restart,
+    Turn("@@slow:5:0.3@@"),
+    Steer("second @@text:two@@"),
+    Restart,
+    Turn("@@sh:sleep 311@@"),
+    Cancel,
+    Restart,
+    Turn("@@slow:40:0.2@@"),
+    Cancel,
+    Restart,
+    Picture("/compact is a word here"),
+    Restart,
+    Turn("@@err:401@@"),
+    Restart,
+    Turn("@@err1:500@@ @@text:Again.@@"),
+    Restart,
+    Turn("@@empty@@"),
 ];
 
 fn request(case: &Case, prompt: &str) -> Request {
@@ -184,14 +226,14 @@ fn request(case: &Case, prompt: &str) -> Request {
     Request {
         prompt: prompt.to_owned(),
         workdir: "/home/user/project".into(),
-        model: None,
+        model: (case.0 == PI).then(|| "fake/fake-model".to_owned()),
         effort: None,
         mode,
         resume: None,
         fresh_prompt: None,
         images: Vec::new(),
         transport: transport.map(str::to_owned),
-        slash: false,
+        slash: prompt == "/compact the plan",
     }
 }
 
@@ -341,13 +383,19 @@ fn recorded_conversations() {
     }
 }
 
-/// Records all cases, or that of `WTT_RECORD_CASE`, with the program `WTT_RECORD_CODEX` or `WTT_RECORD_CLAUDE`.
+/// Records all cases, or that of `WTT_RECORD_CASE`, with the program `WTT_RECORD_CODEX`, `WTT_RECORD_CLAUDE`, `WTT_RECORD_PI` or
+/// `WTT_RECORD_PI_073`.
 #[test]
 #[ignore = "makes new recordings with real CLIs"]
 fn record() {
     let only = std::env::var("WTT_RECORD_CASE").ok();
     for case in CASES {
-        let program = if case.0 == CODEX { "WTT_RECORD_CODEX" } else { "WTT_RECORD_CLAUDE" };
+        let program = match case.0 {
+            CODEX => "WTT_RECORD_CODEX",
+            PI if case.1.ends_with("-073") => "WTT_RECORD_PI_073",
+            PI => "WTT_RECORD_PI",
+            _ => "WTT_RECORD_CLAUDE",
+        };
         let Ok(program) = std::env::var(program) else { continue };
         if only.as_ref().is_none_or(|only| *only == format!("{}/{}", case.0, case.1)) {
             println!("{}/{}", case.0, case.1);

@@ -2,6 +2,8 @@
 //!
 //! Both generations exit with 0 after an API error and after a refused resume, so only the lines and stderr decide.
 
+pub mod rpc;
+
 use crate::agent::dialect::{Dialect, Effects, Exit, count, describe, detail, failed, object, string};
 use crate::agent::oneshot::{Core, body};
 use crate::agent::outcome::Reason;
@@ -88,6 +90,42 @@ impl Pi {
             self.core.failed(&words, fx);
         }
     }
+
+    /// A line of the protocol.
+    fn object(&mut self, value: &Value, fx: &mut Effects) {
+        match string(value, "type") {
+            "session" => {
+                let id = string(value, "id");
+                if spec::is_plain_id(id) {
+                    id.clone_into(&mut self.id);
+                }
+            }
+            "agent_start" if !self.started => {
+                self.started = true;
+                fx.events.push(AgentEvent::Started);
+            }
+            "message_update" => self.update(&value["assistantMessageEvent"], fx),
+            "message_end" if value["message"]["role"] == "assistant" => self.message(&value["message"], fx),
+            "tool_execution_start" => {
+                let name = string(value, "toolName");
+                let (kind, title) = describe(name, &value["args"], &self.workdir);
+                let id = string(value, "toolCallId").to_owned();
+                fx.events.push(AgentEvent::Tool { id, kind, title });
+            }
+            "tool_execution_end" => {
+                let id = string(value, "toolCallId").to_owned();
+                self.core.tool_end(id, value["isError"] != true, fx);
+            }
+            "auto_retry_start" => {
+                let (attempt, of) = (count(value, "attempt"), count(value, "maxAttempts"));
+                let words = detail(body(string(value, "errorMessage")));
+                fx.events.push(AgentEvent::Retry(format!("retry {attempt} of {of}: {words}")));
+            }
+            // The true end since 0.87; before, the process just exits.
+            "agent_settled" => self.settle(fx),
+            _ => {}
+        }
+    }
 }
 
 impl Dialect for Pi {
@@ -102,38 +140,7 @@ impl Dialect for Pi {
     fn line(&mut self, line: &str, fx: &mut Effects) {
         let Some(value) = object(line) else { return self.core.stray.line(line, fx) };
         fx.alive = true;
-        match string(&value, "type") {
-            "session" => {
-                let id = string(&value, "id");
-                if spec::is_plain_id(id) {
-                    id.clone_into(&mut self.id);
-                }
-            }
-            "agent_start" if !self.started => {
-                self.started = true;
-                fx.events.push(AgentEvent::Started);
-            }
-            "message_update" => self.update(&value["assistantMessageEvent"], fx),
-            "message_end" if value["message"]["role"] == "assistant" => self.message(&value["message"], fx),
-            "tool_execution_start" => {
-                let name = string(&value, "toolName");
-                let (kind, title) = describe(name, &value["args"], &self.workdir);
-                let id = string(&value, "toolCallId").to_owned();
-                fx.events.push(AgentEvent::Tool { id, kind, title });
-            }
-            "tool_execution_end" => {
-                let id = string(&value, "toolCallId").to_owned();
-                self.core.tool_end(id, value["isError"] != true, fx);
-            }
-            "auto_retry_start" => {
-                let (attempt, of) = (count(&value, "attempt"), count(&value, "maxAttempts"));
-                let words = detail(body(string(&value, "errorMessage")));
-                fx.events.push(AgentEvent::Retry(format!("retry {attempt} of {of}: {words}")));
-            }
-            // The true end since 0.87; before, the process just exits.
-            "agent_settled" => self.settle(fx),
-            _ => {}
-        }
+        self.object(&value, fx);
     }
 
     fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {

@@ -151,8 +151,9 @@ pub fn render() -> String {
     );
     page.paragraph(
         "A message for an agent that works waits for its turn, and the status says so. `/steer` gives it to the agent at once: \
-         into the running turn where the agent can take it (Codex and Claude Code where they stay between messages, agents over \
-         ACP), else the agent is interrupted and goes on with both messages in the same session. One answer is then for both. \
+         into the running turn where the agent can take it (Codex, Claude Code and Pi in their two-way forms, which \
+         `WTT_CONNECT_BUSY=steer` chooses for them; agents over ACP), else the agent is interrupted and goes on with both \
+         messages in the same session. One answer is then for both. \
          `WTT_CONNECT_BUSY` does the same for every message, `WTT_CONNECT_MERGE_WAITING` joins messages that wait.",
     );
     page.section("EXIT STATUS");

@@ -394,14 +394,14 @@ static CORE: &[Key] = &[
     key(
         "WTT_CONNECT_CODEX_TRANSPORT",
         Kind::Word(&["exec", "app-server"]),
-        "exec in the modes full-auto and yolo, app-server in the others",
+        "exec in the modes full-auto and yolo, app-server in the others and with WTT_CONNECT_BUSY=steer",
         "How Codex is spoken to. exec runs once per message and can never ask; app-server stays between messages, can ask before it does something, and takes further messages while it works.",
         "app-server",
     ),
     key(
         "WTT_CONNECT_CLAUDE_CODE_TRANSPORT",
         Kind::Word(&["one-shot", "stream"]),
-        "one-shot in the modes full-auto and yolo, stream in the others and for images",
+        "one-shot in the modes full-auto and yolo, stream in the others, for images, and with WTT_CONNECT_BUSY=steer",
         "How Claude Code is spoken to. one-shot runs once per message and can never ask; stream stays between messages, can ask before it does something, and takes further messages while it works.",
         "stream",
     ),
@@ -439,6 +439,13 @@ static CORE: &[Key] = &[
         "one-shot",
         "How Cursor is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
         "acp",
+    ),
+    key(
+        "WTT_CONNECT_PI_TRANSPORT",
+        Kind::Word(&["one-shot", "rpc"]),
+        "one-shot, rpc with WTT_CONNECT_BUSY=steer",
+        "How Pi is spoken to. Both run once per message; rpc takes further messages while it works.",
+        "rpc",
     ),
     key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",

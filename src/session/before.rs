@@ -8,7 +8,7 @@ use crate::agent::spec::{self, AdapterSpec};
 use crate::agent::switcher::{self, Choice};
 use crate::agent::{about, program};
 use crate::config::switch::Switch;
-use crate::config::{Config, Mode};
+use crate::config::{Busy, Config, Mode};
 use crate::session::Shared;
 use crate::session::route::Route;
 use crate::sys::path;
@@ -23,6 +23,19 @@ const COMPLAINT_CHARS: usize = 200;
 
 /// A turn that waits for the gate looks so often whether it is free. An agent takes seconds; this is not noticed.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How the agent is spoken to: as the settings say; so that it can take further messages, where they shall go into the
+/// running turn; otherwise as it chooses.
+pub fn transport(config: &Config, adapter: &AdapterSpec) -> Option<String> {
+    let steered = match adapter.name {
+        "codex" => "app-server",
+        "claude-code" => "stream",
+        "pi" => "rpc",
+        _ => "",
+    };
+    let steered = Some(steered.to_owned()).filter(|word| config.busy == Busy::Steer && !word.is_empty());
+    config.transports.get(adapter.name).cloned().or(steered)
+}
 
 /// The spec that drives what is installed, or why the turn is not begun. `instead`: the adapters that are named, if they are
 /// here, when this one is missing.

@@ -194,7 +194,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             mode: route.mode,
             resume,
             images,
-            transport: config.transports.get(adapter.name).cloned(),
+            transport: before::transport(config, adapter),
             slash: false,
         };
         match slash::plan(job, adapter, &request, lang) {

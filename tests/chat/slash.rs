@@ -24,7 +24,8 @@ fn start(wtt: &Wtt, home: &Home, env: &[(&str, &str)]) -> Connector {
     let pi = format!("/bin/sh {}/tests/agents/ok.sh", env!("CARGO_MANIFEST_DIR"));
     let mut all = vec![
         ("WTT_CONNECT_CLAUDE_CODE_COMMAND", claude.as_str()),
-        ("WTT_CONNECT_ADAPTERS", "claude-code,codex,pi"),
+        ("WTT_CONNECT_ADAPTERS", "claude-code,codex,pi,crush"),
+        ("WTT_CONNECT_CRUSH_COMMAND", pi.as_str()),
         ("WTT_CONNECT_PI_COMMAND", pi.as_str()),
         ("WTT_CONNECT_CODEX_COMMAND", pi.as_str()),
     ];
@@ -57,14 +58,18 @@ fn claude_gets_its_commands_as_they_are_and_messages_defused() {
 #[test]
 fn an_agent_without_commands_says_what_it_can_do() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let _connector = start(&wtt, &home, &[("WTT_CONNECT_ADAPTER", "pi")]);
+    let _connector = start(&wtt, &home, &[("WTT_CONNECT_ADAPTER", "crush")]);
     let topic = wtt.p2p();
     wtt.say(&topic, "/compact");
-    wtt.answer(&topic, "Pi compacts a conversation by itself");
+    wtt.answer(&topic, "Crush compacts a conversation by itself");
     forwarded(&wtt, &topic, "/plan");
-    wtt.answer(&topic, "Pi cannot run `/plan` from here. It takes: no commands, only messages.");
+    wtt.answer(&topic, "Crush cannot run `/plan` from here. It takes: no commands, only messages.");
     forwarded(&wtt, &topic, "/permissions");
     wtt.answer(&topic, "Mode: full-auto");
+    wtt.say(&topic, "/adapter pi");
+    wtt.answer(&topic, "answered by Pi");
+    forwarded(&wtt, &topic, "/plan");
+    wtt.answer(&topic, "Pi cannot run `/plan` from here. It takes: /compact.");
     wtt.say(&topic, "/adapter codex");
     wtt.answer(&topic, "answered by Codex");
     forwarded(&wtt, &topic, "/approvals");

@@ -7,13 +7,11 @@ use std::path::Path;
 
 const STEER: (&str, &str) = ("WTT_CONNECT_BUSY", "steer");
 
-/// With a fake Claude Code that takes further messages.
+/// With a fake Claude Code that takes further messages: by its setting, or because they shall go into the running turn.
 fn two_way(wtt: &Wtt, home: &Home, env: &[(&str, &str)]) -> Connector {
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/two_way.sh");
-    let mut all = vec![
-        ("WTT_CONNECT_CLAUDE_CODE_COMMAND", agent.to_str().unwrap()),
-        ("WTT_CONNECT_CLAUDE_CODE_TRANSPORT", "stream"),
-    ];
+    let mut all = vec![("WTT_CONNECT_CLAUDE_CODE_COMMAND", agent.to_str().unwrap())];
+    all.extend((!env.contains(&STEER)).then_some(("WTT_CONNECT_CLAUDE_CODE_TRANSPORT", "stream")));
     all.extend(env);
     Connector::start(wtt, home, &all)
 }
@@ -126,7 +124,10 @@ fn after_a_kill_between_steer_and_answer_both_are_told_of_once() {
         let (wtt, home) = (Wtt::start(), Home::new());
         let start = || match kind {
             "two-way" => two_way(&wtt, &home, &[STEER]),
-            _ => Connector::start(&wtt, &home, &[STEER]),
+            _ => {
+                let one_shot = ("WTT_CONNECT_CLAUDE_CODE_TRANSPORT", "one-shot");
+                Connector::start(&wtt, &home, &[STEER, one_shot])
+            }
         };
         let connector = start();
         let topic = wtt.p2p();

@@ -345,3 +345,60 @@ fn claude_is_told_what_we_do_not_offer() {
     rig.0.end(Exit::Code(1), "Error parsing streaming input line", &mut fx);
     assert!(matches!(fx.done, Some(Outcome::Failed { reason: Reason::SilentExit(1), .. })));
 }
+
+/// A pi that was asked something, with its ends of turns.
+fn pi(prompt: &str, slash: bool) -> (Rig, Vec<Value>) {
+    let transport = Some("rpc".to_owned());
+    let request = Request { transport, slash, ..Rig::request(Mode::FullAuto, prompt, None) };
+    let mut rig = Rig((spec::find("pi").unwrap().dialect)(&request));
+    let mut fx = Effects::default();
+    rig.0.start(&mut fx);
+    (rig, written(&fx))
+}
+
+fn pi_says(text: &str) -> Value {
+    let content = json!([{ "type": "text", "text": text }]);
+    json!({ "type": "message_end", "message": { "role": "assistant", "content": content, "stopReason": "stop" } })
+}
+
+fn pi_hears() -> Value {
+    json!({ "type": "message_start", "message": { "role": "user" } })
+}
+
+#[test]
+fn a_message_that_pi_heard_too_late_is_asked_again() {
+    let (mut rig, first) = pi("/help me", false);
+    assert_eq!(first[1]["message"], " /help me", "no command of its own");
+    rig.hear(json!({ "type": "agent_start" }));
+    rig.hear(pi_hears());
+    rig.hear(pi_says("one"));
+    assert_eq!(rig.steer("more").unwrap()[0]["streamingBehavior"], "steer");
+    let fx = rig.hear(json!({ "type": "agent_settled" }));
+    assert_eq!((written(&fx)[0]["type"].as_str(), fx.done), (Some("get_state"), None));
+    let rest = json!({ "type": "response", "id": "rest", "success": true, "data": { "isStreaming": false } });
+    let fx = rig.hear(rest.clone());
+    assert_eq!((written(&fx)[0]["message"].as_str(), fx.done), (Some("more"), None));
+    rig.hear(json!({ "type": "agent_start" }));
+    rig.hear(pi_hears());
+    rig.hear(pi_says("two"));
+    let fx = rig.hear(json!({ "type": "agent_settled" }));
+    assert_eq!(fx.done, Some(Outcome::Done("one\n\ntwo".to_owned())));
+    assert!(rig.steer("later").is_none());
+}
+
+#[test]
+fn pi_is_refused_what_nobody_can_answer_and_its_refusals_are_failures() {
+    let (mut rig, _) = pi("go", false);
+    let fx = rig.hear(json!({ "type": "extension_ui_request", "id": "e1", "method": "confirm" }));
+    assert_eq!((&written(&fx)[0]["id"], &written(&fx)[0]["cancelled"]), (&json!("e1"), &json!(true)));
+    let words = "No API key found for fake. Use /login";
+    let fx = rig.hear(json!({ "type": "response", "id": "turn", "success": false, "error": words }));
+    assert!(matches!(fx.done, Some(Outcome::Failed { reason: Reason::NotLoggedIn, .. })), "{:?}", fx.done);
+
+    let (mut rig, first) = pi("/compact", true);
+    assert_eq!(first[1], json!({ "type": "compact", "id": "turn" }));
+    assert!(rig.steer("more").is_none());
+    let error = "Nothing to compact (session too small)";
+    let fx = rig.hear(json!({ "type": "response", "id": "turn", "success": false, "error": error }));
+    assert_eq!(fx.done, Some(Outcome::Done(error.to_owned())));
+}

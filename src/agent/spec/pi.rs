@@ -1,6 +1,8 @@
-//! The pi coding agent: `pi --mode json` (observed with 0.73.1 and 0.87.1; agents B 3).
+//! The pi coding agent: `pi --mode json`, or `--mode rpc` where it is to take further messages (observed with 0.73.1 and 0.87.1; agents B 3).
 
+use crate::agent::dialect::Dialect;
 use crate::agent::pi::Pi;
+use crate::agent::pi::rpc::Rpc;
 use crate::agent::spec::{AdapterSpec, Host, Invocation, Login, LoginQuery};
 use crate::agent::{Request, spec};
 use crate::config::Mode;
@@ -24,11 +26,20 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     ],
     flavour: None,
     ended: None,
-    image_data: false,
+    image_data: true,
     after: None,
     invoke,
-    dialect: |request| Box::new(Pi::new(request)),
+    dialect,
 };
+
+/// Whether both sides talk.
+fn is_rpc(request: &Request) -> bool {
+    request.transport.as_deref() == Some("rpc")
+}
+
+fn dialect(request: &Request) -> Box<dyn Dialect> {
+    if is_rpc(request) { Box::new(Rpc::new(request)) } else { Box::new(Pi::new(request)) }
+}
 
 /// Its reader of arguments takes the word behind a flag as it is, whatever it begins with, and knows no `--flag=value`.
 /// The prompt goes to stdin: as an argument it would be a file if it begins with `@`.
@@ -36,7 +47,8 @@ pub static SPEC: AdapterSpec = AdapterSpec {
 /// Sessions are made by pi itself and resumed by `--session`, which both generations have. It refuses an unknown id,
 /// where `--session-id` would silently begin anew without the standing instructions.
 fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
-    let mut args: Vec<OsString> = vec!["--mode".into(), "json".into()];
+    let rpc = is_rpc(request);
+    let mut args: Vec<OsString> = vec!["--mode".into(), if rpc { "rpc" } else { "json" }.into()];
     let mut add = |flag: &str, value: &str| args.extend([flag.into(), value.into()]);
     match request.mode {
         Mode::FullAuto | Mode::Yolo => {}
@@ -52,7 +64,8 @@ fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
     if let Some(session) = request.resume.as_deref().filter(|id| spec::is_plain_id(id)) {
         add("--session", session);
     }
-    for image in &request.images {
+    // In the two-way form they go with the prompt.
+    for image in request.images.iter().filter(|_| !rpc) {
         let mut arg = OsString::from("@");
         arg.push(&image.path);
         args.push(arg);
@@ -93,6 +106,12 @@ mod tests {
             args(&SPEC, &all),
             "--mode json --tools read,grep,find,ls --model fake/fake-model --thinking off \
              --session 01a2020d-941b-7240-89f4-3a254760f298 @/i/a b.png"
+        );
+        all.transport = Some("rpc".to_owned());
+        assert_eq!(
+            args(&SPEC, &all),
+            "--mode rpc --tools read,grep,find,ls --model fake/fake-model --thinking off \
+             --session 01a2020d-941b-7240-89f4-3a254760f298"
         );
         all.resume = Some("--help".to_owned());
         assert!(!args(&SPEC, &all).contains("--session"));

@@ -4,6 +4,8 @@
 mod e2e;
 #[path = "host/shell.rs"]
 mod shell;
+#[path = "host/slow.rs"]
+mod slow;
 #[path = "host/terminal.rs"]
 mod terminal;
 

@@ -310,6 +310,39 @@ fn unsafe_code_is_forbidden() {
     }
 }
 
+/// As `cargo deny check bans` says it, which is not installed everywhere.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn crates_that_are_there_twice_are_known() {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--duplicates", "--edges", "normal,build,dev"])
+        .args(["--prefix", "none", "--format", "{p}"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    let versions: BTreeSet<(&str, &str)> = tree
+        .lines()
+        .filter_map(|line| line.split_once(" v"))
+        .map(|(name, rest)| (name, rest.split(' ').next().unwrap()))
+        .collect();
+    let twice: BTreeSet<&str> = versions
+        .iter()
+        .filter(|(name, _)| versions.iter().filter(|(other, _)| other == name).count() > 1)
+        .map(|(name, _)| *name)
+        .collect();
+    let deny = std::fs::read_to_string(root().join("deny.toml")).unwrap();
+    let known: BTreeSet<&str> = deny
+        .lines()
+        .filter(|line| {
+            line.starts_with("skip-tree") || line.trim_end().ends_with("\" },") && line.contains('@')
+        })
+        .filter_map(|line| line.split('"').nth(1)?.split('@').next())
+        .collect();
+    assert_eq!(twice, known, "crates in two versions, and those that deny.toml passes over");
+}
+
 /// What is linked on the platform that the list was made on.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[test]

@@ -5,6 +5,7 @@ use crate::daemon::net::NetHandle;
 use crate::host::Out;
 use crate::json::object;
 use crate::store::ledger::Tokens;
+use crate::sys::pump::Echo;
 use crate::wire::message::Message;
 use crate::wire::outgoing;
 use serde_json::{Map, Value};
@@ -16,6 +17,14 @@ impl Out for NetHandle {
 
     fn backlog(&self) -> usize {
         self.backlog_bytes()
+    }
+
+    fn probe(&self, number: usize) {
+        NetHandle::probe(self, number);
+    }
+
+    fn echo(&self) -> Option<Echo> {
+        NetHandle::echo(self)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The keeper's loop: who may open what, when output is sent, when a terminal is over.
 
+use super::pace::Pace;
 use super::terminal::{Over, Terminal};
 use super::{Event, Out, Settings, runtime, shell};
 use crate::config::ShellMode;
@@ -29,6 +30,7 @@ pub(super) struct Keeper {
     terminals: Vec<(u64, Terminal)>,
     jobs: Vec<(u64, shell::Stop)>,
     runtime: runtime::Runtime,
+    pace: Pace,
     counter: u64,
     /// Since when there is no connection.
     down: Option<Instant>,
@@ -46,6 +48,7 @@ impl Keeper {
             terminals: Vec::new(),
             jobs: Vec::new(),
             runtime,
+            pace: Pace::new(),
             counter: 0,
             down: Some(Instant::now()),
             ending: false,
@@ -78,6 +81,10 @@ impl Keeper {
                 let was_down = self.down.is_some();
                 self.down = if up { None } else { self.down.or(Some(now)) };
                 if up && was_down {
+                    // seen twice is better than never seen
+                    for frame in self.pace.reconnected() {
+                        self.show(&frame);
+                    }
                     self.terminals.iter().for_each(|(_, t)| t.redraw());
                 }
                 self.runtime.link(up);
@@ -240,6 +247,22 @@ impl Keeper {
         }
     }
 
+    /// A frame that belongs to what a terminal shows: in order, and again after a cut.
+    fn show(&mut self, frame: &str) {
+        self.pace.note(frame);
+        self.out.send(frame.to_owned());
+    }
+
+    /// Sends the ping that is due.
+    fn ask(&mut self) {
+        if self.down.is_none()
+            && !self.terminals.is_empty()
+            && let Some(number) = self.pace.ask(Instant::now())
+        {
+            self.out.probe(number);
+        }
+    }
+
     fn warn_once(&mut self) {
         let level =
             if std::mem::replace(&mut self.warned, true) { log::Level::Debug } else { log::Level::Warn };
@@ -255,12 +278,15 @@ impl Keeper {
             }
         };
         let times = self.settings.times;
+        again(self.runtime.glance(now, times.glance));
         let deaf_at = self.down.map(|since| since + times.grace);
         let deaf = self.ending || deaf_at.is_some_and(|at| now >= at);
         if !self.terminals.is_empty() {
             again(deaf_at.filter(|_| !deaf));
         }
-        let mut over = Vec::new();
+        self.pace.listen(self.out.echo(), now);
+        let (mut over, mut shown) = (Vec::new(), Vec::new());
+        let mut room = self.pace.room();
         for (number, terminal) in &mut self.terminals {
             if deaf {
                 terminal.hang_up(now);
@@ -269,11 +295,16 @@ impl Keeper {
             let due = terminal.due().filter(|_| self.down.is_none() || deaf);
             match due {
                 Some(at) if at > now => again(Some(at)),
-                Some(_) if self.down.is_none() && self.out.backlog() > WINDOW => again(Some(now + DRAIN)),
+                Some(_) if self.down.is_some() => {
+                    terminal.take(now, usize::MAX);
+                    again(terminal.due().map(|at| at.max(now)));
+                }
+                Some(_) if room == 0 || self.out.backlog() > WINDOW => again(Some(now + DRAIN)),
                 Some(_) => {
-                    let piece = terminal.take(now);
+                    let piece = terminal.take(now, room);
+                    room = room.saturating_sub(piece.len().max(room / 4));
                     if !piece.is_empty() {
-                        self.out.send(host::output(&terminal.session, &piece));
+                        shown.push(host::output(&terminal.session, &piece));
                     }
                     again(terminal.due().map(|at| at.max(now)));
                 }
@@ -282,7 +313,7 @@ impl Keeper {
             match terminal.idle_at(&times) {
                 Some(at) if now >= at => {
                     let note = "\r\n[wtt-connect: closed, because it was not used for long]\r\n";
-                    self.out.send(host::output(&terminal.session, note));
+                    shown.push(host::output(&terminal.session, note));
                     terminal.hang_up(now);
                 }
                 at => again(at),
@@ -292,8 +323,18 @@ impl Keeper {
                 over.push((*number, how));
             }
         }
+        if !shown.is_empty() {
+            // who was first is last in the next round
+            self.terminals.rotate_left(1);
+        }
+        for frame in shown {
+            self.show(&frame);
+        }
         for (number, how) in over {
             self.close(number, how);
+        }
+        if next.is_none_or(|at| at > now) {
+            self.ask();
         }
         next
     }
@@ -305,13 +346,13 @@ impl Keeper {
         match how {
             Over::Exit(code) => {
                 log::info!(target: "host", "terminal {number} ended with code {code}");
-                self.send(Some(host::exit(session, code)));
+                self.show(&host::exit(session, code));
             }
             Over::Stillborn => {
                 let why = "The login shell ended at once; see SHELL in the environment of the connector.";
                 log::warn!(target: "host", "terminal {number}: {why}");
-                self.send(Some(host::error(session, "cannot_open", why)));
-                self.send(Some(host::exit(session, 127)));
+                self.show(&host::error(session, "cannot_open", why));
+                self.show(&host::exit(session, 127));
             }
         }
         terminal.close();

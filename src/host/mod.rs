@@ -7,6 +7,7 @@
 mod child;
 mod env;
 mod keeper;
+mod pace;
 mod pty;
 mod readonly;
 mod runtime;
@@ -16,6 +17,7 @@ mod terminal;
 
 use crate::config::{Config, Shell};
 use crate::json;
+use crate::sys::pump::Echo;
 use crate::sys::thread;
 use crate::wire::frame::ActionResult;
 use crate::wire::host::Call;
@@ -37,9 +39,13 @@ pub trait Out: Send + Sync {
     fn send(&self, frame: String) -> bool;
     /// Bytes queued and not yet on the wire.
     fn backlog(&self) -> usize;
+    /// Queues a ping with that number behind everything that was sent.
+    fn probe(&self, number: usize);
+    /// The last pong.
+    fn echo(&self) -> Option<Echo>;
 }
 
-/// How long terminals are kept.
+/// How long terminals are kept, and how often the repository is looked at.
 #[derive(Debug, Clone, Copy)]
 struct Times {
     /// Without a connection.
@@ -48,6 +54,8 @@ struct Times {
     idle: Duration,
     /// Without keys.
     forgotten: Duration,
+    /// From one look at the repository to the next.
+    glance: Duration,
 }
 
 impl Times {
@@ -58,11 +66,12 @@ impl Times {
             changes[name].as_u64().map_or(Duration::from_secs(usual), Duration::from_millis)
         };
         // a restart of the service or of a router takes a minute; a closed tab does not come back; and who only watches
-        // is gone after a night
+        // is gone after a night; the connection's own pings wake the machine more often than every minute
         Times {
             grace: time("grace", 120),
             idle: time("idle", 30 * 60),
             forgotten: time("forgotten", 12 * 60 * 60),
+            glance: time("glance", 60),
         }
     }
 }
@@ -88,7 +97,7 @@ enum Event {
     /// The service does not know runtime info.
     Unwelcome,
     /// What git says.
-    Git(Value),
+    Git(runtime::Look),
     /// A terminal has output, or has ended its output.
     Output,
     /// The shell of a terminal has ended.

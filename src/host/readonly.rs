@@ -57,7 +57,7 @@ const LIST: &[(&str, May)] = &[
     ("wc", May::AllBut(&[])),
     ("which", May::AllBut(&[])),
     ("whoami", May::AllBut(&[])),
-    ("wtt-connect", May::Under(&["list", "status", "doctor", "--version", "--help"], &[])),
+    ("wtt-connect", May::Under(&["list", "status", "doctor", "--version", "--help"], &["--rehearse"])),
 ];
 
 /// What a shell would not take literally.
@@ -133,10 +133,10 @@ fn check(may: &May, arguments: &[String]) -> Result<(), String> {
     }
 }
 
-/// Whether a word is that flag, also shortened (`--out`), with a value, or among other letters (`-nf`).
+/// Whether a word is that flag, also shortened (`--out`, even `--o`), with a value, or among other letters (`-nf`).
 fn is_flag(word: &str, flag: &str) -> bool {
     let name = word.split('=').next().unwrap_or(word);
-    let long = flag.starts_with("--") && name.len() > 3 && flag.starts_with(name);
+    let long = flag.starts_with("--") && name.len() > 2 && flag.starts_with(name);
     let letter = flag.strip_prefix('-').filter(|letter| letter.len() == 1);
     let among = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
     name == flag || long || letter.zip(among).is_some_and(|(letter, among)| among.contains(letter))
@@ -184,6 +184,18 @@ mod tests {
             "git log --ext-diff",
             "tail -f log",
             "tail -nf log",
+            "tail --f log",
+            "date --s=2020-01-01",
+            "date -us2020-01-01",
+            "free --s 1",
+            "git log --o=x",
+            "wtt-connect doctor --rehearse",
+            "ls\u{a0}; rm x",
+            "\u{feff}ls",
+            "ls \0",
+            "git status --no-optional-locks=$(rm x)",
+            "find . -fprintf x y",
+            "file -C -m x",
             "sh -c ls",
             "/bin/ls",
             "./ls",

@@ -1,5 +1,7 @@
 //! Runtime info (protocol 12.1): what the web's sidebar shows of this machine. Sent after each connection and when
 //! it has changed. Git is asked by a child with a limit, on a thread of its own, and its answer is kept for some seconds.
+//! What people do in the workdir themselves is seen by a glance at three files of the repository once a minute; git is
+//! asked only when one of them has changed. A file that was edited alone is seen after the next turn, or when asked.
 
 use super::child::{self, Keep};
 use super::{Event, Settings};
@@ -12,7 +14,7 @@ use crossbeam_channel::Sender;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A huge repository on a slow disk is shown without its state.
 const GIT_TIME: Duration = Duration::from_secs(5);
@@ -42,6 +44,9 @@ pub(super) struct Runtime {
     usage: Value,
     git: Value,
     looked: Option<Instant>,
+    /// The state of the repository's files at that time, and when they are glanced at again.
+    stamps: Stamps,
+    next: Option<Instant>,
     looking: bool,
     /// Something has happened since the look began.
     stale: bool,
@@ -60,6 +65,8 @@ impl Runtime {
             usage: Value::Null,
             git: Value::Null,
             looked: None,
+            stamps: Stamps::default(),
+            next: None,
             looking: false,
             stale: false,
             sent: None,
@@ -69,9 +76,9 @@ impl Runtime {
     }
 
     pub(super) fn link(&mut self, up: bool) {
-        (self.welcome, self.sent) = (up, None);
+        (self.welcome, self.sent, self.next) = (up, None, None);
         if up {
-            self.begin();
+            self.begin(None);
         }
     }
 
@@ -84,8 +91,24 @@ impl Runtime {
     pub(super) fn look(&mut self, usage: Value) {
         self.usage = usage;
         if self.welcome {
-            self.begin();
+            self.begin(None);
         }
+    }
+
+    /// Looks whether people have changed branch or commit. Returns when to come again: never while nobody wants to know.
+    pub(super) fn glance(&mut self, now: Instant, every: Duration) -> Option<Instant> {
+        if !self.welcome {
+            return None;
+        }
+        let at = *self.next.get_or_insert(now + every);
+        if now < at {
+            return Some(at);
+        }
+        self.next = Some(now + every);
+        if !self.looking {
+            self.begin(Some(self.stamps));
+        }
+        self.next
     }
 
     /// A request: answered now, or when git has answered.
@@ -94,13 +117,16 @@ impl Runtime {
             return call.answer(true, object!({ "runtime": self.info() }));
         }
         self.waiting.push(call);
-        self.begin();
+        self.begin(None);
         None
     }
 
     /// Git has answered: what is to be sent.
-    pub(super) fn git(&mut self, git: Value) -> Vec<String> {
-        (self.git, self.looked, self.looking) = (git, Some(Instant::now()), false);
+    pub(super) fn git(&mut self, look: Look) -> Vec<String> {
+        self.looking = false;
+        if let Some((git, stamps)) = look {
+            (self.git, self.stamps, self.looked) = (git, stamps, Some(Instant::now()));
+        }
         let info = self.info();
         let mut frames = Vec::new();
         for call in std::mem::take(&mut self.waiting) {
@@ -111,7 +137,7 @@ impl Runtime {
             self.sent = Some(info);
         }
         if std::mem::take(&mut self.stale) {
-            self.begin();
+            self.begin(None);
         }
         frames
     }
@@ -125,7 +151,8 @@ impl Runtime {
         info
     }
 
-    fn begin(&mut self) {
+    /// Asks git, or not when the files are as they were.
+    fn begin(&mut self, unless: Option<Stamps>) {
         if self.looking {
             self.stale = true;
             return;
@@ -133,10 +160,14 @@ impl Runtime {
         self.looking = true;
         let (workdir, to) = (self.workdir.clone(), self.to_keeper.clone());
         let started = thread::spawn_small("host/git", move || {
-            let _ = to.send(Event::Git(look(&workdir).unwrap_or_default()));
+            let root = workdir.ancestors().find(|folder| folder.join(".git").exists());
+            // before git is asked: what changes meanwhile is seen next time
+            let stamps = root.map(stamps).unwrap_or_default();
+            let git = || root.and_then(|root| look(&workdir, root)).unwrap_or_default();
+            let _ = to.send(Event::Git((unless != Some(stamps)).then(|| (git(), stamps))));
         });
         if started.is_err() {
-            let _ = self.to_keeper.send(Event::Git(Value::Null));
+            let _ = self.to_keeper.send(Event::Git(None));
         }
     }
 }
@@ -144,9 +175,27 @@ impl Runtime {
 /// How the ids of our own frames begin.
 pub const REQUEST: &str = "runtime_info";
 
-/// What git says of a folder; nothing when it is in no repository, or git is slow or missing.
-fn look(workdir: &Path) -> Option<Value> {
-    let root = workdir.ancestors().find(|folder| folder.join(".git").exists())?;
+/// What git says, and the files it says it of; nothing when they are as they were.
+pub(super) type Look = Option<(Value, Stamps)>;
+
+/// Time and size of the files that change with branch, commit and index.
+type Stamps = [Option<(SystemTime, u64)>; 3];
+
+fn stamps(root: &Path) -> Stamps {
+    let mut folder = root.join(".git");
+    // a worktree names its folder in a file
+    if folder.is_file() {
+        let text = std::fs::read_to_string(&folder).unwrap_or_default();
+        folder = root.join(text.trim().strip_prefix("gitdir: ").unwrap_or_default());
+    }
+    ["HEAD", "index", "logs/HEAD"].map(|name| {
+        let file = std::fs::metadata(folder.join(name)).ok()?;
+        Some((file.modified().ok()?, file.len()))
+    })
+}
+
+/// What git says of a folder in a repository; nothing when git is slow or missing.
+fn look(workdir: &Path, root: &Path) -> Option<Value> {
     let git = find_program(OsStr::new("git"))?;
     let mut command = proc::command(&git, workdir);
     // neither a lock nor a program that the repository names

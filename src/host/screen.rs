@@ -11,6 +11,8 @@ use super::Event;
 pub(super) const PIECE: usize = 16 * 1024;
 /// What waits before programs have to: some pieces, so that neither side idles while the other works.
 const HELD_MAX: usize = 4 * PIECE;
+/// Bytes of the longest character.
+const LONGEST: usize = 4;
 
 #[derive(Debug, Default)]
 struct Held {
@@ -39,14 +41,15 @@ impl Screen {
         (held.bytes.len(), held.ended)
     }
 
-    /// The next piece; all of it `to_the_end`, else what are whole characters. And how much is left.
-    pub(super) fn take(&self, to_the_end: bool) -> (String, usize) {
+    /// The next piece, of at most so many bytes; all of it `to_the_end`, else what are whole characters. And how many
+    /// bytes are left that wait for the rest of their character; none when there is more to take.
+    pub(super) fn take(&self, to_the_end: bool, most: usize) -> (String, usize) {
         let mut held = self.lock();
-        let end = held.bytes.len().min(PIECE);
-        let whole = if to_the_end && end == held.bytes.len() { end } else { whole(&held.bytes[..end]) };
-        let piece = String::from_utf8_lossy(&held.bytes[..whole]).into_owned();
-        held.bytes.drain(..whole);
-        let rest = held.bytes.len();
+        let end = held.bytes.len().min(PIECE).min(most.max(LONGEST));
+        let cut = if to_the_end && end == held.bytes.len() { end } else { whole(&held.bytes[..end]) };
+        let piece = String::from_utf8_lossy(&held.bytes[..cut]).into_owned();
+        held.bytes.drain(..cut);
+        let rest = if whole(&held.bytes) == 0 { held.bytes.len() } else { 0 };
         drop(held);
         self.room.notify_one();
         (piece, rest)
@@ -132,12 +135,16 @@ mod tests {
         let mut out = String::new();
         for piece in text.as_bytes().chunks(7) {
             screen.put(piece).unwrap();
-            out += &screen.take(false).0;
+            out += &screen.take(false, PIECE).0;
         }
         assert_eq!(out, text);
         screen.put(b"\xf0\x9f").unwrap();
-        assert_eq!(screen.take(false), (String::new(), 2));
-        assert_eq!(screen.take(true), ("\u{fffd}".to_owned(), 0));
+        assert_eq!(screen.take(false, PIECE), (String::new(), 2));
+        assert_eq!(screen.take(true, PIECE), ("\u{fffd}".to_owned(), 0));
+        // a little more than a piece: the rest is no unfinished character, and is not left behind
+        screen.put(&[b'x'; PIECE + 2]).unwrap();
+        assert_eq!(screen.take(false, usize::MAX).1, 0);
+        assert_eq!(screen.take(false, 1), ("xx".to_owned(), 0));
         screen.close();
         assert_eq!(screen.put(b"x"), None);
     }

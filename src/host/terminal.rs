@@ -155,11 +155,11 @@ impl Terminal {
         }
     }
 
-    /// The next piece.
-    pub(super) fn take(&mut self, now: Instant) -> String {
+    /// The next piece, of at most so many bytes.
+    pub(super) fn take(&mut self, now: Instant, most: usize) -> String {
         (self.sent, self.used) = (Some(now), now);
-        let (piece, rest) = self.screen.take(self.exit.is_some());
-        self.unfinished = if rest < 4 { rest } else { 0 };
+        let (piece, unfinished) = self.screen.take(self.exit.is_some(), most);
+        self.unfinished = unfinished;
         piece
     }
 

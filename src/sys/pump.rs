@@ -10,8 +10,8 @@ use crate::sys::tls::Stream;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tungstenite::protocol::WebSocketConfig;
 use tungstenite::protocol::frame::coding::CloseCode;
@@ -48,7 +48,11 @@ pub struct Outgoing {
     tx: Sender<Message>,
     waker: Waker,
     bytes: Arc<AtomicUsize>,
+    echo: Arc<Mutex<Option<Echo>>>,
 }
+
+/// The last pong: the number in the ping that it answers, and when it came.
+pub type Echo = (usize, Instant);
 
 /// The pump's side of [`Outgoing`].
 #[derive(Debug)]
@@ -58,6 +62,7 @@ pub struct Queue {
     /// Wakes the pump.
     pub wake: WakeFd,
     bytes: Arc<AtomicUsize>,
+    echo: Arc<Mutex<Option<Echo>>>,
 }
 
 /// Makes the pair.
@@ -65,7 +70,8 @@ pub fn outgoing() -> io::Result<(Outgoing, Queue)> {
     let (waker, wake) = crate::sys::poll::waker()?;
     let (tx, rx) = crossbeam_channel::unbounded();
     let bytes = Arc::new(AtomicUsize::new(0));
-    Ok((Outgoing { tx, waker, bytes: bytes.clone() }, Queue { rx, wake, bytes }))
+    let echo = Arc::new(Mutex::new(None));
+    Ok((Outgoing { tx, waker, bytes: bytes.clone(), echo: echo.clone() }, Queue { rx, wake, bytes, echo }))
 }
 
 impl Outgoing {
@@ -79,6 +85,16 @@ impl Outgoing {
         }
         self.waker.wake();
         ok
+    }
+
+    /// Queues a ping behind everything that was sent; its pong shows when the peer has all of that.
+    pub fn probe(&self, number: usize) {
+        self.send(Message::Ping(number.to_be_bytes().to_vec().into()));
+    }
+
+    /// The last pong that answered a [`Outgoing::probe`].
+    pub fn echo(&self) -> Option<Echo> {
+        *self.echo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes that were sent and have not reached the kernel yet.
@@ -202,7 +218,14 @@ impl Pump<'_> {
     fn read(&mut self) -> Step {
         for _ in 0..READ_BURST {
             match self.ws.read() {
-                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => self.heard = true,
+                Ok(Message::Pong(payload)) => {
+                    self.heard = true;
+                    if let Ok(number) = payload.as_ref().try_into().map(usize::from_be_bytes) {
+                        let mut echo = self.queue.echo.lock().unwrap_or_else(PoisonError::into_inner);
+                        *echo = Some((number, Instant::now()));
+                    }
+                }
+                Ok(Message::Ping(_) | Message::Frame(_)) => self.heard = true,
                 Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
                     self.heard = true;
                     let flow = self.driver.on_message(message);

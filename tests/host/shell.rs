@@ -90,6 +90,37 @@ fn the_modes_readonly_and_off() {
     assert_eq!(answer(&wtt, open)["ok"], true, "the terminal does not depend on it");
 }
 
+#[test]
+fn a_checkout_by_hand_is_told_without_a_turn() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let work = home.path().join("work");
+    std::fs::create_dir(&work).unwrap();
+    let git = |args: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=t", "-c", "user.email=t@t", "-C", work.to_str().unwrap()]).args(args);
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null").output().is_ok_and(|out| out.status.success())
+    };
+    if !git(&["init", "-q", "-b", "main"]) || !git(&["commit", "-q", "--allow-empty", "-m", "one"]) {
+        eprintln!("skipped: no git");
+        return;
+    }
+    let often = ("WTT_CONNECT_TEST_HOST_TIMES", r#"{"glance":50}"#);
+    let _connector = Connector::start(&wtt, &home, &[often]);
+    let told = |branch: &str| {
+        wtt.wait(branch, |o| match &o.seen {
+            wtt_connect::local::service::Seen::Frame(frame)
+                if frame["runtime"]["git"]["branch"] == branch =>
+            {
+                Some(())
+            }
+            _ => None,
+        });
+    };
+    told("main");
+    assert!(git(&["checkout", "-q", "-b", "other"]));
+    told("other");
+}
+
 /// The steps of the page's own script (protocol notes, web expectations 5), in our words.
 const CLONE: &str = r#"set -eu
 base="${WTT_BASE_URL:-https://www.waxbyte.com}"

@@ -6,9 +6,9 @@ use crate::support::daemon::{AGENT, Connector, Home, Wtt, is_alive, resources, u
 use serde_json::json;
 use std::path::Path;
 
-const BASH: &str = "/bin/bash";
+pub(super) const BASH: &str = "/bin/bash";
 
-fn missing(program: &str) -> bool {
+pub(super) fn missing(program: &str) -> bool {
     let absent = !Path::new(program).exists();
     if absent {
         eprintln!("skipped: {program} is not installed here");
@@ -16,7 +16,7 @@ fn missing(program: &str) -> bool {
     absent
 }
 
-fn shell(browser: &mut Browser) -> Tab {
+pub(super) fn shell(browser: &mut Browser) -> Tab {
     let mut tab = browser.terminal(100, 30);
     browser
         .keys(&tab, "PS1='> '; unset PROMPT_COMMAND; bind 'set enable-bracketed-paste off'; echo rea''dy\r");

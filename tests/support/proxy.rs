@@ -13,6 +13,8 @@ struct State {
     open: Vec<TcpStream>,
     /// Bytes that may still go from the server to the client until all is cut.
     budget: Option<usize>,
+    /// Bytes per second from the client to the server; what is above waits, as in a box with a large buffer.
+    rate: Option<usize>,
 }
 
 type Shared = Arc<(Mutex<State>, Condvar)>;
@@ -48,6 +50,11 @@ impl Proxy {
             }
         });
         Proxy { port, shared }
+    }
+
+    /// From now on the client's side gets through so many bytes per second.
+    pub fn slow_down(&self, rate: Option<usize>) {
+        self.shared.0.lock().unwrap().rate = rate;
     }
 
     /// Stops forwarding on the connections that exist, without closing them (a NAT entry that was lost).
@@ -92,7 +99,11 @@ fn copy(mut from: TcpStream, mut to: TcpStream, number: usize, shared: &Shared, 
         if cut {
             state.budget = None;
         }
+        let rate = state.rate.filter(|_| !down);
         drop(state);
+        if let Some(rate) = rate {
+            std::thread::sleep(std::time::Duration::from_secs_f64(n as f64 / rate as f64));
+        }
         if to.write_all(&buf[..n]).is_err() || cut {
             break;
         }

@@ -168,6 +168,16 @@ impl NetHandle {
     pub fn backlog_bytes(&self) -> usize {
         self.out.backlog_bytes()
     }
+    /// See [`Outgoing::probe`]; nothing happens while there is no connection.
+    pub fn probe(&self, number: usize) {
+        if self.flags.up.load(Ordering::Acquire) {
+            self.out.probe(number);
+        }
+    }
+    /// See [`Outgoing::echo`].
+    pub fn echo(&self) -> Option<pump::Echo> {
+        self.out.echo()
+    }
     /// Ends the waiting between attempts (profile changed, network is back). Nothing happens while connected.
     pub fn retry_now(&self) {
         if !self.flags.up.load(Ordering::Acquire) {

@@ -1,0 +1,223 @@
+//! How much terminal output may be on its way at once, and what of it is kept until the service has it.
+//!
+//! The kernel and the boxes on the way take far more than they deliver, and a reply waits behind all of it. So a
+//! WebSocket ping follows the output, and its pong tells how much longer than usual that way was: what is under way is
+//! limited to what is delivered in that time. Pure: frames and times are passed in.
+
+use crate::sys::pump::Echo;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Output may hold up a reply for 50 ms; what is under way may double before the next pong says that it was too much.
+const TARGET: Duration = Duration::from_millis(20);
+/// Before anything is known of the way.
+const FIRST: usize = 4 * 1024;
+/// Less is not worth a frame; a way of 40 KiB a second delivers it in 50 ms.
+const LEAST: usize = 2 * 1024;
+/// More never gets anything there sooner.
+const MOST: usize = 256 * 1024;
+/// A service that answers no ping for so long answers none: only our own queue is watched then.
+const MUTE: Duration = Duration::from_secs(20);
+
+/// A ping that is not answered yet.
+#[derive(Debug)]
+struct Probe {
+    number: usize,
+    at: Instant,
+    /// The service has everything up to here when it answers.
+    mark: u64,
+    /// So much was under way.
+    ahead: usize,
+}
+
+/// What is under way to the service.
+#[derive(Debug)]
+pub(super) struct Pace {
+    window: usize,
+    /// Bytes of all frames so far, and those that have arrived.
+    sent: u64,
+    heard: u64,
+    probe: Option<Probe>,
+    number: usize,
+    /// The shortest way.
+    best: Option<Duration>,
+    /// No ping is answered.
+    blind: bool,
+    /// What may not have arrived, with the mark behind it.
+    kept: VecDeque<(u64, String)>,
+}
+
+impl Pace {
+    pub(super) fn new() -> Pace {
+        let (sent, heard) = (0, 0);
+        let kept = VecDeque::new();
+        Pace { window: FIRST, sent, heard, probe: None, number: 0, best: None, blind: false, kept }
+    }
+
+    fn ahead(&self) -> usize {
+        usize::try_from(self.sent - self.heard).unwrap_or(usize::MAX)
+    }
+
+    /// So many bytes may go now.
+    pub(super) fn room(&self) -> usize {
+        let left = self.window.saturating_sub(self.ahead());
+        match left {
+            _ if self.blind => MOST,
+            // not in crumbs
+            left if left >= LEAST / 4 => left,
+            _ => 0,
+        }
+    }
+
+    /// A frame goes, or would go if there were a connection.
+    pub(super) fn note(&mut self, frame: &str) {
+        if !self.blind {
+            self.sent += frame.len() as u64;
+            self.kept.push_back((self.sent, frame.to_owned()));
+        }
+    }
+
+    /// The number of the ping that is to be sent now, if any.
+    pub(super) fn ask(&mut self, now: Instant) -> Option<usize> {
+        // the first one goes before any output, and shows how long the way is
+        let known = self.best.is_some() && self.sent == self.heard;
+        if self.blind || self.probe.is_some() || known {
+            return None;
+        }
+        self.number += 1;
+        self.probe = Some(Probe { number: self.number, at: now, mark: self.sent, ahead: self.ahead() });
+        Some(self.number)
+    }
+
+    /// What pong came last.
+    pub(super) fn listen(&mut self, echo: Option<Echo>, now: Instant) {
+        let Some(probe) = &self.probe else { return };
+        if let Some((_, at)) = echo.filter(|(number, _)| *number == probe.number) {
+            let (mark, ahead, way) = (probe.mark, probe.ahead, at.saturating_duration_since(probe.at));
+            self.probe = None;
+            self.heard = mark;
+            while self.kept.front().is_some_and(|(end, _)| *end <= mark) {
+                self.kept.pop_front();
+            }
+            self.learn(way, ahead);
+        } else if self.best.is_none() && now.saturating_duration_since(probe.at) > MUTE {
+            log::debug!(target: "host", "the service answers no pings; terminals are paced by our own queue alone");
+            (self.blind, self.probe, self.heard) = (true, None, self.sent);
+            self.kept.clear();
+        }
+    }
+
+    fn learn(&mut self, way: Duration, ahead: usize) {
+        let best = self.best.map_or(way, |best| best.min(way));
+        let late = way - best;
+        self.best = Some(best);
+        if late > TARGET && self.window == LEAST {
+            // so little cannot be what takes so long: the way has become longer
+            self.best = Some(way);
+        }
+        // what would have been delivered in time; one pong may be late or early by chance
+        let (allowed, took) = ((best + TARGET).as_micros(), way.as_micros().max(1));
+        let fits = usize::try_from(ahead as u128 * allowed / took).unwrap_or(MOST);
+        let fits = if late > TARGET { fits.max(self.window / 4) } else { fits.max(self.window) };
+        self.window = fits.min(self.window * 2).clamp(LEAST, MOST);
+    }
+
+    /// There is a connection again: what may not have arrived on the last one.
+    pub(super) fn reconnected(&mut self) -> Vec<String> {
+        let old = std::mem::replace(self, Pace { number: self.number, ..Pace::new() });
+        let mut frames = Vec::new();
+        frames.extend(old.kept.into_iter().map(|(_, frame)| frame));
+        frames
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A way of that delay and rate, kept busy; how long a reply would have waited behind the output, and the rate reached.
+    fn run(delay_ms: u64, bytes_per_second: u64, answers: bool) -> (Vec<u64>, u64) {
+        let begin = Instant::now();
+        let at = |us: u64| begin + Duration::from_micros(us);
+        let (mut pace, mut now, mut free, mut echo, mut waits, mut total) =
+            (Pace::new(), 0u64, 0u64, None, vec![], 0);
+        let mut pongs: VecDeque<(u64, usize)> = VecDeque::new();
+        assert_eq!(pace.ask(at(0)), Some(1));
+        if answers {
+            pongs.push_back((delay_ms * 1000, 1));
+        }
+        while now < 30_000_000 {
+            while pongs.front().is_some_and(|(when, _)| *when <= now) {
+                let (when, number) = pongs.pop_front().unwrap();
+                echo = Some((number, at(when)));
+            }
+            pace.listen(echo, at(now));
+            while pace.room() > 0 && !pace.blind {
+                let bytes = pace.room().min(16 * 1024);
+                pace.note(&"x".repeat(bytes));
+                total += bytes as u64;
+                free = free.max(now) + bytes as u64 * 1_000_000 / bytes_per_second;
+                waits.push((free - now) / 1000);
+            }
+            if let (Some(number), true) = (pace.ask(at(now)), answers) {
+                pongs.push_back((free.max(now) + delay_ms * 1000, number));
+            }
+            now += 1000;
+            assert!(pace.kept.iter().map(|(_, frame)| frame.len()).sum::<usize>() <= MOST);
+            if pace.blind {
+                return (waits, total);
+            }
+        }
+        (waits, total / 30)
+    }
+
+    #[test]
+    fn a_reply_waits_at_most_50_ms_behind_the_output_and_the_way_is_used() {
+        for (delay, rate) in
+            [(0, 50_000_000), (1, 1_000_000), (1, 100_000), (150, 100_000), (150, 5_000_000), (30, 45_000)]
+        {
+            let (waits, reached) = run(delay, rate, true);
+            let worst = waits.iter().max().unwrap();
+            // the first bytes go before anything is known
+            let first = FIRST as u64 * 1000 / rate;
+            assert!(*worst <= first.max(50) + 1, "{delay} ms, {rate} B/s: {worst} ms");
+            let possible = rate * 20 / (40 + delay) / 3;
+            assert!(reached >= possible.min(2_000_000), "{delay} ms, {rate} B/s: {reached} B/s");
+        }
+    }
+
+    #[test]
+    fn a_service_that_answers_no_pings_is_served_all_the_same() {
+        let (_, total) = run(1, 1_000_000, false);
+        assert!(total <= FIRST as u64 + 1);
+    }
+
+    #[test]
+    fn a_way_that_becomes_longer_is_still_used() {
+        let (mut pace, mut now) = (Pace::new(), Instant::now());
+        for round in 0..80 {
+            let way = Duration::from_millis(if round < 10 { 5 } else { 305 });
+            pace.note(&"x".repeat(pace.room()));
+            let number = pace.ask(now).unwrap();
+            now += way;
+            pace.listen(Some((number, now)), now);
+        }
+        assert!(pace.window >= FIRST, "{pace:?}");
+    }
+
+    #[test]
+    fn what_may_not_have_arrived_is_given_back_once() {
+        let (mut pace, now) = (Pace::new(), Instant::now());
+        let number = pace.ask(now).unwrap();
+        pace.listen(Some((number, now)), now);
+        assert_eq!(pace.ask(now), None);
+        pace.note("one");
+        let number = pace.ask(now).unwrap();
+        pace.note("two");
+        assert_eq!(pace.ask(now), None);
+        pace.listen(Some((number, now)), now);
+        pace.note("three");
+        assert_eq!(pace.reconnected(), ["two", "three"]);
+        assert!(pace.reconnected().is_empty());
+    }
+}

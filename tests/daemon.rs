@@ -280,8 +280,11 @@ fn a_long_answer_comes_in_parts_and_hidden_lines_are_defused() {
 fn a_request_of_the_service_that_we_cannot_serve_is_refused_at_once() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[]);
-    for (kind, error) in [("e2e_key_request", "e2e_not_configured"), ("shell_exec_request", "not_supported")]
-    {
+    for (kind, error) in [
+        ("e2e_key_request", "e2e_not_configured"),
+        ("shell_exec_request", "shell_disabled"),
+        ("workspace_list_request", "not_supported"),
+    ] {
         assert!(
             wtt.service
                 .push(AGENT, json!({"type": kind, "request_id": format!("r-{kind}"), "command": "id"}))

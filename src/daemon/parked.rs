@@ -2,6 +2,7 @@
 //! `/stop`.
 
 use crate::daemon::hub::Hub;
+use crate::list;
 use crate::session::task::{self, Link};
 use crate::store::state::{Parked, Record};
 use crate::sys::time;
@@ -15,11 +16,20 @@ use std::time::{Duration, Instant};
 /// While something is parked the wall clock is looked at this often: it goes on while the machine sleeps, timers do not.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// Turns that are put off until the same moment are told apart by milliseconds within this time, so that they keep their order;
+/// they are still taken up together. More than a mailbox holds.
+const TOGETHER_MS: i64 = 100;
+
 impl Hub {
-    /// Puts a turn off.
+    /// Puts a turn off, behind those of its session that wait for the same moment.
     pub(super) fn park(&mut self, key: &str, scope: &Scope, until: i64, message: Value) {
+        let name = scope.to_string();
+        let others = self.store.state().parked.iter().filter(|(_, other)| other.scope == name);
+        let last =
+            others.map(|(_, other)| other.until).filter(|at| (0..TOGETHER_MS).contains(&(at - until))).max();
+        let until = last.map_or(until, |last| last + 1);
         log::info!(target: "hub", "a message in {scope} is kept until {}", time::rfc3339(until));
-        let parked = Parked { until, scope: scope.to_string(), message };
+        let parked = Parked { until, scope: name, message };
         self.store.record(Record::Parked { key: key.to_owned(), parked });
         self.commit_now = true;
     }
@@ -58,12 +68,13 @@ impl Hub {
         }
         let now = time::now_ms();
         let parked = &self.store.state().parked;
-        let due: Vec<(String, Value)> = parked
-            .iter()
-            .filter(|(_, p)| p.until <= now)
-            .map(|(k, p)| (k.to_owned(), p.message.clone()))
-            .collect();
-        for (key, message) in due {
+        let mut due = Vec::new();
+        if parked.iter().any(|(_, p)| p.until <= now) {
+            let together = parked.iter().filter(|(_, p)| p.until < now + TOGETHER_MS);
+            due.extend(together.map(|(key, p)| (p.until, key.to_owned(), p.message.clone())));
+            list::sort_by_key(&mut due, |(until, ..)| *until);
+        }
+        for (_, key, message) in due {
             self.store.record(Record::Unparked { key });
             if let Some((job, run)) = task::revive(&message, &self.me) {
                 self.accept_for(job, Arc::new(Link::to(run)));

@@ -194,8 +194,11 @@ fn a_usage_limit_puts_off_all_messages_of_the_turn() {
     let topic = wtt.p2p();
     wtt.say(&topic, "RUN: text half; await go; answer one");
     wtt.status(&topic, "half");
-    wtt.say(&topic, "RUN: answer second");
-    wtt.status(&topic, "waiting for 1 earlier message");
+    for further in ["RUN: answer second", "RUN: answer a", "RUN: answer b"] {
+        wtt.say(&topic, further);
+        wtt.status(&topic, "earlier message");
+        wtt.forget();
+    }
     wtt.say(
         &topic,
         "RUN: mkdir \"$HOME/limited\" && fail \"Claude AI usage limit reached|$(( $(date +%s) + 2 ))\"; answer third",
@@ -203,6 +206,7 @@ fn a_usage_limit_puts_off_all_messages_of_the_turn() {
     wtt.status(&topic, "together with an earlier message");
     home.touch("go");
     wtt.answer(&topic, "usage limit");
+    // the last one is the last one again, whatever their ids
     wtt.answer(&topic, "third");
-    assert!(wtt.posts(&topic).len() >= 3);
+    assert!(wtt.posts(&topic).len() >= 2);
 }

@@ -19,7 +19,7 @@ _wtt_connect() {
         doctor) words="--profile -p --env-file --config --offline --rehearse --verbose -v --json --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
         up) words="--profile -p --base-url --mode --allow-yolo --workdir --adapters --model --publish-progress --enable-shell --token-file --env-file --enable-linger --yes -y --no-start --dry-run --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
         down) words="--purge --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
-        workdir) words="--restart --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
+        workdir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W "--restart --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" -- "$cur"; compgen -d -- "$cur"); return ;;
         setup) words="--claim-code --profile -p --base-url --help -h" ;;
         list) words="--json --help -h" ;;
         status) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
@@ -27,7 +27,7 @@ _wtt_connect() {
         approve) words="--profile -p --json --help -h" ;;
         deny) words="--profile -p --json --help -h" ;;
         logs) words="--lines -n --follow -f --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
-        upload-file) words="--topic-id -t --title --profile -p --json --help -h" ;;
+        upload-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W "--topic-id -t --title --profile -p --json --help -h" -- "$cur"; compgen -f -- "$cur"); return ;;
         artifacts) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         smoke-task) words="--expected -e --timeout --profile -p --env-file --config --help -h" ;;
         smoke-chat) words="--expected -e --timeout --profile -p --env-file --config --help -h" ;;

@@ -54,6 +54,7 @@ complete -c wtt-connect -n '__fish_seen_subcommand_from down' -a '(__wtt_connect
 complete -c wtt-connect -n __fish_use_subcommand -a workdir -d 'let the agent of a profile work elsewhere'
 complete -c wtt-connect -n '__fish_seen_subcommand_from workdir' -l restart -d 'restart the connector, so that it counts at once'
 complete -c wtt-connect -n '__fish_seen_subcommand_from workdir' -l help -s h -d 'print help; --help prints more than -h'
+complete -c wtt-connect -n '__fish_seen_subcommand_from workdir' -a '(__fish_complete_directories)'
 complete -c wtt-connect -n '__fish_seen_subcommand_from workdir' -a '(__wtt_connect_profiles)'
 complete -c wtt-connect -n __fish_use_subcommand -a setup -d 'register an agent and claim it with a code'
 complete -c wtt-connect -n '__fish_seen_subcommand_from setup' -l claim-code -d 'print a code to claim the agent with'
@@ -90,6 +91,7 @@ complete -c wtt-connect -n '__fish_seen_subcommand_from upload-file' -l title -x
 complete -c wtt-connect -n '__fish_seen_subcommand_from upload-file' -l profile -s p -x -a '(__wtt_connect_profiles)' -d 'use this profile'
 complete -c wtt-connect -n '__fish_seen_subcommand_from upload-file' -l json -d 'print JSON for scripts'
 complete -c wtt-connect -n '__fish_seen_subcommand_from upload-file' -l help -s h -d 'print help; --help prints more than -h'
+complete -c wtt-connect -n '__fish_seen_subcommand_from upload-file' -F
 complete -c wtt-connect -n __fish_use_subcommand -a artifacts -d 'list the files that were sent'
 complete -c wtt-connect -n '__fish_seen_subcommand_from artifacts' -l json -d 'print JSON for scripts'
 complete -c wtt-connect -n '__fish_seen_subcommand_from artifacts' -l help -s h -d 'print help; --help prints more than -h'

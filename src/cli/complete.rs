@@ -53,6 +53,17 @@ fn takes_profile(command: &Command) -> bool {
     command.operands.trim_start_matches('[').starts_with("PROFILE")
 }
 
+/// Its last operands are paths: how bash, zsh and fish complete them.
+fn paths(command: &Command) -> Option<[&'static str; 3]> {
+    if command.operands.ends_with(" DIR") {
+        Some(["-d", "'2:directory:_files -/'", "-a '(__fish_complete_directories)'"])
+    } else if command.operands == "FILE..." {
+        Some(["-f", "'*:file:_files'", "-F"])
+    } else {
+        None
+    }
+}
+
 /// For bash.
 pub fn bash() -> String {
     let cur = "-- \"$cur\"";
@@ -94,7 +105,14 @@ pub fn bash() -> String {
         if takes_adapter(command) {
             flags.push(driven_names());
         }
-        words.push_str(&format!("        {}) {when}words=\"{}\" ;;\n", command.name, flags.join(" ")));
+        let own = flags.join(" ");
+        let line = match paths(command) {
+            Some([kind, ..]) => format!(
+                "compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W \"{own}\" {cur}; compgen {kind} {cur}); return"
+            ),
+            None => format!("{when}words=\"{own}\""),
+        };
+        words.push_str(&format!("        {}) {line} ;;\n", command.name));
     }
     let global: Vec<String> = GLOBAL_FLAGS.iter().flat_map(|f| spellings(f)).collect();
     format!(
@@ -145,9 +163,7 @@ pub fn zsh() -> String {
         if takes_adapter(command) {
             specs.push(format!("'1:adapter:({})'", driven_names()));
         }
-        if command.operands.ends_with(" DIR") {
-            specs.push("'2:directory:_files -/'".to_owned());
-        }
+        specs.extend(paths(command).map(|[_, zsh, _]| zsh.to_owned()));
         cases.push_str(&format!("        {}) _arguments {} ;;\n", command.name, specs.join(" ")));
     }
     let global: Vec<String> = GLOBAL_FLAGS.iter().map(|f| spec(f)).collect();
@@ -198,6 +214,9 @@ pub fn fish() -> String {
         let when = format!("__fish_seen_subcommand_from {}", command.name);
         for flag in flags_of(command) {
             out.push_str(&line(&when, flag));
+        }
+        if let Some([.., fish]) = paths(command) {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}' {fish}\n"));
         }
         if command.operands == "[COMMAND]" {
             out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '{}'\n", command_names()));

@@ -125,7 +125,11 @@ impl Shelf {
             return Err("this is no path".to_owned());
         }
         let real = from_folder.join(path).canonicalize().map_err(|e| reason(&e))?;
-        let outside = || "it lies outside the folders from which files may be sent".to_owned();
+        let outside = || {
+            let work = self.rule.roots.first().map(|root| format!("; put it below {}", root.display()));
+            ["it lies outside the folders from which files may be sent", work.as_deref().unwrap_or_default()]
+                .concat()
+        };
         let depth = |path: &&PathBuf| path.as_os_str().len();
         let root = self.rule.roots.iter().filter(|root| real.starts_with(root)).max_by_key(depth);
         let root = root.ok_or_else(outside)?;

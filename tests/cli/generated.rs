@@ -131,5 +131,8 @@ fn bash_completes_commands_flags_and_profiles() {
     assert_eq!(complete(&["help", "do"]), ["doctor", "down"]);
     assert_eq!(complete(&["help", "try", ""]), [""; 0]);
     assert!(complete(&["doctor", "--config", "/e"]).contains(&"/etc".to_owned()));
+    assert!(complete(&["upload-file", "/etc/pass"]).contains(&"/etc/passwd".to_owned()));
+    assert_eq!(complete(&["upload-file", "--ti"]), ["--title"]);
+    assert_eq!(complete(&["workdir", "alice-codex", "/et"]), ["/etc"]);
     assert_eq!(complete(&["--generate", "complete-b"]), ["complete-bash"]);
 }

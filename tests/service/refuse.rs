@@ -99,6 +99,8 @@ fn mistakes_are_said_together_before_anything_happens() {
     up(&["codex", "a", "t", "--profile", "../x"]).says("is not a profile name").one_line();
     up(&["codex", "a", "t", "x"]).says("does not know what to do with \"x\"").one_line();
     assert!(!host.machine.path("home/.config").exists() && host.calls().is_empty());
+    host.machine.profile("a-codex", "WTT_AGENT_ID=a\nWTT_TOKEN=t\n");
+    up(&["claude-code", "a"]).says("the profile a-codex has one: add `--profile a-codex`").one_line();
     host.machine.run(&["up", "codex", "a", "--token-file", "none"]).code(78).says("no such file").one_line();
 }
 

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 const LIKE_THE_ADAPTER: &[&str] =
     &["-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages"];
 
-fn spawn(folder: &Path, args: &[&str], prompt: &str) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_wtt-connect"))
+fn start(folder: &Path, args: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_wtt-connect"))
         .arg("demo-agent")
         .args(args)
         .arg("--memory")
@@ -19,7 +19,11 @@ fn spawn(folder: &Path, args: &[&str], prompt: &str) -> Child {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+fn spawn(folder: &Path, args: &[&str], prompt: &str) -> Child {
+    let mut child = start(folder, args);
     // one that refuses its command line may be gone before it has read anything
     let _ = child.stdin.take().unwrap().write_all(prompt.as_bytes());
     child
@@ -112,6 +116,54 @@ fn sigint_ends_a_turn_in_order_and_sigterm_at_once() {
             assert!(rest.iter().any(|l| l["aborted"] == true));
         }
     }
+}
+
+/// Two turns in one process: the tool waits for the answer, a stop ends the turn and not the process.
+#[test]
+fn two_way_it_asks_is_stopped_and_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::File::create(dir.path().join("pear.txt")).unwrap();
+    let user = |text: &str| {
+        let content = serde_json::json!([{ "type": "text", "text": text }]);
+        serde_json::json!({ "type": "user", "message": { "role": "user", "content": content } }).to_string()
+    };
+    let answer = |decision: Value| {
+        let response = serde_json::json!({ "subtype": "success", "request_id": "-", "response": decision });
+        serde_json::json!({ "type": "control_response", "response": response }).to_string()
+    };
+    let stop = r#"{"type":"control_request","request_id":"i","request":{"subtype":"interrupt"}}"#.to_owned();
+    let input = [
+        user("list files"),
+        answer(serde_json::json!({ "behavior": "deny", "message": "not today" })),
+        user("list files"),
+        answer(serde_json::json!({ "behavior": "allow" })),
+        user("list files"),
+        stop,
+        user("what did I say"),
+    ];
+    let more = ["--input-format=stream-json", "--replay-user-messages", "--permission-mode=default"];
+    let mut child = start(dir.path(), &[LIKE_THE_ADAPTER, &more].concat());
+    let mut stdin = child.stdin.take().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut results = Vec::new();
+    for line in input {
+        writeln!(stdin, "{line}").unwrap();
+        let is_message = line.contains(r#""user""#);
+        // what comes up to the question, or to the end of the turn
+        results.push(loop {
+            let line: Value = serde_json::from_str(&out.next().unwrap().unwrap()).unwrap();
+            if line["type"] == "result" || (is_message && line["type"] == "control_request") {
+                break line;
+            }
+        });
+    }
+    assert_eq!(results[0]["request"]["input"]["command"], "ls -1");
+    assert!(results[1]["result"].as_str().unwrap().contains("not today"), "{results:?}");
+    assert!(results[3]["result"].as_str().unwrap().contains("pear.txt"), "{results:?}");
+    assert_eq!(results[5]["terminal_reason"], "aborted_tools");
+    assert!(results[6]["result"].as_str().unwrap().contains("list the files"), "{results:?}");
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -199,6 +199,32 @@ fn the_second_turn_of_a_chat_remembers_the_first() {
 }
 
 #[test]
+fn the_demonstration_agent_asks_in_the_mode_suggest() {
+    let place = Place::new();
+    std::fs::write(place.path("work").join("pear.txt"), "").unwrap();
+    let mut chat = Try::start(place.command(&["--adapter", "demo", "--mode", "suggest"]));
+    chat.type_in("list files\n");
+    chat.hear('o', "ls -1");
+    chat.type_in("/approve\n");
+    chat.hear('o', "pear.txt");
+    chat.type_in("list files\n");
+    chat.hear('o', "ls -1");
+    chat.type_in("/deny not today\n");
+    chat.hear('o', "could not list");
+    chat.type_in("/usage\n/sessions\n");
+    chat.hear('o', "1. demonstration agent");
+    let (code, out, _) = chat.end();
+    assert!(code == 0 && out.contains("- demonstration agent: ") && !out.contains("claude-code"), "{out}");
+}
+
+#[test]
+fn yolo_is_refused_before_anything_starts() {
+    let (code, out, err) = once(&Place::new(), &["--adapter", "demo", "--mode", "yolo", "hello"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("full-auto") && err.lines().count() == 1, "{err}");
+}
+
+#[test]
 fn help_and_quit_are_local() {
     let place = Place::new();
     let mut chat = Try::start(place.command(&["--adapter", "demo"]));

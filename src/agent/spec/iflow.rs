@@ -9,7 +9,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "iFlow",
     aliases: &[],
     programs: &["iflow"],
-    install: "it cannot be installed any more, as the product ended in April 2026; use another adapter",
+    install: "it cannot be installed any more",
     login: "iFlow ended in April 2026; use another adapter.",
     session_key: "iflowSessionId",
     launcher: None,

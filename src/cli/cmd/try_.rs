@@ -1,6 +1,7 @@
 //! `try`: hands the command line to the local chat.
 
 use crate::cli::spec::Args;
+use crate::config::Mode;
 use crate::error::{Error, Result};
 use crate::local::try_chat;
 
@@ -16,6 +17,11 @@ pub fn run(args: Args) -> Result<()> {
     }
     if args.terminal && !words.is_empty() {
         return Err(Error::Usage("--terminal takes no prompt; what is typed goes to the shell".into()));
+    }
+    if args.settings.iter().any(|(name, mode)| *name == "WTT_CONNECT_MODE" && mode == Mode::Yolo.name()) {
+        return Err(Error::Usage(
+            "`try` has no mode yolo; full-auto, its default, asks nothing either".into(),
+        ));
     }
     try_chat::run(try_chat::Options {
         terminal: args.terminal,

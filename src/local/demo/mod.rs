@@ -3,6 +3,7 @@
 //! It has no model. It exists so that `wtt-connect try` shows the whole way of a message on a machine without an agent
 //! CLI, and so that benchmarks and tests have an agent that starts in a millisecond. It says what it is.
 
+mod hear;
 mod memory;
 mod tool;
 mod voice;
@@ -10,8 +11,10 @@ mod wish;
 
 use crate::sys::signal::{self, Signal};
 use crate::sys::{id, time};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, never, select};
+use hear::Heard;
 use memory::Memory;
+use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -24,6 +27,8 @@ use wish::Wish;
 const PROMPT_MAX: u64 = 16 * 1024 * 1024;
 /// Pace of `count to N slowly`: slow enough to be watched and stopped.
 const SLOW: Duration = Duration::from_millis(400);
+/// Longest wait for an answer: the connector gives up long before.
+const ASKS: Duration = Duration::from_secs(24 * 60 * 60);
 /// Version of the protocol that is spoken, as the real CLI prints it.
 const VERSION: &str = "2.1.330 (wtt-connect demonstration agent)";
 /// Exit code after SIGTERM, as the real CLI's.
@@ -35,6 +40,7 @@ struct Args {
     stream_json: bool,
     verbose: bool,
     partial: bool,
+    two_way: bool,
     session_id: Option<String>,
     resume: Option<String>,
     model: Option<String>,
@@ -44,7 +50,8 @@ struct Args {
 }
 
 /// Options of the real CLI that are taken without effect.
-const IGNORED_SWITCHES: &[&str] = &["-p", "--print", "--dangerously-skip-permissions", "--fork-session"];
+const IGNORED_SWITCHES: &[&str] =
+    &["-p", "--print", "--dangerously-skip-permissions", "--fork-session", "--replay-user-messages"];
 const IGNORED_VALUES: &[&str] = &[
     "--effort",
     "--append-system-prompt",
@@ -55,7 +62,6 @@ const IGNORED_VALUES: &[&str] = &[
     "--allowedTools",
     "--disallowedTools",
     "--max-turns",
-    "--input-format",
     "--permission-prompt-tool",
 ];
 
@@ -77,6 +83,7 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Args, String> {
             "--verbose" => out.verbose = true,
             "--include-partial-messages" => out.partial = true,
             "--output-format" => out.stream_json = value()? == "stream-json",
+            "--input-format" => out.two_way = value()? == "stream-json",
             "--session-id" => out.session_id = Some(value()?),
             "--resume" | "-r" => out.resume = Some(value()?),
             "--model" => out.model = Some(value()?),
@@ -121,6 +128,9 @@ fn turn(args: Args) -> Result<u8, String> {
     if args.stream_json && !args.verbose {
         return Err("Error: When using --print, --output-format=stream-json requires --verbose".to_owned());
     }
+    if args.two_way {
+        return converse(&args);
+    }
     let prompt = match args.prompt.clone() {
         Some(prompt) => prompt,
         None => read_prompt(),
@@ -131,22 +141,56 @@ fn turn(args: Args) -> Result<u8, String> {
         return Err(complaint.to_owned());
     }
     let stop = signal::listen().map_err(|e| format!("Error: {e}"))?;
-    let folder = args.memory.clone().unwrap_or_else(memory::default_folder);
-    let (session_id, memory) = match (&args.resume, &args.session_id) {
-        (Some(old), _) => match Memory::resume(&folder, old) {
-            Some(memory) => (old.clone(), memory),
-            None => return unknown_session(&args, old),
-        },
-        (None, Some(new)) => (new.clone(), Memory::start(&folder, new)?),
-        (None, None) => {
-            let new = id::uuid_v4();
-            let memory = Memory::start(&folder, &new)?;
-            (new, memory)
+    let Some((session_id, memory)) = open(&args)? else { return unknown_session(&args) };
+    Ok(Turn::new(&args, session_id, memory, stop, never()).run(&prompt))
+}
+
+/// Turn after turn in one process, with questions, until stdin is closed.
+fn converse(args: &Args) -> Result<u8, String> {
+    let failed = |e: io::Error| format!("Error: {e}");
+    let (stop, heard) = (signal::listen().map_err(failed)?, hear::listen().map_err(failed)?);
+    let Some((session_id, mut memory)) = open(args)? else { return unknown_session(args) };
+    let mut later: Vec<Value> = Vec::new();
+    loop {
+        let mut message = if later.is_empty() {
+            select! {
+                recv(stop) -> _ => return Ok(TERMINATED),
+                recv(heard) -> heard => match heard {
+                    Ok(Heard::Said(message)) => message,
+                    // it comes too late: the turn is over
+                    Ok(_) => continue,
+                    Err(_) => return Ok(0),
+                },
+            }
+        } else {
+            later.remove(0)
+        };
+        let mut turn = Turn::new(args, session_id.clone(), memory, stop.clone(), heard.clone());
+        turn.later = later;
+        message["isReplay"] = true.into();
+        let prompt = hear::words(&message);
+        turn.voice.line(message);
+        if turn.run(&prompt) == TERMINATED {
+            return Ok(TERMINATED);
         }
-    };
-    let model = args.model.clone().unwrap_or_else(|| "demonstration".to_owned());
-    let voice = Voice::new(session_id, model, args.stream_json, args.partial);
-    Ok(Turn { voice, memory, stop, asked: Instant::now() }.run(&prompt, args.permission_mode.as_deref()))
+        later = turn.later;
+        let Some(next) = Memory::resume(&folder(args), &session_id) else { return unknown_session(args) };
+        memory = next;
+    }
+}
+
+fn folder(args: &Args) -> PathBuf {
+    args.memory.clone().unwrap_or_else(memory::default_folder)
+}
+
+/// The session: the one to resume, None when that is not known, or a new one.
+fn open(args: &Args) -> Result<Option<(String, Memory)>, String> {
+    if let Some(old) = &args.resume {
+        return Ok(Memory::resume(&folder(args), old).map(|memory| (old.clone(), memory)));
+    }
+    let new = args.session_id.clone().unwrap_or_else(id::uuid_v4);
+    let memory = Memory::start(&folder(args), &new)?;
+    Ok(Some((new, memory)))
 }
 
 fn read_prompt() -> String {
@@ -155,7 +199,8 @@ fn read_prompt() -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn unknown_session(args: &Args, session_id: &str) -> Result<u8, String> {
+fn unknown_session(args: &Args) -> Result<u8, String> {
+    let session_id = args.resume.as_deref().unwrap_or_default();
     let complaint = format!("No conversation found with session ID: {session_id}");
     if args.stream_json {
         let mut voice = Voice::new(session_id.to_owned(), String::new(), true, false);
@@ -177,12 +222,33 @@ struct Turn {
     voice: Voice,
     memory: Memory,
     stop: Receiver<Signal>,
+    /// The connector, where both sides talk.
+    heard: Receiver<Heard>,
+    /// What was said meanwhile: for turns of its own.
+    later: Vec<Value>,
+    mode: String,
+    /// Whether it asks before it uses its tool.
+    asks: bool,
     asked: Instant,
 }
 
 impl Turn {
-    fn run(mut self, prompt: &str, permission_mode: Option<&str>) -> u8 {
-        self.voice.init(permission_mode.unwrap_or("default"));
+    fn new(
+        args: &Args,
+        session_id: String,
+        memory: Memory,
+        stop: Receiver<Signal>,
+        heard: Receiver<Heard>,
+    ) -> Self {
+        let model = args.model.clone().unwrap_or_else(|| "demonstration".to_owned());
+        let voice = Voice::new(session_id, model, args.stream_json, args.partial);
+        let mode = args.permission_mode.clone().unwrap_or_else(|| "default".to_owned());
+        let asks = args.two_way && mode != "bypassPermissions";
+        Self { voice, memory, stop, heard, later: Vec::new(), mode, asks, asked: Instant::now() }
+    }
+
+    fn run(&mut self, prompt: &str) -> u8 {
+        self.voice.init(&self.mode);
         let wish = wish::read(prompt);
         let before = self.memory.said();
         self.memory.add(prompt);
@@ -200,12 +266,25 @@ impl Turn {
         }
     }
 
-    /// Waits, unless somebody wants the turn to end.
-    fn pause(&self, time: Duration) -> Result<(), Halt> {
-        match self.stop.recv_timeout(time) {
-            Ok(Signal::Stop(number)) if number == signal_hook::consts::SIGINT => Err(Halt::Interrupted),
-            Ok(Signal::Stop(_)) => Err(Halt::Terminated),
-            Ok(Signal::Reload) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(()),
+    /// Waits, unless somebody wants the turn to end. An answer to the open question ends it too.
+    fn pause(&mut self, time: Duration) -> Result<Option<Result<(), String>>, Halt> {
+        let until = Instant::now() + time;
+        loop {
+            select! {
+                recv(self.stop) -> signal => match signal {
+                    Ok(Signal::Stop(number)) if number == signal_hook::consts::SIGINT => return Err(Halt::Interrupted),
+                    Ok(Signal::Stop(_)) => return Err(Halt::Terminated),
+                    _ => {}
+                },
+                recv(self.heard) -> heard => match heard {
+                    Ok(Heard::Said(message)) => self.later.push(message),
+                    Ok(Heard::Answer(answer)) => return Ok(Some(answer)),
+                    Ok(Heard::Interrupt) => return Err(Halt::Interrupted),
+                    // nobody is left to answer to
+                    Err(_) => return Err(Halt::Terminated),
+                },
+                default(until.saturating_duration_since(Instant::now())) => return Ok(None),
+            }
         }
     }
 
@@ -241,8 +320,18 @@ impl Turn {
 
     /// Runs a real `ls` as a tool of the agent.
     fn list(&mut self) -> Result<Result<String, String>, Halt> {
-        self.voice.tool_call("Bash", "ls -1", "List the files of the working directory");
-        let output = tool::run("ls", &["-1"], &self.stop)?;
+        let (command, about) = ("ls -1", "List the files of the working directory");
+        self.voice.tool_call("Bash", command, about);
+        let mut answer = Some(Ok(()));
+        if self.asks {
+            self.voice.ask("Bash", command, about);
+            answer = self.pause(ASKS)?;
+        }
+        let output = match answer {
+            Some(Ok(())) => tool::run("ls", &["-1"], &self.stop)?,
+            Some(Err(refused)) => Err(refused),
+            None => Err("nobody answered".to_owned()),
+        };
         self.voice.tool_end(&output);
         Ok(output)
     }

@@ -59,7 +59,7 @@ impl Voice {
     }
 
     /// Writes one line and flushes it: the reader shows progress.
-    fn line(&mut self, mut value: Value) {
+    pub fn line(&mut self, mut value: Value) {
         if !self.json {
             return;
         }
@@ -172,6 +172,13 @@ impl Voice {
         self.event(object!({ "type": "content_block_stop", "index": 0 }));
         self.end_message("tool_use");
         self.call = Some(call);
+    }
+
+    /// Asks whether the tool may be used.
+    pub fn ask(&mut self, name: &str, command: &str, description: &str) {
+        let input = object!({ "command": command, "description": description });
+        let request = object!({ "subtype": "can_use_tool", "tool_name": name, "input": input });
+        self.line(object!({ "type": "control_request", "request_id": id::uuid_v4(), "request": request }));
     }
 
     /// What the tool said: ends the call.

@@ -64,6 +64,8 @@ pub struct Chat<'a> {
     stopping: Option<Instant>,
     remind: Option<Instant>,
     input_over: bool,
+    /// Whether the agent has asked something that nobody has answered yet.
+    asked: bool,
 }
 
 impl<'a> Chat<'a> {
@@ -92,6 +94,7 @@ impl<'a> Chat<'a> {
             stopping: None,
             remind: None,
             input_over: false,
+            asked: false,
         }
     }
 
@@ -200,6 +203,13 @@ impl<'a> Chat<'a> {
                 }
                 if post.outcome == Outcome::Question {
                     self.screen.prompt();
+                    self.asked = true;
+                    // a script has written its answer before
+                    if self.waiting.front().is_some_and(|line| is_answer(line))
+                        && let Some(line) = self.waiting.pop_front()
+                    {
+                        return self.line(Some(line));
+                    }
                 }
                 if self.talk.is_busy() { Next::Go } else { self.rest(once) }
             }
@@ -302,7 +312,8 @@ impl<'a> Chat<'a> {
         };
         self.screen.entered();
         let word = line.trim();
-        if self.talk.is_busy() && !self.screen.interactive && !is_for_the_running_turn(word) {
+        let answers = is_answer(word) && std::mem::take(&mut self.asked);
+        if self.talk.is_busy() && !self.screen.interactive && !answers && !is_for_the_running_turn(word) {
             self.waiting.push_back(line);
             return Next::Go;
         }
@@ -355,9 +366,17 @@ fn unwritten(e: io::Error) -> Result<()> {
     Err(Error::Failed(format!("the answer could not be written to stdout: {e}")))
 }
 
+fn first_word(words: &str) -> String {
+    words.split_whitespace().next().unwrap_or_default().to_ascii_lowercase()
+}
+
+/// An answer to what the agent asks.
+fn is_answer(words: &str) -> bool {
+    matches!(first_word(words).as_str(), "/approve" | "/deny")
+}
+
 fn is_for_the_running_turn(words: &str) -> bool {
-    let first = words.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-    first == "/steer" || words.trim().eq_ignore_ascii_case("/stop")
+    first_word(words) == "/steer" || words.trim().eq_ignore_ascii_case("/stop")
 }
 
 /// Reads stdin on a thread of its own, which ends with the process.

@@ -13,7 +13,7 @@ The connector:";
 pub(super) fn help() -> String {
     let mut out = HELP.to_owned();
     for (name, arguments, text) in command::rows().filter(|row| row.0 != "/help") {
-        out.push_str(&format!("\n  {:20} {text}", format!("{name} {arguments}")));
+        out.push_str(&format!("\n  {:22} {text}", format!("{name} {arguments}")));
     }
     out + "\nAnything else goes to the agent."
 }

@@ -34,11 +34,14 @@ const CONNECT_TIME: Duration = Duration::from_secs(20);
 const INTERRUPTED: u8 = 130;
 /// What the demonstration agent's words become: the connector takes it for the CLI whose protocol it speaks.
 const DEMO_NAMES: &[(&str, &str)] = &[
+    ("The installed Claude Code", "The demonstration agent"),
     ("The provider of Claude Code", "The demonstration agent"),
     ("⚠️ Claude Code", "⚠️ The demonstration agent"),
     (". Claude Code", ". The demonstration agent"),
     ("Claude Code", "the demonstration agent"),
     (": claude-code", ": demonstration agent"),
+    ("- claude-code:", "- demonstration agent:"),
+    (". claude-code ", ". demonstration agent "),
 ];
 
 /// What was asked for on the command line.

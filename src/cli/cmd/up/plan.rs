@@ -79,7 +79,12 @@ pub fn make(args: &Args) -> Result<Plan> {
         let value = here.environment.get(name).map(|v| v.trim()).filter(|v| !v.is_empty() && !of_another);
         value.map(str::to_owned)
     };
-    let token = token(args, variable("WTT_TOKEN"), &given, &before, of_another)?;
+    let hint = || match of_the_same(&path, &agent_id, &places).first() {
+        Some((other, _)) => format!(", but the profile {other} has one: add `--profile {other}`"),
+        None if of_another => " (WTT_TOKEN is set, but for another agent)".to_owned(),
+        None => String::new(),
+    };
+    let token = token(args, variable("WTT_TOKEN"), &given, &before, &hint)?;
     crate::sys::log::add_secret(&token);
 
     let mut changes = given;
@@ -175,7 +180,7 @@ fn token(
     variable: Option<String>,
     given: &Pairs,
     before: &Pairs,
-    of_another: bool,
+    hint: &dyn Fn() -> String,
 ) -> Result<String> {
     let typed = args.operands.get(2).map(|word| word.to_string_lossy().into_owned());
     let token = match (typed, &args.token_file) {
@@ -191,9 +196,9 @@ fn token(
         (None, None) => {
             let kept = || last(given, "WTT_TOKEN").or(last(before, "WTT_TOKEN")).map(str::to_owned);
             variable.or_else(kept).ok_or_else(|| {
-                let hint = if of_another { " (WTT_TOKEN is set, but for another agent)" } else { "" };
                 Error::Usage(format!(
-                    "the token is missing{hint}; give it as TOKEN, as - to read it from stdin, with --token-file, or in WTT_TOKEN"
+                    "the token is missing{}; give it as TOKEN, as - to read it from stdin, with --token-file, or in WTT_TOKEN",
+                    hint()
                 ))
             })?
         }
@@ -269,15 +274,26 @@ fn existing(path: &Path, name: &str, agent_id: &str) -> Result<Option<String>> {
     }
 }
 
+/// The profiles that are for this agent.
+fn of_the_same(path: &Path, agent_id: &str, places: &Places) -> Vec<(String, Pairs)> {
+    let mut found = Vec::new();
+    for name in profile::names(path.parent()) {
+        let Ok(file) = places.profile_file(&name) else { continue };
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let theirs = pairs(&text);
+        if last(&theirs, "WTT_AGENT_ID") == Some(agent_id) {
+            found.push((name, theirs));
+        }
+    }
+    found
+}
+
 /// Other profiles of the same identity: the service keeps one connection for each, so that two would take turns in
 /// throwing each other out.
 fn rivals(path: &Path, name: &str, agent_id: &str, places: &Places) -> Result<Vec<String>> {
     let mut notes = Vec::new();
-    for other in profile::names(path.parent()) {
-        let Ok(file) = places.profile_file(&other) else { continue };
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
-        let theirs = pairs(&text);
-        if other == name || last(&theirs, "WTT_AGENT_ID") != Some(agent_id) {
+    for (other, theirs) in of_the_same(path, agent_id, places) {
+        if other == name {
             continue;
         }
         let state_dir = last(&theirs, "WTT_CONNECT_STATE_DIR").map(PathBuf::from);

@@ -1,6 +1,7 @@
 //! Files out: markers in answers, the command `upload-file`, the ledger, long answers; a service that misbehaves; and
 //! what may never leave.
 
+mod again;
 mod killing;
 mod media;
 mod task;
@@ -107,6 +108,7 @@ fn agents_are_told_once_how_files_go_and_can_send_them_themselves() {
     let (wtt, home) = (Wtt::start(), Home::new());
     file(&home, "a.md", b"# A");
     file(&home, "sub/a.md", &noise(300_000));
+    file(&home, "..\\..\\x\u{202e}\n.txt", b"slips out of its folder where a backslash is a slash");
     let _connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
     let program = binary().display().to_string();
@@ -114,7 +116,7 @@ fn agents_are_told_once_how_files_go_and_can_send_them_themselves() {
     wtt.answer(&topic, "one");
     let run = format!(
         "RUN: printf '%s' \"$prompt\" > \"$HOME/second\"; env > \"$HOME/env\"; cd \"$HOME/work\"; \
-         '{program}' upload-file --title 'Design Pack' a.md sub/a.md > \"$HOME/said\" 2>&1; answer \"code $?\""
+         '{program}' upload-file --title 'Design Pack' a.md sub/a.md ..*.txt > \"$HOME/said\" 2>&1; answer \"code $?\""
     );
     wtt.say(&topic, &run);
     let card = wtt.answer(&topic, "[file:Design Pack](");
@@ -128,7 +130,8 @@ fn agents_are_told_once_how_files_go_and_can_send_them_themselves() {
     let bytes = fetch(&wtt, content(&card));
     assert!(bytes.starts_with(b"PK\x03\x04"));
     let names = String::from_utf8_lossy(&bytes).into_owned();
-    assert!(names.contains("a.md") && names.contains("a-2.md"));
+    assert!(names.contains("a.md") && names.contains("a-2.md") && names.contains("_.._x.txt"));
+    assert!(!names.contains("..\\"));
     until("nothing left over", || home.outbox().is_empty() && copies(&home) == 0);
 }
 
@@ -176,6 +179,9 @@ fn what_the_command_may_not_send_is_refused_by_the_daemon() {
     }
     let (code, text) = said(&upload(&home, &["a.md"], &env));
     assert!(code == Some(2) && text.contains("--topic-id"), "{text}");
+    let odd = [env[0], ("WTT_CONNECT_TOPIC_ID", "a b")];
+    let (code, text) = said(&upload(&home, &["a.md"], &odd));
+    assert!(code == Some(1) && text.contains("the topic's id is none"), "{text}");
     let json = upload(&home, &[&to[..], &["--json", "a.md"]].concat(), &env);
     let answer: Value = serde_json::from_slice(&json.stdout).unwrap();
     wtt.answer(&topic, answer["card"].as_str().unwrap());
@@ -289,6 +295,7 @@ fn a_service_that_errs_refuses_and_lies() {
     outcome(once("POST /media/commit", 200, json!({"url": "/media/1", "size": 7})), "[file:T](");
     outcome(once("POST /media/commit", 200, json!({})), "[file:T](");
     outcome(once("POST /media/sign", 200, json!({"upload_token": "t"})), "[file:T](");
+    outcome(once("POST /media/commit", 200, json!({"url": "javascript://x/%0aalert(1)"})), "none of the web");
     // refusals
     let media =
         outcome(once("POST /media/sign", 413, json!({"detail": "too large for you"})), "too large for you");

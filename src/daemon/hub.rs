@@ -111,6 +111,7 @@ impl Hub {
         };
         let mut delivery = Delivery::default();
         for entry in left {
+            uploads.recall(&entry);
             delivery.add(entry, true);
         }
         Hub {

@@ -12,11 +12,13 @@ use crate::http::media::Failure;
 use crate::json::object;
 use crate::secret::Secret;
 use crate::session::Shared;
+use crate::session::task::Link;
 use crate::session::upload::{self, Place, Post};
-use crate::store::outbox::ReplyKind;
+use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::assumed::CHUNK_CHARS;
+use crate::wire::intake::Scope;
 use crate::wire::outgoing::{Status, StatusKind};
 use crate::wire::reply;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -24,7 +26,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Threads: one for a file that takes long, one for the others.
@@ -38,6 +40,8 @@ const TRIES: u32 = 7;
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Whoever asked has to read what is said to him.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What the key of a card begins with that somebody asked for.
+const ASKED: &str = "upload:";
 
 /// A piece of work.
 #[derive(Debug)]
@@ -45,20 +49,40 @@ enum Work {
     /// An errand of the outbox, and how often nobody knew its end.
     Errand(Tag, Box<Upload>, u32),
     /// The command `upload-file`.
-    Asked(Wish, UnixStream),
+    Asked(Wish, UnixStream, Turn),
 }
+
+/// What the file of a wish belongs to: the task of the topic, and the turn that carries it out now. The hub knows both;
+/// the environment of an agent that serves several turns could not say it.
+#[derive(Debug, Default)]
+struct Turn {
+    task_id: Option<String>,
+    link: Option<Arc<Link>>,
+}
+
+/// Cards that were on their way when an earlier run ended, perhaps before it could say so: topic and card. Whoever asks
+/// for the same again is answered by such a card, once.
+type Left = Arc<Mutex<Vec<(String, String)>>>;
 
 /// The hub's side.
 #[derive(Debug)]
 pub(super) struct Uploads {
     events: Sender<Event>,
     work: Option<Sender<Work>>,
+    left: Left,
 }
 
 impl Uploads {
     /// Nothing is started yet.
     pub(super) fn new(events: Sender<Event>) -> Uploads {
-        Uploads { events, work: None }
+        Uploads { events, work: None, left: Left::default() }
+    }
+
+    /// Remembers a card of an earlier run.
+    pub(super) fn recall(&self, entry: &Entry) {
+        if let (true, [card]) = (entry.key.starts_with(ASKED), entry.parts.as_slice()) {
+            locked(&self.left).push((entry.topic_id.clone(), card.clone()));
+        }
     }
 
     /// The way to the threads, which the first call starts; none when the system has no thread left.
@@ -67,7 +91,8 @@ impl Uploads {
             let (work, inbox) = unbounded();
             for _ in 0..THREADS {
                 let (shared, inbox, events) = (shared.clone(), inbox.clone(), self.events.clone());
-                let started = thread::spawn("uploads", move || run(&shared, &inbox, &events));
+                let left = self.left.clone();
+                let started = thread::spawn("uploads", move || run(&shared, &inbox, &events, &left));
                 if started.is_ok() {
                     self.work = Some(work.clone());
                 }
@@ -88,10 +113,12 @@ impl Hub {
     pub(super) fn send_files(&mut self, wish: Wish, back: UnixStream) {
         let busy =
             object!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
+        let task_id = self.tasks.of_topic(&wish.topic_id).map(str::to_owned);
+        let link = task_id.clone().and_then(|id| self.sessions.running(&Scope::Task(id)));
         match self.uploads.work(&self.shared) {
             Some(work) if work.len() < QUEUE && self.drain.is_none() => {
                 // the threads live as long as this sender
-                let _ = work.send(Work::Asked(wish, back));
+                let _ = work.send(Work::Asked(wish, back, Turn { task_id, link }));
             }
             _ => control::server::reply(back, &busy),
         }
@@ -108,7 +135,7 @@ impl Hub {
 }
 
 /// Works until the hub is gone.
-fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
+fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>, left: &Left) {
     let config = &shared.config;
     let base = &config.base_url;
     let fetcher = |token: Secret| Fetcher::new(base, token, config.ca_file.as_deref(), &config.media_hosts);
@@ -132,9 +159,9 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
                 let posted = errand(shared, post.as_ref(), &upload, tries, events);
                 let _ = events.send(Event::Posted(tag, posted));
             }
-            Work::Asked(wish, back) => {
+            Work::Asked(wish, back, turn) => {
                 let mut back = Asker::new(back);
-                let answer = asked(shared, post.as_ref(), &wish, &mut back, events);
+                let answer = asked(shared, post.as_ref(), &wish, &turn, &mut back, events, left);
                 back.say(&answer.unwrap_or_else(|why| object!({ "error": why })));
             }
         }
@@ -161,8 +188,7 @@ fn errand(
         Ok(sent) => {
             shared.shelf.discard(&upload.copied.copy);
             log::info!(target: "uploads", "sent {} ({} bytes)", upload.copied.from, upload.copied.size);
-            let row = object!({ "title": upload.title, "name": upload.name, "url": sent.url, "mime_type": upload.mime,
-                "size": upload.copied.size, "sha256": upload.copied.hash });
+            let row = row(upload, &sent.url);
             Posted::Taken(object!({ "texts": [sent.card], "row": row }))
         }
         Err(Failure { is_final, why }) if is_final || tries >= TRIES => {
@@ -171,6 +197,12 @@ fn errand(
         }
         Err(Failure { why, .. }) => Posted::Unknown(format!("{}: {why}", upload.name)),
     }
+}
+
+/// A file as it stands among the artifacts of a task.
+fn row(upload: &Upload, url: &str) -> Value {
+    object!({ "title": upload.title, "name": upload.name, "url": url, "mime_type": upload.mime,
+        "size": upload.copied.size, "sha256": upload.copied.hash })
 }
 
 /// What people read instead of a card. An answer that should have been a file goes in pieces.
@@ -190,28 +222,51 @@ fn asked(
     shared: &Shared,
     post: Result<&Post<'_>, &Failure>,
     wish: &Wish,
+    turn: &Turn,
     back: &mut Asker,
     events: &Sender<Event>,
+    left: &Left,
 ) -> Result<Value, String> {
     let failed = |error: Failure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
-    let place = Place { topic_id: &wish.topic_id, task_id: None };
+    let place = Place { topic_id: &wish.topic_id, task_id: turn.task_id.as_deref() };
     let upload = upload::prepare(&shared.shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)?;
+    let size = upload.copied.size;
     let sent = post.send(&upload, &mut |n| {
         if back.pace.is_due() {
-            back.say(&object!({ "sent": n, "of": upload.copied.size }));
+            back.say(&object!({ "sent": n, "of": size }));
             let _ = events.send(Event::Uploading(wish.topic_id.clone(), progress(&upload, n)));
         }
     });
     shared.shelf.discard(&upload.copied.copy);
     let sent = sent.map_err(failed)?;
-    let key = format!("upload:{}", upload.copied.copy);
-    let entry = shared.outbox.entry(&key, &wish.topic_id, None, vec![sent.card.clone()], ReplyKind::Notice);
-    shared.outbox.put(&entry).map_err(|e| format!("the card could not be kept: {e}"))?;
-    let _ = events.send(Event::Filed(Box::new(entry)));
-    Ok(
-        object!({ "url": sent.url, "card": sent.card, "size": upload.copied.size, "sha256": upload.copied.hash }),
-    )
+    // Whoever has gone (a time limit, a stop) believes that it did not work, and may ask again.
+    if !back.say(&object!({ "sent": size, "of": size })) {
+        return Err("whoever asked has gone; no card is sent".to_owned());
+    }
+    if !was_left(left, &wish.topic_id, &sent.card) {
+        let key = format!("{ASKED}{}", upload.copied.copy);
+        let card = vec![sent.card.clone()];
+        let entry = shared.outbox.entry(&key, &wish.topic_id, None, card, ReplyKind::Notice);
+        shared.outbox.put(&entry).map_err(|e| format!("the card could not be kept: {e}"))?;
+        let _ = events.send(Event::Filed(Box::new(entry)));
+    }
+    if let Some(link) = &turn.link {
+        link.add_file(row(&upload, &sent.url));
+    }
+    Ok(object!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash }))
+}
+
+/// Whether an earlier run has put this very card into the outbox; says so once.
+fn was_left(left: &Left, topic_id: &str, card: &str) -> bool {
+    let mut left = locked(left);
+    let place = left.iter().position(|(topic, other)| topic == topic_id && other == card);
+    place.map(|place| left.swap_remove(place)).is_some()
+}
+
+fn locked(left: &Left) -> MutexGuard<'_, Vec<(String, String)>> {
+    // nothing that could panic is done under it
+    left.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn progress(upload: &Upload, sent: u64) -> String {
@@ -246,9 +301,12 @@ impl Asker {
         Asker { stream, pace: Pace::default() }
     }
 
-    fn say(&mut self, line: &Value) {
-        if let Err(error) = self.stream.write_all(format!("{line}\n").as_bytes()) {
+    /// False when nobody listens any more.
+    fn say(&mut self, line: &Value) -> bool {
+        let said = self.stream.write_all(format!("{line}\n").as_bytes());
+        if let Err(error) = &said {
             log::debug!(target: "uploads", "nobody listens any more: {error}");
         }
+        said.is_ok()
     }
 }

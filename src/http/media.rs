@@ -75,8 +75,12 @@ pub fn upload(
     let token = field(&signed, "upload_token", "/media/sign")?;
     let to = complete(&client.base, field(&signed, "upload_url", "/media/sign")?);
     fetcher.put(&to, out, on)?;
-    let url = commit(client, token, out.size)?;
-    Ok(complete(&client.base, &url))
+    let url = complete(&client.base, &commit(client, token, out.size)?);
+    // it goes into a link that people click
+    match url.starts_with("https://") || url.starts_with("http://") {
+        true => Ok(url),
+        false => Err(Failure::last("the service gives an address for it that is none of the web")),
+    }
 }
 
 /// A text of an answer.

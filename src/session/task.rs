@@ -19,6 +19,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const TITLE_CHARS: usize = 200;
 /// A longer description or comment belongs into a file.
 const TEXT_CHARS: usize = 16_000;
+/// Files that one run may list in its task: an agent in a loop must not grow it without end.
+const FILES: usize = 100;
 
 /// What is known of a task that a turn carries out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ struct Shared {
     ended: Option<Ended>,
     /// Somebody else has ended the task.
     over: bool,
+    /// Files that were sent while the turn ran, as rows of the task.
+    files: Vec<Value>,
 }
 
 /// What the service is told of a turn's end.
@@ -56,6 +60,7 @@ struct Ended {
     said: String,
     used: Option<Usage>,
     adapter: String,
+    files: Vec<Value>,
 }
 
 impl Ended {
@@ -71,7 +76,11 @@ impl Ended {
                 total.saturating_add(used.input).saturating_add(used.output),
             ]
         });
-        let body = task::end_body(self.status, &self.said, sums, &format!("wtt-connect:{}", self.adapter));
+        let mut body =
+            task::end_body(self.status, &self.said, sums, &format!("wtt-connect:{}", self.adapter));
+        if !self.files.is_empty() {
+            body["artifacts"] = Value::Array(self.files.clone());
+        }
         Errand::Patch { path: task::path(&run.task_id), body }
     }
 }
@@ -116,6 +125,14 @@ impl Link {
         self.lock().over = true;
     }
 
+    /// A file was sent while the turn runs: it is listed in the task.
+    pub fn add_file(&self, row: Value) {
+        let mut shared = self.lock();
+        if !shared.sealed && shared.files.len() < FILES {
+            shared.files.push(row);
+        }
+    }
+
     /// The turn has ended: what the service is to be told of its task.
     pub fn seal(&self, end: &End, said: &str, used: Option<Usage>, adapter: &str) -> Option<Errand> {
         let mut shared = self.lock();
@@ -130,7 +147,13 @@ impl Link {
             return None;
         }
         let said = text::truncate(said, task::OUTPUT_CHARS);
-        let ended = Ended { status, said, used, adapter: adapter.to_owned() };
+        let ended = Ended {
+            status,
+            said,
+            used,
+            adapter: adapter.to_owned(),
+            files: std::mem::take(&mut shared.files),
+        };
         let errand = shared.run.as_ref().map(|run| ended.errand(run));
         shared.ended = errand.is_none().then_some(ended);
         errand

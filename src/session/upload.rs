@@ -60,7 +60,10 @@ impl<'a> Place<'a> {
         Upload {
             copied,
             name: name.to_owned(),
-            title: if title.trim().is_empty() { name } else { title }.to_owned(),
+            title: match artifact::label(title) {
+                none if none.is_empty() => name.to_owned(),
+                title => title,
+            },
             mime: mime.to_owned(),
             topic_id: self.topic_id.to_owned(),
             task_id: self.task_id.map(str::to_owned),
@@ -77,7 +80,10 @@ pub fn of_reply(shared: &Shared, job: &Job, text: &str, kind: ReplyKind) -> (Str
         ReplyKind::Done => gather(shelf, &shared.config.workdir, place, text),
         _ => (text.to_owned(), Vec::new()),
     };
-    if let Some((shown, whole)) = shorten(shelf, place, &text) {
+    // a file would show the service what it shall not read
+    if !job.encrypted
+        && let Some((shown, whole)) = shorten(shelf, place, &text)
+    {
         text = shown;
         uploads.insert(0, whole);
     }
@@ -134,7 +140,7 @@ pub fn prepare(
         many => {
             let stem = if title.trim().is_empty() { "files" } else { title };
             let name = artifact::file_name(&format!("{}.zip", stem.replace('/', "-")));
-            Ok(place.upload(shelf.pack(folder, many)?, &name, title))
+            Ok(place.upload(shelf.pack(folder, many, artifact::file_name)?, &name, title))
         }
     }
 }
@@ -145,7 +151,7 @@ pub const SOCKET: &str = "WTT_CONNECT_SOCKET";
 pub const TOPIC: &str = "WTT_CONNECT_TOPIC_ID";
 
 /// Variables of an agent: those of the env files, and how `upload-file` finds its way. The turn is not among them, because
-/// an agent may serve several.
+/// an agent may serve several: the daemon knows which one runs.
 pub fn environment(config: &Config, topic_id: &str) -> Table<Secret> {
     let mut env = config.extra_env.clone();
     let socket = config.state_dir.join(crate::config::paths::SOCKET);

@@ -8,6 +8,7 @@ use crate::error::reason;
 use crate::store::atomic;
 use crate::sys::beneath::{self, Refused};
 use crate::sys::{chaos, id, zip};
+use crate::text;
 use ring::digest::{Context, SHA256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub const MAX_FILE: u64 = 100 << 20;
 /// All copies together: a service that takes nothing for days must not fill the disk.
 pub const MAX_SHELF: u64 = 1 << 30;
+/// Where an archive came from is a note for people: two hundred long paths would make the ledger huge.
+const FROM_CHARS: usize = 4096;
 /// Read and written at once.
 const PIECE: usize = 64 * 1024;
 
@@ -79,23 +82,29 @@ impl Shelf {
         self.copy(&real.to_string_lossy(), &mut |to| pour(&file, to, MAX_FILE))
     }
 
-    /// Takes one archive of several files; they keep their names, and of equal ones the later get a number.
-    pub fn pack(&self, from_folder: &Path, paths: &[String]) -> Result<Copied, String> {
-        let (mut files, mut total): (Vec<(String, File)>, u64) = (Vec::new(), 0);
+    /// Takes one archive of several files, under the names that `name_of` makes of their paths; of equal ones the later get a number.
+    pub fn pack(
+        &self,
+        from_folder: &Path,
+        paths: &[String],
+        name_of: fn(&str) -> String,
+    ) -> Result<Copied, String> {
+        let (mut files, mut total): (Vec<zip::Item>, u64) = (Vec::new(), 0);
         let mut from: Vec<String> = Vec::new();
         for path in paths {
             let named = |why: String| format!("`{path}`: {why}");
             let (file, real) = self.open(from_folder, path).map_err(named)?;
-            total += file.metadata().map_or(0, |meta| meta.len());
-            let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            files.push((unique(&files, &name), file));
+            let size = file.metadata().map_or(0, |meta| meta.len());
+            total += size;
+            let name = name_of(&real.to_string_lossy());
+            files.push((unique(&files, &name), file, size));
             from.push(real.to_string_lossy().into_owned());
         }
         // what does not get smaller would not fit; and a file of holes could become endless work
         if total > 10 * MAX_FILE {
             return Err(format!("the files are larger than {}", megabytes(10 * MAX_FILE)));
         }
-        self.copy(&from.join(", "), &mut |to| zip::pack(to, &files))
+        self.copy(&text::truncate(&from.join(", "), FROM_CHARS), &mut |to| zip::pack(to, &files, MAX_FILE))
     }
 
     /// Makes a file of a text.
@@ -214,8 +223,8 @@ fn digest(mut file: File) -> io::Result<(String, u64)> {
     Ok((hash, size))
 }
 
-fn unique(taken: &[(String, File)], name: &str) -> String {
-    let is_free = |name: &str| !taken.iter().any(|(other, _)| other == name);
+fn unique(taken: &[zip::Item], name: &str) -> String {
+    let is_free = |name: &str| !taken.iter().any(|(other, ..)| other.eq_ignore_ascii_case(name));
     let (stem, ending) = name.rsplit_once('.').map_or((name, String::new()), |(s, e)| (s, format!(".{e}")));
     let numbered = (2..).map(|n| format!("{stem}-{n}{ending}"));
     std::iter::once(name.to_owned()).chain(numbered).find(|name| is_free(name)).unwrap_or_default()
@@ -315,13 +324,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (shelf, ws) = (shelf(dir.path()), dir.path().join("ws"));
         fs::write(ws.join("a.txt"), "other").unwrap();
+        let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let paths = ["in/a.txt", "a.txt", "state/artifacts/b.txt"].map(str::to_owned);
-        let copied = shelf.pack(&ws, &paths).unwrap();
+        let copied = shelf.pack(&ws, &paths, last).unwrap();
         let mut bytes = Vec::new();
         shelf.file(&copied.copy).unwrap().read_to_end(&mut bytes).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(["a.txt", "a-2.txt", "b.txt"].iter().all(|name| text.contains(name)));
-        let why = shelf.pack(&ws, &["in/a.txt".to_owned(), "../x".to_owned()]).unwrap_err();
+        let why = shelf.pack(&ws, &["in/a.txt".to_owned(), "../x".to_owned()], last).unwrap_err();
         assert!(why.contains("../x") && why.contains("no such file"), "{why}");
     }
 }

@@ -144,7 +144,10 @@ pub fn endings() -> String {
 
 /// The token that shows a file as a card. `name` decides how; without a title it is the title.
 pub fn card(name: &str, title: &str, url: &str) -> String {
-    let title = label(if title.trim().is_empty() { name } else { title });
+    let title = match label(title) {
+        none if none.is_empty() => label(name),
+        title => title,
+    };
     // a blank or bracket would end the link
     let mut address = String::with_capacity(url.len());
     for c in url.chars() {
@@ -164,10 +167,21 @@ pub fn card(name: &str, title: &str, url: &str) -> String {
     format!("{begin}{title}]({address})")
 }
 
-/// A title without what would end the token; never empty but for an empty one.
-fn label(text: &str) -> String {
-    let plain = text::one_line(text).replace('[', "(").replace(']', ")");
+/// A title without what would end the token, hide what follows, or turn it round; never empty but for such a one.
+pub fn label(text: &str) -> String {
+    let plain = text::one_line(text).replace('[', "(").replace(']', ")").replace('\\', "/");
+    let plain = plain.replace(|c| is_invisible(c) && !is_joiner(c), "");
     text::truncate(plain.trim(), TITLE_CHARS)
+}
+
+/// Signs that cannot be seen, and those that turn the direction of a text.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Some scripts and pictures are written with these; names do without.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
 }
 
 /// A file's name as the service and other machines may have it: one component, no signs of control, not too long.
@@ -175,10 +189,7 @@ pub fn file_name(path: &str) -> String {
     let last = path.rsplit('/').next().unwrap_or_default();
     let plain: String = last
         .chars()
-        .filter(|c| {
-            !c.is_control()
-                && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        })
+        .filter(|c| !c.is_control() && !is_invisible(*c))
         .map(|c| if matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|') { '_' } else { c })
         .collect();
     let plain = plain.trim().trim_start_matches('.');
@@ -255,6 +266,9 @@ mod tests {
         }
         assert_eq!(card("a.md", " ", "/x y(1)"), "[file:a.md](/x%20y%281%29)");
         assert_eq!(card("a.md", "a]\n(b", "u"), "[file:a) (b](u)");
+        // a backslash would take the bracket's meaning from it
+        assert_eq!(card("a.png", "T\\", "u"), "![T/](u)");
+        assert_eq!(card("a.md", "\u{202e}\u{200b}", "u"), "[file:a.md](u)");
         assert!(kind_of(".pdf").is_none() && kind_of("pdf").is_none() && kind_of("a.exe").is_none());
     }
 

@@ -1,7 +1,7 @@
 //! End-to-end encrypted direct chats: the page and the connector share a password, the service sees neither.
 
 use super::answer;
-use crate::support::daemon::{Connector, Home, Wtt};
+use crate::support::daemon::{Connector, Home, Wtt, until};
 use serde_json::json;
 use wtt_connect::local::service::{Seen, Speaker};
 use wtt_connect::wire::e2e::{Key, is_sealed};
@@ -33,6 +33,17 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
         let opened = key.open(content).unwrap();
         assert!(opened.contains(wanted), "{opened}");
     }
+    // what would be a file elsewhere comes in sealed pieces: the service shall not read it
+    let before = wtt.posts(&topic).len();
+    post("RUN: long=$(yes 'a long line of this answer' | head -n 4000 | tr '\\n' ' '); answer \"$long\"");
+    until("all pieces", || {
+        let rows = wtt.posts(&topic).split_off(before);
+        let mut pieces = String::new();
+        rows.iter().for_each(|row| {
+            pieces.push_str(&key.open(row["content"].as_str().unwrap()).expect("a sealed piece"));
+        });
+        pieces.matches("answer").count() == 4000
+    });
     // an open message in the same chat gets an open answer
     let id = wtt.say(&topic, "/help");
     let row = wtt.wait("an open answer", |o| match &o.seen {

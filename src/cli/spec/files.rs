@@ -1,6 +1,7 @@
 //! The commands for files out: a part of the one table.
 
 use super::{Command, Flag, Id, JSON, PROFILE, ValueOf, text};
+use crate::daemon::control::is_topic_id;
 
 static TOPIC_ID: Flag = Flag {
     long: "topic-id",
@@ -10,7 +11,7 @@ static TOPIC_ID: Flag = Flag {
     long_text: "The topic whose people get the file. An agent may leave it out: its own topic is in the variable `WTT_CONNECT_TOPIC_ID`.",
     set: |args, value| {
         let id = text(value)?;
-        if id.is_empty() || id.len() > 200 || !id.bytes().all(|b| b.is_ascii_graphic()) {
+        if !is_topic_id(&id) {
             return Err("is not a topic's id".into());
         }
         args.topic_id = Some(id);
@@ -37,7 +38,7 @@ pub(super) const UPLOAD_FILE: Command = Command {
     short: "send files into a topic",
     long: &[
         "Uploads FILE and puts its card into the topic; several become one zip. Prints the address of what was uploaded. Agents call it from within their work; nothing is ever sent that was not named.",
-        "The running connector does the work. It is found by `WTT_CONNECT_SOCKET`, which agents have in their environment, by `--profile`, or because there is one profile only. With `--profile` it works by HTTP where the connector does not run.",
+        "The running connector does the work. It is found by `WTT_CONNECT_SOCKET`, which agents have in their environment, by `--profile`, or because there is one profile only. With `--profile` it works by HTTP where the connector does not run. The connector knows which turn of the topic runs: in a task's topic, the file is listed in the task when the turn ends. When the command is ended before it has printed the address, no card is sent.",
         "Only regular files below the workspace, the inbox and the artifact folder of the profile are sent, up to 100 MiB, and never the connector's own. A single file must be of a kind that the web shows: doc, docx, ppt, pptx, xls, xlsx, pdf, csv, md, txt, zip, html, htm, png, jpg, jpeg, webp, gif, mp4, webm, mov, wav, mp3, ogg, m4a.",
         "Exits with 0 when the card is on its way, with 1 when a file may not be sent or the service refuses it, with 2 when the command line is wrong, with 69 when neither connector nor service can be reached, and with 78 when the settings of the profile are wrong.",
     ],

@@ -63,6 +63,11 @@ pub struct Wish {
     pub files: Vec<String>,
 }
 
+/// Whether a text can be the id of a topic.
+pub fn is_topic_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 200 && id.bytes().all(|b| b.is_ascii_graphic())
+}
+
 impl Request {
     /// As it is sent.
     fn to_json(&self) -> Value {
@@ -89,14 +94,13 @@ impl Request {
             Some("upload") => {
                 let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
                 let mut files = Vec::new();
+                let topic_id = text("topic");
+                if !is_topic_id(&topic_id) {
+                    return Err("the topic's id is none; give the id of a topic with --topic-id".to_owned());
+                }
                 let named = value["files"].as_array().into_iter().flatten();
                 files.extend(named.filter_map(Value::as_str).map(str::to_owned));
-                Ok(Request::Upload(Wish {
-                    topic_id: text("topic"),
-                    title: text("title"),
-                    folder: text("folder"),
-                    files,
-                }))
+                Ok(Request::Upload(Wish { topic_id, title: text("title"), folder: text("folder"), files }))
             }
             Some(word @ ("approve" | "deny")) => Ok(Request::Decide {
                 allow: word == "approve",
@@ -137,7 +141,7 @@ pub fn upload(socket: &Path, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Resul
         let mut line = Vec::new();
         match lines.read_until(b'\n', &mut line) {
             Ok(n) if n > 0 && line.ends_with(b"\n") => {}
-            Ok(_) => return Err(AskError::Failed("the connector ended before the file was sent".into())),
+            Ok(_) => return Err(AskError::Failed("the connector ended before it answered; try again when it runs, a card that is on its way already is not sent twice".into())),
             Err(e) => return Err(failed(&e)),
         }
         let answer = judge(&line)?;

@@ -2,14 +2,20 @@
 
 use super::Sessions;
 use crate::daemon::tasks::answered::{self, Answer};
-use crate::session::task::Run;
+use crate::session::task::{Link, Run};
 use crate::wire::intake::Scope;
 use crate::wire::task::Task;
+use std::sync::Arc;
 
 impl Sessions {
     /// Whether a turn that runs or waits carries the session's task out.
     pub(in crate::daemon) fn runs_task(&self, scope: &Scope) -> bool {
         self.turns(scope).any(|turn| turn.task.task_id().is_some())
+    }
+
+    /// The turn of a session that runs now, as the one that may carry out a task.
+    pub(in crate::daemon) fn running(&self, scope: &Scope) -> Option<Arc<Link>> {
+        self.turns(scope).find(|turn| turn.began.is_some()).map(|turn| turn.task.clone())
     }
 
     /// The tasks that are carried out now, or will be.

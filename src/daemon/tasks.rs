@@ -76,6 +76,8 @@ struct Pending {
     waited: bool,
     /// Looks that failed.
     failed: u32,
+    /// The service spoke of it while it was looked at: what is seen may be older.
+    news: bool,
     /// Messages of its chat that came meanwhile.
     jobs: Vec<Job>,
 }
@@ -194,6 +196,7 @@ impl Hub {
             if cause == Cause::Reject {
                 pending.cause = cause;
             }
+            pending.news |= matches!(pending.at, At::Asking);
             if cause != Cause::Todo && pending.cause == Cause::Todo {
                 pending.cause = cause;
                 if matches!(pending.at, At::Again(_)) {
@@ -203,8 +206,8 @@ impl Hub {
             return;
         }
         if self.tasks.pending.len() < PENDING {
-            let (at, waited, failed, jobs) = (At::Asking, false, 0, Vec::new());
-            let pending = Pending { cause, comment, at, waited, failed, jobs };
+            let (at, waited, failed, news, jobs) = (At::Asking, false, 0, false, Vec::new());
+            let pending = Pending { cause, comment, at, waited, failed, news, jobs };
             self.tasks.pending.insert(task_id.to_owned(), pending);
             if ends { self.look_later(task_id) } else { self.ask_about(task_id, Asked::Now) }
         }

@@ -143,6 +143,37 @@ fn what_was_left_is_taken_up_on_connect_and_only_once() {
 }
 
 #[test]
+fn what_nobody_told_of_is_found_by_the_next_sweep_and_odd_news_harms_nothing() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let often = r#"{"hold":50,"recheck":50,"retry":100,"sweep":200}"#;
+    let mut connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_TEST_TASK_TIMING", often)]);
+    let task = wtt.service.create_task(
+        json!({"title": "x", "description": "RUN: answer swept", "status": "doing", "runner_agent_id": "agent-9"}),
+    );
+    let long = "x".repeat(100_000);
+    for odd in [
+        json!({"type": "task_status", "task_id": "../../agents/my", "status": "doing"}),
+        json!({"type": "task_status", "task_id": "a?b#c\r\nX: y", "status": "todo", "runner_agent_id": AGENT}),
+        json!({"type": "task_status", "task_id": long, "status": "doing", "topic_id": long}),
+        json!({"type": "task_status", "task_id": {"a": 1}, "status": ["doing"]}),
+        json!({"type": "task_status", "task": [1], "data": null, "id": -1, "status": "doing"}),
+        json!({"type": "task_status", "task_id": id(&task), "status": "cancelled"}),
+    ] {
+        assert!(wtt.service.push(AGENT, odd));
+    }
+    // the service says nothing of another runner
+    let mine = json!({"runner_agent_id": AGENT});
+    Person::at(&wtt).0.patch_json(&format!("/tasks/{}", id(&task)), &mine).unwrap();
+    assert_eq!(patch(&wtt, id(&task), 1).0["output"], "swept");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(home.runs().len(), 1);
+    let log = connector.log();
+    assert!(!log.contains("panic"), "{log}");
+    connector.signal(rustix::process::Signal::TERM);
+    assert!(connector.wait().success());
+}
+
+#[test]
 fn a_message_that_sets_a_task_going_is_answered_once() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[FAST]);

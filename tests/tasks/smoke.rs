@@ -8,13 +8,13 @@ use wtt_connect::local::service::Knobs;
 const SENDER: &str = "agent-tester";
 
 /// Runs it with the settings of the connector, and the given ones; exit code, stdout, stderr.
-fn smoke(wtt: &Wtt, home: &Home, words: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
+fn smoke(base_url: &str, home: &Home, words: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
     let output = Command::new(binary())
         .args(words)
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("HOME", home.path())
-        .env("WTT_BASE_URL", wtt.service.base_url())
+        .env("WTT_BASE_URL", base_url)
         .env("WTT_AGENT_ID", AGENT)
         .env("WTT_TOKEN", TOKEN)
         .envs(env.iter().copied())
@@ -30,7 +30,8 @@ fn smoke_task_tells_what_came() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[FAST]);
     // the scripted agent says `ok` when it is not told anything else
-    let (code, out, err) = smoke(&wtt, &home, &["smoke-task", "--expected", "ok", "--timeout=60"], &[]);
+    let (code, out, err) =
+        smoke(&wtt.service.base_url(), &home, &["smoke-task", "--expected", "ok", "--timeout=60"], &[]);
     assert_eq!(code, 0, "{out}{err}");
     for said in ["the service runs it", " s  doing", " s  review", "answer: ok", "passed"] {
         assert!(out.contains(said), "{said}: {out}");
@@ -39,9 +40,25 @@ fn smoke_task_tells_what_came() {
     assert_eq!(wtt.service.task(task).unwrap()["status"], "done", "the board is tidy");
 
     wtt.service.set_knobs(Knobs { no_task_run: true, ..Knobs::default() });
-    let (code, out, err) = smoke(&wtt, &home, &["smoke-task", "--timeout=60"], &[]);
+    let (code, out, err) = smoke(&wtt.service.base_url(), &home, &["smoke-task", "--timeout=60"], &[]);
     assert_eq!((code, err.contains("does not contain `WTT_CONNECT_TASK_READY`")), (1, true), "{out}{err}");
     assert!(out.contains("no `run`"), "{out}");
+}
+
+#[test]
+fn two_smoke_tests_at_once_do_not_disturb_each_other() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    let (url, home) = (wtt.service.base_url(), &home);
+    std::thread::scope(|scope| {
+        let both = [0, 1].map(|_| {
+            let url = url.clone();
+            scope.spawn(move || smoke(&url, home, &["smoke-task", "--expected", "ok", "--timeout=60"], &[]))
+        });
+        for (code, out, err) in both.map(|one| one.join().unwrap()) {
+            assert_eq!(code, 0, "{out}{err}");
+        }
+    });
 }
 
 #[test]
@@ -50,13 +67,14 @@ fn smoke_chat_tells_what_came() {
     wtt.service.add_agent(SENDER, "CANARY-tester", "Tester");
     let _connector = Connector::start(&wtt, &home, &[FAST]);
     let who = [("WTT_SMOKE_SENDER_AGENT_ID", SENDER), ("WTT_SMOKE_SENDER_TOKEN", "CANARY-tester")];
-    let (code, out, err) = smoke(&wtt, &home, &["smoke-chat", "--expected=ok", "--timeout=60"], &who);
+    let (code, out, err) =
+        smoke(&wtt.service.base_url(), &home, &["smoke-chat", "--expected=ok", "--timeout=60"], &who);
     assert_eq!(code, 0, "{out}{err}");
     for said in ["connected to", "asked agent-001", "answer: ok", "passed"] {
         assert!(out.contains(said), "{said}: {out}");
     }
     let wrong = [who[0], ("WTT_SMOKE_SENDER_TOKEN", "CANARY-wrong")];
-    let (code, out, err) = smoke(&wtt, &home, &["smoke-chat"], &wrong);
+    let (code, out, err) = smoke(&wtt.service.base_url(), &home, &["smoke-chat"], &wrong);
     assert_eq!(code, 78, "{out}{err}");
     assert!(err.contains("WTT_SMOKE_SENDER_TOKEN") && !err.contains("CANARY-wrong"), "{err}");
 }
@@ -79,7 +97,7 @@ fn smoke_tests_end_where_nothing_can_come() {
         (&["smoke-chat"], &[], 78, "needs a second agent"),
         (&["smoke-chat"], &mine, 78, "does not answer itself"),
     ] {
-        let (is, out, err) = smoke(&wtt, &home, words, env);
+        let (is, out, err) = smoke(&wtt.service.base_url(), &home, words, env);
         assert!(is == code && err.contains(sentence), "{words:?} {env:?}: {is} {out}{err}");
     }
 }

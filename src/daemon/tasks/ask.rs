@@ -71,6 +71,7 @@ impl Hub {
         let Some(pending) = self.tasks.pending.get_mut(&task.id) else { return };
         let step = task::decide(pending.cause, &task, &self.me.agent_id, pending.waited);
         pending.waited = true;
+        let is_old = std::mem::take(&mut pending.news);
         if let Some(topic_id) = &task.topic_id {
             self.tasks.note_topic(topic_id, &task.id);
         }
@@ -78,6 +79,7 @@ impl Hub {
             Step::Run if self.is_task_ending(&task.id) => self.look_later(&task.id),
             Step::Run => self.hold_task(task),
             Step::Claim => self.ask_about(&task.id, Asked::Run),
+            Step::Later | Step::Skip(_) if is_old => self.ask_about(&task.id, Asked::Now),
             Step::Later => {
                 let at = Instant::now() + self.tasks.pace.recheck;
                 if let Some(pending) = self.tasks.pending.get_mut(&task.id) {

@@ -37,6 +37,8 @@ impl Proxy {
                 let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", target))) else {
                     continue;
                 };
+                // what is forwarded in small pieces must not wait for acknowledgements
+                let _ = (client.set_nodelay(true), server.set_nodelay(true));
                 let number = {
                     let mut state = theirs.0.lock().unwrap();
                     state.opened += 1;
@@ -101,10 +103,15 @@ fn copy(mut from: TcpStream, mut to: TcpStream, number: usize, shared: &Shared, 
         }
         let rate = state.rate.filter(|_| !down);
         drop(state);
-        if let Some(rate) = rate {
-            std::thread::sleep(std::time::Duration::from_secs_f64(n as f64 / rate as f64));
-        }
-        if to.write_all(&buf[..n]).is_err() || cut {
+        // a slow link delivers bit by bit
+        let bit = if rate.is_some() { 1024 } else { buf.len() };
+        let written = buf[..n].chunks(bit).try_for_each(|bit| {
+            if let Some(rate) = rate {
+                std::thread::sleep(std::time::Duration::from_secs_f64(bit.len() as f64 / rate as f64));
+            }
+            to.write_all(bit)
+        });
+        if written.is_err() || cut {
             break;
         }
     }

@@ -3,6 +3,7 @@
 //! Per case a `.events` file holds what came of it; `UPDATE_EXPECT=1` rewrites them. The outcomes stand here as well, so
 //! that a rewritten golden file cannot hide a changed verdict.
 
+mod forms;
 mod hostile;
 mod player;
 mod running;

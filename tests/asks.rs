@@ -327,6 +327,11 @@ fn the_command_line_answers_too() {
             && list.contains("Bash touch one\n"),
         "{list}"
     );
+    let status = run(&["status", "here"]).1;
+    let row = format!(
+        "  question   {id} of Claude Code: touch one; `wtt-connect approve {id}` or `deny {id}` answers it"
+    );
+    assert!(status.contains(&row), "{status}");
     let asks: Value = serde_json::from_str(&run(&["deny", "--json"]).1).unwrap();
     assert_eq!((&asks["asks"][0]["id"], &asks["asks"][0]["tool"]), (&json!(id), &json!("Bash")));
     assert_eq!(run(&["approve", "x2x"]).0, 1);
@@ -364,4 +369,129 @@ fn an_acp_agent_asks_in_chat() {
         let heard = std::fs::read_to_string(stage.home.path().join("work/heard")).unwrap();
         assert!(heard.lines().last().unwrap().contains(option), "{heard}");
     }
+}
+
+/// A fake ACP agent with a connector, and the line that it heard last.
+fn acp(settings: &[(&str, &str)]) -> Stage {
+    let command = format!("/bin/sh {}", agent("acp.sh"));
+    let mut all = vec![
+        ("WTT_CONNECT_ADAPTER", "acp"),
+        ("WTT_CONNECT_ADAPTERS", "acp"),
+        ("WTT_CONNECT_ACP_COMMAND", command.as_str()),
+    ];
+    all.extend(settings);
+    Stage::new(&all)
+}
+
+#[test]
+fn an_acp_agent_has_a_form_filled_in() {
+    let stage = acp(&[]);
+    let heard = |want: Value| {
+        let last = || {
+            let all = std::fs::read_to_string(stage.home.path().join("work/heard")).unwrap_or_default();
+            let line = all.lines().rfind(|line| line.contains("\"action\"")).unwrap_or("null").to_owned();
+            serde_json::from_str::<Value>(&line).unwrap()["result"].clone()
+        };
+        until("what the agent hears", || last() == want);
+    };
+    stage.say("form");
+    let id = stage.question();
+    let post = stage.answer("```action")["content"].as_str().unwrap().to_owned();
+    assert!(post.contains("asks you**:\n\n```text\nWhich size?\n\nSize\n- Small\n- Large\n```"), "{post}");
+    assert!(post.contains(&format!("\"/approve {id} 2\"")), "{post}");
+    // what does not fit is asked again, with why
+    stage.say("gigantic");
+    stage.answer("answered with “gigantic”");
+    let again = stage.question();
+    assert_ne!(again, id);
+    let post = stage.answer("```action")["content"].as_str().unwrap().to_owned();
+    assert!(post.contains("“gigantic” does not fit size\n\nWhich size?"), "{post}");
+    stage.say(&format!("/approve {again} 2"));
+    stage.answer("answered with “Large”");
+    stage.answer("went on");
+    heard(json!({ "action": "accept", "content": { "size": "l" } }));
+    stage.say("form");
+    let id = stage.question();
+    stage.say(&format!("/deny {id}"));
+    stage.answer("went on");
+    heard(json!({ "action": "decline" }));
+    // a stop cancels it
+    stage.say("form");
+    let id = stage.question();
+    stage.say("/stop");
+    stage.answer("⏹ Stopped");
+    stage.answer(&format!("⏹ {id} is closed, because"));
+    heard(json!({ "action": "cancel" }));
+}
+
+#[test]
+fn who_writes_chinese_is_asked_in_chinese() {
+    let mut stage = Stage::new(&[]);
+    stage.say("请运行这个命令 RUN:bash 'touch one'; answer finished");
+    let id = stage.question();
+    let post = stage.answer("```action")["content"].as_str().unwrap().to_owned();
+    for part in [
+        "🔐 **Claude Code 请求运行命令** (Bash)",
+        "10 分钟内无人回答即视为拒绝",
+        "（依据：权限模式 suggest）",
+        "\"允许一次\"",
+    ] {
+        assert!(post.contains(part), "{post}");
+    }
+    stage.wtt.status(&stage.topic, "正在等待你的回答：touch one");
+    stage.say("/approve x2x");
+    stage.answer("这里没有待回答的问题 x2x。");
+    stage.say(&format!("/approve {id} sometimes"));
+    stage.answer("后面只能跟 `always`");
+    stage.say("/status");
+    stage.answer(&format!("- 等待回答：{id}（touch one）"));
+    stage.say(&format!("/deny {id}"));
+    stage.answer(&format!("⛔ {id}：已拒绝（"));
+    stage.answer("finished");
+    stage.say(&format!("/approve {id}"));
+    stage.answer(&format!("⚠️ {id} 已经关闭：touch one（Bash）已拒绝（"));
+    // also after a crash, when nobody has written yet
+    stage.say("请再来一次运行这个命令 RUN:bash 'touch one'; answer never");
+    let id = stage.question();
+    until("the question on disk", || stage.open_on_disk() == 1);
+    stage.connector.take().unwrap().kill();
+    stage.wtt.forget();
+    stage.start();
+    stage.answer(&format!("⏹ {id} 已关闭：连接器已重启，未作任何允许：touch one"));
+    assert!(!stage.made("one"));
+}
+
+#[test]
+fn several_answers_have_a_line_each() {
+    let stage = Stage::new(&[]);
+    for (answer, want) in [
+        ("2\nsoon", ["Blue", "soon"]),
+        ("/approve ID 1\n\nlater on", ["Red", "later on"]),
+        ("/approve red; 2", ["red", "2"]),
+        ("as you like", ["as you like", "as you like"]),
+    ] {
+        stage.say("RUN:questions; answer colored");
+        let id = stage.question();
+        let post = stage.answer("```action")["content"].as_str().unwrap().to_owned();
+        assert!(post.contains("It wants 2 answers: a line for each"), "{post}");
+        stage.say(&answer.replace("ID", &id));
+        stage.answer("colored");
+        let told = stage.heard().lines().last().unwrap().to_owned();
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let answers = &told["response"]["response"]["updatedInput"]["answers"];
+        assert_eq!(answers, &json!({ "Which color?": want[0], "When?": want[1] }), "{told}");
+    }
+}
+
+#[test]
+fn a_reminder_comes_at_half_time() {
+    let stage = Stage::new(&[("WTT_CONNECT_APPROVAL_SECONDS", "2")]);
+    stage.say("RUN:bash 'touch one'; answer went-on");
+    let id = stage.question();
+    stage.answer(&format!("⏳ {id} still waits for an answer: touch one. It is refused in "));
+    stage.answer(&format!("⌛ {id}: denied by nobody within 2 s"));
+    stage.answer("went-on");
+    let said = stage.wtt.posts(&stage.topic);
+    let reminders = said.iter().filter(|post| post["content"].as_str().unwrap().contains("⏳"));
+    assert_eq!(reminders.count(), 1);
 }

@@ -56,6 +56,7 @@ impl Dialect for Lines {
                     what: Vec::new(),
                     for_session: false,
                     choices: Vec::new(),
+                    answers: 1,
                 });
             }
             "withdraw" => fx.withdrawn.push(text),

@@ -163,30 +163,46 @@ impl Acp {
     /// Whoever asked gets an answer, also when nobody will decide any more.
     fn close_asks(&mut self, fx: &mut Effects) {
         for open in std::mem::take(&mut self.asks) {
-            write(open.answer(&Decision::DenyAndStop, self.quirks), fx);
+            self.turn_down(&open, fx);
             fx.withdrawn.push(open.ask.id);
+        }
+    }
+
+    fn turn_down(&self, open: &Open, fx: &mut Effects) {
+        if let Ok(answer) = open.answer(&Decision::DenyAndStop, self.quirks) {
+            write(answer, fx);
         }
     }
 
     /// A request of the agent.
     fn asked(&mut self, id: &Value, method: &str, params: &mut Value, fx: &mut Effects) {
-        if method != "session/request_permission" {
-            fx.events.push(AgentEvent::Note(title(&format!("answered {method}: not supported"))));
-            let error = object!({ "code": fail::NO_METHOD, "message": "Method not found" });
-            return write(reply(id, "error", error), fx);
-        }
+        let form = match method {
+            "session/request_permission" => Ok(None),
+            "elicitation/create" => {
+                ask::open_form(id, params).map(Some).map_err(|why| (fail::BAD_PARAMS, why))
+            }
+            _ => Err((fail::NO_METHOD, "Method not found")),
+        };
+        let form = match form {
+            Ok(form) => form,
+            Err((code, why)) => {
+                fx.events.push(AgentEvent::Note(title(&format!("refused {method}: {why}"))));
+                let error = object!({ "code": code, "message": why });
+                return write(reply(id, "error", error), fx);
+            }
+        };
         let running = self.pending == Some(Step::Prompt) && !self.turn.stopping;
         if let Some(call) = params.get("toolCall").filter(|_| running) {
             self.turn.tools.update(call, true, fx);
         }
-        let mut open = ask::open(id, params, &self.turn.tools, self.quirks);
+        let mut open = form.unwrap_or_else(|| ask::open(id, params, &self.turn.tools, self.quirks));
         // The agent does by itself what the mode is named for. What it still asks for (another folder, `.git`) is no
         // ordinary edit.
         if self.request.mode == Mode::AutoEdit && open.ask.kind == AskKind::Edit {
             open.ask.kind = AskKind::Other;
         }
         if !running || self.asks.len() >= MAX_ASKS {
-            return write(open.answer(&Decision::DenyAndStop, self.quirks), fx);
+            return self.turn_down(&open, fx);
         }
         self.asks.retain(|other| other.id != open.id);
         fx.asks.push(open.ask.clone());
@@ -319,7 +335,16 @@ impl Dialect for Acp {
         if matches!(decision, Decision::Deny(_) | Decision::DenyAndStop) {
             self.turn.denied.clone_from(&open.ask.title);
         }
-        write(open.answer(decision, self.quirks), fx);
+        match open.answer(decision, self.quirks) {
+            Ok(answer) => write(answer, fx),
+            // asked again, with why
+            Err(why) => {
+                let mut ask = open.ask.clone();
+                ask.detail = format!("{why}\n\n{}", ask.detail);
+                fx.asks.push(ask);
+                self.asks.push(open);
+            }
+        }
         if *decision == Decision::DenyAndStop {
             self.cancel(fx);
         }

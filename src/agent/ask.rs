@@ -44,6 +44,8 @@ pub struct Ask {
     pub for_session: bool,
     /// The choices of a [`AskKind::Question`]; empty when it wants words.
     pub choices: Vec<String>,
+    /// Answers that a [`AskKind::Question`] wants; of several, each has a line of its own.
+    pub answers: usize,
 }
 
 /// What is answered.
@@ -124,6 +126,7 @@ mod tests {
             what: Vec::new(),
             for_session: true,
             choices: Vec::new(),
+            answers: 1,
         };
         let allowed = |mode, kind| decide(mode, &ask(kind)) == Decision::Allow;
         for kind in [AskKind::Command, AskKind::Edit, AskKind::Fetch, AskKind::Plan, AskKind::Other] {

@@ -13,6 +13,7 @@ pub mod codex;
 pub mod crush;
 pub mod cursor;
 pub mod dialect;
+mod form;
 pub mod gemini;
 pub mod kimi;
 mod oneshot;

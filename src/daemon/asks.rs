@@ -3,12 +3,15 @@
 //! What a question looks like and what an answer means is in `session/question.rs`; which ones come here at all is
 //! decided in `session/permit.rs`. People answer in the topic (`/approve`, `/deny`, a button, words), or on this host.
 
+mod show;
+
 use crate::agent::ask::{AskKind, Decision};
 use crate::agent::run::Control;
 use crate::daemon::hub::Hub;
 use crate::json::object;
 use crate::session::command::{self, Command};
 use crate::session::question::{self, Posed};
+use crate::session::words::{Lang, Say, kept};
 use crate::session::{Asked, Work};
 use crate::store::Store;
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
@@ -20,14 +23,12 @@ use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, SenderKind};
 use crate::wire::reply;
 use serde_json::Value;
+pub(super) use show::close_left_over;
+use show::{closed, told, words};
 use std::time::{Duration, Instant};
 
-/// Decisions that `/status` shows.
-const SHOWN_IN_CHAT: usize = 3;
-/// Decisions that `status --json` shows.
-const SHOWN: usize = 50;
-/// A reminder is of use only where an answer takes longer than this.
-const REMIND_FROM: Duration = Duration::from_secs(60);
+/// With a shorter limit the reminder, at half time, would come with the end.
+const REMIND_FROM: Duration = Duration::from_secs(2);
 
 /// Requests to a turn that it may not have taken up yet: its questions may all be answered at once.
 pub(super) const REQUESTS: usize = 64;
@@ -92,17 +93,22 @@ impl Hub {
             return;
         }
         let limit = self.shared.config.approval;
-        let id = self.new_id();
+        let (id, lang) = (self.new_id(), self.tongues.of(&asked.topic_id));
         let text = question::post(&Posed {
+            lang,
             id: &id,
             who: asked.who,
             ask: &asked.ask,
             rule: &asked.rule,
             always: asked.grant.is_some() && asked.ask.kind != AskKind::Plan,
-            limit: &words(limit),
+            limit: &words(lang, limit),
         });
         log::info!(target: "asks", "{id}: {} asks about {} in {}: {}", asked.who, asked.ask.tool, asked.scope, asked.rule);
-        let ask = OpenAsk { topic_id: asked.topic_id.clone(), title: asked.ask.title.clone() };
+        let ask = OpenAsk {
+            topic_id: asked.topic_id.clone(),
+            title: asked.ask.title.clone(),
+            zh: lang == Lang::Zh,
+        };
         self.store.record(Record::Asked { key: id.clone(), ask });
         self.commit_now = true;
         self.say_about(&id, &asked.topic_id, &text, ReplyKind::Question);
@@ -139,14 +145,15 @@ impl Hub {
         let open = self.asks.open.remove(at);
         self.store.record(Record::Closed { key: open.id.clone() });
         self.record_decision(&open.id, &open.asked, "closed", why);
-        let text = closed(&open.id, why, &open.asked.ask.title);
+        let lang = self.tongues.of(&open.asked.topic_id);
+        let text = closed(lang, &open.id, why, &open.asked.ask.title);
         self.say_about(&open.id, &open.asked.topic_id, &text, ReplyKind::Notice);
     }
 
     /// Reminds, and refuses what nobody has answered.
     pub(super) fn look_at_asks(&mut self, now: Instant) {
         while let Some(at) = self.asks.open.iter().position(|open| open.until <= now) {
-            let limit = words(self.shared.config.approval);
+            let limit = words(Lang::En, self.shared.config.approval);
             let by = format!("nobody within {limit}");
             let words = match self.asks.open[at].asked.ask.kind {
                 AskKind::Question => "Nobody has answered. Go on with what seems best to you.",
@@ -161,11 +168,10 @@ impl Hub {
             if open.remind.is_some_and(|remind| remind <= now) {
                 open.remind = None;
                 let (id, topic) = (open.id.clone(), open.asked.topic_id.clone());
-                let text = format!(
-                    "⏳ {id} still waits for an answer: {}. It is refused in {}.",
-                    question::plain(&open.asked.ask.title),
-                    words(open.until.saturating_duration_since(now))
-                );
+                let lang = self.tongues.of(&topic);
+                let left = words(lang, open.until.saturating_duration_since(now));
+                let title = question::plain(&open.asked.ask.title);
+                let text = Say::AskReminder.to(lang, &[&id, &title, &left]);
                 self.say_about(&id, &topic, &text, ReplyKind::Notice);
             }
         }
@@ -173,11 +179,12 @@ impl Hub {
 
     /// `/approve` and `/deny` in chat.
     pub(super) fn decide_in_chat(&mut self, job: &Job, allow: bool, id: Option<&str>, words: &str) {
-        let text = match self.find_ask(Some(&job.topic_id), id) {
-            _ if !is_person(job) => "⚠️ Only a person of this topic can answer that.".to_owned(),
+        let lang = self.tongues.of(&job.topic_id);
+        let text = match self.find_ask(lang, Some(&job.topic_id), id) {
+            _ if !is_person(job) => Say::AskPeople.to(lang, &[]),
             Err(why) => why,
             Ok(at) => match question::decision(&self.asks.open[at].asked.ask, allow, words) {
-                Err(why) => format!("⚠️ {} is not answered: {why}.", self.asks.open[at].id),
+                Err(why) => Say::AskNot.to(lang, &[&self.asks.open[at].id, &kept(lang, why)]),
                 Ok(decision) => self.decide_ask(at, decision, &name_of(job)).1,
             },
         };
@@ -201,7 +208,7 @@ impl Hub {
     /// The command line: lists what is open, or answers it.
     pub(super) fn decide_on_host(&mut self, allow: bool, id: Option<&str>, words: &str) -> Value {
         let Some(id) = id else { return object!({ "asks": self.asks_open() }) };
-        let found = self.find_ask(None, Some(id));
+        let found = self.find_ask(Lang::En, None, Some(id));
         let decided = found.and_then(|at| {
             question::decision(&self.asks.open[at].asked.ask, allow, words)
                 .map(|decision| (at, decision))
@@ -219,22 +226,22 @@ impl Hub {
     }
 
     /// The question that is meant; the error is a sentence for people.
-    fn find_ask(&self, topic: Option<&str>, id: Option<&str>) -> Result<usize, String> {
+    fn find_ask(&self, lang: Lang, topic: Option<&str>, id: Option<&str>) -> Result<usize, String> {
         let here = |open: &Open| topic.is_none_or(|topic| open.asked.topic_id == topic);
         let mut open = self.asks.open.iter().enumerate().filter(|(_, open)| here(open));
         let Some(id) = id else {
             return match (open.next(), open.next()) {
                 (Some((at, _)), None) => Ok(at),
-                (None, _) => Err("Nothing waits for an answer here.".to_owned()),
-                _ => Err("⚠️ Several questions are open; name one, as in `/approve ID`.".to_owned()),
+                (None, _) => Err(Say::AskNothing.to(lang, &[])),
+                _ => Err(Say::AskSeveral.to(lang, &[])),
             };
         };
         open.find(|(_, open)| open.id == id).map(|(at, _)| at).ok_or_else(|| {
             let decisions = self.store.state().permits.decisions.iter().rev();
             let here = |row: &&Value| row["id"] == id && topic.is_none_or(|topic| row["topic"] == topic);
             match decisions.into_iter().find(here) {
-                Some(row) => format!("⚠️ {id} is closed already: {}.", told(row)),
-                None => format!("⚠️ No question {} is open here.", question::plain(id)),
+                Some(row) => Say::AskDone.to(lang, &[id, &told(lang, row)]),
+                None => Say::AskUnknown.to(lang, &[&question::plain(id)]),
             }
         })
     }
@@ -249,7 +256,8 @@ impl Hub {
             self.store.record(Record::Grant { key: asked.scope.to_string(), grant: grant.clone() });
         }
         self.commit_now = true;
-        let mut text = question::fate(&id, &decision, by, &asked.ask.title);
+        let lang = self.tongues.of(&asked.topic_id);
+        let mut text = question::fate(lang, &id, &decision, by, &asked.ask.title);
         self.note_decision(&id, &asked, &decision, by);
         let heard = match decision {
             Decision::DenyAndStop => self.sessions.stop(&asked.scope),
@@ -260,7 +268,7 @@ impl Hub {
             }
         };
         if !heard {
-            text.push_str(" (too late: its turn is over)");
+            text.push_str(&Say::AskLate.to(lang, &[]));
         }
         (id, text)
     }
@@ -298,89 +306,9 @@ impl Hub {
             }
         }
     }
-
-    /// What is open, for the command line.
-    pub(super) fn asks_open(&self) -> Vec<Value> {
-        let mut out = Vec::new();
-        let now = Instant::now();
-        out.extend(self.asks.open.iter().map(|Open { id, asked, until, .. }| {
-            object!({
-                "id": id, "topic": asked.topic_id, "agent": asked.who, "tool": asked.ask.tool, "about": asked.ask.title,
-                "rule": asked.rule, "seconds": until.saturating_duration_since(now).as_secs(),
-            })
-        }));
-        out
-    }
-
-    /// The last decisions, the newest first.
-    pub(super) fn decisions(&self) -> Vec<Value> {
-        let mut out = Vec::new();
-        out.extend(self.store.state().permits.decisions.iter().rev().take(SHOWN).cloned());
-        out
-    }
-
-    /// For `/status` in a topic.
-    pub(super) fn asks_lines(&self, topic: &str, lines: &mut Vec<String>) {
-        for open in self.asks.open.iter().filter(|open| open.asked.topic_id == topic) {
-            let title = question::plain(&open.asked.ask.title);
-            lines.push(format!(
-                "- waits for an answer: {} ({title}), `/approve {}` or `/deny {}`",
-                open.id, open.id, open.id
-            ));
-        }
-        let here = self.store.state().permits.decisions.iter().rev().filter(|row| row["topic"] == topic);
-        lines.extend(here.take(SHOWN_IN_CHAT).map(|row| format!("- decided: {}", told(row))));
-        if let Some(grants) =
-            self.store.state().permits.grants.iter().find(|(scope, _)| scope.ends_with(topic))
-        {
-            lines.push(format!("- allowed for this session: {}", grants.1.len()));
-        }
-    }
-}
-
-/// A decision in one line.
-fn told(row: &Value) -> String {
-    let word = |name: &str| question::plain(row[name].as_str().unwrap_or_default());
-    format!("{} ({}) {} by {}", word("about"), word("tool"), word("decision"), word("by"))
-}
-
-fn closed(id: &str, why: &str, title: &str) -> String {
-    let title = question::plain(title);
-    let about = if title.is_empty() { title } else { format!(": {title}") };
-    format!("⏹ {id} is closed, because {why}{about}")
 }
 
 /// Its key is that of the question, so that it is never taken for the answer to a message.
 fn entry(outbox: &Outbox, id: &str, topic: &str, text: &str, kind: ReplyKind) -> Entry {
     outbox.entry(&format!("ask:{id}"), topic, None, reply::chunk(text, CHUNK_CHARS), kind)
-}
-
-fn words(span: Duration) -> String {
-    let seconds = span.as_secs();
-    if seconds >= 120 { format!("{} min", seconds.div_ceil(60)) } else { format!("{seconds} s") }
-}
-
-/// Questions that were open when the last run ended: nobody waits for them any more, and that is said.
-pub(super) fn close_left_over(
-    store: &mut Store,
-    outbox: &Outbox,
-    left: &mut Vec<Entry>,
-) -> std::io::Result<()> {
-    let mut open: Vec<(String, OpenAsk)> = Vec::new();
-    open.extend(store.state().permits.asks.iter().map(|(id, ask)| (id.clone(), ask.clone())));
-    // the post reaches the disk before the mark that it is open
-    for post in left.iter().filter(|entry| entry.kind == ReplyKind::Question) {
-        let id = post.key.strip_prefix("ask:").unwrap_or(&post.key);
-        if !open.iter().any(|(known, _)| known == id) {
-            open.push((id.to_owned(), OpenAsk { topic_id: post.topic_id.clone(), title: String::new() }));
-        }
-    }
-    for (id, ask) in open {
-        let text = closed(&id, "the connector was restarted; nothing was allowed", &ask.title);
-        let entry = entry(outbox, &id, &ask.topic_id, &text, ReplyKind::Notice);
-        outbox.put(&entry)?;
-        left.push(entry);
-        store.record(Record::Closed { key: id });
-    }
-    store.commit()
 }

@@ -203,14 +203,15 @@ const TABLE: &[Row] = &[
         arguments: " [ID] [always]",
         help: "allow what the agent asks for, once or for this session; or answer its question",
         help_zh: "批准代理的请求，或回答它的问题",
-        make: |arguments| Some(decide(true, arguments)),
+        // its words keep their lines: see `parse`
+        make: |_| None,
     },
     Row {
         name: "/deny",
         arguments: " [ID] [REASON]",
         help: "refuse what the agent asks for; the reason `stop` also ends the turn",
         help_zh: "拒绝代理的请求",
-        make: |arguments| Some(decide(false, arguments)),
+        make: |_| None,
     },
 ];
 
@@ -237,10 +238,13 @@ fn model(arguments: &[&str]) -> Option<Command> {
     }
 }
 
-fn decide(allow: bool, arguments: &[&str]) -> Command {
-    let id = arguments.first().map(|word| word.to_lowercase()).filter(|word| is_ask_id(word));
-    let words = arguments[usize::from(id.is_some())..].join(" ");
-    Command::Decide { allow, id, words }
+/// Several answers have a line each, so the lines stay.
+fn decide(allow: bool, rest: &str) -> Command {
+    let rest = rest.trim();
+    let first = rest.split_whitespace().next().unwrap_or_default();
+    let id = Some(first.to_lowercase()).filter(|word| is_ask_id(word));
+    let words = if id.is_some() { rest[first.len()..].trim() } else { rest };
+    Command::Decide { allow, id, words: words.to_owned() }
 }
 
 /// Whether a word can be the id of a question: [`crate::sys::id::short`].
@@ -262,7 +266,10 @@ pub fn parse(instruction: &str) -> Option<Command> {
     if name == STEER {
         return Some(Command::Steer(text[first.len()..].trim().to_owned()));
     }
-    if text.contains('\n') && !matches!(name.as_str(), "/approve" | "/deny") {
+    if matches!(name.as_str(), "/approve" | "/deny") {
+        return Some(decide(name == "/approve", &text[first.len()..]));
+    }
+    if text.contains('\n') {
         return None;
     }
     let name = ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name.as_str(), |(_, name)| name);

@@ -5,6 +5,7 @@
 
 use crate::agent::ask::{Ask, AskKind, Decision};
 use crate::json::object;
+use crate::session::words::{Lang, Say, kept};
 use crate::text;
 use serde_json::Value;
 
@@ -21,6 +22,8 @@ const MAX_BUTTONS: usize = 8;
 /// What is asked, of whom, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Posed<'a> {
+    /// The language of the asker.
+    pub lang: Lang,
     /// Our name for it, which people type.
     pub id: &'a str,
     /// The agent: `Claude Code`.
@@ -37,33 +40,30 @@ pub struct Posed<'a> {
 
 /// The post.
 pub fn post(posed: &Posed<'_>) -> String {
-    let Posed { id, who, ask, rule, limit, .. } = posed;
+    let Posed { lang, id, who, ask, rule, limit, .. } = *posed;
     let wish = match ask.kind {
-        AskKind::Command => "to run a command",
-        AskKind::Edit => "to change files",
-        AskKind::Read => "to read",
-        AskKind::Fetch => "to use the network",
-        AskKind::Question => "you",
-        AskKind::Plan => "to begin with its plan",
-        AskKind::Other => "to use a tool",
+        AskKind::Command => Say::AskCommand,
+        AskKind::Edit => Say::AskEdit,
+        AskKind::Read => Say::AskRead,
+        AskKind::Fetch => Say::AskFetch,
+        AskKind::Question => Say::AskYou,
+        AskKind::Plan => Say::AskPlan,
+        AskKind::Other => Say::AskTool,
     };
     let is_question = ask.kind == AskKind::Question;
     let mark = if is_question { "❓" } else { "🔐" };
     let tool =
         if ask.tool.is_empty() || is_question { String::new() } else { format!(" ({})", plain(&ask.tool)) };
-    let mut out = format!("{mark} **{who} asks {wish}**{tool}:\n\n{}\n\n", fenced(&shown(ask)));
+    let wish = wish.to(lang, &[who]);
+    let mut out = format!("{mark} **{wish}**{tool}:\n\n{}\n\n", fenced(&shown(ask)));
     if is_question {
-        out.push_str(&format!(
-            "Answer with a button, with a message here, or with `/approve {id} ANSWER`; `/deny {id}` gives no answer. \
-             After {limit} the agent goes on without one."
-        ));
+        if ask.answers > 1 {
+            out.push_str(&Say::AnswerLines.to(lang, &[&ask.answers.to_string()]));
+        }
+        out.push_str(&Say::AnswerFoot.to(lang, &[id, limit]));
     } else {
-        let always =
-            if posed.always { format!(", `/approve {id} always` for this session") } else { String::new() };
-        out.push_str(&format!(
-            "`/approve {id}` allows it once{always}; `/deny {id} [REASON]` refuses it. Without an answer it is refused \
-             after {limit}. (Asked by: {rule})"
-        ));
+        let always = if posed.always { Say::AskAlways.to(lang, &[id]) } else { String::new() };
+        out.push_str(&Say::AskFoot.to(lang, &[id, &always, limit, &kept(lang, rule)]));
     }
     out.push_str(&buttons(posed));
     out
@@ -166,7 +166,7 @@ pub fn plain(word: &str) -> String {
 
 /// The buttons: clicking one sends its command as a message of the person (protocol 5).
 fn buttons(posed: &Posed<'_>) -> String {
-    let id = posed.id;
+    let (id, lang) = (posed.id, posed.lang);
     let mut rows: Vec<Value> = Vec::new();
     let mut add = |label: &str, command: String| rows.push(object!({ "text": label, "command": command }));
     if posed.ask.kind == AskKind::Question {
@@ -174,15 +174,15 @@ fn buttons(posed: &Posed<'_>) -> String {
             let label = text::truncate(&plain(choice), MAX_LABEL);
             add(&format!("{}. {label}", at + 1), format!("/approve {id} {}", at + 1));
         }
-        add("No answer", format!("/deny {id}"));
+        add(&Say::ButtonNone.to(lang, &[]), format!("/deny {id}"));
     } else {
-        add("Allow once", format!("/approve {id}"));
+        add(&Say::ButtonOnce.to(lang, &[]), format!("/approve {id}"));
         if posed.always {
-            add("Allow for this session", format!("/approve {id} always"));
+            add(&Say::ButtonSession.to(lang, &[]), format!("/approve {id} always"));
         }
-        add("Deny", format!("/deny {id}"));
+        add(&Say::ButtonDeny.to(lang, &[]), format!("/deny {id}"));
     }
-    add("Deny and stop", format!("/deny {id} stop"));
+    add(&Say::ButtonStop.to(lang, &[]), format!("/deny {id} stop"));
     let block = object!({ "kind": "buttons", "buttons": Value::Array(rows) });
     // no line of ours can be told from another by what the agent said: the labels are plain
     format!("\n\n```action\n{block}\n```")
@@ -202,7 +202,7 @@ pub fn decision(ask: &Ask, allow: bool, words: &str) -> Result<Decision, &'stati
         (true, AskKind::Question) if words.is_empty() => Err("it wants an answer: its number, or words"),
         (true, AskKind::Question) => Ok(Decision::Answer(choice(ask, words))),
         (true, AskKind::Plan) => Ok(Decision::Allow),
-        (true, _) if matches!(word.as_str(), "always" | "session") => Ok(Decision::AllowSession),
+        (true, _) if matches!(word.as_str(), "always" | "session" | "一直") => Ok(Decision::AllowSession),
         (true, _) if words.is_empty() || word == "once" => Ok(Decision::Allow),
         (true, _) => Err("`always` is the only word that can follow"),
     }
@@ -226,16 +226,17 @@ pub fn word(decision: &Decision) -> &'static str {
 }
 
 /// The line that tells what became of a question.
-pub fn fate(id: &str, decision: &Decision, by: &str, title: &str) -> String {
+pub fn fate(lang: Lang, id: &str, decision: &Decision, by: &str, title: &str) -> String {
     let mark = match decision {
         Decision::Allow | Decision::AllowSession | Decision::Answer(_) => "✅",
         Decision::Deny(_) | Decision::DenyAndStop => "⛔",
     };
     let said = match decision {
-        Decision::Answer(words) => format!(" with “{}”", plain(words)),
+        Decision::Answer(words) => Say::AskWith.to(lang, &[&plain(words)]),
         _ => String::new(),
     };
-    format!("{mark} {id}: {}{said} by {}: {}", word(decision), plain(by), plain(title))
+    let word = kept(lang, word(decision)) + &said;
+    format!("{mark} {}", Say::AskFate.to(lang, &[id, &word, &plain(&kept(lang, by)), &plain(title)]))
 }
 
 #[cfg(test)]
@@ -252,11 +253,13 @@ mod tests {
             what: Vec::new(),
             for_session: true,
             choices: Vec::new(),
+            answers: 1,
         }
     }
 
     fn posed(ask: &Ask) -> String {
         post(&Posed {
+            lang: Lang::En,
             id: "k7m",
             who: "Claude Code",
             ask,

@@ -132,6 +132,44 @@ texts! {
         "本话题的回复不带语音。`/voice on` 可开启。";
     VoiceNone: "Nothing on this host can speak. Its owner chooses a program or service with WTT_CONNECT_TTS_PROVIDER.",
         "本机没有可用的语音合成。请主机所有者设置 WTT_CONNECT_TTS_PROVIDER。";
+    AskCommand: "{0} asks to run a command", "{0} 请求运行命令";
+    AskEdit: "{0} asks to change files", "{0} 请求修改文件";
+    AskRead: "{0} asks to read", "{0} 请求读取";
+    AskFetch: "{0} asks to use the network", "{0} 请求访问网络";
+    AskYou: "{0} asks you", "{0} 向你提问";
+    AskPlan: "{0} asks to begin with its plan", "{0} 请求开始执行计划";
+    AskTool: "{0} asks to use a tool", "{0} 请求使用工具";
+    AskFoot: "`/approve {0}` allows it once{1}; `/deny {0} [REASON]` refuses it. Without an answer it is refused after {2}. (Asked by: {3})",
+        "`/approve {0}` 允许一次{1}；`/deny {0} [理由]` 拒绝。{2}内无人回答即视为拒绝。（依据：{3}）";
+    AskAlways: ", `/approve {0} always` for this session", "，`/approve {0} always` 本会话内一直允许";
+    AnswerFoot: "Answer with a button, with a message here, or with `/approve {0} ANSWER`; `/deny {0}` gives no answer. After {1} the agent goes on without one.",
+        "请点按钮、直接在此回复，或用 `/approve {0} 答案` 回答；`/deny {0}` 表示不回答。{1}内无人回答，智能体将自行继续。";
+    AnswerLines: "It wants {0} answers: a line for each, or with `;` between them; `-` leaves one out. ",
+        "需要 {0} 个答案：每行一个，或用 `;` 隔开；`-` 表示留空。";
+    ButtonOnce: "Allow once", "允许一次";
+    ButtonSession: "Allow for this session", "本会话内允许";
+    ButtonDeny: "Deny", "拒绝";
+    ButtonStop: "Deny and stop", "拒绝并停止";
+    ButtonNone: "No answer", "不回答";
+    Minutes: "{0} min", "{0} 分钟";
+    Seconds: "{0} s", "{0} 秒";
+    AskFate: "{0}: {1} by {2}: {3}", "{0}：{1}（{2}）：{3}";
+    AskWith: " with “{0}”", "“{0}”";
+    AskLate: " (too late: its turn is over)", "（太晚了：本轮已结束）";
+    AskClosed: "⏹ {0} is closed, because {1}", "⏹ {0} 已关闭：{1}";
+    AskClosedAbout: ": {0}", "：{0}";
+    AskReminder: "⏳ {0} still waits for an answer: {1}. It is refused in {2}.", "⏳ {0} 仍在等待回答：{1}。{2}后视为拒绝。";
+    AskPeople: "⚠️ Only a person of this topic can answer that.", "⚠️ 只有本话题中的真人可以回答。";
+    AskNothing: "Nothing waits for an answer here.", "这里没有等待回答的问题。";
+    AskSeveral: "⚠️ Several questions are open; name one, as in `/approve ID`.", "⚠️ 有多个问题待回答，请指明一个，例如 `/approve ID`。";
+    AskDone: "⚠️ {0} is closed already: {1}.", "⚠️ {0} 已经关闭：{1}。";
+    AskUnknown: "⚠️ No question {0} is open here.", "⚠️ 这里没有待回答的问题 {0}。";
+    AskNot: "⚠️ {0} is not answered: {1}.", "⚠️ {0} 未被回答：{1}。";
+    AskTold: "{0} ({1}) {2} by {3}", "{0}（{1}）{2}（{3}）";
+    AskOpenRow: "- waits for an answer: {0} ({1}), `/approve {0}` or `/deny {0}`", "- 等待回答：{0}（{1}），`/approve {0}` 或 `/deny {0}`";
+    AskDecidedRow: "- decided: {0}", "- 已决定：{0}";
+    AskGrantsRow: "- allowed for this session: {0}", "- 本会话内已允许：{0}";
+    AskWaits: "waiting for your answer: {0}", "正在等待你的回答：{0}";
     Upgrade: "The connector is wtt-connect {0}. Its owner updates it on the host: install the new version, then `wtt-connect restart`.",
         "连接器版本为 wtt-connect {0}。请主机所有者在本机安装新版本，然后运行 `wtt-connect restart`。";
 }
@@ -150,6 +188,32 @@ impl Say {
         }
         out + rest
     }
+}
+
+/// What is kept in English, in the list of decisions and as reasons: how it begins, and that in Chinese. Longer ones first.
+static KEPT: &[(&str, &str)] = &[
+    ("the mode ", "权限模式 "),
+    ("rule ", "规则 "),
+    ("the agent has a question", "智能体有问题"),
+    ("nobody within ", "无人回答，时限 "),
+    ("the host", "本机"),
+    ("allowed for this session", "本会话内已允许"),
+    ("allowed", "已允许"),
+    ("denied and stopped", "已拒绝并停止"),
+    ("denied", "已拒绝"),
+    ("answered", "已回答"),
+    ("closed", "已关闭"),
+    ("the agent does not wait for it any more", "智能体不再等待"),
+    ("its turn has ended", "本轮已结束"),
+    ("the connector was restarted; nothing was allowed", "连接器已重启，未作任何允许"),
+    ("it wants an answer: its number, or words", "请给出答案：编号或文字"),
+    ("`always` is the only word that can follow", "后面只能跟 `always`"),
+];
+
+/// A text that is kept in English, as it is shown.
+pub fn kept(lang: Lang, text: &str) -> String {
+    let row = KEPT.iter().find(|(en, _)| lang == Lang::Zh && text.starts_with(en));
+    row.map_or_else(|| text.to_owned(), |(en, zh)| [zh, &text[en.len()..]].concat())
 }
 
 #[cfg(test)]

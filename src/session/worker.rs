@@ -257,7 +257,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
                 let (scope, key, fate) = (self.scope.clone(), id.clone(), *fate);
                 return (self.tell)(SessionEvent::Steered { scope, key, fate });
             }
-            if let Some(status) = show.next(&progress) {
+            if let Some(status) = show.next(&progress, lang) {
                 (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
             }
             match progress {
@@ -382,9 +382,9 @@ impl Show {
         Show { narrator: Narrator::default(), title: adapter.title, last, text_at: None }
     }
 
-    fn next(&mut self, progress: &Progress) -> Option<Status> {
+    fn next(&mut self, progress: &Progress, lang: Lang) -> Option<Status> {
         if let Progress::Ask(ask, _) = progress {
-            let text = format!("waiting for your answer: {}", text::one_line(&ask.title));
+            let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
             self.last = Status { text, kind: StatusKind::Queued, ..self.last.clone() };
         }
         let Progress::Event(event) = progress else { return Some(self.last.clone()) };

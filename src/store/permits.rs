@@ -29,6 +29,8 @@ pub struct OpenAsk {
     pub topic_id: String,
     /// What it was about, in one line.
     pub title: String,
+    /// Whether it was asked in Chinese.
+    pub zh: bool,
 }
 
 impl OpenAsk {
@@ -36,6 +38,7 @@ impl OpenAsk {
         Ok(OpenAsk {
             topic_id: fields.need("topic_id", fields::text)?,
             title: fields.take("title", fields::text)?.unwrap_or_default(),
+            zh: fields.take("zh", fields::flag)?.unwrap_or_default(),
         })
     }
 }

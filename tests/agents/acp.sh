@@ -26,7 +26,8 @@ while read -r line; do
       fi ;;
     *'"method":"session/load"'*) echo load >>heard; reply "$id" "{$modes}"; update '{"sessionUpdate":"available_commands_update"}' ;;
     *'"method":"session/set_mode"'*) echo "$line" >>heard; reply "$id" '{}' ;;
-    *'"method":"session/cancel"'*) echo cancel >>heard; [ -e deaf ] || [ "$asking" ] || reply "$prompt" '{"stopReason":"cancelled"}' ;;
+    *'"method":"session/cancel"'*) echo cancel >>heard; cancelled=1; [ -e deaf ] || [ "$asking" ] || reply "$prompt" '{"stopReason":"cancelled"}' ;;
+    *'"action"'*) echo "$line" >>heard; if [ "$cancelled" ]; then reply "$prompt" '{"stopReason":"cancelled"}'; else say "went on"; end; fi ;;
     *'"outcome"'*) echo "$line" >>heard; say "went on"; end ;;
     *'"method":"session/prompt"'*)
       prompt=$id
@@ -41,6 +42,8 @@ while read -r line; do
           printf 'warning: not json\n{"jsonrpc":\n[1,2]\n{"id":0}\n{"id":null,"method":5}\n\001\n'
           head -c 3000000 /dev/zero | tr '\0' 'x'; echo
           say "fine"; end ;;
+        *form*) asking=1
+          printf '{"jsonrpc":"2.0","id":"f","method":"elicitation/create","params":{"sessionId":"s-1","mode":"form","message":"Which size?","requestedSchema":{"type":"object","properties":{"size":{"type":"string","title":"Size","oneOf":[{"const":"s","title":"Small"},{"const":"l","title":"Large"}]}},"required":["size"]}}}\n' ;;
         *ask*) asking=1
           printf '{"jsonrpc":"2.0","id":0,"method":"session/request_permission","params":{"sessionId":"s-1","toolCall":{"toolCallId":"t","kind":"execute","title":"rm -rf x"},"options":[{"optionId":"y","kind":"allow_once"},{"optionId":"n","kind":"reject_once"}]}}\n' ;;
       esac ;;

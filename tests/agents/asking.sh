@@ -27,6 +27,7 @@ request() {
 bash() { ! request Bash "{\"command\":\"$1\"}" || sh -c "$1"; }
 write() { ! request Write "{\"file_path\":\"$1\",\"content\":\"$2\"}" || echo "$2" > "$1"; }
 question() { request AskUserQuestion '{"questions":[{"question":"Which color?","header":"Color","options":[{"label":"Red","description":"r"},{"label":"Blue","description":"b"}]}]}'; }
+questions() { request AskUserQuestion '{"questions":[{"question":"Which color?","options":[{"label":"Red"},{"label":"Blue"}]},{"question":"When?","options":[]}]}'; }
 plan() { request ExitPlanMode '{"plan":"1. do it"}'; }
 await() { while [ ! -e "$HOME/$1" ]; do sleep 0.02; done; }
 while read -r line; do

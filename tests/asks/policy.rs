@@ -14,6 +14,7 @@ fn ask(kind: AskKind, tool: &str, what: &[&str]) -> Ask {
         what: what.iter().map(|w| (*w).to_owned()).collect(),
         for_session: true,
         choices: Vec::new(),
+        answers: 1,
     }
 }
 

@@ -112,6 +112,23 @@ fn a_running_connector_is_shown() {
 }
 
 #[test]
+fn a_bad_rule_file_is_a_problem_with_its_place() {
+    let m = Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);
+    let rules = m.file("rules.json", "[{\"action\": \"deny\"}, {\"action\": \"forbid\"}]");
+    let m = m.env("WTT_CONNECT_PERMISSIONS", rules.to_str().unwrap());
+    m.run(&["doctor", "--offline"])
+        .code(1)
+        .says("problem  WTT_CONNECT_PERMISSIONS")
+        .says("rules.json")
+        .says("rule 2: ")
+        .says("need to be put right first");
+    m.file("rules.json", "[{\"action\": \"deny\"}]");
+    m.run(&["doctor", "--offline"]).hides("problem  WTT_CONNECT_PERMISSIONS");
+    std::fs::remove_file(rules).unwrap();
+    m.run(&["doctor", "--offline"]).code(1).says("cannot be read");
+}
+
+#[test]
 fn problems_are_listed_and_counted() {
     let m =
         Machine::new().env("WTT_CONNECT_MODE", "fast").env("WTT_TOKEN", "CANARY x").env("WTT_NEW_KEY", "1");

@@ -409,3 +409,25 @@ fn the_parts_of_a_long_only_answer_are_joined_as_they_were() {
     assert!(code == 0 && out.lines().count() == 4000, "{} lines; {err}", out.lines().count());
     assert!(out == answer + "\n" && err.is_empty(), "{err}");
 }
+
+#[test]
+fn a_question_of_the_agent_is_answered_in_the_chat() {
+    let place = Place::new();
+    let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/asking.sh");
+    let mut command = place.command(&["--adapter", "claude-code", "--mode", "suggest"]);
+    command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", agent);
+    let mut chat = Try::start(command);
+    chat.type_in("RUN:bash 'touch one'; question; answer finished\n");
+    chat.hear('o', "Claude Code asks to run a command");
+    chat.hear('o', "/approve ");
+    assert!(!place.path("work/one").exists());
+    chat.type_in("/approve\n");
+    chat.hear('o', "allowed by");
+    chat.hear('o', "Which color?");
+    chat.type_in("/approve 2\n");
+    chat.hear('o', "answered with “Blue”");
+    chat.hear('o', "finished");
+    let (code, _, err) = chat.end();
+    assert_eq!(code, 0, "{err}");
+    assert!(place.path("work/one").exists());
+}

@@ -1,9 +1,11 @@
-//! Permission requests of ACP agents: brought into the common form, and answered with the agent's own options. Pure.
+//! Requests of ACP agents to people, for permissions and for answers: brought into the common form, and answered with
+//! the agent's own options or the content of its form (`agent/form.rs`). Pure.
 
 use crate::agent::acp::quirks::{KINDS, Quirks};
 use crate::agent::acp::tools::Tools;
 use crate::agent::ask::{Ask, AskKind, Decision};
 use crate::agent::dialect::{bare_command, items, string};
+use crate::agent::form::{self, Form};
 use crate::json::object;
 use crate::text;
 use serde_json::Value;
@@ -21,6 +23,19 @@ pub struct Open {
     /// The agent's id of the tool call.
     pub tool_call: String,
     options: Value,
+    /// The form, when it is no permission that is asked for.
+    form: Option<Form>,
+}
+
+/// Reads a request for answers; the error says why nobody can be asked.
+pub fn open_form(id: &Value, params: &Value) -> Result<Open, &'static str> {
+    if !matches!(string(params, "mode"), "" | "form") {
+        return Err("addresses cannot be opened from a chat, only forms can be filled in");
+    }
+    let (form, mut ask) = form::read(id, string(params, "message"), &params["requestedSchema"])?;
+    ask.detail = text::truncate(&ask.detail, MAX_DETAIL);
+    let tool_call = string(params, "toolCallId").to_owned();
+    Ok(Open { id: id.clone(), ask, tool_call, options: Value::Null, form: Some(form) })
 }
 
 /// Reads a request.
@@ -61,8 +76,9 @@ pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> O
         what,
         for_session: session_option(&options, quirks).is_some(),
         choices: Vec::new(),
+        answers: 1,
     };
-    Open { id: id.clone(), ask, tool_call: string(&call, "toolCallId").to_owned(), options }
+    Open { id: id.clone(), ask, tool_call: string(&call, "toolCallId").to_owned(), options, form: None }
 }
 
 /// The command, the address, or the files.
@@ -117,8 +133,21 @@ fn session_option<'a>(options: &'a Value, quirks: &Quirks) -> Option<&'a Value> 
 }
 
 impl Open {
-    /// The answer. What the agent does not offer is answered by the next stricter thing that it does.
-    pub fn answer(&self, decision: &Decision, quirks: &Quirks) -> Value {
+    /// The answer; the error says what in it does not fit. What the agent does not offer is answered by the next stricter
+    /// thing that it does.
+    pub fn answer(&self, decision: &Decision, quirks: &Quirks) -> Result<Value, String> {
+        if let Some(form) = &self.form {
+            let result = match decision {
+                Decision::Answer(words) => form::result("accept", Some(form.fill(words)?)),
+                // only what has no fields can be allowed
+                Decision::Allow | Decision::AllowSession if self.ask.kind != AskKind::Question => {
+                    form::result("accept", Some(object!({})))
+                }
+                Decision::DenyAndStop => form::result("cancel", None),
+                _ => form::result("decline", None),
+            };
+            return Ok(super::reply(&self.id, "result", result));
+        }
         let options = &self.options;
         let session = || session_option(options, quirks);
         let once = || by_kind(options, "allow_once");
@@ -133,6 +162,6 @@ impl Open {
             Some(option) => object!({ "outcome": "selected", "optionId": option["optionId"] }),
             None => object!({ "outcome": "cancelled" }),
         };
-        super::reply(&self.id, "result", object!({ "outcome": outcome }))
+        Ok(super::reply(&self.id, "result", object!({ "outcome": outcome })))
     }
 }

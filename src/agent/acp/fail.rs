@@ -9,6 +9,8 @@ use serde_json::Value;
 pub const NEEDS_LOGIN: i64 = -32000;
 /// There is no such thing, which can only be the session.
 const NOT_FOUND: i64 = -32002;
+/// What was asked for cannot be answered.
+pub const BAD_PARAMS: i64 = -32602;
 /// There is no such method.
 pub const NO_METHOD: i64 = -32601;
 

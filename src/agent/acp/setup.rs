@@ -20,9 +20,10 @@ impl Acp {
     /// Without files and terminals of ours: agents work on the disk themselves, and better.
     pub(super) fn initialize(&mut self, fx: &mut Effects) {
         let files = object!({ "readTextFile": false, "writeTextFile": false });
+        let forms = object!({ "form": object!({}) });
         let params = object!({
             "protocolVersion": VERSION,
-            "clientCapabilities": object!({ "fs": files, "terminal": false }),
+            "clientCapabilities": object!({ "fs": files, "terminal": false, "elicitation": forms }),
             "clientInfo": object!({ "name": "wtt-connect", "version": env!("CARGO_PKG_VERSION") }),
         });
         self.send(Step::Initialize, "initialize", params, fx);

@@ -2,7 +2,7 @@
 
 use super::describe;
 use crate::agent::ask::{Ask, AskKind, Decision};
-use crate::agent::codex::asks::{question, words_for};
+use crate::agent::codex::asks::{label_for, question, words_for};
 use crate::agent::dialect::string;
 use crate::config::Mode;
 use crate::json::object;
@@ -22,6 +22,7 @@ pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: 
         what: Vec::new(),
         for_session: !updates(request).is_empty(),
         choices: Vec::new(),
+        answers: 1,
     };
     match tool {
         "Bash" => {
@@ -118,7 +119,7 @@ pub(super) fn response(request: &Value, decision: &Decision) -> Value {
             let mut answers = serde_json::Map::new();
             let questions = input["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
             for (at, question) in questions.iter().enumerate() {
-                let words = words_for(words, at, questions.len());
+                let words = label_for(question, words_for(words, at, questions.len()));
                 answers.insert(string(question, "question").to_owned(), words.into());
             }
             if input.is_object() {

@@ -23,6 +23,7 @@ pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -
         what: Vec::new(),
         for_session: true,
         choices: Vec::new(),
+        answers: 1,
     };
     match string(message, "method") {
         "item/commandExecution/requestApproval" => {
@@ -75,6 +76,7 @@ pub(in crate::agent) fn question(ask: &mut Ask, questions: &Value) {
     ask.for_session = false;
     ask.detail.clear();
     let questions = questions.as_array().map(Vec::as_slice).unwrap_or_default();
+    ask.answers = questions.len();
     for question in questions {
         ask.detail = join(&ask.detail, string(question, "question"));
         for option in question["options"].as_array().map(Vec::as_slice).unwrap_or_default() {
@@ -92,11 +94,29 @@ pub(in crate::agent) fn question(ask: &mut Ask, questions: &Value) {
 
 /// The words for each of several questions: a line for each, or all of them for every one.
 pub(in crate::agent) fn words_for(words: &str, at: usize, questions: usize) -> &str {
-    let mut lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
-    match lines.clone().count() == questions {
-        true => lines.nth(at).unwrap_or(words),
-        false => words,
+    parts(words, questions).and_then(|parts| parts.get(at).copied()).unwrap_or(words)
+}
+
+/// The answers that stand in words: a line for each, or with a semicolon between them. `None`: there are more or fewer.
+pub(in crate::agent) fn parts(words: &str, wanted: usize) -> Option<Vec<&str>> {
+    if wanted < 2 {
+        return Some(vec![words.trim()]);
     }
+    for cut in [['\n', '\n'], [';', '；']] {
+        let mut parts = Vec::new();
+        parts.extend(words.split(cut).map(str::trim).filter(|part| !part.is_empty()));
+        if parts.len() == wanted {
+            return Some(parts);
+        }
+    }
+    None
+}
+
+/// The words of an answer to one of several questions: a number stands for its choice.
+pub(in crate::agent) fn label_for<'a>(question: &'a Value, words: &'a str) -> &'a str {
+    let at = words.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    let label = at.and_then(|at| question["options"].get(at)).map(|option| string(option, "label"));
+    label.filter(|label| !label.is_empty()).unwrap_or(words)
 }
 
 /// The `result` of a request that [`read`] has read.
@@ -114,7 +134,7 @@ pub(super) fn result(message: &Value, decision: &Decision) -> Value {
             let questions = params["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
             for (at, question) in questions.iter().enumerate() {
                 let Decision::Answer(words) = decision else { break };
-                let words = words_for(words, at, questions.len());
+                let words = label_for(question, words_for(words, at, questions.len()));
                 answers.insert(string(question, "id").to_owned(), object!({ "answers": [words] }));
             }
             object!({ "answers": answers })

@@ -21,7 +21,10 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     modes: &[
         (Mode::FullAuto, "`--force`: nothing is asked."),
         (Mode::Yolo, "The same as `full-auto`."),
-        (Mode::Suggest, "`--mode=plan`: it may read and answers with a plan."),
+        (
+            Mode::Suggest,
+            "`--mode=plan`: it may read and answers with a plan; it has nothing to ask then. Over ACP it asks in chat, as its own settings say.",
+        ),
     ],
     flavour: None,
     ended: None,

@@ -48,7 +48,7 @@ impl Hub {
         for (_, parked) in self.store.state().parked.iter().filter(|(_, parked)| parked.scope == here) {
             lines.push(Say::KeptRow.to(lang, &[&time::rfc3339(parked.until)]));
         }
-        self.asks_lines(&job.topic_id, &mut lines);
+        self.asks_lines(&job.topic_id, lang, &mut lines);
         lines.extend(self.store.notes().iter().map(|note| Say::Note.to(lang, &[note])));
         lines.join("\n")
     }

@@ -7,6 +7,7 @@ use super::{Files, Known};
 use crate::cli::cmd::profiles::Life;
 use crate::cli::out::{self, Colour};
 use crate::daemon::control::Link;
+use crate::session::question;
 use crate::sys::time;
 use serde_json::Value;
 use std::fmt::{self, Write};
@@ -148,6 +149,18 @@ fn answered(live: &Value, row: Row<'_>) {
         );
     }
     row("turns", format_args!("{} running, {} waiting", running.len(), live["waiting"]));
+    for ask in live["asks"].as_array().into_iter().flatten() {
+        let id = word(&ask["id"]);
+        row(
+            "question",
+            format_args!(
+                "{id} of {}: {}; `wtt-connect approve {id}` or `deny {id}` answers it, within {}",
+                word(&ask["agent"]),
+                question::plain(word(&ask["about"])),
+                ago(&ask["seconds"])
+            ),
+        );
+    }
     let outbox = &live["outbox"];
     if outbox["replies"] == 0 {
         row("outbox", format_args!("empty"));

@@ -249,6 +249,48 @@ fn p02_an_agent_that_ignores_signals_is_gone_within_the_ladder() {
     bench.assert_all_gone(1);
 }
 
+/// People wait no longer than three seconds for a stop, whatever the agent is and however it is spoken to.
+#[test]
+fn p02_every_adapter_is_stopped_within_three_seconds() {
+    let stop = |spec: &'static AdapterSpec, transport: &str| {
+        let mut bench = bench("never");
+        (bench.spec, bench.request.transport) = (spec, Some(transport.to_owned()));
+        let (control, pids) = (bench.control.0.clone(), bench.dir.path().join("pids"));
+        let asker = std::thread::spawn(move || {
+            let count = || std::fs::read_to_string(&pids).unwrap_or_default().matches('\n').count();
+            until("the agent and its tool", || count() == 2);
+            control.send(Control::Cancel).unwrap();
+            Instant::now()
+        });
+        let ran = bench.run();
+        let took = asker.join().unwrap().elapsed();
+        let name = spec.name;
+        assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }), "{name}: {:?}", ran.report.outcome);
+        bench.assert_all_gone(2);
+        took
+    };
+    std::thread::scope(|scope| {
+        for spec in spec::ADAPTERS {
+            let two_way = match spec.name {
+                "codex" => "app-server",
+                "claude-code" => "stream",
+                "pi" => "rpc",
+                _ => "acp",
+            };
+            for transport in ["one-shot", two_way] {
+                scope.spawn(move || {
+                    let limit = Duration::from_secs(3);
+                    // the second look is for a machine that was busy with something else
+                    let took = stop(spec, transport).min(limit);
+                    let took = if took < limit { took } else { stop(spec, transport) };
+                    println!("{} {transport}: {took:.1?}", spec.name);
+                    assert!(took < limit, "{} {transport}: {took:?}", spec.name);
+                });
+            }
+        }
+    });
+}
+
 #[test]
 fn p02_kill_does_not_wait() {
     let bench = bench("deaf");

@@ -16,12 +16,12 @@ const GRACE: Duration = Duration::from_millis(1500);
 const ASKED: Duration = Duration::from_millis(1500);
 /// What follows for one that was asked and did not: people wait no longer than three seconds for a stop.
 const DEAF: &[(Sig, Duration)] =
-    &[(Sig::Int, Duration::from_millis(500)), (Sig::Term, Duration::from_millis(500))];
+    &[(Sig::Int, Duration::from_millis(200)), (Sig::Term, Duration::from_millis(300))];
 
 /// The rungs of a cancel: claude needs up to 1.5 s when a tool runs. Together with what was asked before, less than the
 /// three seconds that people wait for a stop.
 pub(super) const CANCEL: &[(Sig, Duration)] =
-    &[(Sig::Int, Duration::from_millis(1500)), (Sig::Term, Duration::from_millis(700))];
+    &[(Sig::Int, Duration::from_millis(1500)), (Sig::Term, Duration::from_millis(500))];
 /// The same when the daemon has to be gone soon.
 pub(super) const SHUTDOWN: &[(Sig, Duration)] =
     &[(Sig::Int, Duration::from_secs(1)), (Sig::Term, Duration::from_secs(1))];
@@ -129,6 +129,11 @@ impl Turn<'_> {
         if let (true, Some(ladder)) = (rungs.is_empty(), &mut self.ladder) {
             (ladder.rungs, ladder.next) = (&[], if ladder.killed { ladder.next } else { Instant::now() });
         }
+    }
+
+    /// Nothing that it has still to say is waited for.
+    pub(super) fn is_killed(&self) -> bool {
+        self.ladder.as_ref().is_some_and(|ladder| ladder.killed)
     }
 
     pub(super) fn is_stuck(&self, now: Instant) -> bool {

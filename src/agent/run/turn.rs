@@ -150,7 +150,9 @@ impl<'r> Turn<'r> {
                     Ok(Heard::End) => self.process.ends += 1,
                     Ok(Heard::Exited) => {
                         let now = Instant::now();
-                        (self.process.exited, drain_until) = (Some(now), Some(now + DRAIN));
+                        // A tool in a session of its own may hold the pipe of one that had to be killed.
+                        let drain = if self.is_killed() { Duration::ZERO } else { DRAIN };
+                        (self.process.exited, drain_until) = (Some(now), Some(now + drain));
                     }
                     // Who reads no stdin may have no need of it; one that is talked to can be of no use any more.
                     Ok(Heard::Deaf) if talks && self.alive.is_none() => self.end_child(Ending::Linger, LINGER),

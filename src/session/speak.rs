@@ -39,7 +39,8 @@ pub(super) fn speak(
     mut tell: impl FnMut(SessionEvent) + Send + 'static,
 ) {
     let text = speech::spoken(answer);
-    if text.is_empty() || shared.config.voice.speaking.is_none() {
+    // the sound of an encrypted answer would be in the clear
+    if text.is_empty() || job.encrypted || shared.config.voice.speaking.is_none() {
         return;
     }
     if SPEAKING.fetch_add(1, Ordering::Relaxed) >= AT_A_TIME {

@@ -9,7 +9,14 @@ use wtt_connect::wire::e2e::{Key, is_sealed};
 #[test]
 fn encrypted_messages_are_read_and_answered_encrypted() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let connector = Connector::start(&wtt, &home, &[("WTT_E2E_PASSWORD", "CANARY correct horse")]);
+    let spoke = home.path().join("spoke");
+    let env = [
+        ("WTT_E2E_PASSWORD", "CANARY correct horse"),
+        ("WTT_CONNECT_UPLOAD_ARTIFACTS", "1"),
+        ("WTT_CONNECT_TTS_PROVIDER", "command"),
+        ("WTT_CONNECT_TTS_COMMAND", &format!("touch {{output}} {}", spoke.display())),
+    ];
+    let connector = Connector::start(&wtt, &home, &env);
     let key = Key::derive("CANARY correct horse");
     let asked = answer(&wtt, json!({"type":"e2e_key_request","request_id":"k1"}));
     assert_eq!(
@@ -44,6 +51,8 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
         });
         pieces.matches("answer").count() == 4000
     });
+    // nor is anything of it spoken, whose sound would be in the clear
+    assert!(!spoke.exists());
     // an open message in the same chat gets an open answer
     let id = wtt.say(&topic, "/help");
     let row = wtt.wait("an open answer", |o| match &o.seen {

@@ -105,6 +105,7 @@ pub fn dialect(data: &[u8]) {
     let adapter = FIXED.unwrap_or(spec::ADAPTERS[usize::from(*which) % spec::ADAPTERS.len()]);
     let transport = match (adapter.name, TRANSPORTS[usize::from(*which) / 64]) {
         ("codex", Some("one-shot")) => Some("exec"),
+        ("pi", Some("acp" | "app-server")) => Some("rpc"),
         ("claude-code", Some("acp" | "app-server")) => Some("stream"),
         (_, other) => other,
     };

@@ -14,6 +14,7 @@ pub mod prompt;
 pub mod question;
 pub mod report;
 pub mod route;
+mod show;
 pub mod slash;
 mod speak;
 pub mod task;

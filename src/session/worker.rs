@@ -2,14 +2,15 @@
 
 use crate::agent::ask::Ask;
 use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::run::{Control, Fate, Keep, Progress, Runner, Steer};
-use crate::agent::spec::AdapterSpec;
-use crate::agent::{AgentEvent, Request, Usage, run, spec};
+use crate::agent::run::{self, Control, Fate, Keep, Progress, Runner, Steer};
+use crate::agent::spec::{self, AdapterSpec};
+use crate::agent::{AgentEvent, Request, Usage};
 use crate::list::Table;
 use crate::session::court::{self, Court};
 use crate::session::incoming::{self, Received};
-use crate::session::report::{self, Narrator, Remarks};
+use crate::session::report::{self, Remarks};
 use crate::session::route::{self, Route};
+use crate::session::show::Show;
 use crate::session::slash::{self, Plan};
 use crate::session::task::Link;
 use crate::session::turn::{End, Ended, Turn};
@@ -29,10 +30,7 @@ use crate::wire::reply;
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-
-/// Pieces of streamed text become a status at most this often; the hub throttles the rest.
-const TEXT_STATUS_EVERY: Duration = Duration::from_millis(500);
+use std::time::Instant;
 
 /// Enough of the first message to know a session by.
 const TITLE_CHARS: usize = 60;
@@ -62,8 +60,7 @@ struct Line<'a> {
 
 impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     pub(super) fn new(shared: Arc<Shared>, scope: Scope, rows: Table<SessionRow>, tell: F) -> Worker<F> {
-        let (task, adapter) = (Arc::default(), String::new());
-        let (also, grants) = (Vec::new(), Vec::new());
+        let (task, adapter, also, grants) = (Arc::default(), String::new(), Vec::new(), Vec::new());
         Worker { shared, scope, rows, also, grants, tell, task, adapter, used: None }
     }
 
@@ -107,8 +104,15 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         (self.tell)(SessionEvent::Began { scope: self.scope.clone(), generation });
         chaos::bug(&job.instruction);
         let began = Instant::now();
-        let (text, kind, end) =
-            self.run(&job, &route, lang, generation, Line { control: &control, steers: &steers });
+        let line = Line { control: &control, steers: &steers };
+        let mut ran = self.run(&job, &route, lang, generation, line);
+        // an agent that did and said nothing is asked once more for a task (protocol 6.5, confirmed)
+        if let End::Failed(Reason::SilentExit(0) | Reason::NoOutput) = ran.2
+            && self.task.task_id().is_some()
+        {
+            ran = self.run(&job, &route, lang, generation, line);
+        }
+        let (text, kind, end) = ran;
         let wanted = kind == ReplyKind::Done && self.shared.config.upload_artifacts;
         let summary = self.task.title().filter(|_| wanted).and_then(|title| {
             upload::summary(&self.shared.shelf, &job, &title, &route, began.elapsed(), &text)
@@ -361,40 +365,4 @@ struct Place<'a> {
     adapter: &'static AdapterSpec,
     workdir: &'a str,
     title: &'a str,
-}
-
-/// Decides which progress becomes a status, and repeats the last one when nothing happens.
-struct Show {
-    narrator: Narrator,
-    title: &'static str,
-    last: Status,
-    text_at: Option<Instant>,
-}
-
-impl Show {
-    fn new(adapter: &AdapterSpec, route: &Route) -> Show {
-        let last = Status {
-            text: format!("{} is working", adapter.title),
-            kind: StatusKind::Running,
-            adapter: adapter.name.to_owned(),
-            model: route.model.clone(),
-        };
-        Show { narrator: Narrator::default(), title: adapter.title, last, text_at: None }
-    }
-
-    fn next(&mut self, progress: &Progress, lang: Lang) -> Option<Status> {
-        if let Progress::Ask(ask, _) = progress {
-            let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
-            self.last = Status { text, kind: StatusKind::Queued, ..self.last.clone() };
-        }
-        let Progress::Event(event) = progress else { return Some(self.last.clone()) };
-        let (kind, text) = self.narrator.status(event, self.title)?;
-        let stream = matches!(event, AgentEvent::Text(_) | AgentEvent::Thought(_));
-        if stream && self.text_at.is_some_and(|at| at.elapsed() < TEXT_STATUS_EVERY) {
-            return None;
-        }
-        self.text_at = stream.then(Instant::now);
-        self.last = Status { text, kind, ..self.last.clone() };
-        Some(self.last.clone())
-    }
 }

@@ -53,3 +53,17 @@ fn a_new_token_in_the_file_is_used_and_until_then_a_result_waits() {
     let log = std::fs::read_to_string(&log).unwrap();
     assert!(log.contains("put a new token into") && !log.contains("CANARY-next"), "{log}");
 }
+
+#[test]
+fn an_agent_that_says_nothing_is_asked_once_more() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    let silent = "[ -e \"$HOME/asked\" ] || { touch \"$HOME/asked\"; exit 0; }; answer second";
+    let task = create(&wtt, &format!("RUN: {silent}"), "doing");
+    let (body, _) = patch(&wtt, id(&task), 0);
+    assert_eq!((&body["status"], &body["output"]), (&"review".into(), &"second".into()), "{body}");
+    // and not more than once
+    let task = create(&wtt, "RUN: echo x >> \"$HOME/silent\"; exit 0", "doing");
+    assert_eq!(patch(&wtt, id(&task), 0).0["status"], "blocked");
+    assert_eq!(std::fs::read_to_string(home.path().join("silent")).unwrap().lines().count(), 2);
+}

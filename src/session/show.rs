@@ -1,0 +1,51 @@
+//! Which progress of a turn becomes a status line. The hub throttles them and sends them.
+
+use crate::agent::AgentEvent;
+use crate::agent::run::Progress;
+use crate::agent::spec::AdapterSpec;
+use crate::session::report::Narrator;
+use crate::session::route::Route;
+use crate::session::words::{Lang, Say};
+use crate::text;
+use crate::wire::outgoing::{Status, StatusKind};
+use std::time::{Duration, Instant};
+
+/// Pieces of streamed text become a status at most this often; the hub throttles the rest.
+const TEXT_STATUS_EVERY: Duration = Duration::from_millis(500);
+
+/// Decides which progress becomes a status, and repeats the last one when nothing happens.
+pub(super) struct Show {
+    narrator: Narrator,
+    title: &'static str,
+    /// What was shown last.
+    pub(super) last: Status,
+    text_at: Option<Instant>,
+}
+
+impl Show {
+    pub(super) fn new(adapter: &AdapterSpec, route: &Route) -> Show {
+        let last = Status {
+            text: format!("{} is working", adapter.title),
+            kind: StatusKind::Running,
+            adapter: adapter.name.to_owned(),
+            model: route.model.clone(),
+        };
+        Show { narrator: Narrator::default(), title: adapter.title, last, text_at: None }
+    }
+
+    pub(super) fn next(&mut self, progress: &Progress, lang: Lang) -> Option<Status> {
+        if let Progress::Ask(ask, _) = progress {
+            let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
+            self.last = Status { text, kind: StatusKind::Queued, ..self.last.clone() };
+        }
+        let Progress::Event(event) = progress else { return Some(self.last.clone()) };
+        let (kind, text) = self.narrator.status(event, self.title)?;
+        let stream = matches!(event, AgentEvent::Text(_) | AgentEvent::Thought(_));
+        if stream && self.text_at.is_some_and(|at| at.elapsed() < TEXT_STATUS_EVERY) {
+            return None;
+        }
+        self.text_at = stream.then(Instant::now);
+        self.last = Status { text, kind, ..self.last.clone() };
+        Some(self.last.clone())
+    }
+}

@@ -17,7 +17,7 @@ request() {
   while read -r told; do
     echo "$told" >> "$HOME/heard"
     case $told in
-      *interrupt\"}*) printf '{"type":"result","is_error":true,"terminal_reason":"aborted","result":"","session_id":"%s"}\n' "$id"; over=1; return 1 ;;
+      *interrupt\"\}*) printf '{"type":"result","is_error":true,"terminal_reason":"aborted","result":"","session_id":"%s"}\n' "$id"; over=1; return 1 ;;
       *\"behavior\":\"allow\"*) return 0 ;;
       *\"behavior\":\"deny\"*) return 1 ;;
     esac
@@ -35,7 +35,7 @@ while read -r line; do
   printf '{"type":"user","isReplay":true,"message":{"role":"user","content":[]}}\n'
   printf '{"type":"system","subtype":"init","session_id":"%s","model":"asking"}\n' "$id"
   line=${line##*RUN:}
-  over= withdrawn=
+  over="" withdrawn=""
   eval "${line%%\"*}"
-  [ "$over" ] || answer done
+  [ "$over" ] || answer "done"
 done

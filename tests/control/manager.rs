@@ -38,7 +38,7 @@ impl Manager {
 fn v02_ready_status_and_stopping_in_this_order() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let (manager, path) = Manager::at(&home);
-    let connector = Connector::start(&wtt, &home, &[("NOTIFY_SOCKET", &path)]);
+    let mut connector = Connector::start(&wtt, &home, &[("NOTIFY_SOCKET", &path)]);
     assert!(manager.hear().starts_with("READY=1\n"));
     let status = manager.hear();
     assert!(status.starts_with("STATUS=connected as agent-001 since 20"), "{status}");
@@ -53,7 +53,7 @@ fn v02_ready_status_and_stopping_in_this_order() {
         }
         assert!(message.starts_with("STATUS="), "{message}");
     }
-    assert!(connector.stop().success());
+    assert!(connector.wait().success());
     manager.socket.set_nonblocking(true).unwrap();
     assert!(manager.socket.recv(&mut [0; 9]).is_err(), "nothing comes after it");
 }

@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use wtt_connect::http::Client;
-use wtt_connect::local::service::{Knobs, Speaker};
+use wtt_connect::local::service::{Knobs, Seen, Speaker};
 use wtt_connect::secret::Secret;
 use wtt_connect::wire::media::{self, Kind};
 use wtt_connect::wire::message::Message;
@@ -171,6 +171,11 @@ fn a_picture_and_then_a_mention_belong_together_in_a_group() {
     wtt.forget();
     wtt.service.say(&group, Speaker::Person("eve"), &format!("![e.png]({url})"), json!({}));
     let _connector = start(&wtt, &home, &[("WTT_CONNECT_CATCH_UP_MINUTES", "0")]);
+    // the list of what was missed has been asked for: the question is not in it
+    wtt.wait("the catch-up", |o| match &o.seen {
+        Seen::Frame(frame) if frame["action"] == "subscribed" => Some(()),
+        _ => None,
+    });
     wtt.service.say(&group, Speaker::Person("eve"), &format!("@{AGENT} what is in this picture?"), json!({}));
     wtt.answer(&group, "seen 1");
     assert!(!picture.is_empty());

@@ -6,12 +6,12 @@ mod killing;
 mod media;
 mod task;
 
-use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, until};
+use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, command, until};
 use media::{Hit, Media};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use wtt_connect::http::fetch::Fetcher;
 use wtt_connect::local::service::Knobs;
 use wtt_connect::secret::Secret;
@@ -248,8 +248,20 @@ fn beside(wtt: &Wtt, media: &Media, home: &Home) -> Connector {
     beside_with(wtt, media, home, &[])
 }
 
+/// The socket of the service, where the rest of it is another's.
+fn socket_url(wtt: &Wtt) -> String {
+    format!("{}/ws/{AGENT}", wtt.service.base_url().replace("http://", "ws://"))
+}
+
+/// A connector that is killed at this storage step.
+fn doomed(wtt: &Wtt, media: &Media, home: &Home, point: usize) -> Child {
+    let (ws, at) = (socket_url(wtt), point.to_string());
+    let env = [("WTT_WS_URL", ws.as_str()), ("WTT_CONNECT_TEST_KILL_AT", at.as_str())];
+    command(&media.url(), home, &env).stderr(Stdio::null()).spawn().unwrap()
+}
+
 fn beside_with(wtt: &Wtt, media: &Media, home: &Home, more: &[(&str, &str)]) -> Connector {
-    let ws = format!("{}/ws/{AGENT}", wtt.service.base_url().replace("http://", "ws://"));
+    let ws = socket_url(wtt);
     let env = [&[("WTT_WS_URL", ws.as_str())], more].concat();
     let connector = Connector::spawn(&media.url(), home, &env);
     wtt.connected();

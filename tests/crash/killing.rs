@@ -4,7 +4,7 @@
 //! The steps are counted by `sys::chaos`, over all threads. `WTT_TEST_KILL_POINTS=all` goes on until the conversation
 //! completes without a kill; the default takes a handful of points, so that the suite stays short.
 
-use crate::support::daemon::{Connector, Home, Wtt, command, until};
+use crate::support::daemon::{Connector, Home, Wtt, command, kill_points, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
@@ -16,10 +16,8 @@ const MOST: usize = 1_000;
 
 #[test]
 fn d04_killed_at_any_storage_step_nothing_is_lost_and_nothing_is_run_twice() {
-    let all = std::env::var("WTT_TEST_KILL_POINTS").is_ok_and(|v| v == "all");
-    let points: Vec<usize> = if all { (1..MOST).collect() } else { SHORT.to_vec() };
     let (mut killed, mut twice) = (0, 0);
-    for point in points {
+    for point in kill_points(&SHORT, MOST) {
         let run = conversation(point);
         killed += usize::from(run.was_killed);
         twice += run.answered_twice;

@@ -1,8 +1,8 @@
 //! `upload-file` asked for twice: after a crash, after the asker was killed, and within the run of a task.
 
-use super::{beside, content, copies, file, ledger, said, upload};
+use super::{beside, content, copies, doomed, file, ledger, said, upload};
 use crate::files_out::media::Media;
-use crate::support::daemon::{AGENT, Connector, Home, Wtt, binary, command, until};
+use crate::support::daemon::{AGENT, Connector, Home, Wtt, binary, kill_points, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
@@ -18,16 +18,11 @@ fn socket(home: &Home) -> String {
 
 #[test]
 fn asked_again_after_a_crash_a_card_comes_once() {
-    let all = std::env::var("WTT_TEST_KILL_POINTS").is_ok_and(|v| v == "all");
-    let points: Vec<usize> = if all { (1..MOST).collect() } else { SHORT.to_vec() };
     let mut unanswered = 0;
-    for point in points {
+    for point in kill_points(&SHORT, MOST) {
         let (wtt, home, media) = (Wtt::start(), Home::new(), Media::start(|_, _| None));
         file(&home, "a.md", b"# A");
-        let (ws, at) =
-            (format!("{}/ws/{AGENT}", wtt.service.base_url().replace("http", "ws")), point.to_string());
-        let env = [("WTT_WS_URL", ws.as_str()), ("WTT_CONNECT_TEST_KILL_AT", at.as_str())];
-        let mut child = command(&media.url(), &home, &env).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = doomed(&wtt, &media, &home, point);
         until("the socket or the kill", || {
             home.state_dir().join("control.sock").exists() || child.try_wait().unwrap().is_some()
         });

@@ -1,12 +1,11 @@
 //! The daemon dies by SIGKILL at its N-th storage step while a file goes out; after a restart there is one text and one
 //! card, or one sentence that the turn was cut. As `tests/crash/killing.rs`; `WTT_TEST_KILL_POINTS=all` takes all steps.
 
-use super::{beside, copies, file, marker};
+use super::{beside, copies, doomed, file, marker};
 use crate::files_out::media::Media;
-use crate::support::daemon::{AGENT, Home, Wtt, command, until};
+use crate::support::daemon::{Home, Wtt, kill_points, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
 
 /// Points of the short run: copying, keeping, sending, the ledger, the card.
 const SHORT: [usize; 9] = [12, 15, 18, 21, 24, 27, 30, 33, 36];
@@ -15,16 +14,11 @@ const MOST: usize = 500;
 
 #[test]
 fn killed_at_any_storage_step_a_file_comes_once() {
-    let all = std::env::var("WTT_TEST_KILL_POINTS").is_ok_and(|v| v == "all");
-    let points: Vec<usize> = if all { (1..MOST).collect() } else { SHORT.to_vec() };
     let (mut killed, mut puts) = (0, 0);
-    for point in points {
+    for point in kill_points(&SHORT, MOST) {
         let (wtt, home, media) = (Wtt::start(), Home::new(), Media::start(|_, _| None));
         file(&home, "a.md", b"# A");
-        let (ws, at) =
-            (format!("{}/ws/{AGENT}", wtt.service.base_url().replace("http", "ws")), point.to_string());
-        let env = [("WTT_WS_URL", ws.as_str()), ("WTT_CONNECT_TEST_KILL_AT", at.as_str())];
-        let mut child = command(&media.url(), &home, &env).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = doomed(&wtt, &media, &home, point);
         let topic = wtt.p2p();
         wtt.say(&topic, &format!("RUN: answer \"Here.\\n{}\"", marker("a.md", "T")));
         let mut gone = false;

@@ -1,8 +1,9 @@
 //! One-shot shell commands and runtime info.
 
 use super::{answer, open_house};
-use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, is_alive, until};
+use crate::support::daemon::{AGENT, Connector, Home, Wtt, binary, is_alive, until};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Runs a command as the web does; the answer of the connector.
@@ -90,16 +91,19 @@ fn the_modes_readonly_and_off() {
     assert_eq!(answer(&wtt, open)["ok"], true, "the terminal does not depend on it");
 }
 
+/// Git in a folder, without the settings of whoever runs the tests. False also where there is none.
+fn git(folder: &Path, args: &[&str]) -> bool {
+    let mut command = std::process::Command::new("git");
+    command.args(["-c", "user.name=t", "-c", "user.email=t@t", "-C", folder.to_str().unwrap()]).args(args);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").output().is_ok_and(|out| out.status.success())
+}
+
 #[test]
 fn a_checkout_by_hand_is_told_without_a_turn() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let work = home.path().join("work");
     std::fs::create_dir(&work).unwrap();
-    let git = |args: &[&str]| {
-        let mut command = std::process::Command::new("git");
-        command.args(["-c", "user.name=t", "-c", "user.email=t@t", "-C", work.to_str().unwrap()]).args(args);
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").output().is_ok_and(|out| out.status.success())
-    };
+    let git = |args: &[&str]| git(&work, args);
     if !git(&["init", "-q", "-b", "main"]) || !git(&["commit", "-q", "--allow-empty", "-m", "one"]) {
         eprintln!("skipped: no git");
         return;
@@ -157,7 +161,6 @@ fn the_pages_clone_agent_script_leaves_a_second_connector_that_outlives_the_firs
     drop(again);
     let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let _ = TOKEN;
 }
 
 #[test]
@@ -166,11 +169,7 @@ fn runtime_info_is_told_when_connected_and_when_it_changes() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let work = home.path().join("work");
     std::fs::create_dir(&work).unwrap();
-    let git = |args: &[&str]| {
-        let mut command = std::process::Command::new("git");
-        command.args(["-c", "user.name=t", "-c", "user.email=t@t", "-C", work.to_str().unwrap()]).args(args);
-        command.env("GIT_CONFIG_GLOBAL", "/dev/null").output().is_ok_and(|out| out.status.success())
-    };
+    let git = |args: &[&str]| git(&work, args);
     let has_git = git(&["init", "-q", "-b", "main"])
         && std::fs::write(work.join("f"), "1").is_ok()
         && git(&["add", "f"])

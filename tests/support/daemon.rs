@@ -235,6 +235,12 @@ impl Connector {
     }
 }
 
+/// The storage steps at which a kill loop kills: some, or with `WTT_TEST_KILL_POINTS=all` each of 1 to `most`.
+pub fn kill_points(short: &[usize], most: usize) -> Vec<usize> {
+    let all = std::env::var("WTT_TEST_KILL_POINTS").is_ok_and(|v| v == "all");
+    if all { (1..most).collect() } else { short.to_vec() }
+}
+
 /// The command that starts the connector.
 pub fn command(base_url: &str, home: &Home, env: &[(&str, &str)]) -> Command {
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/scripted.sh");

@@ -1,7 +1,7 @@
 //! Killed at any storage step of a task's run: it ends for the people who look at the board, and is not run twice.
 
 use super::running::{FAST, create, id, topic};
-use crate::support::daemon::{Connector, Home, Wtt, command, until};
+use crate::support::daemon::{Connector, Home, Wtt, command, kill_points, until};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -11,10 +11,8 @@ const SHORT: [usize; 6] = [6, 12, 16, 19, 22, 25];
 
 #[test]
 fn a_task_ends_after_a_kill_at_any_storage_step() {
-    let all = std::env::var("WTT_TEST_KILL_POINTS").is_ok_and(|v| v == "all");
-    let points: Vec<usize> = if all { (1..30).collect() } else { SHORT.to_vec() };
     let (mut killed, mut reviewed) = (0, 0);
-    for point in points {
+    for point in kill_points(&SHORT, 30) {
         let (wtt, home) = (Wtt::start(), Home::new());
         let task = create(&wtt, "RUN: answer done", "doing");
         let at = point.to_string();

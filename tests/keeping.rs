@@ -322,9 +322,10 @@ fn a_kept_process_that_dies_is_replaced_and_nobody_notices() {
 #[test]
 fn what_is_said_between_turns_belongs_to_none() {
     let bench = bench(LONG, 4);
-    let late = "answer one; say late; echo ask 7 rm; read -r got; echo done never; echo \"$got\" >said";
+    // the second question is refused after everything before it was read
+    let late = "answer one; say late; echo ask 7 rm; read -r got; echo done never; echo ask 8 rm; read -r more; echo \"$got $more\" >said";
     let first = bench.turn("a", None, late);
-    until("its answer", || bench.file("said") == ["7 no"]);
+    until("its answer", || bench.file("said") == ["7 no 8 no"]);
     let mut texts = Vec::new();
     let second = bench.turn_with("a", Some(&first), "say two; answer two", &mut |progress| {
         if let Progress::Event(AgentEvent::Text(text)) = progress {

@@ -5,6 +5,7 @@
 //! only after opening (so nothing else is started meanwhile), hands on the whole environment (so it is given one), and
 //! signals the shell alone (so groups are signalled here). Dropping its writer types into the shell: it goes last.
 
+use crate::sys::family;
 use crate::sys::proc::{self, Sig};
 use crate::wire::host::Size;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -80,6 +81,12 @@ impl Pty {
             proc::signal_group(front, sig);
         }
         proc::signal_group(self.pid, sig);
+    }
+
+    /// Kills the shell and what is in front. Its other jobs are hung up, which it has not done itself.
+    pub(super) fn kill(&self) {
+        family::signal_session(self.pid, Sig::Hup);
+        self.signal(Sig::Kill);
     }
 
     /// Reaps the shell, which has ended, and lets go of the threads that block on a terminal which some process that

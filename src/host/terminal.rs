@@ -21,8 +21,8 @@ const KEYS_MAX: usize = 1 << 20;
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// From SIGHUP to SIGKILL.
 const POLITE: Duration = Duration::from_secs(1);
-/// A shell that is gone before this, without a word, was none.
-const STILLBORN: Duration = Duration::from_millis(200);
+/// A shell that is gone before this with an error, without a word of its own, was none. A busy machine is slow to see it.
+const STILLBORN: Duration = Duration::from_secs(5);
 /// Ended by SIGABRT.
 const ABORTED: i32 = 128 + 6;
 
@@ -182,7 +182,7 @@ impl Terminal {
             (_, Some((_, at))) => Some(at + LAST_WORDS),
             (Some((since, false)), None) if now >= since + POLITE => {
                 self.ending = Some((since, true));
-                self.pty.signal(Sig::Kill);
+                self.pty.kill();
                 None
             }
             (Some((since, false)), None) => Some(since + POLITE),

@@ -32,7 +32,7 @@ pub enum Spare {
     Detached,
 }
 
-pub use system::{Family, end_left_over};
+pub use system::{Family, end_left_over, signal_session};
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -249,6 +249,13 @@ mod system {
         }
     }
 
+    /// Signals everybody in the session of this leader but the leader.
+    pub fn signal_session(leader: i32, sig: Sig) {
+        for row in table(0).iter().filter(|row| row.session == leader && row.pid != leader) {
+            signal(row, sig);
+        }
+    }
+
     /// Ends every process whose marker is one of a past instance. Spares us and our ancestors: an agent may have
     /// restarted the daemon. Returns how many were found.
     pub fn end_left_over(is_left_over: impl Fn(&str) -> bool) -> usize {
@@ -311,6 +318,9 @@ mod system {
             0
         }
     }
+
+    /// Nothing can be found without `/proc`.
+    pub fn signal_session(_leader: i32, _sig: crate::sys::proc::Sig) {}
 
     /// Nothing can be found without `/proc`.
     pub fn end_left_over(_is_left_over: impl Fn(&str) -> bool) -> usize {

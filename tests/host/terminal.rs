@@ -24,6 +24,12 @@ pub(super) fn shell(browser: &mut Browser) -> Tab {
     tab
 }
 
+/// Ends what a test has left running on purpose.
+fn end(pid: &str) {
+    let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
 /// What a command line writes, which is one line.
 fn line(browser: &mut Browser, tab: &mut Tab, command: &str) -> String {
     browser.keys(tab, &format!("{command}; echo '' e'n'd\r"));
@@ -61,6 +67,8 @@ fn a_login_shell_in_the_workdir_that_knows_its_size_and_nothing_of_ours() {
     browser.keys(&tab, "sleep 1000\r");
     browser.see(&mut tab, "sleep 1000\r\n");
     browser.keys(&tab, "\u{3}");
+    // what is typed while bash still sets up its terminal may end it
+    browser.see(&mut tab, "> ");
     assert_eq!(line(&mut browser, &mut tab, "echo $?"), "130");
     browser.keys(&tab, "exit 7\r");
     assert_eq!(browser.exit(&mut tab), 7);
@@ -132,11 +140,7 @@ fn a_shell_that_dies_is_reported_and_one_that_never_lived_as_well() {
         let pid = browser.see(&mut tab, "over\r\n");
         assert_eq!(browser.exit(&mut tab), 137);
         assert!(is_alive(&pid), "what ignores the hang-up stays");
-        rustix::process::kill_process(
-            rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap(),
-            rustix::process::Signal::KILL,
-        )
-        .unwrap();
+        end(&pid);
     }
     let home = Home::new();
     let broken = home.path().join("broken");
@@ -209,6 +213,28 @@ fn ten_terminals_no_more_and_none_outlives_the_connector() {
     let stubborn = browser.see(&mut last, ",");
     assert!(connector.stop().success());
     assert!(!is_alive(&stubborn), "a shell that ignores the hang-up is killed");
+}
+
+#[test]
+fn the_jobs_of_a_shell_that_had_to_be_killed_are_hung_up() {
+    if missing(BASH) || !Path::new("/proc/self/stat").exists() {
+        return;
+    }
+    let (wtt, _home, _connector) = open_house(&[]);
+    let mut browser = Browser::open(&wtt.service);
+    let mut tab = shell(&mut browser);
+    browser.keys(
+        &tab,
+        "sleep 1000 & (trap '' HUP; exec sleep 1001) & trap '' HUP; echo me$((1))=$! job=$(jobs -p %1),\r",
+    );
+    browser.see(&mut tab, "me1=");
+    let stubborn = browser.see(&mut tab, " job=");
+    let job = browser.see(&mut tab, ",");
+    browser.send("terminal_close", json!({"session_id": tab.session}));
+    assert_eq!(browser.exit(&mut tab), 137);
+    until("the end of its job", || !is_alive(&job));
+    assert!(is_alive(&stubborn), "what ignores the hang-up stays");
+    end(&stubborn);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod again;
 mod killing;
 mod media;
 mod task;
+mod told;
 
 use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, command, until};
 use media::{Hit, Media};
@@ -126,6 +127,9 @@ fn agents_are_told_once_how_files_go_and_can_send_them_themselves() {
     assert!(read("first").contains(&hint) && read("first").contains("[WTT_ARTIFACT_FILE path="));
     assert!(!read("second").contains("upload-file --topic-id"), "once in a session");
     assert!(read("env").contains("WTT_CONNECT_SOCKET=") && !read("env").contains(TOKEN));
+    let env = read("env");
+    let turn = env.lines().find_map(|line| line.strip_prefix("WTT_CONNECT_TURN=")).unwrap();
+    assert!(turn.ends_with("-2"), "the second turn: {turn}");
     assert!(content(&card).contains(read("said").trim()), "{} {}", content(&card), read("said"));
     let bytes = fetch(&wtt, content(&card));
     assert!(bytes.starts_with(b"PK\x03\x04"));

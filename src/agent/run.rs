@@ -98,6 +98,13 @@ pub struct Runner<'a> {
     pub judge: &'a dyn Judge,
 }
 
+impl Runner<'_> {
+    /// Whether a process that speaks so may serve further turns.
+    fn can_stay(&self, dialect: &dyn Dialect) -> bool {
+        dialect.keeps_process() && self.keep.is_some_and(|keep| keep.pool.keeps())
+    }
+}
+
 /// What the runner reports while it works.
 #[derive(Debug)]
 pub enum Progress {
@@ -120,6 +127,11 @@ pub enum Progress {
         fate: Fate,
     },
 }
+
+/// The variable with the turn that a process serves, where the environment for the agent has it.
+pub const TURN: &str = "WTT_CONNECT_TURN";
+/// Its value in a process that may serve further turns: whichever runs.
+pub const CURRENT_TURN: &str = "current";
 
 /// Below the 30 s after which the web may drop a typing status.
 pub const BEAT: Duration = Duration::from_secs(20);
@@ -303,6 +315,9 @@ fn start(
     let mut cmd = proc::command(&path, workdir);
     for (name, value) in runner.env.iter().filter(|(name, _)| !proc::is_scrubbed(OsStr::new(name))) {
         cmd.env(name, value.expose());
+    }
+    if runner.can_stay(&*dialect) && runner.env.get(TURN).is_some() {
+        cmd.env(TURN, CURRENT_TURN);
     }
     cmd.args(leading).args(invocation.args).envs(invocation.env).env(proc::RUN_MARK, mark.value());
     let set = |name: &str| match runner.env.get(name) {

@@ -66,6 +66,9 @@ impl Hub {
                 "the disk refuses: {why}; replies and sessions are kept in memory until it does not"
             ));
         }
+        if let Some((topic, why)) = self.delivery.unwanted() {
+            problems.push(format!("the service refuses a reply in topic {topic}: {why}; it is tried again"));
+        }
         let agents: Vec<Value> = config
             .adapters
             .iter()

@@ -76,6 +76,8 @@ struct Sending {
     part: usize,
     step: Step,
     refusals: usize,
+    /// What the service said last when it refused a text.
+    refusal: String,
     lookups: u32,
     /// Calls in a row of which nobody knows the end.
     lost: u32,
@@ -106,8 +108,16 @@ impl Delivery {
     pub(super) fn add(&mut self, entry: Entry, recovered: bool) {
         let part = entry.sent.min(entry.parts.len());
         self.bytes += entry.bytes();
-        let mut sending =
-            Sending { part, step: Step::Ready, refusals: 0, lookups: 0, lost: 0, recovered, entry };
+        let mut sending = Sending {
+            part,
+            step: Step::Ready,
+            refusals: 0,
+            refusal: String::new(),
+            lookups: 0,
+            lost: 0,
+            recovered,
+            entry,
+        };
         let lanes = if sending.is_said() { &mut self.errands } else { &mut self.topics };
         if recovered && !sending.is_said() {
             sending.step = Step::Unknown;
@@ -139,6 +149,17 @@ impl Delivery {
     /// An entry.
     pub(super) fn entry(&self, seq: u64) -> Option<&Entry> {
         self.sending.get(&seq).map(|s| &s.entry)
+    }
+
+    /// The first entry of a kind.
+    pub(super) fn find(&self, is: impl Fn(&Entry) -> bool) -> Option<u64> {
+        self.sending.values().find(|s| is(&s.entry)).map(|s| s.entry.seq)
+    }
+
+    /// A reply that the service does not want, and why; it is tried again.
+    pub(super) fn unwanted(&self) -> Option<(&str, &str)> {
+        let unwanted = self.sending.values().find(|s| s.refusals > 0 && !s.is_said())?;
+        Some((&unwanted.entry.topic_id, &unwanted.refusal))
     }
 
     /// Whether metadata goes with it: not after a refusal, in case the service does not take it (assumption 6).
@@ -218,9 +239,12 @@ impl Delivery {
     /// The service refuses a part.
     pub(super) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Action> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
-        match RETRY_AFTER.get(sending.refusals) {
+        // somebody waits for it, and may ask again
+        let at_once = |pause: &&Duration| pause.is_zero() || !sending.entry.is_asked();
+        match RETRY_AFTER.get(sending.refusals).filter(at_once) {
             Some(pause) => {
                 sending.refusals += 1;
+                why.clone_into(&mut sending.refusal);
                 sending.step = Step::Pause(now + *pause);
                 None
             }

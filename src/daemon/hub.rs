@@ -7,6 +7,7 @@ use crate::daemon::catchup::CatchUp;
 use crate::daemon::control::server::Asked;
 use crate::daemon::courier::{Courier, Posted, Tag};
 use crate::daemon::delivery::Delivery;
+use crate::daemon::filed::{Cards, Filed};
 use crate::daemon::files::Files;
 use crate::daemon::link::Link;
 use crate::daemon::live::Sessions;
@@ -55,8 +56,8 @@ pub(super) enum Event {
     Posted(Tag, Posted),
     /// How far a file of this topic is on its way out.
     Uploading(String, String),
-    /// A file that was asked for is out; its card is in the outbox.
-    Filed(Box<Entry>),
+    /// A file that was asked for is out; its card is not yet.
+    Filed(Box<Filed>),
     /// The owner of the daemon (`try`) ends it.
     Stop,
 }
@@ -80,6 +81,7 @@ pub(super) struct Hub {
     pub(super) delivery: Delivery,
     pub(super) courier: Courier,
     pub(super) uploads: Uploads,
+    pub(super) cards: Cards,
     pub(super) requests: Requests,
     pub(super) tasks: Tasks,
     pub(super) asks: Asks,
@@ -109,9 +111,9 @@ impl Hub {
             display_name: None,
             aliases: shared.config.aliases.clone(),
         };
-        let mut delivery = Delivery::default();
+        let (mut delivery, mut cards) = (Delivery::default(), Cards::default());
         for entry in left {
-            uploads.recall(&entry);
+            cards.recall(&entry);
             delivery.add(entry, true);
         }
         Hub {
@@ -131,6 +133,7 @@ impl Hub {
             delivery,
             courier,
             uploads,
+            cards,
             requests: Requests::default(),
             tasks: Tasks::new(),
             asks: Asks::default(),
@@ -193,6 +196,7 @@ impl Hub {
             self.sessions.deadline(),
             self.catch_up.deadline(),
             self.asks.deadline(),
+            self.cards.deadline(),
             self.commit_by,
             self.parked_deadline(Instant::now()),
             self.drain.as_ref().map(|d| d.deadline()),
@@ -210,7 +214,7 @@ impl Hub {
             Event::Session(event) => self.on_session(event),
             Event::Posted(tag, posted) => self.on_posted(tag, posted),
             Event::Uploading(topic, text) => self.uploading(&topic, text),
-            Event::Filed(entry) => self.delivery.add(*entry, false),
+            Event::Filed(filed) => self.on_filed(*filed),
             Event::Control(asked) => self.answer(asked),
             Event::Signal(Signal::Stop(number)) => self.stop_by(number),
             Event::Signal(Signal::Reload) => self.net.retry_now(),
@@ -278,6 +282,7 @@ impl Hub {
         }
         self.sessions.end_idle(now);
         self.look_at_asks(now);
+        self.cards.look(now);
         self.run_parked();
         self.look_at_tasks(now);
         self.look_after(now);

@@ -13,6 +13,7 @@ pub mod control;
 mod courier;
 mod delivery;
 mod drain;
+mod filed;
 mod files;
 mod host;
 mod hub;

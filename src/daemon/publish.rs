@@ -161,6 +161,7 @@ impl Hub {
         let entry = match action {
             Some(Action::Delivered(entry)) => {
                 self.sealed(&entry);
+                self.cards.settle(&entry, None);
                 if let Err(error) = self.shared.outbox.remove(&entry) {
                     log::warn!(target: "hub", "outbox: {error}");
                 }
@@ -172,6 +173,7 @@ impl Hub {
                 if let Err(error) = self.shared.outbox.fail(&entry) {
                     log::warn!(target: "hub", "outbox: {error}");
                 }
+                self.cards.settle(&entry, Some(&why));
                 entry
             }
             Some(Action::Moved { seq }) => {

@@ -3,8 +3,10 @@
 //! Two kinds of work come here: what follows a reply (an errand of the outbox), and what somebody asks for over the
 //! control socket (`upload-file`). The threads decide nothing but how an upload ends; its card goes through the outbox.
 
+use crate::agent::run::CURRENT_TURN;
 use crate::daemon::control::{self, Wish};
 use crate::daemon::courier::{Posted, Tag};
+use crate::daemon::filed::Filed;
 use crate::daemon::hub::{Event, Hub};
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
@@ -14,7 +16,7 @@ use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::task::Link;
 use crate::session::upload::{self, Place, Post};
-use crate::store::outbox::{Entry, ReplyKind};
+use crate::store::outbox::ASKED;
 use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::assumed::CHUNK_CHARS;
@@ -26,7 +28,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Threads: one for a file that takes long, one for the others.
@@ -40,8 +42,6 @@ const TRIES: u32 = 7;
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Whoever asked has to read what is said to him.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What the key of a card begins with that somebody asked for.
-const ASKED: &str = "upload:";
 
 /// A piece of work.
 #[derive(Debug)]
@@ -52,37 +52,25 @@ enum Work {
     Asked(Wish, UnixStream, Turn),
 }
 
-/// What the file of a wish belongs to: the task of the topic, and the turn that carries it out now. The hub knows both;
-/// the environment of an agent that serves several turns could not say it.
+/// What the file of a wish belongs to: the task of the topic, and the turn that carries it out now. The hub knows both; a
+/// process that is left of an earlier turn says which one it served.
 #[derive(Debug, Default)]
 struct Turn {
     task_id: Option<String>,
     link: Option<Arc<Link>>,
 }
 
-/// Cards that were on their way when an earlier run ended, perhaps before it could say so: topic and card. Whoever asks
-/// for the same again is answered by such a card, once.
-type Left = Arc<Mutex<Vec<(String, String)>>>;
-
 /// The hub's side.
 #[derive(Debug)]
 pub(super) struct Uploads {
     events: Sender<Event>,
     work: Option<Sender<Work>>,
-    left: Left,
 }
 
 impl Uploads {
     /// Nothing is started yet.
     pub(super) fn new(events: Sender<Event>) -> Uploads {
-        Uploads { events, work: None, left: Left::default() }
-    }
-
-    /// Remembers a card of an earlier run.
-    pub(super) fn recall(&self, entry: &Entry) {
-        if let (true, [card]) = (entry.key.starts_with(ASKED), entry.parts.as_slice()) {
-            locked(&self.left).push((entry.topic_id.clone(), card.clone()));
-        }
+        Uploads { events, work: None }
     }
 
     /// The way to the threads, which the first call starts; none when the system has no thread left.
@@ -91,8 +79,7 @@ impl Uploads {
             let (work, inbox) = unbounded();
             for _ in 0..THREADS {
                 let (shared, inbox, events) = (shared.clone(), inbox.clone(), self.events.clone());
-                let left = self.left.clone();
-                let started = thread::spawn("uploads", move || run(&shared, &inbox, &events, &left));
+                let started = thread::spawn("uploads", move || run(&shared, &inbox, &events));
                 if started.is_ok() {
                     self.work = Some(work.clone());
                 }
@@ -114,13 +101,19 @@ impl Hub {
         let busy =
             object!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
         let task_id = self.tasks.of_topic(&wish.topic_id).map(str::to_owned);
-        let link = task_id.clone().and_then(|id| self.sessions.running(&Scope::Task(id)));
+        let running = task_id.clone().and_then(|id| self.sessions.running(&Scope::Task(id)));
+        let is_its = |turn: u64| {
+            matches!(wish.turn.as_str(), "" | CURRENT_TURN) || wish.turn == self.shared.turn(turn)
+        };
+        let link = running.filter(|(turn, _)| is_its(*turn)).map(|(_, link)| link);
         match self.uploads.work(&self.shared) {
             Some(work) if work.len() < QUEUE && self.drain.is_none() => {
                 // the threads live as long as this sender
                 let _ = work.send(Work::Asked(wish, back, Turn { task_id, link }));
             }
-            _ => control::server::reply(back, &busy),
+            _ => {
+                control::server::reply(back, &busy);
+            }
         }
     }
 
@@ -135,7 +128,7 @@ impl Hub {
 }
 
 /// Works until the hub is gone.
-fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>, left: &Left) {
+fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
     let config = &shared.config;
     let base = &config.base_url;
     let fetcher = |token: Secret| Fetcher::new(base, token, config.ca_file.as_deref(), &config.media_hosts);
@@ -161,8 +154,16 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>, left: &L
             }
             Work::Asked(wish, back, turn) => {
                 let mut back = Asker::new(back);
-                let answer = asked(shared, post.as_ref(), &wish, &turn, &mut back, events, left);
-                back.say(&answer.unwrap_or_else(|why| object!({ "error": why })));
+                match asked(shared, post.as_ref(), &wish, &turn, &mut back, events) {
+                    Ok((key, card, answer)) => {
+                        let (topic_id, back) = (wish.topic_id, back.stream);
+                        let filed = Filed { key, topic_id, card, answer, back };
+                        let _ = events.send(Event::Filed(Box::new(filed)));
+                    }
+                    Err(why) => {
+                        back.say(&object!({ "error": why }));
+                    }
+                }
             }
         }
     }
@@ -217,7 +218,7 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
     vec![upload::not_sent(&upload.name, &format!("the upload failed ({})", why.trim_end_matches('.')))]
 }
 
-/// Copies, sends and announces what somebody asks for.
+/// Copies and sends what somebody asks for: the key, the card, and what he is told when the service has taken it.
 fn asked(
     shared: &Shared,
     post: Result<&Post<'_>, &Failure>,
@@ -225,8 +226,7 @@ fn asked(
     turn: &Turn,
     back: &mut Asker,
     events: &Sender<Event>,
-    left: &Left,
-) -> Result<Value, String> {
+) -> Result<(String, String, Value), String> {
     let failed = |error: Failure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
     let place = Place { topic_id: &wish.topic_id, task_id: turn.task_id.as_deref() };
@@ -244,29 +244,11 @@ fn asked(
     if !back.say(&object!({ "sent": size, "of": size })) {
         return Err("whoever asked has gone; no card is sent".to_owned());
     }
-    if !was_left(left, &wish.topic_id, &sent.card) {
-        let key = format!("{ASKED}{}", upload.copied.copy);
-        let card = vec![sent.card.clone()];
-        let entry = shared.outbox.entry(&key, &wish.topic_id, None, card, ReplyKind::Notice);
-        shared.outbox.put(&entry).map_err(|e| format!("the card could not be kept: {e}"))?;
-        let _ = events.send(Event::Filed(Box::new(entry)));
-    }
     if let Some(link) = &turn.link {
         link.add_file(row(&upload, &sent.url));
     }
-    Ok(object!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash }))
-}
-
-/// Whether an earlier run has put this very card into the outbox; says so once.
-fn was_left(left: &Left, topic_id: &str, card: &str) -> bool {
-    let mut left = locked(left);
-    let place = left.iter().position(|(topic, other)| topic == topic_id && other == card);
-    place.map(|place| left.swap_remove(place)).is_some()
-}
-
-fn locked(left: &Left) -> MutexGuard<'_, Vec<(String, String)>> {
-    // nothing that could panic is done under it
-    left.lock().unwrap_or_else(PoisonError::into_inner)
+    let answer = object!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash });
+    Ok((format!("{ASKED}{}", upload.copied.copy), sent.card, answer))
 }
 
 fn progress(upload: &Upload, sent: u64) -> String {

@@ -70,6 +70,11 @@ pub struct Shared {
 }
 
 impl Shared {
+    /// The name of a turn, for the environment of its agent: its number in this life of the daemon.
+    pub fn turn(&self, generation: u64) -> String {
+        format!("{}-{generation}", self.owner.rsplit(':').next().unwrap_or_default())
+    }
+
     /// The parts of a reply as they may leave: encrypted when the message was. Each has a context of its own.
     pub fn seal(&self, job: &Job, parts: Vec<String>) -> Vec<String> {
         match &self.e2e {

@@ -3,6 +3,7 @@
 //! The worker copies the files before the reply is kept; sending is done later, from the copy, by the daemon's threads
 //! (`daemon/uploads.rs`) or by the command `upload-file` where no daemon runs.
 
+use crate::agent::run::TURN;
 use crate::config::Config;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
@@ -150,15 +151,16 @@ pub const SOCKET: &str = "WTT_CONNECT_SOCKET";
 /// The topic that an agent works for.
 pub const TOPIC: &str = "WTT_CONNECT_TOPIC_ID";
 
-/// Variables of an agent: those of the env files, and how `upload-file` finds its way. The turn is not among them, because
-/// an agent may serve several: the daemon knows which one runs.
-pub fn environment(config: &Config, topic_id: &str) -> Table<Secret> {
+/// Variables of an agent: those of the env files, and how `upload-file` finds its way. The runner writes another word for the
+/// turn into a process that may serve several: the daemon knows which one runs.
+pub fn environment(config: &Config, topic_id: &str, turn: String) -> Table<Secret> {
     let mut env = config.extra_env.clone();
     let socket = config.state_dir.join(crate::config::paths::SOCKET);
     // a long path is a link to where the socket really lies
     let socket = std::fs::read_link(&socket).unwrap_or(socket);
     env.insert(SOCKET.to_owned(), Secret::new(socket.to_string_lossy().into_owned()));
     env.insert(TOPIC.to_owned(), Secret::new(topic_id.to_owned()));
+    env.insert(TURN.to_owned(), Secret::new(turn));
     env
 }
 

@@ -211,7 +211,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
                 request.slash = true;
             }
         }
-        let env = upload::environment(config, &job.topic_id);
+        let env = upload::environment(config, &job.topic_id, shared.turn(generation));
         let court = Court::new(config, adapter, job, request.mode, std::mem::take(&mut self.grants));
         request.mode = match court::start_mode(config, adapter, &request) {
             Ok(mode) => mode,

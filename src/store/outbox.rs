@@ -18,6 +18,8 @@ use std::time::SystemTime;
 
 /// Where an entry goes that cannot be read or that the service refuses for good.
 const FAILED: &str = "failed";
+/// What the key of a card begins with that `upload-file` has asked for.
+pub const ASKED: &str = "upload:";
 /// So many of those are kept for whoever wants to know; the oldest go.
 const FAILED_KEPT: usize = 100;
 
@@ -116,6 +118,11 @@ impl Entry {
             sent: usize::try_from(sent).unwrap_or_default(),
             after: fields.list("after", Errand::read)?,
         })
+    }
+
+    /// Whether it is a card that somebody asked for, and not the answer to a message.
+    pub fn is_asked(&self) -> bool {
+        self.key.starts_with(ASKED)
     }
 
     /// The files on the shelf that wait with it.

@@ -101,18 +101,22 @@ fn nobody_who_waits_no_card() {
 fn a_file_that_a_run_sends_itself_belongs_to_its_task() {
     let (wtt, home) = (Wtt::start(), Home::new());
     file(&home, "plan.md", b"# A plan");
+    file(&home, "late.md", b"# Left of an earlier turn");
     let _connector = Connector::start(&wtt, &home, &[]);
     let program = binary().display().to_string();
-    let run = format!("RUN: cd \"$HOME/work\"; '{program}' upload-file --title Plan plan.md; answer Done.");
+    let run = format!(
+        "RUN: cd \"$HOME/work\"; WTT_CONNECT_TURN=ab12-1 '{program}' upload-file late.md; '{program}' upload-file --title Plan plan.md; answer Done."
+    );
     let task =
         wtt.service.create_task(json!({"title": "Tidy up", "status": "doing", "runner_agent_id": AGENT,
         "owner_agent_id": AGENT, "description": run}));
     let topic = task["topic_id"].as_str().unwrap().to_owned();
+    wtt.answer(&topic, "[file:late.md](");
     let card = wtt.answer(&topic, "[file:Plan](");
     let now = || wtt.service.task(task["id"].as_str().unwrap()).unwrap();
     until("the review", || now()["status"] == "review");
     let rows: Value = now()["artifacts"].clone();
-    assert_eq!(rows[0]["name"], "plan.md", "{rows}");
+    assert_eq!((&rows[0]["name"], rows.as_array().unwrap().len()), (&json!("plan.md"), 1), "{rows}");
     assert!(content(&card).contains(rows[0]["url"].as_str().unwrap()));
     assert_eq!(ledger(&home)[0]["task_id"], task["id"]);
 }

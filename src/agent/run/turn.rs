@@ -61,7 +61,7 @@ impl<'r> Turn<'r> {
         Self {
             mode,
             judge: runner.judge,
-            stays: process.dialect.keeps_process() && runner.keep.is_some_and(|keep| keep.pool.keeps()),
+            stays: runner.can_stay(&*process.dialect),
             used,
             process,
             began: now,

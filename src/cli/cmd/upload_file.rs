@@ -1,6 +1,7 @@
 //! `upload-file`: sends files into a topic, by the running connector or, where there is none, by itself.
 
 use super::profiles::{self, Profile};
+use crate::agent::run::TURN;
 use crate::cli::out;
 use crate::cli::spec::Args;
 use crate::daemon::control::{self, AskError, Wish};
@@ -25,6 +26,11 @@ pub fn run(args: &Args) -> Result<()> {
     let sent = send(args, &wish, &mut |sent, of| shown.show(sent, of));
     shown.end();
     let sent = sent?;
+    if sent["pending"].is_boolean() {
+        out::stderr(
+            "wtt-connect: the service has not taken the card yet; it is kept, and sent when the connection is back\n",
+        );
+    }
     if args.json {
         return out::stdout(&format!("{sent:#}\n"));
     }
@@ -44,7 +50,8 @@ fn wish(args: &Args) -> Result<Wish> {
         files.push(file.to_owned());
     }
     let folder = folder.to_str().ok_or_else(|| usage("the current directory's name is not UTF-8 text"))?;
-    Ok(Wish { topic_id, title: args.title.clone().unwrap_or_default(), folder: folder.to_owned(), files })
+    let (title, turn) = (args.title.clone().unwrap_or_default(), variable(TURN).unwrap_or_default());
+    Ok(Wish { topic_id, title, folder: folder.to_owned(), files, turn })
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -95,6 +102,7 @@ fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Resu
     let upload = upload::prepare(&shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)
         .map_err(Error::Failed)?;
     let (base, token) = (&config.base_url, &config.http_token);
+    let mut what = "the upload failed".to_owned();
     let sent = (|| {
         let client = Client::new(base, token.clone(), config.ca_file.clone())?;
         let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &config.media_hosts)?;
@@ -110,6 +118,7 @@ fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Resu
             client_id: None,
             outcome: None,
         };
+        what = format!("the service refuses the card in topic {}", wish.topic_id);
         let path = outgoing::messages_path(&wish.topic_id, &config.agent_id);
         client.post_json(&path, &outgoing::message(&message, &config.agent_id))?;
         Ok::<_, Failure>(sent)
@@ -117,7 +126,7 @@ fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Resu
     shelf.discard(&upload.copied.copy);
     let sent = sent.map_err(|error| match error {
         Failure { is_final: false, why } => Error::Unavailable(why),
-        Failure { why, .. } => Error::Failed(format!("the upload failed: {why}")),
+        Failure { why, .. } => Error::Failed(format!("{what}: {why}")),
     })?;
     Ok(
         object!({ "url": sent.url, "card": sent.card, "size": upload.copied.size, "sha256": upload.copied.hash }),

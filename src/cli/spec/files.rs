@@ -38,9 +38,10 @@ pub(super) const UPLOAD_FILE: Command = Command {
     short: "send files into a topic",
     long: &[
         "Uploads FILE and puts its card into the topic; several become one zip. Prints the address of what was uploaded. Agents call it from within their work; nothing is ever sent that was not named.",
-        "The running connector does the work. It is found by `WTT_CONNECT_SOCKET`, which agents have in their environment, by `--profile`, or because there is one profile only. With `--profile` it works by HTTP where the connector does not run. The connector knows which turn of the topic runs: in a task's topic, the file is listed in the task when the turn ends. When the command is ended before it has printed the address, no card is sent.",
+        "The running connector does the work. It is found by `WTT_CONNECT_SOCKET`, which agents have in their environment, by `--profile`, or because there is one profile only. With `--profile` it works by HTTP where the connector does not run. It waits until the service has taken the card, for 20 seconds at most: then it says that the card is kept, and goes out when the connection is back. When the command is ended before it has printed the address, a card that is not on its way yet is not sent.",
+        "`WTT_CONNECT_TURN` tells which turn the file belongs to: in a task's topic, the file is listed in the task when that turn ends. In an agent that serves one turn it names this turn; in one that stays for further turns it is `current`, and means the one that runs when the command is called.",
         "Only regular files below the workspace, the inbox and the artifact folder of the profile are sent, up to 100 MiB, and never the connector's own. A single file must be of a kind that the web shows: doc, docx, ppt, pptx, xls, xlsx, pdf, csv, md, txt, zip, html, htm, png, jpg, jpeg, webp, gif, mp4, webm, mov, wav, mp3, ogg, m4a.",
-        "Exits with 0 when the card is on its way, with 1 when a file may not be sent or the service refuses it, with 2 when the command line is wrong, with 69 when neither connector nor service can be reached, and with 78 when the settings of the profile are wrong.",
+        "Exits with 0 when the service has the card or the connector keeps it, with 1 when a file may not be sent or the service refuses it or its card, with 2 when the command line is wrong, with 69 when neither connector nor service can be reached, and with 78 when the settings of the profile are wrong.",
     ],
     flags: &[&TOPIC_ID, &TITLE, &PROFILE, &JSON],
     hidden: false,

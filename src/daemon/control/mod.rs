@@ -61,6 +61,8 @@ pub struct Wish {
     pub folder: String,
     /// One as it is, several as one archive.
     pub files: Vec<String>,
+    /// The turn that wants it, as its agent's environment names it; empty for nobody's.
+    pub turn: String,
 }
 
 /// Whether a text can be the id of a topic.
@@ -76,7 +78,7 @@ impl Request {
             Request::Restart { now } => object!({ "request": "restart", "now": now }),
             Request::Upload(wish) => {
                 object!({ "request": "upload", "topic": wish.topic_id, "title": wish.title,
-                "folder": wish.folder, "files": wish.files })
+                "folder": wish.folder, "files": wish.files, "turn": wish.turn })
             }
             Request::Decide { allow, id, words } => {
                 object!({ "request": if *allow { "approve" } else { "deny" }, "id": id, "words": words })
@@ -100,7 +102,8 @@ impl Request {
                 }
                 let named = value["files"].as_array().into_iter().flatten();
                 files.extend(named.filter_map(Value::as_str).map(str::to_owned));
-                Ok(Request::Upload(Wish { topic_id, title: text("title"), folder: text("folder"), files }))
+                let (title, folder, turn) = (text("title"), text("folder"), text("turn"));
+                Ok(Request::Upload(Wish { topic_id, title, folder, files, turn }))
             }
             Some(word @ ("approve" | "deny")) => Ok(Request::Decide {
                 allow: word == "approve",

@@ -135,14 +135,18 @@ fn serve(mut stream: UnixStream, events: &Sender<Event>) {
             log::debug!(target: "control", "asked: {request:?}");
             let _ = events.send(Event::Control(Asked { request, back: stream }));
         }
-        Err(why) => reply(stream, &object!({ "error": why })),
+        Err(why) => {
+            reply(stream, &object!({ "error": why }));
+        }
     }
 }
 
-/// Sends the one answer. It fits into what the system holds for the socket, so nobody waits for whoever reads it.
-pub(in crate::daemon) fn reply(mut back: UnixStream, answer: &Value) {
+/// Sends the one answer. It fits into what the system holds for the socket, so nobody waits for whoever reads it. False
+/// when nobody listens any more.
+pub(in crate::daemon) fn reply(mut back: UnixStream, answer: &Value) -> bool {
     let sent = back.set_nonblocking(true).and_then(|()| back.write_all(format!("{answer}\n").as_bytes()));
-    if let Err(error) = sent {
+    if let Err(error) = &sent {
         log::debug!(target: "control", "an answer was not taken: {error}");
     }
+    sent.is_ok()
 }

@@ -123,6 +123,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_refused_is_shown_until_it_is_taken_and_who_waits_hears_it_at_once() {
+        let (mut delivery, now) = (Delivery::default(), Instant::now());
+        for (seq, key) in [(1, "m1"), (2, "upload:2")] {
+            let parts = vec!["text".to_owned()];
+            delivery.add(Entry { key: key.into(), parts, after: Vec::new(), ..entry(seq) }, false);
+        }
+        let mut refuse = |seq| {
+            let sent = delivery.next(now);
+            let action = delivery.refused(seq, 0, "no", now);
+            (sent.len(), action.is_some(), delivery.unwanted().map(|(topic, _)| topic.to_owned()))
+        };
+        assert_eq!(refuse(1), (2, false, Some("topic1".to_owned())));
+        assert_eq!([refuse(2).1, refuse(2).1, refuse(2).1], [false, false, true], "it waits for no pause");
+        assert!(delivery.next(now).is_empty(), "the first one is on its way again");
+        delivery.accepted(1, 0);
+        assert_eq!(delivery.unwanted(), None);
+    }
+
+    #[test]
     fn entries_whose_last_errands_are_refused_together_all_go() {
         let (mut delivery, now) = (Delivery::default(), Instant::now());
         for seq in [1, 2, 3] {

@@ -13,9 +13,10 @@ impl Sessions {
         self.turns(scope).any(|turn| turn.task.task_id().is_some())
     }
 
-    /// The turn of a session that runs now, as the one that may carry out a task.
-    pub(in crate::daemon) fn running(&self, scope: &Scope) -> Option<Arc<Link>> {
-        self.turns(scope).find(|turn| turn.began.is_some()).map(|turn| turn.task.clone())
+    /// The turn of a session that runs now: its number, and the task that it may carry out.
+    pub(in crate::daemon) fn running(&self, scope: &Scope) -> Option<(u64, Arc<Link>)> {
+        let turn = self.turns(scope).find(|turn| turn.began.is_some())?;
+        Some((turn.generation, turn.task.clone()))
     }
 
     /// The tasks that are carried out now, or will be.

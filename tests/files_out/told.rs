@@ -1,0 +1,58 @@
+//! What `upload-file` says of its card: taken, refused, or kept for later.
+
+use super::{file, said, upload};
+use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixListener;
+use std::process::Command;
+
+#[test]
+fn a_card_that_the_service_refuses_is_said_and_shown() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    file(&home, "a.md", b"# A");
+    let profiles = home.path().join(".config/wtt-connect/profiles");
+    std::fs::create_dir_all(&profiles).unwrap();
+    let profile = format!(
+        "WTT_BASE_URL={}\nWTT_AGENT_ID={AGENT}\nWTT_TOKEN={TOKEN}\nWTT_CONNECT_WORKDIR={}\nWTT_CONNECT_STATE_DIR={}\n",
+        wtt.service.base_url(),
+        home.path().join("work").display(),
+        home.state_dir().display()
+    );
+    std::fs::write(profiles.join("p.env"), profile).unwrap();
+    let words = ["--profile", "p", "--topic-id", "nowhere", "a.md"];
+    let (code, text) = said(&upload(&home, &words, &[]));
+    let refused = |code, text: &str| code == Some(1) && text.contains("refuses the card in topic nowhere");
+    assert!(refused(code, &text) && !text.contains("http://"), "without a connector: {code:?} {text}");
+
+    let connector = Connector::start(&wtt, &home, &[]);
+    let (code, text) = said(&upload(&home, &words, &[]));
+    assert!(refused(code, &text) && !text.contains("http://"), "{code:?} {text}");
+    assert!(text.contains("topic not found"), "what the service says: {text}");
+    let status = || {
+        let mut command = Command::new(binary());
+        let command = command.args(["status", "p"]).env_clear().env("HOME", home.path());
+        said(&command.output().unwrap()).1
+    };
+    assert!(status().contains("could not be delivered for good"), "{}", status());
+    drop(connector);
+}
+
+#[test]
+fn a_card_that_is_kept_for_later_is_said() {
+    let home = Home::new();
+    file(&home, "a.md", b"# A");
+    let path = home.path().join("c.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let daemon = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = String::new();
+        BufReader::new(&stream).read_line(&mut request).unwrap();
+        stream.write_all(b"{\"sent\":1,\"of\":3}\n{\"url\":\"http://w/1\",\"pending\":true}\n").unwrap();
+        request
+    });
+    let env = [("WTT_CONNECT_SOCKET", path.to_str().unwrap()), ("WTT_CONNECT_TURN", "current")];
+    let (code, text) = said(&upload(&home, &["--topic-id", "t", "a.md"], &env));
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("http://w/1\n") && text.contains("it is kept, and sent when"), "{text}");
+    assert!(daemon.join().unwrap().contains("\"turn\":\"current\""));
+}

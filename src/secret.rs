@@ -2,7 +2,13 @@
 //!
 //! What may slip into a log in spite of it is caught by the redactor of `sys::log`.
 
+use std::ffi::OsStr;
 use std::fmt;
+
+/// Whether a word of the command line is a token of the service, wherever it stands.
+pub fn looks_like_token(word: &OsStr) -> bool {
+    word.as_encoded_bytes().starts_with(b"wtt-tok-")
+}
 
 /// A secret value. Read it with [`Secret::expose`] at the one place that sends it.
 #[derive(Clone, PartialEq, Eq, Default)]

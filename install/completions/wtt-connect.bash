@@ -20,7 +20,7 @@ _wtt_connect() {
         up) words="--profile -p --base-url --mode --allow-yolo --workdir --adapters --model --publish-progress --enable-shell --token-file --env-file --enable-linger --yes -y --no-start --dry-run --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
         down) words="--purge --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         workdir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W "--restart --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" -- "$cur"; compgen -d -- "$cur"); return ;;
-        setup) words="--claim-code --profile -p --base-url --help -h" ;;
+        setup) words="--claim-code --adapter -a --profile -p --base-url --help -h" ;;
         list) words="--json --help -h" ;;
         status) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         restart) words="--now --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;

@@ -58,6 +58,7 @@ complete -c wtt-connect -n '__fish_seen_subcommand_from workdir' -a '(__fish_com
 complete -c wtt-connect -n '__fish_seen_subcommand_from workdir' -a '(__wtt_connect_profiles)'
 complete -c wtt-connect -n __fish_use_subcommand -a setup -d 'register an agent and claim it with a code'
 complete -c wtt-connect -n '__fish_seen_subcommand_from setup' -l claim-code -d 'print a code to claim the agent with'
+complete -c wtt-connect -n '__fish_seen_subcommand_from setup' -l adapter -s a -x -a 'codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin demo' -d 'bind the agent to this CLI'
 complete -c wtt-connect -n '__fish_seen_subcommand_from setup' -l profile -s p -x -a '(__wtt_connect_profiles)' -d 'use this profile'
 complete -c wtt-connect -n '__fish_seen_subcommand_from setup' -l base-url -x -d 'connect to this service'
 complete -c wtt-connect -n '__fish_seen_subcommand_from setup' -l help -s h -d 'print help; --help prints more than -h'

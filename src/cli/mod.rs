@@ -15,12 +15,17 @@ pub mod service;
 pub mod spec;
 
 use crate::error::{Error, Result};
+use crate::secret;
 use parse::{Artefact, Parsed};
 use spec::{Args, Id};
 use std::process::ExitCode;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // one that was typed in a wrong place shall not be repeated by the sentence about it
+    for word in std::env::args_os().skip(1).filter(|word| secret::looks_like_token(word)) {
+        crate::sys::log::add_secret(&word.to_string_lossy());
+    }
     match parse::parse(std::env::args_os().skip(1)).map_err(Error::Usage).and_then(run) {
         Ok(code) => code,
         Err(error) => {

@@ -126,7 +126,9 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
         given.push(flag.long);
         let value = if flag.value.is_some() { value(flag, &mut parser)? } else { OsString::new() };
         let shown = short(&value.to_string_lossy());
-        (flag.set)(&mut args, value).map_err(|why| format!("--{}: \"{shown}\" {why}", flag.long))?;
+        // some name the value by themselves
+        let about = |why: String| if why.starts_with('"') { why } else { format!("\"{shown}\" {why}") };
+        (flag.set)(&mut args, value).map_err(|why| format!("--{}: {}", flag.long, about(why)))?;
     }
     operands(command, &args)?;
     match command.id {
@@ -160,6 +162,14 @@ fn operands(command: &Command, args: &Args) -> Result<(), String> {
             "{} needs {missing}, as in `wtt-connect {} {}`",
             command.name, command.name, command.operands
         ));
+    }
+    // an unset variable of a script, most likely; a prompt may be anything
+    let mut named = command.operands.split(' ').zip(&args.operands);
+    if let Some((word, _)) =
+        named.find(|(_, operand)| operand.is_empty()).filter(|_| !matches!(command.id, Id::Try | Id::Up))
+    {
+        let word = word.trim_matches(['[', ']']);
+        return Err(format!("{word} is empty; {} needs a value there", command.name));
     }
     let Some(extra) = args.operands.get(most) else { return Ok(()) };
     let extra = short(&extra.to_string_lossy());

@@ -398,6 +398,8 @@ pub static COMMANDS: &[Command] = &[
             "Starts a small WTT service on the loopback interface, connects to it like to the real one, and opens a chat in the terminal. No account and no settings are needed, and nothing leaves the machine but what the agent itself sends.",
             "The agent works in the current directory and, in mode full-auto, changes files and runs commands there without asking. `--workdir` names another directory; with `--mode suggest` it asks in the chat, where `/approve` and `/deny` answer; `--adapter demo` is harmless.",
             "The first agent CLI that is installed, works and is not logged out answers: Codex, then Claude Code, then the others in the order of `--adapter` below. Where there is none, a chat on a terminal goes on with a built-in demonstration agent and says so. With a PROMPT, or when stdin is not a terminal, that is an error that names what was found, with code 69; the demonstration agent then answers only to `--adapter demo`.",
+            "`/attach PATH` in the chat, or a path alone on a line, as terminals make of a file that is dropped on them, sends a file along with the next message; files that the agent sends are shown with a link and with the place where the local service keeps them until the chat ends. When a script is at its end and the agent asks, the answer is no.",
+            "The settings of the environment, of `.env` and of profiles do not count; it says which of the environment those are. Only the command of the agent that answers, such as `WTT_CONNECT_CODEX_COMMAND`, is used.",
             "With a PROMPT it answers once and exits with 0, with 1 when there is no answer or it could not be written, or with 130 when it was stopped by Ctrl-C. In the chat, `/help` lists what can be typed, `/quit` or a second Ctrl-C at the prompt ends it, and Ctrl-C stops the running answer. SIGTERM and SIGHUP end both with 143 and 129.",
         ],
         flags: &[&ADAPTER, &WORKDIR, &bind::MODE, &TERMINAL, &VERBOSE],
@@ -487,9 +489,9 @@ pub static COMMANDS: &[Command] = &[
         operands: "",
         short: "register an agent and claim it with a code",
         long: &[
-            "For those who have no agent on the web page yet: registers one unless the settings have one, and keeps its id and token in a profile. Then `wtt-connect up ADAPTER AGENT_ID` binds it.",
+            "For those who have no agent on the web page yet: registers one unless the settings have one, and keeps its id and token in a profile. Says which agent CLI it chose, why, and which others are here, and prints the command `wtt-connect up` that binds it.",
         ],
-        flags: &[&bind::CLAIM_CODE, &PROFILE, &bind::BASE_URL],
+        flags: &[&bind::CLAIM_CODE, &bind::BOUND_ADAPTER, &PROFILE, &bind::BASE_URL],
         hidden: false,
     },
     Command {
@@ -522,7 +524,7 @@ pub static COMMANDS: &[Command] = &[
         operands: "[PROFILE]",
         short: "restart a connector without cutting its turns",
         long: &[
-            "Lets the connector start again in the same process, with the settings as they are now and the program file that is there now. It first lets its running turns end; messages that come meanwhile are kept and answered after it. PROFILE as for `status`; one that does not run is named, and the code is 69.",
+            "Lets the connector start again in the same process, with the settings as they are now and the program file that is there now. It first lets its running turns end; messages that come meanwhile are kept and answered after it. Open terminals of the web page are closed. PROFILE as for `status`; one that does not run is named, and the code is 69.",
         ],
         flags: &[&NOW],
         hidden: false,

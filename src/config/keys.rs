@@ -241,7 +241,7 @@ static CORE: &[Key] = &[
         "WTT_CONNECT_MODEL_SWITCH_ARGS",
         Kind::Arguments,
         "[\"--app\",\"{app}\",\"use\",\"{provider}\"] in mode cc-switch, [\"use\",\"{adapter}\",\"{provider}\",\"--model\",\"{model}\"] in mode command",
-        "The switcher's arguments for the modes cc-switch and command. {adapter} is a name like claude-code, {app} is what cc-switch calls it, like claude. The default for cc-switch differs from the original's, which no program of that name understands: cc-switch-cli takes no model, and another cc-switch would start an agent of its own. The model is always given to the agent itself.",
+        "The switcher's arguments for the modes cc-switch and command. {adapter} is a name like claude-code, {app} is what cc-switch calls it, like claude. cc-switch-cli takes no model, so its default arguments name none: the model is always given to the agent itself.",
         "[\"use\",\"{provider}\"]",
     ),
     key(
@@ -493,7 +493,7 @@ static CORE: &[Key] = &[
         "WTT_CONNECT_AUTO_REEXEC",
         Kind::Flag,
         "0",
-        "Starts the new program when the program file was replaced by an update: in the same process, when no agent is running. Otherwise `status` says that a restart is due.",
+        "Starts the new program when the program file was replaced by an update: in the same process, when no agent is running and no terminal is open; it waits an hour for terminals. Otherwise `status` says that a restart is due.",
         "1",
     ),
     key(

@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 /// How often the program file is looked at, and only where it shall be started by itself.
 const LOOK: Duration = Duration::from_secs(60);
 
+/// So long a new program file waits for terminals to be closed: somebody may be at work in them; but one that was
+/// forgotten would keep the old program for half a day.
+const TERMINALS: Duration = Duration::from_secs(60 * 60);
+
 /// The hub's part of it.
 #[derive(Debug)]
 pub(super) struct Care {
@@ -23,6 +27,8 @@ pub(super) struct Care {
     pub(super) last: Option<(Instant, String)>,
     /// Why the disk refuses.
     pub(super) disk: Option<String>,
+    /// Since when a new program file waits for terminals.
+    due: Option<Instant>,
     alive_at: Option<Instant>,
     look_at: Option<Instant>,
 }
@@ -40,6 +46,7 @@ impl Care {
             again: false,
             last: None,
             disk: None,
+            due: None,
             look_at: auto.then(|| started + LOOK),
         }
     }
@@ -67,8 +74,18 @@ impl Hub {
         if care.look_at.is_some_and(|at| at <= now) {
             care.look_at = Some(now + LOOK);
             if !care.again && self.drain.is_none() && care.image.is_replaced() {
-                log::info!(target: "hub", "the program file was replaced; starting it when no turn is running");
-                care.again = true;
+                // messages are kept for later once `again` is set: the wait for terminals comes before it
+                let (open, first) = (self.host.terminals(), care.due.is_none());
+                let since = *care.due.get_or_insert(now);
+                care.again = open == 0 || now >= since + TERMINALS;
+                if care.again {
+                    log::info!(target: "hub", "the program file was replaced; starting it when no turn is running");
+                } else if first {
+                    log::info!(
+                        target: "hub",
+                        "the program file was replaced; starting it when the open terminals ({open}) are closed, or in an hour"
+                    );
+                }
             }
         }
         if self.care.again && self.drain.is_none() && self.sessions.count() == 0 {

@@ -235,7 +235,8 @@ fn restore(config: &Config) -> Result<Restored> {
 fn make_folders(config: &Config) -> Result<()> {
     for folder in [&config.state_dir, &config.inbox_dir, &config.artifact_dir, &config.workdir] {
         atomic::make_private_folder(folder).map_err(|e| {
-            Error::Config(format!("cannot create the folder {}: {e}; choose another one", folder.display()))
+            let why = crate::error::reason(&e);
+            Error::Config(format!("cannot create the folder {}: {why}; choose another one", folder.display()))
         })?;
     }
     Ok(())

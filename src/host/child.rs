@@ -99,7 +99,7 @@ pub(super) struct Finished {
     pub(super) err: Kept,
 }
 
-/// Runs it. `input` is written to its stdin, which then ends; a child that does not read it must not get any.
+/// Runs it. `input` is written to its stdin, which then ends; a child that does not read it has its time all the same.
 ///
 /// It is over when the child itself has ended, whatever it has left running: that stays, and what it writes later is
 /// not waited for. Only when the time is up, or on a stop, its whole group is ended.
@@ -120,11 +120,10 @@ pub(super) fn run(
         waker.wake();
     })?;
     let (stdin, out, err) = child.pipes();
-    if let Some(mut stdin) = stdin {
-        let _ = stdin.write_all(input);
-    }
-    let mut pipes = [out.map(OwnedFd::from), err.map(OwnedFd::from)].map(|fd| fd.map(File::from));
-    for pipe in pipes.iter().flatten() {
+    let [mut stdin, out, err] = [stdin.map(OwnedFd::from), out.map(OwnedFd::from), err.map(OwnedFd::from)]
+        .map(|fd| fd.map(File::from));
+    let (mut pipes, mut left) = ([out, err], input);
+    for pipe in pipes.iter().chain([&stdin]).flatten() {
         rustix::io::ioctl_fionbio(pipe, true)?;
     }
     let kept = || Kept { bytes: Vec::new(), keep, cut: false };
@@ -133,6 +132,7 @@ pub(super) fn run(
     let (mut timed_out, mut stopped, mut killed) = (false, false, false);
     loop {
         let over = ended.load(Ordering::Acquire);
+        feed(&mut stdin, &mut left);
         // after the end: everything that is there, without waiting for more
         for (pipe, kept) in pipes.iter_mut().zip([&mut out, &mut err]) {
             drain(pipe, kept);
@@ -149,7 +149,7 @@ pub(super) fn run(
             child.signal_group(if killed { Sig::Kill } else { Sig::Term });
             (killed, until) = (true, now + POLITE);
         }
-        poll::wait_all(&pipes, &mut wake, until.saturating_duration_since(now))?;
+        poll::wait_all(&pipes, stdin.as_ref(), &mut wake, until.saturating_duration_since(now))?;
     }
     let code =
         if timed_out || stopped { child.reap() } else { child.reap_alone() }.map(|ended| match ended {
@@ -158,6 +158,18 @@ pub(super) fn run(
         });
     let code = if timed_out { TIMED_OUT } else { code.unwrap_or(-1) };
     Ok(Finished { code, timed_out, stopped, out, err })
+}
+
+/// Writes what the child takes now; the pipe goes when all is written, or when nobody reads it any more.
+fn feed(pipe: &mut Option<File>, left: &mut &[u8]) {
+    while let Some(file) = pipe {
+        match file.write(left) {
+            Ok(count @ 1..) => *left = &left[count..],
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+            Ok(_) | Err(_) => *pipe = None,
+        }
+    }
 }
 
 /// Reads what is there; the pipe goes when it has ended.

@@ -10,6 +10,7 @@ use crate::wire::host::{self, Ask, Call, DISABLED, Size};
 use crossbeam_channel::{Receiver, Sender};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Open at a time: each is a window that somebody looks at.
@@ -56,7 +57,7 @@ impl Keeper {
         }
     }
 
-    pub(super) fn run(mut self, inbox: &Receiver<Event>) {
+    pub(super) fn run(mut self, inbox: &Receiver<Event>, open: &AtomicUsize) {
         let mut next = None;
         loop {
             let first = match next {
@@ -67,6 +68,7 @@ impl Keeper {
                 self.handle(event);
             }
             next = self.tick(Instant::now());
+            open.store(self.terminals.len(), Ordering::Relaxed);
             if self.ending && self.terminals.is_empty() && self.jobs.is_empty() {
                 return;
             }

@@ -26,6 +26,7 @@ use serde_json::Value;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Terminals and commands get this long to end with the daemon.
@@ -112,6 +113,7 @@ enum Event {
 pub struct Host {
     keeper: Sender<Event>,
     ended: Receiver<()>,
+    terminals: Arc<AtomicUsize>,
 }
 
 impl std::fmt::Debug for Host {
@@ -132,17 +134,23 @@ impl Host {
         };
         let (keeper, inbox) = unbounded();
         let (over, ended) = bounded::<()>(0);
-        let to_itself = keeper.clone();
+        let (to_itself, terminals) = (keeper.clone(), Arc::<AtomicUsize>::default());
+        let open = terminals.clone();
         thread::spawn("host", move || {
-            keeper::Keeper::new(settings, out, to_itself).run(&inbox);
+            keeper::Keeper::new(settings, out, to_itself).run(&inbox, &open);
             drop(over);
         })?;
-        Ok(Host { keeper, ended })
+        Ok(Host { keeper, ended, terminals })
     }
 
     /// The service asks something.
     pub fn ask(&self, call: Call) {
         let _ = self.keeper.send(Event::Call(Box::new(call)));
+    }
+
+    /// How many terminals are open.
+    pub fn terminals(&self) -> usize {
+        self.terminals.load(Ordering::Relaxed)
     }
 
     /// The connection has come or gone.

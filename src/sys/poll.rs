@@ -100,10 +100,16 @@ pub fn wait(
     })
 }
 
-/// Blocks until one of the pipes has something, the waker is used, or the time is up.
-pub fn wait_all(pipes: &[Option<std::fs::File>], wake: &mut WakeFd, timeout: Duration) -> io::Result<()> {
+/// Blocks until one of the pipes has something, `to` takes bytes, the waker is used, or the time is up.
+pub fn wait_all(
+    pipes: &[Option<std::fs::File>],
+    to: Option<&std::fs::File>,
+    wake: &mut WakeFd,
+    timeout: Duration,
+) -> io::Result<()> {
     let mut fds = Vec::new();
     fds.push(PollFd::new(&wake.rx, PollFlags::IN));
+    fds.extend(to.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
     fds.extend(pipes.iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
     match poll(&mut fds, Some(&timespec(timeout))) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}

@@ -42,8 +42,16 @@ fn each_mistake_gets_one_sentence_and_code_2() {
             "--generate: there is no \"complete-csh\"; accepted: complete-bash",
         ),
         (&["--generate"], "--generate needs a value"),
+        (&["try", "--mode", "foo", "x"], "wtt-connect: --mode: \"foo\" is not a mode; accepted"),
+        (&["setup", "--base-url", "http://u@h"], "--base-url: \"http://u@h\" has a user name"),
+        (&["setup", "--adapter", "foo"], "\"foo\" is not an adapter; accepted: codex, "),
+        (&["workdir", "alice", ""], "DIR is empty; workdir needs a value there"),
+        (&["status", ""], "PROFILE is empty"),
+        (&["try", "--adapter", "demo", "--workdir", "/no/such", "x"], "cannot use the working directory"),
+        (&["up", "codex", "wtt-tok-CANARY", "agent-1"], "the token stands in the wrong place; the order is"),
+        (&["start", "wtt-tok-CANARY"], "start takes no operand"),
     ] {
-        machine.run(words).code(2).one_line().says(sentence);
+        machine.run(words).code(2).one_line().says(sentence).hides("CANARY");
     }
     let long = "x".repeat(300);
     machine.run(&["start", "--profile", &long]).code(2).one_line().says("is not a profile name");

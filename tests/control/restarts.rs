@@ -125,6 +125,7 @@ fn run_copy(program: &Path, wtt: &Wtt, home: &Home, auto: &str) -> Running {
     command.arg("start").env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path());
     command.env("WTT_BASE_URL", wtt.service.base_url()).env("WTT_AGENT_ID", AGENT).env("WTT_TOKEN", TOKEN);
     command.env("WTT_CONNECT_STATE_DIR", home.state_dir()).env("WTT_CONNECT_AUTO_REEXEC", auto);
+    command.env("WTT_CONNECT_ENABLE_SHELL", "1").env("SHELL", "/bin/sh");
     command.current_dir(home.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let running = Running(command.spawn().unwrap());
     until("the control socket", || ask(&home.state_dir(), &Request::Status).is_ok());
@@ -164,6 +165,29 @@ fn with_auto_reexec_an_update_is_started_when_idle() {
             (count == 2).then_some(())
         }
     });
+}
+
+#[test]
+fn an_update_waits_for_open_terminals() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let program = home.path().join("wtt-connect");
+    install(&program);
+    let _running = run_copy(&program, &wtt, &home, "1");
+    let before = status(&home);
+    wtt.connected();
+    let mut browser = crate::support::browser::Browser::open(&wtt.service);
+    let mut tab = browser.terminal(80, 24);
+    browser.keys(&tab, "echo op''en\r");
+    browser.see(&mut tab, "open");
+    install(&program);
+    for _ in 0..5 {
+        let now = status(&home);
+        let now = (&now["replaced"], &now["restarting"], &now["instance"]);
+        assert_eq!(now, (&true.into(), &false.into(), &before["instance"]), "it waits, and takes messages");
+    }
+    browser.keys(&tab, "exit\r");
+    browser.exit(&mut tab);
+    next(&home, &before);
 }
 
 #[test]

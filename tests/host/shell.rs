@@ -75,6 +75,27 @@ fn time_and_output_are_bounded_and_what_stays_on_purpose_stays() {
 }
 
 #[test]
+fn a_long_script_is_run_and_one_that_nobody_reads_ends_in_time() {
+    let (wtt, home, _connector) = open_house(&[]);
+    let filler = ": filler filler filler filler\n".repeat(8000);
+    assert!(filler.len() > 3 * 64 * 1024);
+    let done = job(&wtt, &format!("{filler}echo read"), json!({}));
+    assert_eq!((&done["exit_code"], &done["stdout"]), (&json!(0), &json!("read\n")), "{done}");
+    drop(_connector);
+    // what reads the script does not: it stays in the pipe, which holds 64 KiB
+    let bin = home.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    std::fs::write(bin.join("cat"), "#!/bin/sh\nexec sleep 1000\n").unwrap();
+    crate::service::make_program(&bin.join("cat"));
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let (wtt, _home, _connector) = open_house(&[("PATH", &path)]);
+    for _ in 0..5 {
+        let done = job(&wtt, &filler, json!({"timeout_ms": 200}));
+        assert_eq!((&done["timed_out"], &done["exit_code"]), (&json!(true), &json!(124)), "{done}");
+    }
+}
+
+#[test]
 fn the_modes_readonly_and_off() {
     let (wtt, home, _connector) = open_house(&[("WTT_CONNECT_SHELL_MODE", "readonly")]);
     std::fs::write(home.path().join("work/a b"), "text\n").unwrap();

@@ -41,3 +41,28 @@ fn what_is_wrong_is_said() {
     machine.profile("p", &format!("WTT_BASE_URL={base}\nWTT_AGENT_ID=agent-1\n"));
     machine.run(&["setup"]).code(78).says("WTT_TOKEN is missing").one_line();
 }
+
+#[test]
+fn the_cli_is_chosen_and_the_choice_is_explained() {
+    let host = super::Host::new();
+    let base = host.wtt.service.base_url();
+    super::make_program(&host.machine.file("bin/gemini", "#!/bin/sh\n"));
+    let run = host.machine.run(&["setup", "--base-url", &base]).code(0);
+    run.says("CLI    codex, the first that is installed here; also here: gemini (`--adapter` chooses)");
+    // one that exists already, and another CLI for it: the next step names its profile, and works
+    let run = host.machine.run(&["setup", "--adapter", "gemini"]).code(0).hides("Registered");
+    let run = run.says("CLI    gemini, as asked; also here: codex");
+    let up = run.stdout.lines().last().unwrap().trim().strip_prefix("wtt-connect ").unwrap();
+    assert!(up.starts_with("up --profile ") && up.contains("-codex gemini "), "{up}");
+    let words: Vec<&str> = up.split(' ').chain(["--no-start"]).collect();
+    host.machine.run(&words).code(0).says("token: accepted");
+    host.machine.run(&["setup"]).code(0).says("CLI    gemini, as the settings say");
+    let bare = Machine::new();
+    bare.run(&["setup", "--base-url", &base])
+        .code(0)
+        .says("CLI    codex, though no agent CLI was found here");
+    let bare = Machine::new();
+    bare.run(&["setup", "--adapter", "pi", "--base-url", &base])
+        .code(0)
+        .says("CLI    pi, as asked, but it was not found");
+}

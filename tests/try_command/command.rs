@@ -286,6 +286,9 @@ fn settings_of_another_connector_do_not_reach_this_one() {
     command.env("WTT_CONNECT_MODE", "nonsense").env("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/no/such/program");
     let (code, out, err) = Try::start(command).end();
     assert!(code == 0 && out.contains("working directory is empty"), "{out}\n{err}");
+    let said = "do not count here: WTT_BASE_URL, WTT_CONNECT_ADAPTER, \
+        WTT_CONNECT_CLAUDE_CODE_COMMAND, WTT_CONNECT_MODE, WTT_TOKEN.";
+    assert!(err.contains(said), "{err}");
 }
 
 #[test]
@@ -430,4 +433,64 @@ fn a_question_of_the_agent_is_answered_in_the_chat() {
     let (code, _, err) = chat.end();
     assert_eq!(code, 0, "{err}");
     assert!(place.path("work/one").exists());
+}
+
+#[test]
+fn a_question_at_the_end_of_the_input_is_denied_at_once() {
+    let place = Place::new();
+    let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/asking.sh");
+    for script in
+        ["bash 'touch one'; answer finished", "bash 'touch one'; bash 'touch two'; question; answer finished"]
+    {
+        let mut command = place.command(&["--adapter", "claude-code", "--mode", "suggest"]);
+        command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &agent);
+        let mut chat = Try::start(command);
+        chat.type_in(&format!("RUN:{script}\n"));
+        let (code, out, err) = chat.end();
+        assert!(code == 0 && out.contains("denied by") && out.contains("finished"), "{out}\n{err}");
+        assert!(err.contains("nobody can answer: denied") && !place.path("work/one").exists(), "{err}");
+    }
+}
+
+#[test]
+fn files_go_in_and_come_out() {
+    let place = Place::new();
+    std::fs::write(place.path("home/to do.md"), "milk\n").unwrap();
+    let claude = place.path("claude");
+    let script = "#!/bin/sh\n\
+        case $* in *--version*) echo '2.1.330 (Claude Code)'; exit;; *auth*) echo '{\"loggedIn\": true}'; exit;; esac\n\
+        cp \"$(grep -o '/[^ \"]*/inbox/[^\"]*\\.md' | head -n 1)\" back.md 2>err\n\
+        said='done\\n[WTT_ARTIFACT_FILE path=\"back.md\" title=\"Back\"]'\n\
+        said=$(printf %s \"$said\" | sed 's/\"/\\\\\"/g')\n\
+        id=11111111-2222-4333-8444-555555555555\n\
+        printf '{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"%s\",\"model\":\"m\"}\\n' $id\n\
+        printf '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"session_id\":\"%s\",\"result\":\"%s\"}\\n' $id \"$said\"\n";
+    std::fs::write(&claude, script).unwrap();
+    std::fs::set_permissions(&claude, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = place.command(&["--adapter", "claude-code"]);
+    command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &claude);
+    let mut chat = Try::start(command);
+    chat.type_in("/attach\n");
+    chat.hear('e', "/attach needs a path");
+    chat.type_in("/attach /no/such.md\n");
+    chat.hear('e', "/no/such.md was not attached: no such file.");
+    chat.type_in(&format!("'{}'\n", place.path("home/to do.md").display()));
+    chat.hear('e', "Attached to do.md (5 bytes): it goes with your next message.");
+    chat.type_in("send it back\n");
+    chat.hear('o', "file: Back <http://127.0.0.1:");
+    chat.hear('e', "Kept until the chat ends: ");
+    let kept = chat
+        .said
+        .last()
+        .unwrap()
+        .split_once("ends: ")
+        .unwrap()
+        .1
+        .strip_suffix(" (5 bytes)")
+        .unwrap()
+        .to_owned();
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), "milk\n");
+    assert!(kept.ends_with("-back.md"), "{kept}");
+    let (code, _, err) = chat.end();
+    assert!(code == 0 && !Path::new(&kept).exists(), "{err}");
 }

@@ -46,9 +46,13 @@ pub fn run(args: &Args, allow: bool) -> Result<()> {
         }
     }
     if !running {
-        let all = if args.profile.is_some() { "it" } else { "none" };
+        let none = if args.profile.is_some() {
+            "the connector of this profile does not run"
+        } else {
+            "no connector runs here"
+        };
         return Err(Error::Unavailable(format!(
-            "{all} runs here; `wtt-connect list` shows the profiles, and `/approve` in the topic works from everywhere"
+            "{none}; `wtt-connect list` shows the profiles, and in the topic `/approve` and `/deny` work from everywhere"
         )));
     }
     if let Some(id) = id {

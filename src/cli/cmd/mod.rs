@@ -38,9 +38,15 @@ pub fn selection(args: &Args) -> Selection {
 
 /// How `up` is typed for a profile that exists: with its name where that is not the usual one.
 pub fn up_command(name: &str, config: &Config) -> String {
-    let (adapter, agent_id) = (&config.adapter, &config.agent_id);
-    let usual = crate::config::profile::default_name(agent_id, adapter) == name;
-    let own = if usual { String::new() } else { format!(" --profile {name}") };
+    up_command_of(Some(name), &config.adapter, &config.agent_id)
+}
+
+/// The same without its settings. An identity that could not be read has to be typed.
+pub fn up_command_of(name: Option<&str>, adapter: &str, agent_id: &str) -> String {
+    let usual = crate::config::profile::default_name(agent_id, adapter);
+    let own =
+        name.filter(|name| *name != usual).map_or_else(String::new, |name| format!(" --profile {name}"));
+    let agent_id = if agent_id.is_empty() { "AGENT_ID TOKEN" } else { agent_id };
     format!("wtt-connect up{own} {adapter} {agent_id}")
 }
 

@@ -66,7 +66,7 @@ impl Profile {
 pub fn chosen(operand: Option<&OsStr>) -> Result<Vec<Profile>> {
     match operand {
         Some(word) if word != profile::ALL => Ok(vec![one(word)?]),
-        _ => Ok(all().iter().map(|name| Profile::read(name)).collect()),
+        _ => Ok(listed()?.iter().map(|name| Profile::read(name)).collect()),
     }
 }
 
@@ -75,10 +75,23 @@ pub fn all() -> Vec<String> {
     profile::names(Selection::from_process().places().profiles().ok().as_deref())
 }
 
+/// The same for who wants to know whether there are none.
+fn listed() -> Result<Vec<String>> {
+    if let Ok(folder) = Selection::from_process().places().profiles()
+        && let Err(e) = std::fs::read_dir(&folder)
+        && e.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        let why =
+            format!("cannot read {}: permission denied; make it readable for this user", folder.display());
+        return Err(Error::Config(why));
+    }
+    Ok(all())
+}
+
 /// The one with this name; else the only one of the agent with this id.
 pub fn one(word: &OsStr) -> Result<Profile> {
     let word = text::one_line(&word.to_string_lossy());
-    let names = all();
+    let names = listed()?;
     if names.contains(&word) {
         return Ok(Profile::read(&word));
     }
@@ -98,7 +111,8 @@ pub fn one(word: &OsStr) -> Result<Profile> {
         let mut near = text::similar(&word, known);
         near.dedup();
         let hint = match (near.as_slice(), names.is_empty()) {
-            (_, true) => "there is none yet; `wtt-connect up` makes one".to_owned(),
+            _ if word == profile::ALL => "this command takes one profile by its name".to_owned(),
+            (_, true) => "`wtt-connect up` makes one".to_owned(),
             ([], false) => "`wtt-connect list` shows what there is".to_owned(),
             (near, false) => format!("did you mean {}?", near.join(" or ")),
         };

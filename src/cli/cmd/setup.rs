@@ -1,4 +1,5 @@
-//! `setup`: an agent for those who have none yet: registers one, keeps it in a profile, prints the code that claims it.
+//! `setup`: an agent for those who have none yet: registers one, keeps it in a profile, prints the code that claims it,
+//! and says which agent CLI it would bind, and why.
 
 use crate::agent::program;
 use crate::agent::spec::ADAPTERS;
@@ -19,6 +20,8 @@ struct Identity {
     agent_id: String,
     token: Secret,
     adapter: String,
+    /// Where it is kept, if in a profile.
+    profile: Option<String>,
 }
 
 /// Registers if needed; with `--claim-code` asks for a code.
@@ -39,14 +42,17 @@ pub fn run(args: &Args) -> Result<()> {
     let ca_file = setting("WTT_CONNECT_CA_FILE").and_then(|path| places.absolute(&path).ok());
     let open = |token: &Secret| Client::new(&base_url, token.clone(), ca_file.clone()).map_err(failed);
 
+    let (adapter, why) = choose(args.adapter.as_deref(), setting("WTT_CONNECT_ADAPTER"));
     let identity = match (setting("WTT_AGENT_ID"), setting("WTT_TOKEN")) {
         (Some(agent_id), Some(token)) => {
-            let adapter = setting("WTT_CONNECT_ADAPTER").unwrap_or_else(installed);
-            Identity { agent_id, token: Secret::new(token), adapter }
+            Identity { agent_id, token: Secret::new(token), adapter, profile: selection.profile }
         }
         (None, None) => {
-            let identity = register(&open(&Secret::default())?)?;
-            keep(&identity, selection.profile.as_deref(), &base_url, &places)?;
+            let mut identity = register(&open(&Secret::default())?, adapter)?;
+            let usual = profile::default_name(&identity.agent_id, &identity.adapter);
+            let name = selection.profile.unwrap_or(usual);
+            keep(&identity, &name, &base_url, &places)?;
+            identity.profile = Some(name);
             identity
         }
         (id, _) => {
@@ -57,20 +63,43 @@ pub fn run(args: &Args) -> Result<()> {
         }
     };
     crate::sys::log::add_secret(identity.token.expose());
-    let mut said = format!("Agent  {}\n", identity.agent_id);
+    let mut said = format!("Agent  {}\nCLI    {}, {why}\n", identity.agent_id, identity.adapter);
     if args.claim_code {
         said.push_str(&claim(&open(&identity.token)?, &identity)?);
     } else {
         said.push_str("`wtt-connect setup --claim-code` prints the code that makes it yours.\n");
     }
-    let up = format!("wtt-connect up {} {}", identity.adapter, identity.agent_id);
+    let name = identity.profile.as_deref();
+    let up = super::up_command_of(name, &identity.adapter, &identity.agent_id);
     out::stdout(&format!("{said}Then bind it:\n  {up}\n"))
 }
 
-/// The first CLI that is there, to be named in the next step.
-fn installed() -> String {
-    let found = ADAPTERS.iter().find(|spec| program::locate(spec, &[]).is_ok());
-    found.map_or("codex", |spec| spec.name).to_owned()
+/// The CLI that is named in the next step, and why that one: the one that was asked for, the one of the settings, or the
+/// first that is there.
+fn choose(asked: Option<&str>, set: Option<String>) -> (String, String) {
+    let mut found = Vec::new();
+    found.extend(ADAPTERS.iter().map(|spec| spec.name).filter(|name| {
+        crate::agent::spec::find(name).is_some_and(|spec| program::locate(spec, &[]).is_ok())
+    }));
+    let (name, mut why) = match (asked, set, found.first()) {
+        (Some(name), ..) => (name.to_owned(), "as asked".to_owned()),
+        (None, Some(name), _) => (name, "as the settings say".to_owned()),
+        (None, None, Some(first)) => ((*first).to_owned(), "the first that is installed here".to_owned()),
+        (None, None, None) => {
+            return (
+                "codex".to_owned(),
+                "though no agent CLI was found here; `--adapter` names another".to_owned(),
+            );
+        }
+    };
+    if !found.contains(&name.as_str()) {
+        why.push_str(", but it was not found here");
+    }
+    found.retain(|other| *other != name);
+    if !found.is_empty() {
+        why.push_str(&format!("; also here: {} (`--adapter` chooses)", found.join(", ")));
+    }
+    (name, why)
 }
 
 fn failed(error: HttpError) -> Error {
@@ -86,7 +115,7 @@ fn failed(error: HttpError) -> Error {
 }
 
 /// A new identity (protocol 15).
-fn register(client: &Client) -> Result<Identity> {
+fn register(client: &Client, adapter: String) -> Result<Identity> {
     let body = object!({ "platform": std::env::consts::OS });
     let (_, answer) = client.post_json("/agents/register", &body).map_err(failed)?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -97,13 +126,12 @@ fn register(client: &Client) -> Result<Identity> {
             "the service registered an agent, but did not say its id and token".into(),
         ));
     }
-    Ok(Identity { agent_id, token: Secret::new(token), adapter: installed() })
+    Ok(Identity { agent_id, token: Secret::new(token), adapter, profile: None })
 }
 
 /// Writes the new identity down before anything else is done with it.
-fn keep(identity: &Identity, name: Option<&str>, base_url: &str, places: &Places) -> Result<()> {
-    let usual = profile::default_name(&identity.agent_id, &identity.adapter);
-    let path = places.profile_file(name.unwrap_or(&usual)).map_err(|why| Error::Config(why.into()))?;
+fn keep(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Result<()> {
+    let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
     let changes = [
         ("WTT_BASE_URL", base_url),
         ("WTT_AGENT_ID", &identity.agent_id),

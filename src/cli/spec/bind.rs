@@ -8,7 +8,7 @@ use std::ffi::OsString;
 fn setting(args: &mut Args, name: &'static str, value: OsString) -> Result<(), String> {
     let value = text(value)?;
     if let Some(key) = keys::find(name) {
-        let accepted = |why| format!("is wrong: {why}; accepted: {}", key.kind.accepts());
+        let accepted = |why| format!("{why}; accepted: {}", key.kind.accepts());
         key.kind.check(&value).map_err(accepted)?;
     }
     args.settings.push((name, value));
@@ -158,6 +158,20 @@ pub(super) static DRY_RUN: Flag = Flag {
     long_text: "Checks everything and shows what would be written and run. Nothing is changed.",
     set: |args, _| {
         args.dry_run = true;
+        Ok(())
+    },
+};
+
+pub(super) static BOUND_ADAPTER: Flag = Flag {
+    long: "adapter",
+    letter: Some('a'),
+    value: Some(ValueOf::Adapter),
+    short: "bind the agent to this CLI",
+    long_text: "Names the agent CLI that the agent is to be bound to. Without it that is the one of the profile, else the first that is installed here; the output says which, and names the others.",
+    set: |args, value| {
+        let word = text(value)?;
+        let accepted = |why| format!("{why}; accepted: {}", keys::DRIVEN.join(", "));
+        args.adapter = Some(crate::config::value::adapter(&word).map_err(accepted)?);
         Ok(())
     },
 };

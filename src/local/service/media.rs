@@ -1,11 +1,50 @@
 //! Uploads in three steps and downloads (protocol 10): sign, PUT, commit, GET.
 
+use super::Service;
 use super::desk::Desk;
 use super::http::{Body, Head, Response};
 use super::state::{Media, Row, text};
+use crate::error::reason;
 use crate::json::object;
 use crate::sys::id;
+use crate::wire::media::safe_name;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+impl Service {
+    /// Stores a copy of a file, as if it had been uploaded; its address. The error is for people.
+    pub fn keep_file(&self, file: &Path, name: &str) -> Result<String, String> {
+        let (token, name) = (id::hex(), name.to_owned());
+        let uploads = self.ask(|desk| desk.uploads.clone()).unwrap_or_default();
+        let kept = uploads.join(kept_name(&name));
+        let size = std::fs::copy(file, &kept).map_err(|e| reason(&e))?;
+        if size == 0 || size > super::http::UPLOAD_MAX {
+            let _ = std::fs::remove_file(&kept);
+            let most = super::http::UPLOAD_MAX >> 20;
+            return Err(if size == 0 {
+                "it is empty".to_owned()
+            } else {
+                format!("it is larger than {most} MiB")
+            });
+        }
+        let url = format!("/media/{token}");
+        let mime_type = "application/octet-stream".to_owned();
+        let media = Media { filename: name, mime_type, file: Some((kept, size)), public: true };
+        self.ask(move |desk| desk.state.media.insert(token, media));
+        Ok(url)
+    }
+
+    /// Where the bytes of a stored file are, and how many.
+    pub fn kept_file(&self, media_id: &str) -> Option<(PathBuf, u64)> {
+        let media_id = media_id.to_owned();
+        self.ask(move |desk| desk.state.media.get(&media_id).and_then(|media| media.file.clone())).flatten()
+    }
+}
+
+/// A name that no other file has, and that ends as a viewer expects it.
+fn kept_name(filename: &str) -> String {
+    format!("{}-{}", &id::hex()[..12], safe_name(filename, ""))
+}
 
 impl Desk {
     /// `sign` and `commit`.
@@ -50,7 +89,7 @@ impl Desk {
         let Body::File(part, size) = body else {
             return Response::error(400, "no file");
         };
-        let kept = self.uploads.join(format!("media-{}", id::hex()));
+        let kept = self.uploads.join(kept_name(&media.filename));
         if let Err(e) = std::fs::rename(part, &kept) {
             return Response::error(500, &e.to_string());
         }

@@ -2,6 +2,7 @@
 
 use super::connector::{AGENT_ID, Connector};
 use super::help::help;
+use super::input::{is_answer, is_for_the_running_turn, question_id, read_lines};
 use super::screen::{Screen, Status};
 use super::talk::{Outcome, Talk};
 use super::words::{TOO_LONG, renamed};
@@ -9,11 +10,10 @@ use super::{INTERRUPTED, killed_by};
 use crate::error::{Error, Result};
 use crate::local::service::{Observed, Seen, Service, Speaker};
 use crate::sys::signal::Signal;
-use crate::sys::thread;
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
+use crossbeam_channel::{Receiver, after, never, select};
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::io::{self, BufRead};
+use std::io;
 use std::time::{Duration, Instant};
 
 /// The elapsed time is shown in seconds.
@@ -45,13 +45,13 @@ enum Next {
 
 /// One conversation.
 pub struct Chat<'a> {
-    service: &'a Service,
+    pub(super) service: &'a Service,
     connector: &'a Connector,
     topic: String,
     name: &'static str,
     /// Words of the connector, and what people read instead.
     names: &'static [(&'static str, &'static str)],
-    screen: Screen,
+    pub(super) screen: Screen,
     talk: Talk,
     /// Lines of a script: sent one after the other. A person's lines are sent at once.
     waiting: VecDeque<String>,
@@ -64,8 +64,10 @@ pub struct Chat<'a> {
     stopping: Option<Instant>,
     remind: Option<Instant>,
     input_over: bool,
-    /// Whether the agent has asked something that nobody has answered yet.
-    asked: bool,
+    /// What the agent has asked and nobody has answered yet, by the ids of the questions.
+    asked: Vec<String>,
+    /// Files that go with the next message.
+    pub(super) attached: String,
 }
 
 impl<'a> Chat<'a> {
@@ -94,7 +96,8 @@ impl<'a> Chat<'a> {
             stopping: None,
             remind: None,
             input_over: false,
-            asked: false,
+            asked: Vec::new(),
+            attached: String::new(),
         }
     }
 
@@ -201,15 +204,19 @@ impl<'a> Chat<'a> {
                 } else if let Err(e) = self.screen.post(&text) {
                     return Next::Quit(unwritten(e));
                 }
+                if !once {
+                    self.tell_where(&text);
+                }
                 if post.outcome == Outcome::Question {
                     self.screen.prompt();
-                    self.asked = true;
+                    self.asked.push(question_id(&text));
                     // a script has written its answer before
                     if self.waiting.front().is_some_and(|line| is_answer(line))
                         && let Some(line) = self.waiting.pop_front()
                     {
                         return self.line(Some(line));
                     }
+                    self.refuse_unheard();
                 }
                 if self.talk.is_busy() { Next::Go } else { self.rest(once) }
             }
@@ -230,6 +237,16 @@ impl<'a> Chat<'a> {
                 Next::Go
             }
             _ => Next::Go,
+        }
+    }
+
+    /// Nobody is left who could answer what the agent asks.
+    fn refuse_unheard(&mut self) {
+        if self.input_over && !self.screen.interactive && self.talk.is_busy() {
+            for id in std::mem::take(&mut self.asked) {
+                self.screen.note("The input is at its end, so nobody can answer: denied.");
+                self.send(&format!("/deny {id}"));
+            }
         }
     }
 
@@ -264,6 +281,7 @@ impl<'a> Chat<'a> {
     fn rest(&mut self, once: bool) -> Next {
         self.ending = None;
         self.stopping = None;
+        self.asked.clear();
         self.screen.idle();
         if let Some(line) = self.waiting.pop_front() {
             return self.line(Some(line));
@@ -308,11 +326,12 @@ impl<'a> Chat<'a> {
     fn line(&mut self, line: Option<String>) -> Next {
         let Some(line) = line else {
             self.input_over = true;
+            self.refuse_unheard();
             return if self.talk.is_busy() && !self.screen.interactive { Next::Go } else { self.quit(None) };
         };
         self.screen.entered();
         let word = line.trim();
-        let answers = is_answer(word) && std::mem::take(&mut self.asked);
+        let answers = is_answer(word) && self.asked.pop().is_some();
         if self.talk.is_busy() && !self.screen.interactive && !answers && !is_for_the_running_turn(word) {
             self.waiting.push_back(line);
             return Next::Go;
@@ -321,7 +340,12 @@ impl<'a> Chat<'a> {
             "" => {}
             "/quit" | "/exit" => return self.quit(None),
             "/help" => self.screen.note(&help()),
-            _ => self.send(&line),
+            _ if self.attach(word) => {}
+            _ if word.starts_with('/') => self.send(&line),
+            _ => {
+                let files = std::mem::take(&mut self.attached);
+                self.send(&format!("{line}{files}"));
+            }
         }
         if self.talk.is_busy() { Next::Go } else { self.rest(false) }
     }
@@ -364,35 +388,4 @@ fn unwritten(e: io::Error) -> Result<()> {
         return Ok(());
     }
     Err(Error::Failed(format!("the answer could not be written to stdout: {e}")))
-}
-
-fn first_word(words: &str) -> String {
-    words.split_whitespace().next().unwrap_or_default().to_ascii_lowercase()
-}
-
-/// An answer to what the agent asks.
-fn is_answer(words: &str) -> bool {
-    matches!(first_word(words).as_str(), "/approve" | "/deny")
-}
-
-fn is_for_the_running_turn(words: &str) -> bool {
-    first_word(words) == "/steer" || words.trim().eq_ignore_ascii_case("/stop")
-}
-
-/// Reads stdin on a thread of its own, which ends with the process.
-fn read_lines() -> Result<Receiver<String>> {
-    let (to, lines): (Sender<String>, _) = bounded(16);
-    thread::spawn_small("stdin", move || {
-        let mut input = io::stdin().lock();
-        let mut line = Vec::new();
-        while input.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
-            let text = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
-            if to.send(text).is_err() {
-                return;
-            }
-            line.clear();
-        }
-    })
-    .map_err(|e| Error::Failed(format!("cannot read the input: {e}")))?;
-    Ok(lines)
 }

@@ -2,6 +2,7 @@
 
 use super::pick::{self, Pick};
 use super::stage::{Stage, private};
+use crate::config::keys;
 use crate::error::{Error, Result};
 use crate::local::service::Service;
 use crate::sys::id;
@@ -112,6 +113,16 @@ impl Drop for Connector {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The settings of the environment that do not count here, for people.
+pub fn passed_over(pick: &Pick) -> String {
+    let settings = foreign_settings(pick).into_iter().filter_map(|name| name.into_string().ok());
+    let settings = settings
+        .filter(|name| keys::find(name).is_some() || name == keys::ENV_FILE || name == keys::CONFIG_FILE);
+    let mut names: Vec<String> = settings.collect();
+    crate::list::sort_by(&mut names, |a, b| a.cmp(b));
+    names.join(", ")
 }
 
 /// Settings of the user's own connector, which must not reach this one; a command for the agent may stay.

@@ -3,9 +3,11 @@
 //! Needs no account and no settings, and leaves nothing behind but a log that was asked for. The caller's thread runs the chat; one thread reads
 //! stdin, one waits for signals.
 
+mod attach;
 mod chat;
 mod connector;
 mod help;
+mod input;
 mod markdown;
 mod pick;
 mod screen;
@@ -66,8 +68,8 @@ pub fn run(options: Options) -> Result<()> {
     let person = options.prompt.is_none() && std::io::stdin().is_terminal();
     // a terminal needs no agent; the connector is started with one all the same
     let adapter = options.adapter.as_deref().or(options.terminal.then_some("demo"));
-    let pick = pick::pick(adapter, person)?;
     let workdir = workdir(options.workdir.as_deref())?;
+    let pick = pick::pick(adapter, person)?;
     let signals = signal::listen().map_err(|e| Error::Failed(format!("cannot listen for signals: {e}")))?;
     stage::sweep();
     let mut stage = Stage::new()?;
@@ -87,9 +89,15 @@ pub fn run(options: Options) -> Result<()> {
     if options.terminal {
         settings.push(("WTT_CONNECT_ENABLE_SHELL", "1".to_owned()));
     }
+    let passed_over = connector::passed_over(&pick);
     let mut connector = Connector::start(&stage, &service, &pick, &workdir, &settings, options.verbose)?;
     let manner = if options.prompt.is_some() { Manner::Once } else { Manner::Chat };
     let mut screen = Screen::new(manner, service.base_url(), service.user_token().to_owned());
+    if !passed_over.is_empty() {
+        screen.note(&format!(
+            "`try` has settings of its own; these of the environment do not count here: {passed_over}."
+        ));
+    }
     let freely = if freely && !pick.demo { ", free to act there without asking" } else { "" };
     let who = format!("{} in {}{freely}.", pick.title(), workdir.display());
     if options.terminal {

@@ -2,7 +2,7 @@
 //!
 //! It is removed in the end. What a killed `try` has left is removed by a later one.
 
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::store::lock;
 use crate::sys::id;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -28,7 +28,11 @@ impl Stage {
     pub fn new() -> Result<Stage> {
         let folder = std::env::temp_dir().join(format!("{PREFIX}{}", &id::hex()[..12]));
         DirBuilder::new().mode(0o700).create(&folder).map_err(|e| {
-            Error::Failed(format!("cannot make the temporary folder {}: {e}", folder.display()))
+            let why = error::reason(&e);
+            Error::Failed(format!(
+                "cannot make the temporary folder {}: {why}; set TMPDIR to a folder that you may write to",
+                folder.display()
+            ))
         })?;
         let stage = Stage { folder, keep_log: false };
         for part in ["media", "demo"] {
@@ -54,7 +58,7 @@ impl Stage {
 
     /// For people: it cannot be written to.
     pub fn failed(&self, e: &std::io::Error) -> Error {
-        Error::Failed(format!("cannot write to {}: {e}", self.folder.display()))
+        Error::Failed(format!("cannot write to {}: {}", self.folder.display(), error::reason(e)))
     }
 
     /// Where the connector logs.

@@ -46,7 +46,10 @@ fn directory(what: &str, dir: &Path) -> Finding {
         (true, false) => {
             (Verdict::Bad, format!("{shown} cannot be written; change its owner or the setting"))
         }
-        (false, false) => (Verdict::Bad, format!("{shown} cannot be created below {}", nearest.display())),
+        (false, false) => {
+            let why = if nearest.is_dir() { "permission denied" } else { "not a directory" };
+            (Verdict::Bad, format!("{shown} cannot be created below {}: {why}", nearest.display()))
+        }
     };
     finding("Directories", what, verdict, text)
 }

@@ -121,7 +121,11 @@ pub fn as_text(
     let room = if look.terminal { COLUMNS.saturating_sub(beside + 6).max(20) } else { usize::MAX };
     let table: Vec<[String; 3]> =
         listed().map(|r| [r.name.to_owned(), crate::text::truncate(&r.shown, room), source(r)]).collect();
-    let more = if look.all { "" } else { " (--verbose lists the defaults too)" };
+    let more = match (look.all, table.is_empty()) {
+        (true, _) => "",
+        (false, true) => " all have their defaults (--verbose lists them)",
+        (false, false) => " (--verbose lists the defaults too)",
+    };
     text.push_str(&format!("{}{more}\n", bold("Values")));
     text.push_str(&out::table(&table, 2));
     for area in AREAS {

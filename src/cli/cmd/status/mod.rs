@@ -103,7 +103,7 @@ pub fn look(profile: Profile) -> Known {
         Life::Absent => {}
     }
     for (name, version) in &agents {
-        if let Err(why) = version {
+        if let (Err(why), false) = (version, config.agent_id.is_empty()) {
             problems.push(format!("{name} cannot answer: {why}"));
         }
     }

@@ -26,9 +26,12 @@ pub fn text(known: &[Known], colours: bool) -> String {
         let (word, colour) = connection(&one.life);
         let name = out::paint(&one.profile.name, Colour::Bold, colours);
         text.push_str(&format!("{name}: {}\n", out::paint(&word, colour, colours)));
-        rows(one, &mut |label, line| {
-            let _ = writeln!(text, "  {label:<9}  {line}");
-        });
+        // of a profile that cannot be read nothing else is known
+        if !one.profile.config.agent_id.is_empty() {
+            rows(one, &mut |label, line| {
+                let _ = writeln!(text, "  {label:<9}  {line}");
+            });
+        }
         let mark = out::paint("problem", Colour::Yellow, colours);
         for problem in &one.problems {
             let _ = writeln!(text, "  {mark}    {problem}");

@@ -139,6 +139,12 @@ fn identity(args: &Args, given: &Pairs) -> Result<(&'static AdapterSpec, String)
         let typed = args.operands.get(at).map(|word| word.to_string_lossy().into_owned());
         typed.or_else(|| last(given, name).map(str::to_owned))
     };
+    if args.operands.iter().take(2).any(|word| crate::secret::looks_like_token(word)) {
+        return Err(Error::Usage(
+            "the token stands in the wrong place; the order is `wtt-connect up ADAPTER AGENT_ID TOKEN`"
+                .into(),
+        ));
+    }
     let mut problems = Vec::new();
     let (adapter, id) = (word(0, "WTT_CONNECT_ADAPTER"), word(1, "WTT_AGENT_ID"));
     let mut spec = None;

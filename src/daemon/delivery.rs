@@ -248,6 +248,14 @@ impl Delivery {
                 sending.step = Step::Pause(now + *pause);
                 None
             }
+            None if sending.entry.after.iter().any(|errand| errand.as_patch().is_some()) => {
+                // the board is told all the same how the task has ended
+                let entry = Box::new(sending.entry.clone());
+                sending.part = sending.entry.parts.len();
+                (sending.refusals, sending.lost) = (0, 0);
+                self.advance(seq);
+                Some(Action::GaveUp { entry, why: why.to_owned() })
+            }
             None => self.take(seq).map(|entry| Action::Refused { entry, why: why.to_owned() }),
         }
     }

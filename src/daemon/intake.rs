@@ -151,7 +151,12 @@ impl Hub {
         };
         log::debug!(target: "hub", "{}: {}", job.scope, route.words());
         if !self.sessions.has_room(&job.scope) {
-            return self.refuse(&job, &route.adapter);
+            // a task is told of; the people in its chat are shown a status
+            let text = Say::QueueFull.to(self.tongues.of(&job.topic_id), &[]);
+            return match link.seal(&End::Refused, &text, None, "") {
+                None => self.refuse(&job, &route.adapter),
+                after => self.notice_and(&job, &text, ReplyKind::Failed, after),
+            };
         }
         if let Scope::Task(task_id) = &job.scope {
             self.tasks.note_topic(&job.topic_id, task_id);
@@ -171,6 +176,9 @@ impl Hub {
             n => (StatusKind::Queued, Say::Waits.to(lang, &[&n.to_string()])),
         };
         let shown = Status { model: route.model.clone(), ..status(&text, kind, &route.adapter) };
+        if task.is_none() {
+            self.note_begun(&job);
+        }
         self.record_open(&job, kind == StatusKind::Running, None, task);
         if kind == StatusKind::Running {
             self.show(&job.topic_id.clone(), shown);

@@ -281,6 +281,7 @@ fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>)
         }
         store.record(Record::Finished { key });
     }
+    tasks::answered::close_left_over(store, left);
     store.commit().map_err(|e| Error::Config(format!("cannot write the state: {e}")))
 }
 

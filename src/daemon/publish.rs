@@ -185,7 +185,7 @@ impl Hub {
                 return self.typing_stops(&entry.topic_id.clone());
             }
             Some(Action::GaveUp { entry, why }) => {
-                log::error!(target: "hub", "the service does not take what follows a reply in topic {} ({why}); it is kept in outbox/failed", entry.topic_id);
+                log::error!(target: "hub", "the service does not take a part of a reply, or what follows it, in topic {} ({why}); it is kept in outbox/failed", entry.topic_id);
                 if let Err(error) = self.shared.outbox.record_failure(&entry) {
                     log::warn!(target: "hub", "outbox: {error}");
                 }

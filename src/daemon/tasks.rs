@@ -15,6 +15,7 @@ use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, TopicKind};
 use crate::wire::outgoing::StatusKind;
 use crate::wire::task::{Cause, Hint, Status, Task};
+use answered::Known;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -91,16 +92,13 @@ pub(super) struct Tasks {
     topics: Table<String>,
     /// What this connector has made of tasks lately, by path.
     own: Table<(Status, Instant)>,
-    /// The latest answer in each task's chat, of a turn that carried no task out.
-    answered: Table<answered::Answer>,
     sweep_at: Option<Instant>,
 }
 
 impl Tasks {
     pub(super) fn new() -> Tasks {
         let (pending, topics, own) = (Table::new(), Table::new(), Table::new());
-        let (pace, answered) = (Pace::from_env(), Table::new());
-        Tasks { pace, pending, topics, own, answered, sweep_at: None }
+        Tasks { pace: Pace::from_env(), pending, topics, own, sweep_at: None }
     }
 
     /// A task's chat is in this topic.
@@ -206,11 +204,22 @@ impl Hub {
             return;
         }
         if self.tasks.pending.len() < PENDING {
-            let (at, waited, failed, news, jobs) = (At::Asking, false, 0, false, Vec::new());
-            let pending = Pending { cause, comment, at, waited, failed, news, jobs };
-            self.tasks.pending.insert(task_id.to_owned(), pending);
-            if ends { self.look_later(task_id) } else { self.ask_about(task_id, Asked::Now) }
+            self.look_again(task_id, cause);
+            if let Some(pending) = self.tasks.pending.get_mut(task_id) {
+                pending.comment = comment;
+            }
+            if !ends {
+                self.ask_about(task_id, Asked::Now);
+            }
         }
+    }
+
+    /// Makes a task pending, to be looked at a little later.
+    fn look_again(&mut self, task_id: &str, cause: Cause) {
+        let (at, waited, failed, news, jobs) = (At::Asking, false, 0, false, Vec::new());
+        let pending = Pending { cause, comment: None, at, waited, failed, news, jobs };
+        self.tasks.pending.insert(task_id.to_owned(), pending);
+        self.look_later(task_id);
     }
 
     /// Its run is put off.
@@ -299,8 +308,12 @@ impl Hub {
             }
             return;
         }
-        if first.is_none() && comment.is_none() && self.is_answered(&task, &key) {
-            return;
+        if first.is_none() && comment.is_none() {
+            match self.is_answered(&task, &key) {
+                Known::Yes => return,
+                Known::Soon => return self.look_again(task_id, pending.cause),
+                Known::No => {}
+            }
         }
         let job = match first {
             Some(job) => {

@@ -46,43 +46,34 @@ struct Shared {
     /// The turn has ended.
     sealed: bool,
     /// How, when it has carried no task out.
-    ended: Option<Ended>,
+    ended: Option<Value>,
     /// Somebody else has ended the task.
     over: bool,
     /// Files that were sent while the turn ran, as rows of the task.
     files: Vec<Value>,
 }
 
-/// What the service is told of a turn's end.
-#[derive(Debug)]
-struct Ended {
-    status: &'static str,
-    said: String,
-    used: Option<Usage>,
-    adapter: String,
-    files: Vec<Value>,
-}
-
-impl Ended {
-    fn errand(&self, run: &Run) -> Errand {
-        let sums = self.used.map(|used| {
-            // the counters come from the network
-            let [input, output, read, written, total] = run.usage;
-            [
-                input.saturating_add(used.input),
-                output.saturating_add(used.output),
-                read.saturating_add(used.cached),
-                written,
-                total.saturating_add(used.input).saturating_add(used.output),
-            ]
-        });
-        let mut body =
-            task::end_body(self.status, &self.said, sums, &format!("wtt-connect:{}", self.adapter));
-        if !self.files.is_empty() {
-            body["artifacts"] = Value::Array(self.files.clone());
-        }
-        Errand::Patch { path: task::path(&run.task_id), body }
+/// What the service is told of a task, by how a turn has ended (see [`Link::seal`]).
+pub fn errand(ended: &Value, run: &Run) -> Errand {
+    let text = |name: &str| ended[name].as_str().unwrap_or_default();
+    let sums = ended["used"].as_array().map(|used| {
+        let used = |at: usize| used.get(at).and_then(Value::as_u64).unwrap_or_default();
+        // the counters come from the network
+        let [input, output, read, written, total] = run.usage;
+        [
+            input.saturating_add(used(0)),
+            output.saturating_add(used(2)),
+            read.saturating_add(used(1)),
+            written,
+            total.saturating_add(used(0)).saturating_add(used(2)),
+        ]
+    });
+    let source = format!("wtt-connect:{}", text("adapter"));
+    let mut body = task::end_body(text("status"), text("said"), sums, &source);
+    if let Some(files) = ended["files"].as_array().filter(|files| !files.is_empty()) {
+        body["artifacts"] = Value::Array(files.clone());
     }
+    Errand::Patch { path: task::path(&run.task_id), body }
 }
 
 /// The task of a turn, if it has one.
@@ -146,26 +137,19 @@ impl Link {
         if shared.over {
             return None;
         }
-        let said = text::truncate(said, task::OUTPUT_CHARS);
-        let ended = Ended {
-            status,
-            said,
-            used,
-            adapter: adapter.to_owned(),
-            files: std::mem::take(&mut shared.files),
-        };
-        let errand = shared.run.as_ref().map(|run| ended.errand(run));
+        let used = used.map(|used| [used.input, used.cached, used.output].map(Value::from).to_vec());
+        let ended = object!({
+            "status": status, "said": text::truncate(said, task::OUTPUT_CHARS), "adapter": adapter,
+            "used": used.map(Value::Array), "files": Value::Array(std::mem::take(&mut shared.files)),
+        });
+        let errand = shared.run.as_ref().map(|run| errand(&ended, run));
         shared.ended = errand.is_none().then_some(ended);
         errand
     }
 
-    /// The turn has ended, and has carried this task out, as it turns out: what the service is to be told. None when it
-    /// was another one's, or was put off.
-    pub fn promote_late(&self, run: Run) -> Option<Errand> {
-        let mut shared = self.lock();
-        let errand = shared.ended.take()?.errand(&run);
-        shared.run = Some(run);
-        Some(errand)
+    /// How the turn has ended, when it has carried no task out: one may turn out to be its.
+    pub fn ended(&self) -> Option<Value> {
+        self.lock().ended.take()
     }
 }
 

@@ -107,6 +107,13 @@ pub enum Record {
         /// As `status` shows it.
         decision: Value,
     },
+    /// A turn in a task's chat has begun, has ended, or does not matter any more.
+    Answered {
+        /// The task and the message; see `daemon/tasks/answered.rs`.
+        key: String,
+        /// How it ended; null removes it.
+        answer: Value,
+    },
     /// A choice was made in chat.
     Choose {
         /// Scope.
@@ -130,6 +137,7 @@ impl Record {
             "grant" => Record::Grant { key: key?, grant: fields.need("grant", fields::text)? },
             "revoke" => Record::Revoke { key: key? },
             "decided" => Record::Decided { decision: fields.need("decision", Some)? },
+            "answered" => Record::Answered { key: key?, answer: fields.need("answer", Some)? },
             "seen" => Record::Seen { key: key? },
             "session" => Record::Session { key: key?, row: SessionRow::read(fields.inner("row")?)? },
             "parked" => Record::Parked { key: key?, parked: Parked::read(fields.inner("parked")?)? },

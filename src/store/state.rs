@@ -18,6 +18,9 @@ pub const SEEN_LIMIT: usize = 4096;
 /// Sessions kept; the least recently used go first. A row is about 200 bytes.
 pub const SESSION_LIMIT: usize = 20_000;
 
+/// Turns in chats of tasks that are remembered: each matters for some seconds, and may hold the text of a result.
+const ANSWERS: usize = 32;
+
 /// A session that was last used a year before the newest one is forgotten: the CLIs keep theirs for a month or so. Not by
 /// the clock, which may be wrong. In milliseconds.
 const SESSION_AGE: i64 = 365 * 24 * 3600 * 1000;
@@ -39,6 +42,8 @@ pub struct State {
     pub open: Table<OpenTurn>,
     /// Turns that are put off until a usage limit resets, by message key.
     pub parked: Table<Parked>,
+    /// The latest turns in the chats of tasks; the daemon knows their shape.
+    pub answers: Table<Value>,
     /// Tokens and earlier sessions.
     pub ledger: Ledger,
     /// What agents ask.
@@ -194,6 +199,7 @@ impl State {
             choices: fields.table("choices", Choice::read)?,
             open: fields.table("open", OpenTurn::read)?,
             parked: fields.table("parked", Parked::read)?,
+            answers: fields.table("answers", |row| Ok(Value::Object(row.rest())))?,
             ledger: match fields.take("ledger", Some)? {
                 Some(value) => Ledger::read(Fields::of(value)?)?,
                 None => Ledger::default(),
@@ -252,6 +258,7 @@ impl State {
                 self.permits.grants.remove(&key);
             }
             Record::Decided { decision } => self.permits.decided(decision),
+            Record::Answered { key, answer } => self.answer(key, answer),
             Record::Session { key, row } => {
                 let id = row.native().unwrap_or_default().to_owned();
                 let old = self.sessions.insert(key.clone(), row);
@@ -278,6 +285,20 @@ impl State {
                     self.choices.insert(scope, choice);
                 }
             }
+        }
+    }
+
+    fn answer(&mut self, key: String, answer: Value) {
+        if answer.is_null() {
+            self.answers.remove(&key);
+            return;
+        }
+        self.answers.insert(key, answer);
+        let at = |row: &Value| row["at"].as_i64().unwrap_or_default();
+        if self.answers.len() > ANSWERS
+            && let Some(oldest) = self.answers.values().map(at).min()
+        {
+            self.answers.retain(|row| at(row) > oldest);
         }
     }
 

@@ -142,6 +142,16 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_text_that_is_refused_for_good_is_done_all_the_same() {
+        let (mut delivery, now) = (Delivery::default(), Instant::now());
+        delivery.add(Entry { parts: vec!["said".into()], ..entry(1) }, false);
+        let refused = std::iter::repeat_with(|| delivery.refused(1, 0, "no", now)).flatten().next();
+        assert!(matches!(refused, Some(Action::GaveUp { entry, .. }) if entry.parts == ["said"]));
+        assert_eq!(delivery.next(now), [Action::Errand { seq: 1, left: 1 }]);
+        assert!(matches!(delivery.ran(1, 1, Posted::Taken(Value::Null), now), Some(Action::Delivered(_))));
+    }
+
+    #[test]
     fn entries_whose_last_errands_are_refused_together_all_go() {
         let (mut delivery, now) = (Delivery::default(), Instant::now());
         for seq in [1, 2, 3] {

@@ -1,7 +1,7 @@
 //! The live turns that carry out tasks.
 
 use super::Sessions;
-use crate::daemon::tasks::answered::{self, Answer};
+use crate::daemon::tasks::answered;
 use crate::session::task::{Link, Run};
 use crate::wire::intake::Scope;
 use crate::wire::task::Task;
@@ -41,12 +41,10 @@ impl Sessions {
         Some(turn.key.clone())
     }
 
-    /// What the running turn of a session has answered, if it carries no task out.
-    pub(in crate::daemon) fn answer(&self, scope: &Scope, generation: u64) -> Option<Answer> {
+    /// The running turn of a session: what it was accepted for, and its link.
+    pub(in crate::daemon) fn link(&self, scope: &Scope, generation: u64) -> Option<(String, Arc<Link>)> {
         let turn = self.turns(scope).next().filter(|turn| turn.generation == generation)?;
-        let is_free = !turn.adapter.is_empty() && turn.task.task_id().is_none();
-        let (accepted, sent_at) = (turn.accepted, answered::sent_at(&turn.message));
-        is_free.then(|| Answer { accepted, sent_at, link: turn.task.clone() })
+        Some((turn.key.clone(), turn.task.clone()))
     }
 
     /// The task has been ended by somebody else: so are its turns, and the service is not told how.

@@ -1,90 +1,129 @@
 //! A task whose message was answered, or put off, before the service said that the task is being done: that message is
-//! its run, and it is not answered a second time. Whether message and task are one request is decided here.
+//! its run, and it is not answered a second time, also after a crash. Whether message and task are one request is decided here.
 
 use crate::daemon::hub::Hub;
 use crate::json::object;
-use crate::session::task::{Link, Run};
-use crate::store::outbox::ReplyKind;
+use crate::session::task::Run;
+use crate::session::{self, report};
+use crate::store::Store;
+use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::{Parked, Record};
-use crate::wire::intake::Scope;
+use crate::sys::time;
+use crate::wire::intake::{Job, Scope};
 use crate::wire::message::Message;
-use crate::wire::task::Task;
+use crate::wire::task::{self, Task};
 use serde_json::Value;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A message that comes so soon before or after the service's word is the same request (6.5: "a few seconds").
 const SAME_REQUEST: Duration = Duration::from_secs(10);
 /// The same by the service's own clock, which no delay on the way to us changes. In milliseconds.
 const SAME_MOMENT: u64 = 5_000;
-/// Answers that are remembered for it; each may hold the text of a task's result.
-pub(super) const ANSWERS: usize = 32;
-
-/// An answer to a message of a task's chat.
-#[derive(Debug)]
-pub(in crate::daemon) struct Answer {
-    /// When the message was accepted.
-    pub(in crate::daemon) accepted: Instant,
-    /// When it was sent, by the service's clock.
-    pub(in crate::daemon) sent_at: Option<i64>,
-    /// What the turn has ended with.
-    pub(in crate::daemon) link: Arc<Link>,
-}
-
 /// When a message was sent, by the service's clock.
 pub(in crate::daemon) fn sent_at(message: &Value) -> Option<i64> {
     Message::decode(message).ok()?.created_at
 }
 
-/// Whether a message of a task's chat and the task's being done are one request.
-pub(in crate::daemon) fn is_same_request(task: &Task, accepted: Instant, sent_at: Option<i64>) -> bool {
+/// Whether a message of a task's chat, accepted so long ago, and the task's being done are one request.
+fn is_same_request(task: &Task, age: Duration, sent_at: Option<i64>) -> bool {
     match (task.updated_at, sent_at) {
         (Some(changed), Some(sent)) => changed.abs_diff(sent) < SAME_MOMENT,
-        _ => accepted.elapsed() < SAME_REQUEST,
+        _ => age < SAME_REQUEST,
     }
 }
 
 /// The same for a message that is being answered: a little late is early enough.
 pub(in crate::daemon) fn belongs(task: &Task, accepted: Instant, message: &Value) -> bool {
-    accepted.elapsed() < SAME_REQUEST || is_same_request(task, accepted, sent_at(message))
+    accepted.elapsed() < SAME_REQUEST || is_same_request(task, accepted.elapsed(), sent_at(message))
+}
+
+/// Whether a task was carried out by the answer to a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It was not.
+    No,
+    /// It will be in a moment: the turn is about to end.
+    Soon,
+    /// It was, and the service is told; or it will be after a usage limit.
+    Yes,
+}
+
+/// Names a turn in a task's chat.
+fn name(task_id: &str, key: &str) -> String {
+    format!("{} {key}", task::path(task_id))
+}
+
+/// Turns that an unclean end has cut: their tasks are told what the people in the chat are told.
+pub(in crate::daemon) fn close_left_over(store: &mut Store, left: &[Entry]) {
+    let mut open = Vec::new();
+    open.extend(store.state().answers.iter().map(|(name, row)| (name.clone(), row.clone())));
+    for (key, mut answer) in open.into_iter().filter(|(_, row)| row["end"].is_null()) {
+        let is_its = |entry: &&Entry| answer["key"] == entry.key.as_str();
+        let entry = left.iter().find(is_its);
+        let status = if entry.is_some_and(|e| e.kind == ReplyKind::Done) { "review" } else { "blocked" };
+        let said = entry.map_or_else(|| report::interrupted(true), |entry| entry.parts.concat());
+        answer["end"] = object!({ "status": status, "said": said });
+        store.record(Record::Answered { key, answer });
+    }
 }
 
 impl Hub {
-    /// A turn is over: if it has answered a message of a task's chat, the task may still be told of.
+    /// A turn in a task's chat begins, and nobody has asked for the task: that may come later, also after a crash.
+    pub(in crate::daemon) fn note_begun(&mut self, job: &Job) {
+        let Scope::Task(task_id) = &job.scope else { return };
+        let answer = object!({ "key": job.key, "at": time::now_ms(), "sent_at": job.sent_at });
+        self.store.record(Record::Answered { key: name(task_id, &job.key), answer });
+    }
+
+    /// It is over.
     pub(in crate::daemon) fn note_answer(&mut self, scope: &Scope, generation: u64) {
         let Scope::Task(task_id) = scope else { return };
-        let Some(answer) = self.sessions.answer(scope, generation) else { return };
-        if self.tasks.answered.len() >= ANSWERS {
-            self.tasks.answered = crate::list::Table::new();
+        let Some((key, link)) = self.sessions.link(scope, generation) else { return };
+        let key = name(task_id, &key);
+        let Some(mut answer) = self.store.state().answers.get(&key).cloned() else { return };
+        match link.ended() {
+            Some(ended) => answer["end"] = ended,
+            None => answer = Value::Null,
         }
-        self.tasks.answered.insert(task_id.clone(), answer);
+        self.store.record(Record::Answered { key, answer });
     }
 
     /// The service says that a task is being done. Whether that was done already, or will be, by a message's turn.
-    pub(super) fn is_answered(&mut self, task: &Task, key: &str) -> bool {
+    pub(super) fn is_answered(&mut self, task: &Task, key: &str) -> Known {
         if self.is_put_off(task) {
             self.store.record(Record::Seen { key: key.to_owned() });
-            return true;
+            return Known::Yes;
         }
-        let answer = self.tasks.answered.remove(&task.id);
-        let same = |answer: &Answer| is_same_request(task, answer.accepted, answer.sent_at);
-        let errand = answer.filter(same).and_then(|answer| answer.link.promote_late(Run::of(task)));
-        let (Some(errand), Some(topic_id)) = (errand, &task.topic_id) else { return false };
-        log::debug!(target: "hub", "task {} was carried out by an answer that is out already", task.id);
+        let same = |(_, row): &(&String, &Value)| {
+            let age = time::now_ms() - row["at"].as_i64().unwrap_or_default();
+            let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
+            is_same_request(task, age, row["sent_at"].as_i64())
+        };
+        let found = self.store.state().answers.beginning(&name(&task.id, "")).find(same);
+        let Some((name, row)) = found.map(|(name, row)| (name.clone(), row.clone())) else {
+            return Known::No;
+        };
+        let scope = Scope::Task(task.id.clone());
+        if row["end"].is_null() && self.sessions.turns(&scope).any(|turn| row["key"] == turn.key.as_str()) {
+            return Known::Soon;
+        }
+        self.store.record(Record::Answered { key: name, answer: Value::Null });
+        let (Some(topic_id), false) = (&task.topic_id, row["end"].is_null()) else { return Known::No };
+        log::debug!(target: "hub", "task {} was carried out by the answer to a message", task.id);
         let mut entry = self.shared.outbox.entry(key, topic_id, None, Vec::new(), ReplyKind::Done);
-        entry.after.push(errand);
+        entry.after.push(session::task::errand(&row["end"], &Run::of(task)));
         self.shared.outbox.keep(&entry);
         self.store.record(Record::Seen { key: key.to_owned() });
         self.delivery.add(entry, false);
-        true
+        Known::Yes
     }
 
     /// Whether the message that set it going waits for a usage limit to reset: then it carries the task out.
     fn is_put_off(&mut self, task: &Task) -> bool {
         let scope = Scope::Task(task.id.clone()).to_string();
-        let now = Instant::now();
         let fits = |parked: &Parked| {
-            parked.scope == scope && is_same_request(task, now, Some(sent_at(&parked.message).unwrap_or(0)))
+            let sent = sent_at(&parked.message).unwrap_or(0);
+            parked.scope == scope && is_same_request(task, Duration::ZERO, Some(sent))
         };
         let all = &self.store.state().parked;
         let found =

@@ -47,7 +47,7 @@ fn inbox(home: &Home) -> Vec<PathBuf> {
 }
 
 /// Stores a file as a person's browser does; its relative URL.
-fn upload(wtt: &Wtt, name: &str, bytes: &[u8]) -> String {
+pub fn upload(wtt: &Wtt, name: &str, bytes: &[u8]) -> String {
     let client = Client::new(&wtt.service.base_url(), Secret::new(wtt.service.user_token()), None).unwrap();
     let body = json!({"filename": name, "mime_type": "application/octet-stream", "size": bytes.len()});
     let sign = client.post_json("/media/sign", &body).unwrap().1;
@@ -182,6 +182,35 @@ fn a_picture_and_then_a_mention_belong_together_in_a_group() {
 }
 
 #[test]
+fn a_question_that_was_missed_gets_the_picture_before_it() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let url = upload(&wtt, "a.png", PNG);
+    let group = wtt.service.create_topic("discussion", "group", &[AGENT]);
+    let connector = start(&wtt, &home, &[]);
+    wtt.service.say(&group, Speaker::Person("dan"), &format!("@{AGENT} hello"), json!({}));
+    wtt.answer(&group, "seen 0");
+    until("its acknowledgement", || home.outbox().is_empty());
+    assert!(connector.stop().success());
+    let say = |who: &str, minutes: i64, text: &str| {
+        let at = wtt_connect::sys::time::rfc3339(wtt_connect::sys::time::now_ms() - minutes * 60_000);
+        wtt.service.say(&group, Speaker::Person(who), text, json!({"created_at": at}))
+    };
+    let picture = format!("![a.png]({url})");
+    // eve's is older than what is answered; bob's belongs to nothing that he asks now; dan has asked since
+    say("bob", 12, &picture);
+    say("eve", 5, &picture);
+    say("dan", 5, &picture);
+    for (who, seen) in [("bob", "seen 0"), ("dan", "seen 0"), ("eve", "seen 1")] {
+        let asked = say(who, 0, &format!("@{AGENT} what is it?"));
+        wtt.forget();
+        let connector = start(&wtt, &home, &[("WTT_CONNECT_CATCH_UP_MINUTES", "1")]);
+        assert_eq!(wtt.answer(&group, seen)["reply_to"], asked.as_str(), "{who}");
+        until("its acknowledgement", || home.outbox().is_empty());
+        assert!(connector.stop().success());
+    }
+}
+
+#[test]
 fn a_stop_does_not_wait_for_a_server() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let (_hold, held) = crossbeam_channel::bounded::<()>(0);
@@ -281,7 +310,7 @@ fn files_are_found_in_texts_and_rows() {
         ),
         (json!({"content": "", "sender_avatar_url": "https://h/a.png", "topic": {"icon": id}}), vec![]),
         (json!({"content": "", "metadata": {"note": "https://h/a.png"}}), vec![]),
-        (json!({"content": format!("![a]({id})"), "encrypted": true}), vec![]),
+        (json!({"content": "{\"c\":\"AAAA\",\"ctx\":\"x\"}", "encrypted": true}), vec![]),
         (json!({"content": format!("![a]({id})"), "media": [{"url": id}]}), one(Kind::Image, "a", id)),
     ] {
         assert_eq!(found(row.clone()), want, "{row}");

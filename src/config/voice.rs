@@ -132,12 +132,12 @@ pub(super) fn build(settings: &mut Settings) -> Voice {
     Voice { hearing, language, speaking, voice }
 }
 
-/// The command line of macOS's `say`; it makes AIFF unless told otherwise.
+/// The command line of macOS's `say`, in the order of its manual; it makes AIFF unless told otherwise.
 fn say(with_voice: bool) -> Vec<String> {
     let voice = if with_voice { &["-v", "{voice}"][..] } else { &[] };
-    let words = ["say", "--file-format=WAVE", "--data-format=LEI16@22050", "-o", OUTPUT, "-f", "{file}"];
-    let mut out = Vec::new();
-    out.extend(words.iter().chain(voice).map(|word| (*word).to_owned()));
+    let words = ["-o", OUTPUT, "--file-format=WAVE", "--data-format=LEI16@22050", "-f", "{file}"];
+    let mut out = vec!["say".to_owned()];
+    out.extend(voice.iter().chain(&words).map(|word| (*word).to_owned()));
     out
 }
 

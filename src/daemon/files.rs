@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// Who asks about a picture asks soon.
 const SOON: Duration = Duration::from_secs(600);
 /// The same for times of messages, in milliseconds.
-const SOON_MS: i64 = 600_000;
+pub(super) const SOON_MS: i64 = 600_000;
 /// Posts with files that are remembered, in all topics.
 const POSTS: usize = 64;
 /// Messages that wait for one that is looked up; what is beyond goes on at once.
@@ -29,6 +29,8 @@ struct Post {
     id: Option<String>,
     media: Vec<Media>,
     at: Instant,
+    /// By the clock of the service, milliseconds since the epoch.
+    sent_at: Option<i64>,
 }
 
 /// A topic in which a message is looked up, with what came there meanwhile.
@@ -69,11 +71,14 @@ impl Files {
             id: message.id.clone(),
             media: message.media.clone(),
             at: Instant::now(),
+            sent_at: message.created_at,
         });
     }
 
     fn belongs(post: &Post, message: &Message) -> bool {
-        let same = post.topic_id == message.topic_id && post.at.elapsed() < SOON;
+        // both may be read together, long after they were written
+        let soon = post.sent_at.zip(message.created_at).is_none_or(|(a, b)| b - a < SOON_MS);
+        let same = post.topic_id == message.topic_id && post.at.elapsed() < SOON && soon;
         let quoted = post.id.is_some() && post.id == message.reply_to;
         same && (quoted || post.sender_id == message.sender_id)
     }
@@ -128,12 +133,14 @@ impl Hub {
     }
 
     fn look_up_files(&mut self, message: &Message) -> bool {
-        let lacks = media::seems_to_lack(message)
+        let opened = self.unseal(message);
+        let readable = opened.as_ref().unwrap_or(message);
+        let lacks = media::seems_to_lack(readable)
             && self.link.up_since.is_some()
             && !self.files.in_vain
             && !self.files.has_some(message)
             && !self.store.state().has_seen(&message.dedupe_key())
-            && match intake::intake(message, &self.me) {
+            && match intake::intake(readable, &self.me) {
                 Verdict::Run(job) => !job.forwarded_command && job.sender_kind != SenderKind::Agent,
                 Verdict::Ignore(why) => why == intake::EMPTY,
             };
@@ -145,6 +152,13 @@ impl Hub {
             self.files.look_ups.push(LookUp { number, messages: vec![message.clone()] });
         }
         lacks
+    }
+
+    /// Remembers the files of a post that was read in a history, and is not answered itself.
+    pub(super) fn note_post(&mut self, row: &Message) {
+        if row.sender_id != self.me.agent_id && !self.store.state().has_seen(&row.dedupe_key()) {
+            self.files.note(row);
+        }
     }
 
     /// The history that was asked for, or none.
@@ -161,11 +175,10 @@ impl Hub {
                 }
                 first.media = row.media;
             } else if row.sender_id == first.sender_id
-                && !self.store.state().has_seen(&row.dedupe_key())
                 && row.created_at.zip(first.created_at).is_some_and(|(a, b)| (0..SOON_MS).contains(&(b - a)))
             {
                 row.topic_kind = first.topic_kind;
-                self.files.note(&row);
+                self.note_post(&row);
             }
         }
         for message in messages {

@@ -6,6 +6,7 @@ use crate::host::Out;
 use crate::json::object;
 use crate::store::ledger::Tokens;
 use crate::sys::pump::Echo;
+use crate::wire::media;
 use crate::wire::message::Message;
 use crate::wire::outgoing;
 use serde_json::{Map, Value};
@@ -57,6 +58,10 @@ impl Hub {
         let key = self.shared.e2e.as_ref().filter(|_| message.encrypted)?;
         let mut opened = message.clone();
         opened.content = key.open(&message.content)?;
+        opened.media = media::in_text(&opened.content);
+        for media in &message.media {
+            media::add(&mut opened.media, media.clone());
+        }
         // a turn that is put off is decoded from this again
         opened.source["content"] = opened.content.as_str().into();
         Some(opened)

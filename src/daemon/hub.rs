@@ -22,7 +22,7 @@ use crate::host::Host;
 use crate::session::turn::End;
 use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
-use crate::store::outbox::Entry;
+use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::Record;
 use crate::sys::signal::Signal;
 use crate::wire::assumed::TYPING_TTL_MS;
@@ -114,7 +114,10 @@ impl Hub {
         let (mut delivery, mut cards) = (Delivery::default(), Cards::default());
         for entry in left {
             cards.recall(&entry);
-            delivery.add(entry, true);
+            match entry.kind {
+                ReplyKind::Speech => uploads.speak_on(&shared, entry),
+                _ => delivery.add(entry, true),
+            }
         }
         Hub {
             shared,

@@ -2,6 +2,7 @@
 //! (`subscribed`), and reads those that were active since we last heard the service (protocol 17, question 8).
 
 use crate::daemon::catchup::TOPICS;
+use crate::daemon::files::SOON_MS;
 use crate::daemon::hub::Hub;
 use crate::daemon::requests::Purpose;
 use crate::session::route;
@@ -133,8 +134,16 @@ impl Hub {
             rows = outgoing::rows(data)
                 .into_iter()
                 .filter_map(|row| topic.message(row))
-                .filter(|m| m.created_at.is_some_and(|at| at >= since))
+                .filter(|m| m.created_at.is_some_and(|at| at >= since - SOON_MS))
                 .collect();
+            // a question that was missed may be about a picture that was there before, and that no other has had
+            for row in rows.iter().filter(|m| m.created_at < Some(since) && !m.media.is_empty()) {
+                let later = |m: &&Message| m.sender_id == row.sender_id && m.created_at >= row.created_at;
+                if !rows.iter().filter(later).any(|m| self.store.state().has_seen(&m.dedupe_key())) {
+                    self.note_post(row);
+                }
+            }
+            rows.retain(|m| m.created_at >= Some(since));
             // what an earlier life has answered, whose state is lost
             let me = &self.me.agent_id;
             let mine = rows.iter().filter(|m| m.sender_id == *me);

@@ -13,10 +13,10 @@ use crate::http::fetch::Fetcher;
 use crate::http::media::Failure;
 use crate::json::object;
 use crate::secret::Secret;
-use crate::session::Shared;
 use crate::session::task::Link;
 use crate::session::upload::{self, Place, Post};
-use crate::store::outbox::ASKED;
+use crate::session::{Shared, speak};
+use crate::store::outbox::{ASKED, Entry};
 use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::assumed::CHUNK_CHARS;
@@ -58,6 +58,8 @@ enum Work {
 struct Turn {
     task_id: Option<String>,
     link: Option<Arc<Link>>,
+    /// It answers an encrypted message.
+    sealed: bool,
 }
 
 /// The hub's side.
@@ -71,6 +73,13 @@ impl Uploads {
     /// Nothing is started yet.
     pub(super) fn new(events: Sender<Event>) -> Uploads {
         Uploads { events, work: None }
+    }
+
+    /// Has an answer spoken that an earlier run has not; its file goes out like any other.
+    pub(super) fn speak_on(&self, shared: &Arc<Shared>, entry: Entry) {
+        let events = self.events.clone();
+        let tell = move |event| drop(events.send(Event::Session(event)));
+        speak::speak_on(shared, entry, Box::new(tell));
     }
 
     /// The way to the threads, which the first call starts; none when the system has no thread left.
@@ -109,7 +118,8 @@ impl Hub {
         match self.uploads.work(&self.shared) {
             Some(work) if work.len() < QUEUE && self.drain.is_none() => {
                 // the threads live as long as this sender
-                let _ = work.send(Work::Asked(wish, back, Turn { task_id, link }));
+                let sealed = self.sessions.is_sealed(&wish.topic_id);
+                let _ = work.send(Work::Asked(wish, back, Turn { task_id, link, sealed }));
             }
             _ => {
                 control::server::reply(back, &busy);
@@ -248,7 +258,8 @@ fn asked(
         link.add_file(row(&upload, &sent.url));
     }
     let answer = object!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash });
-    Ok((format!("{ASKED}{}", upload.copied.copy), sent.card, answer))
+    let card = if turn.sealed { format!("{}\n\n{}", sent.card, upload::IN_THE_CLEAR) } else { sent.card };
+    Ok((format!("{ASKED}{}", upload.copied.copy), card, answer))
 }
 
 fn progress(upload: &Upload, sent: u64) -> String {

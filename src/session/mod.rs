@@ -16,7 +16,7 @@ pub mod report;
 pub mod route;
 mod show;
 pub mod slash;
-mod speak;
+pub mod speak;
 pub mod task;
 pub mod turn;
 pub mod upload;

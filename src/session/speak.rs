@@ -9,7 +9,9 @@ use crate::session::upload::Place;
 use crate::session::{SessionEvent, Shared, hear, inbox};
 use crate::store::errand::Errand;
 use crate::store::outbox::{Entry, ReplyKind};
-use crate::sys::{id, thread};
+use crate::store::shelf::Copied;
+use crate::store::upload::Upload;
+use crate::sys::thread;
 use crate::wire::intake::Job;
 use crate::wire::speech;
 use std::ffi::OsStr;
@@ -24,6 +26,8 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(240);
 /// Answers spoken at a time: it takes a processor for each. Further ones stay text.
 const AT_A_TIME: usize = 2;
+/// So often one answer is begun, by as many runs of the daemon: one that has something to do with their ends is given up.
+const BEGUN: usize = 3;
 /// Four minutes as WAV are about 20 MB.
 const MAX_SOUND: u64 = 50 << 20;
 /// What people see.
@@ -31,42 +35,76 @@ const TITLE: &str = "Spoken answer";
 
 static SPEAKING: AtomicUsize = AtomicUsize::new(0);
 
+/// Where the entry that brings a sound is told.
+pub type Tell = Box<dyn FnMut(SessionEvent) + Send>;
+
 /// Speaks an answer, in a thread of its own, and tells of the outbox entry that brings the sound.
-pub(super) fn speak(
-    shared: &Arc<Shared>,
-    job: &Job,
-    answer: &str,
-    mut tell: impl FnMut(SessionEvent) + Send + 'static,
-) {
+pub(super) fn speak(shared: &Arc<Shared>, job: &Job, answer: &str, tell: Tell) {
     let text = speech::spoken(answer);
     // the sound of an encrypted answer would be in the clear
     if text.is_empty() || job.encrypted || shared.config.voice.speaking.is_none() {
         return;
     }
-    if SPEAKING.fetch_add(1, Ordering::Relaxed) >= AT_A_TIME {
-        SPEAKING.fetch_sub(1, Ordering::Relaxed);
-        return log::info!(target: "session", "an answer was not spoken: {AT_A_TIME} others are");
+    let (reply_to, parts) = (job.message_id.as_deref(), vec![text]);
+    let mut entry = shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, ReplyKind::Speech);
+    entry.after.push(Errand::Upload(Place::of(job).upload(Copied::default(), "", TITLE)));
+    speak_on(shared, entry, tell);
+}
+
+/// The same for an answer of which an earlier run has left the text.
+pub fn speak_on(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) {
+    let place = SPEAKING.fetch_add(1, Ordering::Relaxed);
+    let free = || SPEAKING.fetch_sub(1, Ordering::Relaxed);
+    // counted before it is begun: whatever ends us then, it is not for ever
+    entry.sent += 1;
+    let refused = if place >= AT_A_TIME {
+        Some(format!("{AT_A_TIME} others are"))
+    } else if entry.sent > BEGUN {
+        Some(format!("it was begun {BEGUN} times"))
+    } else {
+        None
+    };
+    if let Some(why) = refused {
+        free();
+        let _ = shared.outbox.remove(&entry);
+        return log::info!(target: "session", "an answer was not spoken: {why}");
     }
-    let (shared, job) = (shared.clone(), job.clone());
+    shared.outbox.keep(&entry);
+    let shared = shared.clone();
     let started = thread::spawn("speak", move || {
-        match entry(&shared, &job, &text) {
-            Ok(entry) => tell(SessionEvent::Spoken { entry: Box::new(entry) }),
-            Err(why) => log::warn!(target: "session", "an answer could not be spoken: {why}"),
+        match make(&shared, &entry) {
+            Ok(upload) => {
+                (entry.kind, entry.sent, entry.after) = (ReplyKind::Notice, 0, vec![Errand::Upload(upload)]);
+                entry.parts.clear();
+                shared.outbox.keep(&entry);
+                tell(SessionEvent::Spoken { entry: Box::new(entry) });
+            }
+            // the program was ended with us
+            Err(_) if shared.draining.load(Ordering::Relaxed) => {}
+            Err(why) => {
+                let _ = shared.outbox.remove(&entry);
+                log::warn!(target: "session", "an answer could not be spoken: {why}");
+            }
         }
         SPEAKING.fetch_sub(1, Ordering::Relaxed);
     });
     if let Err(e) = started {
-        SPEAKING.fetch_sub(1, Ordering::Relaxed);
-        log::warn!(target: "session", "an answer could not be spoken: no thread could be started: {e}");
+        free();
+        log::warn!(target: "session", "an answer is spoken after the next start: no thread could be started: {e}");
     }
 }
 
-/// The sound, copied for the upload, as an entry of the outbox.
-fn entry(shared: &Shared, job: &Job, text: &str) -> Result<Entry, String> {
+/// The sound of an entry, copied for the upload.
+fn make(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
+    let (Some(text), Some(Errand::Upload(upload))) = (entry.parts.first(), entry.after.first()) else {
+        return Err("there is no text".to_owned());
+    };
     let config = &shared.config;
     let wrong =
         |e: std::io::Error| format!("{}: {}", config.artifact_dir.display(), crate::error::reason(&e));
-    let folder = config.artifact_dir.join(format!("speech-{}", id::hex()));
+    let folder = config.artifact_dir.join(format!("speech-{}", entry.id));
+    // what an earlier run has left of it
+    let _ = std::fs::remove_dir_all(&folder);
     paths::create_private_dir(&folder).map_err(wrong)?;
     let made = sound(shared, &folder, text).and_then(|file| {
         let ending = ending(&file).ok_or("what was made is neither WAV nor MP3 nor Ogg")?;
@@ -76,11 +114,8 @@ fn entry(shared: &Shared, job: &Job, text: &str) -> Result<Entry, String> {
     // the copy is what is sent
     let _ = std::fs::remove_dir_all(&folder);
     let (copied, name) = made?;
-    let reply_to = job.message_id.as_deref();
-    let mut entry = shared.outbox.entry(&job.key, &job.topic_id, reply_to, Vec::new(), ReplyKind::Notice);
-    entry.after.push(Errand::Upload(Place::of(job).upload(copied, &name, TITLE)));
-    shared.outbox.keep(&entry);
-    Ok(entry)
+    let place = Place { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref() };
+    Ok(place.upload(copied, &name, TITLE))
 }
 
 fn sound(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> {

@@ -5,9 +5,9 @@
 
 use crate::agent::run::TURN;
 use crate::config::Config;
-use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::media::{self, Failure, Outgoing};
+use crate::http::{Client, HttpError};
 use crate::list::Table;
 use crate::secret::Secret;
 use crate::session::Shared;
@@ -38,6 +38,9 @@ pub fn shelf(config: &Config) -> Shelf {
     let roots = vec![config.workdir.clone(), config.inbox_dir.clone(), config.artifact_dir.clone()];
     Shelf::new(config.state_dir.join("uploads"), Rule { roots, closed, secret })
 }
+
+/// What people are told where a file is sent in an encrypted chat: the protocol has no encryption for files.
+pub const IN_THE_CLEAR: &str = "⚠️ Files and their cards are not encrypted: the service can read them.";
 
 /// Where a file's card goes.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +90,9 @@ pub fn of_reply(shared: &Shared, job: &Job, text: &str, kind: ReplyKind) -> (Str
     {
         text = shown;
         uploads.insert(0, whole);
+    }
+    if job.encrypted && !uploads.is_empty() {
+        note(&mut text, IN_THE_CLEAR);
     }
     (text, uploads)
 }
@@ -257,10 +263,16 @@ pub struct Sent {
 }
 
 impl Post<'_> {
+    /// Whether the service says that it has a file no more. Only the head of its answer is read.
+    fn is_gone(&self, url: &str) -> bool {
+        matches!(self.fetcher.open(url), Err(HttpError::Status(404 | 410, _)))
+    }
+
     /// Sends a file, or finds that the service has it. The ledger knows it afterwards.
     pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<Sent, Failure> {
         let Upload { copied, name, title, mime, .. } = upload;
-        let url = match self.ledger.find(&copied.hash, mime, self.service) {
+        let known = self.ledger.find(&copied.hash, mime, self.service).filter(|url| !self.is_gone(url));
+        let url = match known {
             Some(url) => url,
             None => {
                 let file = self.shelf.file(&copied.copy).map_err(|e| {

@@ -119,7 +119,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         });
         self.reply_with(&job, turn.end(end), &text, kind, summary);
         if route.speak && kind == ReplyKind::Done {
-            speak::speak(&self.shared, &job, &text, self.tell.clone());
+            speak::speak(&self.shared, &job, &text, Box::new(self.tell.clone()));
         }
     }
 

@@ -41,10 +41,13 @@ pub enum ReplyKind {
     Notice,
     /// Not an end: the agent asks something, and people are to answer.
     Question,
+    /// Not to be published: the part is still to be spoken, and the upload lacks its file. `sent` says how often that was
+    /// begun. The thread that speaks rewrites it.
+    Speech,
 }
 
 impl ReplyKind {
-    const ALL: [ReplyKind; 7] = [
+    const ALL: [ReplyKind; 8] = [
         ReplyKind::Done,
         ReplyKind::Failed,
         ReplyKind::Cancelled,
@@ -52,6 +55,7 @@ impl ReplyKind {
         ReplyKind::Parked,
         ReplyKind::Notice,
         ReplyKind::Question,
+        ReplyKind::Speech,
     ];
 
     /// The word on the wire (`metadata.outcome`).
@@ -64,6 +68,7 @@ impl ReplyKind {
             ReplyKind::Parked => "parked",
             ReplyKind::Notice => "notice",
             ReplyKind::Question => "question",
+            ReplyKind::Speech => "speech",
         }
     }
 }

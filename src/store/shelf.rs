@@ -36,7 +36,7 @@ pub struct Rule {
 }
 
 /// A copy that is ready to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copied {
     /// Its name on the shelf.
     pub copy: String,

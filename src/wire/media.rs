@@ -100,11 +100,8 @@ fn is_address(url: &str) -> bool {
     begins && url.len() <= 4096 && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// The files that a message names: those of its text in order, then what its row lists besides.
+/// The files that a message names: those of its text in order, then what its row lists besides. A sealed text names none.
 pub fn find(message: &Message) -> Vec<Media> {
-    if message.encrypted {
-        return Vec::new();
-    }
     let mut found = in_text(&message.content);
     if let Some(row) = message.source.as_object() {
         walk(row, false, DEPTH, &mut found);
@@ -133,7 +130,8 @@ pub fn in_text(text: &str) -> Vec<Media> {
     found
 }
 
-fn add(found: &mut Vec<Media>, media: Media) {
+/// Adds a file, unless it is known.
+pub fn add(found: &mut Vec<Media>, media: Media) {
     if found.len() < MAX_FOUND && !found.iter().any(|known| known.url == media.url) {
         found.push(media);
     }
@@ -288,7 +286,7 @@ const PICTURES: [&str; 14] = [
 /// Whether a message without files reads as if it should have some: the service may push it before they are known to it, and
 /// have them in the history (protocol 3).
 pub fn seems_to_lack(message: &Message) -> bool {
-    if !message.media.is_empty() || message.encrypted || message.sender_kind == SenderKind::System {
+    if !message.media.is_empty() || message.sender_kind == SenderKind::System {
         return false;
     }
     let kinds = ["image", "audio", "video", "file", "media", "mixed"];

@@ -120,3 +120,28 @@ fn a_file_that_a_run_sends_itself_belongs_to_its_task() {
     assert!(content(&card).contains(rows[0]["url"].as_str().unwrap()));
     assert_eq!(ledger(&home)[0]["task_id"], task["id"]);
 }
+
+#[test]
+fn what_the_service_has_dropped_is_uploaded_again() {
+    let gone = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_gone = gone.clone();
+    let script = move |hit: &super::media::Hit, _: usize| {
+        let asks = hit.line.starts_with("GET /media/") && is_gone.load(std::sync::atomic::Ordering::Relaxed);
+        asks.then(|| (410, json!({"detail": "gone"})))
+    };
+    let (wtt, home, media) = (Wtt::start(), Home::new(), Media::start(script));
+    file(&home, "a.md", b"# A");
+    let _connector = beside(&wtt, &media, &home);
+    let topic = wtt.p2p();
+    let words = ["--topic-id", topic.as_str(), "a.md"];
+    let ask = || {
+        let (code, text) = said(&upload(&home, &words, &[("WTT_CONNECT_SOCKET", &socket(&home))]));
+        assert_eq!(code, Some(0), "{text}");
+        text
+    };
+    let first = ask();
+    assert_eq!((ask(), media.hits("PUT").len()), (first.clone(), 1), "it is still there");
+    gone.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(ask() != first && media.hits("PUT").len() == 2);
+    assert_eq!(wtt.posts(&topic).len(), 3);
+}

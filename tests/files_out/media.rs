@@ -41,7 +41,7 @@ impl Media {
                     let token = serde_json::from_slice::<Value>(&hit.body).unwrap()["upload_token"].clone();
                     (200, json!({"url": format!("/media/{}", token.as_str().unwrap())}))
                 }
-                line if line.starts_with("PUT /up/") => (200, json!({})),
+                line if line.starts_with("PUT /up/") || line.starts_with("GET /media/") => (200, json!({})),
                 _ => (404, json!({"detail": "Not Found"})),
             });
             let body = body.to_string();

@@ -1,7 +1,7 @@
 //! End-to-end encrypted direct chats: the page and the connector share a password, the service sees neither.
 
 use super::answer;
-use crate::support::daemon::{Connector, Home, Wtt, until};
+use crate::support::daemon::{Connector, Home, Wtt, binary, until};
 use serde_json::json;
 use wtt_connect::local::service::{Seen, Speaker};
 use wtt_connect::wire::e2e::{Key, is_sealed};
@@ -24,8 +24,10 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
         json!({"type":"e2e_key_response","request_id":"k1","ok":true,"key_b64":key.to_base64()})
     );
     let topic = wtt.p2p();
+    let notes = crate::incoming::upload(&wtt, "n.txt", b"some notes");
     let post = |text: &str| {
-        let content = key.seal(text, &format!("web-p2p-{text}"));
+        let text = text.replace("NOTES", &notes).replace("$BINARY", binary().to_str().unwrap());
+        let content = key.seal(&text, &format!("web-p2p-{text}"));
         wtt.service.say(&topic, Speaker::Human, &content, json!({"encrypted": true}))
     };
     // a command, which the connector answers, and a message, which an agent answers
@@ -51,6 +53,21 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
         });
         pieces.matches("answer").count() == 4000
     });
+    // a file that a sealed text names is fetched, and what goes up in the clear is said
+    let id = post(
+        "RUN: echo \"$prompt\" | grep -o '/[^ ]*n.txt' > \"$HOME/saw\"; echo x > \"$HOME/work/a.md\"; cd \"$HOME/work\"; \"$BINARY\" upload-file --title Called a.md; answer \"See.\\n[WTT_ARTIFACT_FILE path='a.md' title='Marked']\" #\n\n[file:n.txt](NOTES)",
+    );
+    let sealed = wtt.wait("a sealed answer", |o| match &o.seen {
+        Seen::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
+        _ => None,
+    });
+    let opened = key.open(sealed["content"].as_str().unwrap()).unwrap();
+    assert!(opened.starts_with("See.") && opened.contains("are not encrypted: the service can"), "{opened}");
+    let called = wtt.answer(&topic, "[file:Called](")["content"].to_string();
+    assert!(called.contains("are not encrypted: the service can"), "{called}");
+    wtt.answer(&topic, "[file:Marked](");
+    let saw = std::fs::read_to_string(home.path().join("saw")).unwrap();
+    assert_eq!(std::fs::read(saw.lines().last().unwrap()).unwrap(), b"some notes");
     // nor is anything of it spoken, whose sound would be in the clear
     assert!(!spoke.exists());
     // an open message in the same chat gets an open answer

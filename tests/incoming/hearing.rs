@@ -123,3 +123,33 @@ fn curl_gets_the_key_on_its_standard_input() {
         read("config")
     );
 }
+
+#[test]
+fn a_real_recogniser_understands_what_a_real_voice_says() {
+    use std::process::Command;
+    // both end with an error of their own without arguments; what counts is that they are there
+    for program in ["espeak-ng", "pocketsphinx_continuous"] {
+        if Command::new(program).stdin(std::process::Stdio::null()).output().is_err() {
+            return println!("skipped: {program} is not installed");
+        }
+    }
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let grammar = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/speech.jsgf");
+    let command = format!(
+        "pocketsphinx_continuous -samprate 22050 -nfft 1024 -logfn /dev/null -jsgf {grammar} -infile {{file}}"
+    );
+    let env = [("WTT_CONNECT_STT_PROVIDER", "command"), ("WTT_CONNECT_STT_COMMAND", &command)];
+    let _connector = start(&wtt, &home, &env);
+    let topic = wtt.p2p();
+    for words in ["please check the report", "please open the window"] {
+        let sound = home.path().join("said.wav");
+        let spoken = Command::new("espeak-ng").arg("-w").arg(&sound).arg(words).status().unwrap();
+        assert!(spoken.success());
+        let url = upload(&wtt, "said.wav", &std::fs::read(&sound).unwrap());
+        wtt.forget();
+        wtt.say(&topic, &format!("[audio:said.wav]({url})"));
+        wtt.answer(&topic, "seen 0");
+        let want = format!("transcript by a machine:]\n{words}\n[end of the transcript]");
+        assert!(given(&home).contains(&want), "{}", given(&home));
+    }
+}

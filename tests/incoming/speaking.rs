@@ -1,7 +1,7 @@
 //! Answers that are spoken: by setting, by `/voice`, by a program and by an address; and a round trip through a real engine.
 
 use super::{given, hearing::script, start};
-use crate::support::daemon::{Home, Wtt};
+use crate::support::daemon::{Home, Wtt, until};
 use crate::support::server::Server;
 use crossbeam_channel::unbounded;
 use serde_json::Value;
@@ -51,7 +51,7 @@ fn voice_on_adds_sound_after_the_text_and_off_ends_it() {
     wtt.forget();
     wtt.say(&topic, "once more");
     wtt.answer(&topic, "seen 0");
-    crate::support::daemon::until("the warning", || connector.log().contains("could not be spoken"));
+    until("the warning", || connector.log().contains("could not be spoken"));
     wtt.say(&topic, "/voice off");
     wtt.answer(&topic, "are not spoken");
     assert!(connector.stop().success());
@@ -112,4 +112,91 @@ fn a_real_engine_speaks_and_its_sound_is_heard() {
     wtt.say(&topic, card["content"].as_str().unwrap());
     wtt.answer(&topic, "[audio:");
     assert!(given(&home).contains(&format!("\nRIFF of {} bytes\n", sound.len())), "{}", given(&home));
+}
+
+/// Takes what say(1) of macOS 10.9 to 14 takes, and nothing else:
+/// `say [-v voice] [-r rate] [-o outfile [audio format options] | …] [-f file | string …]`; the formats of WAVE are linear PCM.
+const SAY: &str = r#"
+die() { echo "say: $1" >&2; exit 1; }
+out= file= format= data= voice=
+while [ $# -gt 0 ]; do
+  case $1 in
+    -v) voice=$2; shift ;;
+    -o) [ -z "$out" ] || die "two outputs"; out=$2; shift ;;
+    -f) file=$2; shift ;;
+    --file-format=*) [ "$out" ] || die "a format without a file"; format=${1#*=} ;;
+    --data-format=*) [ "$out" ] || die "a format without a file"; data=${1#*=} ;;
+    *) die "unrecognized option or text: $1" ;;
+  esac
+  shift
+done
+case $voice in '' | Samantha) ;; *) die "Voice '$voice' not found." ;; esac
+case $format:$out in WAVE:*.wav) ;; *) die "Opening output file failed: fmt?" ;; esac
+echo "$data" | grep -Eqx '(BE|LE)?(F|I|UI)(8|16|24|32|64)(@[0-9]+)?' || die "Opening output file failed: $data"
+{ printf 'RIFF....WAVE %s ' "$data"; cat "$file"; } > "$out"
+"#;
+
+#[test]
+fn say_of_macos_gets_the_options_that_it_knows() {
+    for voice in [None, Some("Samantha")] {
+        let (wtt, home) = (Wtt::start(), Home::new());
+        script(&home, "say", SAY);
+        let path = format!("{}/bin:/usr/bin:/bin", home.path().display());
+        let mut env = vec![("PATH", path.as_str()), ("WTT_CONNECT_TTS_PROVIDER", "macos-say")];
+        env.push(("WTT_CONNECT_UPLOAD_ARTIFACTS", "1"));
+        env.extend(voice.map(|voice| ("WTT_CONNECT_TTS_VOICE", voice)));
+        let _connector = start(&wtt, &home, &env);
+        let topic = wtt.p2p();
+        wtt.say(&topic, "hello");
+        let card = wtt.answer(&topic, "[audio:Spoken answer](");
+        assert_eq!(download(&wtt, &url(&card)), b"RIFF....WAVE LEI16@22050 seen 0");
+    }
+}
+
+#[test]
+fn what_is_being_spoken_at_a_stop_comes_once_after_the_next_start() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let body = "echo . >> \"$HOME/begun\"; while [ ! -e \"$HOME/go\" ]; do sleep 0.02; done; { printf 'RIFF1234WAVE'; cat \"$1\"; } > \"$2\"";
+    let command = format!("{} {{file}} {{output}}", script(&home, "speak", body));
+    let env = [
+        ("WTT_CONNECT_TTS_PROVIDER", "command"),
+        ("WTT_CONNECT_TTS_COMMAND", &command),
+        ("WTT_CONNECT_UPLOAD_ARTIFACTS", "1"),
+    ];
+    let begun = |times: usize| {
+        let text = || std::fs::read_to_string(home.path().join("begun")).unwrap_or_default();
+        until("the voice", || text().lines().count() == times);
+    };
+    let connector = start(&wtt, &home, &env);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "hello");
+    wtt.answer(&topic, "seen 0");
+    begun(1);
+    assert!(connector.stop().success());
+    let connector = start(&wtt, &home, &env);
+    begun(2);
+    connector.kill();
+    let connector = start(&wtt, &home, &env);
+    begun(3);
+    home.touch("go");
+    let card = wtt.answer(&topic, "[audio:Spoken answer](");
+    assert_eq!(download(&wtt, &url(&card)), b"RIFF1234WAVEseen 0");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(wtt.posts(&topic).len(), 2);
+    let left = std::fs::read_dir(home.state_dir().join("artifacts")).map_or(0, Iterator::count);
+    assert_eq!(left, 0);
+
+    // one that ends the connector each time is given up
+    std::fs::remove_file(home.path().join("go")).unwrap();
+    std::fs::remove_file(home.path().join("begun")).unwrap();
+    wtt.say(&topic, "hello");
+    let mut connector = connector;
+    for times in 1..=3 {
+        begun(times);
+        connector.kill();
+        connector = start(&wtt, &home, &env);
+    }
+    until("the end of it", || connector.log().contains("was not spoken: it was begun 3 times"));
+    until("its answer alone", || home.outbox().is_empty());
+    assert_eq!(wtt.posts(&topic).len(), 3);
 }

@@ -42,7 +42,7 @@ pub(super) static HOST: &[Key] = &[
         default: "none",
         secret: true,
         meaning: told(
-            "The password of end-to-end encrypted direct chats. With it such messages are read and answered encrypted, and the service gets the key that is derived from it when it asks, so that the page can read along. Status lines and files with their cards are not encrypted; a long answer comes in pieces there instead of as a file. Without it the connector says that it has no key.",
+            "The password of end-to-end encrypted direct chats. With it such messages are read and answered encrypted, and the service gets the key that is derived from it when it asks, so that the page can read along. Status lines and files with their cards are not encrypted, which is said where a file is sent; a long answer comes in pieces there instead of as a file. Without it the connector says that it has no key.",
         ),
         example: told("correct horse battery staple"),
     },

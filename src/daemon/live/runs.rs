@@ -19,6 +19,12 @@ impl Sessions {
         Some((turn.generation, turn.task.clone()))
     }
 
+    /// Whether the turn that a topic's session runs now answers an encrypted message.
+    pub(in crate::daemon) fn is_sealed(&self, topic_id: &str) -> bool {
+        let scope = Scope::Topic(topic_id.to_owned());
+        self.turns(&scope).any(|turn| turn.began.is_some() && turn.message["encrypted"] == true)
+    }
+
     /// The tasks that are carried out now, or will be.
     pub(in crate::daemon) fn tasks(&self) -> Vec<String> {
         let mut out = Vec::new();

@@ -29,7 +29,7 @@ write() { ! request Write "{\"file_path\":\"$1\",\"content\":\"$2\"}" || echo "$
 question() { request AskUserQuestion '{"questions":[{"question":"Which color?","header":"Color","options":[{"label":"Red","description":"r"},{"label":"Blue","description":"b"}]}]}'; }
 questions() { request AskUserQuestion '{"questions":[{"question":"Which color?","options":[{"label":"Red"},{"label":"Blue"}]},{"question":"When?","options":[]}]}'; }
 plan() { request ExitPlanMode '{"plan":"1. do it"}'; }
-await() { while [ ! -e "$HOME/$1" ]; do sleep 0.02; done; }
+await() { while [ ! -e "$HOME/$1" ]; do [ -d "$HOME" ] || exit; sleep 0.02; done; }
 while read -r line; do
   case $line in *RUN:*) ;; *) continue ;; esac
   printf '{"type":"user","isReplay":true,"message":{"role":"user","content":[]}}\n'

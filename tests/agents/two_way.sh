@@ -8,7 +8,7 @@ done
 echo "$$|$*" >> "$HOME/starts"
 text() { printf '{"type":"assistant","message":{"id":"m1","role":"assistant","content":[{"type":"text","text":"%s"}]},"session_id":"%s"}\n' "$1" "$id"; }
 answer() { printf '{"type":"result","subtype":"success","is_error":false,"result":"%s","session_id":"%s","usage":{"input_tokens":3,"output_tokens":2}}\n' "$1" "$id"; }
-await() { while [ ! -e "$HOME/$1" ]; do sleep 0.02; done; }
+await() { while [ ! -e "$HOME/$1" ]; do [ -d "$HOME" ] || exit; sleep 0.02; done; }
 while read -r line; do
   case $line in *RUN:*) ;; *) continue ;; esac
   printf '{"type":"user","isReplay":true,"message":{"role":"user","content":[]}}\n'

@@ -2,6 +2,7 @@
 //! protocol, an updated program.
 
 mod commands;
+mod json;
 mod manager;
 mod restarts;
 

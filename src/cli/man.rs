@@ -1,5 +1,7 @@
 //! wtt-connect(1), rendered from the table; the sections that no table holds are written out here.
 
+mod json;
+
 use super::help;
 use super::roff::Page;
 use super::spec::{COMMANDS, Command, Flag, GLOBAL_FLAGS, ValueOf};
@@ -159,6 +161,11 @@ pub fn render() -> String {
     page.section("EXIT STATUS");
     for (code, text) in EXIT_CODES {
         page.entry(&code.to_string(), "", text);
+    }
+    page.section("JSON");
+    page.paragraph(json::PROMISE);
+    for (what, fields) in json::OBJECTS {
+        page.entry(what, "", fields);
     }
     page.section("ENVIRONMENT");
     page.paragraph(

@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A user with profiles.
-struct User {
+pub(super) struct User {
     home: Home,
     path: String,
 }
 
 /// What a command said.
-struct Said {
+pub(super) struct Said {
     code: Option<i32>,
-    out: String,
+    pub(super) out: String,
     err: String,
 }
 
 impl Said {
     #[track_caller]
-    fn check(self, code: i32, texts: &[&str]) -> Said {
+    pub(super) fn check(self, code: i32, texts: &[&str]) -> Said {
         let all = format!("{}{}", self.out, self.err);
         assert_eq!(self.code, Some(code), "{all}");
         for text in texts {
@@ -31,13 +31,13 @@ impl Said {
         assert!(!all.contains("CANARY"), "{all}");
         self
     }
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap()
     }
 }
 
 /// Ends the process that a test started.
-struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -47,7 +47,7 @@ impl Drop for Running {
 }
 
 impl User {
-    fn new() -> User {
+    pub(super) fn new() -> User {
         let home = Home::new();
         let path = format!("{}/bin:/usr/bin:/bin", home.path().display());
         std::fs::create_dir(home.path().join("bin")).unwrap();
@@ -62,7 +62,7 @@ impl User {
         file
     }
 
-    fn profile(&self, name: &str, agent: &str, base_url: &str, more: &str) {
+    pub(super) fn profile(&self, name: &str, agent: &str, base_url: &str, more: &str) {
         let folder = self.home.path().join(".config/wtt-connect/profiles");
         std::fs::create_dir_all(&folder).unwrap();
         let text = format!(
@@ -84,13 +84,13 @@ impl User {
         command
     }
 
-    fn run(&self, words: &[&str]) -> Said {
+    pub(super) fn run(&self, words: &[&str]) -> Said {
         let done = self.command(words).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Said { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
     }
 
-    fn start(&self, profile: &str, flags: &[&str]) -> Running {
+    pub(super) fn start(&self, profile: &str, flags: &[&str]) -> Running {
         let mut command = self.command(&["start", "--profile", profile]);
         let child = command.args(flags).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let running = Running(child);
@@ -100,7 +100,7 @@ impl User {
         running
     }
 
-    fn wait_connected(&self, profile: &str) {
+    pub(super) fn wait_connected(&self, profile: &str) {
         until("a connection", || {
             self.run(&["list"]).out.lines().any(|l| l.contains(profile) && l.contains("connected for"))
         });
@@ -114,7 +114,7 @@ fn without_a_profile_they_say_what_to_do() {
     user.run(&["status"]).check(0, &["no profile yet"]);
     user.run(&["restart", "all"]).check(0, &["no profile yet"]);
     assert_eq!(user.run(&["list", "--json"]).check(0, &[]).json()["profiles"], serde_json::json!([]));
-    user.run(&["status", "alice"]).check(78, &["there is no profile alice; there is none yet"]);
+    user.run(&["status", "alice"]).check(78, &["there is no profile alice; `wtt-connect up` makes one"]);
     user.run(&["logs"]).check(2, &["logs needs PROFILE"]);
     user.run(&["logs", "a", "b"]).check(2, &["does not know what to do with"]);
     user.run(&["logs", "a", "--lines", "0"]).check(2, &["accepted: 1 to 100000"]);

@@ -219,7 +219,7 @@ fn a_line_that_the_terminal_has_cut_is_not_sent() {
     let mut seat = Seat::chat(&place);
     seat.keys(&"x".repeat(4100));
     seat.keys("\n");
-    seat.see("it was not sent");
+    seat.see("Break it up");
     seat.see(PROMPT);
     seat.keys("ls\n");
     assert!(!seat.see("directory is empty").contains("You said"));

@@ -28,13 +28,16 @@ pub enum Wish {
     Recall,
     /// "fail"
     Fail,
+    /// "send FILE"
+    Send(String),
     /// Anything else, as it was said.
     Other(String),
 }
 
-/// The line that is understood as a wish: the last one. Connectors put context before it.
+/// The line that is understood as a wish: the last one. Connectors put context before it, and files behind it.
 fn said(prompt: &str) -> &str {
-    prompt.lines().rev().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default()
+    let is_file = |l: &&str| l.ends_with(']') && l.starts_with('[');
+    prompt.lines().rev().map(str::trim).find(|l| !l.is_empty() && !is_file(l)).unwrap_or_default()
 }
 
 /// A text that is only quoted: whole, but for its length.
@@ -70,6 +73,7 @@ pub fn read(prompt: &str) -> Wish {
             to: number.parse::<u32>().unwrap_or(0).min(COUNT_MAX),
             slowly: rest.contains(&"slowly"),
         },
+        ["send", _] => Wish::Send(said["send".len()..].trim().replace('"', "")),
         ["remember" | "remember:", _, ..] => {
             let what = said.get("remember".len()..).unwrap_or_default();
             Wish::Remember(what.trim_start_matches(':').trim().to_owned())
@@ -95,6 +99,7 @@ const SKILLS: &str = "\
 - `list files`: I run a real `ls` in the working directory\n\
 - `count to 10 slowly`: watch the status line; stop me with Ctrl-C or `/stop`\n\
 - `remember …`, then `what did I say`: the session is resumed for every message\n\
+- `send FILE`: I send a file of the working directory; `/attach FILE` sends one to me\n\
 - `fail`: what a failing agent looks like";
 
 /// The answer to a wish that needs no tool. `before` is what was asked earlier; `now_ms` varies the greeting only.
@@ -112,6 +117,7 @@ pub fn answer(wish: &Wish, before: &[Wish], now_ms: i64) -> String {
         }
         Wish::Remember(what) => format!("I will remember: {what}"),
         Wish::Recall => recall(before),
+        Wish::Send(file) => format!("Here it is.\n[WTT_ARTIFACT_FILE path=\"{file}\"]"),
         Wish::Other(said) => format!(
             "You said: “{said}”\n\nI am only the demonstration agent, without a language model, so that is all I can \
              make of it. `help` shows what I can do, and which agents you could install."
@@ -143,6 +149,7 @@ fn describe(wish: &Wish) -> String {
         Wish::Remember(what) => format!("remember {what}"),
         Wish::Recall => "that you want to know what you said".to_owned(),
         Wish::Fail => "fail".to_owned(),
+        Wish::Send(file) => format!("send {file}"),
         Wish::Other(said) => said.clone(),
     }
 }
@@ -178,6 +185,8 @@ mod tests {
             ("remember: the Answer is 42", Wish::Remember("the Answer is 42".into())),
             ("what did I say?", Wish::Recall),
             ("fail", Wish::Fail),
+            ("send Notes.md\n[file “a.md”: /i/a.md]", Wish::Send("Notes.md".into())),
+            ("send Notes.md", Wish::Send("Notes.md".into())),
             ("[context]\nYou are in a topic.\n\nfail\n", Wish::Fail),
             ("Remember", Wish::Other("Remember".into())),
             ("count to ten", Wish::Other("count to ten".into())),

@@ -80,7 +80,7 @@ pub fn width(c: char) -> usize {
 }
 
 /// Breaks a line at blanks, or behind a wide character. What follows is indented like the line, or like its item.
-fn wrap(line: &str, columns: usize) -> String {
+pub fn wrap(line: &str, columns: usize) -> String {
     let text = line.trim_start_matches(' ');
     let item = ["• ", "- ", "* ", "> "].iter().any(|mark| text.starts_with(mark));
     let hang = (line.len() - text.len() + if item { 2 } else { 0 }).min(columns / 2);

@@ -102,7 +102,11 @@ impl Screen {
     pub fn note(&mut self, words: &str) {
         self.wipe();
         let _ = self.finish();
-        let _ = writeln!(io::stderr(), "{words}");
+        // a path that breaks in the middle of a word cannot be read
+        let width = if self.is_watched() { columns(io::stderr()) } else { usize::MAX };
+        for line in words.lines() {
+            let _ = writeln!(io::stderr(), "{}", markdown::wrap(line, width));
+        }
     }
 
     /// Asks for input.

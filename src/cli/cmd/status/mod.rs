@@ -28,6 +28,8 @@ pub struct Known {
     agents: Vec<(String, std::result::Result<String, String>)>,
     /// What the files say of a connector that does not run.
     files: Option<Files>,
+    /// It has been started at some time.
+    begun: bool,
     /// What has to be put right, or should be known: one sentence each.
     problems: Vec<String>,
 }
@@ -140,7 +142,8 @@ pub fn look(profile: Profile) -> Known {
             replies_since,
         }
     });
-    Known { profile, life, agents, files, problems }
+    let begun = config.state_dir.join("lock").exists();
+    Known { profile, life, agents, files, begun, problems }
 }
 
 /// Whether another program lies where the running one was started.

@@ -38,7 +38,7 @@ pub fn text(known: &[Known], colours: bool) -> String {
         }
         text.push('\n');
     }
-    if !known.iter().any(|one| next(one, &mut text)) {
+    if known.iter().filter(|one| next(one, &mut text)).count() == 0 {
         let name = if let [one] = known { one.profile.name.as_str() } else { "PROFILE" };
         let _ = writeln!(text, "All is well. `wtt-connect logs {name}` shows what it does.");
     }
@@ -55,8 +55,13 @@ fn next(known: &Known, text: &mut String) -> bool {
         }
         (Life::Absent, _) => writeln!(
             text,
-            "`{}` starts it as a service, `wtt-connect start --profile {name}` here; `wtt-connect logs {name}` shows how it ended.",
-            super::super::up_command(name, &known.profile.config)
+            "`{}` starts it as a service, `wtt-connect start --profile {name}` here{}.",
+            super::super::up_command(name, &known.profile.config),
+            if known.begun {
+                format!("; `wtt-connect logs {name}` shows how it ended")
+            } else {
+                String::new()
+            }
         ),
         (Life::Mute(_), _) => {
             writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")
@@ -66,6 +71,12 @@ fn next(known: &Known, text: &mut String) -> bool {
         }
         (_, Some(Link::Retrying { .. })) => {
             writeln!(text, "It keeps trying by itself. `wtt-connect doctor --profile {name}` looks closer.")
+        }
+        (Life::Answers(answer), _) if answer["asks"].as_array().is_some_and(|asks| !asks.is_empty()) => {
+            writeln!(
+                text,
+                "An agent waits for an answer, here or in its topic; `wtt-connect approve` lists what is asked."
+            )
         }
         _ if !known.problems.is_empty() => writeln!(
             text,
@@ -133,7 +144,7 @@ fn answered(live: &Value, row: Row<'_>) {
     if last.is_object() {
         row(
             "message",
-            format_args!("the last one {} ago in {}", ago(&last["seconds"]), word(&last["topic"])),
+            format_args!("the last one {} ago in topic {}", ago(&last["seconds"]), word(&last["topic"])),
         );
     } else {
         row("message", format_args!("none yet"));
@@ -147,7 +158,7 @@ fn answered(live: &Value, row: Row<'_>) {
                 "{} {how} {} in {}",
                 word(&turn["adapter"]),
                 ago(&turn["seconds"]),
-                word(&turn["session"])
+                word(&turn["session"]).trim_start_matches("wtt:").replacen(':', " ", 1)
             ),
         );
     }
@@ -181,7 +192,11 @@ fn answered(live: &Value, row: Row<'_>) {
     if parked["next"].is_string() {
         row(
             "kept",
-            format_args!("{} message(s), the next until {}", parked["messages"], word(&parked["next"])),
+            format_args!(
+                "{} message(s) put off, the next is run at {}",
+                parked["messages"],
+                word(&parked["next"])
+            ),
         );
     }
     if live["restarting"] == true {

@@ -9,6 +9,7 @@
 mod asks;
 mod files;
 mod modes;
+mod pictures;
 
 use crate::support::daemon::{Connector, Home, Wtt, until};
 use std::time::Instant;

@@ -6,13 +6,15 @@ Steps are taken in order, one for each request that a tool result has led to; af
 `DONE <last tool result>`. A prompt without steps is answered by `DONE`.
 
   @@text:WORDS@@  @@sh:COMMAND@@  @@write:FILE:CONTENT@@  @@slow:WORDS:SECONDS@@  @@err:STATUS@@
+  @@pictures:WORDS@@  says how many PNG pictures this request brings
   @@recall:WORD@@  says whether an earlier prompt in this conversation has the word
   @@new@@  what stands before it in the same text is passed over: some CLIs glue a prompt that failed to the next one
 """
 import json, re, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-STEP = re.compile(r"@@(text|sh|write|slow|err|recall):(.*?)@@", re.S)
+STEP = re.compile(r"@@(text|sh|write|slow|err|recall|pictures):(.*?)@@", re.S)
+PNG = "iVBORw0KGgo"  # how every one begins in base64
 SHELL = ("exec_command", "shell_command", "bash", "run_shell_command", "shell")
 WRITE = ("write", "write_file", "writefile")
 ERRORS = {400: ("invalid_request_error", "INVALID_ARGUMENT", "Invalid request"),
@@ -80,6 +82,8 @@ def plan(body):
     kind, value = steps[results] if results < len(steps) else ("text", "DONE " + last.strip()[:400])
     if kind == "text":
         return "text", value, 0
+    if kind == "pictures":
+        return "text", f"{json.dumps(body).count(PNG)} {value}", 0
     if kind == "recall":
         return "text", f"{value} is {'known' if value in earlier else 'not known'}", 0
     if kind == "err":

@@ -5,7 +5,7 @@
 
 mod forms;
 mod hostile;
-mod player;
+pub mod player;
 mod running;
 mod steering;
 

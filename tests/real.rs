@@ -8,8 +8,11 @@
 
 mod asks;
 mod files;
+mod forms;
 mod modes;
 mod pictures;
+mod slash;
+mod steer;
 
 use crate::support::daemon::{Connector, Home, Wtt, until};
 use std::time::Instant;

@@ -5,6 +5,7 @@
 //! `record` makes new recordings from a real CLI; see `fixtures/README.md`.
 
 mod odd;
+mod wishes;
 
 use serde_json::{Value, json};
 use std::fmt::Write as _;

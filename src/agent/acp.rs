@@ -111,6 +111,8 @@ pub struct Acp {
     spoke: bool,
     /// Names of its slash commands, once it has announced them.
     commands: Vec<String>,
+    /// A command is held back until they are known.
+    waits_for_list: bool,
     asks: Vec<Open>,
     turn: Turn,
     stray: Stray,
@@ -134,6 +136,7 @@ impl Acp {
             logged_in: None,
             spoke: false,
             commands: Vec::new(),
+            waits_for_list: false,
             asks: Vec::new(),
             turn: Turn::default(),
             stray: Stray::default(),
@@ -234,6 +237,10 @@ impl Acp {
             }
             "$/cancel_request" => {
                 let id = take(params, "requestId");
+                if self.asks.iter().any(|open| open.id == id) {
+                    let error = object!({ "code": fail::CANCELLED, "message": "Request cancelled" });
+                    write(reply(&id, "error", error), fx);
+                }
                 self.withdraw(|open| open.id == id, fx);
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! Forms that an agent wants filled in (ACP `elicitation/create`, the elicitation of MCP that codex passes on), as one
 //! question, and the words of an answer as the form's content. Pure.
 
-use crate::agent::ask::{Ask, AskKind};
+use crate::agent::ask::{Ask, AskKind, Decision};
 use crate::agent::codex::asks::parts;
 use crate::agent::dialect::{items, string, title};
 use crate::json::object;
@@ -135,9 +135,61 @@ fn options(about: &Value) -> Vec<(String, String)> {
     out
 }
 
+/// A tool server wants something to be known, or an address to be opened: how codex and claude write it. `schema`: where
+/// they put the form.
+pub fn asked(id: &Value, params: &Value, schema: &str) -> Ask {
+    if let Some((_, ask)) = wished(id, params, schema) {
+        return ask;
+    }
+    let words = [string(params, "message"), "\n\n", string(params, "url")].concat();
+    Ask {
+        id: id.to_string(),
+        kind: AskKind::Other,
+        tool: String::new(),
+        title: title(string(params, "message")),
+        detail: words.trim().to_owned(),
+        what: Vec::new(),
+        for_session: false,
+        choices: Vec::new(),
+        answers: 1,
+    }
+}
+
+/// What is answered to the same; the error says what does not fit.
+pub fn answered(params: &Value, schema: &str, decision: &Decision) -> Result<Value, String> {
+    match (wished(&Value::Null, params, schema), decision) {
+        (Some((form, ask)), _) => form.result(&ask, decision),
+        // An address can be said yes to; to a form that nobody can fill in there is only a no.
+        (None, Decision::Allow | Decision::AllowSession) if params["mode"] == "url" => {
+            Ok(result("accept", None))
+        }
+        (None, Decision::DenyAndStop) => Ok(result("cancel", None)),
+        (None, _) => Ok(result("decline", None)),
+    }
+}
+
+/// The form, if it is one and can be filled in.
+fn wished(id: &Value, params: &Value, schema: &str) -> Option<(Form, Ask)> {
+    let is_form = string(params, "mode") != "url";
+    is_form.then(|| read(id, string(params, "message"), &params[schema]).ok())?
+}
+
 impl Form {
+    /// What is answered to the request, `ask` being its question; the error says what does not fit.
+    pub fn result(&self, ask: &Ask, decision: &Decision) -> Result<Value, String> {
+        Ok(match decision {
+            Decision::Answer(words) => result("accept", Some(self.fill(words)?)),
+            // only what has no fields can be allowed
+            Decision::Allow | Decision::AllowSession if ask.kind != AskKind::Question => {
+                result("accept", Some(object!({})))
+            }
+            Decision::DenyAndStop => result("cancel", None),
+            _ => result("decline", None),
+        })
+    }
+
     /// The content for an answer in words; the error says what does not fit.
-    pub fn fill(&self, words: &str) -> Result<Value, String> {
+    fn fill(&self, words: &str) -> Result<Value, String> {
         let mut content = Map::new();
         let all = parts(words, self.fields.len());
         let needed = self.fields.iter().filter(|field| field.required).count();
@@ -201,7 +253,7 @@ fn chosen<'a>(options: &'a [(String, String)], words: &str) -> Option<&'a str> {
 }
 
 /// What is answered to the request; `content` when people have accepted it.
-pub fn result(action: &str, content: Option<Value>) -> Value {
+fn result(action: &str, content: Option<Value>) -> Value {
     match content {
         Some(content) => object!({ "action": action, "content": content }),
         None => object!({ "action": action }),

@@ -1,9 +1,16 @@
 //! Which slash commands an agent takes from us, and in which of its ways to be spoken to. Data and one pure function.
 //!
-//! Seen with the releases of `tests/fixtures/README.md`: Claude Code reads a command at the beginning of a one-shot prompt (in
-//! the two-way form it does not say when it has taken it up); Codex has a request for each in its app-server, pi has one
-//! in its RPC mode; an ACP agent reads it at the beginning of the prompt, and announces its list. The others pass it to
-//! the model as text.
+//! Seen with the releases of `tests/fixtures/README.md`, each tried with a command of its own, one of its user's, one that
+//! does not exist and `/compact`:
+//!
+//! - Claude Code reads it at the beginning of a one-shot prompt; in the two-way form it does not say when it has taken
+//!   it up. kimi-cli 1 reads all of its own there, and says which it does not know.
+//! - Gemini reads `/init` and those of its user there, and no other; over ACP it has another list, without its user's.
+//! - `opencode run` and `kimi -p` give it to the model as text, but their ACP takes it, in the same session.
+//! - Codex has a request for each in its app-server, and nothing else. pi has one for `/compact` in its RPC mode, where
+//!   it also lists what its user has added (templates, skills, extensions).
+//! - An ACP agent reads it at the beginning of the prompt, and announces its list.
+//! - Crush, Cursor and Qoder in their one-shot forms: nothing is known, so nothing is tried.
 
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{Request, acp};
@@ -15,6 +22,8 @@ pub enum Way {
     Prompt(Option<&'static str>),
     /// By a request of its own, if it is one of these; in this transport.
     Only(&'static [&'static str], &'static str),
+    /// As the prompt, but it cannot be told to compact.
+    NoCompact,
     /// Not at all.
     None,
 }
@@ -24,9 +33,18 @@ pub fn way(spec: &AdapterSpec, request: &Request) -> Way {
     match spec.name {
         "claude-code" => Way::Prompt(Some("one-shot")),
         "codex" => Way::Only(&["/compact", "/review"], "app-server"),
-        "pi" => Way::Only(&["/compact"], "rpc"),
+        "pi" => Way::Prompt(Some("rpc")),
+        "opencode" | "kimi" => Way::Prompt(Some("acp")),
         "acp" | "devin" | "iflow" => Way::Prompt(None),
-        "gemini" | "qoder" | "opencode" | "kimi" | "cursor" if acp::is_chosen(request) => Way::Prompt(None),
+        // Its sessions over ACP are not those of its one-shot form.
+        "cursor" if request.transport.as_deref() != Some("acp") => Way::None,
+        "gemini" | "qoder" | "cursor" if acp::is_chosen(request) => Way::Prompt(None),
+        "gemini" => Way::NoCompact,
         _ => Way::None,
     }
+}
+
+/// The answer to a command that is not in the agent's list; neither begins with a slash here.
+pub fn unknown(name: &str, known: &[String]) -> String {
+    ["`/", name, "` is none of this agent's commands. It has: /", &known.join(", /"), "."].concat()
 }

@@ -25,6 +25,7 @@ pub fn plan(job: &Job, adapter: &AdapterSpec, request: &Request, lang: Lang) -> 
     let compacts = name == "/compact";
     let (fits, transport, takes) = match slash::way(adapter, request) {
         Way::Prompt(transport) => (true, transport, String::new()),
+        Way::NoCompact => (!compacts, None, String::new()),
         Way::Only(names, transport) => (names.contains(&name), Some(transport), names.join(", ")),
         Way::None => (false, None, Say::SlashNone.to(lang, &[])),
     };

@@ -201,6 +201,13 @@ fn a_question_can_be_withdrawn() {
     talk.asks(json!(5));
     talk.hear(json!({"jsonrpc": "2.0", "method": "$/cancel_request", "params": {"requestId": 5}}));
     assert_eq!(talk.fx.withdrawn, ["5"]);
+    // what is taken back is answered all the same, once, and what was never asked is not
+    let answer = talk.next();
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(5), &json!(-32800)), "{answer}");
+    talk.hear(json!({"jsonrpc": "2.0", "method": "$/cancel_request", "params": {"requestId": 5}}));
+    talk.hear(json!({"jsonrpc": "2.0", "method": "$/cancel_request"}));
+    talk.with(|dialect, fx| dialect.answer("5", &Decision::Allow, fx));
+    assert!(talk.wrote.is_empty(), "{:?}", talk.wrote);
     talk.asks(json!(6));
     talk.update(json!({"sessionUpdate": "tool_call_update", "toolCallId": "t", "status": "failed"}));
     assert_eq!(talk.fx.withdrawn, ["5", "6"]);
@@ -531,4 +538,33 @@ fn mutated_conversations() {
         acp(&request()).line(&line, &mut Effects::default());
     }
     assert!(began.elapsed().as_secs() < 2);
+}
+
+/// As far as the session, with a command of the agent's own as prompt.
+fn commanded(agent: &str, command: &str) -> Talk {
+    let slash = Request { prompt: command.to_owned(), slash: true, ..request() };
+    let mut talk = Talk::begin(&slash);
+    talk.answer("initialize", json!({"agentInfo": {"name": agent}}));
+    talk.answer("session/new", json!({"sessionId": "s1"}));
+    talk
+}
+
+#[test]
+fn a_command_waits_for_the_list_of_an_agent_that_ignores_what_it_does_not_know() {
+    let list = json!({"sessionUpdate": "available_commands_update", "availableCommands": [{"name": "init"}, {"name": "hello"}]});
+    for (command, goes) in [("/hello you", true), ("/compact", true), ("/zzz", false)] {
+        let mut talk = commanded("OpenCode", command);
+        assert!(talk.wrote.is_empty(), "{:?}", talk.wrote);
+        talk.update(list.clone());
+        if goes {
+            assert_eq!(talk.next()["params"]["prompt"][0]["text"], command);
+            talk.update(list.clone());
+            assert!(talk.wrote.is_empty(), "it is sent once");
+        } else {
+            let words = "`/zzz` is none of this agent's commands. It has: /init, /hello.";
+            assert_eq!(talk.fx.done, Some(Outcome::Done(words.to_owned())));
+        }
+    }
+    // others say what they do not know, and may announce nothing
+    assert_eq!(commanded("other", "/zzz").next()["params"]["prompt"][0]["text"], "/zzz");
 }

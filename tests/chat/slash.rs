@@ -21,13 +21,13 @@ fn forwarded(wtt: &Wtt, topic: &str, command: &str) {
 fn start(wtt: &Wtt, home: &Home, env: &[(&str, &str)]) -> Connector {
     std::fs::write(home.path().join("claude.sh"), CLAUDE).unwrap();
     let claude = format!("/bin/sh {}", home.path().join("claude.sh").display());
-    let pi = format!("/bin/sh {}/tests/agents/ok.sh", env!("CARGO_MANIFEST_DIR"));
+    let agent = format!("/bin/sh {}/tests/agents/ok.sh", env!("CARGO_MANIFEST_DIR"));
     let mut all = vec![
         ("WTT_CONNECT_CLAUDE_CODE_COMMAND", claude.as_str()),
-        ("WTT_CONNECT_ADAPTERS", "claude-code,codex,pi,crush"),
-        ("WTT_CONNECT_CRUSH_COMMAND", pi.as_str()),
-        ("WTT_CONNECT_PI_COMMAND", pi.as_str()),
-        ("WTT_CONNECT_CODEX_COMMAND", pi.as_str()),
+        ("WTT_CONNECT_ADAPTERS", "claude-code,codex,gemini,crush"),
+        ("WTT_CONNECT_CRUSH_COMMAND", agent.as_str()),
+        ("WTT_CONNECT_GEMINI_COMMAND", agent.as_str()),
+        ("WTT_CONNECT_CODEX_COMMAND", agent.as_str()),
     ];
     all.extend(env);
     Connector::start(wtt, home, &all)
@@ -66,10 +66,11 @@ fn an_agent_without_commands_says_what_it_can_do() {
     wtt.answer(&topic, "Crush cannot run `/plan` from here. It takes: no commands, only messages.");
     forwarded(&wtt, &topic, "/permissions");
     wtt.answer(&topic, "Mode: full-auto");
-    wtt.say(&topic, "/adapter pi");
-    wtt.answer(&topic, "answered by Pi");
-    forwarded(&wtt, &topic, "/plan");
-    wtt.answer(&topic, "Pi cannot run `/plan` from here. It takes: /compact.");
+    // it reads commands of its user's, but has none for this
+    wtt.say(&topic, "/adapter gemini");
+    wtt.answer(&topic, "answered by Gemini");
+    wtt.say(&topic, "/compact");
+    wtt.answer(&topic, "Gemini CLI compacts a conversation by itself");
     wtt.say(&topic, "/adapter codex");
     wtt.answer(&topic, "answered by Codex");
     forwarded(&wtt, &topic, "/approvals");
@@ -78,4 +79,28 @@ fn an_agent_without_commands_says_what_it_can_do() {
     wtt.answer(&topic, "Codex cannot run `/diff` from here. It takes: /compact, /review.");
     wtt.say(&topic, "/tmp is full");
     wtt.answer(&topic, " bytes");
+}
+
+#[test]
+fn in_which_form_each_agent_takes_them() {
+    use wtt_connect::agent::slash::{Way, way};
+    let mut request = crate::acp::player::request();
+    for (adapter, transport, want) in [
+        ("claude-code", Some("stream"), Way::Prompt(Some("one-shot"))),
+        ("codex", None, Way::Only(&["/compact", "/review"], "app-server")),
+        ("pi", None, Way::Prompt(Some("rpc"))),
+        ("opencode", None, Way::Prompt(Some("acp"))),
+        ("kimi", None, Way::Prompt(Some("acp"))),
+        ("gemini", None, Way::NoCompact),
+        ("gemini", Some("acp"), Way::Prompt(None)),
+        ("acp", None, Way::Prompt(None)),
+        ("qoder", None, Way::None),
+        ("qoder", Some("acp"), Way::Prompt(None)),
+        ("cursor", None, Way::None),
+        ("cursor", Some("acp"), Way::Prompt(None)),
+        ("crush", None, Way::None),
+    ] {
+        request.transport = transport.map(str::to_owned);
+        assert_eq!(way(wtt_connect::agent::spec::find(adapter).unwrap(), &request), want, "{adapter}");
+    }
 }

@@ -7,16 +7,18 @@ Steps are taken in order, one for each request that a tool result has led to; af
 
   @@text:WORDS@@  @@sh:COMMAND@@  @@write:FILE:CONTENT@@  @@slow:WORDS:SECONDS@@  @@err:STATUS@@
   @@pictures:WORDS@@  says how many PNG pictures this request brings
+  @@tool:NAME:JSON@@  calls the tool whose name ends so with these arguments
   @@recall:WORD@@  says whether an earlier prompt in this conversation has the word
   @@new@@  what stands before it in the same text is passed over: some CLIs glue a prompt that failed to the next one
 """
 import json, re, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-STEP = re.compile(r"@@(text|sh|write|slow|err|recall|pictures):(.*?)@@", re.S)
+STEP = re.compile(r"@@(text|sh|write|tool|slow|err|recall|pictures):(.*?)@@", re.S)
 PNG = "iVBORw0KGgo"  # how every one begins in base64
 SHELL = ("exec_command", "shell_command", "bash", "run_shell_command", "shell")
 WRITE = ("write", "write_file", "writefile")
+SERVER = "mcp__probe"  # the namespace of the tool server of `forms.rs`
 ERRORS = {400: ("invalid_request_error", "INVALID_ARGUMENT", "Invalid request"),
           401: ("authentication_error", "UNAUTHENTICATED", "Incorrect API key provided")}
 
@@ -94,6 +96,12 @@ def plan(body):
     made = None
     if kind == "sh":
         made = call(tools, SHELL, [(("command", "cmd"), value), (("description",), "a step")])
+    elif kind == "tool":
+        name, _, arguments = value.partition(":")
+        found = [tools[t][0] for t in tools if t.endswith(name.lower())]
+        # the tools of servers may have to be searched for first, but can be called without
+        found += [name] if "tool_search" in tools else [SERVER + "__" + name] if "toolsearch" in tools else []
+        made = found and (found[0], json.loads(arguments))
     elif "apply_patch" in tools:
         name, _, content = value.partition(":")
         made = "apply_patch", f"*** Begin Patch\n*** Add File: {name}\n+{content}\n*** End Patch\n"
@@ -195,6 +203,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             item = {"type": "function_call", "id": "fc_" + unique, "call_id": "call_" + unique,
                     "name": step[1], "arguments": json.dumps(step[2]), "status": "completed"}
+            item.update({"namespace": SERVER} if step[1] == "pick_paint" else {})
         event("response.output_item.done", output_index=0, item=item)
         usage = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
         event("response.completed", response={**base, "status": "completed", "output": [item], "usage": usage})

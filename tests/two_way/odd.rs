@@ -9,7 +9,7 @@ use wtt_connect::config::Mode;
 
 const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
-struct Rig(Box<dyn Dialect>);
+pub(super) struct Rig(pub(super) Box<dyn Dialect>);
 
 impl Rig {
     fn request(mode: Mode, prompt: &str, resume: Option<&str>) -> Request {
@@ -27,7 +27,7 @@ impl Rig {
         }
     }
 
-    fn start(adapter: &str, prompt: &str, resume: Option<&str>) -> (Rig, Vec<Value>) {
+    pub(super) fn start(adapter: &str, prompt: &str, resume: Option<&str>) -> (Rig, Vec<Value>) {
         let mut rig =
             Rig((spec::find(adapter).unwrap().dialect)(&Rig::request(Mode::Suggest, prompt, resume)));
         let mut fx = Effects::default();
@@ -35,25 +35,25 @@ impl Rig {
         (rig, written(&fx))
     }
 
-    fn hear(&mut self, line: Value) -> Effects {
+    pub(super) fn hear(&mut self, line: Value) -> Effects {
         let mut fx = Effects::default();
         self.0.line(&line.to_string(), &mut fx);
         fx
     }
 
-    fn answer(&mut self, id: &str, decision: &Decision) -> Vec<Value> {
+    pub(super) fn answer(&mut self, id: &str, decision: &Decision) -> Vec<Value> {
         let mut fx = Effects::default();
         self.0.answer(id, decision, &mut fx);
         written(&fx)
     }
 
-    fn steer(&mut self, text: &str) -> Option<Vec<Value>> {
+    pub(super) fn steer(&mut self, text: &str) -> Option<Vec<Value>> {
         let mut fx = Effects::default();
         self.0.steer(text, &mut fx).then(|| written(&fx))
     }
 
     /// A codex whose turn runs, with what was written last.
-    fn codex() -> (Rig, Value) {
+    pub(super) fn codex() -> (Rig, Value) {
         let (mut rig, _) = Rig::start("codex", "go", None);
         rig.hear(json!({ "id": 1, "result": {} }));
         let turn = rig.hear(json!({ "id": 2, "result": { "thread": { "id": THREAD } } }));
@@ -62,7 +62,7 @@ impl Rig {
     }
 }
 
-fn written(fx: &Effects) -> Vec<Value> {
+pub(super) fn written(fx: &Effects) -> Vec<Value> {
     fx.stdin.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
 }
 
@@ -347,7 +347,7 @@ fn claude_is_told_what_we_do_not_offer() {
 }
 
 /// A pi that was asked something, with its ends of turns.
-fn pi(prompt: &str, slash: bool) -> (Rig, Vec<Value>) {
+pub(super) fn pi(prompt: &str, slash: bool) -> (Rig, Vec<Value>) {
     let transport = Some("rpc".to_owned());
     let request = Request { transport, slash, ..Rig::request(Mode::FullAuto, prompt, None) };
     let mut rig = Rig((spec::find("pi").unwrap().dialect)(&request));
@@ -356,12 +356,12 @@ fn pi(prompt: &str, slash: bool) -> (Rig, Vec<Value>) {
     (rig, written(&fx))
 }
 
-fn pi_says(text: &str) -> Value {
+pub(super) fn pi_says(text: &str) -> Value {
     let content = json!([{ "type": "text", "text": text }]);
     json!({ "type": "message_end", "message": { "role": "assistant", "content": content, "stopReason": "stop" } })
 }
 
-fn pi_hears() -> Value {
+pub(super) fn pi_hears() -> Value {
     json!({ "type": "message_start", "message": { "role": "user" } })
 }
 

@@ -137,15 +137,7 @@ impl Open {
     /// thing that it does.
     pub fn answer(&self, decision: &Decision, quirks: &Quirks) -> Result<Value, String> {
         if let Some(form) = &self.form {
-            let result = match decision {
-                Decision::Answer(words) => form::result("accept", Some(form.fill(words)?)),
-                // only what has no fields can be allowed
-                Decision::Allow | Decision::AllowSession if self.ask.kind != AskKind::Question => {
-                    form::result("accept", Some(object!({})))
-                }
-                Decision::DenyAndStop => form::result("cancel", None),
-                _ => form::result("decline", None),
-            };
+            let result = form.result(&self.ask, decision)?;
             return Ok(super::reply(&self.id, "result", result));
         }
         let options = &self.options;

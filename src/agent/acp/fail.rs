@@ -11,6 +11,8 @@ pub const NEEDS_LOGIN: i64 = -32000;
 const NOT_FOUND: i64 = -32002;
 /// What was asked for cannot be answered.
 pub const BAD_PARAMS: i64 = -32602;
+/// Whoever asked has taken the request back; it is answered all the same.
+pub const CANCELLED: i64 = -32800;
 /// There is no such method.
 pub const NO_METHOD: i64 = -32601;
 

@@ -21,6 +21,9 @@ pub struct Quirks {
     pub replays_late: bool,
     /// A session that is loaded in the clock minute in which it was opened is lost: its files are named by the minute.
     pub once_a_minute: bool,
+    /// A slash command that it takes and does not announce. Its list is waited for: what it does not know it passes over
+    /// without a word.
+    pub unlisted: &'static str,
     /// Where the reason is when a turn ends without a word.
     pub hint: &'static str,
 }
@@ -46,6 +49,7 @@ const PLAIN: Quirks = Quirks {
     late_session: false,
     replays_late: false,
     once_a_minute: false,
+    unlisted: "",
     hint: "",
 };
 
@@ -86,6 +90,7 @@ static TABLE: &[Quirks] = &[
         edit: &["build", ""],
         ask: &["build", ""],
         always_is_session: true,
+        unlisted: "compact",
         ..PLAIN
     },
     // kimi-code 2.1, whose `default` writes files of the workspace without a question; and the old kimi-cli 1.51, which

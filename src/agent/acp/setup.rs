@@ -5,7 +5,7 @@ use super::{Acp, Step, fail, quirks, take, title};
 use crate::agent::claude::defuse;
 use crate::agent::dialect::{Effects, items, string};
 use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Image};
+use crate::agent::{AgentEvent, Image, slash};
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
@@ -141,14 +141,18 @@ impl Acp {
     }
 
     pub(super) fn prompt(&mut self, fx: &mut Effects) {
+        let unlisted = self.quirks.unlisted;
+        self.waits_for_list = self.request.slash && self.commands.is_empty() && !unlisted.is_empty();
+        if self.waits_for_list {
+            return;
+        }
         let mut text = defuse(std::mem::take(&mut self.request.prompt));
         if std::mem::take(&mut self.request.slash) {
             text = text.trim_start().to_owned();
             let name = text.split_whitespace().next().unwrap_or_default().trim_start_matches('/');
-            if !self.commands.is_empty() && !self.commands.iter().any(|known| known == name) {
-                let known = self.commands.join(", /");
-                let words = format!("`/{name}` is none of this agent's commands. It has: /{known}.");
-                return self.finish(Outcome::Done(words), fx);
+            let is_known = name == unlisted || self.commands.iter().any(|known| known == name);
+            if !self.commands.is_empty() && !is_known {
+                return self.finish(Outcome::Done(slash::unknown(name, &self.commands)), fx);
             }
         }
         let mut images: Vec<Value> = Vec::new();

@@ -25,6 +25,9 @@ impl Acp {
         match kind.as_str() {
             "config_option_update" => self.offer.learn(update),
             "current_mode_update" => self.offer.mode_is(string(update, "currentModeId")),
+            "available_commands_update" if self.waits_for_list && !self.commands.is_empty() => {
+                self.prompt(fx);
+            }
             "available_commands_update" if self.replaying => {
                 self.replaying = false;
                 self.choose(Step::Mode, fx);

@@ -1,9 +1,10 @@
-//! `can_use_tool` requests as questions, and decisions as their answers. Pure.
+//! `can_use_tool` requests as questions, and decisions as their answers; so are wishes of tool servers (`elicitation`). Pure.
 
 use super::describe;
 use crate::agent::ask::{Ask, AskKind, Decision};
 use crate::agent::codex::asks::{label_for, question, words_for};
 use crate::agent::dialect::string;
+use crate::agent::form;
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
@@ -11,6 +12,12 @@ use std::path::Path;
 
 /// Reads a request. `plan` is what the agent wrote last as its plan: the request may not repeat it.
 pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: &str) -> Ask {
+    if is_form(request) {
+        let mut ask = form::asked(&Value::Null, request, SCHEMA);
+        ask.id = id.to_owned();
+        ask.tool = string(request, "mcp_server_name").to_owned();
+        return ask;
+    }
     let tool = string(request, "tool_name");
     let input = &request["input"];
     let mut ask = Ask {
@@ -104,12 +111,23 @@ fn updates(request: &Value) -> Vec<Value> {
     out
 }
 
-/// The `response` to a request.
-pub(super) fn response(request: &Value, decision: &Decision) -> Value {
+/// Where the form of a tool server is.
+const SCHEMA: &str = "requested_schema";
+
+/// Whether a tool server wants something to be known.
+pub(super) fn is_form(request: &Value) -> bool {
+    string(request, "subtype") == "elicitation"
+}
+
+/// The `response` to a request; the error says what in the answer does not fit.
+pub(super) fn response(request: &Value, decision: &Decision) -> Result<Value, String> {
+    if is_form(request) {
+        return form::answered(request, SCHEMA, decision);
+    }
     let mut input = request["input"].clone();
     let is_question = string(request, "tool_name") == "AskUserQuestion";
     let deny = |words: &str| object!({ "behavior": "deny", "message": words });
-    match decision {
+    Ok(match decision {
         Decision::Allow => object!({ "behavior": "allow", "updatedInput": input }),
         Decision::AllowSession => {
             let updates = Value::Array(updates(request));
@@ -131,5 +149,5 @@ pub(super) fn response(request: &Value, decision: &Decision) -> Value {
         Decision::DenyAndStop => {
             object!({ "behavior": "deny", "message": "The user has stopped this.", "interrupt": true })
         }
-    }
+    })
 }

@@ -6,6 +6,7 @@
 
 use super::{Claude, asks, defuse};
 use crate::agent::ask::Decision;
+use crate::agent::codex::asks::join;
 use crate::agent::dialect::{Dialect, Effects, Exit, object, string};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{Request, Usage, spec};
@@ -76,13 +77,19 @@ impl Stream {
     fn request(&mut self, message: &Value, fx: &mut Effects) {
         let id = string(message, "request_id");
         let request = &message["request"];
-        if string(request, "subtype") == "can_use_tool" {
-            fx.asks.push(asks::read(id, request, self.mode, &self.turn.workdir, &self.plan));
-            self.open.insert(id.to_owned(), request.clone());
-            return;
+        if string(request, "subtype") == "can_use_tool" || asks::is_form(request) {
+            return self.ask(id, request.clone(), "", fx);
         }
         let error = "wtt-connect does not offer this";
         respond(object!({ "subtype": "error", "request_id": id, "error": error }), fx);
+    }
+
+    /// `why`: what was answered did not fit, so it is asked again.
+    fn ask(&mut self, id: &str, request: Value, why: &str, fx: &mut Effects) {
+        let mut ask = asks::read(id, &request, self.mode, &self.turn.workdir, &self.plan);
+        ask.detail = join(why, &ask.detail);
+        fx.asks.push(ask);
+        self.open.insert(id.to_owned(), request);
     }
 
     /// A line of the user, taken up.
@@ -245,9 +252,18 @@ impl Dialect for Stream {
 
     fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
         let Some(request) = self.open.remove(id).filter(|_| !self.stopping) else { return };
-        self.stopping |= *decision == Decision::DenyAndStop;
-        let response = asks::response(&request, decision);
+        let response = match asks::response(&request, decision) {
+            Ok(response) => response,
+            Err(why) => return self.ask(id, request, &why, fx),
+        };
         respond(object!({ "subtype": "success", "request_id": id, "response": response }), fx);
+        if *decision == Decision::DenyAndStop {
+            self.stopping = true;
+            // a tool that is refused can end the turn; a form cannot
+            if asks::is_form(&request) {
+                self.interrupt(fx);
+            }
+        }
     }
 
     fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {

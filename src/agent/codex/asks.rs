@@ -1,10 +1,12 @@
 //! Requests of the app-server to us, as questions, and decisions as its answers. Pure.
 //!
-//! Its preset for a mode lets it do by itself what the mode is named for; so what it asks for is always more.
+//! Its preset for a mode lets it do by itself what the mode is named for; so what it asks for is always more. What a
+//! tool server wants to know (elicitation of MCP) is a form (`agent/form.rs`).
 
 use super::items;
 use crate::agent::ask::{Ask, AskKind, Decision};
 use crate::agent::dialect::{bare_command, string, title};
+use crate::agent::form;
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
@@ -52,18 +54,22 @@ pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -
             question(&mut ask, &params["questions"]);
             ask.tool = "request_user_input".to_owned();
         }
-        "mcpServer/elicitation/request" => {
+        ELICITATION => {
+            ask = form::asked(id, params, SCHEMA);
             ask.tool = string(params, "serverName").to_owned();
-            ask.title = title(string(params, "message"));
-            ask.detail = join(string(params, "message"), string(params, "url"));
-            ask.for_session = false;
         }
         _ => return None,
     }
     Some(ask)
 }
 
-fn join(first: &str, second: &str) -> String {
+/// A tool server asks.
+const ELICITATION: &str = "mcpServer/elicitation/request";
+
+/// Its form.
+const SCHEMA: &str = "requestedSchema";
+
+pub(in crate::agent) fn join(first: &str, second: &str) -> String {
     if first.is_empty() || second.is_empty() {
         return [first, second].concat();
     }
@@ -119,11 +125,11 @@ pub(in crate::agent) fn label_for<'a>(question: &'a Value, words: &'a str) -> &'
     label.filter(|label| !label.is_empty()).unwrap_or(words)
 }
 
-/// The `result` of a request that [`read`] has read.
-pub(super) fn result(message: &Value, decision: &Decision) -> Value {
+/// The `result` of a request that [`read`] has read; the error says what in the answer does not fit.
+pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, String> {
     let params = &message["params"];
     let allowed = matches!(decision, Decision::Allow | Decision::AllowSession);
-    match string(message, "method") {
+    Ok(match string(message, "method") {
         "item/permissions/requestApproval" => {
             let granted = if allowed { params["permissions"].clone() } else { object!({}) };
             let scope = if *decision == Decision::AllowSession { "session" } else { "turn" };
@@ -139,12 +145,7 @@ pub(super) fn result(message: &Value, decision: &Decision) -> Value {
             }
             object!({ "answers": answers })
         }
-        "mcpServer/elicitation/request" if allowed => {
-            object!({ "action": "accept", "content": object!({}) })
-        }
-        "mcpServer/elicitation/request" => {
-            object!({ "action": if *decision == Decision::DenyAndStop { "cancel" } else { "decline" } })
-        }
+        ELICITATION => form::answered(params, SCHEMA, decision)?,
         _ => {
             let word = match decision {
                 Decision::Allow => "accept",
@@ -154,5 +155,5 @@ pub(super) fn result(message: &Value, decision: &Decision) -> Value {
             };
             object!({ "decision": word })
         }
-    }
+    })
 }

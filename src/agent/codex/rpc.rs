@@ -12,6 +12,13 @@ pub(super) fn write(message: Value, fx: &mut Effects) {
     fx.stdin.push(message.to_string() + "\n");
 }
 
+/// Answers a request of the server.
+pub(super) fn reply(request: &Value, member: &str, value: Value, fx: &mut Effects) {
+    let mut reply = object!({ "jsonrpc": "2.0", "id": request["id"] });
+    reply[member] = value;
+    write(reply, fx);
+}
+
 /// Parameters of the greeting.
 pub(super) fn initialize() -> Value {
     let version = env!("CARGO_PKG_VERSION");

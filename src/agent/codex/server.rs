@@ -246,6 +246,22 @@ impl Server {
         }
     }
 
+    /// A request of the server; `why`: what was answered did not fit, so it is asked again.
+    fn asked(&mut self, message: Value, why: &str, fx: &mut Effects) {
+        let change = self.changes.get(string(&message["params"], "itemId")).unwrap_or(&Value::Null);
+        match asks::read(&message, change, self.items.changes(change), self.request.mode) {
+            Some(mut ask) => {
+                ask.detail = asks::join(why, &ask.detail);
+                self.pending.insert(ask.id.clone(), message);
+                fx.asks.push(ask);
+            }
+            None => {
+                let error = object!({ "code": -32601, "message": "wtt-connect does not offer this" });
+                rpc::reply(&message, "error", error, fx);
+            }
+        }
+    }
+
     /// An interrupted turn leaves its commands running (agents 4).
     fn clean(&mut self, step: Step, fx: &mut Effects) {
         let params = object!({ "threadId": self.thread });
@@ -299,17 +315,7 @@ impl Dialect for Server {
         if message.get("id").is_none() {
             return self.notification(method, &message["params"], fx);
         }
-        let change = self.changes.get(string(&message["params"], "itemId")).unwrap_or(&Value::Null);
-        match asks::read(&message, change, self.items.changes(change), self.request.mode) {
-            Some(ask) => {
-                self.pending.insert(ask.id.clone(), message);
-                fx.asks.push(ask);
-            }
-            None => {
-                let error = object!({ "code": -32601, "message": "wtt-connect does not offer this" });
-                rpc::write(object!({ "jsonrpc": "2.0", "id": message["id"], "error": error }), fx);
-            }
-        }
+        self.asked(message, "", fx);
     }
 
     fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
@@ -363,10 +369,10 @@ impl Dialect for Server {
 
     fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
         let Some(pending) = self.pending.remove(id).filter(|_| !self.stopping) else { return };
-        rpc::write(
-            object!({ "jsonrpc": "2.0", "id": pending["id"], "result": asks::result(&pending, decision) }),
-            fx,
-        );
+        match asks::result(&pending, decision) {
+            Ok(result) => rpc::reply(&pending, "result", result, fx),
+            Err(why) => self.asked(pending, &why, fx),
+        }
         if *decision == Decision::DenyAndStop {
             self.cancel(fx);
         }

@@ -2,13 +2,14 @@
 //! agents B 3). One process per turn. Pure.
 //!
 //! It repeats a message of the user when the model gets it: so we know which further ones went into the turn. One that
-//! came too late for it is asked again.
+//! came too late for it is asked again. A slash command of its user's (template, skill, extension) is sent when it is in
+//! its list; only the ones of extensions may do their work without a word.
 
 use super::Pi;
-use crate::agent::dialect::{Dialect, Effects, Exit, object, string};
+use crate::agent::dialect::{Dialect, Effects, Exit, items, object, string};
 use crate::agent::oneshot::naming;
 use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{Image, Request, spec};
+use crate::agent::{Image, Request, slash, spec};
 use crate::json::object;
 use serde_json::Value;
 
@@ -17,6 +18,7 @@ const STATE: &str = "state";
 const TURN: &str = "turn";
 const MORE: &str = "more";
 const REST: &str = "rest";
+const LIST: &str = "list";
 
 /// What it says when there is no need to compact.
 const NO_NEED: &[&str] = &["Nothing to compact", "Already compacted"];
@@ -28,6 +30,9 @@ pub struct Rpc {
     images: Vec<Image>,
     /// The prompt is the command `/compact`.
     compact: bool,
+    /// The prompt is another command, to be sent when it is in the list; then whether it may end without a word.
+    command: String,
+    silent: bool,
     /// Messages of the user that the model has not been given yet, oldest first.
     due: Vec<String>,
     /// Answers that were followed by another message.
@@ -44,7 +49,9 @@ impl Rpc {
         Self {
             turn: Pi::new(request),
             images: request.images.clone(),
-            compact: request.slash,
+            compact: request.slash && request.prompt.split_whitespace().next() == Some("/compact"),
+            command: if request.slash { request.prompt.clone() } else { String::new() },
+            silent: false,
             due: Vec::new(),
             earlier: String::new(),
             busy: false,
@@ -56,10 +63,23 @@ impl Rpc {
     fn prompt(&mut self, id: &str, text: String, images: Vec<Value>, fx: &mut Effects) {
         // A word behind a slash would be a command or a template of its own.
         let text = if text.starts_with('/') { format!(" {text}") } else { text };
-        let how = "steer";
-        let prompt = object!({ "id": id, "type": "prompt", "message": text.as_str(), "images": Value::Array(images), "streamingBehavior": how });
-        write(&prompt, fx);
+        ask(id, &text, images, fx);
         self.due.push(text);
+    }
+
+    /// Its list of commands has come; it has none of its own where it cannot be asked.
+    fn listed(&mut self, data: &Value, fx: &mut Effects) {
+        let command = std::mem::take(&mut self.command);
+        let name = command.split_whitespace().next().unwrap_or_default().trim_start_matches('/');
+        let mut known = vec!["compact".to_owned()];
+        for row in items(&data["commands"]) {
+            if string(row, "name") == name {
+                self.silent = string(row, "source") == "extension";
+                return ask(TURN, &command, Vec::new(), fx);
+            }
+            known.push(string(row, "name").to_owned());
+        }
+        self.turn.core.done(&slash::unknown(name, &known), fx);
     }
 
     /// What has been asked is answered.
@@ -69,6 +89,8 @@ impl Rpc {
             (STATE, true) if spec::is_plain_id(string(data, "sessionId")) => {
                 string(data, "sessionId").clone_into(&mut self.turn.id);
             }
+            (LIST, _) => self.listed(data, fx),
+            (TURN, true) if self.silent && !self.busy => self.rests(false, fx),
             // The session says in the language of the chat that it is done.
             (TURN, true) if self.compact => self.turn.core.done("", fx),
             (TURN, false) => match string(value, "error") {
@@ -121,6 +143,14 @@ impl Rpc {
     }
 }
 
+fn ask(id: &str, text: &str, images: Vec<Value>, fx: &mut Effects) {
+    let how = "steer";
+    write(
+        &object!({ "id": id, "type": "prompt", "message": text, "images": Value::Array(images), "streamingBehavior": how }),
+        fx,
+    );
+}
+
 fn write(message: &Value, fx: &mut Effects) {
     fx.stdin.push(message.to_string() + "\n");
 }
@@ -141,6 +171,9 @@ impl Dialect for Rpc {
                 compact["customInstructions"] = about.into();
             }
             return write(&compact, fx);
+        }
+        if !self.command.is_empty() {
+            return write(&object!({ "id": LIST, "type": "get_commands" }), fx);
         }
         let (data, unread): (Vec<Image>, Vec<Image>) =
             std::mem::take(&mut self.images).into_iter().partition(|image| image.data.is_some());
@@ -207,7 +240,7 @@ impl Dialect for Rpc {
     }
 
     fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
-        if self.over || self.stopping || self.compact {
+        if self.over || self.stopping || self.compact || !self.command.is_empty() {
             return false;
         }
         self.prompt(MORE, text.to_owned(), Vec::new(), fx);

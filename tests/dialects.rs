@@ -434,7 +434,7 @@ fn qoder_transcripts() {
 fn cursor_documented_shapes() {
     expect(
         &check("cursor"),
-        10,
+        12,
         "
             cut: network
             empty: no_output

@@ -5,6 +5,7 @@
 //! claude-agent-acp 0.100, codex-acp 2.6 and zed's 0.16, opencode 1.18, kimi-code 2.1, kimi-cli 1.51, qoder 1.1 (agents 8).
 
 mod ask;
+mod cursor;
 mod fail;
 mod offer;
 pub mod quirks;
@@ -184,7 +185,10 @@ impl Acp {
             "elicitation/create" => {
                 ask::open_form(id, params).map(Some).map_err(|why| (fail::BAD_PARAMS, why))
             }
-            _ => Err((fail::NO_METHOD, "Method not found")),
+            _ => match ask::open_cursor(method, id, params) {
+                Some(open) => open.map(Some).map_err(|why| (fail::BAD_PARAMS, why)),
+                None => Err((fail::NO_METHOD, "Method not found")),
+            },
         };
         let form = match form {
             Ok(form) => form,

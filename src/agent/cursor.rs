@@ -1,12 +1,16 @@
 //! The dialect of `agent -p --output-format stream-json --stream-partial-output` of Cursor. Pure.
 //!
 //! Documented and reported shapes only (agents B 8; releases of 2026): this CLI could not be run where this was written.
+//!
+//! In this form it waits for nobody: each question of its own (`interaction_query`) it answers by itself, and prints both.
+//! So nothing of it is asked in the chat; what it decided is shown. Its plan is such a question, too. Over ACP it asks
+//! (`acp/cursor.rs`).
 
 use crate::agent::claude::defuse;
-use crate::agent::dialect::{Dialect, Effects, Exit, count, describe, failed, object, string};
+use crate::agent::dialect::{self, Dialect, Effects, Exit, count, describe, failed, object, string};
 use crate::agent::oneshot::{Core, naming};
 use crate::agent::outcome::Reason;
-use crate::agent::{AgentEvent, Request, Usage, spec};
+use crate::agent::{AgentEvent, Request, ToolKind, Usage, spec};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -26,6 +30,8 @@ pub struct Cursor {
     resume: Option<String>,
     core: Core,
     started: bool,
+    /// It has written a plan, which its last word does not repeat.
+    planned: bool,
 }
 
 impl Cursor {
@@ -37,6 +43,7 @@ impl Cursor {
             resume: request.resume.clone(),
             core: Core::new(request),
             started: false,
+            planned: false,
         }
     }
 
@@ -75,7 +82,10 @@ impl Cursor {
             Some(name) => (name, &call["args"]),
             None => (string(call, "name"), &written),
         };
-        let (kind, title) = describe(name, args, &self.workdir);
+        let (kind, mut title) = describe(name, args, &self.workdir);
+        if name == "askQuestion" {
+            title = dialect::title(&["question: ", string(args, "title")].concat());
+        }
         if string(value, "subtype") == "started" {
             self.core.new_message();
             fx.events.push(AgentEvent::Tool { id, kind, title });
@@ -85,8 +95,35 @@ impl Cursor {
         let ok = result.get("success").is_some_and(|success| count(success, "exitCode") == 0);
         self.core.tool_end(id, ok, fx);
         if result.get("rejected").is_some() {
+            if name == "askQuestion" {
+                title.push_str(" (Cursor skips its questions in this form)");
+            }
             fx.events.push(AgentEvent::Denied(title));
         }
+    }
+
+    /// A question of its own, or what it has answered to it: `{"id": 1, "webFetchRequestResponse": {"approved": {}}}`.
+    fn query(&mut self, value: &Value, fx: &mut Effects) {
+        let plan = string(&value["query"]["createPlanRequestQuery"]["args"], "plan");
+        if !plan.trim().is_empty() {
+            self.planned = true;
+            self.core.new_message();
+            self.core.text(plan, fx);
+            self.core.new_message();
+        }
+        let answers = value["response"].as_object();
+        let Some((_, answer)) = answers.and_then(|all| all.iter().find(|(_, answer)| answer.is_object()))
+        else {
+            return;
+        };
+        let answer = answer.get("result").unwrap_or(answer);
+        let word = ["approved", "rejected", "error"].into_iter().find(|word| answer.get(word).is_some());
+        let word = word.unwrap_or("accepted");
+        let id = string(value, "query_type").to_owned();
+        let what = id.trim_end_matches("Query").trim_end_matches("Request").trim_end_matches("Interaction");
+        let title = [what, ": ", word, " by Cursor itself, nobody was asked"].concat();
+        fx.events.push(AgentEvent::Tool { id: id.clone(), kind: ToolKind::Tool, title });
+        fx.events.push(AgentEvent::ToolEnd { id, ok: word != "rejected" });
     }
 }
 
@@ -126,6 +163,7 @@ impl Dialect for Cursor {
             }
             "assistant" => self.assistant(&value, fx),
             "tool_call" => self.tool(&value, fx),
+            "interaction_query" => self.query(&value, fx),
             // It may never exit after this (reported): the end of the turn is here.
             "result" => {
                 let usage = &value["usage"];
@@ -141,7 +179,8 @@ impl Dialect for Cursor {
                 }
                 // All messages of the turn without anything between them: ours have paragraphs.
                 let said = self.core.said.text();
-                let answer = if text.trim().is_empty() || same(text, &said) { &said } else { text };
+                let is_all = text.trim().is_empty() || self.planned || same(text, &said);
+                let answer = if is_all { &said } else { text };
                 self.core.done(answer, fx);
             }
             _ => {}

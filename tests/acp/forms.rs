@@ -139,3 +139,58 @@ fn odd_forms_do_no_harm() {
     ask(&mut talk, form(json!({ "x": { "type": "string" } }), &[]));
     assert_eq!(talk.next()["result"], json!({ "action": "cancel" }), "the turn is being stopped");
 }
+
+/// What Cursor asks by methods of its own, as documented.
+fn cursor(method: &str, params: Value) -> (Talk, Value) {
+    let mut talk = prompted();
+    talk.hear(json!({ "jsonrpc": "2.0", "id": 0, "method": method, "params": params }));
+    let asked = talk.fx.asks.first();
+    let shown = asked.map(|ask| json!([ask.kind == AskKind::Question, ask.title, ask.detail, ask.answers]));
+    (talk, shown.unwrap_or_default())
+}
+
+#[test]
+fn cursors_questions_are_answered_with_its_own_ids() {
+    let options = |ids: [&str; 2]| json!([{ "id": ids[0], "label": ids[0].to_uppercase() }, { "id": ids[1], "label": ids[1].to_uppercase() }]);
+    let scope = json!({ "id": "scope", "prompt": "Which scope?", "options": options(["all", "one"]) });
+    let extras = json!({ "id": "extras", "prompt": "Which extras?", "allowMultiple": true, "options": options(["tests", "docs"]) });
+    let two = json!({ "toolCallId": "t", "title": "Scope", "questions": [scope, extras] });
+    let detail = "Scope\n\nWhich scope?\n- ALL\n- ONE\n\nWhich extras?\n- TESTS\n- DOCS";
+    let picked = |scope: &str, extras: &[&str]| {
+        json!({ "outcome": "answered", "answers": [
+            { "questionId": "scope", "selectedOptionIds": [scope] }, { "questionId": "extras", "selectedOptionIds": extras } ] })
+    };
+    for (decision, want) in [
+        (Decision::Answer("one; tests, docs".to_owned()), picked("one", &["tests", "docs"])),
+        (Decision::Answer("1\n2".to_owned()), picked("all", &["docs"])),
+        (Decision::Deny("later".to_owned()), json!({ "outcome": "skipped", "reason": "later" })),
+        (Decision::Allow, json!({ "outcome": "skipped" })),
+        (Decision::DenyAndStop, json!({ "outcome": "cancelled" })),
+    ] {
+        let (mut talk, shown) = cursor("cursor/ask_question", two.clone());
+        assert_eq!(shown, json!([true, "Scope", detail, 2]));
+        assert_eq!(answer(&mut talk, decision), Some(json!({ "outcome": want })));
+    }
+    let (mut talk, _) = cursor("cursor/ask_question", two);
+    assert_eq!(answer(&mut talk, Decision::Answer("one; both".to_owned())), None, "asked again");
+    assert_eq!(talk.fx.asks.len(), 1);
+}
+
+#[test]
+fn cursors_plan_is_for_people_to_accept() {
+    let plan = json!({ "toolCallId": "t", "name": "Tidy up", "plan": "1. Read.\n2. Change.", "todos": [] });
+    for (decision, want) in [
+        (Decision::Allow, json!({ "outcome": "accepted" })),
+        (Decision::AllowSession, json!({ "outcome": "accepted" })),
+        (Decision::Deny("too much".to_owned()), json!({ "outcome": "rejected", "reason": "too much" })),
+        (Decision::DenyAndStop, json!({ "outcome": "cancelled" })),
+    ] {
+        let (mut talk, shown) = cursor("cursor/create_plan", plan.clone());
+        assert_eq!(shown, json!([false, "Tidy up", "1. Read.\n2. Change.", 1]));
+        assert_eq!(talk.fx.asks[0].kind, AskKind::Plan);
+        assert_eq!(answer(&mut talk, decision), Some(json!({ "outcome": want })));
+    }
+    // what is only told is refused like any other method
+    let (mut talk, shown) = cursor("cursor/update_todos", json!({ "todos": [] }));
+    assert_eq!((shown, &talk.next()["error"]["code"]), (Value::Null, &json!(-32601)));
+}

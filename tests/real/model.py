@@ -38,7 +38,8 @@ def said(body):
         kind, role = m.get("type", ""), m.get("role", "")
         if kind.endswith("_call_output") or role == "tool":
             yield True, flat(m.get("output", m.get("content")))
-        elif role == "user":
+        # claude passes on what comes while it works as a word of the system
+        elif role == "user" or role == "system" and "@@new@@" in flat(m.get("content")):
             content = m.get("content", m.get("parts"))
             for part in content if isinstance(content, list) else [{"text": content}]:
                 result = part if part.get("type") == "tool_result" else part.get("functionResponse")

@@ -1,6 +1,7 @@
 //! Requests of ACP agents to people, for permissions and for answers: brought into the common form, and answered with
 //! the agent's own options or the content of its form (`agent/form.rs`). Pure.
 
+use crate::agent::acp::cursor;
 use crate::agent::acp::quirks::{KINDS, Quirks};
 use crate::agent::acp::tools::Tools;
 use crate::agent::ask::{Ask, AskKind, Decision};
@@ -25,6 +26,8 @@ pub struct Open {
     options: Value,
     /// The form, when it is no permission that is asked for.
     form: Option<Form>,
+    /// What Cursor asked by a method of its own.
+    cursors: Option<Value>,
 }
 
 /// Reads a request for answers; the error says why nobody can be asked.
@@ -35,7 +38,17 @@ pub fn open_form(id: &Value, params: &Value) -> Result<Open, &'static str> {
     let (form, mut ask) = form::read(id, string(params, "message"), &params["requestedSchema"])?;
     ask.detail = text::truncate(&ask.detail, MAX_DETAIL);
     let tool_call = string(params, "toolCallId").to_owned();
-    Ok(Open { id: id.clone(), ask, tool_call, options: Value::Null, form: Some(form) })
+    Ok(Open { id: id.clone(), ask, tool_call, options: Value::Null, form: Some(form), cursors: None })
+}
+
+/// A question of Cursor's own kind; `None`: it is none.
+pub fn open_cursor(method: &str, id: &Value, params: &Value) -> Option<Result<Open, &'static str>> {
+    Some(cursor::read(method, id, params)?.map(|(form, mut ask)| {
+        ask.detail = text::truncate(&ask.detail, MAX_DETAIL);
+        let cursors = Some(params.clone());
+        // withdrawn by the agent alone: its tool call may be over before
+        Open { id: id.clone(), ask, tool_call: String::new(), options: Value::Null, form, cursors }
+    }))
 }
 
 /// Reads a request.
@@ -78,7 +91,14 @@ pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> O
         choices: Vec::new(),
         answers: 1,
     };
-    Open { id: id.clone(), ask, tool_call: string(&call, "toolCallId").to_owned(), options, form: None }
+    Open {
+        id: id.clone(),
+        ask,
+        tool_call: string(&call, "toolCallId").to_owned(),
+        options,
+        form: None,
+        cursors: None,
+    }
 }
 
 /// The command, the address, or the files.
@@ -136,6 +156,10 @@ impl Open {
     /// The answer; the error says what in it does not fit. What the agent does not offer is answered by the next stricter
     /// thing that it does.
     pub fn answer(&self, decision: &Decision, quirks: &Quirks) -> Result<Value, String> {
+        if let Some(params) = &self.cursors {
+            let result = cursor::result(params, self.form.as_ref(), &self.ask, decision)?;
+            return Ok(super::reply(&self.id, "result", result));
+        }
         if let Some(form) = &self.form {
             let result = form.result(&self.ask, decision)?;
             return Ok(super::reply(&self.id, "result", result));

@@ -23,7 +23,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Yolo, "The same as `full-auto`."),
         (
             Mode::Suggest,
-            "`--mode=plan`: it may read and answers with a plan; it has nothing to ask then. Over ACP it asks in chat, as its own settings say.",
+            "`--mode=plan`: it may read and answers with a plan. Questions of its own it skips by itself, and the answer says so. Over ACP it asks them in chat, and for permission as its own settings say.",
         ),
     ],
     flavour: None,

@@ -3,6 +3,7 @@
 mod errands;
 mod killing;
 mod moving;
+mod pulse;
 mod running;
 mod smoke;
 

@@ -340,6 +340,7 @@ impl Hub {
         }
         let id = self.requests.untracked("typing");
         self.net.send(outgoing::typing_start(&id, topic, TYPING_TTL_MS, status));
+        self.beat(topic, status, now);
         if self.shared.config.publish_progress && self.board.line(topic, now) {
             let id = self.requests.untracked("progress");
             let task = self.tasks.of_topic(topic);

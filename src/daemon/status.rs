@@ -11,6 +11,8 @@ const LINE_GAP: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct Card {
     sent: Instant,
+    /// The last sign of life; at first when the turn came.
+    beat: Instant,
     line: Option<Instant>,
     waiting: Option<Status>,
 }
@@ -35,7 +37,7 @@ impl Board {
                 Some(status)
             }
             None => {
-                self.cards.insert(topic.to_owned(), Card { sent: now, line: None, waiting: None });
+                self.cards.insert(topic.to_owned(), Card { sent: now, beat: now, line: None, waiting: None });
                 Some(status)
             }
         }
@@ -48,6 +50,15 @@ impl Board {
             return false;
         }
         card.line = Some(now);
+        true
+    }
+
+    /// Whether a sign of life is due for the topic now; counts it if so.
+    pub(super) fn beat(&mut self, topic: &str, now: Instant, every: Duration) -> bool {
+        let Some(card) = self.cards.get_mut(topic).filter(|card| now >= card.beat + every) else {
+            return false;
+        };
+        card.beat = now;
         true
     }
 
@@ -73,7 +84,7 @@ impl Board {
     /// A status that bypasses the throttle was sent.
     pub(super) fn shown(&mut self, topic: &str, now: Instant) {
         if !self.cards.contains_key(topic) {
-            self.cards.insert(topic.to_owned(), Card { sent: now, line: None, waiting: None });
+            self.cards.insert(topic.to_owned(), Card { sent: now, beat: now, line: None, waiting: None });
         }
     }
 

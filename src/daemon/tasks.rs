@@ -5,6 +5,7 @@
 
 pub(super) mod answered;
 mod ask;
+mod pulse;
 
 use crate::daemon::courier::Asked;
 use crate::daemon::hub::Hub;
@@ -41,6 +42,8 @@ struct Pace {
     retry: Duration,
     /// Between two sweeps (6.4).
     sweep: Duration,
+    /// Between two signs of life of a run (7).
+    beat: Duration,
 }
 
 impl Pace {
@@ -53,6 +56,7 @@ impl Pace {
             recheck: pause("recheck", 6_000),
             retry: pause("retry", 5_000),
             sweep: pause("sweep", 60_000),
+            beat: pause("beat", 60_000),
         }
     }
 }

@@ -6,11 +6,17 @@ use crate::session::task::{Link, Run};
 use crate::wire::intake::Scope;
 use crate::wire::task::Task;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Sessions {
     /// Whether a turn that runs or waits carries the session's task out.
     pub(in crate::daemon) fn runs_task(&self, scope: &Scope) -> bool {
         self.turns(scope).any(|turn| turn.task.task_id().is_some())
+    }
+
+    /// Since when the running turn of a session carries its task out.
+    pub(in crate::daemon) fn run_began(&self, scope: &Scope) -> Option<Instant> {
+        self.turns(scope).next().filter(|turn| turn.task.task_id().is_some())?.began
     }
 
     /// The turn of a session that runs now: its number, and the task that it may carry out.

@@ -646,7 +646,12 @@ fn x10_a_prompt_that_codex_would_refuse_is_refused_clearly() {
     bench.request.prompt = "x".repeat((1 << 20) + 1);
     let report = bench.run().report;
     assert_eq!(failure(&report).0, &Reason::RefusedByPolicy);
-    let sentence = failure(&report).0.sentence("Codex", failure(&report).1);
+    let sentence = wtt_connect::session::failure::sentence(
+        failure(&report).0,
+        wtt_connect::session::words::Lang::En,
+        "Codex",
+        failure(&report).1,
+    );
     assert!(sentence.contains("1048577 characters") && sentence.contains("1048576"), "{sentence}");
     assert_eq!(bench.file("args"), "", "it was never started");
 }

@@ -169,9 +169,9 @@ fn people_refuse_with_a_reason_or_stop_the_turn() {
     let id = stage.question();
     stage.say("/stop");
     stage.answer("⏹ Stopped");
-    stage.answer(&format!("⏹ {id} is closed, because"));
+    stage.answer(&format!("⏹ {id} is closed, because its turn was stopped"));
     stage.say(&format!("/approve {id}"));
-    stage.answer(&format!("{id} is closed already"));
+    stage.answer(&format!("⚠️ {id} is closed already: touch three (Bash) closed: its turn was stopped"));
     // and so does an agent that does not want to know any more
     stage.say("RUN:withdrawn=1; bash 'touch four'; answer never");
     stage.answer("is closed, because the agent does not wait for it any more");

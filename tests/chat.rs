@@ -2,6 +2,7 @@
 
 mod slash;
 mod steering;
+mod tongues;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt};
 use serde_json::json;

@@ -32,3 +32,4 @@ mod tidy;
 mod try_command;
 mod two_way;
 mod wire;
+mod wording;

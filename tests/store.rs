@@ -27,6 +27,7 @@ fn accepted(key: &str) -> Record {
         started: true,
         into: None,
         task: None,
+        zh: false,
     };
     Record::Accepted { key: key.into(), turn }
 }

@@ -1,6 +1,6 @@
 //! How a turn ends: the closed list of outcomes and failure reasons, and what follows from each.
 
-use crate::agent::{Usage, spec};
+use crate::agent::Usage;
 use std::time::Duration;
 
 /// Exactly one of these ends a turn of an agent.
@@ -95,6 +95,34 @@ pub enum Reason {
     Internal,
 }
 
+#[cfg(test)]
+pub(crate) const ALL: &[Reason] = &[
+    Reason::CliMissing,
+    Reason::CliUnsupported,
+    Reason::NotLoggedIn,
+    Reason::AuthRejected,
+    Reason::Quota,
+    Reason::UsageLimit(None),
+    Reason::UsageLimit(Some(Duration::from_secs(11_100))),
+    Reason::RateLimited,
+    Reason::ProviderError,
+    Reason::Network,
+    Reason::ContextOverflow,
+    Reason::PoisonedSession,
+    Reason::StaleSession,
+    Reason::NoOutput,
+    Reason::SilentExit(3),
+    Reason::Killed(9),
+    Reason::OutOfMemory,
+    Reason::FirstEventTimeout,
+    Reason::IdleTimeout,
+    Reason::TotalTimeout,
+    Reason::WorkdirUnusable,
+    Reason::SwitcherFailed,
+    Reason::RefusedByPolicy,
+    Reason::Internal,
+];
+
 /// What to do with the native session after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -135,96 +163,6 @@ impl Reason {
         }
     }
 
-    /// What the user reads: cause and remedy, then the CLI's own words. `adapter` is the display name; `detail` may be
-    /// empty (for time limits it is the limit).
-    pub fn sentence(&self, adapter: &str, detail: &str) -> String {
-        let spec = spec::ADAPTERS.iter().find(|spec| spec.title == adapter);
-        let install = spec.map_or("install it on the machine of this agent", |spec| spec.install);
-        let login = spec.map_or("Log in on the machine of this agent.", |spec| spec.login);
-        let limit = if detail.is_empty() { "the time limit" } else { detail };
-        let said = |text: String| if detail.is_empty() { text } else { format!("{text} ({detail})") };
-        match self {
-            Reason::CliMissing => said(format!("{adapter} was not found on this machine; {install}.")),
-            Reason::CliUnsupported => said(format!(
-                "The installed {adapter} could not be started the way wtt-connect needs it. Update it, then run `wtt-connect doctor`."
-            )),
-            Reason::NotLoggedIn => said(format!("{adapter} is not logged in. {login}")),
-            Reason::AuthRejected => said(format!("The provider of {adapter} rejected its login. {login}")),
-            Reason::Quota => {
-                said(format!("{adapter} has no credit left. Top up or raise the limit of its account."))
-            }
-            Reason::UsageLimit(Some(reset)) => said(format!(
-                "{adapter} has reached its usage limit, which resets in {}. Send the message again then.",
-                rough(*reset)
-            )),
-            Reason::UsageLimit(None) => said(format!(
-                "{adapter} has reached its usage limit. Send the message again when it has reset."
-            )),
-            Reason::RateLimited => {
-                said(format!("The provider of {adapter} gets too many requests. Try again in a minute."))
-            }
-            Reason::ProviderError => said(format!(
-                "The provider of {adapter} failed to answer. Try again; if it stays so, try another model."
-            )),
-            Reason::Network => said(format!(
-                "{adapter} could not reach its provider. Check the network and proxy of this machine."
-            )),
-            Reason::ContextOverflow => said(format!(
-                "This conversation has grown too long for {adapter}. Your next message starts a fresh session."
-            )),
-            Reason::PoisonedSession => said(format!(
-                "The provider of {adapter} refuses this conversation. Your next message starts a fresh session."
-            )),
-            Reason::StaleSession => said(format!(
-                "{adapter} no longer knows this conversation. Your next message starts a fresh session."
-            )),
-            Reason::NoOutput => {
-                said(format!("{adapter} finished without an answer. Ask again, perhaps in other words."))
-            }
-            Reason::SilentExit(code) => said(format!(
-                "{adapter} ended with exit code {code} and without an answer. `wtt-connect doctor` checks the installation."
-            )),
-            Reason::Killed(signal) => said(format!(
-                "{adapter} was ended by {} from outside before it could answer. Send the message again.",
-                signal_name(*signal)
-            )),
-            Reason::OutOfMemory => said(format!(
-                "The system ended {adapter} because memory ran out. Free some memory on this machine and try again."
-            )),
-            Reason::FirstEventTimeout => format!(
-                "{adapter} gave no sign of life within {limit} and was stopped. Check its login and network, then try again."
-            ),
-            Reason::IdleTimeout => format!(
-                "{adapter} fell silent for {limit} and was stopped. Send *continue* to let it go on from here."
-            ),
-            Reason::TotalTimeout => format!(
-                "{adapter} worked for {limit}, the limit of one turn, and was stopped. Send *continue* to let it go on."
-            ),
-            Reason::WorkdirUnusable => said(
-                "The working directory cannot be used. Set WTT_CONNECT_WORKDIR to one that exists."
-                    .to_owned(),
-            ),
-            Reason::SwitcherFailed => said(
-                "The model switcher failed, so nothing was run. Check the WTT_CONNECT_MODEL_SWITCH settings."
-                    .to_owned(),
-            ),
-            Reason::RefusedByPolicy => match detail {
-                "" => format!(
-                    "{adapter} refused to run this. `wtt-connect doctor` shows the settings that apply."
-                ),
-                _ => format!("{adapter} refused to run this: {detail}"),
-            },
-            Reason::Internal => match detail {
-                "" => {
-                    format!("wtt-connect itself failed while running {adapter}. Its log says why; try again.")
-                }
-                _ => format!(
-                    "wtt-connect itself failed while running {adapter}: {detail}. Try again in a moment."
-                ),
-            },
-        }
-    }
-
     /// The word for logs and status, e.g. `cli_missing`.
     pub fn word(&self) -> &'static str {
         match self {
@@ -255,81 +193,16 @@ impl Reason {
     }
 }
 
-/// A duration for people: its two largest units.
-fn rough(d: Duration) -> String {
-    let text = humantime::format_duration(Duration::from_secs(d.as_secs().max(1))).to_string();
-    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
-}
-
-fn signal_name(signal: i32) -> String {
-    match signal {
-        2 => "SIGINT".to_owned(),
-        6 => "SIGABRT".to_owned(),
-        9 => "SIGKILL".to_owned(),
-        11 => "SIGSEGV".to_owned(),
-        15 => "SIGTERM".to_owned(),
-        other => format!("signal {other}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ALL: &[Reason] = &[
-        Reason::CliMissing,
-        Reason::CliUnsupported,
-        Reason::NotLoggedIn,
-        Reason::AuthRejected,
-        Reason::Quota,
-        Reason::UsageLimit(None),
-        Reason::UsageLimit(Some(Duration::from_secs(11_100))),
-        Reason::RateLimited,
-        Reason::ProviderError,
-        Reason::Network,
-        Reason::ContextOverflow,
-        Reason::PoisonedSession,
-        Reason::StaleSession,
-        Reason::NoOutput,
-        Reason::SilentExit(3),
-        Reason::Killed(9),
-        Reason::OutOfMemory,
-        Reason::FirstEventTimeout,
-        Reason::IdleTimeout,
-        Reason::TotalTimeout,
-        Reason::WorkdirUnusable,
-        Reason::SwitcherFailed,
-        Reason::RefusedByPolicy,
-        Reason::Internal,
-    ];
-
-    #[test]
-    fn every_reason_says_what_to_do() {
-        for reason in ALL {
-            for detail in ["", "own words"] {
-                let sentence = reason.sentence("Codex", detail);
-                assert!(sentence.len() > 30 && sentence.contains(detail), "{}: {sentence}", reason.word());
-                assert!(!sentence.contains('\n') && !sentence.contains("  "), "{sentence}");
-                assert!(sentence.ends_with(['.', ')']) || sentence.ends_with(detail), "{sentence}");
-            }
-        }
-        let words: std::collections::BTreeSet<_> = ALL.iter().map(Reason::word).collect();
-        assert_eq!(words.len(), ALL.len() - 1, "one word each; the usage limit stands here twice");
-    }
-
-    #[test]
-    fn sentences_name_the_remedy_of_the_adapter() {
-        assert!(Reason::NotLoggedIn.sentence("Codex", "").contains("codex login"));
-        assert!(Reason::CliMissing.sentence("Claude Code", "").contains("@anthropic-ai/claude-code"));
-        let limit = Reason::UsageLimit(Some(Duration::from_secs(11_100))).sentence("Codex", "");
-        assert!(limit.contains("resets in 3h 5m"), "{limit}");
-        assert!(Reason::IdleTimeout.sentence("Codex", "20m").contains("silent for 20m"));
-    }
 
     #[test]
     fn sessions_are_given_up_for_three_reasons_only() {
         let given_up: Vec<_> = ALL.iter().filter(|r| r.next() != Next::Resume).map(Reason::word).collect();
         assert_eq!(given_up, ["context_overflow", "poisoned_session", "stale_session"]);
         assert_eq!(Reason::StaleSession.next(), Next::RetryFresh);
+        let words: std::collections::BTreeSet<_> = ALL.iter().map(Reason::word).collect();
+        assert_eq!(words.len(), ALL.len() - 1, "one word each; the usage limit stands here twice");
     }
 }

@@ -130,7 +130,12 @@ impl Hub {
             .iter()
             .position(|open| open.asked.generation == generation && open.asked.ask.id == ask);
         if let Some(at) = at {
-            self.close(at, "the agent does not wait for it any more");
+            let scope = &self.asks.open[at].asked.scope;
+            let is_stopped =
+                self.sessions.turns(scope).any(|turn| turn.generation == generation && turn.stopping);
+            let why =
+                if is_stopped { "its turn was stopped" } else { "the agent does not wait for it any more" };
+            self.close(at, why);
         }
     }
 
@@ -144,7 +149,7 @@ impl Hub {
     fn close(&mut self, at: usize, why: &str) {
         let open = self.asks.open.remove(at);
         self.store.record(Record::Closed { key: open.id.clone() });
-        self.record_decision(&open.id, &open.asked, "closed", why);
+        self.record_decision(&open.id, &open.asked, show::CLOSED, why);
         let lang = self.tongues.of(&open.asked.topic_id);
         let text = closed(lang, &open.id, why, &open.asked.ask.title);
         self.say_about(&open.id, &open.asked.topic_id, &text, ReplyKind::Notice);

@@ -2,12 +2,11 @@
 
 use crate::config::Busy;
 use crate::daemon::hub::Hub;
-use crate::daemon::live;
 use crate::session::command;
 use crate::session::route::{self, Defaults, Route};
 use crate::session::task::Link;
 use crate::session::turn::End;
-use crate::session::words::Say;
+use crate::session::words::{Lang, Say, kept};
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::{OpenTurn, Record};
@@ -144,7 +143,7 @@ impl Hub {
         let route = match self.route(&mut job) {
             Ok(route) => route,
             Err(why) => {
-                let text = format!("⚠️ {why}");
+                let text = format!("⚠️ {}", kept(self.tongues.of(&job.topic_id), &why));
                 let after = link.seal(&End::Refused, &text, None, "");
                 return self.notice_and(&job, &text, ReplyKind::Failed, after);
             }
@@ -170,8 +169,8 @@ impl Hub {
         let lang = self.tongues.of(&job.topic_id);
         let (kind, text) = match ahead {
             _ if self.delivery.is_full() => (StatusKind::Queued, Say::OutboxFull.to(lang, &[])),
-            0 if self.sessions.is_full() => (StatusKind::Queued, live::waits_for_a_place(&route).text),
-            0 => (StatusKind::Running, "starting".to_owned()),
+            0 if self.sessions.is_full() => (StatusKind::Queued, Say::WaitsForPlace.to(lang, &[])),
+            0 => (StatusKind::Running, Say::Starts.to(lang, &[])),
             1 => (StatusKind::Queued, Say::Waits1.to(lang, &[])),
             n => (StatusKind::Queued, Say::Waits.to(lang, &[&n.to_string()])),
         };
@@ -208,6 +207,7 @@ impl Hub {
             started,
             into,
             task,
+            zh: self.tongues.of(&job.topic_id) == Lang::Zh,
         };
         self.store.record(Record::Accepted { key: job.key.clone(), turn });
         self.commit_now = true;

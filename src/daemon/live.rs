@@ -11,7 +11,7 @@ use crate::daemon::busy::Offer;
 use crate::daemon::hub::Event;
 use crate::session::route::{self, Route};
 use crate::session::task::Link;
-use crate::session::words::Lang;
+use crate::session::words::{Lang, Say};
 use crate::session::{self, Assignment, Change, Shared, Work};
 use crate::store::Store;
 use crate::store::state::SessionRow;
@@ -326,8 +326,8 @@ impl Sessions {
             };
             turn.told = Some(now);
             if let Some(Work::Turn(assignment)) = &turn.work {
-                let Assignment { job, route, .. } = &**assignment;
-                due.push((job.topic_id.clone(), waits_for_a_place(route)));
+                let Assignment { job, route, lang, .. } = &**assignment;
+                due.push((job.topic_id.clone(), waits_for_a_place(route, *lang)));
             }
         }
         due
@@ -390,9 +390,9 @@ fn title(job: &Job) -> String {
 }
 
 /// The status of a turn that waits for one of the others to end.
-pub(super) fn waits_for_a_place(route: &Route) -> Status {
+fn waits_for_a_place(route: &Route, lang: Lang) -> Status {
     Status {
-        text: "waiting for a free place".to_owned(),
+        text: Say::WaitsForPlace.to(lang, &[]),
         kind: StatusKind::Queued,
         adapter: route.adapter.clone(),
         model: route.model.clone(),

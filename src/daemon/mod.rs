@@ -38,6 +38,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
+use crate::session::words::{Lang, Say};
 use crate::session::{Gate, Shared, upload};
 use crate::store::artifacts::Artifacts;
 use crate::store::lock::{self, Lock, LockError};
@@ -266,11 +267,10 @@ fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>)
         // added to a turn that had begun: its notice is for both
         let is_part = turn.into.as_ref().and_then(|into| open.get(into)).is_some_and(|turn| turn.started);
         if !is_part && !left.iter().any(|entry| entry.key == key || entry.also.contains(&key)) {
-            let mut text = crate::session::report::interrupted(turn.started);
+            let lang = if turn.zh { Lang::Zh } else { Lang::En };
+            let mut text = crate::session::report::interrupted(lang, turn.started);
             if turn.started && open.values().any(|other| other.into.as_ref() == Some(&key)) {
-                text.push_str(
-                    " So were the further messages for it; send them again if it has not read them.",
-                );
+                text.push_str(&Say::FurtherToo.to(lang, &[]));
             }
             let reply_to = turn.reply_to.as_deref();
             let after = turn.task.as_ref().map(|task_id| crate::session::task::interrupted(task_id, &text));

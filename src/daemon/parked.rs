@@ -4,6 +4,7 @@
 use crate::daemon::hub::Hub;
 use crate::list;
 use crate::session::task::{self, Link};
+use crate::session::words::Say;
 use crate::store::state::{Parked, Record};
 use crate::sys::time;
 use crate::wire::intake::{Job, Scope, Verdict, intake};
@@ -51,12 +52,9 @@ impl Hub {
 
     /// Keeps a message for the program that will follow in this process.
     pub(super) fn keep_for_later(&mut self, job: Job) {
-        let text = "waiting: the connector starts again when the running turns are over";
+        let text = Say::WaitsForRestart.to(self.tongues.of(&job.topic_id), &[]);
         let adapter = self.shared.config.adapter.clone();
-        self.show_now(
-            &job.topic_id,
-            &Status { text: text.to_owned(), kind: StatusKind::Queued, adapter, model: None },
-        );
+        self.show_now(&job.topic_id, &Status { text, kind: StatusKind::Queued, adapter, model: None });
         self.store.record(Record::Seen { key: job.key.clone() });
         self.park(&job.key, &job.scope, time::now_ms(), job.source);
     }

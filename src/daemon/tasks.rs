@@ -11,6 +11,7 @@ use crate::daemon::courier::Asked;
 use crate::daemon::hub::Hub;
 use crate::list::Table;
 use crate::session::task::{self, Link, Run};
+use crate::session::words::Say;
 use crate::store::state::Record;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, TopicKind};
@@ -258,7 +259,8 @@ impl Hub {
                 pending.jobs.push(job.clone());
                 self.record_accepted(&job, false, None);
                 let adapter = self.shared.config.adapter.clone();
-                let status = super::intake::status("looking at the task", StatusKind::Queued, &adapter);
+                let text = Say::LooksAtTask.to(self.tongues.of(&job.topic_id), &[]);
+                let status = super::intake::status(&text, StatusKind::Queued, &adapter);
                 self.show_now(&job.topic_id, &status);
             }
             At::Held(..) => {

@@ -15,6 +15,7 @@ use crate::json::object;
 use crate::secret::Secret;
 use crate::session::task::Link;
 use crate::session::upload::{self, Place, Post};
+use crate::session::words::{Lang, Say};
 use crate::session::{Shared, speak};
 use crate::store::outbox::{ASKED, Entry};
 use crate::store::upload::Upload;
@@ -131,6 +132,7 @@ impl Hub {
     pub(super) fn uploading(&mut self, topic_id: &str, text: String) {
         if !self.board.is_live(topic_id) {
             let adapter = self.shared.config.adapter.clone();
+            let text = Say::Sends.to(self.tongues.of(topic_id), &[&text]);
             let status = Status { text, kind: StatusKind::ArtifactUpload, adapter, model: None };
             self.send_status(topic_id, &status, Instant::now());
         }
@@ -225,7 +227,8 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
     {
         return reply::chunk(&text, CHUNK_CHARS);
     }
-    vec![upload::not_sent(&upload.name, &format!("the upload failed ({})", why.trim_end_matches('.')))]
+    let lang = if upload.zh { Lang::Zh } else { Lang::En };
+    vec![upload::not_sent(lang, &upload.name, &format!("the upload failed ({})", why.trim_end_matches('.')))]
 }
 
 /// Copies and sends what somebody asks for: the key, the card, and what he is told when the service has taken it.
@@ -239,7 +242,7 @@ fn asked(
 ) -> Result<(String, String, Value), String> {
     let failed = |error: Failure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
-    let place = Place { topic_id: &wish.topic_id, task_id: turn.task_id.as_deref() };
+    let place = Place { topic_id: &wish.topic_id, task_id: turn.task_id.as_deref(), lang: Lang::En };
     let upload = upload::prepare(&shared.shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)?;
     let size = upload.copied.size;
     let sent = post.send(&upload, &mut |n| {
@@ -263,7 +266,7 @@ fn asked(
 }
 
 fn progress(upload: &Upload, sent: u64) -> String {
-    format!("sending {}: {}%", upload.name, sent * 100 / upload.copied.size.max(1))
+    format!("{}: {}%", upload.name, sent * 100 / upload.copied.size.max(1))
 }
 
 /// At once, and then not too often.

@@ -173,7 +173,8 @@ mod tests {
         let (reason, detail) =
             ready(loose, &["/no/such/cli".to_owned()], &config, Mode::Suggest, &[]).unwrap_err();
         assert_eq!(reason, Reason::RefusedByPolicy);
-        let sentence = reason.sentence(loose.title, &detail);
+        let sentence =
+            crate::session::failure::sentence(&reason, crate::session::words::Lang::En, loose.title, &detail);
         assert!(sentence.contains("mode suggest") && sentence.contains("are full-auto;"), "{sentence}");
     }
 }

@@ -7,6 +7,7 @@ use crate::http::HttpError;
 use crate::http::post::{self, Post};
 use crate::session::Shared;
 use crate::session::incoming::{Stopped, wait};
+use crate::session::words::{Lang, Say};
 use crate::sys::{id, path, thread};
 use crate::text;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
@@ -30,12 +31,13 @@ const COMPLAINT_CHARS: usize = 200;
 pub(super) fn hear(
     shared: &Shared,
     sound: &Path,
+    lang: Lang,
     control: &Receiver<Control>,
     tell: &mut dyn FnMut(String),
 ) -> Result<Result<Option<String>, String>, Stopped> {
     let config = &shared.config;
     let Some(hearing) = &config.voice.hearing else { return Ok(Ok(None)) };
-    tell("listening to the recording".to_owned());
+    tell(Say::Listens.to(lang, &[]));
     let language = config.voice.language.as_deref().unwrap_or_default();
     let heard = match hearing {
         Hearing::Command(words) => by_command(shared, words, sound, language, control)?,

@@ -6,6 +6,7 @@
 use crate::agent::Image;
 use crate::agent::run::Control;
 use crate::http::fetch::Fetcher;
+use crate::session::words::{Lang, Say, kept};
 use crate::session::{Shared, inbox};
 use crate::sys::thread;
 use crate::text;
@@ -49,6 +50,7 @@ struct Kept {
 pub(super) fn receive<'j>(
     shared: &Shared,
     job: &'j Job,
+    lang: Lang,
     control: &Receiver<Control>,
     tell: &mut dyn FnMut(String),
 ) -> Result<Received<'j>, Stopped> {
@@ -75,8 +77,11 @@ pub(super) fn receive<'j>(
             Err(why) => Err(why.clone()),
             Ok(_) if number >= inbox::MAX_FILES => Err(format!("only {} are taken", inbox::MAX_FILES)),
             Ok((place, fetcher)) => {
-                let of = format!("{} of {}", number + 1, job.media.len());
-                let mut tell = |size: u64| tell(format!("receiving {label} ({of}, {:.1} MiB)", mib(size)));
+                let (number, of) = ((number + 1).to_string(), job.media.len().to_string());
+                let shown = kept(lang, &label);
+                let mut tell = |size: u64| {
+                    tell(Say::Receives.to(lang, &[&shown, &number, &of, &format!("{:.1}", mib(size))]));
+                };
                 fetch(fetcher, media, place, left.min(inbox::MAX_FILE), control, &mut tell)?
             }
         };
@@ -91,15 +96,15 @@ pub(super) fn receive<'j>(
                     media_type: media_type.to_owned(),
                     data: None,
                 }));
-                let heard =
-                    is_speech(media, &kept).then(|| super::hear::hear(shared, &kept.path, control, tell));
+                let heard = is_speech(media, &kept)
+                    .then(|| super::hear::hear(shared, &kept.path, lang, control, tell));
                 match heard.transpose()? {
                     Some(Ok(Some(words))) => format!(
                         "[{label}, {path}; transcript by a machine:]\n{words}\n[end of the transcript]"
                     ),
                     Some(Err(why)) => {
                         log::warn!(target: "session", "speech was not understood: {why}");
-                        failed.push(format!("{label} could not be transcribed: {why}"));
+                        failed.push((Say::NotHeard, label.clone(), why.clone()));
                         format!("[{label}: {path}; it could not be transcribed: {why}]")
                     }
                     Some(Ok(None)) | None => format!("[{label}: {path}]"),
@@ -107,13 +112,13 @@ pub(super) fn receive<'j>(
             }
             Err(why) => {
                 log::warn!(target: "session", "a file of a message in {} was not received: {why}", job.scope);
-                failed.push(format!("{label} was not received: {why}"));
+                failed.push((Say::NotReceived, label.clone(), why.clone()));
                 format!("[{label} could not be fetched: {why}]")
             }
         };
         said.push((media, words));
     }
-    Ok(Received { job: Cow::Owned(with_files(job, &said)), images, remark: remark(&failed) })
+    Ok(Received { job: Cow::Owned(with_files(job, &said)), images, remark: remark(lang, &failed) })
 }
 
 fn mib(bytes: u64) -> f64 {
@@ -131,13 +136,15 @@ fn is_speech(media: &Media, kept: &Kept) -> bool {
     media.kind == Kind::Audio || (media.kind == Kind::File && kept.media_type.starts_with("audio/"))
 }
 
-fn remark(failed: &[String]) -> String {
+fn remark(lang: Lang, failed: &[(Say, String, String)]) -> String {
     let mut out = String::new();
-    for line in failed.iter().take(TOLD) {
-        out.push_str(&format!("\n\n_(The {line})_"));
+    for (say, label, why) in failed.iter().take(TOLD) {
+        out.push_str("\n\n");
+        out.push_str(&say.to(lang, &[&kept(lang, label), &kept(lang, why)]));
     }
     if failed.len() > TOLD {
-        out.push_str(&format!("\n\n_(And {} more.)_", failed.len() - TOLD));
+        out.push_str("\n\n");
+        out.push_str(&Say::AndMore.to(lang, &[&(failed.len() - TOLD).to_string()]));
     }
     out
 }

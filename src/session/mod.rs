@@ -5,6 +5,7 @@
 mod before;
 pub mod command;
 mod court;
+pub mod failure;
 mod hear;
 mod inbox;
 mod incoming;

@@ -55,7 +55,7 @@ pub fn post(posed: &Posed<'_>) -> String {
     let tool =
         if ask.tool.is_empty() || is_question { String::new() } else { format!(" ({})", plain(&ask.tool)) };
     let wish = wish.to(lang, &[who]);
-    let mut out = format!("{mark} **{wish}**{tool}:\n\n{}\n\n", fenced(&shown(ask)));
+    let mut out = format!("{mark} **{wish}**{tool}:\n\n{}\n\n", fenced(&shown(lang, ask)));
     if is_question {
         if ask.answers > 1 {
             out.push_str(&Say::AnswerLines.to(lang, &[&ask.answers.to_string()]));
@@ -70,7 +70,7 @@ pub fn post(posed: &Posed<'_>) -> String {
 }
 
 /// What is shown of a question: the command as a whole, else the details, else the title.
-fn shown(ask: &Ask) -> String {
+fn shown(lang: Lang, ask: &Ask) -> String {
     let mut out = match ask.kind {
         AskKind::Command => ask.what.join("\n"),
         _ => String::new(),
@@ -82,13 +82,13 @@ fn shown(ask: &Ask) -> String {
     if out.trim().is_empty() {
         ask.title.clone_into(&mut out);
     }
-    cut(&out)
+    cut(lang, &out)
 }
 
 /// At most two screens: the beginning and the end, so that nothing can hide behind a long beginning.
-fn cut(long: &str) -> String {
+fn cut(lang: Lang, long: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
-    lines.extend(long.trim_matches(['\n', '\r']).lines().map(|line| middle(line, MAX_LINE)));
+    lines.extend(long.trim_matches(['\n', '\r']).lines().map(|line| middle(lang, line, MAX_LINE)));
     let (mut first, mut last) = (lines.len(), 0);
     let length = |lines: &[String]| lines.iter().map(|line| line.chars().count() + 1).sum::<usize>();
     if lines.len() > MAX_LINES || length(&lines) > MAX_CHARS {
@@ -110,13 +110,14 @@ fn cut(long: &str) -> String {
     let hidden = lines.len() - first - last;
     let mut out = lines[..first].join("\n");
     if hidden > 0 {
-        out.push_str(&format!("\n[… {hidden} of {} lines are not shown …]\n", lines.len()));
+        let counts = [hidden, lines.len()].map(|count| count.to_string());
+        out.push_str(&Say::HiddenLines.to(lang, &[&counts[0], &counts[1]]));
         out.push_str(&lines[lines.len() - last..].join("\n"));
     }
     out
 }
 
-fn middle(line: &str, max: usize) -> String {
+fn middle(lang: Lang, line: &str, max: usize) -> String {
     let count = line.chars().count();
     if count <= max {
         return line.to_owned();
@@ -125,7 +126,7 @@ fn middle(line: &str, max: usize) -> String {
     let (mut out, mut end) = (String::new(), String::new());
     out.extend(line.chars().take(half));
     end.extend(line.chars().skip(count - half));
-    format!("{out} [… {} characters are not shown …] {end}", count - 2 * half)
+    Say::HiddenChars.to(lang, &[&out, &(count - 2 * half).to_string(), &end])
 }
 
 /// A code block that nothing in it can end, and in which every character can be seen.

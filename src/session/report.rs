@@ -2,6 +2,7 @@
 
 use crate::agent::outcome::{Outcome, Reason, Report};
 use crate::agent::{AgentEvent, ToolKind};
+use crate::session::failure;
 use crate::session::turn::End;
 use crate::session::words::{Lang, Say};
 use crate::store::outbox::ReplyKind;
@@ -31,10 +32,10 @@ pub struct Narrator {
 
 impl Narrator {
     /// The status that an event leads to, if any.
-    pub fn status(&mut self, event: &AgentEvent, title: &str) -> Option<(StatusKind, String)> {
+    pub fn status(&mut self, event: &AgentEvent, title: &str, lang: Lang) -> Option<(StatusKind, String)> {
         match event {
             AgentEvent::Session(_) => None,
-            AgentEvent::Started => Some((StatusKind::Session, format!("{title} session started"))),
+            AgentEvent::Started => Some((StatusKind::Session, Say::Started.to(lang, &[title]))),
             AgentEvent::Text(piece) => {
                 self.said.push_str(piece);
                 let line = text::one_line(&self.said);
@@ -44,7 +45,7 @@ impl Narrator {
                 }
                 (!tail.is_empty()).then_some((StatusKind::Response, tail))
             }
-            AgentEvent::Thought(_) => Some((StatusKind::Running, "thinking".to_owned())),
+            AgentEvent::Thought(_) => Some((StatusKind::Running, Say::Thinks.to(lang, &[]))),
             AgentEvent::Tool { kind, title, .. } => {
                 self.said.clear();
                 let kind = match kind {
@@ -56,17 +57,14 @@ impl Narrator {
             }
             AgentEvent::ToolEnd { .. } => None,
             AgentEvent::Retry(why) => {
-                Some((StatusKind::Running, format!("retrying: {}", text::one_line(why))))
+                Some((StatusKind::Running, Say::Retries.to(lang, &[&text::one_line(why)])))
             }
-            AgentEvent::Waiting => {
-                let text = format!("waiting for {title}: it can load this session again in the next minute");
-                Some((StatusKind::Queued, text))
-            }
+            AgentEvent::Waiting => Some((StatusKind::Queued, Say::WaitsToLoad.to(lang, &[title]))),
             AgentEvent::FreshSession(why) => {
-                Some((StatusKind::Session, format!("starting a fresh session: {}", text::one_line(why))))
+                Some((StatusKind::Session, Say::StartsFresh.to(lang, &[&text::one_line(why)])))
             }
             AgentEvent::Denied(what) => {
-                Some((StatusKind::Tool, format!("not allowed: {}", text::one_line(what))))
+                Some((StatusKind::Tool, Say::NotAllowed.to(lang, &[&text::one_line(what)])))
             }
             AgentEvent::Note(_) => None,
         }
@@ -99,16 +97,12 @@ impl Remarks {
         }
     }
 
-    fn lines(&self) -> String {
+    fn lines(&self, lang: Lang) -> String {
         let mut out = String::new();
-        if let Some(why) = &self.fresh {
-            let why = text::truncate(why, REMARK_CHARS);
-            out.push_str(&format!(
-                "\n\n_(A fresh session: the agent does not know the old one any more: {why})_"
-            ));
-        }
-        for what in &self.denied {
-            out.push_str(&format!("\n\n_(Not allowed: {})_", text::truncate(what, REMARK_CHARS)));
+        let rows = self.fresh.iter().map(|why| (Say::WasFresh, why));
+        for (say, what) in rows.chain(self.denied.iter().map(|what| (Say::WasDenied, what))) {
+            out.push_str("\n\n");
+            out.push_str(&say.to(lang, &[&text::truncate(what, REMARK_CHARS)]));
         }
         out
     }
@@ -129,53 +123,46 @@ pub fn conclude(
             if *reset <= PARK_AT_MOST =>
         {
             let until = now_ms + i64::try_from((*reset + PARK_MARGIN).as_millis()).unwrap_or(0);
-            (with_partial(&parked(title, until, *reset), partial), ReplyKind::Parked, End::Parked { until })
+            (
+                with_partial(lang, parked(lang, title, until, *reset), partial),
+                ReplyKind::Parked,
+                End::Parked { until },
+            )
         }
         Outcome::Failed { reason, detail, partial } => (
-            with_partial(&format!("⚠️ {}", reason.sentence(title, detail)), partial),
+            with_partial(lang, format!("⚠️ {}", failure::sentence(reason, lang, title, detail)), partial),
             ReplyKind::Failed,
             End::Failed(reason.clone()),
         ),
         Outcome::Cancelled { partial } if shutdown => (
-            with_partial(&interrupted(true), partial),
+            with_partial(lang, interrupted(lang, true), partial),
             ReplyKind::Interrupted,
             End::Interrupted { started: true },
         ),
-        Outcome::Cancelled { partial } => {
-            (with_partial(&Say::Stopped.to(lang, &[title]), partial), ReplyKind::Cancelled, End::Cancelled)
-        }
+        Outcome::Cancelled { partial } => (
+            with_partial(lang, Say::Stopped.to(lang, &[title]), partial),
+            ReplyKind::Cancelled,
+            End::Cancelled,
+        ),
     };
-    text.push_str(&remarks.lines());
+    text.push_str(&remarks.lines(lang));
     (text, kind, end)
 }
 
-fn parked(title: &str, until: i64, reset: Duration) -> String {
-    let minutes = Duration::from_secs(reset.as_secs().div_ceil(60) * 60);
-    format!(
-        "⏳ {title} has reached its usage limit. This message is kept and run by itself when the limit has reset, \
-         at {} (in {}). `/stop` drops it.",
-        time::rfc3339(until),
-        humantime::format_duration(minutes)
-    )
+fn parked(lang: Lang, title: &str, until: i64, reset: Duration) -> String {
+    let minutes = humantime::format_duration(Duration::from_secs(reset.as_secs().div_ceil(60) * 60));
+    Say::Parked.to(lang, &[title, &time::rfc3339(until), &minutes.to_string()])
 }
 
 /// What the user reads when a restart or crash cut the turn. Nothing is run again by itself.
-pub fn interrupted(started: bool) -> String {
-    if started {
-        "⚠️ The connector was restarted while this was being worked on, so the work was interrupted. \
-         Send “continue” to go on in the same session; nothing is run again by itself."
-            .to_owned()
-    } else {
-        "⚠️ The connector was restarted before this message's turn came, so nothing was done for it. \
-         Please send it again."
-            .to_owned()
-    }
+pub fn interrupted(lang: Lang, started: bool) -> String {
+    if started { Say::Interrupted } else { Say::NotBegun }.to(lang, &[])
 }
 
-fn with_partial(head: &str, partial: &str) -> String {
+fn with_partial(lang: Lang, head: String, partial: &str) -> String {
     let partial = partial.trim();
     if partial.is_empty() {
-        return head.to_owned();
+        return head;
     }
-    format!("{head}\n\nUntil then it had said:\n\n{}", text::truncate(partial, PARTIAL_CHARS))
+    Say::UntilThen.to(lang, &[&head, &text::truncate(partial, PARTIAL_CHARS)])
 }

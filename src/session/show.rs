@@ -23,9 +23,9 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub(super) fn new(adapter: &AdapterSpec, route: &Route) -> Show {
+    pub(super) fn new(adapter: &AdapterSpec, route: &Route, lang: Lang) -> Show {
         let last = Status {
-            text: format!("{} is working", adapter.title),
+            text: Say::Works.to(lang, &[adapter.title]),
             kind: StatusKind::Running,
             adapter: adapter.name.to_owned(),
             model: route.model.clone(),
@@ -36,10 +36,10 @@ impl Show {
     pub(super) fn next(&mut self, progress: &Progress, lang: Lang) -> Option<Status> {
         if let Progress::Ask(ask, _) = progress {
             let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
-            self.last = Status { text, kind: StatusKind::Queued, ..self.last.clone() };
+            self.last = Status { text, kind: StatusKind::Running, ..self.last.clone() };
         }
         let Progress::Event(event) = progress else { return Some(self.last.clone()) };
-        let (kind, text) = self.narrator.status(event, self.title)?;
+        let (kind, text) = self.narrator.status(event, self.title, lang)?;
         let stream = matches!(event, AgentEvent::Text(_) | AgentEvent::Thought(_));
         if stream && self.text_at.is_some_and(|at| at.elapsed() < TEXT_STATUS_EVERY) {
             return None;

@@ -6,6 +6,7 @@ use crate::config::{Config, paths};
 use crate::http::post::{self, Post};
 use crate::json::object;
 use crate::session::upload::Place;
+use crate::session::words::{Lang, Say};
 use crate::session::{SessionEvent, Shared, hear, inbox};
 use crate::store::errand::Errand;
 use crate::store::outbox::{Entry, ReplyKind};
@@ -30,8 +31,6 @@ const AT_A_TIME: usize = 2;
 const BEGUN: usize = 3;
 /// Four minutes as WAV are about 20 MB.
 const MAX_SOUND: u64 = 50 << 20;
-/// What people see.
-const TITLE: &str = "Spoken answer";
 
 static SPEAKING: AtomicUsize = AtomicUsize::new(0);
 
@@ -39,7 +38,7 @@ static SPEAKING: AtomicUsize = AtomicUsize::new(0);
 pub type Tell = Box<dyn FnMut(SessionEvent) + Send>;
 
 /// Speaks an answer, in a thread of its own, and tells of the outbox entry that brings the sound.
-pub(super) fn speak(shared: &Arc<Shared>, job: &Job, answer: &str, tell: Tell) {
+pub(super) fn speak(shared: &Arc<Shared>, job: &Job, lang: Lang, answer: &str, tell: Tell) {
     let text = speech::spoken(answer);
     // the sound of an encrypted answer would be in the clear
     if text.is_empty() || job.encrypted || shared.config.voice.speaking.is_none() {
@@ -47,7 +46,7 @@ pub(super) fn speak(shared: &Arc<Shared>, job: &Job, answer: &str, tell: Tell) {
     }
     let (reply_to, parts) = (job.message_id.as_deref(), vec![text]);
     let mut entry = shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, ReplyKind::Speech);
-    entry.after.push(Errand::Upload(Place::of(job).upload(Copied::default(), "", TITLE)));
+    entry.after.push(Errand::Upload(Place::of(job, lang).upload(Copied::default(), "", "")));
     speak_on(shared, entry, tell);
 }
 
@@ -114,8 +113,9 @@ fn make(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
     // the copy is what is sent
     let _ = std::fs::remove_dir_all(&folder);
     let (copied, name) = made?;
-    let place = Place { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref() };
-    Ok(place.upload(copied, &name, TITLE))
+    let lang = if upload.zh { Lang::Zh } else { Lang::En };
+    let place = Place { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref(), lang };
+    Ok(place.upload(copied, &name, &Say::Spoken.to(lang, &[])))
 }
 
 fn sound(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> {

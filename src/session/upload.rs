@@ -12,6 +12,7 @@ use crate::list::Table;
 use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::route::Route;
+use crate::session::words::{Lang, Say, kept};
 use crate::store::artifacts::{Artifacts, Row};
 use crate::store::outbox::ReplyKind;
 use crate::store::shelf::{Copied, Rule, Shelf};
@@ -49,13 +50,15 @@ pub struct Place<'a> {
     pub topic_id: &'a str,
     /// The task, in a task's topic.
     pub task_id: Option<&'a str>,
+    /// The language of what is said about it.
+    pub lang: Lang,
 }
 
 impl<'a> Place<'a> {
     /// Of a turn.
-    pub fn of(job: &'a Job) -> Place<'a> {
+    pub fn of(job: &'a Job, lang: Lang) -> Place<'a> {
         let task_id = if let Scope::Task(id) = &job.scope { Some(id.as_str()) } else { None };
-        Place { topic_id: &job.topic_id, task_id }
+        Place { topic_id: &job.topic_id, task_id, lang }
     }
 
     /// A copy as it is to be sent.
@@ -72,14 +75,21 @@ impl<'a> Place<'a> {
             topic_id: self.topic_id.to_owned(),
             task_id: self.task_id.map(str::to_owned),
             instead: false,
+            zh: self.lang == Lang::Zh,
         }
     }
 }
 
 /// What of an answer is text, and what goes as files. Files go with an answer alone: what is left of a turn that failed or
 /// was stopped is not what the agent wanted to send.
-pub fn of_reply(shared: &Shared, job: &Job, text: &str, kind: ReplyKind) -> (String, Vec<Upload>) {
-    let (shelf, place) = (&shared.shelf, Place::of(job));
+pub fn of_reply(
+    shared: &Shared,
+    job: &Job,
+    lang: Lang,
+    text: &str,
+    kind: ReplyKind,
+) -> (String, Vec<Upload>) {
+    let (shelf, place) = (&shared.shelf, Place::of(job, lang));
     let (mut text, mut uploads) = match kind {
         ReplyKind::Done => gather(shelf, &shared.config.workdir, place, text),
         _ => (text.to_owned(), Vec::new()),
@@ -110,12 +120,12 @@ pub fn gather(shelf: &Shelf, workdir: &Path, place: Place<'_>, text: &str) -> (S
                 uploads.push(place.upload(copied, &name, &title));
             }
             Ok((copied, _)) => shelf.discard(&copied.copy),
-            Err(why) => note(&mut text, &not_sent(&path, &why)),
+            Err(why) => note(&mut text, &not_sent(place.lang, &path, &why)),
         }
     }
     if surplus > 0 {
-        let why = format!("⚠️ {surplus} more files were not sent: one answer carries {MAX_FILES} at most");
-        note(&mut text, &why);
+        let numbers = [surplus.to_string(), MAX_FILES.to_string()];
+        note(&mut text, &Say::MoreNotSent.to(place.lang, &[&numbers[0], &numbers[1]]));
     }
     (text, uploads)
 }
@@ -185,9 +195,9 @@ pub fn command() -> String {
 }
 
 /// What people are told of a file that was not sent.
-pub fn not_sent(name: &str, why: &str) -> String {
+pub fn not_sent(lang: Lang, name: &str, why: &str) -> String {
     let name = crate::text::truncate(&crate::text::one_line(name).replace('`', "'"), 200);
-    format!("⚠️ `{name}` was not sent: {why}.")
+    Say::NotSent.to(lang, &[&name, &kept(lang, why)])
 }
 
 fn note(text: &mut String, line: &str) {
@@ -201,7 +211,7 @@ fn note(text: &mut String, line: &str) {
 /// The summary of a run, as a file of its own (`WTT_CONNECT_UPLOAD_ARTIFACTS`).
 pub fn summary(
     shelf: &Shelf,
-    job: &Job,
+    (job, lang): (&Job, Lang),
     title: &str,
     route: &Route,
     took: Duration,
@@ -219,16 +229,17 @@ pub fn summary(
     );
     let copied = shelf.write("the summary of a run", &text);
     let copied = copied.map_err(|why| log::warn!(target: "session", "no summary: {why}")).ok()?;
-    Some(Place::of(job).upload(copied, "summary.md", &format!("Summary: {title}")))
+    Some(Place::of(job, lang).upload(copied, "summary.md", &Say::SummaryOf.to(lang, &[title])))
 }
 
 /// An answer that is too long to be read in a chat becomes a file, with its beginning as the text. None when it is not, or
 /// when the disk does not take it: then it goes in pieces like any other.
 pub fn shorten(shelf: &Shelf, place: Place<'_>, text: &str) -> Option<(String, Upload)> {
-    let shown = artifact::excerpt(text)?;
+    let (shown, count) = artifact::excerpt(text)?;
+    let shown = Say::Excerpt.to(place.lang, &[&shown, &count.to_string()]);
     match shelf.write("the answer itself", text) {
         Ok(copied) => {
-            let upload = place.upload(copied, "answer.md", "The whole answer");
+            let upload = place.upload(copied, "answer.md", &Say::WholeAnswer.to(place.lang, &[]));
             Some((shown, Upload { instead: true, ..upload }))
         }
         Err(why) => {

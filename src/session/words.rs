@@ -1,6 +1,6 @@
 //! Everything that the connector itself says in answer to a chat command, in English and Chinese: one table. Pure.
 //!
-//! What agents say, and why they failed, is not here. `{0}`, `{1}` stand for what is filled in.
+//! What agents and services say is not here. `{0}`, `{1}` stand for what is filled in.
 
 /// The languages that the connector answers in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -165,11 +165,83 @@ texts! {
     AskDone: "⚠️ {0} is closed already: {1}.", "⚠️ {0} 已经关闭：{1}。";
     AskUnknown: "⚠️ No question {0} is open here.", "⚠️ 这里没有待回答的问题 {0}。";
     AskNot: "⚠️ {0} is not answered: {1}.", "⚠️ {0} 未被回答：{1}。";
+    HiddenLines: "\n[… {0} of {1} lines are not shown …]\n", "\n[… 共 {1} 行，{0} 行未显示 …]\n";
+    HiddenChars: "{0} [… {1} characters are not shown …] {2}", "{0} [… {1} 字未显示 …] {2}";
+    AskGone: "{0} ({1}) closed: {2}", "{0}（{1}）已关闭：{2}";
     AskTold: "{0} ({1}) {2} by {3}", "{0}（{1}）{2}（{3}）";
     AskOpenRow: "- waits for an answer: {0} ({1}), `/approve {0}` or `/deny {0}`", "- 等待回答：{0}（{1}），`/approve {0}` 或 `/deny {0}`";
     AskDecidedRow: "- decided: {0}", "- 已决定：{0}";
     AskGrantsRow: "- allowed for this session: {0}", "- 本会话内已允许：{0}";
     AskWaits: "waiting for your answer: {0}", "正在等待你的回答：{0}";
+    CliMissing: "{0} was not found on this machine; {1}.", "本机找不到 {0}；{1}。";
+    Install: "install it with `{0}`", "请运行 `{0}` 安装";
+    InstallIt: "install it on the machine of this agent", "请在本机安装";
+    RunIt: "Run `{0}` on this machine, as the user of the connector.", "请以连接器用户身份在本机运行 `{0}`。";
+    LogIn: "Log in on the machine of this agent.", "请在本机登录。";
+    CliUnsupported: "The installed {0} could not be started the way wtt-connect needs it. Update it, then run `wtt-connect doctor`.",
+        "本机的 {0} 无法按所需方式启动。请更新它，再运行 `wtt-connect doctor`。";
+    NotLoggedIn: "{0} is not logged in. {1}", "{0} 尚未登录。{1}";
+    AuthRejected: "The provider of {0} rejected its login. {1}", "{0} 的服务商拒绝了登录。{1}";
+    Quota: "{0} has no credit left. Top up or raise the limit of its account.", "{0} 的额度已用完。请充值或提高账户上限。";
+    LimitUntil: "{0} has reached its usage limit, which resets in {1}. Send the message again then.", "{0} 已达用量上限，{1} 后重置。请届时重发。";
+    Limit: "{0} has reached its usage limit. Send the message again when it has reset.", "{0} 已达用量上限。请在重置后重发。";
+    RateLimited: "The provider of {0} gets too many requests. Try again in a minute.", "{0} 的服务商请求过多。请一分钟后重试。";
+    ProviderError: "The provider of {0} failed to answer. Try again; if it stays so, try another model.", "{0} 的服务商未能回答。请重试；若仍如此，请换个模型。";
+    Network: "{0} could not reach its provider. Check the network and proxy of this machine.", "{0} 无法连接服务商。请检查本机的网络和代理。";
+    ContextOverflow: "This conversation has grown too long for {0}. Your next message starts a fresh session.", "会话对 {0} 来说过长。下一条消息将开始新会话。";
+    PoisonedSession: "The provider of {0} refuses this conversation. Your next message starts a fresh session.", "{0} 的服务商拒绝此会话。下一条消息将开始新会话。";
+    StaleSession: "{0} no longer knows this conversation. Your next message starts a fresh session.", "{0} 已不认识此会话。下一条消息将开始新会话。";
+    NoOutput: "{0} finished without an answer. Ask again, perhaps in other words.", "{0} 结束时没有回答。请换个说法再问。";
+    SilentExit: "{0} ended with exit code {1} and without an answer. `wtt-connect doctor` checks the installation.", "{0} 以退出码 {1} 结束，没有回答。`wtt-connect doctor` 可检查安装。";
+    Killed: "{0} was ended by {1} from outside before it could answer. Send the message again.", "{0} 未及回答就被外部的 {1} 结束。请重发消息。";
+    OutOfMemory: "The system ended {0} because memory ran out. Free some memory on this machine and try again.", "内存不足，系统结束了 {0}。请释放本机内存后重试。";
+    FirstEventTimeout: "{0} gave no sign of life within {1} and was stopped. Check its login and network, then try again.", "{0} 在 {1} 内没有动静，已停止。请检查登录和网络后重试。";
+    IdleTimeout: "{0} fell silent for {1} and was stopped. Send *continue* to let it go on from here.", "{0} 沉默了 {1}，已停止。发送“继续”可接着做。";
+    TotalTimeout: "{0} worked for {1}, the limit of one turn, and was stopped. Send *continue* to let it go on.", "{0} 已工作 {1}（单轮上限），已停止。发送“继续”可接着做。";
+    TimeLimit: "the time limit", "时限";
+    WorkdirUnusable: "The working directory cannot be used. Set WTT_CONNECT_WORKDIR to one that exists.", "工作目录无法使用。请将 WTT_CONNECT_WORKDIR 设为存在的目录。";
+    SwitcherFailed: "The model switcher failed, so nothing was run. Check the WTT_CONNECT_MODEL_SWITCH settings.", "模型切换失败，未运行任何内容。请检查 WTT_CONNECT_MODEL_SWITCH 设置。";
+    Refused: "{0} refused to run this. `wtt-connect doctor` shows the settings that apply.", "{0} 拒绝运行。`wtt-connect doctor` 可查看相关设置。";
+    RefusedBecause: "{0} refused to run this: {1}", "{0} 拒绝运行（{1}）";
+    Internal: "wtt-connect itself failed while running {0}. Its log says why; try again.", "连接器运行 {0} 时自身出错。原因见日志；请重试。";
+    InternalBecause: "wtt-connect itself failed while running {0}: {1}. Try again in a moment.", "连接器运行 {0} 时自身出错：{1}。请稍后重试。";
+    InBrackets: " ({0})", "（{0}）";
+    Works: "{0} is working", "{0} 正在工作";
+    Started: "{0} session started", "{0} 会话已开始";
+    Thinks: "thinking", "思考中";
+    Retries: "retrying: {0}", "正在重试：{0}";
+    WaitsToLoad: "waiting for {0}: it can load this session again in the next minute", "正在等待 {0}：下一分钟才能再次载入此会话";
+    StartsFresh: "starting a fresh session: {0}", "正在开始新会话：{0}";
+    NotAllowed: "not allowed: {0}", "未获允许：{0}";
+    WasFresh: "_(A fresh session: the agent does not know the old one any more: {0})_", "_（新会话：智能体已不认识旧会话：{0}）_";
+    WasDenied: "_(Not allowed: {0})_", "_（未获允许：{0}）_";
+    Parked: "⏳ {0} has reached its usage limit. This message is kept and run by itself when the limit has reset, at {1} (in {2}). `/stop` drops it.",
+        "⏳ {0} 已达用量上限。此消息已保留，重置后将自动运行：{1}（{2} 后）。`/stop` 可丢弃。";
+    Interrupted: "⚠️ The connector was restarted while this was being worked on, so the work was interrupted. Send “continue” to go on in the same session; nothing is run again by itself.",
+        "⚠️ 处理期间连接器重启，工作已中断。发送“继续”可在同一会话中接着做；不会自动重新运行。";
+    NotBegun: "⚠️ The connector was restarted before this message's turn came, so nothing was done for it. Please send it again.",
+        "⚠️ 还没轮到此消息连接器就重启了，未做任何处理。请重新发送。";
+    FurtherToo: " So were the further messages for it; send them again if it has not read them.", "补充的消息也已中断；如果它没有读到，请重新发送。";
+    UntilThen: "{0}\n\nUntil then it had said:\n\n{1}", "{0}\n\n此前它已回答：\n\n{1}";
+    Empty: "(empty answer)", "（空回答）";
+    NoAdapter: "⚠️ There is no adapter `{0}` in this version.", "⚠️ 此版本没有适配器 `{0}`。";
+    WaitsForSwitch: "waiting for its turn: with a model switcher one agent runs at a time", "正在排队：启用模型切换时一次只运行一个智能体";
+    Starts: "starting", "正在启动";
+    WaitsForPlace: "waiting for a free place", "正在等待空位";
+    WaitsForRestart: "waiting: the connector starts again when the running turns are over", "正在等待：运行中的任务结束后连接器将重启";
+    LooksAtTask: "looking at the task", "正在查看任务";
+    Receives: "receiving {0} ({1} of {2}, {3} MiB)", "正在接收{0}（{1}/{2}，{3} MiB）";
+    Listens: "listening to the recording", "正在听录音";
+    Sends: "sending {0}", "正在发送 {0}";
+    NotSent: "⚠️ `{0}` was not sent: {1}.", "⚠️ `{0}` 未发送：{1}。";
+    MoreNotSent: "⚠️ {0} more files were not sent: one answer carries {1} at most", "⚠️ 另有 {0} 个文件未发送：一个回答最多带 {1} 个";
+    NotHeard: "_(The {0} could not be transcribed: {1})_", "_（{0}无法转成文字：{1}）_";
+    NotReceived: "_(The {0} was not received: {1})_", "_（{0}未收到：{1}）_";
+    AndMore: "_(And {0} more.)_", "_（另有 {0} 个。）_";
+    WholeAnswer: "The whole answer", "完整回答";
+    Excerpt: "{0}\n\n… This answer has {1} characters; the file below holds all of it.", "{0}\n\n… 此回答共 {1} 字，全文见下方文件。";
+    SummaryOf: "Summary: {0}", "摘要：{0}";
+    Spoken: "Spoken answer", "语音回答";
     Upgrade: "The connector is wtt-connect {0}. Its owner updates it on the host: install the new version, then `wtt-connect restart`.",
         "连接器版本为 wtt-connect {0}。请主机所有者在本机安装新版本，然后运行 `wtt-connect restart`。";
 }
@@ -178,19 +250,24 @@ impl Say {
     /// The text in a language, filled in.
     pub fn to(self, lang: Lang, fill: &[&str]) -> String {
         let (en, zh) = TABLE[self as usize];
-        let mut rest = if lang == Lang::Zh { zh } else { en };
-        let mut out = String::new();
-        while let Some(at) = rest.find('{') {
-            let number = rest[at + 1..].bytes().next().map(|digit| usize::from(digit.wrapping_sub(b'0')));
-            out.push_str(&rest[..at]);
-            out.push_str(number.and_then(|n| fill.get(n)).copied().unwrap_or_default());
-            rest = rest.get(at + 3..).unwrap_or_default();
-        }
-        out + rest
+        self::fill(if lang == Lang::Zh { zh } else { en }, fill)
     }
 }
 
-/// What is kept in English, in the list of decisions and as reasons: how it begins, and that in Chinese. Longer ones first.
+fn fill(mut rest: &str, with: &[&str]) -> String {
+    let mut out = String::new();
+    while let Some(at) = rest.find('{') {
+        let number = rest[at + 1..].bytes().next().map(|digit| usize::from(digit.wrapping_sub(b'0')));
+        out.push_str(&rest[..at]);
+        out.push_str(number.and_then(|n| with.get(n)).copied().unwrap_or_default());
+        rest = rest.get(at + 3..).unwrap_or_default();
+    }
+    out + rest
+}
+
+/// What is kept in English, in the list of decisions and as reasons, or comes so from layers that know no language: how it
+/// begins, and that in Chinese. `{}` stands for anything, at the end for the rest; what else follows stays as it is.
+/// Longer ones first.
 static KEPT: &[(&str, &str)] = &[
     ("the mode ", "权限模式 "),
     ("rule ", "规则 "),
@@ -205,15 +282,72 @@ static KEPT: &[(&str, &str)] = &[
     ("closed", "已关闭"),
     ("the agent does not wait for it any more", "智能体不再等待"),
     ("its turn has ended", "本轮已结束"),
+    ("its turn was stopped", "本轮已被停止"),
     ("the connector was restarted; nothing was allowed", "连接器已重启，未作任何允许"),
     ("it wants an answer: its number, or words", "请给出答案：编号或文字"),
     ("`always` is the only word that can follow", "后面只能跟 `always`"),
+    (
+        "adapter `{}` is not enabled on this agent; available: {} (WTT_CONNECT_ADAPTERS adds more)",
+        "本机未启用适配器 `{0}`；可用：{1}（可用 WTT_CONNECT_ADAPTERS 添加）",
+    ),
+    ("`{}` cannot be the name of a model; choose another one", "`{0}` 不能作为模型名，请换一个"),
+    (
+        "it cannot keep to the mode {}. The modes of `{}` are {}; set{}",
+        "无法遵守权限模式 {0}。`{1}` 支持：{2}；请用 WTT_CONNECT_MODE 选择",
+    ),
+    (
+        "rules of WTT_CONNECT_PERMISSIONS restrict it, and it cannot ask{}",
+        "WTT_CONNECT_PERMISSIONS 的规则限制了它，而它在此形式下无法询问",
+    ),
+    ("{} is not a model for {}, so its usual one is used", "{0} 不是 {1} 的模型，已用其默认模型"),
+    ("exec_mode of the task", "任务的 exec_mode"),
+    ("adapter of the message", "消息指定"),
+    ("mention", "被提及"),
+    ("model of the message", "消息指定的模型"),
+    ("chosen for this topic", "本话题所选"),
+    ("default", "默认"),
+    ("no such file", "没有此文件"),
+    ("it lies outside the folders from which files may be sent{}", "它不在允许发送的文件夹内"),
+    ("it belongs to the connector itself", "它属于连接器自身"),
+    ("it is not a regular file", "它不是普通文件"),
+    ("it is empty", "它是空的"),
+    ("it is larger than ", "它大于 "),
+    ("files of this kind are not sent, only ", "不发送此类文件，仅限 "),
+    ("the upload failed ", "上传失败 "),
+    ("only {} are taken", "最多接收 {0} 个"),
+    ("it came incomplete", "内容不完整"),
+    ("it broke off: ", "传输中断："),
+    ("no words were heard", "没有听到语音"),
+    ("the recording is too large for it", "录音过大"),
+    ("image", "图片"),
+    ("video", "视频"),
+    ("audio", "音频"),
+    ("file", "文件"),
 ];
 
 /// A text that is kept in English, as it is shown.
 pub fn kept(lang: Lang, text: &str) -> String {
-    let row = KEPT.iter().find(|(en, _)| lang == Lang::Zh && text.starts_with(en));
-    row.map_or_else(|| text.to_owned(), |(en, zh)| [zh, &text[en.len()..]].concat())
+    let fits = |(en, zh): &(&'static str, &'static str)| {
+        let (with, rest) = fit(en, text)?;
+        // not the beginning of another word: names of people come here too
+        let is_whole = !en.ends_with(char::is_alphanumeric) || !rest.starts_with(char::is_alphanumeric);
+        is_whole.then(|| fill(zh, &with) + rest)
+    };
+    let said = if lang == Lang::Zh { KEPT.iter().find_map(fits) } else { None };
+    said.unwrap_or_else(|| text.to_owned())
+}
+
+/// What stands for each `{}` when a text begins like a pattern, and what follows.
+fn fit<'t>(pattern: &str, text: &'t str) -> Option<(Vec<&'t str>, &'t str)> {
+    let mut pieces = pattern.split("{}");
+    let mut rest = text.strip_prefix(pieces.next()?)?;
+    let mut with = Vec::new();
+    for piece in pieces {
+        let end = if piece.is_empty() { rest.len() } else { rest.find(piece)? };
+        with.push(&rest[..end]);
+        rest = &rest[end + piece.len()..];
+    }
+    Some((with, rest))
 }
 
 #[cfg(test)]

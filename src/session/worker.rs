@@ -49,6 +49,7 @@ pub(super) struct Worker<F: FnMut(SessionEvent)> {
     task: Arc<Link>,
     adapter: String,
     used: Option<Usage>,
+    lang: Lang,
 }
 
 /// What reaches a running turn.
@@ -61,7 +62,7 @@ struct Line<'a> {
 impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     pub(super) fn new(shared: Arc<Shared>, scope: Scope, rows: Table<SessionRow>, tell: F) -> Worker<F> {
         let (task, adapter, also, grants) = (Arc::default(), String::new(), Vec::new(), Vec::new());
-        Worker { shared, scope, rows, also, grants, tell, task, adapter, used: None }
+        Worker { shared, scope, rows, also, grants, tell, task, adapter, used: None, lang: Lang::En }
     }
 
     pub(super) fn work(&mut self, work: Work) {
@@ -95,7 +96,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     fn turn(&mut self, assignment: Assignment) {
         let Assignment { job, route, lang, generation, control, steers, also, grants, task } = assignment;
         (self.also, self.task, self.adapter, self.used) = (also, task, route.adapter.clone(), None);
-        self.grants = grants;
+        (self.grants, self.lang) = (grants, lang);
         let mut turn = Turn::queued(job.key.clone(), generation);
         if let Ok(request) = control.try_recv() {
             return self.never_begun(&job, lang, turn, request);
@@ -115,11 +116,11 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let (text, kind, end) = ran;
         let wanted = kind == ReplyKind::Done && self.shared.config.upload_artifacts;
         let summary = self.task.title().filter(|_| wanted).and_then(|title| {
-            upload::summary(&self.shared.shelf, &job, &title, &route, began.elapsed(), &text)
+            upload::summary(&self.shared.shelf, (&job, lang), &title, &route, began.elapsed(), &text)
         });
         self.reply_with(&job, turn.end(end), &text, kind, summary);
         if route.speak && kind == ReplyKind::Done {
-            speak::speak(&self.shared, &job, &text, Box::new(self.tell.clone()));
+            speak::speak(&self.shared, &job, lang, &text, Box::new(self.tell.clone()));
         }
     }
 
@@ -128,7 +129,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             let text = Say::StoppedEarly.to(lang, &[]);
             self.reply(job, turn.end(End::Cancelled), &text, ReplyKind::Cancelled);
         } else {
-            let text = report::interrupted(false);
+            let text = report::interrupted(lang, false);
             self.reply(job, turn.end(End::Interrupted { started: false }), &text, ReplyKind::Interrupted);
         }
     }
@@ -144,7 +145,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let shared = self.shared.clone();
         let config = &shared.config;
         let Some(adapter) = spec::find(&route.adapter) else {
-            let text = format!("⚠️ There is no adapter `{}` in this version.", route.adapter);
+            let text = Say::NoAdapter.to(lang, &[&route.adapter]);
             return (text, ReplyKind::Failed, End::Refused);
         };
         let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
@@ -156,8 +157,8 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             }
         };
         let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
-        let mut show = Show::new(adapter, route);
-        let received = incoming::receive(&shared, job, control, &mut |text| {
+        let mut show = Show::new(adapter, route, lang);
+        let received = incoming::receive(&shared, job, lang, control, &mut |text| {
             let status = Status { text, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
         });
@@ -167,7 +168,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         };
         let job = &*job;
         let switched = before::switch(&shared, route, control, &mut || {
-            let text = "waiting for its turn: with a model switcher one agent runs at a time".to_owned();
+            let text = Say::WaitsForSwitch.to(lang, &[]);
             let status = Status { text, kind: StatusKind::Queued, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
         });
@@ -338,12 +339,12 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
 
     /// The same with files: those that the answer names, and one of ours.
     fn reply_with(&mut self, job: &Job, ended: Ended, text: &str, kind: ReplyKind, own: Option<Upload>) {
-        let (text, mut uploads) = upload::of_reply(&self.shared, job, text, kind);
+        let (text, mut uploads) = upload::of_reply(&self.shared, job, self.lang, text, kind);
         uploads.extend(own);
         let parts = match text.trim() {
             // the card of the file is the answer
             "" if !uploads.is_empty() => Vec::new(),
-            "" => vec!["(empty answer)".to_owned()],
+            "" => vec![Say::Empty.to(self.lang, &[])],
             _ => reply::chunk(&text, CHUNK_CHARS),
         };
         let parts = self.shared.seal(job, parts);

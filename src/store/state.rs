@@ -152,6 +152,8 @@ pub struct OpenTurn {
     /// The task that it carries out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
+    /// Whether its people are told in Chinese.
+    pub zh: bool,
 }
 
 impl OpenTurn {
@@ -163,6 +165,7 @@ impl OpenTurn {
             started: fields.take("started", fields::flag)?.unwrap_or_default(),
             into: fields.take("into", fields::text)?,
             task: fields.take("task", fields::text)?,
+            zh: fields.take("zh", fields::flag)?.unwrap_or_default(),
         })
     }
 }

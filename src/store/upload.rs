@@ -21,6 +21,8 @@ pub struct Upload {
     pub task_id: Option<String>,
     /// It holds the answer itself: if it cannot be sent, the text goes in pieces.
     pub instead: bool,
+    /// People are told of it in Chinese.
+    pub zh: bool,
 }
 
 impl Upload {
@@ -39,6 +41,7 @@ impl Upload {
             topic_id: fields.need("topic_id", fields::text)?,
             task_id: fields.take("task_id", fields::text)?,
             instead: fields.take("instead", fields::flag)?.unwrap_or(false),
+            zh: fields.take("zh", fields::flag)?.unwrap_or(false),
         })
     }
 }
@@ -60,6 +63,7 @@ impl Serialize for Upload {
         map.serialize_entry("size", &self.copied.size)?;
         map.serialize_entry("task_id", &self.task_id)?;
         map.serialize_entry("instead", &self.instead)?;
+        map.serialize_entry("zh", &self.zh)?;
         map.end()
     }
 }

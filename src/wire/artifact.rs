@@ -203,14 +203,14 @@ pub fn file_name(path: &str) -> String {
 }
 
 /// What is shown of an answer that goes as a file; none when it is short enough to be read here.
-pub fn excerpt(text: &str) -> Option<String> {
+pub fn excerpt(text: &str) -> Option<(String, usize)> {
     let count = text.chars().count();
     if count <= LONG_REPLY_CHARS {
         return None;
     }
     let begin: String = text.chars().take(2 * EXCERPT_CHARS).collect();
     let shown = reply::chunk(&begin, EXCERPT_CHARS).into_iter().next().unwrap_or_default();
-    Some(format!("{shown}\n\n… This answer has {count} characters; the file below holds all of it."))
+    Some((shown, count))
 }
 
 #[cfg(test)]
@@ -293,6 +293,6 @@ mod tests {
         assert_eq!(excerpt(&"x".repeat(LONG_REPLY_CHARS)), None);
         let text = "word ".repeat(LONG_REPLY_CHARS / 5 + 1);
         let shown = excerpt(&text).unwrap();
-        assert!(shown.chars().count() < EXCERPT_CHARS + 200 && shown.contains("60005 characters"), "{shown}");
+        assert!(shown.0.chars().count() < EXCERPT_CHARS + 200 && shown.1 == 60_005, "{shown:?}");
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn cost(sessions: &[usize]) {
                 started: true,
                 into: None,
                 task: None,
+                zh: false,
             };
             store.record(Record::Accepted { key: format!("m{n}"), turn });
             store.commit().unwrap();

@@ -98,7 +98,7 @@ fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Resu
         return Err(Error::Config(format!("{}: {problem}", profile.name)));
     }
     let shelf = upload::shelf(config);
-    let place = Place { topic_id: &wish.topic_id, task_id: None };
+    let place = Place { topic_id: &wish.topic_id, task_id: None, lang: crate::session::words::Lang::En };
     let upload = upload::prepare(&shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)
         .map_err(Error::Failed)?;
     let (base, token) = (&config.base_url, &config.http_token);

@@ -9,9 +9,12 @@ use crate::store::Store;
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::permits::OpenAsk;
 use crate::store::state::Record;
+use crate::wire::intake::Job;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
+/// What stands for a decision when there was none.
+pub(super) const CLOSED: &str = "closed";
 /// Decisions that `/status` shows.
 const SHOWN_IN_CHAT: usize = 3;
 /// Decisions that `status --json` shows.
@@ -39,17 +42,16 @@ impl Hub {
     }
 
     /// For `/status` in a topic.
-    pub(in crate::daemon) fn asks_lines(&self, topic: &str, lang: Lang, lines: &mut Vec<String>) {
+    pub(in crate::daemon) fn asks_lines(&self, job: &Job, lang: Lang, lines: &mut Vec<String>) {
+        let topic = job.topic_id.as_str();
         for open in self.asks.open.iter().filter(|open| open.asked.topic_id == topic) {
             let title = question::plain(&open.asked.ask.title);
             lines.push(Say::AskOpenRow.to(lang, &[&open.id, &title]));
         }
         let here = self.store.state().permits.decisions.iter().rev().filter(|row| row["topic"] == topic);
         lines.extend(here.take(SHOWN_IN_CHAT).map(|row| Say::AskDecidedRow.to(lang, &[&told(lang, row)])));
-        if let Some(grants) =
-            self.store.state().permits.grants.iter().find(|(scope, _)| scope.ends_with(topic))
-        {
-            lines.push(Say::AskGrantsRow.to(lang, &[&grants.1.len().to_string()]));
+        if let Some(grants) = self.store.state().permits.grants.get(&job.scope.to_string()) {
+            lines.push(Say::AskGrantsRow.to(lang, &[&grants.len().to_string()]));
         }
     }
 }
@@ -58,6 +60,10 @@ impl Hub {
 pub(super) fn told(lang: Lang, row: &Value) -> String {
     let word = |name: &str| question::plain(&kept(lang, row[name].as_str().unwrap_or_default()));
     let plain = |name: &str| question::plain(row[name].as_str().unwrap_or_default());
+    // nobody has decided about it
+    if row["decision"] == CLOSED {
+        return Say::AskGone.to(lang, &[&plain("about"), &plain("tool"), &word("by")]);
+    }
     Say::AskTold.to(lang, &[&plain("about"), &plain("tool"), &word("decision"), &word("by")])
 }
 

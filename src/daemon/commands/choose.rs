@@ -7,7 +7,7 @@ use crate::agent::spec;
 use crate::config::Mode;
 use crate::daemon::hub::Hub;
 use crate::session::model;
-use crate::session::words::{Lang, Say};
+use crate::session::words::{Lang, Say, kept};
 use crate::store::state::{Choice, Record};
 use crate::wire::intake::Job;
 use crate::wire::message::SenderKind;
@@ -51,7 +51,7 @@ impl Hub {
             return Say::ModelDefault.to(lang, &[]);
         }
         if let Err(why) = model::check_model(&model) {
-            return format!("⚠️ {why}");
+            return format!("⚠️ {}", kept(lang, &why));
         }
         let words = match &effort {
             Some(effort) => Say::ModelEffort.to(lang, &[&model, effort]),
@@ -103,10 +103,10 @@ impl Hub {
         };
         let adapter = self.route(&mut job.clone()).ok().and_then(|route| spec::find(&route.adapter));
         if let Some(why) = adapter.and_then(|adapter| spec::refusal(adapter, mode)) {
-            return format!("⚠️ {why}");
+            return format!("⚠️ {}", kept(lang, &why));
         }
-        let kept = (name != "default").then_some(name);
-        self.choose(job, Choice { mode: kept, ..choice });
+        let chosen = (name != "default").then_some(name);
+        self.choose(job, Choice { mode: chosen, ..choice });
         Say::ModeSet.to(lang, &[mode.name()])
     }
 
@@ -115,7 +115,7 @@ impl Hub {
         let config = &config.config;
         let (choice, enabled) = (self.choice(job), config.adapters.join(", "));
         let Some(name) = name else {
-            let now = self.route(&mut job.clone()).map_or_else(|why| why, |route| route.adapter);
+            let now = self.route(&mut job.clone()).map_or_else(|why| kept(lang, &why), |route| route.adapter);
             return Say::AdapterShow.to(lang, &[&now, &enabled]);
         };
         if name == "default" {

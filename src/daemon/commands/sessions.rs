@@ -5,7 +5,7 @@ use crate::agent::spec;
 use crate::daemon::hub::Hub;
 use crate::list;
 use crate::session::route;
-use crate::session::words::{Lang, Say};
+use crate::session::words::{Lang, Say, kept};
 use crate::store::state::{Choice, Record, SessionRow};
 use crate::sys::time;
 use crate::wire::intake::{Job, Scope};
@@ -73,7 +73,7 @@ impl Hub {
         let chosen = self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
         let choice = Choice { model, effort, adapter: Some(adapter), ..chosen };
         self.store.record(Record::Choose { scope: job.scope.to_string(), choice });
-        let route = self.route(&mut job.clone()).map_err(|why| format!("⚠️ {why}"))?;
+        let route = self.route(&mut job.clone()).map_err(|why| format!("⚠️ {}", kept(lang, &why)))?;
         let text = Say::Switched.to(lang, &[&name, &id]);
         Ok((route::session_key(&job.scope, &route), row, text))
     }

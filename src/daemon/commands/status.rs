@@ -2,7 +2,7 @@
 
 use crate::daemon::hub::Hub;
 use crate::session::route;
-use crate::session::words::{Lang, Say};
+use crate::session::words::{Lang, Say, kept};
 use crate::store::state::SessionRow;
 use crate::sys::time;
 use crate::wire::intake::Job;
@@ -15,14 +15,17 @@ impl Hub {
         match self.route(&mut job.clone()) {
             Ok(route) => {
                 mode = route.mode;
-                lines.push(Say::Adapter.to(lang, &[&route.adapter, route.why, &config.adapters.join(", ")]));
+                lines.push(
+                    Say::Adapter
+                        .to(lang, &[&route.adapter, &kept(lang, route.why), &config.adapters.join(", ")]),
+                );
                 let mut model = route.model.unwrap_or_else(|| Say::OwnDefault.to(lang, &[]));
                 if let Some(note) = route.note {
-                    model.push_str(&format!("; {note}"));
+                    model.push_str(&format!("; {}", kept(lang, &note)));
                 }
                 lines.push(Say::ModelRow.to(lang, &[&model]));
             }
-            Err(why) => lines.push(Say::AdapterBad.to(lang, &[&why])),
+            Err(why) => lines.push(Say::AdapterBad.to(lang, &[&kept(lang, &why)])),
         }
         lines.push(Say::ModeRow.to(lang, &[mode.name()]));
         lines.push(Say::Workdir.to(lang, &[&config.workdir.to_string_lossy()]));
@@ -34,7 +37,7 @@ impl Hub {
             Some((turn, began)) => {
                 let say = if turn.stopping { Say::HereStopping } else { Say::HereRunning };
                 let (for_, waiting) = (seconds(began.elapsed().as_secs()), (turns.len() - 1).to_string());
-                say.to(lang, &[&turn.adapter, turn.why, &for_, &waiting])
+                say.to(lang, &[&turn.adapter, &kept(lang, turn.why), &for_, &waiting])
             }
             None => Say::HereIdle.to(lang, &[]),
         });
@@ -48,7 +51,7 @@ impl Hub {
         for (_, parked) in self.store.state().parked.iter().filter(|(_, parked)| parked.scope == here) {
             lines.push(Say::KeptRow.to(lang, &[&time::rfc3339(parked.until)]));
         }
-        self.asks_lines(&job.topic_id, lang, &mut lines);
+        self.asks_lines(job, lang, &mut lines);
         lines.extend(self.store.notes().iter().map(|note| Say::Note.to(lang, &[note])));
         lines.join("\n")
     }

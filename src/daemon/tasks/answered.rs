@@ -4,6 +4,7 @@
 use crate::daemon::hub::Hub;
 use crate::json::object;
 use crate::session::task::Run;
+use crate::session::words::Lang;
 use crate::session::{self, report};
 use crate::store::Store;
 use crate::store::outbox::{Entry, ReplyKind};
@@ -58,10 +59,10 @@ pub(in crate::daemon) fn close_left_over(store: &mut Store, left: &[Entry]) {
     let mut open = Vec::new();
     open.extend(store.state().answers.iter().map(|(name, row)| (name.clone(), row.clone())));
     for (key, mut answer) in open.into_iter().filter(|(_, row)| row["end"].is_null()) {
-        let is_its = |entry: &&Entry| answer["key"] == entry.key.as_str();
+        let is_its = |entry: &&Entry| answer["key"] == entry.key.as_str() && entry.kind != ReplyKind::Speech;
         let entry = left.iter().find(is_its);
         let status = if entry.is_some_and(|e| e.kind == ReplyKind::Done) { "review" } else { "blocked" };
-        let said = entry.map_or_else(|| report::interrupted(true), |entry| entry.parts.concat());
+        let said = entry.map_or_else(|| report::interrupted(Lang::En, true), |entry| entry.parts.concat());
         answer["end"] = object!({ "status": status, "said": said });
         store.record(Record::Answered { key, answer });
     }

@@ -10,6 +10,8 @@ use crate::agent::{AgentEvent, Request};
 use crate::cli::cmd::profiles;
 use crate::config::{Config, Limits};
 use crate::error::{Error, Result};
+use crate::session::failure::sentence;
+use crate::session::words::Lang;
 use crate::session::{self, model};
 use crate::store::atomic;
 use crate::sys::{id, signal, thread};
@@ -118,7 +120,9 @@ impl Stage<'_> {
         all.extend(spec::ADAPTERS.iter().map(|spec| spec.name.to_owned()));
         let spec = match session::ready(named, command, self.config, self.config.mode, &all) {
             Ok(spec) => spec,
-            Err((reason, detail)) => return tell(Verdict::Bad, reason.sentence(named.title, &detail)),
+            Err((reason, detail)) => {
+                return tell(Verdict::Bad, sentence(&reason, Lang::En, named.title, &detail));
+            }
         };
         let word = &id::hex()[..6];
         let prompt = format!(
@@ -229,7 +233,7 @@ fn judged(
 ) -> Option<String> {
     let why = match &seen.report.outcome {
         Outcome::Done(answer) => return Some(text::truncate(&text::one_line(answer), SHOWN_CHARS)),
-        Outcome::Failed { reason, detail, .. } => reason.sentence(spec.title, detail),
+        Outcome::Failed { reason, detail, .. } => sentence(reason, Lang::En, spec.title, detail),
         Outcome::Cancelled { .. } => "it was stopped".to_owned(),
     };
     tell(Verdict::Bad, format!("{step}: {why}"));

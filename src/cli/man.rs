@@ -42,7 +42,7 @@ static FILES: &[(&str, &str)] = &[
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/state.json",
-        "Which session of which agent belongs to which topic, and which messages have been seen. state.json.journal beside it holds the latest changes, state.json.prev the copy before, state.json.corrupt-TIME what could not be read.",
+        "Which session of which agent belongs to which topic, and which messages have been seen. Sessions are named `wtt:topic:TOPIC:ADAPTER:MODEL:EFFORT`, or `wtt:task:` and so on; the agents' own ids in them are `codexThreadId`, `claudeSessionId` and the like. state.json.journal beside it holds the latest changes, state.json.prev the copy before, state.json.corrupt-TIME what could not be read.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/artifacts.json",
@@ -74,6 +74,17 @@ static FILES: &[(&str, &str)] = &[
         "The service of a profile on macOS, written by `up`.",
     ),
     (".env", "Settings, read from the current directory when no profile is named."),
+];
+
+static SCRIPTS: &[(&str, &str)] = &[
+    ("install.sh [--prefix DIR] [--static]", "Builds the program and installs it with manual and completions."),
+    ("start.sh [--env-file FILE]", "`start`."),
+    ("install-agent.sh ADAPTER AGENT_ID TOKEN", "`up`."),
+    (
+        "install-systemd-user.sh, install-launchd.sh",
+        "`up` with `--name`, `--agent-id`, `--token` and `--adapter` instead of operands; or with `--name` and `--env-file`, where the file has all of it. The name is that of the profile.",
+    ),
+    ("uninstall-systemd-user.sh, uninstall-launchd.sh", "`down` for the profile of `--name`."),
 ];
 
 static RELIABILITY: &[&str] = &[
@@ -134,6 +145,22 @@ pub fn render() -> String {
         }
     }
     adapters(&mut page);
+    page.section("CHOOSING AN AGENT");
+    page.paragraph(
+        "Where `WTT_CONNECT_ADAPTERS` enables several adapters, the first of these decides: the task's `exec_mode`, when it is the \
+         name of one; `model_config.adapter` of the message; a mention such as `@codex`, `@claude` or `@gemini`; the model of the \
+         message, by `WTT_CONNECT_MODEL_PROVIDER_MAP` and then by its family (OpenAI's to codex; those of Claude, DeepSeek and Kimi \
+         to claude-code); what `/adapter` chose for the topic; `WTT_CONNECT_ADAPTER`. The model of a message wins over \
+         `WTT_CONNECT_MODEL`.",
+    );
+    page.section("FILES OF AGENTS");
+    page.paragraph("A line of its own in an answer, outside code blocks, sends a file; it is taken out of the answer:");
+    page.example("[WTT_ARTIFACT_FILE path=\"report.pdf\" title=\"Project Report\"]");
+    page.paragraph(
+        "The path counts from the working directory; the title may be left out. What may be sent, and of which kinds, is said at \
+         `upload-file`, which does the same from a shell. The file follows the answer as a card, `[file:Project Report](https://...)`. \
+         `WTT_CONNECT_UPLOAD_ARTIFACTS` is not needed for it.",
+    );
     page.section("CHAT COMMANDS");
     page.paragraph("Everything in a topic goes to the agent, but these words are answered by the connector:");
     for (word, arguments, text) in command::rows() {
@@ -181,6 +208,14 @@ pub fn render() -> String {
     page.section("RELIABILITY");
     for promise in RELIABILITY {
         page.paragraph(promise);
+    }
+    page.section("SCRIPTS");
+    page.paragraph(
+        "The folder install of the source has thin calls of these commands, for those who know their names. They take the flags of \
+         the command behind them as well, and `WTT_CONNECT_BIN` names the program where it is not on PATH.",
+    );
+    for (script, text) in SCRIPTS {
+        page.entry(script, "", text);
     }
     page.section("EXAMPLES");
     page.paragraph("A chat with whatever agent is installed, without an account:");

@@ -77,7 +77,10 @@ static FILES: &[(&str, &str)] = &[
 ];
 
 static SCRIPTS: &[(&str, &str)] = &[
-    ("install.sh [--prefix DIR] [--static]", "Builds the program and installs it with manual and completions."),
+    (
+        "install.sh [--prefix DIR] [--static]",
+        "Builds the program and installs it with manual and completions.",
+    ),
     ("start.sh [--env-file FILE]", "`start`."),
     ("install-agent.sh ADAPTER AGENT_ID TOKEN", "`up`."),
     (
@@ -154,7 +157,9 @@ pub fn render() -> String {
          `WTT_CONNECT_MODEL`.",
     );
     page.section("FILES OF AGENTS");
-    page.paragraph("A line of its own in an answer, outside code blocks, sends a file; it is taken out of the answer:");
+    page.paragraph(
+        "A line of its own in an answer, outside code blocks, sends a file; it is taken out of the answer:",
+    );
     page.example("[WTT_ARTIFACT_FILE path=\"report.pdf\" title=\"Project Report\"]");
     page.paragraph(
         "The path counts from the working directory; the title may be left out. What may be sent, and of which kinds, is said at \

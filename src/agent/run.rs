@@ -332,9 +332,10 @@ fn start(
     let folder = private::lay_out(runner.owner, invocation.private, &mut cmd, set)
         .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
     cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let oom_kills = proc::oom_kills();
     match Running::spawn(&mut cmd) {
         Ok(child) => {
+            // the count before: read while the agent is still being loaded, not while it is waited for
+            let oom_kills = proc::oom_kills();
             log::debug!("started {} as process {}", path.display(), child.id());
             let family = Family::new(mark, child.id());
             let process = Process::new(family, child, dialect, oom_kills, folder);

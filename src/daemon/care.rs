@@ -69,10 +69,10 @@ impl Hub {
         let care = &mut self.care;
         if care.alive_at.is_some_and(|at| at <= now) {
             care.notify.send("WATCHDOG=1");
-            care.alive_at = care.notify.watchdog.map(|every| now + every / 2);
+            care.alive_at = care.notify.watchdog.map(|every| time::again(now, every / 2));
         }
         if care.look_at.is_some_and(|at| at <= now) {
-            care.look_at = Some(now + LOOK);
+            care.look_at = Some(time::again(now, LOOK));
             if !care.again && self.drain.is_none() && care.image.is_replaced() {
                 // messages are kept for later once `again` is set: the wait for terminals comes before it
                 let (open, first) = (self.host.terminals(), care.due.is_none());

@@ -57,8 +57,9 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Events that may wait for the hub. When it is full the network thread and the agents wait; the hub never does.
-const EVENTS: usize = 1024;
+/// Events that may wait for the hub: as many as it takes in one round. When it is full the network thread and the agents
+/// wait; the hub never does. The queue is memory from the start, so more room costs something even if it is never used.
+const EVENTS: usize = 256;
 /// The network thread may be stuck in a name look-up; the process then ends without it.
 const NET_JOIN: Duration = Duration::from_secs(2);
 
@@ -148,15 +149,7 @@ fn answer_commands(config: &Config, events: &Sender<Event>) -> Option<control::s
 /// Signals, and the wish of our owner, as events.
 fn listen(stop: Option<Receiver<()>>, events: &Sender<Event>) -> Result<()> {
     let to_hub = events.clone();
-    let signals = signal::listen().map_err(thread_error)?;
-    thread::spawn_small("signals", move || {
-        for signal in signals {
-            if to_hub.send(Event::Signal(signal)).is_err() {
-                break;
-            }
-        }
-    })
-    .map_err(thread_error)?;
+    signal::tell(Box::new(move |signal| to_hub.send(Event::Signal(signal)).is_ok())).map_err(thread_error)?;
     if let Some(stop) = stop {
         let events = events.clone();
         thread::spawn_small("stop", move || {

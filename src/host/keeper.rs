@@ -91,7 +91,7 @@ impl Keeper {
                 }
                 self.runtime.link(up);
             }
-            Event::Look(usage) => self.runtime.look(usage),
+            Event::Look(usage) => self.runtime.look(usage, now),
             Event::Unwelcome => self.runtime.unwelcome(),
             Event::Git(git) => {
                 for frame in self.runtime.git(git) {

@@ -8,7 +8,7 @@ use super::{Event, Settings};
 use crate::config::Config;
 use crate::json::object;
 use crate::sys::path::find_program;
-use crate::sys::{id, proc, thread};
+use crate::sys::{id, proc, thread, time};
 use crate::wire::host::{self, Call};
 use crossbeam_channel::Sender;
 use serde_json::Value;
@@ -20,6 +20,8 @@ use std::time::{Duration, Instant, SystemTime};
 const GIT_TIME: Duration = Duration::from_secs(5);
 /// What git said is told again within this.
 const FRESH: Duration = Duration::from_secs(5);
+/// So long after a turn git is asked: the next message often comes at once, and git would hold up the start of its agent.
+const SETTLE: Duration = Duration::from_millis(500);
 /// Enough to tell branch and commit, and whether anything has changed.
 const GIT_CHARS: usize = 4000;
 
@@ -44,6 +46,8 @@ pub(super) struct Runtime {
     usage: Value,
     git: Value,
     looked: Option<Instant>,
+    /// When git is asked because a turn is over.
+    settled: Option<Instant>,
     /// The state of the repository's files at that time, and when they are glanced at again.
     stamps: Stamps,
     next: Option<Instant>,
@@ -65,6 +69,7 @@ impl Runtime {
             usage: Value::Null,
             git: Value::Null,
             looked: None,
+            settled: None,
             stamps: Stamps::default(),
             next: None,
             looking: false,
@@ -76,7 +81,7 @@ impl Runtime {
     }
 
     pub(super) fn link(&mut self, up: bool) {
-        (self.welcome, self.sent, self.next) = (up, None, None);
+        (self.welcome, self.sent, self.next, self.settled) = (up, None, None, None);
         if up {
             self.begin(None);
         }
@@ -88,27 +93,28 @@ impl Runtime {
         }
     }
 
-    pub(super) fn look(&mut self, usage: Value) {
+    pub(super) fn look(&mut self, usage: Value, now: Instant) {
         self.usage = usage;
-        if self.welcome {
-            self.begin(None);
-        }
+        self.settled.get_or_insert(now + SETTLE);
     }
 
-    /// Looks whether people have changed branch or commit. Returns when to come again: never while nobody wants to know.
+    /// Asks git once the turns that have ended are settled, and looks whether people have changed branch or commit. Returns when to come again: never while nobody wants to know.
     pub(super) fn glance(&mut self, now: Instant, every: Duration) -> Option<Instant> {
         if !self.welcome {
             return None;
         }
-        let at = *self.next.get_or_insert(now + every);
-        if now < at {
-            return Some(at);
+        if self.settled.is_some_and(|at| at <= now) {
+            self.settled = None;
+            self.begin(None);
         }
-        self.next = Some(now + every);
-        if !self.looking {
-            self.begin(Some(self.stamps));
+        let at = *self.next.get_or_insert(time::again(now, every));
+        if at <= now {
+            self.next = Some(time::again(now, every));
+            if !self.looking {
+                self.begin(Some(self.stamps));
+            }
         }
-        self.next
+        self.next.into_iter().chain(self.settled).min()
     }
 
     /// A request: answered now, or when git has answered.
@@ -229,6 +235,32 @@ fn read(status: &str, root: &Path) -> Value {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn git_is_asked_when_the_turns_are_settled() {
+        let config =
+            Config::draft(&crate::config::Selection::default(), &mut crate::config::Settings::default());
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            shell: config.shell,
+            workdir: folder.path().to_owned(),
+            base_url: String::new(),
+            about: Value::Null,
+            times: crate::host::Times::from_env(),
+        };
+        let (to, from) = crossbeam_channel::unbounded();
+        let mut runtime = Runtime::new(&settings, to);
+        runtime.link(true);
+        let Ok(Event::Git(look)) = from.recv() else { panic!("asked when connected") };
+        runtime.git(look);
+        let (now, every) = (Instant::now(), Duration::from_secs(3600));
+        runtime.look(Value::Null, now);
+        runtime.look(Value::Null, now + SETTLE / 2);
+        assert_eq!(runtime.glance(now, every), Some(now + SETTLE), "once for both");
+        assert!(!runtime.looking, "the next turn may begin now");
+        runtime.glance(now + SETTLE, every);
+        assert!(runtime.looking && matches!(from.recv(), Ok(Event::Git(Some(_)))));
+    }
 
     #[test]
     fn the_state_of_a_repository_is_read() {

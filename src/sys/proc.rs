@@ -8,7 +8,7 @@
 use crate::sys::thread;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -40,6 +40,9 @@ const SCRUBBED: &[&str] = &[
     UNTIL_EOF,
     RUN_MARK,
 ];
+
+/// The longest file of `/proc` that is read so, `vmstat`, has half of it.
+const PROC_FILE: usize = 8 * 1024;
 
 /// One spawn at a time: whoever opens a terminal device sets its close-on-exec flag only after opening it, and a
 /// process started in between would inherit it.
@@ -123,9 +126,23 @@ pub fn is_busy(e: &io::Error) -> bool {
         .any(|errno| e.raw_os_error() == Some(errno.raw_os_error()))
 }
 
+/// A file of `/proc`, which cannot say how long it is: room for all of it, and two calls to read it instead of a dozen
+/// into room that grows. The process table has hundreds of them.
+pub fn read(path: &str) -> Option<String> {
+    let (mut file, mut bytes, mut len) = (std::fs::File::open(path).ok()?, vec![0; PROC_FILE], 0);
+    loop {
+        match file.read(&mut bytes[len..]).ok()? {
+            0 => break,
+            n => len += n,
+        }
+    }
+    bytes.truncate(len);
+    String::from_utf8(bytes).ok()
+}
+
 /// How many processes the kernel has ended for want of memory since boot; `None` where it does not say.
 pub fn oom_kills() -> Option<u64> {
-    let vmstat = std::fs::read_to_string("/proc/vmstat").ok()?;
+    let vmstat = read("/proc/vmstat")?;
     vmstat.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
 }
 

@@ -18,20 +18,25 @@ pub enum Signal {
     Reload,
 }
 
-/// Starts the signal thread; it lives as long as the receiver. SIGPIPE needs no handling: std ignores it.
+/// Signals as messages, for as long as somebody has the receiver.
 pub fn listen() -> io::Result<Receiver<Signal>> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (tx, rx) = crossbeam_channel::unbounded();
+    tell(Box::new(move |signal| tx.send(signal).is_ok()))?;
+    Ok(rx)
+}
+
+/// Starts the signal thread: it tells `whom` until that says that it is enough. SIGPIPE needs no handling: std ignores it.
+pub fn tell(mut whom: Box<dyn FnMut(Signal) -> bool + Send>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     crate::sys::thread::spawn_small("signals", move || {
         for signal in signals.forever() {
-            let message = if signal == SIGHUP { Signal::Reload } else { Signal::Stop(signal) };
             END.fetch_or(signal != SIGHUP, Ordering::AcqRel);
-            if tx.send(message).is_err() {
+            if !whom(if signal == SIGHUP { Signal::Reload } else { Signal::Stop(signal) }) {
                 break;
             }
         }
     })?;
-    Ok(rx)
+    Ok(())
 }
 
 /// Tells each time that the window of our terminal has another size.

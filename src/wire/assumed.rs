@@ -7,9 +7,9 @@ use std::time::Duration;
 
 /// How long to wait for the auth reply before going on regardless (2.2, Q11).
 pub const AUTH_WAIT: Duration = Duration::from_secs(5);
-/// Between text pings; the web calls an agent online up to 90 s after one, and all clients use 25 to 30 s (2.3).
-pub const PING_EVERY: Duration = Duration::from_secs(25);
-/// A connection on which nothing at all came for this long is dead (2.3): three missed pongs.
+/// Between text pings; the web calls an agent online up to 90 s after one, and the clients of the service use 30 s (2.3).
+pub const PING_EVERY: Duration = Duration::from_secs(30);
+/// A connection on which nothing at all came for this long is dead (2.3): two missed pongs.
 pub const DEAD_PEER_AFTER: Duration = Duration::from_secs(75);
 /// An action without an answer for this long has failed (2.5; confirmed: all clients wait 15 s).
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);

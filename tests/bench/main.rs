@@ -3,7 +3,7 @@
 //! The release binary runs against the local service in this process. The agent is this program again, started with
 //! the word `agent`: it reports when it was started and when it wrote a line, by the clock that both share.
 //! `BENCH_ONLY=state` measures only what a turn costs the disk, `BENCH_ONLY=burst` only `BENCH_TOPICS` (200) topics at once,
-//! `BENCH_ONLY=terminal` only a terminal.
+//! `BENCH_ONLY=terminal` only a terminal, `BENCH_ONLY=latency` only a start and a turn, `BENCH_ONLY=idle` only what it costs to wait.
 //! `WTT_TEST_BINARY` names another build of the program.
 //! `BENCH_RUNS` (default 7) and `BENCH_IDLE_SECONDS` (default 60) change the length. Needs Linux (/proc).
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, clippy::exit, missing_docs)]
@@ -38,15 +38,23 @@ fn main() {
     }
     let runs = number("BENCH_RUNS", 7);
     let idle = Duration::from_secs(number("BENCH_IDLE_SECONDS", 60) as u64);
+    match std::env::var("BENCH_ONLY").as_deref() {
+        Ok("latency") => {
+            start_up(runs);
+            return latency(runs);
+        }
+        Ok("idle") => {
+            show_idle(idle);
+            return;
+        }
+        _ => {}
+    }
     println!("Run it on a quiet machine: latencies grow several times under load.");
     println!("wtt-connect {}; medians of {runs} runs; idle window {idle:?}", env!("CARGO_PKG_VERSION"));
     let size = std::fs::metadata(process::binary()).unwrap().len() as f64 / (1024.0 * 1024.0);
     show("release binary", size, "MiB", "3");
     start_up(runs);
-    let ours = idle_cost(idle);
-    show("idle PSS", ours.pss_kib / 1024.0, "MiB", "4");
-    show("idle context switches", ours.switches_per_minute, "per minute", "only the pings: 2.4 pings");
-    show("threads while idle", ours.threads as f64, "", "");
+    let ours = show_idle(idle);
     latency(runs);
     burst(200);
     state::cost(&[10, 1_000, 10_000]);
@@ -111,6 +119,14 @@ fn start_up(runs: usize) {
         connector.stop();
     }
     show("start-up to authenticated", median(times), "ms", "10 plus round trips");
+}
+
+fn show_idle(window: Duration) -> process::Idle {
+    let ours = idle_cost(window);
+    show("idle PSS", ours.pss_kib / 1024.0, "MiB", "4");
+    show("idle context switches", ours.switches_per_minute, "per minute", "pings and looks, two wake-ups");
+    show("threads while idle", ours.threads as f64, "", "");
+    ours
 }
 
 fn idle_cost(window: Duration) -> process::Idle {

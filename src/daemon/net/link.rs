@@ -4,6 +4,7 @@
 
 use super::{Flags, NetEvent, Timing};
 use crate::sys::pump::{Driver, Flow};
+use crate::sys::time;
 use crate::wire::frame::{Frame, decode};
 use std::time::{Duration, Instant};
 use tungstenite::Message;
@@ -75,7 +76,7 @@ impl<'a> Link<'a> {
             held: Vec::new(),
             held_bytes: 0,
             heard: now,
-            next_ping: now + timing.ping,
+            next_ping: time::again(now, timing.ping),
             close_by: None,
             ended: None,
         }
@@ -175,7 +176,7 @@ impl Driver for Link<'_> {
             return self.go_up(None);
         }
         if self.next_ping <= now {
-            self.next_ping = now + self.timing.ping;
+            self.next_ping = time::again(now, self.timing.ping);
             return Flow::Send(Message::text("ping"));
         }
         Flow::Continue

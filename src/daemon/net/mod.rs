@@ -11,6 +11,7 @@ mod link;
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
 use crate::sys::pump::{self, Outgoing};
+use crate::sys::time;
 use crate::wire::assumed;
 use crossbeam_channel::Sender;
 use std::io;
@@ -81,6 +82,9 @@ pub struct Timing {
     /// Pause after a refused token.
     pub refused: Duration,
 }
+
+/// What else an idle connector does is done with the pings.
+const _: () = assert!(assumed::PING_EVERY.as_secs() == time::TICK.as_secs());
 
 impl Default for Timing {
     fn default() -> Self {

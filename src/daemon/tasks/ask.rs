@@ -133,7 +133,7 @@ impl Hub {
             }
         }
         if self.tasks.sweep_at.is_some_and(|at| at <= now) {
-            self.tasks.sweep_at = Some(now + self.tasks.pace.sweep);
+            self.tasks.sweep_at = Some(time::again(now, self.tasks.pace.sweep));
             self.ask_about("", Asked::List);
         }
     }

@@ -1,7 +1,7 @@
 //! The process table as `/proc` shows it: who is there, whose marker a process carries, a signal to exactly one.
 //! What belongs to a turn is decided in [`crate::sys::family`].
 
-use crate::sys::proc::{RUN_MARK, Sig};
+use crate::sys::proc::{self, RUN_MARK, Sig};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, kill_process, pidfd_open, pidfd_send_signal};
 use std::io::Read;
@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 pub(super) fn lookup(pid: i32) -> Option<Row> {
-    parse(pid, &std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    parse(pid, &proc::read(&format!("/proc/{pid}/stat"))?)
 }
 
 /// The command name is in parentheses and may hold anything, so fields are counted from the last `)`.

@@ -14,7 +14,7 @@ use crate::session::failure::sentence;
 use crate::session::words::Lang;
 use crate::session::{self, model};
 use crate::store::atomic;
-use crate::sys::{id, signal, thread};
+use crate::sys::{id, signal};
 use crate::text;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
@@ -60,14 +60,12 @@ pub fn run(config: &Config, specs: &[&'static AdapterSpec], tell: &mut dyn FnMut
     let (control, stop) = unbounded();
     let interrupted = Arc::new(AtomicBool::new(false));
     let (flag, to_turn) = (interrupted.clone(), control.clone());
-    let signals = signal::listen().map_err(failed)?;
-    thread::spawn_small("rehearse", move || {
-        for _ in signals {
-            flag.store(true, Ordering::Relaxed);
-            let _ = to_turn.send(Control::Shutdown);
-        }
-    })
-    .map_err(failed)?;
+    let note = move |_| {
+        flag.store(true, Ordering::Relaxed);
+        let _ = to_turn.send(Control::Shutdown);
+        true
+    };
+    signal::tell(Box::new(note)).map_err(failed)?;
     let folder = std::env::temp_dir().join(format!("wtt-connect-rehearsal-{}", id::hex()));
     let mut outcome = Ok(());
     for spec in specs.iter().copied() {

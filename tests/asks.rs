@@ -215,10 +215,10 @@ fn who_may_answer() {
     stage.say(&format!("/approve {id} sometimes"));
     stage.answer("`always` is the only word that can follow");
     assert!(!stage.made("one"));
-    // the first answer wins
+    // the first answer wins; the agent may be done before the second
     stage.say(&format!("/deny {id}"));
     stage.answer("denied by");
-    stage.say(&format!("/approve {id}"));
+    stage.wtt.say(&stage.topic, &format!("/approve {id}"));
     stage.answer(&format!("{id} is closed already: touch one (Bash) denied by"));
     stage.answer("done-now");
     assert!(!stage.made("one"));
@@ -485,11 +485,12 @@ fn several_answers_have_a_line_each() {
 
 #[test]
 fn a_reminder_comes_at_half_time() {
-    let stage = Stage::new(&[("WTT_CONNECT_APPROVAL_SECONDS", "2")]);
+    // the time after it is for a machine that is busy: when all is over there is nothing to be reminded of
+    let stage = Stage::new(&[("WTT_CONNECT_APPROVAL_SECONDS", "6")]);
     stage.say("RUN:bash 'touch one'; answer went-on");
     let id = stage.question();
     stage.answer(&format!("⏳ {id} still waits for an answer: touch one. It is refused in "));
-    stage.answer(&format!("⌛ {id}: denied by nobody within 2 s"));
+    stage.answer(&format!("⌛ {id}: denied by nobody within 6 s"));
     stage.answer("went-on");
     let said = stage.wtt.posts(&stage.topic);
     let reminders = said.iter().filter(|post| post["content"].as_str().unwrap().contains("⏳"));

@@ -1,9 +1,8 @@
 //! What happens before an agent is started: which program it is, whether the mode can be kept, the model switcher.
 
 use crate::support::daemon::until;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wtt_connect::agent::about::{self, About, Flavour};
 use wtt_connect::agent::aside::{self, Aside, Trouble};
 use wtt_connect::agent::probe::probe;
@@ -16,8 +15,7 @@ fn executable(dir: &Path, name: &str, body: &str) -> PathBuf {
     let file = dir.join(name);
     // replaced, never rewritten: a package manager does so too, and a running script keeps its text
     let new = dir.join(format!("{name}.new"));
-    std::fs::write(&new, format!("#!/bin/sh\n{body}\n")).unwrap();
-    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::program::program(&new, format!("#!/bin/sh\n{body}\n"));
     std::fs::rename(&new, &file).unwrap();
     file
 }
@@ -135,10 +133,10 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
         "trap '' TERM; sleep 300 & echo $! >>pids; setsid sleep 300 & echo $! >>pids; echo $$ >>pids; while :; do sleep 0.1; done",
     );
     let env = Table::new();
-    let began = Instant::now();
+    let took = crate::support::watch::Watch::start();
     let limit = Duration::from_millis(300);
     assert_eq!(aside::run(aside(&deaf, &env, limit)), Err(Trouble::TooLong(limit)));
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(took.counted() < Duration::from_secs(5));
     assert_eq!(lines(&pids).len(), 3);
     gone(&pids);
 

@@ -4,10 +4,11 @@
 mod daemon;
 
 use crate::support::daemon::{is_alive, until};
+use crate::support::watch::Watch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wtt_connect::agent::ask::{Ask, AskKind, Decision};
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
@@ -139,6 +140,7 @@ struct Bench {
 const LONG: Duration = Duration::from_secs(60);
 
 fn bench(idle: Duration, max: usize) -> Bench {
+    crate::support::program::can_be_interrupted();
     Bench {
         dir: tempfile::tempdir().unwrap(),
         pool: Pool::new(idle, max),
@@ -199,15 +201,15 @@ impl Bench {
     }
 
     /// Stops the turn when it has said something. How long that took.
-    fn stopped(&self, resume: &Report, prompt: &str) -> (Report, Duration) {
-        let mut at = Instant::now();
+    fn stopped(&self, resume: &Report, prompt: &str) -> (Report, Watch) {
+        let mut at = Watch::start();
         let report = self.turn_with("a", Some(resume), prompt, &mut |progress| {
             if matches!(progress, Progress::Event(AgentEvent::Text(_))) {
-                at = Instant::now();
+                at = Watch::start();
                 self.control.0.send(Control::Cancel).unwrap();
             }
         });
-        (report, at.elapsed())
+        (report, at)
     }
 
     /// Process ids, or other lines that the agent wrote.
@@ -343,8 +345,11 @@ fn an_agent_is_asked_to_stop_before_it_is_made_to() {
     let first = bench.turn("a", None, "answer one");
     let (report, took) = bench.stopped(&first, "say half; read -r word; echo $word >asked; answer stopped");
     assert_eq!(report.outcome, Outcome::Cancelled { partial: "half".to_owned() });
-    assert_eq!((bench.file("asked"), bench.file("signals")), (vec!["cancel".to_owned()], vec![]));
-    assert!(took < Duration::from_millis(1400), "{took:?}");
+    // a machine that stands still may leave it no time to do so
+    if took.passed() < Duration::from_millis(1400) {
+        assert_eq!((bench.file("asked"), bench.file("signals")), (vec!["cancel".to_owned()], vec![]));
+    }
+    assert!(took.counted() < Duration::from_millis(1400), "{:?}", took.counted());
     assert!(!is_alive(&bench.file("pids")[0]), "what was stopped does not stay");
     assert_eq!(bench.turn("a", Some(&report), "answer two").outcome, done("two"));
     assert_eq!(bench.file("pids").len(), 2);
@@ -356,10 +361,16 @@ fn an_agent_that_does_not_listen_gets_the_signals() {
     let mut bench = bench(LONG, 4);
     bench.model = Some("cancel".to_owned());
     let first = bench.turn("a", None, "answer one");
-    let (report, took) = bench.stopped(&first, "setsid sleep 300 & echo $! >>pids; say half; wait");
+    let waits = "trap 'echo term >>signals; exit 1' TERM; setsid sleep 300 & echo $! >>pids; say half; wait";
+    let (report, took) = bench.stopped(&first, waits);
     assert_eq!(report.outcome, Outcome::Cancelled { partial: "half".to_owned() });
-    assert_eq!(bench.file("signals"), ["int"]);
-    assert!(took > Duration::from_millis(1400) && took < Duration::from_secs(4), "{took:?}");
+    // the first that it has time to hear: on a busy machine it is killed before it hears any
+    assert!(bench.file("signals").first().is_none_or(|first| first == "int"), "{:?}", bench.file("signals"));
+    let (passed, counted) = (took.passed(), took.counted());
+    assert!(
+        passed >= Duration::from_millis(1500) && counted < Duration::from_secs(4),
+        "{passed:?}, {counted:?}"
+    );
     bench.close();
 }
 
@@ -391,9 +402,9 @@ fn a_kept_process_that_ends_leaves_nothing() {
     let bench = bench(LONG, 4);
     bench.turn("a", None, "sleep 300 & echo $! >>pids; trap '' TERM; answer one; sleep 300");
     bench.turn("b", None, "answer one");
-    let began = Instant::now();
+    let took = Watch::start();
     bench.close();
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert!(took.counted() < Duration::from_secs(4), "{:?}", took.counted());
 }
 
 #[test]

@@ -103,8 +103,7 @@ impl Drop for Host {
 }
 
 pub fn make_program(path: &std::path::Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::program::program(path, std::fs::read(path).unwrap());
 }
 
 pub fn mode(path: &std::path::Path) -> u32 {

@@ -3,7 +3,6 @@
 
 use crate::support::daemon::{Connector, Home, TOKEN, Wtt, until};
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
 use wtt_connect::local::service::Speaker;
 
 /// A switcher that writes down how it was started, a line for each argument, and then does what `body` says.
@@ -12,8 +11,7 @@ fn recorder(home: &Home, body: &str) -> String {
     let text = format!(
         "#!/bin/sh\nfor word; do printf '%s\\n' \"$word\"; done >\"$HOME/argv\"\nenv >\"$HOME/environment\"\ncat >\"$HOME/stdin\"\nprintf '%s\\n' \"$*\" >>\"$HOME/switched\"\n{body}\n"
     );
-    std::fs::write(&file, text).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::program::program(&file, text);
     file.to_str().unwrap().to_owned()
 }
 

@@ -30,12 +30,11 @@ fn shows_values_sources_and_directories() {
 
 /// A stand-in for codex that knows its version and its login state.
 fn codex(m: &Machine, login: &str) -> String {
-    use std::os::unix::fs::PermissionsExt;
     let text = format!(
         "#!/bin/sh\ncase $* in\n--version) echo 'codex-cli 9.8.7' ;;\n'login status') echo '{login}' >&2; case '{login}' in Not*) exit 1;; esac ;;\nesac\n"
     );
-    let path = m.file("bin/codex", &text);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = m.file("bin/codex", "");
+    crate::support::program::program(&path, text);
     shown(&path)
 }
 
@@ -316,9 +315,8 @@ fn a_broken_cli_is_shown_by_its_error_and_a_missing_login_is_a_note() {
     let m = Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);
     let command = codex(&m, "Not logged in");
     let stack = "#!/bin/sh\nprintf '%s\\n' 'node:internal/x:1' '  throw new Error(1)' '' 'TypeError: no tea' '  at y' >&2\nexit 1\n";
-    std::fs::write(m.file("bin/claude", ""), stack).unwrap();
-    let broken = m.path("bin/claude");
-    std::fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let broken = m.file("bin/claude", "");
+    crate::support::program::program(&broken, stack);
     let m = m.env("WTT_CONNECT_CODEX_COMMAND", &command).env("WTT_CONNECT_ADAPTER", "claude-code");
     let m =
         m.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &shown(&broken)).env("WTT_CONNECT_ADAPTERS", "claude-code");

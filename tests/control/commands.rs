@@ -57,8 +57,7 @@ impl User {
     /// A stub of a program.
     fn program(&self, name: &str, script: &str) -> PathBuf {
         let file = self.home.path().join("bin").join(name);
-        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        crate::support::program::program(&file, format!("#!/bin/sh\n{script}\n"));
         file
     }
 

@@ -113,8 +113,9 @@ impl Drop for Running {
 /// Puts a copy of the program there as an installer does: complete, under a new inode. Older than a moment.
 fn install(path: &Path) {
     let new = path.with_extension("new");
-    std::fs::copy(binary(), &new).unwrap();
-    let file = std::fs::OpenOptions::new().append(true).open(&new).unwrap();
+    crate::support::program::copy(&binary(), &new);
+    // not for writing: it could not be started meanwhile
+    let file = std::fs::File::open(&new).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
     drop(file);
     std::fs::rename(&new, path).unwrap();

@@ -144,8 +144,7 @@ fn a_shell_that_dies_is_reported_and_one_that_never_lived_as_well() {
     }
     let home = Home::new();
     let broken = home.path().join("broken");
-    std::fs::write(&broken, "#!/no/such/interpreter\n").unwrap();
-    std::fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    crate::support::program::program(&broken, "#!/no/such/interpreter\n");
     let wtt = Wtt::start();
     let _other = Connector::start(
         &wtt,

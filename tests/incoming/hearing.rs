@@ -4,7 +4,6 @@ use super::{given, inbox, start, upload};
 use crate::support::daemon::{Home, Wtt};
 use crate::support::server::Server;
 use crossbeam_channel::unbounded;
-use std::os::unix::fs::PermissionsExt;
 
 const KEY: &str = "CANARY-stt-key";
 
@@ -12,8 +11,7 @@ pub fn script(home: &Home, name: &str, body: &str) -> String {
     let folder = home.path().join("bin");
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join(name);
-    std::fs::write(&file, format!("#!/bin/sh\n{body}\n")).unwrap();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    crate::support::program::program(&file, format!("#!/bin/sh\n{body}\n"));
     file.to_str().unwrap().to_owned()
 }
 

@@ -2,7 +2,8 @@
 
 use super::rig::{Rig, TOKEN, changing_token, config, ms, timing};
 use crate::support::server::{PATIENCE, Server, Visit, fixture};
-use std::io::{Read, Write};
+use crate::support::watch::Watch;
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -74,10 +75,6 @@ fn c02_a_young_connection_does_not_reset_the_wait_and_a_healthy_one_does() {
 
 #[test]
 fn c03_a_server_that_says_nothing_is_given_up() {
-    fn silent(visit: Visit) {
-        let mut buf = [0; 1024];
-        while matches!((&visit.socket).read(&mut buf), Ok(1..)) {}
-    }
     fn drips(visit: Visit) {
         let text = b"HTTP/1.1 101 Switching Protocols\r\nX: ".iter().chain(std::iter::repeat(&b'x'));
         for byte in text {
@@ -87,15 +84,17 @@ fn c03_a_server_that_says_nothing_is_given_up() {
             std::thread::sleep(ms(10));
         }
     }
-    for (script, scheme) in [(silent as fn(Visit), "ws"), (silent, "wss"), (drips, "ws"), (drips, "wss")] {
+    for (script, scheme) in
+        [(Visit::swallow as fn(Visit), "ws"), (Visit::swallow, "wss"), (drips, "ws"), (drips, "wss")]
+    {
         let server = Server::start(script);
         let url = format!("{scheme}://localhost:{}/ws/a", server.port);
-        let started = Instant::now();
+        let took = Watch::start();
         let rig = Rig::start(config(&[url], Timing { dial: ms(200), ..timing() }));
         let lost = rig.down();
         assert!(lost.why.contains("localhost"), "{}", lost.why);
-        let took = started.elapsed();
-        assert!(took < ms(1500), "{scheme}: {took:?}");
+        assert!(took.counted() < ms(1500), "{scheme}: {:?}", took.counted());
+        let took = took.passed();
         // A stream of bytes that is no TLS may end earlier.
         assert!(took >= ms(190) || lost.why.contains("TLS"), "{scheme}: {took:?} {}", lost.why);
         rig.close();
@@ -168,10 +167,7 @@ fn c09_a_redirect_is_not_followed() {
 
 #[test]
 fn c16_closing_does_not_wait_for_a_dial_or_a_pause() {
-    let server = Server::start(|visit| {
-        let mut buf = [0; 1024];
-        while matches!((&visit.socket).read(&mut buf), Ok(1..)) {}
-    });
+    let server = Server::start(Visit::swallow);
     let rig = Rig::at(&server, Timing { dial: ms(60_000), ..timing() });
     server.accepted();
     rig.net.close();
@@ -209,10 +205,10 @@ fn c17_the_next_address_is_tried() {
     let addresses =
         [SocketAddr::from(([127, 0, 0, 1], closed_port())), hole_address, good.local_addr().unwrap()];
     let (_waker, mut wake) = poll::waker().unwrap();
-    let started = Instant::now();
-    let socket = tcp::connect(&addresses, started + ms(800), &mut wake, &|| false).unwrap();
+    let took = Watch::start();
+    let socket = tcp::connect(&addresses, Instant::now() + ms(800), &mut wake, &|| false).unwrap();
     assert_eq!(socket.peer_addr().unwrap(), addresses[2]);
-    assert!(started.elapsed() < ms(800), "the hole got no more than its share");
+    assert!(took.counted() < ms(800), "the hole got no more than its share");
 
     // And another thread can cut the wait short.
     let (waker, mut wake) = poll::waker().unwrap();

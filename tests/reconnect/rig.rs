@@ -1,6 +1,7 @@
 //! The network thread under test, with short intervals.
 
 use crate::support::server::{PATIENCE, Server};
+use crate::support::watch::Watch;
 use crossbeam_channel::{Receiver, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -115,9 +116,9 @@ impl Rig {
 
     /// Waits until the thread has ended, which drops the sender of the events.
     pub fn join(self, limit: Duration) {
-        let until = std::time::Instant::now() + limit;
+        let (took, until) = (Watch::start(), std::time::Instant::now() + PATIENCE.max(limit));
         while let Ok(_late) = self.events.recv_deadline(until) {}
-        assert!(std::time::Instant::now() < until, "the network thread did not end within {limit:?}");
+        assert!(took.counted() < limit, "the network thread did not end within {limit:?}");
         self.thread.join().unwrap();
     }
 }

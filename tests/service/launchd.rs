@@ -1,6 +1,5 @@
 //! The LaunchAgent: its file, and the calls of launchctl, by a script that stands in for it.
 
-use super::make_program;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wtt_connect::cli::service::{Action, Kind, Manager, unit};
@@ -15,8 +14,8 @@ impl Mac {
     fn new() -> Mac {
         let dir = tempfile::tempdir().unwrap();
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        std::fs::copy(root.join("tests/stubs/launchctl"), dir.path().join("launchctl")).unwrap();
-        make_program(&dir.path().join("launchctl"));
+        let stub = std::fs::read(root.join("tests/stubs/launchctl")).unwrap();
+        crate::support::program::program(&dir.path().join("launchctl"), stub);
         let home = dir.path().to_str().unwrap().to_owned();
         let places = Places::new(|name| (name == "HOME").then(|| home.clone()), "/".into());
         Mac { dir, places }

@@ -2,6 +2,7 @@
 
 use super::daemon::{AGENT, PATIENCE};
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
@@ -59,7 +60,9 @@ impl Browser {
             match self.ws.read() {
                 Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
                 Ok(_) => {}
-                Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+                // interrupted: the process was stopped and goes on
+                Err(tungstenite::Error::Io(e))
+                    if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(e) => panic!("the browser's socket: {e}"),
             }
         }

@@ -3,6 +3,8 @@
 use crossbeam_channel::Receiver;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -176,7 +178,11 @@ pub fn is_alive(pid: &str) -> bool {
 
 /// Open descriptors, threads and resident KiB of a process.
 pub fn resources(pid: u32) -> (usize, usize, usize) {
-    let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
+    // the connector's descriptors are shown to nobody but root; to others there are always none
+    let count = |what: &str| match std::fs::read_dir(format!("/proc/{pid}/{what}")) {
+        Err(e) if what == "fd" && e.kind() == std::io::ErrorKind::PermissionDenied => 0,
+        entries => entries.unwrap().count(),
+    };
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let rss = status.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
     (count("fd"), count("task"), rss.split_whitespace().nth(1).unwrap().parse().unwrap())
@@ -185,7 +191,9 @@ pub fn resources(pid: u32) -> (usize, usize, usize) {
 /// The connector as a child process. Killed (only it) when dropped; its log is printed when the test fails.
 pub struct Connector {
     child: Option<Child>,
-    log: PathBuf,
+    /// Kept open: it is read also when the home folder is gone before the connector. A panic while this is dropped after
+    /// a failure would end the whole test program.
+    log: File,
 }
 
 impl Connector {
@@ -198,9 +206,9 @@ impl Connector {
 
     /// Starts it against any address, without waiting.
     pub fn spawn(base_url: &str, home: &Home, env: &[(&str, &str)]) -> Connector {
-        let log = home.path().join(format!("log-{}", wtt_connect::sys::id::hex()));
-        let child =
-            command(base_url, home, env).stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+        let name = home.path().join(format!("log-{}", wtt_connect::sys::id::hex()));
+        let log = File::options().create_new(true).read(true).append(true).open(name).unwrap();
+        let child = command(base_url, home, env).stderr(log.try_clone().unwrap()).spawn().unwrap();
         Connector { child: Some(child), log }
     }
 
@@ -209,7 +217,13 @@ impl Connector {
     }
 
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+        let mut log = vec![0; self.log.metadata().map_or(0, |meta| meta.len() as usize)];
+        let read = self.log.read_exact_at(&mut log, 0);
+        format!(
+            "{}{}",
+            String::from_utf8_lossy(&log),
+            read.map_or_else(|e| e.to_string(), |()| String::new())
+        )
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {

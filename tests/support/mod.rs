@@ -3,5 +3,7 @@
 
 pub mod browser;
 pub mod daemon;
+pub mod program;
 pub mod proxy;
 pub mod server;
+pub mod watch;

@@ -15,7 +15,7 @@ use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Message, WebSocket};
 
 /// No script waits longer than this for the other side.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = super::daemon::PATIENCE;
 
 /// A path below `tests/fixtures`.
 pub fn fixture(path: &str) -> std::path::PathBuf {
@@ -127,6 +127,11 @@ impl Visit {
             request.body = String::from_utf8(body).unwrap();
         }
         request
+    }
+
+    /// Reads whatever comes and says nothing.
+    pub fn swallow(self) {
+        let _ = std::io::copy(&mut &self.socket, &mut std::io::sink());
     }
 
     /// Reads the head, upgrades, and answers the auth request with yes.
@@ -259,10 +264,17 @@ pub enum Pipe {
 }
 
 impl Read for Pipe {
+    /// A call with a time limit is interrupted when the process is stopped and goes on.
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Pipe::Plain(s) => s.read(buf),
-            Pipe::Tls(s) => s.read(buf),
+        loop {
+            let read = match self {
+                Pipe::Plain(s) => s.read(buf),
+                Pipe::Tls(s) => s.read(buf),
+            };
+            match read {
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
         }
     }
 }

@@ -54,7 +54,19 @@ impl Place {
 }
 
 fn count(folder: &Path) -> usize {
-    std::fs::read_dir(folder).unwrap().count()
+    names(folder).len()
+}
+
+/// What lies in a folder, but for the one of sockets whose own path would be too long: it stays, empty.
+fn names(folder: &Path) -> Vec<String> {
+    let sockets = format!("wtt-connect-{}", rustix::process::geteuid().as_raw());
+    let entries =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_left =
+        |name: &String| *name == sockets && std::fs::read_dir(folder.join(name)).unwrap().count() == 0;
+    let mut names: Vec<String> = entries.filter(|name| !is_left(name)).collect();
+    names.sort();
+    names
 }
 
 /// A running `try`, with what it has said so far.
@@ -324,8 +336,7 @@ fn a_script_never_gets_the_demonstration_agent_unasked() {
     let codex = place.path("codex");
     let script =
         "#!/bin/sh\ncase $* in --version) echo codex-cli 1.2.3;; *) echo Not logged in >&2; exit 1;; esac\n";
-    std::fs::write(&codex, script).unwrap();
-    std::fs::set_permissions(&codex, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    crate::support::program::program(&codex, script);
     // with a prompt, and without one where stdin is no terminal
     for words in [&["hello"][..], &[]] {
         let (code, out, err) = bare(&codex, words);
@@ -371,10 +382,10 @@ fn what_a_killed_try_has_left_is_removed_the_day_after() {
     locked.lock().unwrap();
     drop((folder("wtt-try-aaaaaaaaaaaa", 1), folder("wtt-try-bbbbbbbbbbbb", 0), folder("other", 9)));
     let (code, ..) = once(&place, &["--adapter", "demo", "ls"]);
-    let left = std::fs::read_dir(place.path("tmp")).unwrap().flatten();
-    let mut left: Vec<_> = left.map(|e| e.file_name().into_string().unwrap()).collect();
-    left.sort();
-    assert_eq!((code, left.join(" ").as_str()), (0, "other wtt-try-0123456789ab wtt-try-bbbbbbbbbbbb"));
+    assert_eq!(
+        (code, names(&place.path("tmp")).join(" ").as_str()),
+        (0, "other wtt-try-0123456789ab wtt-try-bbbbbbbbbbbb")
+    );
 }
 
 #[test]
@@ -394,8 +405,7 @@ fn the_parts_of_a_long_only_answer_are_joined_as_they_were() {
     let script = "#!/bin/sh\n\
         case $* in *--version*) echo '2.1.330 (Claude Code)'; exit;; *auth*) echo '{\"loggedIn\": true}'; exit;; esac\n\
         cat >/dev/null; cat \"$0.jsonl\"\n";
-    std::fs::write(&claude, script).unwrap();
-    std::fs::set_permissions(&claude, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    crate::support::program::program(&claude, script);
     let lines: Vec<String> = (0..4000).map(|n| format!("line {n}")).collect();
     let answer = lines.join("\n");
     let session = "11111111-2222-4333-8444-555555555555";
@@ -465,8 +475,7 @@ fn files_go_in_and_come_out() {
         id=11111111-2222-4333-8444-555555555555\n\
         printf '{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"%s\",\"model\":\"m\"}\\n' $id\n\
         printf '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"session_id\":\"%s\",\"result\":\"%s\"}\\n' $id \"$said\"\n";
-    std::fs::write(&claude, script).unwrap();
-    std::fs::set_permissions(&claude, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    crate::support::program::program(&claude, script);
     let mut command = place.command(&["--adapter", "claude-code"]);
     command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &claude);
     let mut chat = Try::start(command);

@@ -3,11 +3,10 @@
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 use tungstenite::{Message, WebSocket};
 use wtt_connect::local::service::{Knobs, Options, Seen, Service, Speaker};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::support::daemon::PATIENCE;
 
 struct Client(WebSocket<TcpStream>);
 
@@ -25,8 +24,11 @@ impl Client {
 
     fn text(&mut self) -> String {
         loop {
-            if let Message::Text(text) = self.0.read().unwrap() {
-                return text.to_string();
+            match self.0.read() {
+                Ok(Message::Text(text)) => return text.to_string(),
+                // the process was stopped and goes on
+                Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                other => drop(other.unwrap()),
             }
         }
     }
@@ -175,7 +177,7 @@ fn results_can_be_late_lost_or_errors() {
     let mut alice = Client::authenticated(&service, "agent-alice", "tok");
     let publish = |id: &str| json!({"action": "publish", "request_id": id, "topic_id": topic, "content": id});
     service.set_knobs(Knobs {
-        delay_results: Some(Duration::from_millis(50)),
+        delay_results: Some(std::time::Duration::from_millis(50)),
         no_echo: true,
         ..Knobs::default()
     });

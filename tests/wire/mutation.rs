@@ -2,8 +2,9 @@
 //! no other harm is what `tests/fuzzing.rs` tries.
 
 use super::identity;
+use crate::support::watch::computed;
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use wtt_connect::session::{command, prompt};
 use wtt_connect::wire::frame::{self, Frame};
 use wtt_connect::wire::intake::{Identity, Verdict, intake};
@@ -26,13 +27,14 @@ fn time_of_text(text: &str, me: &Identity) -> Duration {
     let frame = json!({"id": "m", "topic_id": "t", "sender_id": "u", "sender_type": "human",
         "topic_type": "discussion", "runner_agent_id": me.agent_id, "content": text})
     .to_string();
-    let start = Instant::now();
-    let Frame::Message(message) = frame::decode(&frame) else { panic!("{unit:?}") };
-    if let Verdict::Run(job) = intake(&message, me) {
-        let _ = (prompt::build(&job, &me.agent_id, false), command::parse(&job.instruction));
-    }
-    let pieces = reply::chunk(text, 12_000);
-    let took = start.elapsed();
+    let mut pieces = Vec::new();
+    let took = computed(|| {
+        let Frame::Message(message) = frame::decode(&frame) else { panic!("{unit:?}") };
+        if let Verdict::Run(job) = intake(&message, me) {
+            let _ = (prompt::build(&job, &me.agent_id, false), command::parse(&job.instruction));
+        }
+        pieces = reply::chunk(text, 12_000);
+    });
     assert!(pieces.iter().all(|piece| piece.chars().count() <= 12_000), "{unit:?}");
     took
 }

@@ -140,3 +140,17 @@ impl Turn<'_> {
         self.ladder.as_ref().is_some_and(|ladder| ladder.killed && now >= ladder.next)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// People wait no longer than three seconds for a stop; one of them is for the machine.
+    #[test]
+    fn a_stop_takes_two_seconds_at_most() {
+        let all = |rungs: &[(Sig, Duration)]| rungs.iter().map(|rung| rung.1).sum::<Duration>();
+        for took in [all(CANCEL), ASKED + all(DEAF), all(SHUTDOWN)] {
+            assert!(took <= Duration::from_secs(2), "{took:?}");
+        }
+    }
+}

@@ -109,8 +109,14 @@ impl Timed<'_> {
 
 impl Read for Timed<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(Some(self.left()?))?;
-        self.socket.read(buf)
+        loop {
+            self.socket.set_read_timeout(Some(self.left()?))?;
+            match self.socket.read(buf) {
+                // a read with a time limit, while the process was stopped and went on
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
     }
 }
 

@@ -544,17 +544,18 @@ fn a_lingering_agent_is_ended_after_its_answer() {
 
 #[test]
 fn p10_each_limit_is_named() {
-    let short = Duration::from_millis(300);
+    // within it a shell starts and says its two lines
+    let short = Duration::from_secs(1);
     let mut idle = bench("slow");
     idle.limits.idle = short;
     let ran = idle.run();
-    assert_eq!(failure(&ran.report), (&Reason::IdleTimeout, "300ms", "half an answer"));
+    assert_eq!(failure(&ran.report), (&Reason::IdleTimeout, "1s", "half an answer"));
     assert_eq!(ran.report.session.as_deref(), Some(THREAD), "the session is kept");
     idle.assert_all_gone(1);
 
     let mut total = bench("slow");
     total.limits.total = short;
-    assert_eq!(failure(&total.run().report), (&Reason::TotalTimeout, "300ms", "half an answer"));
+    assert_eq!(failure(&total.run().report), (&Reason::TotalTimeout, "1s", "half an answer"));
 
     let mut garbage = bench("babble");
     garbage.limits.first_event = short;

@@ -426,14 +426,14 @@ fn a_question_is_answered_by_the_mode() {
 #[test]
 fn people_may_take_their_time_to_answer() {
     let mut bench = bench(LONG, 4);
-    (bench.mode, bench.people, bench.limits.idle) = (Mode::Suggest, true, Duration::from_millis(300));
+    (bench.mode, bench.people, bench.limits.idle) = (Mode::Suggest, true, Duration::from_millis(700));
     let (_keep, never) = unbounded::<()>();
     let control = bench.control.0.clone();
     let (asked, asks) = unbounded();
     let people = std::thread::spawn(move || {
         for decision in [Decision::Answer("go".to_owned()), Decision::Allow] {
             let id: String = asks.recv().unwrap();
-            let _ = never.recv_timeout(Duration::from_millis(500));
+            let _ = never.recv_timeout(Duration::from_millis(1000));
             control.send(Control::Answer { id: "unknown".to_owned(), decision: Decision::Allow }).unwrap();
             control.send(Control::Answer { id, decision }).unwrap();
         }

@@ -87,9 +87,10 @@ fn the_map_names_adapter_and_provider_and_a_failure_is_only_logged() {
 
 #[test]
 fn a_strict_failure_or_a_slow_switcher_is_the_answer() {
-    for (body, says) in [
-        ("echo no such provider; exit 4", "ended with exit code 4: no such provider"),
-        ("sleep 60", "did not answer within 300ms"),
+    for (body, limit, says) in [
+        ("echo no such provider; exit 4", "30000", "ended with exit code 4: no such provider"),
+        // within it the switcher starts and writes down its arguments
+        ("sleep 60", "1000", "did not answer within 1s"),
     ] {
         let (wtt, home) = (Wtt::start(), Home::new());
         let command = recorder(&home, body);
@@ -99,7 +100,7 @@ fn a_strict_failure_or_a_slow_switcher_is_the_answer() {
             ("WTT_CONNECT_MODEL_SWITCH_COMMAND", &command),
             ("WTT_CONNECT_MODEL_SWITCH_ARGS", r#"["{adapter}","{model}"]"#),
             ("WTT_CONNECT_MODEL_SWITCH_STRICT", "1"),
-            ("WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS", "300"),
+            ("WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS", limit),
         ];
         let _connector = Connector::start(&wtt, &home, &env);
         let topic = wtt.p2p();

@@ -732,10 +732,13 @@ fn p16_many_turns_leave_no_descriptor_thread_or_memory_behind() {
     until("the workers to end", || resources(connector.pid()).1 <= idle);
     let before = resources(connector.pid());
     round(60, 60 + turns);
-    until("the workers to end", || resources(connector.pid()).1 <= idle);
+    // a thread that looks at something now and then may be there at any one look
+    until("no more descriptors and threads than before", || {
+        let now = resources(connector.pid());
+        now.0 <= before.0 && now.1 <= idle
+    });
     let after = resources(connector.pid());
     println!("{turns} turns: descriptors, threads, KiB {before:?} -> {after:?}");
-    assert_eq!((after.0, after.1), (before.0, before.1));
     assert!(after.2 < before.2 + 2048, "memory grew: {before:?} -> {after:?}");
     assert_eq!(home.runs().len(), 60 + turns);
 }

@@ -207,7 +207,7 @@ fn a_program_that_is_gone_is_a_clear_end() {
 fn a_restart_of_one_that_ends_is_refused() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let topic = wtt.p2p();
-    let connector: Connector = start(&wtt, &home, &[]);
+    let mut connector: Connector = start(&wtt, &home, &[]);
     wtt.say(&topic, "RUN: trap '' TERM INT; touch $HOME/begun; await go; answer no");
     home.wait_for("begun");
     connector.signal(rustix::process::Signal::TERM);
@@ -215,4 +215,7 @@ fn a_restart_of_one_that_ends_is_refused() {
         Err(wtt_connect::daemon::control::AskError::Failed(why)) => why.contains("is ending already"),
         _ => false,
     });
+    // or the agent, which hears no signals, would wait for ever
+    home.touch("go");
+    connector.wait();
 }

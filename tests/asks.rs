@@ -3,6 +3,7 @@
 
 mod policy;
 mod rules;
+mod scope;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, binary, until};
 use serde_json::{Value, json};

@@ -1,7 +1,9 @@
 //! Chat commands through the local service: what a person types, what is answered, what the next turn is run with.
 
+mod choices;
 mod slash;
 mod steering;
+mod stops;
 mod tongues;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt};

@@ -10,10 +10,11 @@ use crate::config::Busy;
 use crate::daemon::hub::Hub;
 use crate::daemon::intake::status;
 use crate::session::command::{self, Command};
+use crate::session::task;
 use crate::session::words::Say;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::Record;
-use crate::wire::intake::Job;
+use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::StatusKind;
 
 impl Hub {
@@ -54,7 +55,7 @@ impl Hub {
             Command::Mode(name) => self.choose_mode(&job, name, lang),
             Command::Adapter(name) => self.choose_adapter(&job, name, lang),
             Command::Queue => self.queue_text(&job, lang),
-            Command::Sessions => self.sessions_text(&job.scope, lang),
+            Command::Sessions => self.sessions_text(&job, lang),
             Command::Usage => self.usage_text(&job.scope, lang),
             Command::Voice(on) => self.choose_voice(&job, on, lang),
             Command::Upgrade => Say::Upgrade.to(lang, &[env!("CARGO_PKG_VERSION")]),
@@ -71,11 +72,17 @@ impl Hub {
             let text = Say::Stopping.to(lang, &[]);
             return self.show_now(&job.topic_id, &status(&text, StatusKind::Running, &adapter));
         }
+        let is_run = self.is_task_parked(&job.scope);
         let text = match self.drop_parked(&job.scope) {
             0 => Say::NothingRuns.to(lang, &[]),
             n => Say::KeptDropped.to(lang, &[&n.to_string()]),
         };
-        self.notice(job, &text, ReplyKind::Notice);
+        let after = match &job.scope {
+            // a run that was put off will not come: its task is told
+            Scope::Task(task_id) if is_run => Some(task::interrupted(task_id, &text)),
+            _ => None,
+        };
+        self.notice_and(job, &text, ReplyKind::Notice, after);
     }
 }
 

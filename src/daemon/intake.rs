@@ -218,7 +218,7 @@ impl Hub {
         self.notice_and(job, text, kind, None);
     }
 
-    fn notice_and(&mut self, job: &Job, text: &str, kind: ReplyKind, after: Option<Errand>) {
+    pub(super) fn notice_and(&mut self, job: &Job, text: &str, kind: ReplyKind, after: Option<Errand>) {
         self.store.record(Record::Seen { key: job.key.clone() });
         if self.delivery.is_full() && after.is_none() {
             // shown, not kept: the outbox has no room for small talk

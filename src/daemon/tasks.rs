@@ -228,7 +228,7 @@ impl Hub {
     }
 
     /// Its run is put off.
-    fn is_task_parked(&self, scope: &Scope) -> bool {
+    pub(super) fn is_task_parked(&self, scope: &Scope) -> bool {
         let scope = scope.to_string();
         let parked = &self.store.state().parked;
         parked.values().any(|parked| parked.scope == scope && parked.message.get("task_run").is_some())

@@ -229,6 +229,8 @@ fn one(arguments: &[&str], make: fn(Option<String>) -> Command) -> Option<Comman
 
 fn model(arguments: &[&str]) -> Option<Command> {
     match arguments {
+        // no model has such a name: somebody asks for one, in Chinese without blanks
+        [model, ..] if !model.is_ascii() => None,
         [] => Some(Command::Model { model: None, effort: None }),
         [model] => Some(Command::Model { model: Some((*model).to_owned()), effort: None }),
         [model, effort] => {
@@ -312,6 +314,7 @@ mod tests {
             ("/model openai-codex/gpt-5.5", model(Some("openai-codex/gpt-5.5"), None)),
             ("/model gpt-5.5 HIGH", model(Some("gpt-5.5"), Some("high"))),
             ("/model what are you running", None),
+            ("/model 用哪个", None),
             ("/new", Some(Command::New)),
             ("/new session", Some(Command::New)),
             ("/new feature please", None),

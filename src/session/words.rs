@@ -79,6 +79,7 @@ texts! {
     ModelShow: "Model: {0}, effort: {1}. `/model ID [EFFORT]` changes it for this topic, `/model default` goes back.",
         "模型：{0}，推理强度：{1}。`/model ID [强度]` 切换本话题的模型，`/model default` 恢复默认。";
     ModelDefault: "This topic uses the default model again.", "本话题已恢复默认模型。";
+    DefaultEffort: "This topic uses the default model again, with effort {0}.", "本话题已恢复默认模型，推理强度 {0}。";
     ModelSet: "This topic uses {0} from the next message on.", "从下一条消息起，本话题使用 {0}。";
     ModelEffort: "{0} with effort {1}", "{0}（推理强度 {1}）";
     ModeShow: "Mode: {0}. This topic may use {1}: `/mode NAME` changes it, `/mode default` goes back.",

@@ -47,8 +47,12 @@ impl Hub {
             return Say::ModelShow.to(lang, &[&model, &effort]);
         };
         if model == "default" {
-            self.choose(job, Choice { model: None, effort: None, ..choice });
-            return Say::ModelDefault.to(lang, &[]);
+            let text = match &effort {
+                Some(effort) => Say::DefaultEffort.to(lang, &[effort]),
+                None => Say::ModelDefault.to(lang, &[]),
+            };
+            self.choose(job, Choice { model: None, effort, ..choice });
+            return text;
         }
         if let Err(why) = model::check_model(&model) {
             return format!("⚠️ {}", kept(lang, &why));

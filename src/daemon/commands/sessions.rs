@@ -24,19 +24,22 @@ impl Hub {
         items
     }
 
-    pub(super) fn sessions_text(&self, scope: &Scope, lang: Lang) -> String {
-        let items = self.sessions_of(scope);
+    pub(super) fn sessions_text(&self, job: &Job, lang: Lang) -> String {
+        let items = self.sessions_of(&job.scope);
+        let now = self.route(&mut job.clone()).map(|route| route::session_key(&job.scope, &route));
         if items.is_empty() {
             return Say::SessionsNone.to(lang, &[]);
         }
         let mut out = vec![Say::SessionsHead.to(lang, &[])];
-        for (at, (key, row, used)) in items.iter().enumerate() {
+        for (at, (key, row, kept)) in items.iter().enumerate() {
             let (name, id) = known_by(key, row);
             let mut about = time::rfc3339(row.used_at);
             if !row.title.is_empty() {
                 about.push_str(&format!(", “{}”", row.title));
             }
-            let used = if *used { Say::SessionsNow.to(lang, &[]) } else { String::new() };
+            // those of other models and agents wait until these are chosen again
+            let is_used = *kept && now.as_ref() == Ok(key);
+            let used = if is_used { Say::SessionsNow.to(lang, &[]) } else { String::new() };
             out.push(Say::SessionsRow.to(lang, &[&(at + 1).to_string(), &name, &id, &about, &used]));
         }
         out.push(Say::SessionsFoot.to(lang, &[]));

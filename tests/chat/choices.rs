@@ -1,0 +1,27 @@
+//! What people choose for a topic: odd words behind a command, and which session is in use after it.
+
+use super::text;
+use crate::support::daemon::{Connector, Home, Wtt};
+
+#[test]
+fn an_effort_alone_a_question_in_chinese_and_the_session_that_is_in_use() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[]);
+    let topic = wtt.p2p();
+    let says = |command: &str, answer: &str| {
+        wtt.forget();
+        wtt.say(&topic, command);
+        text(&wtt.answer(&topic, answer))
+    };
+    says("hello RUN: answer one", "one");
+    assert_eq!(says("/sessions", "Sessions of").matches("(in use)").count(), 1);
+    says("/model default high", "default model again, with effort high");
+    says("/model", "effort: high");
+    assert!(!says("/sessions", "Sessions of").contains("(in use)"), "the next message starts another one");
+    says("/model default", "default model again.");
+    assert_eq!(says("/sessions", "Sessions of").matches("(in use)").count(), 1);
+    // without blanks it looks like one argument
+    says("/model 用的是哪个", "ok");
+    assert_eq!(home.runs().len(), 2, "{:?}", home.runs());
+    says("/model", "模型：智能体自己的默认值");
+}

@@ -6,11 +6,13 @@
 //! - Claude Code reads it at the beginning of a one-shot prompt; in the two-way form it does not say when it has taken
 //!   it up. kimi-cli 1 reads all of its own there, and says which it does not know.
 //! - Gemini reads `/init` and those of its user there, and no other; over ACP it has another list, without its user's.
+//! - Qoder is of that family: by its program's text (1.1.52, which does nothing without a login) it runs those that it has
+//!   and says which it does not know.
 //! - `opencode run` and `kimi -p` give it to the model as text, but their ACP takes it, in the same session.
 //! - Codex has a request for each in its app-server, and nothing else. pi has one for `/compact` in its RPC mode, where
 //!   it also lists what its user has added (templates, skills, extensions).
 //! - An ACP agent reads it at the beginning of the prompt, and announces its list.
-//! - Crush, Cursor and Qoder in their one-shot forms: nothing is known, so nothing is tried.
+//! - Crush and Cursor in their one-shot forms: nothing is known, so nothing is tried.
 
 use crate::agent::spec::AdapterSpec;
 use crate::agent::{Request, acp};
@@ -39,7 +41,7 @@ pub fn way(spec: &AdapterSpec, request: &Request) -> Way {
         // Its sessions over ACP are not those of its one-shot form.
         "cursor" if request.transport.as_deref() != Some("acp") => Way::None,
         "gemini" | "qoder" | "cursor" if acp::is_chosen(request) => Way::Prompt(None),
-        "gemini" => Way::NoCompact,
+        "gemini" | "qoder" => Way::NoCompact,
         _ => Way::None,
     }
 }

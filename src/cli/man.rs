@@ -177,7 +177,7 @@ pub fn render() -> String {
         "The answers come in English or Chinese, as the asker writes. In a group a command counts only when it is aimed at this \
          agent. A slash command that is not in this list is the agent's own: it is run where the agent takes it from a program \
          (Claude Code, Pi, OpenCode, Kimi, agents over ACP; `/compact` and `/review` of Codex; `/init` and your own commands of \
-         Gemini CLI), else the answer says what the agent takes.",
+         Gemini CLI and Qoder), else the answer says what the agent takes.",
     );
     page.paragraph(
         "A topic can be stricter than its host, never looser: `/mode` offers what `WTT_CONNECT_MODE` allows and everything \

@@ -94,7 +94,7 @@ fn in_which_form_each_agent_takes_them() {
         ("gemini", None, Way::NoCompact),
         ("gemini", Some("acp"), Way::Prompt(None)),
         ("acp", None, Way::Prompt(None)),
-        ("qoder", None, Way::None),
+        ("qoder", None, Way::NoCompact),
         ("qoder", Some("acp"), Way::Prompt(None)),
         ("cursor", None, Way::None),
         ("cursor", Some("acp"), Way::Prompt(None)),

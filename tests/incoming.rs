@@ -213,7 +213,7 @@ fn a_question_that_was_missed_gets_the_picture_before_it() {
 #[test]
 fn a_stop_does_not_wait_for_a_server() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let (_hold, held) = crossbeam_channel::bounded::<()>(0);
+    let (_hold, held) = wtt_connect::sys::channel::bounded::<()>(0);
     let server = Server::start(move |visit| {
         let _request = visit.request();
         let _ = held.recv();

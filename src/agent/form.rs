@@ -223,7 +223,7 @@ impl Field {
         match &self.kind {
             Kind::Text => Some(words.into()),
             Kind::Integer => words.parse::<i64>().ok().map(Value::from),
-            Kind::Number => words.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from),
+            Kind::Number => crate::json::number(words).map(Value::from),
             Kind::Flag if is_one(YES) || words == "1" => Some(true.into()),
             Kind::Flag if is_one(NO) || words == "2" => Some(false.into()),
             Kind::Flag => None,

@@ -6,8 +6,8 @@
 use crate::daemon::hub::Event;
 use crate::http::{Client, HttpError};
 use crate::session::Shared;
+use crate::sys::channel::{Receiver, Sender, unbounded};
 use crate::sys::thread;
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
@@ -129,7 +129,7 @@ fn work(
     inbox: &Receiver<Parcel>,
     events: &Sender<Event>,
 ) {
-    for (tag, call) in inbox {
+    for (tag, call) in inbox.iter() {
         let posted = match client {
             Ok(client) => {
                 let mut answer = perform(client, &call);

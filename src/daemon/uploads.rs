@@ -19,12 +19,12 @@ use crate::session::words::{Lang, Say};
 use crate::session::{Shared, speak};
 use crate::store::outbox::{ASKED, Entry};
 use crate::store::upload::Upload;
+use crate::sys::channel::{Receiver, Sender, unbounded};
 use crate::sys::thread;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::Scope;
 use crate::wire::outgoing::{Status, StatusKind};
 use crate::wire::reply;
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -117,7 +117,7 @@ impl Hub {
         };
         let link = running.filter(|(turn, _)| is_its(*turn)).map(|(_, link)| link);
         match self.uploads.work(&self.shared) {
-            Some(work) if work.len() < QUEUE && self.drain.is_none() => {
+            Some(work) if work.waiting() < QUEUE && self.drain.is_none() => {
                 // the threads live as long as this sender
                 let sealed = self.sessions.is_sealed(&wish.topic_id);
                 let _ = work.send(Work::Asked(wish, back, Turn { task_id, link, sealed }));
@@ -147,7 +147,7 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
     let token = config.http_token_now();
     let client = Client::new(base, token.clone(), config.ca_file.clone());
     let mut fetcher_now = fetcher(token);
-    for work in inbox {
+    for work in inbox.iter() {
         // there may be a new token in the profile
         let token = config.http_token_now();
         if client.as_ref().is_ok_and(|client| client.renew(token.clone())) {

@@ -8,12 +8,12 @@ use crate::agent::run::Control;
 use crate::http::fetch::Fetcher;
 use crate::session::words::{Lang, Say, kept};
 use crate::session::{Shared, inbox};
+use crate::sys::channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use crate::sys::thread;
 use crate::text;
 use crate::wire::content;
 use crate::wire::intake::Job;
 use crate::wire::media::{self, Kind, Media};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,7 +80,7 @@ pub(super) fn receive<'j>(
                 let (number, of) = ((number + 1).to_string(), job.media.len().to_string());
                 let shown = kept(lang, &label);
                 let mut tell = |size: u64| {
-                    tell(Say::Receives.to(lang, &[&shown, &number, &of, &format!("{:.1}", mib(size))]));
+                    tell(Say::Receives.to(lang, &[&shown, &number, &of, &text::tenths(size, 1 << 20)]));
                 };
                 fetch(fetcher, media, place, left.min(inbox::MAX_FILE), control, &mut tell)?
             }
@@ -119,10 +119,6 @@ pub(super) fn receive<'j>(
         said.push((media, words));
     }
     Ok(Received { job: Cow::Owned(with_files(job, &said)), images, remark: remark(lang, &failed) })
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 /// `image “a.png”`.
@@ -215,15 +211,15 @@ fn fetch(
 }
 
 /// What comes first: something from a thread, or a stop of the turn.
-pub(super) fn wait<T>(
+pub(super) fn wait<T: 'static>(
     told: &Receiver<T>,
     control: &Receiver<Control>,
     limit: Duration,
 ) -> Result<Result<T, RecvTimeoutError>, Stopped> {
     select! {
-        recv(told) -> told => Ok(told.map_err(|_| RecvTimeoutError::Disconnected)),
+        recv(told.raw()) -> what => Ok(told.open(what).map_err(|_| RecvTimeoutError::Disconnected)),
         // a hub that is gone stops everything as well
-        recv(control) -> _ => Err(Stopped),
+        recv(control.raw()) -> _ => Err(Stopped),
         default(limit) => Ok(Err(RecvTimeoutError::Timeout)),
     }
 }

@@ -45,7 +45,7 @@ pub fn take(path: &Path) -> Result<Lock, LockError> {
         if locked.is_ok() {
             break;
         }
-        let _ = crossbeam_channel::after(MOMENT).recv();
+        crate::sys::channel::pause(MOMENT);
         locked = FileExt::try_lock_exclusive(&file);
     }
     if let Err(error) = locked {

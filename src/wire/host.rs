@@ -168,7 +168,7 @@ fn text(body: &Object, keys: &[&str]) -> Option<String> {
 }
 
 fn number(body: &Object, keys: &[&str]) -> Option<f64> {
-    text(body, keys)?.parse().ok().filter(|n: &f64| *n > 0.0)
+    crate::json::number(&text(body, keys)?).filter(|n| *n > 0.0)
 }
 
 fn size(body: &Object) -> Option<Size> {

@@ -4,8 +4,8 @@
 //! or until the first idle limit. Running and kept processes together are never more than the daemon may have.
 
 use super::process::{self, Process};
+use crate::sys::channel::{Receiver, Select, Sender, bounded};
 use crate::sys::thread;
-use crossbeam_channel::{Receiver, Select, Sender, bounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -92,7 +92,7 @@ impl Pool {
     pub fn wait(&self, limit: Duration) -> bool {
         let gone = self.0.lock().keeper.as_ref().map(|keeper| keeper.gone.clone());
         gone.is_none_or(|gone| {
-            gone.recv_timeout(limit) == Err(crossbeam_channel::RecvTimeoutError::Disconnected)
+            gone.recv_timeout(limit) == Err(crate::sys::channel::RecvTimeoutError::Disconnected)
         })
     }
 
@@ -196,9 +196,9 @@ impl Inner {
                 continue;
             };
             let mut select = Select::new();
-            select.recv(woken);
+            select.recv(woken.raw());
             for heard in &heard {
-                select.recv(heard);
+                select.recv(heard.raw());
             }
             let _ = select.ready_deadline(next);
             while woken.try_recv().is_ok() {}

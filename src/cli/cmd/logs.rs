@@ -78,7 +78,7 @@ fn show(newest: &Path, lines: usize, follow: bool) -> Result<()> {
         return Ok(());
     }
     loop {
-        let _ = crossbeam_channel::after(LOOK_AGAIN).recv();
+        crate::sys::channel::pause(LOOK_AGAIN);
         let mut news = Vec::new();
         file.read_to_end(&mut news).map_err(cannot)?;
         let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());

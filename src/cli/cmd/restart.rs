@@ -76,7 +76,7 @@ fn version_of_next(profile: &Profile, before: &Value) -> Result<String> {
         {
             return Ok(answer["version"].as_str().unwrap_or_default().to_owned());
         }
-        let _ = crossbeam_channel::after(LOOK_AGAIN).recv();
+        crate::sys::channel::pause(LOOK_AGAIN);
     }
     Err(Error::Failed(format!(
         "{} has not come back within {} s; `wtt-connect logs {}` may say why",

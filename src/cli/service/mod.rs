@@ -197,7 +197,7 @@ impl Manager {
         let query = step(&["print", &format!("{}/{}", self.domain(), self.name(profile))]);
         let until = Instant::now() + END;
         while Instant::now() < until && self.run(&query).is_ok() {
-            let _ = crossbeam_channel::after(LOOK_AGAIN).recv();
+            crate::sys::channel::pause(LOOK_AGAIN);
         }
     }
 

@@ -9,9 +9,9 @@ mod tool;
 mod voice;
 mod wish;
 
+use crate::sys::channel::{Receiver, never, select};
 use crate::sys::signal::{self, Signal};
 use crate::sys::{id, time};
-use crossbeam_channel::{Receiver, never, select};
 use hear::Heard;
 use memory::Memory;
 use serde_json::Value;
@@ -154,8 +154,8 @@ fn converse(args: &Args) -> Result<u8, String> {
     loop {
         let mut message = if later.is_empty() {
             select! {
-                recv(stop) -> _ => return Ok(TERMINATED),
-                recv(heard) -> heard => match heard {
+                recv(stop.raw()) -> _ => return Ok(TERMINATED),
+                recv(heard.raw()) -> said => match heard.open(said) {
                     Ok(Heard::Said(message)) => message,
                     // it comes too late: the turn is over
                     Ok(_) => continue,
@@ -271,12 +271,12 @@ impl Turn {
         let until = Instant::now() + time;
         loop {
             select! {
-                recv(self.stop) -> signal => match signal {
+                recv(self.stop.raw()) -> signal => match self.stop.open(signal) {
                     Ok(Signal::Stop(number)) if number == signal_hook::consts::SIGINT => return Err(Halt::Interrupted),
                     Ok(Signal::Stop(_)) => return Err(Halt::Terminated),
                     _ => {}
                 },
-                recv(self.heard) -> heard => match heard {
+                recv(self.heard.raw()) -> heard => match self.heard.open(heard) {
                     Ok(Heard::Said(message)) => self.later.push(message),
                     Ok(Heard::Answer(answer)) => return Ok(Some(answer)),
                     Ok(Heard::Interrupt) => return Err(Halt::Interrupted),

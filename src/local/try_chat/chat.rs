@@ -9,8 +9,8 @@ use super::words::{TOO_LONG, renamed};
 use super::{INTERRUPTED, killed_by};
 use crate::error::{Error, Result};
 use crate::local::service::{Observed, Seen, Service, Speaker};
+use crate::sys::channel::{Receiver, never, select};
 use crate::sys::signal::Signal;
-use crossbeam_channel::{Receiver, after, never, select};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
@@ -122,11 +122,12 @@ impl<'a> Chat<'a> {
         };
         loop {
             let next = select! {
-                recv(seen) -> seen => match seen {
+                recv(seen.raw()) -> event => match seen.open(event) {
                     Ok(observed) => self.observed(observed.seen, once),
                     Err(_) => Next::Quit(Err(Error::Failed("the local service has ended".into()))),
                 },
-                recv(lines) -> line => {
+                recv(lines.raw()) -> line => {
+                    let line = lines.open(line);
                     if line.is_err() {
                         // A closed channel is always ready.
                         lines = never();
@@ -136,12 +137,12 @@ impl<'a> Chat<'a> {
                         line => self.line(line.ok()),
                     }
                 }
-                recv(signals) -> signal => self.signal(signal.ok(), once),
-                recv(self.connector.gone) -> _ => {
+                recv(signals.raw()) -> signal => self.signal(signals.open(signal).ok(), once),
+                recv(self.connector.gone.raw()) -> _ => {
                     self.screen.idle();
                     Next::Quit(Err(self.connector.trouble("ended unexpectedly")))
                 }
-                recv(self.timer()) -> _ => self.time(once),
+                default(self.timer()) => self.time(once),
             };
             if let Next::Quit(outcome) = next {
                 return outcome.and(self.screen.finish().or_else(unwritten));
@@ -150,15 +151,11 @@ impl<'a> Chat<'a> {
     }
 
     /// The next moment at which something is due without an event; never while idle.
-    fn timer(&self) -> Receiver<Instant> {
+    fn timer(&self) -> Duration {
         let tick = self.talk.is_busy() && self.screen.is_live();
         let due = self.ending.into_iter().chain(self.stopping).chain(self.remind).min();
-        match (due.map(|at| at.saturating_duration_since(Instant::now())), tick) {
-            (Some(wait), true) => after(wait.min(TICK)),
-            (Some(wait), false) => after(wait),
-            (None, true) => after(TICK),
-            (None, false) => never(),
-        }
+        let wait = due.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+        if tick { wait.min(TICK) } else { wait }
     }
 
     fn time(&mut self, once: bool) -> Next {

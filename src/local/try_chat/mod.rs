@@ -19,16 +19,16 @@ mod words;
 use crate::config::Mode;
 use crate::error::{self, Error, Result};
 use crate::local::service::{self, Observed, Seen, Service};
+use crate::sys::channel::{Receiver, select};
 use crate::sys::signal::{self, Signal};
 use chat::Chat;
 use connector::{AGENT_ID, Connector};
-use crossbeam_channel::{Receiver, after, select};
 use pick::Pick;
 use screen::{Manner, Screen};
 use stage::Stage;
 use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// From its start to its authentication the connector takes milliseconds; this is for a machine in trouble.
 const CONNECT_TIME: Duration = Duration::from_secs(20);
@@ -194,15 +194,15 @@ fn await_connector(
     connector: &Connector,
     signals: &Receiver<Signal>,
 ) -> Result<()> {
-    let patience = after(CONNECT_TIME);
+    let until = Instant::now() + CONNECT_TIME;
     loop {
         select! {
-            recv(seen) -> seen => if matches!(seen, Ok(Observed { seen: Seen::Auth(true), .. })) {
+            recv(seen.raw()) -> event => if matches!(seen.open(event), Ok(Observed { seen: Seen::Auth(true), .. })) {
                 return Ok(());
             },
-            recv(connector.gone) -> _ => return Err(connector.trouble("ended before it had connected")),
-            recv(signals) -> signal => return Err(Error::Silent(killed_by(signal.ok()))),
-            recv(patience) -> _ => {
+            recv(connector.gone.raw()) -> _ => return Err(connector.trouble("ended before it had connected")),
+            recv(signals.raw()) -> signal => return Err(Error::Silent(killed_by(signals.open(signal).ok()))),
+            default(until.saturating_duration_since(Instant::now())) => {
                 let seconds = CONNECT_TIME.as_secs();
                 return Err(connector.trouble(&format!("did not reach the local service within {seconds} s")));
             }

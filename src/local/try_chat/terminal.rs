@@ -4,11 +4,11 @@
 use crate::error::{Error, Result};
 use crate::json::{self, object};
 use crate::local::service::Service;
+use crate::sys::channel::{Receiver, Sender, select, unbounded};
 use crate::sys::pump::{self, Driver, Flow, Outgoing};
 use crate::sys::signal::{self, Signal};
 use crate::sys::thread;
 use crate::sys::tls::Stream;
-use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use serde_json::Value;
 use std::io::{self, Read, Write};
@@ -40,28 +40,28 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
     let resized = signal::resized().map_err(failed)?;
     let _raw = Raw::enter();
     let mut session = Value::Null;
-    let nothing = crossbeam_channel::never();
+    let nothing = crate::sys::channel::never();
     loop {
         // what is typed early waits for the terminal
         let typed = if session.is_null() { &nothing } else { &keys };
         select! {
-            recv(frames) -> frame => match frame {
+            recv(frames.raw()) -> frame => match frames.open(frame) {
                 Ok(frame) => match show(&frame, &mut session) {
                     Some(outcome) => return outcome,
                     None => continue,
                 },
                 Err(_) => return Err(Error::Failed("the local service closed the connection".into())),
             },
-            recv(typed) -> typed => {
-                let typed = typed.unwrap_or_default();
+            recv(typed.raw()) -> keys => {
+                let typed = typed.open(keys).unwrap_or_default();
                 ask("terminal_input", object!({ "session_id": session, "data": typed }));
             }
-            recv(resized) -> _ => {
+            recv(resized.raw()) -> _ => {
                 let (cols, rows) = size();
                 ask("terminal_resize", object!({ "session_id": session, "cols": cols, "rows": rows }));
             }
-            recv(gone) -> _ => return Err(Error::Failed("the connector has ended".into())),
-            recv(signals) -> signal => return Err(Error::Silent(super::killed_by(signal.ok()))),
+            recv(gone.raw()) -> _ => return Err(Error::Failed("the connector has ended".into())),
+            recv(signals.raw()) -> signal => return Err(Error::Silent(super::killed_by(signals.open(signal).ok()))),
         }
     }
 }

@@ -14,9 +14,9 @@ use crate::session::failure::sentence;
 use crate::session::words::Lang;
 use crate::session::{self, model};
 use crate::store::atomic;
+use crate::sys::channel::{Receiver, Sender, unbounded};
 use crate::sys::{id, signal};
 use crate::text;
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -183,7 +183,7 @@ impl Stage<'_> {
             limits: LIMITS,
             owner: "rehearsal",
             control: self.stop,
-            steers: &crossbeam_channel::never(),
+            steers: &crate::sys::channel::never(),
             usage_before: None,
             // The turn before has just opened it.
             opened_at: resume.is_some().then(crate::sys::time::now_ms),
@@ -239,5 +239,5 @@ fn judged(
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+    format!("{} s", crate::text::seconds(time))
 }

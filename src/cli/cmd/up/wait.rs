@@ -45,6 +45,6 @@ pub fn connected(state_dir: &Path, started: Instant, offline: bool) -> Outcome {
         if tried || started.elapsed() > PATIENCE {
             return Outcome::Offline(said);
         }
-        let _ = crossbeam_channel::after(LOOK_AGAIN).recv();
+        crate::sys::channel::pause(LOOK_AGAIN);
     }
 }

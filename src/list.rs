@@ -147,6 +147,72 @@ impl<T: Serialize> Serialize for Table<T> {
     }
 }
 
+/// Rows by number, in their order. Numbers are given in ascending order nearly always, so adding is adding at the end.
+#[derive(Debug)]
+pub struct Numbered<T> {
+    rows: Vec<(u64, T)>,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Numbered { rows: Vec::new() }
+    }
+}
+
+impl<T> Numbered<T> {
+    fn place(&self, number: u64) -> Result<usize, usize> {
+        self.rows.binary_search_by(|row| row.0.cmp(&number))
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The row of a number.
+    pub fn get(&self, number: u64) -> Option<&T> {
+        self.place(number).ok().map(|place| &self.rows[place].1)
+    }
+
+    /// The row of a number, to be changed.
+    pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        self.place(number).ok().map(|place| &mut self.rows[place].1)
+    }
+
+    /// Adds or replaces a row.
+    pub fn insert(&mut self, number: u64, row: T) {
+        match self.place(number) {
+            Ok(place) => self.rows[place].1 = row,
+            Err(place) => self.rows.insert(place, (number, row)),
+        }
+    }
+
+    /// Takes a row out.
+    pub fn remove(&mut self, number: u64) -> Option<T> {
+        self.place(number).ok().map(|place| self.rows.remove(place).1)
+    }
+
+    /// All rows.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.rows.iter().map(|row| (row.0, &row.1))
+    }
+
+    /// All rows, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.rows.iter_mut().map(|row| &mut row.1)
+    }
+
+    /// All rows without their numbers.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.rows.iter().map(|row| &row.1)
+    }
+}
+
 /// Sorts by a key; equal items keep their order.
 pub fn sort_by_key<T, K: Ord>(list: &mut [T], key: impl Fn(&T) -> K) {
     sort_by(list, |a, b| key(a).cmp(&key(b)));
@@ -200,6 +266,24 @@ mod tests {
         assert_eq!(t.beginning("t:").map(|(_, row)| *row).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(t.beginning("u").count(), 0);
         assert_eq!(t.beginning("").count(), 6);
+    }
+
+    #[test]
+    fn numbered_rows_stay_in_order() {
+        let mut rows = Numbered::default();
+        for (number, row) in [(5, 'e'), (9, 'i'), (2, 'b'), (9, 'x')] {
+            rows.insert(number, row);
+        }
+        assert_eq!(
+            rows.iter().map(|(number, row)| (number, *row)).collect::<Vec<_>>(),
+            [(2, 'b'), (5, 'e'), (9, 'x')]
+        );
+        rows.values_mut().for_each(|row| *row = row.to_ascii_uppercase());
+        assert_eq!(
+            (rows.remove(5), rows.remove(5), rows.get(9), rows.get(1)),
+            (Some('E'), None, Some(&'X'), None)
+        );
+        assert_eq!((rows.len(), rows.is_empty(), rows.get_mut(2)), (2, false, Some(&mut 'B')));
     }
 
     #[test]

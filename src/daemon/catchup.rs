@@ -1,10 +1,11 @@
 //! What was said while we were away, or was lost on the wire: which topics to read after a reconnect, and which live
 //! messages have to wait for that, so that a topic is answered in order. Pure; the hub asks and feeds.
 
+use crate::list::Table;
 use crate::wire::assumed::POLL_LIMIT;
 use crate::wire::message::Message;
 use crate::wire::topic::Topic;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// Topics read after one reconnect, the most recently active ones.
@@ -32,7 +33,7 @@ pub(super) struct CatchUp {
     since: i64,
     /// None: which topics there are is not known yet.
     topics: Option<Vec<(Topic, Step)>>,
-    index: HashMap<String, usize>,
+    index: Table<usize>,
     held: Vec<Message>,
     polled: HashSet<String>,
     until: Option<Instant>,

@@ -6,9 +6,9 @@
 
 mod errands;
 
-use crate::list::Table;
+use crate::list::{Numbered, Table};
 use crate::store::outbox::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Pauses before another try after the service refused a publication: by the socket without metadata, by HTTP, by the
@@ -88,7 +88,7 @@ struct Sending {
 /// All entries that are not acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
-    sending: BTreeMap<u64, Sending>,
+    sending: Numbered<Sending>,
     /// Entries with texts to publish, by topic.
     topics: Table<VecDeque<u64>>,
     /// Entries with nothing but errands, and what these yield, by topic.
@@ -148,7 +148,7 @@ impl Delivery {
 
     /// An entry.
     pub(super) fn entry(&self, seq: u64) -> Option<&Entry> {
-        self.sending.get(&seq).map(|s| &s.entry)
+        self.sending.get(seq).map(|s| &s.entry)
     }
 
     /// The first entry of a kind.
@@ -164,24 +164,24 @@ impl Delivery {
 
     /// Whether metadata goes with it: not after a refusal, in case the service does not take it (assumption 6).
     pub(super) fn with_metadata(&self, seq: u64) -> bool {
-        self.sending.get(&seq).is_some_and(|s| s.refusals == 0)
+        self.sending.get(seq).is_some_and(|s| s.refusals == 0)
     }
 
     /// Whether it goes by HTTP: the socket has refused it twice, or again after that.
     pub(super) fn by_http(&self, seq: u64) -> bool {
-        self.sending.get(&seq).is_some_and(|s| matches!(s.refusals, 2 | 4))
+        self.sending.get(seq).is_some_and(|s| matches!(s.refusals, 2 | 4))
     }
 
     /// Whether it names the message that it answers: not after a second refusal, in case that one is gone.
     pub(super) fn with_reply_to(&self, seq: u64) -> bool {
-        self.sending.get(&seq).is_some_and(|s| s.refusals < 3)
+        self.sending.get(seq).is_some_and(|s| s.refusals < 3)
     }
 
     /// What can be sent now: the first entry of each topic.
     pub(super) fn next(&mut self, now: Instant) -> Vec<Action> {
         let (mut out, mut done) = (Vec::new(), Vec::new());
         for queue in self.topics.values().chain(self.errands.values()) {
-            let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
+            let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(*seq)) else { continue };
             match sending.step {
                 Step::Ready => {}
                 Step::Pause(until) if until <= now => {}
@@ -212,7 +212,7 @@ impl Delivery {
 
     /// The service has taken a part.
     pub(super) fn accepted(&mut self, seq: u64, part: usize) -> Option<Action> {
-        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
+        let sending = self.sending.get_mut(seq).filter(|s| s.part == part && !s.is_said())?;
         sending.part += 1;
         (sending.refusals, sending.lost) = (0, 0);
         sending.step = if sending.recovered { Step::Unknown } else { Step::Ready };
@@ -221,7 +221,7 @@ impl Delivery {
 
     /// After a step: the entry is delivered, or goes on with its errands, or with its next part.
     fn advance(&mut self, seq: u64) -> Option<Action> {
-        let sending = self.sending.get_mut(&seq).filter(|s| s.is_said())?;
+        let sending = self.sending.get_mut(seq).filter(|s| s.is_said())?;
         if sending.entry.after.is_empty() {
             return self.take(seq).map(Action::Delivered);
         }
@@ -238,7 +238,7 @@ impl Delivery {
 
     /// The service refuses a part.
     pub(super) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Action> {
-        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
+        let sending = self.sending.get_mut(seq).filter(|s| s.part == part && !s.is_said())?;
         // somebody waits for it, and may ask again
         let at_once = |pause: &&Duration| pause.is_zero() || !sending.entry.is_asked();
         match RETRY_AFTER.get(sending.refusals).filter(at_once) {
@@ -262,14 +262,14 @@ impl Delivery {
 
     /// A call ended in a way that leaves open whether the service has the part.
     pub(super) fn lost(&mut self, seq: u64, part: usize, now: Instant) {
-        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.part == part && s.step == Step::Sent) {
+        if let Some(sending) = self.sending.get_mut(seq).filter(|s| s.part == part && s.step == Step::Sent) {
             sending.step = Step::UnknownUntil(now + pause_after_loss(&mut sending.lost));
         }
     }
 
     /// No answer in time.
     pub(super) fn unanswered(&mut self, seq: u64) {
-        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| !s.is_said()) {
+        if let Some(sending) = self.sending.get_mut(seq).filter(|s| !s.is_said()) {
             match sending.step {
                 Step::Sent => sending.step = Step::Unknown,
                 Step::Looking => looked_in_vain(sending),
@@ -280,7 +280,7 @@ impl Delivery {
 
     /// The history could not be read.
     pub(super) fn lookup_refused(&mut self, seq: u64) {
-        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking) {
+        if let Some(sending) = self.sending.get_mut(seq).filter(|s| s.step == Step::Looking) {
             sending.step = Step::Ready;
             sending.recovered = false;
         }
@@ -292,7 +292,7 @@ impl Delivery {
         seq: u64,
         mut is_there: impl FnMut(&str, &str) -> bool,
     ) -> Option<Action> {
-        let sending = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking)?;
+        let sending = self.sending.get_mut(seq).filter(|s| s.step == Step::Looking)?;
         while let Some(text) = sending.entry.parts.get(sending.part) {
             if !is_there(&sending.entry.client_id(sending.part), text) {
                 break;
@@ -308,7 +308,7 @@ impl Delivery {
     pub(super) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<Action> {
         let fronts = [&self.topics, &self.errands].map(|lanes| lanes.get(topic).and_then(VecDeque::front));
         let sent = fronts.into_iter().flatten().find_map(|seq| {
-            let sending = self.sending.get(seq).filter(|s| s.step != Step::Ready && !s.is_said())?;
+            let sending = self.sending.get(*seq).filter(|s| s.step != Step::Ready && !s.is_said())?;
             (sending.entry.client_id(sending.part) == client_id).then_some((*seq, sending.part))
         });
         sent.and_then(|(seq, part)| self.accepted(seq, part))
@@ -336,7 +336,7 @@ impl Delivery {
     }
 
     fn take(&mut self, seq: u64) -> Option<Box<Entry>> {
-        let sending = self.sending.remove(&seq)?;
+        let sending = self.sending.remove(seq)?;
         self.bytes -= sending.entry.bytes();
         leave(&mut self.topics, &sending.entry.topic_id, seq);
         leave(&mut self.errands, &sending.entry.topic_id, seq);

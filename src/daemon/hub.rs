@@ -19,6 +19,7 @@ use crate::daemon::tasks::Tasks;
 use crate::daemon::tongue::Tongues;
 use crate::daemon::uploads::Uploads;
 use crate::host::Host;
+use crate::list::Table;
 use crate::session::turn::End;
 use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
@@ -31,7 +32,6 @@ use crate::wire::frame::{self, ActionResult, Frame};
 use crate::wire::intake::Identity;
 use crate::wire::message::TopicKind;
 use crate::wire::outgoing::{self, Status};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ pub(super) struct Hub {
     pub(super) catch_up: CatchUp,
     pub(super) files: Files,
     /// Kinds of the topics that the service has listed, for messages that do not say theirs.
-    pub(super) kinds: HashMap<String, TopicKind>,
+    pub(super) kinds: Table<TopicKind>,
     pub(super) board: Board,
     pub(super) tongues: Tongues,
     pub(super) delivery: Delivery,
@@ -130,7 +130,7 @@ impl Hub {
             pingpong: PingPong::default(),
             catch_up: CatchUp::default(),
             files: Files::default(),
-            kinds: HashMap::new(),
+            kinds: Table::new(),
             board: Board::default(),
             tongues: Tongues::default(),
             delivery,

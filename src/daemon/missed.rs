@@ -5,6 +5,7 @@ use crate::daemon::catchup::TOPICS;
 use crate::daemon::files::SOON_MS;
 use crate::daemon::hub::Hub;
 use crate::daemon::requests::Purpose;
+use crate::list::Table;
 use crate::session::route;
 use crate::store::state::Record;
 use crate::sys::time;
@@ -77,9 +78,11 @@ impl Hub {
         let since = self.catch_up.since();
         let mut listed = topic::topics(data);
         if self.kinds.len() + listed.len() > KINDS {
-            self.kinds.clear();
+            self.kinds = Table::new();
         }
-        self.kinds.extend(listed.iter().map(|topic| (topic.id.clone(), topic.kind)));
+        for topic in &listed {
+            self.kinds.insert(topic.id.clone(), topic.kind);
+        }
         listed.retain(|t| t.kind != TopicKind::Broadcast && t.active_at.is_none_or(|at| at >= since));
         crate::list::sort_by_key(&mut listed, |topic| std::cmp::Reverse(topic.active_at));
         let unlisted = self.known_topics(since).into_iter().filter(|id| !self.kinds.contains_key(id));

@@ -22,7 +22,7 @@ impl Delivery {
         how: Posted,
         now: Instant,
     ) -> Option<Action> {
-        let sending = self.sending.get_mut(&seq)?;
+        let sending = self.sending.get_mut(seq)?;
         if sending.step != Step::Sent || !sending.is_said() || sending.entry.after.len() != left {
             return None;
         }
@@ -78,7 +78,7 @@ impl Delivery {
 
     /// The first errand of an entry, and how often in a row nobody knew its end.
     pub(in crate::daemon) fn errand(&self, seq: u64) -> Option<(&Errand, u32)> {
-        let sending = self.sending.get(&seq)?;
+        let sending = self.sending.get(seq)?;
         sending.entry.after.first().map(|errand| (errand, sending.lost))
     }
 

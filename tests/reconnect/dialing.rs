@@ -3,6 +3,7 @@
 use super::rig::{Rig, TOKEN, changing_token, config, ms, timing};
 use crate::support::server::{PATIENCE, Server, Visit, fixture};
 use crate::support::watch::Watch;
+use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
@@ -11,22 +12,39 @@ use wtt_connect::daemon::net::{Timing, urls};
 use wtt_connect::http::proxy::Proxies;
 use wtt_connect::sys::{poll, tcp};
 
-/// A port of this machine where nobody listens.
-pub fn closed_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port of this machine where nobody listens, and that nobody else gets as long as this is kept.
+pub struct ClosedPort(TcpListener);
+
+impl ClosedPort {
+    pub fn new() -> ClosedPort {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC).unwrap();
+        bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        ClosedPort(TcpListener::from(socket))
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0.local_addr().unwrap().port()
+    }
+
+    /// From now on somebody listens.
+    fn open(self) -> TcpListener {
+        listen(&self.0, 128).unwrap();
+        self.0
+    }
 }
 
 #[test]
 fn c01_server_down_at_start_is_retried_until_it_comes() {
-    let port = closed_port();
-    let rig = Rig::start(config(&[format!("ws://127.0.0.1:{port}/ws/a")], timing()));
+    let closed = ClosedPort::new();
+    let rig = Rig::start(config(&[format!("ws://127.0.0.1:{}/ws/a", closed.port())], timing()));
     for _ in 0..10 {
         let lost = rig.down();
         assert!(lost.why.contains("connection refused") && lost.why.contains("127.0.0.1"), "{}", lost.why);
         assert!(!lost.refused && lost.retry_in >= ms(2) && lost.retry_in <= ms(20), "{:?}", lost.retry_in);
     }
     assert!(!rig.net.send("nobody gets this".into()), "frames are refused while there is no connection");
-    let _server = Server::on(TcpListener::bind(("127.0.0.1", port)).unwrap(), None, |visit| {
+    let _server = Server::on(closed.open(), None, |visit| {
         visit.welcome().stay();
     });
     rig.up_again();
@@ -173,7 +191,8 @@ fn c16_closing_does_not_wait_for_a_dial_or_a_pause() {
     rig.net.close();
     rig.join(ms(1500));
 
-    let port = closed_port();
+    let closed = ClosedPort::new();
+    let port = closed.port();
     let slow = Timing { backoff: ms(60_000), backoff_max: ms(60_000), ..timing() };
     let rig = Rig::start(config(&[format!("ws://127.0.0.1:{port}/ws/a")], slow));
     rig.down();
@@ -192,18 +211,16 @@ fn c16_closing_does_not_wait_for_a_dial_or_a_pause() {
 #[test]
 fn c17_the_next_address_is_tried() {
     // A listener whose queue is full drops further SYNs: a black hole on loopback.
-    let hole =
-        rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
-    rustix::net::bind(&hole, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    rustix::net::listen(&hole, 0).unwrap();
-    let hole = TcpListener::from(hole);
+    let hole = ClosedPort::new().0;
+    listen(&hole, 0).unwrap();
     let hole_address = hole.local_addr().unwrap();
     let fill: Vec<_> = (0..4).map(|_| TcpStream::connect_timeout(&hole_address, ms(50))).collect();
     assert!(fill.iter().any(Result::is_err), "the queue is full");
 
     let good = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = ClosedPort::new();
     let addresses =
-        [SocketAddr::from(([127, 0, 0, 1], closed_port())), hole_address, good.local_addr().unwrap()];
+        [SocketAddr::from(([127, 0, 0, 1], closed.port())), hole_address, good.local_addr().unwrap()];
     let (_waker, mut wake) = poll::waker().unwrap();
     let took = Watch::start();
     let socket = tcp::connect(&addresses, Instant::now() + ms(800), &mut wake, &|| false).unwrap();

@@ -1,6 +1,6 @@
 //! The HTTP client against the scripted server.
 
-use super::dialing::{closed_port, connect_proxy};
+use super::dialing::{ClosedPort, connect_proxy};
 use super::rig::{TOKEN, ms};
 use crate::support::server::{Request, Server, Visit, fixture};
 use crate::support::watch::Watch;
@@ -138,7 +138,8 @@ fn error_texts_of_every_shape_are_one_line_without_the_token() {
 
 #[test]
 fn an_unreachable_or_silent_service_is_offline() {
-    let url = format!("http://127.0.0.1:{}", closed_port());
+    let closed = ClosedPort::new();
+    let url = format!("http://127.0.0.1:{}", closed.port());
     let error = Client::open(settings(url)).unwrap().get_json("/health").unwrap_err().to_string();
     assert!(error.contains("127.0.0.1") && error.to_lowercase().contains("refused"), "{error}");
 

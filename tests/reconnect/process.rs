@@ -1,6 +1,6 @@
 //! Faults that need the real binary: interrupted system calls, a stopped process, SIGTERM at a bad moment.
 
-use super::dialing::closed_port;
+use super::dialing::ClosedPort;
 use crate::support::daemon::{Connector, Home, until};
 use crate::support::server::{PATIENCE, Server, Visit};
 use crate::support::watch::Watch;
@@ -21,9 +21,9 @@ fn base(server: &Server) -> String {
 
 #[test]
 fn c01_the_program_stays_up_while_the_service_is_down() {
-    let port = closed_port();
+    let closed = ClosedPort::new();
     let home = Home::new();
-    let connector = Connector::spawn(&format!("http://127.0.0.1:{port}"), &home, &[QUICK]);
+    let connector = Connector::spawn(&format!("http://127.0.0.1:{}", closed.port()), &home, &[QUICK]);
     until("five attempts", || connector.log().matches("connection refused").count() >= 5);
     assert!(connector.stop().success());
 }

@@ -112,6 +112,8 @@ fn bash_completes_commands_flags_and_profiles() {
         let out = Command::new("bash")
             .args(["--norc", "-c", &script])
             .env("HOME", home.path())
+            // bash complains of a language that is not installed
+            .env("LC_ALL", "C")
             .env_remove("XDG_CONFIG_HOME")
             .output()
             .unwrap();

@@ -211,6 +211,31 @@ fn a_question_that_was_missed_gets_the_picture_before_it() {
 }
 
 #[test]
+fn a_picture_that_a_question_has_had_is_not_handed_over_after_a_reconnect() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let url = upload(&wtt, "a.png", PNG);
+    let group = wtt.service.create_topic("discussion", "group", &[AGENT]);
+    let connector = start(&wtt, &home, &[]);
+    wtt.connected();
+    let ask = |seen: &str| {
+        wtt.forget();
+        let asked =
+            wtt.service.say(&group, Speaker::Person("dan"), &format!("@{AGENT} what is it?"), json!({}));
+        assert_eq!(wtt.answer(&group, seen)["reply_to"], asked.as_str());
+        until("its acknowledgement", || home.outbox().is_empty());
+    };
+    wtt.service.say(&group, Speaker::Person("dan"), &format!("![a.png]({url})"), json!({}));
+    ask("seen 1");
+    wtt.forget();
+    wtt.service.kick(AGENT);
+    wtt.connected();
+    ask("seen 0");
+    assert!(connector.stop().success());
+    let _connector = start(&wtt, &home, &[]);
+    ask("seen 0");
+}
+
+#[test]
 fn a_stop_does_not_wait_for_a_server() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let (_hold, held) = wtt_connect::sys::channel::bounded::<()>(0);

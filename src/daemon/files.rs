@@ -44,6 +44,8 @@ struct LookUp {
 #[derive(Debug, Default)]
 pub(super) struct Files {
     posts: Vec<Post>,
+    /// Ids of posts whose files a question has had: a history shows them once more.
+    had: Vec<String>,
     look_ups: Vec<LookUp>,
     next: u64,
     /// The service does not answer such questions; asked again after the next connection.
@@ -57,7 +59,9 @@ impl Files {
             message.topic_kind,
             TopicKind::Discussion | TopicKind::Collaborative | TopicKind::Unknown
         );
-        let known = message.id.is_some() && self.posts.iter().any(|post| post.id == message.id);
+        let same = |post: &Post| post.id == message.id;
+        let had = message.id.as_ref().is_some_and(|id| self.had.contains(id));
+        let known = had || message.id.is_some() && self.posts.iter().any(same);
         if !group || known || message.media.is_empty() {
             return;
         }
@@ -73,6 +77,14 @@ impl Files {
             at: Instant::now(),
             sent_at: message.created_at,
         });
+    }
+
+    /// The files of a post belong to a question that is answered already.
+    pub(super) fn had(&mut self, id: Option<&String>) {
+        if self.had.len() >= POSTS {
+            self.had.remove(0);
+        }
+        self.had.extend(id.cloned());
     }
 
     fn belongs(post: &Post, message: &Message) -> bool {
@@ -93,13 +105,11 @@ impl Files {
         if !job.media.is_empty() {
             return;
         }
-        self.posts.retain(|post| {
-            let belongs = Files::belongs(post, message);
-            if belongs {
-                job.media.extend(post.media.iter().cloned());
-            }
-            !belongs
-        });
+        while let Some(at) = self.posts.iter().position(|post| Files::belongs(post, message)) {
+            let post = self.posts.remove(at);
+            job.media.extend(post.media);
+            self.had(post.id.as_ref());
+        }
         if let Value::Object(row) = &mut job.source {
             media::enclose(row, &job.media);
         }

@@ -19,7 +19,9 @@ const REDIRECTS: usize = 3;
 /// The longest URL that is tried.
 const URL_MAX_BYTES: usize = 4096;
 /// One file, from the connection to the last byte: 100 MiB over a slow line.
-const FILE_TOTAL: Duration = Duration::from_secs(600);
+pub(super) const FILE_TOTAL: Duration = Duration::from_secs(600);
+/// Finding out whether a file is still there: a server that keeps silent must not hold up the files behind.
+const GLANCE: Duration = Duration::from_secs(10);
 
 /// Fetches files; may be shared between threads.
 #[derive(Debug)]
@@ -76,9 +78,18 @@ impl Fetcher {
 
     /// Opens a URL. Blocks until the head of the answer is there.
     pub fn open(&self, url: &str) -> Result<Incoming, HttpError> {
+        self.open_within(url, FILE_TOTAL)
+    }
+
+    /// Whether a file is certainly there no more. Only the head of the answer is read.
+    pub fn is_gone(&self, url: &str) -> bool {
+        matches!(self.open_within(url, GLANCE), Err(HttpError::Status(404 | 410, _)))
+    }
+
+    fn open_within(&self, url: &str, total: Duration) -> Result<Incoming, HttpError> {
         let mut url = self.absolute(url)?;
         for _ in 0..=REDIRECTS {
-            let response = self.hop(&url)?;
+            let response = self.hop(&url, total)?;
             let headers = response.headers();
             let status = response.status().as_u16();
             let (true, Some(to)) =
@@ -93,8 +104,8 @@ impl Fetcher {
     }
 
     /// One request. A signed address of the service may refuse our token, and is asked again without it.
-    fn hop(&self, url: &str) -> Result<Response<Body>, HttpError> {
-        let (agent, origin) = self.agent(url)?;
+    fn hop(&self, url: &str, total: Duration) -> Result<Response<Body>, HttpError> {
+        let (agent, origin) = self.agent(url, total)?;
         let ours = self.service.as_ref() == Some(&origin) && is_media(url) && !self.token.is_empty();
         let response = self.get(&agent, url, &origin, ours)?;
         if ours && matches!(response.status().as_u16(), 400 | 401 | 403) {
@@ -104,7 +115,7 @@ impl Fetcher {
     }
 
     /// A client for exactly this address, after the checks of its scheme and, where a proxy looks the name up, of its host.
-    pub(super) fn agent(&self, url: &str) -> Result<(Agent, Origin), HttpError> {
+    pub(super) fn agent(&self, url: &str, total: Duration) -> Result<(Agent, Origin), HttpError> {
         let refuse = |why: &str| HttpError::Offline(why.to_owned());
         let origin = Origin::of(url).ok_or_else(|| refuse("its address is not an http or https URL"))?;
         let authority = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
@@ -117,7 +128,7 @@ impl Fetcher {
         if self.proxies.choose(origin.secure, &origin.host, origin.port).is_ok_and(|proxy| proxy.is_some()) {
             self.guard.check(&origin).map_err(|e| refuse(&e.to_string()))?;
         }
-        let agent = agent(&self.tls, &self.proxies, &origin.url(), FILE_TOTAL, self.guard.clone())?;
+        let agent = agent(&self.tls, &self.proxies, &origin.url(), total, self.guard.clone())?;
         Ok((agent, origin))
     }
 
@@ -236,6 +247,17 @@ mod tests {
         ] {
             assert_eq!(is_media(url), want, "{url}");
         }
+    }
+
+    #[test]
+    fn a_glance_does_not_wait_for_a_server_that_keeps_silent() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", server.local_addr().unwrap());
+        let fetcher = Fetcher::new(&base, Secret::default(), None, &[]).unwrap();
+        let opened = fetcher.open_within("/media/1", Duration::from_millis(50));
+        assert!(matches!(opened, Err(HttpError::Offline(_))));
+        // a few of them are looked at in a row: redirects
+        assert!(GLANCE * 10 < FILE_TOTAL);
     }
 
     #[test]

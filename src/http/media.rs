@@ -2,7 +2,7 @@
 //! go out, so a large file takes no memory. The PUT carries no token, follows no redirect, and never leads to a private
 //! address that is not the service's own ([`super::guard`]).
 
-use super::fetch::Fetcher;
+use super::fetch::{FILE_TOTAL, Fetcher};
 use super::{Client, HttpError};
 use crate::json::object;
 use crate::text;
@@ -129,7 +129,7 @@ impl Fetcher {
     /// Sends the bytes to an address that the service has given.
     fn put(&self, url: &str, out: &Outgoing<'_>, on: &mut dyn FnMut(u64)) -> Result<(), Failure> {
         let bad = |error: HttpError| Failure::last(format!("the address for the upload: {error}"));
-        let (agent, origin) = self.agent(url).map_err(bad)?;
+        let (agent, origin) = self.agent(url, FILE_TOTAL).map_err(bad)?;
         let mut file = out.file;
         file.seek(SeekFrom::Start(0)).map_err(|e| {
             Failure::passing(format!("the file cannot be read: {}", crate::error::reason(&e)))

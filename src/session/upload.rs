@@ -5,9 +5,9 @@
 
 use crate::agent::run::TURN;
 use crate::config::Config;
+use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::media::{self, Failure, Outgoing};
-use crate::http::{Client, HttpError};
 use crate::list::Table;
 use crate::secret::Secret;
 use crate::session::Shared;
@@ -274,15 +274,11 @@ pub struct Sent {
 }
 
 impl Post<'_> {
-    /// Whether the service says that it has a file no more. Only the head of its answer is read.
-    fn is_gone(&self, url: &str) -> bool {
-        matches!(self.fetcher.open(url), Err(HttpError::Status(404 | 410, _)))
-    }
-
     /// Sends a file, or finds that the service has it. The ledger knows it afterwards.
     pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<Sent, Failure> {
         let Upload { copied, name, title, mime, .. } = upload;
-        let known = self.ledger.find(&copied.hash, mime, self.service).filter(|url| !self.is_gone(url));
+        let known =
+            self.ledger.find(&copied.hash, mime, self.service).filter(|url| !self.fetcher.is_gone(url));
         let url = match known {
             Some(url) => url,
             None => {

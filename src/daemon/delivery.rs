@@ -83,6 +83,8 @@ struct Sending {
     lost: u32,
     /// Later parts may be there too: an earlier run may have sent them.
     recovered: bool,
+    /// Somebody waits for it, and may ask again.
+    awaited: bool,
 }
 
 /// All entries that are not acknowledged.
@@ -116,6 +118,7 @@ impl Delivery {
             lookups: 0,
             lost: 0,
             recovered,
+            awaited: entry.is_asked() && !recovered,
             entry,
         };
         let lanes = if sending.is_said() { &mut self.errands } else { &mut self.topics };
@@ -239,8 +242,7 @@ impl Delivery {
     /// The service refuses a part.
     pub(super) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Action> {
         let sending = self.sending.get_mut(seq).filter(|s| s.part == part && !s.is_said())?;
-        // somebody waits for it, and may ask again
-        let at_once = |pause: &&Duration| pause.is_zero() || !sending.entry.is_asked();
+        let at_once = |pause: &&Duration| pause.is_zero() || !sending.awaited;
         match RETRY_AFTER.get(sending.refusals).filter(at_once) {
             Some(pause) => {
                 sending.refusals += 1;
@@ -275,6 +277,13 @@ impl Delivery {
                 Step::Looking => looked_in_vain(sending),
                 Step::Ready | Step::Pause(_) | Step::Unknown | Step::UnknownUntil(_) => {}
             }
+        }
+    }
+
+    /// Nobody waits for it any more: it is tried as often as any other.
+    pub(super) fn not_awaited(&mut self, seq: u64) {
+        if let Some(sending) = self.sending.get_mut(seq) {
+            sending.awaited = false;
         }
     }
 

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Cards are remembered for somebody who has gone and may ask again; the oldest go.
 const LEFT: usize = 64;
+/// Who asks again because he heard nothing asks soon; later, somebody wants the card once more.
+const SOON: Duration = Duration::from_secs(600);
 
 /// A file that was asked for is with the service: its card comes next.
 #[derive(Debug)]
@@ -25,12 +27,12 @@ pub(super) struct Filed {
     pub(super) back: UnixStream,
 }
 
-/// Somebody who waits for an entry; without a way back when he was told not to wait any longer.
+/// Somebody who waits for an entry.
 #[derive(Debug)]
 struct Waiting {
     seq: u64,
     answer: Value,
-    back: Option<UnixStream>,
+    back: UnixStream,
     until: Instant,
 }
 
@@ -38,40 +40,49 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Cards {
     waiting: Vec<Waiting>,
-    /// Topic and text of cards of which nobody was told. Whoever asks for the same again is answered by such a card, once.
-    left: Vec<(String, String)>,
+    /// Entries of which somebody knows that they come later.
+    told: Vec<u64>,
+    /// Topic and text of cards of which nobody was told, and since when. Whoever asks for the same again is answered by such
+    /// a card, once.
+    left: Vec<(String, String, Instant)>,
 }
 
 impl Cards {
-    /// Remembers a card of an earlier run.
-    pub(super) fn recall(&mut self, entry: &Entry) {
-        if let (true, [card]) = (entry.is_asked(), entry.parts.as_slice()) {
+    /// Remembers a card.
+    fn recall(&mut self, entry: &Entry) {
+        if let [card] = entry.parts.as_slice() {
             if self.left.len() >= LEFT {
                 self.left.remove(0);
             }
-            self.left.push((entry.topic_id.clone(), card.clone()));
+            self.left.push((entry.topic_id.clone(), card.clone(), Instant::now()));
         }
     }
 
     /// Forgets it; whether it was remembered.
-    fn forget(&mut self, topic_id: &str, card: &str) -> bool {
-        let place = self.left.iter().position(|(topic, other)| topic == topic_id && other == card);
-        place.map(|place| self.left.swap_remove(place)).is_some()
+    fn forget(&mut self, topic_id: &str, card: &str, now: Instant) -> bool {
+        let place = self.left.iter().position(|(topic, other, _)| topic == topic_id && other == card);
+        let left = place.map(|place| self.left.remove(place));
+        left.is_some_and(|(.., since)| now.saturating_duration_since(since) < SOON)
     }
 
     /// When somebody has waited long enough.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.waiting.iter().filter(|waiting| waiting.back.is_some()).map(|waiting| waiting.until).min()
+        self.waiting.iter().map(|waiting| waiting.until).min()
     }
 
-    /// Tells those who have.
-    pub(super) fn look(&mut self, now: Instant) {
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.until <= now) {
-            if let Some(back) = waiting.back.take() {
-                waiting.answer["pending"] = true.into();
-                server::reply(back, &waiting.answer);
+    /// Tells those who have. The entries that nobody waits for any more.
+    pub(super) fn look(&mut self, now: Instant) -> Vec<u64> {
+        let mut over = Vec::new();
+        while let Some(at) = self.waiting.iter().position(|waiting| waiting.until <= now) {
+            let mut waiting = self.waiting.swap_remove(at);
+            waiting.answer["pending"] = true.into();
+            // who has gone does not know of it, and may ask again
+            if server::reply(waiting.back, &waiting.answer) && !self.told.contains(&waiting.seq) {
+                self.told.push(waiting.seq);
             }
+            over.push(waiting.seq);
         }
+        over
     }
 
     /// An entry is out, or refused for good.
@@ -79,20 +90,18 @@ impl Cards {
         if !entry.is_asked() {
             return;
         }
-        let mut told = refusal.is_some();
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.seq == entry.seq) {
-            told |= match (waiting.back.take(), refusal) {
-                (None, _) => true,
-                (Some(back), None) => server::reply(back, &waiting.answer),
-                (Some(back), Some(why)) => {
+        let mut told = refusal.is_some() || self.told.contains(&entry.seq);
+        self.told.retain(|seq| *seq != entry.seq);
+        while let Some(at) = self.waiting.iter().position(|waiting| waiting.seq == entry.seq) {
+            let waiting = self.waiting.swap_remove(at);
+            let answer = match refusal {
+                None => waiting.answer,
+                Some(why) => {
                     let why = format!("the service refuses the card in topic {}: {why}", entry.topic_id);
-                    server::reply(back, &object!({ "error": why }))
+                    object!({ "error": why })
                 }
             };
-        }
-        self.waiting.retain(|waiting| waiting.seq != entry.seq);
-        for card in &entry.parts {
-            self.forget(&entry.topic_id, card);
+            told |= server::reply(waiting.back, &answer);
         }
         if !told {
             self.recall(entry);
@@ -107,15 +116,18 @@ impl Hub {
         let same = |entry: &Entry| {
             entry.is_asked() && entry.topic_id == topic_id && entry.parts.first() == Some(&card)
         };
+        let now = Instant::now();
         let seq = match self.delivery.find(same) {
             Some(seq) => seq,
-            None if self.cards.forget(&topic_id, &card) => {
+            None if self.cards.forget(&topic_id, &card, now) => {
                 server::reply(back, &answer);
                 return;
             }
             None => {
                 let entry = self.shared.outbox.entry(&key, &topic_id, None, vec![card], ReplyKind::Notice);
                 if let Err(e) = self.shared.outbox.put(&entry) {
+                    // its file may be there all the same, and who hears this asks again
+                    let _ = self.shared.outbox.remove(&entry);
                     let why = format!("the card could not be kept: {}", crate::error::reason(&e));
                     server::reply(back, &object!({ "error": why }));
                     return;
@@ -125,8 +137,7 @@ impl Hub {
                 seq
             }
         };
-        let until = Instant::now() + PATIENCE;
-        self.cards.waiting.push(Waiting { seq, answer, back: Some(back), until });
+        self.cards.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
     }
 }
 
@@ -156,7 +167,7 @@ mod tests {
     fn wait(cards: &mut Cards, seq: u64, now: Instant) -> UnixStream {
         let (back, ear) = UnixStream::pair().unwrap();
         let answer = object!({ "url": "u" });
-        cards.waiting.push(Waiting { seq, answer, back: Some(back), until: now + PATIENCE });
+        cards.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
         ear
     }
 
@@ -172,23 +183,46 @@ mod tests {
         let ear = wait(&mut cards, 1, now);
         cards.settle(&entry(1), None);
         assert_eq!(heard(ear), "{\"url\":\"u\"}\n");
-        assert!(!cards.forget("t", "card"), "he knows of it");
+        assert!(!cards.forget("t", "card", now), "he knows of it");
 
         let ear = wait(&mut cards, 2, now);
         cards.settle(&entry(2), Some("not found"));
         assert!(heard(ear).contains("refuses the card in topic t: not found"));
-        assert!(!cards.forget("t", "card"), "there is none");
+        assert!(!cards.forget("t", "card", now), "there is none");
 
         drop(wait(&mut cards, 3, now));
         cards.settle(&entry(3), None);
-        assert!(cards.forget("t", "card") && !cards.forget("t", "card"));
+        assert!(cards.forget("t", "card", now) && !cards.forget("t", "card", now));
 
         let ear = wait(&mut cards, 4, now);
-        cards.look(now);
+        assert!(cards.look(now).is_empty());
         assert_eq!(cards.deadline(), Some(now + PATIENCE));
-        cards.look(now + PATIENCE);
+        assert_eq!(cards.look(now + PATIENCE), [4]);
         assert_eq!((heard(ear).contains("\"pending\":true"), cards.deadline()), (true, None));
         cards.settle(&entry(4), None);
-        assert!(!cards.forget("t", "card"), "he was told that it comes");
+        assert!(!cards.forget("t", "card", now), "he was told that it comes");
+    }
+
+    #[test]
+    fn who_had_gone_before_he_could_be_told_to_wait_is_remembered_for_a_while() {
+        let (mut cards, now) = (Cards::default(), Instant::now());
+        drop(wait(&mut cards, 1, now));
+        assert_eq!(cards.look(now + PATIENCE), [1]);
+        cards.settle(&entry(1), None);
+        assert!(cards.forget("t", "card", now), "he may ask again");
+
+        // of an earlier run
+        cards.settle(&entry(2), None);
+        assert!(!cards.forget("t", "card", now + 2 * SOON), "somebody wants it once more");
+
+        // asked for again and again while nothing is taken
+        for n in 1..=3 {
+            let ear = wait(&mut cards, 3, now);
+            cards.look(now + PATIENCE);
+            assert!(heard(ear).contains("pending") && cards.told == [3], "{n}");
+        }
+        drop(wait(&mut cards, 3, now));
+        cards.settle(&entry(3), None);
+        assert!(!cards.forget("t", "card", now) && cards.told.is_empty());
     }
 }

@@ -111,9 +111,8 @@ impl Hub {
             display_name: None,
             aliases: shared.config.aliases.clone(),
         };
-        let (mut delivery, mut cards) = (Delivery::default(), Cards::default());
+        let mut delivery = Delivery::default();
         for entry in left {
-            cards.recall(&entry);
             match entry.kind {
                 ReplyKind::Speech => uploads.speak_on(&shared, entry),
                 _ => delivery.add(entry, true),
@@ -136,7 +135,7 @@ impl Hub {
             delivery,
             courier,
             uploads,
-            cards,
+            cards: Cards::default(),
             requests: Requests::default(),
             tasks: Tasks::new(),
             asks: Asks::default(),
@@ -285,7 +284,9 @@ impl Hub {
         }
         self.sessions.end_idle(now);
         self.look_at_asks(now);
-        self.cards.look(now);
+        for seq in self.cards.look(now) {
+            self.delivery.not_awaited(seq);
+        }
         self.run_parked();
         self.look_at_tasks(now);
         self.look_after(now);

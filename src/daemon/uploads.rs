@@ -117,7 +117,7 @@ impl Hub {
         };
         let link = running.filter(|(turn, _)| is_its(*turn)).map(|(_, link)| link);
         match self.uploads.work(&self.shared) {
-            Some(work) if work.waiting() < QUEUE && self.drain.is_none() => {
+            Some(work) if work.waiting() < QUEUE && self.drain.is_none() && !self.delivery.is_full() => {
                 // the threads live as long as this sender
                 let sealed = self.sessions.is_sealed(&wish.topic_id);
                 let _ = work.send(Work::Asked(wish, back, Turn { task_id, link, sealed }));

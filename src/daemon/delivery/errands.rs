@@ -139,6 +139,16 @@ mod tests {
         assert!(delivery.next(now).is_empty(), "the first one is on its way again");
         delivery.accepted(1, 0);
         assert_eq!(delivery.unwanted(), None);
+        // one that was promised for later: of an earlier run, or waited for too long
+        let kept =
+            || Entry { key: "upload:3".into(), parts: vec!["text".into()], after: Vec::new(), ..entry(3) };
+        for recovered in [false, true] {
+            let mut delivery = Delivery::default();
+            delivery.add(kept(), recovered);
+            delivery.not_awaited(3);
+            assert!((0..5).all(|_| delivery.refused(3, 0, "busy", now).is_none()));
+            assert!(delivery.refused(3, 0, "busy", now).is_some());
+        }
     }
 
     #[test]

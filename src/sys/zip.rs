@@ -1,11 +1,9 @@
-//! Packs files into one zip archive, streaming: deflate by `miniz_oxide`, the container is written here.
-//!
-//! What is needed of the format is a page (APPNOTE.TXT of PKWARE, sections 4.3.7 to 4.3.16); libraries bring a table for fast
-//! checksums that is larger than all of this. Archives of more than 4 GiB are not made, nor read any.
+//! Packs files into one zip archive, streaming: deflate by `miniz_oxide`, the container by `rawzip`.
 
 use miniz_oxide::deflate::core::{CompressorOxide, create_comp_flags_from_zip_params};
 use miniz_oxide::deflate::stream::deflate;
 use miniz_oxide::{MZFlush, MZStatus};
+use rawzip::{CompressionMethod, ZipArchiveWriter};
 use std::fs::File;
 use std::io::{self, Read, Write};
 
@@ -16,93 +14,27 @@ const RAW: i32 = -15;
 /// Read and written at once.
 const PIECE: usize = 32 * 1024;
 
-const LOCAL: &[u8; 4] = b"PK\x03\x04";
-const DESCRIPTOR: &[u8; 4] = b"PK\x07\x08";
-const CENTRAL: &[u8; 4] = b"PK\x01\x02";
-/// With two zeros more each: all is on one disk, the first.
-const END: &[u8; 8] = b"PK\x05\x06\0\0\0\0";
-/// Unix, version 2.0 of the format: what the permissions mean.
-const MADE_BY: [u8; 2] = [20, 3];
-/// Version 2.0; sizes come behind the bytes, names are UTF-8; deflate; no time, and the first day that there is, 1980-01-01.
-const NEEDED: [u8; 10] = [20, 0, 0x08, 0x08, 8, 0, 0, 0, 0x21, 0];
-/// No comment, disk 0, bytes and not text; a plain file that its owner may write and all may read (0o100644).
-const BEHIND: [u8; 10] = [0, 0, 0, 0, 0, 0, 0, 0, 0xA4, 0x81];
-
 /// A file to pack: its name, its bytes, and how many of them. One that grows meanwhile would never end.
 pub type Item = (String, File, u64);
 
 /// Writes an archive of the files to `to`: at most `max` bytes. Names must be unique.
 pub fn pack(to: &File, files: &[Item], max: u64) -> io::Result<()> {
-    // no number in the container has more than 32 bits
-    let max = max.min(u64::from(u32::MAX));
-    let mut to = Capped { to, left: max };
-    let table = crc_table();
-    let mut directory = Vec::new();
+    let mut archive = ZipArchiveWriter::new(Capped { to, left: max });
     for (name, file, size) in files {
-        let start = max - to.left;
-        to.write_all(&header(LOCAL, &[], name, [0; 3])?)?;
-        to.write_all(name.as_bytes())?;
-        let begin = to.left;
-        let mut packer = Deflate::new(&mut to);
-        let (crc, length) = feed(&mut packer, &mut file.take(*size), &table)?;
+        let (mut entry, config) = archive
+            .new_file(name.as_str())
+            .compression_method(CompressionMethod::DEFLATE)
+            .unix_permissions(0o644)
+            .start()
+            .map_err(io::Error::other)?;
+        let mut writer = config.wrap(Deflate::new(&mut entry));
+        io::copy(&mut file.take(*size), &mut writer)?;
+        let (packer, descriptor) = writer.finish().map_err(io::Error::other)?;
         packer.finish()?;
-        let ends = [crc, narrow(begin - to.left)?, narrow(length)?];
-        to.write_all(DESCRIPTOR)?;
-        ends.iter().try_for_each(|number| to.write_all(&number.to_le_bytes()))?;
-        directory.extend(header(CENTRAL, &MADE_BY, name, ends)?);
-        directory.extend(BEHIND);
-        directory.extend(narrow(start)?.to_le_bytes());
-        directory.extend(name.as_bytes());
+        entry.finish(descriptor).map_err(io::Error::other)?;
     }
-    let start = narrow(max - to.left)?;
-    let count = u16::try_from(files.len()).map_err(io::Error::other)?.to_le_bytes();
-    to.write_all(&directory)?;
-    let mut end = END.to_vec();
-    end.extend(count);
-    end.extend(count);
-    end.extend(narrow(directory.len() as u64)?.to_le_bytes());
-    end.extend(start.to_le_bytes());
-    end.extend([0; 2]); // no comment
-    to.write_all(&end)
-}
-
-/// What begins a file: its own header and its row in the directory are nearly the same.
-fn header(signature: &[u8; 4], made_by: &[u8], name: &str, numbers: [u32; 3]) -> io::Result<Vec<u8>> {
-    let mut out = signature.to_vec();
-    out.extend(made_by);
-    out.extend(NEEDED);
-    numbers.iter().for_each(|number| out.extend(number.to_le_bytes()));
-    out.extend(u16::try_from(name.len()).map_err(io::Error::other)?.to_le_bytes());
-    out.extend([0; 2]); // no extra fields
-    Ok(out)
-}
-
-/// The checksum and the length of what went into the packer.
-fn feed(packer: &mut Deflate, from: &mut dyn Read, table: &[u32; 256]) -> io::Result<(u32, u64)> {
-    let mut piece = vec![0; PIECE];
-    let (mut crc, mut length) = (u32::MAX, 0);
-    loop {
-        let read = match from.read(&mut piece) {
-            Ok(0) => return Ok((!crc, length)),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
-        for byte in &piece[..read] {
-            crc = table[usize::from(*byte ^ crc as u8)] ^ (crc >> 8);
-        }
-        length += read as u64;
-        packer.write_all(&piece[..read])?;
-    }
-}
-
-/// CRC-32 of each single byte. It is made when it is needed: it would be a kilobyte of the program.
-fn crc_table() -> [u32; 256] {
-    let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
-    std::array::from_fn(|byte| (0..8).fold(byte as u32, step))
-}
-
-fn narrow(number: u64) -> io::Result<u32> {
-    u32::try_from(number).map_err(|_| io::ErrorKind::FileTooLarge.into())
+    archive.finish().map_err(io::Error::other)?;
+    Ok(())
 }
 
 /// Takes so much and no more.

@@ -5,6 +5,7 @@ use super::{ON, answer};
 use crate::support::browser::Browser;
 use crate::support::daemon::{Connector, Home, Wtt};
 use crate::support::proxy::Proxy;
+use crate::support::watch::Watch;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,9 @@ fn answers(wtt: &Wtt) -> (Duration, Duration) {
     let mut took: Vec<Duration> = (0..9)
         .map(|n| {
             let frame = json!({"type":"e2e_key_request","request_id":format!("k{n}-{}", wtt_connect::sys::id::hex())});
-            let began = Instant::now();
+            let took = Watch::start();
             answer(wtt, frame);
-            began.elapsed()
+            took.counted()
         })
         .collect();
     took.sort();
@@ -54,7 +55,8 @@ fn a_flood_on_a_slow_link_holds_up_no_answer() {
     eprintln!(
         "answers, a good one and the median: {idle:?} idle, {busy:?} behind a flood at {rate:.0} of 400 kB/s"
     );
-    let limit = idle.1 + Duration::from_millis(50);
+    // and a step of the watch; unpaced, an answer would wait for what the kernel and the proxy take: most of a second
+    let limit = idle.1 + Duration::from_millis(60);
     assert!(busy.0 <= limit, "{idle:?} idle, {busy:?} behind a flood");
 }
 

@@ -148,6 +148,13 @@ impl Tasks {
         self.sweep_at = at;
     }
 
+    /// A task that is held is held longer.
+    fn hold_on(&mut self, task_id: &str, until: Instant) {
+        if let Some(At::Held(at, _)) = self.pending.get_mut(task_id).map(|pending| &mut pending.at) {
+            *at = until;
+        }
+    }
+
     /// When to call [`Hub::look_at_tasks`].
     pub(super) fn deadline(&self) -> Option<Instant> {
         let pending = self.pending.values().filter_map(|pending| match &pending.at {
@@ -281,8 +288,9 @@ impl Hub {
         let alone = pending.cause == Cause::Doing && pending.comment.is_none() && pending.jobs.is_empty();
         let until = Instant::now() + if alone { self.tasks.pace.hold } else { Duration::ZERO };
         let task_id = task.id.clone();
+        let reads = self.catch_up.deadline().is_some() && pending.jobs.is_empty();
         pending.at = At::Held(until, Box::new(task));
-        if !alone || self.is_asked_in_chat(&task_id) {
+        if (!alone && !reads) || self.is_asked_in_chat(&task_id) {
             self.run_task(&task_id);
         }
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use wtt_connect::http::{Client, Settings};
+use wtt_connect::local::service::Knobs;
 use wtt_connect::local::service::Speaker;
 use wtt_connect::secret::Secret;
 
@@ -113,4 +114,24 @@ fn a_message_that_sets_a_task_going_is_not_run_twice_after_a_kill_at_any_storage
         assert!(home.runs().len() <= 1, "step {point}: {:?}", home.runs());
         assert!(!wtt.posts(topic(&task)).is_empty(), "step {point}");
     }
+}
+
+#[test]
+fn what_was_missed_is_read_before_a_task_is_run() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let task = create(&wtt, "", "blocked");
+    assert!(Connector::start(&wtt, &home, &[FAST]).stop().success());
+    wtt.say(topic(&task), "RUN: answer asked");
+    is_set_going(&wtt, &task);
+    // the board answers at once, the socket does not
+    let slow = Some(std::time::Duration::from_millis(500));
+    wtt.service.set_knobs(Knobs { delay_results: slow, ..Knobs::default() });
+    wtt.forget();
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    wtt.answer(topic(&task), "asked");
+    until("the end of the task", || {
+        let status = wtt.service.task(id(&task)).unwrap()["status"].as_str().unwrap().to_owned();
+        status == "review" && home.outbox().is_empty()
+    });
+    assert_eq!(home.runs().len(), 1, "{:?}", home.runs());
 }

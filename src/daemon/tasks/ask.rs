@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 const ORPHAN_AGE: Duration = Duration::from_secs(6 * 3600);
 /// Looks in a row that failed before a task is left to the next sweep: a minute.
 const LOOKS: u32 = 12;
+/// How often a task that waits for the catch-up looks whether that is over; ten seconds at most.
+const MOMENT: Duration = Duration::from_millis(100);
 /// As many as a list is asked for: it may be longer.
 const LIST: usize = 100;
 
@@ -125,8 +127,11 @@ impl Hub {
             At::Held(at, _) if *at <= now => Some((task_id.clone(), true)),
             _ => None,
         }));
+        // the message that has set a task going may be among those that were missed
+        let reads = self.catch_up.deadline().is_some();
         for (task_id, is_held) in due {
             match is_held {
+                true if reads => self.tasks.hold_on(&task_id, now + MOMENT),
                 true => self.run_task(&task_id),
                 false if self.is_task_ending(&task_id) => self.look_later(&task_id),
                 false => self.ask_about(&task_id, Asked::Now),

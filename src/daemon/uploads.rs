@@ -59,8 +59,8 @@ enum Work {
 struct Turn {
     task_id: Option<String>,
     link: Option<Arc<Link>>,
-    /// It answers an encrypted message.
-    sealed: bool,
+    /// It answers an encrypted message, in this language.
+    sealed: Option<Lang>,
 }
 
 /// The hub's side.
@@ -119,7 +119,8 @@ impl Hub {
         match self.uploads.work(&self.shared) {
             Some(work) if work.waiting() < QUEUE && self.drain.is_none() && !self.delivery.is_full() => {
                 // the threads live as long as this sender
-                let sealed = self.sessions.is_sealed(&wish.topic_id);
+                let topic = &wish.topic_id;
+                let sealed = self.sessions.is_sealed(topic).then(|| self.tongues.of(topic));
                 let _ = work.send(Work::Asked(wish, back, Turn { task_id, link, sealed }));
             }
             _ => {
@@ -261,7 +262,10 @@ fn asked(
         link.add_file(row(&upload, &sent.url));
     }
     let answer = object!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash });
-    let card = if turn.sealed { format!("{}\n\n{}", sent.card, upload::IN_THE_CLEAR) } else { sent.card };
+    let mut card = sent.card.clone();
+    if let Some(lang) = turn.sealed {
+        card.push_str(&format!("\n\n{}", Say::InTheClear.to(lang, &[])));
+    }
     Ok((format!("{ASKED}{}", upload.copied.copy), card, answer))
 }
 

@@ -40,9 +40,6 @@ pub fn shelf(config: &Config) -> Shelf {
     Shelf::new(config.state_dir.join("uploads"), Rule { roots, closed, secret })
 }
 
-/// What people are told where a file is sent in an encrypted chat: the protocol has no encryption for files.
-pub const IN_THE_CLEAR: &str = "⚠️ Files and their cards are not encrypted: the service can read them.";
-
 /// Where a file's card goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'a> {
@@ -102,7 +99,8 @@ pub fn of_reply(
         uploads.insert(0, whole);
     }
     if job.encrypted && !uploads.is_empty() {
-        note(&mut text, IN_THE_CLEAR);
+        // the protocol has no encryption for files
+        note(&mut text, &Say::InTheClear.to(lang, &[]));
     }
     (text, uploads)
 }

@@ -235,6 +235,7 @@ texts! {
     Listens: "listening to the recording", "正在听录音";
     Sends: "sending {0}", "正在发送 {0}";
     NotSent: "⚠️ `{0}` was not sent: {1}.", "⚠️ `{0}` 未发送：{1}。";
+    InTheClear: "⚠️ Files and their cards are not encrypted: the service can read them.", "⚠️ 文件及其卡片没有加密，服务端可以读取。";
     MoreNotSent: "⚠️ {0} more files were not sent: one answer carries {1} at most", "⚠️ 另有 {0} 个文件未发送：一个回答最多带 {1} 个";
     NotHeard: "_(The {0} could not be transcribed: {1})_", "_（{0}无法转成文字：{1}）_";
     NotReceived: "_(The {0} was not received: {1})_", "_（{0}未收到：{1}）_";

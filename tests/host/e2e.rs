@@ -54,17 +54,19 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
         pieces.matches("answer").count() == 4000
     });
     // a file that a sealed text names is fetched, and what goes up in the clear is said
-    let id = post(
-        "RUN: echo \"$prompt\" | grep -o '/[^ ]*n.txt' > \"$HOME/saw\"; echo x > \"$HOME/work/a.md\"; cd \"$HOME/work\"; \"$BINARY\" upload-file --title Called a.md; answer \"See.\\n[WTT_ARTIFACT_FILE path='a.md' title='Marked']\" #\n\n[file:n.txt](NOTES)",
-    );
+    let id = post(&format!(
+        "RUN: echo \"$prompt\" | grep -o '/[^ ]*n.txt' > \"$HOME/saw\"; echo x > \"$HOME/work/a.md\"; cd \"$HOME/work\"; \"$BINARY\" upload-file --title Called a.md; answer \"See.\\n[WTT_ARTIFACT_FILE path='a.md' title='Marked']\" # {}\n\n[file:n.txt](NOTES)",
+        "把这个文件发给我看看".repeat(6)
+    ));
     let sealed = wtt.wait("a sealed answer", |o| match &o.seen {
         Seen::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
         _ => None,
     });
     let opened = key.open(sealed["content"].as_str().unwrap()).unwrap();
-    assert!(opened.starts_with("See.") && opened.contains("are not encrypted: the service can"), "{opened}");
+    // in the language of the asker
+    assert!(opened.starts_with("See.") && opened.contains("没有加密，服务端可以读取"), "{opened}");
     let called = wtt.answer(&topic, "[file:Called](")["content"].to_string();
-    assert!(called.contains("are not encrypted: the service can"), "{called}");
+    assert!(called.contains("没有加密，服务端可以读取"), "{called}");
     wtt.answer(&topic, "[file:Marked](");
     let saw = std::fs::read_to_string(home.path().join("saw")).unwrap();
     assert_eq!(std::fs::read(saw.lines().last().unwrap()).unwrap(), b"some notes");

@@ -75,6 +75,8 @@ struct Try {
     stdin: Option<ChildStdin>,
     lines: Receiver<(char, String)>,
     said: Vec<String>,
+    /// Behind the lines that were heard, by stream.
+    heard: Vec<(char, usize)>,
 }
 
 impl Try {
@@ -91,25 +93,27 @@ impl Try {
                 }
             });
         }
-        Try { stdin: child.stdin.take(), child, lines, said: Vec::new() }
+        Try { stdin: child.stdin.take(), child, lines, said: Vec::new(), heard: Vec::new() }
     }
 
     fn type_in(&mut self, text: &str) {
         self.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    /// Waits for a line of a stream (`o`, `e`) that contains `words`.
-    fn hear(&mut self, stream: char, words: &str) {
+    /// Waits for a line of a stream (`o`, `e`) that contains `words`, after the one of this stream that was heard before:
+    /// which of the two streams is read first means nothing. The line.
+    fn hear(&mut self, stream: char, words: &str) -> String {
         let until = Instant::now() + PATIENCE;
         loop {
+            let from = self.heard.iter().rfind(|(of, _)| *of == stream).map_or(0, |(_, next)| *next);
+            let is_meant = |line: &String| line.starts_with(stream) && line[2..].contains(words);
+            if let Some(at) = self.said[from..].iter().position(is_meant) {
+                self.heard.push((stream, from + at + 1));
+                return self.said[from + at].clone();
+            }
             let left = until.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
-                Ok((from, line)) => {
-                    self.said.push(format!("{from} {line}"));
-                    if from == stream && line.contains(words) {
-                        return;
-                    }
-                }
+                Ok((from, line)) => self.said.push(format!("{from} {line}")),
                 Err(_) => panic!("did not hear {words:?} on {stream}; heard:\n{}", self.said.join("\n")),
             }
         }
@@ -487,11 +491,8 @@ fn files_go_in_and_come_out() {
     chat.hear('e', "Attached to do.md (5 bytes): it goes with your next message.");
     chat.type_in("send it back\n");
     chat.hear('o', "file: Back <http://127.0.0.1:");
-    chat.hear('e', "Kept until the chat ends: ");
     let kept = chat
-        .said
-        .last()
-        .unwrap()
+        .hear('e', "Kept until the chat ends: ")
         .split_once("ends: ")
         .unwrap()
         .1

@@ -7,7 +7,7 @@ mod speaking;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, until};
 use crate::support::server::Server;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -217,22 +217,23 @@ fn a_picture_that_a_question_has_had_is_not_handed_over_after_a_reconnect() {
     let group = wtt.service.create_topic("discussion", "group", &[AGENT]);
     let connector = start(&wtt, &home, &[]);
     wtt.connected();
-    let ask = |seen: &str| {
+    let ask = |seen: &str, more: Value| {
         wtt.forget();
-        let asked =
-            wtt.service.say(&group, Speaker::Person("dan"), &format!("@{AGENT} what is it?"), json!({}));
+        let asked = wtt.service.say(&group, Speaker::Person("dan"), &format!("@{AGENT} what is it?"), more);
         assert_eq!(wtt.answer(&group, seen)["reply_to"], asked.as_str());
         until("its acknowledgement", || home.outbox().is_empty());
     };
-    wtt.service.say(&group, Speaker::Person("dan"), &format!("![a.png]({url})"), json!({}));
-    ask("seen 1");
+    let picture = wtt.service.say(&group, Speaker::Person("dan"), &format!("![a.png]({url})"), json!({}));
+    ask("seen 1", json!({}));
     wtt.forget();
     wtt.service.kick(AGENT);
     wtt.connected();
-    ask("seen 0");
+    ask("seen 0", json!({}));
     assert!(connector.stop().success());
     let _connector = start(&wtt, &home, &[]);
-    ask("seen 0");
+    ask("seen 0", json!({}));
+    // who points at it means it
+    ask("seen 1", json!({"reply_to": picture}));
 }
 
 #[test]

@@ -31,6 +31,8 @@ struct Post {
     at: Instant,
     /// By the clock of the service, milliseconds since the epoch.
     sent_at: Option<i64>,
+    /// A question has had its files. It is kept because a history shows it once more.
+    had: bool,
 }
 
 /// A topic in which a message is looked up, with what came there meanwhile.
@@ -44,8 +46,6 @@ struct LookUp {
 #[derive(Debug, Default)]
 pub(super) struct Files {
     posts: Vec<Post>,
-    /// Ids of posts whose files a question has had: a history shows them once more.
-    had: Vec<String>,
     look_ups: Vec<LookUp>,
     next: u64,
     /// The service does not answer such questions; asked again after the next connection.
@@ -53,15 +53,13 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// Remembers a post that is not for this agent.
-    pub(super) fn note(&mut self, message: &Message) {
+    /// Remembers a post that is not for this agent; `had`: a question has had its files already.
+    pub(super) fn note(&mut self, message: &Message, had: bool) {
         let group = matches!(
             message.topic_kind,
             TopicKind::Discussion | TopicKind::Collaborative | TopicKind::Unknown
         );
-        let same = |post: &Post| post.id == message.id;
-        let had = message.id.as_ref().is_some_and(|id| self.had.contains(id));
-        let known = had || message.id.is_some() && self.posts.iter().any(same);
+        let known = message.id.is_some() && self.posts.iter().any(|post| post.id == message.id);
         if !group || known || message.media.is_empty() {
             return;
         }
@@ -76,15 +74,8 @@ impl Files {
             media: message.media.clone(),
             at: Instant::now(),
             sent_at: message.created_at,
+            had,
         });
-    }
-
-    /// The files of a post belong to a question that is answered already.
-    pub(super) fn had(&mut self, id: Option<&String>) {
-        if self.had.len() >= POSTS {
-            self.had.remove(0);
-        }
-        self.had.extend(id.cloned());
     }
 
     fn belongs(post: &Post, message: &Message) -> bool {
@@ -92,7 +83,7 @@ impl Files {
         let soon = post.sent_at.zip(message.created_at).is_none_or(|(a, b)| b - a < SOON_MS);
         let same = post.topic_id == message.topic_id && post.at.elapsed() < SOON && soon;
         let quoted = post.id.is_some() && post.id == message.reply_to;
-        same && (quoted || post.sender_id == message.sender_id)
+        same && (quoted || !post.had && post.sender_id == message.sender_id)
     }
 
     /// Whether there are files for a message without any.
@@ -100,15 +91,14 @@ impl Files {
         self.posts.iter().any(|post| Files::belongs(post, message))
     }
 
-    /// Hands the files over to the message that asks about them; they are not handed over again.
+    /// Hands the files over to the message that asks about them; to another one only if it quotes them.
     pub(super) fn complete(&mut self, message: &Message, job: &mut Job) {
         if !job.media.is_empty() {
             return;
         }
-        while let Some(at) = self.posts.iter().position(|post| Files::belongs(post, message)) {
-            let post = self.posts.remove(at);
-            job.media.extend(post.media);
-            self.had(post.id.as_ref());
+        for post in self.posts.iter_mut().filter(|post| Files::belongs(post, message)) {
+            job.media.extend(post.media.iter().cloned());
+            post.had = true;
         }
         if let Value::Object(row) = &mut job.source {
             media::enclose(row, &job.media);
@@ -165,9 +155,9 @@ impl Hub {
     }
 
     /// Remembers the files of a post that was read in a history, and is not answered itself.
-    pub(super) fn note_post(&mut self, row: &Message) {
+    pub(super) fn note_post(&mut self, row: &Message, had: bool) {
         if row.sender_id != self.me.agent_id && !self.store.state().has_seen(&row.dedupe_key()) {
-            self.files.note(row);
+            self.files.note(row, had);
         }
     }
 
@@ -188,7 +178,7 @@ impl Hub {
                 && row.created_at.zip(first.created_at).is_some_and(|(a, b)| (0..SOON_MS).contains(&(b - a)))
             {
                 row.topic_kind = first.topic_kind;
-                self.note_post(&row);
+                self.note_post(&row, false);
             }
         }
         for message in messages {

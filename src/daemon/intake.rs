@@ -70,7 +70,7 @@ impl Hub {
         let mut job = match intake::intake(message, &self.me) {
             Verdict::Run(job) => *job,
             Verdict::Ignore(why) => {
-                self.files.note(message);
+                self.files.note(message, false);
                 return Err(why);
             }
         };

@@ -142,10 +142,9 @@ impl Hub {
             // a question that was missed may be about a picture that was there before, and that no other has had
             for row in rows.iter().filter(|m| !m.media.is_empty()) {
                 let later = |m: &&Message| m.sender_id == row.sender_id && m.created_at >= row.created_at;
-                if rows.iter().filter(later).any(|m| self.store.state().has_seen(&m.dedupe_key())) {
-                    self.files.had(row.id.as_ref());
-                } else if row.created_at < Some(since) {
-                    self.note_post(row);
+                let had = rows.iter().filter(later).any(|m| self.store.state().has_seen(&m.dedupe_key()));
+                if had || row.created_at < Some(since) {
+                    self.note_post(row, had);
                 }
             }
             rows.retain(|m| m.created_at >= Some(since));

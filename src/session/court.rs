@@ -7,7 +7,7 @@ use crate::config::{Config, Mode};
 use crate::session::permit::{self, Case};
 use crate::wire::intake::{Job, Scope};
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Who rules in one turn.
 #[derive(Debug)]
@@ -55,10 +55,23 @@ impl<'a> Court<'a> {
         }
     }
 
+    /// What an agent's tool may take a path for: some leave blanks out and know `~`. Each reading must be allowed.
+    fn readings(&self, path: &str) -> Vec<String> {
+        let short = path.trim();
+        let mut all = vec![path.to_owned()];
+        if let Some(rest) = short.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+            all.push(format!("{}{rest}", self.home));
+        } else if short != path {
+            all.push(short.to_owned());
+        }
+        all
+    }
+
     fn paths(&self, ask: &Ask) -> Vec<String> {
         let mut paths = Vec::new();
         if matches!(ask.kind, AskKind::Edit | AskKind::Read | AskKind::Other) {
-            for path in &ask.what {
+            let named = ask.what.iter().flat_map(|path| self.readings(path));
+            for path in &named.collect::<Vec<_>>() {
                 let plain = permit::normal(&self.config.workdir.to_string_lossy(), path);
                 // links are followed before `..`, as the system does
                 let real = real(&absolute(&self.config.workdir, path));
@@ -125,19 +138,34 @@ fn absolute(workdir: &Path, path: &str) -> String {
     workdir.join(path).to_string_lossy().into_owned()
 }
 
-/// Where a path leads when links are followed, as far as it exists.
+/// Links that lead to links, at most: as many as Linux follows.
+const LINKS: usize = 40;
+
+/// Where a path leads when links are followed, as far as it exists; also one to what does not exist yet.
 fn real(path: &str) -> String {
-    let mut known = Path::new(path);
+    let mut known = PathBuf::from(path);
     let mut rest = Vec::new();
+    let mut links = 0;
     loop {
         if let Ok(found) = known.canonicalize() {
-            let tail: Vec<&str> = rest.iter().rev().copied().collect();
+            let tail: Vec<String> = rest.into_iter().rev().collect();
             return permit::normal(&found.to_string_lossy(), &tail.join("/"));
         }
-        let (Some(parent), Some(name)) = (known.parent(), known.components().next_back()) else {
-            return permit::normal("/", path);
+        if let Ok(target) = known.read_link()
+            && links < LINKS
+        {
+            links += 1;
+            known.pop();
+            known.push(target);
+            continue;
+        }
+        let name = match known.components().next_back() {
+            Some(name) => name.as_os_str().to_string_lossy().into_owned(),
+            None => return permit::normal("/", path),
         };
-        rest.push(name.as_os_str().to_str().unwrap_or_default());
-        known = parent;
+        rest.push(name);
+        if !known.pop() {
+            return permit::normal("/", path);
+        }
     }
 }

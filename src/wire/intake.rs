@@ -198,6 +198,8 @@ struct Addressed {
     command_target: Option<bool>,
     /// Bytes of leading mentions of this agent in the typed text.
     prefix: usize,
+    /// Where the mentions of this agent that end it begin; its length without any.
+    tail: usize,
     /// Everybody else who is mentioned.
     others: Vec<String>,
 }
@@ -222,15 +224,23 @@ impl Addressed {
             runner_is_other: has_runner && !runner_is_me,
             command_target,
             prefix: 0,
+            tail: typed.len(),
             others: Vec::new(),
         };
         let mut leading = true;
+        let mut last = None;
         for mention in names.mentions(typed) {
             // A name that may be the start of a longer one counts unless the service says who was meant.
             let is_me = mention.who == Who::Me || (mention.who == Who::Perhaps && !resolved_to_others);
             let is_everyone = mention.who == Who::Everyone;
             addressed.me |= is_me;
             addressed.everyone |= is_everyone;
+            if is_me {
+                let goes_on =
+                    last.is_some_and(|end: usize| typed[end..mention.start].chars().all(is_separator));
+                addressed.tail = if goes_on { addressed.tail } else { mention.start };
+                last = Some(mention.end);
+            }
             if leading && (is_me || is_everyone) {
                 // Looked at until the first word: a text full of mentions is still scanned once.
                 leading = typed[addressed.prefix..mention.start].chars().all(is_separator);
@@ -245,12 +255,20 @@ impl Addressed {
                 addressed.others.push(name);
             }
         }
+        let ends = |c| is_separator(c) || matches!(c, '.' | '!' | '。' | '！');
+        if last.is_none_or(|end| !typed[end..].chars().all(ends)) {
+            addressed.tail = typed.len();
+        }
         addressed
     }
 
-    /// The typed text behind the leading mentions.
+    /// The typed text behind the leading mentions; of a command also without those at its end, which are none of its words.
     fn instruction<'a>(&self, typed: &'a str) -> &'a str {
-        let rest = &typed[self.prefix..];
+        let mut rest = &typed[self.prefix..];
+        let first = rest.trim_start_matches(is_separator).split_whitespace().next();
+        if self.tail < typed.len() && first.is_some_and(is_command) {
+            rest = typed[self.prefix..self.tail].trim_end_matches(is_separator);
+        }
         if self.prefix == 0 { rest.trim() } else { rest.trim_start_matches(is_separator).trim_end() }
     }
 

@@ -56,6 +56,20 @@ fn links_do_not_lead_past_a_rule() {
     stage.say(&format!("/deny {id}"));
     stage.answer("asked");
     assert!(!stage.home.path().join("c").exists());
+    // a repository can hold links to what is not there yet; and agents read `~` and blanks in their own way
+    std::os::unix::fs::symlink("notes/../../d", work.join("later")).unwrap();
+    std::os::unix::fs::symlink("later", work.join("twice")).unwrap();
+    std::os::unix::fs::symlink("secret/e", work.join("e")).unwrap();
+    std::fs::create_dir(work.join("notes")).unwrap();
+    for path in ["later", "twice", "'~/f'"] {
+        stage.say(&format!("RUN:write {path} x; answer over"));
+        let id = stage.question();
+        stage.say(&format!("/deny {id}"));
+        stage.answer("over");
+    }
+    stage.say("RUN:write e x; answer shut");
+    stage.answer("shut");
+    assert!(!stage.made("secret/e") && !stage.home.path().join("d").exists());
 }
 
 #[test]

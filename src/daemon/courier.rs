@@ -8,6 +8,7 @@ use crate::http::{Client, HttpError};
 use crate::session::Shared;
 use crate::sys::channel::{Receiver, Sender, unbounded};
 use crate::sys::thread;
+use crate::wire::task;
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
@@ -46,6 +47,8 @@ pub(super) enum Call {
     Post { path: String, body: Value },
     /// PATCH with this body.
     Patch { path: String, body: Value },
+    /// The same of a task, unless it shows that this was done at this time or later, or that people have gone on since.
+    Again { path: String, body: Value, since: i64 },
 }
 
 /// How a call ended.
@@ -153,6 +156,12 @@ fn perform(client: &Client, call: &Call) -> Result<(u16, Value), HttpError> {
     match call {
         Call::Get { path } => client.get_json(path),
         Call::Post { path, body } => client.post_json(path, body),
+        Call::Again { path, body, since } => match client.get_json(path) {
+            Ok((status, row)) if task::is_settled(&row, body, *since) => Ok((status, row)),
+            Err(error @ HttpError::Offline(_)) => Err(error),
+            // a service that does not tell is told once more
+            _ => client.patch_json(path, body),
+        },
         Call::Patch { path, body } => client.patch_json(path, body),
     }
 }

@@ -390,6 +390,7 @@ impl Hub {
                         }
                     }
                 }
+                self.keep_parked(&ended.end, &entry);
                 self.close_asks_of(ended.generation);
                 self.board.clear(&entry.topic_id);
                 self.delivery.add(*entry, false);

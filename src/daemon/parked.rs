@@ -4,7 +4,9 @@
 use crate::daemon::hub::Hub;
 use crate::list;
 use crate::session::task::{self, Link};
+use crate::session::turn::End;
 use crate::session::words::Say;
+use crate::store::outbox::Entry;
 use crate::store::state::{Parked, Record};
 use crate::sys::time;
 use crate::wire::intake::{Job, Scope, Verdict, intake};
@@ -32,7 +34,17 @@ impl Hub {
         log::info!(target: "hub", "a message in {scope} is kept until {}", time::rfc3339(until));
         let parked = Parked { until, scope: name, message };
         self.store.record(Record::Parked { key: key.to_owned(), parked });
+        self.store.record(Record::Finished { key: key.to_owned() });
         self.commit_now = true;
+    }
+
+    /// The reply that says so is kept behind the message: after a crash between the two the message is not lost.
+    pub(super) fn keep_parked(&mut self, end: &End, reply: &Entry) {
+        if matches!(end, End::Parked { .. }) {
+            // a disk that refuses is reported with the batch
+            let _ = self.store.commit();
+            self.shared.outbox.keep(reply);
+        }
     }
 
     /// When to call [`Hub::run_parked`].

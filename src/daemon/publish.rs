@@ -64,7 +64,13 @@ impl Hub {
         }
         let tag = Tag::Errand { seq, left };
         let taken = match errand.clone() {
-            Errand::Patch { path, body } => self.courier.carry(&self.shared, tag, Call::Patch { path, body }),
+            Errand::Patch { path, body } => {
+                let call = match self.delivery.asked_before(seq) {
+                    Some(since) => Call::Again { path, body, since },
+                    None => Call::Patch { path, body },
+                };
+                self.courier.carry(&self.shared, tag, call)
+            }
             Errand::Upload(upload) => self.upload(tag, upload, tries),
         };
         if !taken {

@@ -25,6 +25,8 @@ use std::time::{Duration, Instant};
 
 /// Our own change of a task comes back as news; after so long it is somebody else's.
 const OWN_NEWS: Duration = Duration::from_secs(60);
+/// The word of a rejection and the change that it makes, by the service's clock. In milliseconds.
+const SAME_TIME: i64 = 5_000;
 /// Topics whose task is remembered, and changes of our own.
 const REMEMBERED: usize = 10_000;
 /// Most tasks that are looked at together: a board full of them must not become a storm of requests.
@@ -77,6 +79,8 @@ enum At {
 struct Pending {
     cause: Cause,
     comment: Option<String>,
+    /// When a person sent its result back, by the service's clock.
+    sent_back: Option<i64>,
     at: At,
     /// It was looked at before.
     waited: bool,
@@ -188,6 +192,9 @@ impl Hub {
     pub(super) fn on_task_hint(&mut self, hint: Hint) -> Result<(), &'static str> {
         let cause = if hint.rejected { Cause::Reject } else { Cause::Doing };
         self.consider_task(&hint.task_id, cause, hint.comment);
+        if let Some(pending) = self.tasks.pending.get_mut(&hint.task_id).filter(|_| hint.rejected) {
+            pending.sent_back = hint.at;
+        }
         Err("about a task; the task is looked at")
     }
 
@@ -229,9 +236,17 @@ impl Hub {
     /// Makes a task pending, to be looked at a little later.
     fn look_again(&mut self, task_id: &str, cause: Cause) {
         let (at, waited, failed, news, jobs) = (At::Asking, false, 0, false, Vec::new());
-        let pending = Pending { cause, comment: None, at, waited, failed, news, jobs };
+        let pending = Pending { cause, comment: None, sent_back: None, at, waited, failed, news, jobs };
         self.tasks.pending.insert(task_id.to_owned(), pending);
         self.look_later(task_id);
+    }
+
+    /// A rejection that is read late: this connector has brought a newer result to review since.
+    fn is_old_rejection(&self, task: &Task, said: Option<i64>) -> bool {
+        let own = self.tasks.own.get(&crate::wire::task::path(&task.id));
+        let is_ours = own.is_some_and(|(made, _)| *made == Status::Review && task.status == Status::Review);
+        let is_later = task.updated_at.zip(said).is_some_and(|(at, said)| at > said + SAME_TIME);
+        is_ours && is_later
     }
 
     /// Its run is put off.

@@ -353,7 +353,8 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         entry.after.extend(uploads.into_iter().map(Errand::Upload));
         entry.also = std::mem::take(&mut self.also);
         entry.after.extend(self.task.seal(&ended.end, &text, self.used.take(), &self.adapter));
-        let on_disk = self.shared.outbox.keep(&entry);
+        // of a turn that is put off the hub keeps the message first
+        let on_disk = !matches!(ended.end, End::Parked { .. }) && self.shared.outbox.keep(&entry);
         let (scope, entry) = (self.scope.clone(), Box::new(entry));
         (self.tell)(SessionEvent::Ended { scope, ended, entry, on_disk });
     }

@@ -8,6 +8,9 @@ use crate::wire::value::{self, Object};
 use crate::wire::when;
 use serde_json::Value;
 
+mod settled;
+pub use settled::is_settled;
+
 /// Longest `notes` and `output` (protocol 16).
 pub const OUTPUT_CHARS: usize = 50_000;
 /// The counters of a task (6.1), in the order of [`Task::usage`].
@@ -198,6 +201,8 @@ pub struct Hint {
     pub rejected: bool,
     /// What the review said.
     pub comment: Option<String>,
+    /// When that was, by the service's clock.
+    pub at: Option<i64>,
 }
 
 /// Reads one.
@@ -212,11 +217,12 @@ pub fn hint(message: &Message) -> Option<Hint> {
         let value = value[..ends.min().unwrap_or(value.len())].trim();
         (!value.is_empty()).then(|| value.to_owned())
     };
+    let at = message.created_at;
     let task_id = || field("task_id").or_else(|| message.task_id.clone());
     match mark {
-        "TASK_RUN" | "TASK_REQUEST" => Some(Hint { task_id: task_id()?, rejected: false, comment: None }),
+        "TASK_RUN" | "TASK_REQUEST" => Some(Hint { task_id: task_id()?, rejected: false, comment: None, at }),
         "TASK_REVIEW" if field("action").as_deref() == Some("reject") => {
-            Some(Hint { task_id: task_id()?, rejected: true, comment: field("comment") })
+            Some(Hint { task_id: task_id()?, rejected: true, comment: field("comment"), at })
         }
         _ => None,
     }
@@ -352,10 +358,10 @@ mod tests {
         let read = |text: &str| hint(&message(text));
         let run =
             read("[TASK_RUN] task_id=k1 runner=a exec_mode=plan type=code title=A b description=task_id=x");
-        assert_eq!(run, Some(Hint { task_id: "k1".into(), rejected: false, comment: None }));
+        assert_eq!(run, Some(Hint { task_id: "k1".into(), rejected: false, comment: None, at: None }));
         let reject = read("[TASK_REVIEW] action=reject task_id=k1 by=ana title=t comment=do it\nbetter");
         let comment = Some("do it\nbetter".to_owned());
-        assert_eq!(reject, Some(Hint { task_id: "k1".into(), rejected: true, comment }));
+        assert_eq!(reject, Some(Hint { task_id: "k1".into(), rejected: true, comment, at: None }));
         assert_eq!(read("[TASK_REQUEST]\nTask Title: x").unwrap().task_id, "k0");
         assert_eq!(read("[TASK_REVIEW] action=approve task_id=k1"), None);
         assert_eq!((read("[x] task_id=k"), read("task_id=k")), (None, None));

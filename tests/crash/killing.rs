@@ -73,3 +73,35 @@ fn conversation(point: usize) -> Run {
     let answered_twice = wtt.posts(&one).len() + wtt.posts(&two).len() - 3;
     Run { was_killed, answered_twice }
 }
+
+/// Where a turn that is put off ends: its message, and the reply that says so, reach the disk.
+const PUT_OFF: [usize; 2] = [16, 18];
+
+#[test]
+fn what_is_said_to_be_kept_until_a_limit_resets_is_kept_whenever_it_is_killed() {
+    for point in kill_points(&PUT_OFF, 20) {
+        let (wtt, home) = (Wtt::start(), Home::new());
+        let topic = wtt.p2p();
+        let soon = wtt_connect::sys::time::now_ms() / 1000 + 2;
+        wtt.say(
+            &topic,
+            &format!("RUN: mkdir \"$HOME/met\" && fail 'Claude AI usage limit reached|{soon}'; answer 'after the reset'"),
+        );
+        let at = point.to_string();
+        let mut command = command(&wtt.service.base_url(), &home, &[("WTT_CONNECT_TEST_KILL_AT", &at)]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        until("the kill or the word", || {
+            child.try_wait().unwrap().is_some() || (!wtt.posts(&topic).is_empty() && home.outbox().is_empty())
+        });
+        let _ = child.kill();
+        child.wait().unwrap();
+        let _connector = Connector::start(&wtt, &home, &[]);
+        let said = |word: &str| {
+            wtt.posts(&topic).iter().any(|post| post["content"].as_str().unwrap().contains(word))
+        };
+        until(&format!("an end after a kill at step {point}"), || {
+            said("after the reset") || said("was restarted")
+        });
+        assert!(!said("usage limit") || said("after the reset"), "step {point}");
+    }
+}

@@ -3,7 +3,9 @@
 use super::patch;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, until};
 use serde_json::{Map, Value, json};
+use wtt_connect::http::{Client, Settings};
 use wtt_connect::local::service::Knobs;
+use wtt_connect::secret::Secret;
 use wtt_connect::store::errand::Errand;
 use wtt_connect::store::outbox::{Outbox, ReplyKind};
 
@@ -117,6 +119,28 @@ fn done_texts_and_errands_are_not_repeated_after_a_crash() {
     assert_eq!(patch(&wtt, text(&task, "id"), 0), (json!({"priority": "P0"}), 200));
     until("an empty outbox", || home.outbox().is_empty());
     assert_eq!(wtt.posts(text(&task, "topic_id")).len(), 1);
+}
+
+#[test]
+fn what_an_earlier_run_may_have_patched_undoes_no_review() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let with = |status: &str, notes: &str| {
+        let fields =
+            json!({"title": "x", "status": status, "notes": notes, "runner_agent_id": "agent-other"});
+        wtt.service.create_task(fields)
+    };
+    let settings = Settings::new(&wtt.service.base_url(), Secret::new(wtt.service.user_token()), None);
+    let person = Client::open(settings).unwrap();
+    // approved; sent back, so that it is being done again; not told yet
+    let tasks = [with("done", "well"), with("doing", "well"), with("doing", "")];
+    for task in &tasks {
+        leave(&home, task, &[], &[review()]);
+        person.patch_json(&format!("/tasks/{}", text(task, "id")), &json!({"priority": "P0"})).unwrap();
+    }
+    let _connector = Connector::start(&wtt, &home, &[]);
+    until("an empty outbox", || home.outbox().is_empty());
+    let status = |task: &Map<String, Value>| wtt.service.task(text(task, "id")).unwrap()["status"].clone();
+    assert_eq!(tasks.each_ref().map(status), ["done", "doing", "review"]);
 }
 
 #[test]

@@ -1,10 +1,12 @@
-//! Tasks while the service changes: its API moves, or it wants another token, and nobody restarts the connector.
+//! Tasks while the service changes: its API moves, or it wants another token, and nobody restarts the connector. And
+//! its word that comes late.
 
 use super::patch;
-use super::running::{FAST, create, id};
+use super::running::{FAST, create, id, topic};
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, command, until};
+use serde_json::json;
 use std::process::Stdio;
-use wtt_connect::local::service::Knobs;
+use wtt_connect::local::service::{Knobs, Speaker};
 
 #[test]
 fn an_api_that_has_moved_is_found_again() {
@@ -66,4 +68,21 @@ fn an_agent_that_says_nothing_is_asked_once_more() {
     let task = create(&wtt, "RUN: echo x >> \"$HOME/silent\"; exit 0", "doing");
     assert_eq!(patch(&wtt, id(&task), 0).0["status"], "blocked");
     assert_eq!(std::fs::read_to_string(home.path().join("silent")).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_review_that_is_read_after_its_run_is_not_carried_out_again() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[FAST]);
+    let task = create(&wtt, "RUN: answer once", "doing");
+    assert_eq!(patch(&wtt, id(&task), 0).0["status"], "review");
+    until("an empty outbox", || home.outbox().is_empty());
+    let text = format!("[TASK_REVIEW] action=reject task_id={} by=ana comment=RUN: answer again", id(&task));
+    let message = json!({"id": "late", "topic_id": topic(&task), "sender_id": "user-ana", "sender_type": "human",
+        "content": text, "semantic_type": "task_review", "created_at": "2026-01-01T00:00:00Z"});
+    assert!(wtt.service.push(AGENT, json!({"type": "new_message", "message": message})));
+    until("the word on it", || connector.log().contains("newer than the review"));
+    wtt.service.say(topic(&task), Speaker::Human, &text, json!({"semantic_type": "task_review"}));
+    wtt.answer(topic(&task), "again");
+    assert_eq!(home.runs().len(), 2);
 }

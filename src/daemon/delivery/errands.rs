@@ -82,6 +82,12 @@ impl Delivery {
         sending.entry.after.first().map(|errand| (errand, sending.lost))
     }
 
+    /// Since when the service may have done its first errand; `None`: it was not asked before.
+    pub(in crate::daemon) fn asked_before(&self, seq: u64) -> Option<i64> {
+        let sending = self.sending.get(seq)?;
+        (sending.recovered || sending.lost > 0).then_some(sending.entry.at)
+    }
+
     /// Whether a patch of this path is still to be made.
     pub(in crate::daemon) fn will_patch(&self, wanted: &str) -> bool {
         let mut errands = self.sending.values().flat_map(|s| s.entry.after.iter());

@@ -71,9 +71,13 @@ impl Hub {
 
     fn on_task(&mut self, task: Task) {
         let Some(pending) = self.tasks.pending.get_mut(&task.id) else { return };
-        let step = task::decide(pending.cause, &task, &self.me.agent_id, pending.waited);
+        let mut step = task::decide(pending.cause, &task, &self.me.agent_id, pending.waited);
         pending.waited = true;
         let is_old = std::mem::take(&mut pending.news);
+        let said = pending.sent_back;
+        if step == Step::Claim && self.is_old_rejection(&task, said) {
+            step = Step::Skip("its result is newer than the review");
+        }
         if let Some(topic_id) = &task.topic_id {
             self.tasks.note_topic(topic_id, &task.id);
         }

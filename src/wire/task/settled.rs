@@ -1,0 +1,43 @@
+//! Whether a task is to be told once more how a run has ended, when it may have been told before. Pure.
+
+use super::Task;
+use serde_json::Value;
+
+/// Whether a patch that may have been made at this time, or later, is not to be made again: people have gone on since,
+/// or the task says the same already.
+pub fn is_settled(row: &Value, body: &Value, since: i64) -> bool {
+    let Some(task) = Task::decode(row).filter(|_| body.get("status").is_some()) else { return false };
+    let notes = |of: &Value| of.get("notes").and_then(Value::as_str).map(str::to_owned);
+    let row =
+        ["task", "data"].iter().find_map(|key| row.get(*key).filter(|row| row.is_object())).unwrap_or(row);
+    let is_made = notes(row) == notes(body) && task.updated_at.is_some_and(|at| at >= since);
+    task.status.is_over() || is_made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_may_have_been_done_is_not_done_over_what_people_did() {
+        let at = |status: &str, notes: &str, second: u32| json!({"id": "k", "status": status, "notes": notes, "updated_at": format!("2026-04-01T08:00:0{second}Z")});
+        let since = at("", "", 5);
+        let since = Task::decode(&since).unwrap().updated_at.unwrap();
+        let body = json!({"status": "review", "notes": "well"});
+        for (row, settled) in [
+            (at("doing", "", 6), false),
+            (at("review", "before", 6), false),
+            (at("done", "", 4), true),
+            (at("blocked", "", 6), true),
+            (at("review", "well", 6), true),
+            (at("doing", "well", 6), true),  // sent back
+            (at("doing", "well", 4), false), // an earlier result
+            (json!({"task": at("doing", "well", 6)}), true),
+            (json!(null), false),
+        ] {
+            assert_eq!(is_settled(&row, &body, since), settled, "{row}");
+        }
+        assert!(!is_settled(&at("done", "", 6), &json!({"priority": "P0"}), since));
+    }
+}

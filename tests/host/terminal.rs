@@ -255,6 +255,7 @@ fn a_terminal_survives_a_cut_and_is_ended_when_nobody_comes_back() {
     wtt.connected();
     browser.see(&mut tab, "\r\nn");
     browser.keys(&tab, "\u{3}");
+    browser.see(&mut tab, "> ");
     assert_eq!(line(&mut browser, &mut tab, "echo $?"), "130", "the same shell goes on");
 
     let grace = ("WTT_CONNECT_TEST_HOST_TIMES", r#"{"grace":100}"#);

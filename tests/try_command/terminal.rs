@@ -117,15 +117,18 @@ fn a_terminal_goes_the_long_way_round_and_gives_this_one_back() {
     let place = Place::new();
     let mut seat = Seat::new(&place, 90, &["--terminal"]);
     seat.see("`exit` ends it");
-    seat.keys("stty size; echo ov''er\r");
+    seat.keys("PS1='rea''dy> '; stty size; echo ov''er\r");
     seat.see("24 90");
     seat.see("over");
+    seat.see("ready> ");
     let size = Winsize { ws_row: 11, ws_col: 77, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&seat.keys, size).unwrap();
     seat.signal(Signal::WINCH);
     seat.keys("sleep 1000\r");
     seat.see("sleep 1000");
     seat.keys("\u{3}");
+    // what is typed while bash still sets up its terminal is lost, or ends it
+    seat.see("ready> ");
     seat.keys("stty size; exit 5\r");
     seat.see("11 77");
     assert_eq!(seat.code(), 5);

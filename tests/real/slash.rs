@@ -14,7 +14,8 @@ const OWN: &[(&str, &str)] = &[
         "---\ndescription: hello\n---\n@@new@@ @@text:custom $ARGUMENTS@@\n",
     ),
     (".pi/agent/prompts/hello.md", "@@new@@ @@text:custom $@@@\n"),
-    (".claude/commands/hello.md", "@@new@@ @@text:custom $ARGUMENTS@@\n"),
+    // without a description, what it holds is told to the model each time
+    (".claude/commands/hello.md", "---\ndescription: hello\n---\n@@new@@ @@text:custom $ARGUMENTS@@\n"),
     (".qwen/commands/hello.toml", "description = \"hello\"\nprompt = \"@@new@@ @@text:custom {{args}}@@\"\n"),
     (
         ".kimi/skills/hello/SKILL.md",

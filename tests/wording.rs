@@ -42,6 +42,7 @@ const NOT_SHOWN: &[&str] = &[
     "shutting down",
     "about a task",
     "it was run before",
+    "its result is newer than the review",
     "it is over",
     "no thread could be started",
     "the service's answer is no task",

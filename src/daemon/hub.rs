@@ -390,10 +390,9 @@ impl Hub {
                         }
                     }
                 }
-                self.keep_parked(&ended.end, &entry);
                 self.close_asks_of(ended.generation);
                 self.board.clear(&entry.topic_id);
-                self.delivery.add(*entry, false);
+                self.add_reply(&ended.end, *entry);
                 self.host.look(self.usage_totals());
             }
         }

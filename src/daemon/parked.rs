@@ -38,13 +38,15 @@ impl Hub {
         self.commit_now = true;
     }
 
-    /// The reply that says so is kept behind the message: after a crash between the two the message is not lost.
-    pub(super) fn keep_parked(&mut self, end: &End, reply: &Entry) {
+    /// A turn's reply is to be delivered. The one that says that a message is put off reaches the disk behind the message:
+    /// after a crash between the two the message is not lost.
+    pub(super) fn add_reply(&mut self, end: &End, reply: Entry) {
         if matches!(end, End::Parked { .. }) {
             // a disk that refuses is reported with the batch
             let _ = self.store.commit();
-            self.shared.outbox.keep(reply);
+            self.shared.outbox.keep(&reply);
         }
+        self.delivery.add(reply, false);
     }
 
     /// When to call [`Hub::run_parked`].
@@ -87,11 +89,15 @@ impl Hub {
         for (_, key, message) in due {
             self.store.record(Record::Unparked { key });
             if let Some((job, run)) = task::revive(&message, &self.me) {
+                self.tongues.guess(&job.topic_id, &run.title);
                 self.accept_for(job, Arc::new(Link::to(run)));
                 continue;
             }
             match Message::decode(&message).map(|message| intake(&message, &self.me)) {
-                Ok(Verdict::Run(job)) => self.accept(*job),
+                Ok(Verdict::Run(job)) => {
+                    self.tongues.guess(&job.topic_id, &job.instruction);
+                    self.accept(*job);
+                }
                 Ok(Verdict::Ignore(why)) | Err(why) => {
                     log::warn!(target: "hub", "a message that was kept cannot be run any more: {why}");
                 }

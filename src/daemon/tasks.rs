@@ -25,8 +25,6 @@ use std::time::{Duration, Instant};
 
 /// Our own change of a task comes back as news; after so long it is somebody else's.
 const OWN_NEWS: Duration = Duration::from_secs(60);
-/// The word of a rejection and the change that it makes, by the service's clock. In milliseconds.
-const SAME_TIME: i64 = 5_000;
 /// Topics whose task is remembered, and changes of our own.
 const REMEMBERED: usize = 10_000;
 /// Most tasks that are looked at together: a board full of them must not become a storm of requests.
@@ -241,14 +239,6 @@ impl Hub {
         self.look_later(task_id);
     }
 
-    /// A rejection that is read late: this connector has brought a newer result to review since.
-    fn is_old_rejection(&self, task: &Task, said: Option<i64>) -> bool {
-        let own = self.tasks.own.get(&crate::wire::task::path(&task.id));
-        let is_ours = own.is_some_and(|(made, _)| *made == Status::Review && task.status == Status::Review);
-        let is_later = task.updated_at.zip(said).is_some_and(|(at, said)| at > said + SAME_TIME);
-        is_ours && is_later
-    }
-
     /// Its run is put off.
     pub(super) fn is_task_parked(&self, scope: &Scope) -> bool {
         let scope = scope.to_string();
@@ -344,6 +334,7 @@ impl Hub {
                 Known::No => {}
             }
         }
+        self.tongues.guess_by(&task);
         let job = match first {
             Some(job) => {
                 self.store.record(Record::Seen { key });

@@ -4,6 +4,7 @@ use crate::list::Table;
 use crate::session::words::Lang;
 use crate::wire::intake::Job;
 use crate::wire::message::SenderKind;
+use crate::wire::task::Task;
 
 /// Topics remembered. Beyond it all are forgotten, and learnt again from the next messages.
 const TOPICS: usize = 4096;
@@ -25,6 +26,21 @@ impl Tongues {
             }
             self.by_topic.insert(job.topic_id.clone(), lang);
         }
+    }
+
+    /// What a task or a kept message says, in a topic where nobody has written since the start.
+    pub(super) fn guess(&mut self, topic: &str, text: &str) {
+        if self.by_topic.get(topic).is_none()
+            && let Some(lang) = Lang::of(text)
+        {
+            self.by_topic.insert(topic.to_owned(), lang);
+        }
+    }
+
+    /// The same for a task's topic.
+    pub(super) fn guess_by(&mut self, task: &Task) {
+        let text = [&task.title, &task.description].map(|text| text.as_deref().unwrap_or_default());
+        self.guess(task.topic_id.as_deref().unwrap_or_default(), &text.join(" "));
     }
 
     /// The language for a topic.

@@ -6,7 +6,9 @@ use super::running::{FAST, create, id, topic};
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, command, until};
 use serde_json::json;
 use std::process::Stdio;
+use wtt_connect::http::{Client, Settings};
 use wtt_connect::local::service::{Knobs, Speaker};
+use wtt_connect::secret::Secret;
 
 #[test]
 fn an_api_that_has_moved_is_found_again() {
@@ -85,4 +87,32 @@ fn a_review_that_is_read_after_its_run_is_not_carried_out_again() {
     wtt.service.say(topic(&task), Speaker::Human, &text, json!({"semantic_type": "task_review"}));
     wtt.answer(topic(&task), "again");
     assert_eq!(home.runs().len(), 2);
+}
+
+#[test]
+fn a_task_that_was_closed_while_the_connector_was_away_stays_closed() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[FAST]);
+    let task = create(&wtt, "RUN: touch \"$HOME/begun\"; await never", "doing");
+    home.wait_for("begun");
+    connector.kill();
+    let settings = Settings::new(&wtt.service.base_url(), Secret::new(wtt.service.user_token()), None);
+    let person = Client::open(settings).unwrap();
+    person.post_json(&format!("/tasks/{}/review", id(&task)), &json!({"action": "approve"})).unwrap();
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    wtt.answer(topic(&task), "interrupted");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(wtt.service.task(id(&task)).unwrap()["status"], "done");
+}
+
+#[test]
+fn the_board_is_told_in_the_language_of_the_task() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST]);
+    let task =
+        wtt.service.create_task(json!({"title": "修复登录页面的错误提示", "description": "RUN: fail no",
+        "status": "doing", "runner_agent_id": AGENT, "owner_agent_id": AGENT}));
+    let (body, _) = patch(&wtt, id(&task), 0);
+    let notes = body["notes"].as_str().unwrap();
+    assert!(body["status"] == "blocked" && notes.chars().any(|c| ('一'..='龥').contains(&c)), "{body}");
 }

@@ -3,6 +3,7 @@
 use super::{Action, Delivery, Step, pause_after_loss};
 use crate::daemon::courier::Posted;
 use crate::store::errand::Errand;
+use crate::store::outbox::ReplyKind;
 use crate::wire::task;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -85,7 +86,9 @@ impl Delivery {
     /// Since when the service may have done its first errand; `None`: it was not asked before.
     pub(in crate::daemon) fn asked_before(&self, seq: u64) -> Option<i64> {
         let sending = self.sending.get(seq)?;
-        (sending.recovered || sending.lost > 0).then_some(sending.entry.at)
+        // or people may have gone on while the connector was away
+        let is_late = sending.entry.kind == ReplyKind::Interrupted;
+        (sending.recovered || sending.lost > 0 || is_late).then_some(sending.entry.at)
     }
 
     /// Whether a patch of this path is still to be made.
@@ -107,7 +110,7 @@ fn note_artifact(after: &mut [Errand], row: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::outbox::{Entry, ReplyKind};
+    use crate::store::outbox::Entry;
 
     fn entry(seq: u64) -> Entry {
         Entry {

@@ -16,6 +16,8 @@ const LOOKS: u32 = 12;
 const MOMENT: Duration = Duration::from_millis(100);
 /// As many as a list is asked for: it may be longer.
 const LIST: usize = 100;
+/// The word of a rejection and the change that it makes, by the service's clock. In milliseconds.
+const SAME_TIME: i64 = 5_000;
 
 impl Hub {
     /// Asks, and notes when that is not possible.
@@ -67,6 +69,14 @@ impl Hub {
                 self.let_go(task_id, &why);
             }
         }
+    }
+
+    /// A rejection that is read late: this connector has brought a newer result to review since.
+    fn is_old_rejection(&self, task: &Task, said: Option<i64>) -> bool {
+        let own = self.tasks.own.get(&task::path(&task.id));
+        let is_ours = own.is_some_and(|(made, _)| *made == Status::Review && task.status == Status::Review);
+        let is_later = task.updated_at.zip(said).is_some_and(|(at, said)| at > said + SAME_TIME);
+        is_ours && is_later
     }
 
     fn on_task(&mut self, task: Task) {

@@ -196,10 +196,8 @@ fn what_the_command_may_not_send_is_refused_by_the_daemon() {
     assert!(code == Some(69) && text.contains("does not run any more"), "{code:?} {text}");
 }
 
-#[test]
-fn without_a_connector_a_profile_is_enough() {
-    let (wtt, home) = (Wtt::start(), Home::new());
-    file(&home, "a.md", b"# A");
+/// A profile `p` of this home.
+fn profile(wtt: &Wtt, home: &Home) {
     let profiles = home.path().join(".config/wtt-connect/profiles");
     std::fs::create_dir_all(&profiles).unwrap();
     let profile = format!(
@@ -209,6 +207,13 @@ fn without_a_connector_a_profile_is_enough() {
         home.state_dir().display()
     );
     std::fs::write(profiles.join("p.env"), profile).unwrap();
+}
+
+#[test]
+fn without_a_connector_a_profile_is_enough() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    file(&home, "a.md", b"# A");
+    profile(&wtt, &home);
     let topic = wtt.p2p();
     let words = ["--topic-id", &topic, "--title", "T", "--profile", "p", "a.md"];
     let (code, text) = said(&upload(&home, &words, &[]));

@@ -14,7 +14,7 @@ use crate::sys::time;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{self, Job, Scope, Verdict};
 use crate::wire::message::{Message, SenderKind, TopicKind};
-use crate::wire::outgoing::{self, Publish, Status, StatusKind};
+use crate::wire::outgoing::{self, Status, StatusKind};
 use crate::wire::reply::{self, TaskStatusLine};
 use crate::wire::task;
 use std::sync::Arc;
@@ -257,13 +257,5 @@ pub(super) fn progress_line(
         agent_id,
         kind,
     });
-    outgoing::publish(&Publish {
-        request_id,
-        topic_id: topic,
-        content: &line,
-        semantic_type: "TASK_PROGRESS",
-        reply_to: None,
-        client_id: None,
-        outcome: None,
-    })
+    outgoing::progress(request_id, topic, &line)
 }

@@ -50,6 +50,19 @@ pub fn publish(p: &Publish<'_>) -> String {
     frame.to_string()
 }
 
+/// A line of a running turn that every UI hides from the feed (9.3, confirmed).
+pub fn progress(request_id: &str, topic_id: &str, line: &str) -> String {
+    publish(&Publish {
+        request_id,
+        topic_id,
+        content: line,
+        semantic_type: "TASK_PROGRESS",
+        reply_to: None,
+        client_id: None,
+        outcome: None,
+    })
+}
+
 /// The same message as the body of a POST to [`messages_path`], shaped like the web's (4.2, assumed).
 pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
     let mut body = object!({ "sender_id": agent_id, "sender_type": "AGENT" });

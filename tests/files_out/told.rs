@@ -1,7 +1,7 @@
 //! What `upload-file` says of its card: taken, refused, or kept for later.
 
-use super::{file, said, upload};
-use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary};
+use super::{file, profile, said, upload};
+use crate::support::daemon::{Connector, Home, Wtt, binary};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::process::Command;
@@ -10,15 +10,7 @@ use std::process::Command;
 fn a_card_that_the_service_refuses_is_said_and_shown() {
     let (wtt, home) = (Wtt::start(), Home::new());
     file(&home, "a.md", b"# A");
-    let profiles = home.path().join(".config/wtt-connect/profiles");
-    std::fs::create_dir_all(&profiles).unwrap();
-    let profile = format!(
-        "WTT_BASE_URL={}\nWTT_AGENT_ID={AGENT}\nWTT_TOKEN={TOKEN}\nWTT_CONNECT_WORKDIR={}\nWTT_CONNECT_STATE_DIR={}\n",
-        wtt.service.base_url(),
-        home.path().join("work").display(),
-        home.state_dir().display()
-    );
-    std::fs::write(profiles.join("p.env"), profile).unwrap();
+    profile(&wtt, &home);
     let words = ["--profile", "p", "--topic-id", "nowhere", "a.md"];
     let (code, text) = said(&upload(&home, &words, &[]));
     let refused = |code, text: &str| code == Some(1) && text.contains("refuses the card in topic nowhere");

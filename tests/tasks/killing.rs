@@ -14,6 +14,17 @@ use wtt_connect::secret::Secret;
 /// each one.
 const SHORT: [usize; 6] = [6, 12, 16, 19, 22, 25];
 
+/// The next connector, once it has brought the task to an end and everything is delivered.
+fn ends_after(wtt: &Wtt, home: &Home, task: &Map<String, Value>, point: usize) -> Connector {
+    wtt.forget();
+    let connector = Connector::start(wtt, home, &[FAST]);
+    until(&format!("an end after a kill at step {point}"), || {
+        let row = wtt.service.task(id(task)).unwrap();
+        [json!("review"), json!("blocked")].contains(&row["status"]) && home.outbox().is_empty()
+    });
+    connector
+}
+
 #[test]
 fn a_task_ends_after_a_kill_at_any_storage_step() {
     let (mut killed, mut reviewed) = (0, 0);
@@ -35,11 +46,7 @@ fn a_task_ends_after_a_kill_at_any_storage_step() {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        wtt.forget();
-        let _connector = Connector::start(&wtt, &home, &[FAST]);
-        until(&format!("an end after a kill at step {point}"), || {
-            ["review", "blocked"].contains(&status().as_str()) && home.outbox().is_empty()
-        });
+        let _connector = ends_after(&wtt, &home, &task, point);
         reviewed += usize::from(status() == "review");
         assert!(home.runs().len() <= 1, "step {point}: {:?}", home.runs());
         assert_eq!(wtt.posts(topic(&task)).len(), 1, "step {point}");
@@ -106,11 +113,7 @@ fn a_message_that_sets_a_task_going_is_not_run_twice_after_a_kill_at_any_storage
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        wtt.forget();
-        let _connector = Connector::start(&wtt, &home, &[FAST]);
-        until(&format!("an end after a kill at step {point}"), || {
-            ["review", "blocked"].contains(&status().as_str()) && home.outbox().is_empty()
-        });
+        let _connector = ends_after(&wtt, &home, &task, point);
         assert!(home.runs().len() <= 1, "step {point}: {:?}", home.runs());
         assert!(!wtt.posts(topic(&task)).is_empty(), "step {point}");
     }

@@ -6,7 +6,7 @@ use crate::daemon::hub::Hub;
 use crate::sys::time;
 use crate::text;
 use crate::wire::intake::Scope;
-use crate::wire::outgoing::{self, Publish, Status};
+use crate::wire::outgoing::{self, Status};
 use std::time::Instant;
 
 /// As much of the last status as a line holds.
@@ -33,14 +33,6 @@ impl Hub {
             every.as_secs(),
         );
         let id = self.requests.untracked("progress");
-        self.net.send(outgoing::publish(&Publish {
-            request_id: &id,
-            topic_id: topic,
-            content: &line,
-            semantic_type: "TASK_PROGRESS",
-            reply_to: None,
-            client_id: None,
-            outcome: None,
-        }));
+        self.net.send(outgoing::progress(&id, topic, &line));
     }
 }

@@ -504,3 +504,16 @@ fn files_go_in_and_come_out() {
     let (code, _, err) = chat.end();
     assert!(code == 0 && !Path::new(&kept).exists(), "{err}");
 }
+
+#[test]
+fn the_end_of_stdin_ends_the_shell_of_a_terminal_also_when_it_comes_early() {
+    let place = Place::new();
+    for (input, code) in [("", 0), ("(exit 7)\n", 7), ("exit 4", 4)] {
+        let mut command = place.command(&["--terminal"]);
+        command.env("SHELL", "/bin/bash");
+        let mut shell = Try::start(command);
+        shell.type_in(input);
+        let (ended, out, err) = shell.end();
+        assert_eq!(ended, code, "{input:?} {out}\n{err}");
+    }
+}

@@ -22,6 +22,13 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const KEYS: usize = 4096;
 /// What ends the input of a shell: stdin has ended.
 const END_OF_INPUT: &str = "\u{4}";
+/// A shell that is still starting loses it when it takes over the keys, so it is said again: first after this,
+/// then ever more seldom, because what runs in the shell may take its time.
+const SAY_AGAIN: Duration = Duration::from_millis(250);
+/// No more seldom than this.
+const SELDOM: Duration = Duration::from_secs(16);
+/// While stdin lasts, nothing is said.
+const NEVER: Duration = Duration::from_secs(3600);
 
 /// Opens it, and stays until its shell has ended. The shell's exit code comes back as [`Error::Silent`].
 pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiver<Signal>) -> Result<()> {
@@ -41,6 +48,7 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
     let _raw = Raw::enter();
     let mut session = Value::Null;
     let nothing = crate::sys::channel::never();
+    let (mut whole_line, mut again, mut pause) = (true, None::<Instant>, SAY_AGAIN);
     loop {
         // what is typed early waits for the terminal
         let typed = if session.is_null() { &nothing } else { &keys };
@@ -53,7 +61,14 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
                 Err(_) => return Err(Error::Failed("the local service closed the connection".into())),
             },
             recv(typed.raw()) -> keys => {
-                let typed = typed.open(keys).unwrap_or_default();
+                let mut typed = typed.open(keys).unwrap_or_default();
+                if typed.is_empty() {
+                    // in the middle of a line it would not be the end of input
+                    typed = format!("{}{END_OF_INPUT}", if whole_line { "" } else { "\n" });
+                    again = Some(Instant::now() + pause);
+                } else {
+                    whole_line = typed.ends_with(['\n', '\r']);
+                }
                 ask("terminal_input", object!({ "session_id": session, "data": typed }));
             }
             recv(resized.raw()) -> _ => {
@@ -62,6 +77,11 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
             }
             recv(gone.raw()) -> _ => return Err(Error::Failed("the connector has ended".into())),
             recv(signals.raw()) -> signal => return Err(Error::Silent(super::killed_by(signals.open(signal).ok()))),
+            default(again.map_or(NEVER, |at| at.saturating_duration_since(Instant::now()))) => if again.is_some() {
+                ask("terminal_input", object!({ "session_id": session, "data": END_OF_INPUT }));
+                pause = (pause * 2).min(SELDOM);
+                again = Some(Instant::now() + pause);
+            },
         }
     }
 }
@@ -131,7 +151,7 @@ impl Driver for Browser {
     }
 }
 
-/// What is typed, in whole characters; at the end of stdin the end of input, once.
+/// What is typed, in whole characters; at the end of stdin an empty text, once.
 fn keys() -> io::Result<Receiver<String>> {
     let (to, keys) = unbounded();
     thread::spawn_small("keys", move || {
@@ -144,11 +164,11 @@ fn keys() -> io::Result<Receiver<String>> {
             };
             let typed = String::from_utf8_lossy(&held[..whole]).into_owned();
             held.drain(..whole);
-            if to.send(typed).is_err() {
+            if !typed.is_empty() && to.send(typed).is_err() {
                 return;
             }
         }
-        let _ = to.send(END_OF_INPUT.to_owned());
+        let _ = to.send(String::new());
         // the channel stays open: its end would be heard again and again
         std::thread::park();
     })?;

@@ -59,6 +59,11 @@ pub fn usual(id: &str, adapter: &str) -> Option<String> {
     Model::parse(id).ok()?.filter(|model| model.is_known_to(adapter)).map(|model| model.id_for(adapter))
 }
 
+/// The adapter that is at home with a model, if that is known.
+pub fn maker(id: &str) -> Option<&'static str> {
+    Model::parse(id).ok()??.family.map(home)
+}
+
 /// The adapter that a family of models is routed to.
 pub(super) fn home(family: Family) -> &'static str {
     match family {

@@ -81,6 +81,10 @@ texts! {
     ModelDefault: "This topic uses the default model again.", "本话题已恢复默认模型。";
     DefaultEffort: "This topic uses the default model again, with effort {0}.", "本话题已恢复默认模型，推理强度 {0}。";
     ModelSet: "This topic uses {0} from the next message on.", "从下一条消息起，本话题使用 {0}。";
+    ModelForeign: "⚠️ {0} is not a model for {1}, so this topic uses its usual model. {2}", "⚠️ {0} 不是 {1} 的模型，本话题仍用其默认模型。{2}";
+    ModelOfOther: "To have it: `/adapter {0}`, then `/model {1}`.", "若要使用：先 `/adapter {0}`，再 `/model {1}`。";
+    ModelOfNone: "The adapter that has it, {0}, is not enabled on this host: WTT_CONNECT_ADAPTERS adds it.",
+        "支持它的适配器 {0} 未在本机启用，可用 WTT_CONNECT_ADAPTERS 添加。";
     ModelEffort: "{0} with effort {1}", "{0}（推理强度 {1}）";
     ModeShow: "Mode: {0}. This topic may use {1}: `/mode NAME` changes it, `/mode default` goes back.",
         "权限模式：{0}。本话题可用：{1}。`/mode 名称` 切换，`/mode default` 恢复默认。";

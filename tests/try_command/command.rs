@@ -229,6 +229,16 @@ fn the_demonstration_agent_asks_in_the_mode_suggest() {
     chat.hear('o', "could not list");
     chat.type_in("/usage\n/sessions\n");
     chat.hear('o', "1. demonstration agent");
+    chat.type_in("/model gpt-5.5 high\n");
+    chat.hear('o', "gpt-5.5 is not a model for the demonstration agent, so");
+    chat.type_in("/status\n");
+    chat.hear('o', "gpt-5.5 is not a model for the demonstration agent, so");
+    chat.type_in("/switch 1\n");
+    chat.hear('o', "goes on in the session demonstration agent");
+    chat.type_in("／usage\n");
+    chat.hear('o', "- 演示智能体：输入");
+    chat.type_in("/sessions\n");
+    chat.hear('o', "1. 演示智能体 `");
     let (code, out, _) = chat.end();
     assert!(code == 0 && out.contains("- demonstration agent: ") && !out.contains("claude-code"), "{out}");
 }

@@ -61,8 +61,23 @@ impl Hub {
             Some(effort) => Say::ModelEffort.to(lang, &[&model, effort]),
             None => model.clone(),
         };
-        self.choose(job, Choice { model: Some(model), effort, ..choice });
-        Say::ModelSet.to(lang, &[&words])
+        self.choose(job, Choice { model: Some(model.clone()), effort, ..choice });
+        match self.route(&mut job.clone()) {
+            Ok(route) if route.note.is_some() => self.foreign_model(&model, &route.adapter, lang),
+            Err(why) => format!("⚠️ {}", kept(lang, &why)),
+            Ok(_) => Say::ModelSet.to(lang, &[&words]),
+        }
+    }
+
+    /// The agent of the topic cannot have the model: what happens instead, and who has it.
+    fn foreign_model(&self, model: &str, adapter: &str, lang: Lang) -> String {
+        let mut enabled = self.shared.config.adapters.iter();
+        let how = match enabled.find(|name| model::usual(model, name).is_some()) {
+            Some(name) => Say::ModelOfOther.to(lang, &[name, model]),
+            None => Say::ModelOfNone.to(lang, &[&model::maker(model).unwrap_or_default()]),
+        };
+        let title = spec::find(adapter).map_or(adapter, |spec| spec.title);
+        Say::ModelForeign.to(lang, &[model, title, &how])
     }
 
     /// Whether answers of a topic are spoken.

@@ -5,7 +5,7 @@ use super::help::help;
 use super::input::{is_answer, is_for_the_running_turn, question_id, read_lines};
 use super::screen::{Screen, Status};
 use super::talk::{Outcome, Talk};
-use super::words::{TOO_LONG, renamed};
+use super::words::{TOO_LONG, is_chinese, renamed};
 use super::{INTERRUPTED, killed_by};
 use crate::error::{Error, Result};
 use crate::local::service::{Observed, Seen, Service, Speaker};
@@ -257,7 +257,9 @@ impl<'a> Chat<'a> {
     }
 
     fn rightly_named(&self, words: &str) -> String {
-        self.names.iter().fold(words.to_owned(), |words, (wrong, right)| renamed(&words, wrong, right))
+        let chinese = is_chinese(words);
+        let names = self.names.iter().filter(|(_, right)| is_chinese(right) == chinese);
+        names.fold(words.to_owned(), |words, (wrong, right)| renamed(&words, wrong, right))
     }
 
     fn turn_over(&mut self, once: bool) -> Next {

@@ -79,6 +79,9 @@ pub fn width(c: char) -> usize {
     }
 }
 
+/// What no line begins with.
+const CLOSING: &str = "。，、；：？！）】》」』”’…,.;:?!)]}";
+
 /// Breaks a line at blanks, or behind a wide character. What follows is indented like the line, or like its item.
 pub fn wrap(line: &str, columns: usize) -> String {
     let text = line.trim_start_matches(' ');
@@ -88,13 +91,18 @@ pub fn wrap(line: &str, columns: usize) -> String {
     let (mut used, mut escape) = (0, false);
     // Where the line may be broken, and how wide it is up to there.
     let mut border: Option<(usize, usize)> = None;
+    let mut earlier = None;
     for c in line.chars() {
         if escape || c == '\x1b' {
             escape = c != 'm';
             out.push(c);
             continue;
         }
+        if CLOSING.contains(c) && border.is_some_and(|(at, _)| at == out.len()) {
+            border = earlier.take();
+        }
         if c != ' ' && used + width(c) > columns {
+            earlier = None;
             let (at, before) = border.take().unwrap_or((out.len(), used));
             let blank = usize::from(out[..at].ends_with(' '));
             out.replace_range(at - blank..at, &format!("\n{:hang$}", ""));
@@ -103,7 +111,7 @@ pub fn wrap(line: &str, columns: usize) -> String {
         out.push(c);
         used += width(c);
         if (c == ' ' && used > hang) || width(c) == 2 {
-            border = Some((out.len(), used));
+            earlier = border.replace((out.len(), used));
         }
     }
     out
@@ -219,6 +227,8 @@ mod tests {
             ("**one two** three", "\x1b[1mone two\x1b[0m\nthree"),
             ("你好你好你好", "你好你好\n你好"),
             ("```\none two three\n```", "    \x1b[36mone two three\x1b[0m"),
+            ("你好你好。你好", "你好你\n好。你好"),
+            ("你好你」。好", "你好\n你」。好"),
             ("exactly8 x", "exactly8\nx"),
         ] {
             assert_eq!(render(text, &narrow(true)), shown, "{text:?}");

@@ -46,8 +46,9 @@ const DEMO_NAMES: &[(&str, &str)] = &[
     (". claude-code ", ". demonstration agent "),
     ("(claude-code)", "(demonstration agent)"),
     ("session claude-code", "session demonstration agent"),
-    ("：claude-code", "：演示智能体"),
-    (" claude-code ", " 演示智能体 "),
+    ("for claude-code,", "for the demonstration agent,"),
+    ("Claude Code", "演示智能体"),
+    ("claude-code", "演示智能体"),
 ];
 
 /// What was asked for on the command line.

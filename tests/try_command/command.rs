@@ -527,3 +527,19 @@ fn the_end_of_stdin_ends_the_shell_of_a_terminal_also_when_it_comes_early() {
         assert_eq!(ended, code, "{input:?} {out}\n{err}");
     }
 }
+
+#[test]
+fn a_file_that_is_sent_to_a_prompt_is_told_and_kept() {
+    let place = Place::new();
+    std::fs::write(place.path("work/report.md"), "milk\n").unwrap();
+    let (code, out, err) = Try::start(place.command(&["--adapter", "demo", "send report.md"])).end();
+    assert!(code == 0 && out == "Here it is.\n", "{out}\n{err}");
+    let (_, kept) = err.split_once("another day removes it: ").unwrap_or_else(|| panic!("{err}"));
+    let kept = kept.trim_end().strip_suffix(" (5 bytes)").unwrap();
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "milk\n");
+    // a script that has no more to say hears of it, too
+    let mut chat = Try::start(place.command(&["--adapter", "demo"]));
+    chat.type_in("send report.md\n");
+    let (code, out, err) = chat.end();
+    assert!(code == 0 && out.contains("file: report.md <") && err.contains("Kept until"), "{out}\n{err}");
+}

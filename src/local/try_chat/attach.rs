@@ -1,10 +1,20 @@
 //! Files in the chat of `try`: `/attach PATH`, or a path alone on a line, as terminals make of a dropped file, go with the
 //! next message; of files that come, it says where their bytes are.
 
-use super::chat::Chat;
-use crate::error::reason;
+use super::chat::{Chat, Next, unwritten};
+use crate::error::{Error, reason};
+use crate::local::service::Observed;
+use crate::store::outbox::Outbox;
+use crate::sys::channel::{Receiver, select};
+use crate::sys::signal::Signal;
 use crate::wire::media;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Files that follow the last answer are waited for so long: what is on this machine takes milliseconds.
+const LATE: Duration = Duration::from_secs(20);
+/// How often it is looked whether more is to come.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The files that a line names: those of `/attach`, or nothing but absolute paths of files that exist.
 fn named(line: &str) -> Option<Vec<PathBuf>> {
@@ -64,14 +74,60 @@ impl Chat<'_> {
     }
 
     /// Where the files are that a message shows: the service keeps them until the end of the chat.
-    pub(super) fn tell_where(&mut self, text: &str) {
+    /// Those of an only answer stay longer.
+    pub(super) fn tell_where(&mut self, text: &str, once: bool) {
         for file in media::in_text(text) {
             let id = file.url.rsplit("/media/").next().unwrap_or_default();
             if let Some((path, bytes)) = self.service.kept_file(id) {
-                let bytes = size(bytes);
-                self.screen.note(&format!("Kept until the chat ends: {} ({bytes})", path.display()));
+                self.sent_files = true;
+                let (bytes, path) = (size(bytes), path.display());
+                self.screen.note(&if once {
+                    format!("The agent sent a file, kept until a `try` on another day removes it: {path} ({bytes})")
+                } else {
+                    format!("Kept until the chat ends: {path} ({bytes})")
+                });
             }
         }
+    }
+
+    /// Whether a message is the card of a file and nothing else.
+    pub(super) fn is_file(&self, text: &str) -> bool {
+        let is_kept = |url: &str| self.service.kept_file(url.rsplit("/media/").next().unwrap_or_default());
+        let text = text.trim();
+        text.starts_with('[')
+            && text.lines().count() == 1
+            && media::in_text(text).iter().any(|file| is_kept(&file.url).is_some())
+    }
+
+    /// Hears what follows the last answer: files are sent after it. Until nothing is left in the outbox.
+    pub(super) fn late(
+        &mut self,
+        outbox: &Path,
+        seen: &Receiver<Observed>,
+        signals: &Receiver<Signal>,
+    ) -> Result<(), Error> {
+        let until = Instant::now() + LATE;
+        while !self.screen.interactive && Instant::now() < until {
+            // looked at before what has come, so that nothing slips through
+            let empty = Outbox::peek(outbox).0 == 0;
+            let next = select! {
+                recv(seen.raw()) -> event => match seen.open(event) {
+                    Ok(observed) => self.observed(observed.seen, self.once),
+                    Err(_) => return Ok(()),
+                },
+                recv(signals.raw()) -> _ => return Ok(()),
+                default(if empty { Duration::ZERO } else { LOOK }) => if empty { return Ok(()) } else { Next::Go },
+            };
+            if let Next::Quit(Err(e)) = next {
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the last line.
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        self.screen.finish().or_else(unwritten)
     }
 }
 

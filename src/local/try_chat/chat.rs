@@ -38,7 +38,7 @@ const PASTE_MAX: usize = 2000;
 /// The terminal keeps so many bytes of a line and drops the rest (n_tty(4), `MAX_CANON` and more).
 const TERMINAL_LINE: usize = 4095;
 /// What to do after an event.
-enum Next {
+pub(super) enum Next {
     Go,
     Quit(Result<()>),
 }
@@ -68,6 +68,9 @@ pub struct Chat<'a> {
     asked: Vec<String>,
     /// Files that go with the next message.
     pub(super) attached: String,
+    /// Files came.
+    pub(super) sent_files: bool,
+    pub(super) once: bool,
 }
 
 impl<'a> Chat<'a> {
@@ -98,6 +101,8 @@ impl<'a> Chat<'a> {
             input_over: false,
             asked: Vec::new(),
             attached: String::new(),
+            sent_files: false,
+            once: false,
         }
     }
 
@@ -109,6 +114,7 @@ impl<'a> Chat<'a> {
         signals: &Receiver<Signal>,
     ) -> Result<()> {
         let once = prompt.is_some();
+        self.once = once;
         let mut lines = match prompt {
             Some(prompt) => {
                 self.send(prompt);
@@ -145,7 +151,7 @@ impl<'a> Chat<'a> {
                 default(self.timer()) => self.time(once),
             };
             if let Next::Quit(outcome) = next {
-                return outcome.and(self.screen.finish().or_else(unwritten));
+                return outcome;
             }
         }
     }
@@ -187,7 +193,7 @@ impl<'a> Chat<'a> {
         self.talk.sent(message_id);
     }
 
-    fn observed(&mut self, seen: Seen, once: bool) -> Next {
+    pub(super) fn observed(&mut self, seen: Seen, once: bool) -> Next {
         match seen {
             Seen::Message(Value::Object(row))
                 if row.get("topic_id").and_then(Value::as_str) == Some(&self.topic) =>
@@ -196,14 +202,15 @@ impl<'a> Chat<'a> {
                 self.ending = self.talk.is_ending().then(|| Instant::now() + ENDING_TIME);
                 let text =
                     if post.outcome == Outcome::Done { post.text } else { self.rightly_named(&post.text) };
-                if once && matches!(post.outcome, Outcome::Failed | Outcome::Cancelled) {
-                    self.screen.note(&text);
+                let told = once && self.is_file(&text);
+                if told || (once && matches!(post.outcome, Outcome::Failed | Outcome::Cancelled)) {
+                    if !told {
+                        self.screen.note(&text);
+                    }
                 } else if let Err(e) = self.screen.post(&text) {
                     return Next::Quit(unwritten(e));
                 }
-                if !once {
-                    self.tell_where(&text);
-                }
+                self.tell_where(&text, once);
                 if post.outcome == Outcome::Question {
                     self.screen.prompt();
                     self.asked.push(question_id(&text));
@@ -382,7 +389,7 @@ impl<'a> Chat<'a> {
 }
 
 /// An answer is lost, unless its reader has seen enough, as in `| head`.
-fn unwritten(e: io::Error) -> Result<()> {
+pub(super) fn unwritten(e: io::Error) -> Result<()> {
     if e.kind() == io::ErrorKind::BrokenPipe {
         return Ok(());
     }

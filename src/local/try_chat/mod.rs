@@ -78,7 +78,7 @@ pub fn run(options: Options) -> Result<()> {
     let signals = signal::listen().map_err(|e| Error::Failed(format!("cannot listen for signals: {e}")))?;
     stage::sweep();
     let mut stage = Stage::new()?;
-    let service = Service::start(service::Options { port: 0, uploads: Some(stage.path("media")) })
+    let service = Service::start(service::Options { port: 0, uploads: Some(stage.path(stage::MEDIA)) })
         .map_err(|e| Error::Failed(format!("cannot start the local service: {e}")))?;
     let seen = service.observe();
     if options.verbose {
@@ -120,7 +120,12 @@ pub fn run(options: Options) -> Result<()> {
             let name = if pick.demo { pick.title() } else { pick.spec.name };
             let names = if pick.demo { DEMO_NAMES } else { &[] };
             let mut chat = Chat::new(&service, &connector, topic, name, names, screen);
-            chat.run(options.prompt.as_deref(), &seen, &signals)
+            let outcome = chat.run(options.prompt.as_deref(), &seen, &signals);
+            let outcome = outcome.and_then(|()| chat.late(&stage.outbox(), &seen, &signals));
+            if options.prompt.is_some() && chat.sent_files {
+                stage.keep_files();
+            }
+            outcome.and(chat.finish())
         }
         Err(e) => Err(e),
     };

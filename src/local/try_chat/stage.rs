@@ -13,6 +13,8 @@ use std::time::Duration;
 /// How the names of the folders begin.
 const PREFIX: &str = "wtt-try-";
 const LOG: &str = "connector.log";
+/// Where the service keeps files.
+pub const MEDIA: &str = "media";
 /// What was left behind may be looked at for so long.
 const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -21,6 +23,7 @@ const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Stage {
     folder: PathBuf,
     keep_log: bool,
+    keep_files: bool,
 }
 
 impl Stage {
@@ -34,8 +37,8 @@ impl Stage {
                 folder.display()
             ))
         })?;
-        let stage = Stage { folder, keep_log: false };
-        for part in ["media", "demo"] {
+        let stage = Stage { folder, keep_log: false, keep_files: false };
+        for part in [MEDIA, "demo"] {
             DirBuilder::new().mode(0o700).create(stage.path(part)).map_err(|e| stage.failed(&e))?;
         }
         Ok(stage)
@@ -49,6 +52,16 @@ impl Stage {
     /// Leaves the log when everything else is removed, because something went wrong.
     pub fn keep_log(&mut self) {
         self.keep_log = true;
+    }
+
+    /// Leaves the files that were sent: whoever asked for one answer looks at them afterwards.
+    pub fn keep_files(&mut self) {
+        self.keep_files = true;
+    }
+
+    /// Where replies lie that are not with the service yet.
+    pub fn outbox(&self) -> PathBuf {
+        self.path("state/outbox")
     }
 
     /// The folder itself.
@@ -70,7 +83,10 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        for path in entries.flatten().map(|e| e.path()).filter(|p| !(self.keep_log && *p == self.log())) {
+        let stays = |path: &PathBuf| {
+            (self.keep_log && *path == self.log()) || (self.keep_files && *path == self.path(MEDIA))
+        };
+        for path in entries.flatten().map(|e| e.path()).filter(|p| !stays(p)) {
             let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         }
         let _ = fs::remove_dir(&self.folder);
@@ -117,7 +133,7 @@ mod tests {
         stage.keep_log();
         drop(stage);
         assert!(log.exists() && fs::read_dir(&folder).expect("the folder").count() == 1);
-        let again = Stage { folder: folder.clone(), keep_log: false };
+        let again = Stage { folder: folder.clone(), keep_log: false, keep_files: false };
         drop(again);
         assert!(!folder.exists());
     }

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod log;
 pub mod log_file;
 pub mod notify;
+pub mod passing;
 pub mod path;
 pub mod poll;
 pub mod proc;

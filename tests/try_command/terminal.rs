@@ -255,3 +255,17 @@ fn a_real_agent_is_named_before_its_only_answer() {
     seat.see("directory is empty");
     assert_eq!(seat.code(), 0);
 }
+
+#[test]
+fn who_is_asked_whether_he_is_logged_in_is_shown_meanwhile() {
+    let place = Place::new();
+    let claude = place.path("claude");
+    let script = "#!/bin/sh\ncase $* in --version) echo '2.1.330 (Claude Code)';; *) echo '{\"loggedIn\": false}'; exit 1;; esac\n";
+    crate::support::program::program(&claude, script);
+    let mut seat = Seat::with(&place, 200, &[], claude.to_str().unwrap());
+    seat.see("Looking for agents: claude-code…");
+    seat.see("\r\u{1b}[2K");
+    seat.see("Claude Code is installed but not logged in");
+    let rest = seat.see(PROMPT);
+    assert!(!rest.contains("Also installed"), "{rest}");
+}

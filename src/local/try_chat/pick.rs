@@ -5,6 +5,7 @@ use crate::agent::spec::{self, ADAPTERS, AdapterSpec, Login};
 use crate::agent::{probe, program};
 use crate::error::{Error, Result};
 use crate::list::Table;
+use crate::sys::passing::Passing;
 
 /// The word that asks for the demonstration agent.
 const DEMO: &str = "demo";
@@ -66,25 +67,33 @@ fn decide(
         let spec = adapters.iter().copied().find(|a| a.name == DEMO_SPEAKS);
         let spec =
             spec.ok_or_else(|| Error::Unavailable("the demonstration agent is not in this build".into()))?;
-        Ok(Pick { spec, demo: true, why_demo: why, warning: None, others: others("") })
+        Ok(Pick { spec, demo: true, why_demo: why, warning: None, others: Vec::new() })
     };
     let Some(word) = asked else {
         let mut why = String::new();
+        let (mut out, mut tried): (Vec<&'static AdapterSpec>, Vec<&str>) = (Vec::new(), Vec::new());
         for spec in found.iter().copied() {
             match presence(spec) {
                 Presence::Ready => {
-                    let others = others(spec.name);
+                    // what cannot answer is not offered
+                    let mut others: Vec<&'static str> = others(spec.name);
+                    others.retain(|name| !tried.contains(name));
                     return Ok(Pick { spec, demo: false, why_demo: None, warning: None, others });
                 }
-                Presence::LoggedOut => {
-                    why.push_str(&format!("{} is installed but not logged in. {} ", spec.title, spec.login));
-                }
+                Presence::LoggedOut => out.push(spec),
                 Presence::Broken => why.push_str(&format!(
                     "{} is installed but does not work; `wtt-connect doctor` says more. ",
                     spec.title
                 )),
                 Presence::Missing => {}
             }
+            tried.push(spec.name);
+        }
+        if let Some(first) = out.first() {
+            let titles: Vec<&str> = out.iter().map(|spec| spec.title).collect();
+            let are = if out.len() == 1 { "is" } else { "are" };
+            let words = format!("{} {are} installed but not logged in. {} ", titles.join(", "), first.login);
+            why.insert_str(0, &words);
         }
         if why.is_empty() {
             why.push_str("No agent CLI was found on PATH; install one, Codex or Claude Code for example.");
@@ -135,6 +144,7 @@ pub fn pick(asked: Option<&str>, person: bool) -> Result<Pick> {
     };
     let installed = |spec: &AdapterSpec| program::locate(spec, &command(spec)).is_ok();
     decide(asked, person, ADAPTERS, installed, |spec| {
+        let _passing = Passing::say(&format!("Looking for agents: {}", spec.name));
         let found = probe::probe(spec, &command(spec), &Table::new());
         match found.login {
             _ if found.path.is_none() => Presence::Missing,
@@ -182,6 +192,20 @@ mod tests {
         assert!(warning.contains("not logged in") && warning.contains("codex login"), "{warning}");
         assert_eq!(choose(Some("codex"), &["codex"], &[]).warning, None);
         assert_eq!(choose(None, &["codex", "claude-code"], &[]).others, ["claude-code"]);
+    }
+
+    #[test]
+    fn what_cannot_answer_is_named_once_and_not_offered() {
+        let all = ["codex", "claude-code", "qoder"];
+        let none = choose(None, &all, &all);
+        let why = none.why_demo.expect("a reason");
+        assert!(
+            why.starts_with("Codex, Claude Code, ") && why.matches("not logged in").count() == 1,
+            "{why}"
+        );
+        assert!(why.contains("codex login") && none.others.is_empty(), "{why}");
+        assert!(choose(Some("demo"), &all, &all).others.is_empty());
+        assert_eq!(choose(None, &all, &["codex"]).others, ["qoder"]);
     }
 
     #[test]

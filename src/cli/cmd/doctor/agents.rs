@@ -5,6 +5,7 @@ use crate::agent::probe::{self, Probe};
 use crate::agent::program;
 use crate::agent::spec::{self, ADAPTERS, AdapterSpec, Login};
 use crate::config::{Config, Mode};
+use crate::sys::passing::Passing;
 use crate::sys::{path, thread};
 use std::ffi::OsStr;
 use std::sync::{Arc, OnceLock};
@@ -83,6 +84,7 @@ fn look(some: &[&'static AdapterSpec], config: &Config) -> Vec<(&'static Adapter
     }
     let mut probes = Vec::new();
     for (spec, command, thread, answer) in asked {
+        let _passing = Passing::say(&format!("Asking {}", spec.name));
         if thread.is_ok_and(|thread| thread.join().is_ok())
             && let Some(probe) = answer.get()
         {

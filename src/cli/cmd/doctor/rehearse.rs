@@ -15,6 +15,7 @@ use crate::session::words::Lang;
 use crate::session::{self, model};
 use crate::store::atomic;
 use crate::sys::channel::{Receiver, Sender, unbounded};
+use crate::sys::passing::Passing;
 use crate::sys::{id, signal};
 use crate::text;
 use std::path::Path;
@@ -176,6 +177,7 @@ impl Stage<'_> {
         resume: Option<String>,
         stop_it: bool,
     ) -> Seen {
+        let _passing = Passing::say(&format!("Waiting for a turn of {}", spec.name));
         let runner = Runner {
             spec,
             command,

@@ -74,7 +74,7 @@ impl Hub {
         let mut enabled = self.shared.config.adapters.iter();
         let how = match enabled.find(|name| model::usual(model, name).is_some()) {
             Some(name) => Say::ModelOfOther.to(lang, &[name, model]),
-            None => Say::ModelOfNone.to(lang, &[&model::maker(model).unwrap_or_default()]),
+            None => Say::ModelOfNone.to(lang, &[model::maker(model).unwrap_or_default()]),
         };
         let title = spec::find(adapter).map_or(adapter, |spec| spec.title);
         Say::ModelForeign.to(lang, &[model, title, &how])

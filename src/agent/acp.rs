@@ -85,6 +85,8 @@ struct Turn {
     further: steer::Further,
     usage: Option<Usage>,
     stopping: bool,
+    /// The prompt was answered, and it still works.
+    works_on: bool,
     ended: bool,
 }
 

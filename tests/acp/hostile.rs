@@ -422,6 +422,17 @@ fn how_a_turn_stops() {
 }
 
 #[test]
+fn an_agent_that_compacts_behind_the_end_of_its_turn_is_waited_for() {
+    let mut talk = commanded("Kimi Code CLI", "/compact");
+    let started = "Context compaction started — it runs in the background.";
+    talk.says(started);
+    talk.answer("session/prompt", json!({"stopReason": "end_turn"}));
+    assert_eq!(talk.fx.done, None, "a message now would get no answer");
+    talk.says("Compaction completed.");
+    assert_eq!(talk.fx.done, Some(Outcome::Done(format!("{started}\n\nCompaction completed."))));
+}
+
+#[test]
 fn the_answer_is_what_came_after_the_last_tool() {
     let mut talk = Talk::prompted(&request(), json!({}));
     talk.says("I look.");

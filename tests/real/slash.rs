@@ -54,7 +54,12 @@ fn commands() {
             turn(&wtt, &topic, "between @@recall:pelican@@", "pelican is known");
         }
     }
-    turn(&wtt, &topic, "after @@text:second answer@@", "second answer");
+    // claude tells the model after a compaction which commands there were, behind the message: it may follow either
+    wtt.forget();
+    wtt.say(&topic, "after @@text:second answer@@");
+    let answer = wtt.answer(&topic, "")["content"].as_str().unwrap().to_owned();
+    println!("after -> {answer}");
+    assert!(["second answer", "custom world"].contains(&answer.as_str()), "{answer}");
     println!("{}", connector.log());
     assert!(connector.stop().success());
     assert_eq!(native_ids(&home).len(), 1, "one session in whatever form");

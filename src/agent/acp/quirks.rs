@@ -24,6 +24,8 @@ pub struct Quirks {
     /// A slash command that it takes and does not announce. Its list is waited for: what it does not know it passes over
     /// without a word.
     pub unlisted: &'static str,
+    /// It says this, ends the turn, and works on; a message meanwhile gets no answer. The turn lasts until it says more.
+    pub works_on: &'static str,
     /// Where the reason is when a turn ends without a word.
     pub hint: &'static str,
 }
@@ -50,6 +52,7 @@ const PLAIN: Quirks = Quirks {
     replays_late: false,
     once_a_minute: false,
     unlisted: "",
+    works_on: "",
     hint: "",
 };
 
@@ -100,6 +103,7 @@ static TABLE: &[Quirks] = &[
         full: &["yolo"],
         edit: &["default", ""],
         ask: &["plan"],
+        works_on: "Context compaction started",
         hint: "it keeps the errors of its provider to its log, below ~/.kimi-code/logs or ~/.kimi/logs",
         ..PLAIN
     },

@@ -5,6 +5,7 @@ use crate::agent::classify;
 use crate::agent::dialect::{Effects, ended, items, string};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Usage};
+use crate::json::object;
 use serde_json::Value;
 
 /// Commands remembered: more are not read in an answer.
@@ -63,7 +64,7 @@ impl Acp {
         }
         let turn = &mut self.turn;
         let id = string(update, "messageId");
-        let another = id != turn.message_id && !turn.answer.is_empty();
+        let another = (id != turn.message_id || turn.works_on) && !turn.answer.is_empty();
         id.clone_into(&mut turn.message_id);
         if std::mem::take(&mut turn.broken) {
             turn.answer.clear();
@@ -83,12 +84,22 @@ impl Acp {
             turn.answer.drain(..cut);
         }
         fx.events.push(AgentEvent::Text(text.to_owned()));
+        if std::mem::take(&mut self.turn.works_on) {
+            self.pending = None;
+            self.stopped(&object!({ "stopReason": "end_turn" }), fx);
+        }
     }
 
     /// The prompt was answered.
     pub(super) fn stopped(&mut self, result: &Value, fx: &mut Effects) {
         self.turn.usage = Usage::sum(self.turn.usage, usage::of(result));
         if self.goes_on(result, fx) {
+            return;
+        }
+        let (said, begins) = (&self.turn.answer, self.quirks.works_on);
+        if !begins.is_empty() && said.strip_prefix(begins).is_some_and(|rest| !rest.contains('\n')) {
+            // the answer to the prompt is here, what it is about is not
+            (self.turn.works_on, self.pending) = (true, Some(Step::Prompt));
             return;
         }
         fx.usage = self.turn.usage.take();

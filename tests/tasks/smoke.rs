@@ -80,6 +80,24 @@ fn smoke_chat_tells_what_came() {
 }
 
 #[test]
+fn a_question_is_no_answer() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    wtt.service.add_agent(SENDER, "CANARY-tester", "Tester");
+    let agent = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/agents/asking.sh");
+    let asks = [
+        ("WTT_CONNECT_CLAUDE_CODE_COMMAND", agent),
+        ("WTT_CONNECT_MODE", "suggest"),
+        ("WTT_CONNECT_APPROVAL_SECONDS", "1"),
+    ];
+    let _connector = Connector::start(&wtt, &home, &asks);
+    let who = [("WTT_SMOKE_SENDER_AGENT_ID", SENDER), ("WTT_SMOKE_SENDER_TOKEN", "CANARY-tester")];
+    let words = ["smoke-chat", "--expected", "RUN: bash ls; answer over", "--timeout=60"];
+    let (code, out, err) = smoke(&wtt.service.base_url(), &home, &words, &who);
+    assert!(out.contains("approval is needed: 🔐") && out.contains("answer: over"), "{out}{err}");
+    assert_eq!(code, 1, "another answer: {err}");
+}
+
+#[test]
 fn smoke_tests_end_where_nothing_can_come() {
     let (wtt, home) = (Wtt::start(), Home::new());
     wtt.service.add_agent(SENDER, "CANARY-tester", "Tester");

@@ -1,13 +1,15 @@
 //! `smoke-chat`: a message from a second agent over the WebSocket, and the answer to it.
 
-use super::Smoke;
+use super::{SHOWN_CHARS, Smoke};
 use crate::cli::spec::Args;
 use crate::config::{keys::smoke, value};
 use crate::daemon::net::{self, NetConfig, NetEvent};
 use crate::error::{Error, Result};
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
+use crate::store::outbox::ReplyKind;
 use crate::sys::channel::Receiver;
+use crate::text;
 use crate::wire::frame::{self, Frame};
 use crate::wire::outgoing;
 
@@ -70,7 +72,7 @@ fn converse(
         let Ok(event) = inbox.recv_deadline(smoke.until) else {
             return Err(smoke.late("no answer has come"));
         };
-        let text = match event {
+        let frame = match event {
             NetEvent::Up { .. } => {
                 smoke.say(&format!("connected to {} as {sender}", smoke.config.base_url))?;
                 let request = format!("@{agent} {}", smoke.request());
@@ -83,7 +85,7 @@ fn converse(
             NetEvent::Down { why, .. } => return Err(Error::Unavailable(why)),
             NetEvent::Frame(text) => text,
         };
-        match frame::decode(&text) {
+        match frame::decode(&frame) {
             Frame::Result(result) if result.request_id.as_deref() == Some(&request_id) => {
                 if !result.ok {
                     let why = result.error.unwrap_or_else(|| "no reason given".to_owned());
@@ -97,10 +99,21 @@ fn converse(
                     && message.semantic_type == "post"
                     && topic.as_ref().is_none_or(|topic| *topic == message.topic_id) =>
             {
+                // after a question or a notice the turn goes on
+                let outcome = message.metadata.get("outcome").and_then(|word| word.as_str());
+                let seen = text::truncate(&text::one_line(&message.content), SHOWN_CHARS);
+                if outcome == Some(ReplyKind::Question.word()) {
+                    smoke.say(&format!("approval is needed: {seen}"))?;
+                    continue;
+                }
+                if outcome == Some(ReplyKind::Notice.word()) {
+                    smoke.say(&seen)?;
+                    continue;
+                }
                 return Ok(message.content);
             }
             Frame::Other(kind) if kind == "typing" => {
-                let status = crate::json::parse(text.as_bytes()).unwrap_or_default();
+                let status = crate::json::parse(frame.as_bytes()).unwrap_or_default();
                 let said = status["status_text"].as_str().unwrap_or_default();
                 if status["agent_id"] == agent.as_str() && !said.is_empty() && said != shown {
                     smoke.say(said)?;

@@ -16,6 +16,11 @@ pub fn tenths(amount: u64, unit: u64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
+/// How many there are of something: `1 reply`, `2 replies`.
+pub fn count(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
 /// A time in seconds, with one decimal.
 pub fn seconds(time: std::time::Duration) -> String {
     tenths(time.as_secs() * 1000 + u64::from(time.subsec_millis()), 1000)

@@ -104,7 +104,7 @@ impl Hub {
     fn link_status(&self) -> Value {
         let link = &self.link;
         if let Some(since) = link.up_since {
-            return object!({ "state": "connected", "since": wall(since), "seconds": since.elapsed().as_secs() });
+            return object!({ "state": "connected", "problem": (), "since": wall(since), "seconds": since.elapsed().as_secs() });
         }
         let state = match (&link.last_error, link.refused) {
             (None, _) => "connecting",

@@ -85,12 +85,13 @@ impl Cards {
         over
     }
 
-    /// An entry is out, or refused for good.
-    pub(super) fn settle(&mut self, entry: &Entry, refusal: Option<&str>) {
+    /// An entry is out, or refused for good. Whether somebody who waited has heard it.
+    pub(super) fn settle(&mut self, entry: &Entry, refusal: Option<&str>) -> bool {
         if !entry.is_asked() {
-            return;
+            return false;
         }
-        let mut told = refusal.is_some() || self.told.contains(&entry.seq);
+        let mut heard = false;
+        let told = refusal.is_some() || self.told.contains(&entry.seq);
         self.told.retain(|seq| *seq != entry.seq);
         while let Some(at) = self.waiting.iter().position(|waiting| waiting.seq == entry.seq) {
             let waiting = self.waiting.swap_remove(at);
@@ -101,11 +102,12 @@ impl Cards {
                     object!({ "error": why })
                 }
             };
-            told |= server::reply(waiting.back, &answer);
+            heard |= server::reply(waiting.back, &answer);
         }
-        if !told {
+        if !told && !heard {
             self.recall(entry);
         }
+        heard
     }
 }
 
@@ -186,7 +188,8 @@ mod tests {
         assert!(!cards.forget("t", "card", now), "he knows of it");
 
         let ear = wait(&mut cards, 2, now);
-        cards.settle(&entry(2), Some("not found"));
+        assert!(cards.settle(&entry(2), Some("not found")), "nothing of it is kept");
+        assert!(!cards.settle(&entry(9), Some("not found")), "nobody heard it");
         assert!(heard(ear).contains("refuses the card in topic t: not found"));
         assert!(!cards.forget("t", "card", now), "there is none");
 

@@ -174,12 +174,18 @@ impl Hub {
                 entry
             }
             Some(Action::Refused { entry, why }) => {
-                log::error!(target: "hub", "a reply in topic {} was refused for good ({why}); it is kept in outbox/failed", entry.topic_id);
                 self.sealed(&entry);
-                if let Err(error) = self.shared.outbox.fail(&entry) {
+                // who asked for it and has heard the refusal needs no copy
+                let done = if self.cards.settle(&entry, Some(&why)) {
+                    log::warn!(target: "hub", "a card in topic {} was refused ({why}); who asked for it knows", entry.topic_id);
+                    self.shared.outbox.remove(&entry)
+                } else {
+                    log::error!(target: "hub", "a reply in topic {} was refused for good ({why}); it is kept in outbox/failed", entry.topic_id);
+                    self.shared.outbox.fail(&entry)
+                };
+                if let Err(error) = done {
                     log::warn!(target: "hub", "outbox: {error}");
                 }
-                self.cards.settle(&entry, Some(&why));
                 entry
             }
             Some(Action::Moved { seq }) => {

@@ -13,7 +13,7 @@ use std::sync::RwLock;
 /// Their debug and trace lines hold addresses with tokens, headers or whole payloads.
 const CAPPED: &[&str] = &["tungstenite", "rustls", "ureq", "ureq_proto"];
 /// A shorter secret would blot out ordinary words; real ones are far longer.
-const MIN_SECRET: usize = 4;
+pub const MIN_SECRET: usize = 4;
 
 /// Known secrets in all their spellings, longest first.
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());

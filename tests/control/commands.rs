@@ -228,7 +228,7 @@ fn the_files_of_a_stopped_one_are_read_and_not_touched() {
     let texts = [
         "not running",
         "1, the last one used",
-        "1 turn(s) were cut",
+        "1 turn cut; told in the topic at the next start",
         "set aside as",
         "corrupt-1700000000000",
     ];
@@ -305,4 +305,9 @@ fn logs_of_a_service_are_the_journals() {
         user.run(&["logs", "one", "--lines", "7", "--follow"]).check(3, &["--user", "--lines=7", "--follow"]);
     assert!(said.out.contains("--unit=wtt-connect@one.service"), "{}", said.out);
     assert!(!user.run(&["logs", "agent-1"]).out.contains("--follow"));
+    // a journal without a line, of one that was started: by hand
+    user.program("journalctl", "exit 0");
+    std::fs::create_dir_all(user.state_dir("one")).unwrap();
+    std::fs::write(user.state_dir("one").join("lock"), "").unwrap();
+    user.run(&["logs", "one"]).check(69, &["runs by hand", "--log-to-file"]);
 }

@@ -25,7 +25,17 @@ fn a_card_that_the_service_refuses_is_said_and_shown() {
         let command = command.args(["status", "p"]).env_clear().env("HOME", home.path());
         said(&command.output().unwrap()).1
     };
-    assert!(status().contains("could not be delivered for good"), "{}", status());
+    // who asked knows: nothing is kept, and nothing is wrong
+    assert!(!status().contains("delivered for good"), "{}", status());
+    assert!(!connector.log().contains("outbox/failed"), "{}", connector.log());
+    let failed = home.state_dir().join("outbox/failed");
+    std::fs::create_dir_all(&failed).unwrap();
+    std::fs::write(failed.join("1.json"), "{}").unwrap();
+    let shown = status();
+    assert!(shown.contains("1 reply could not be delivered for good"), "{shown}");
+    assert!(shown.contains("delete the file there when nobody needs it"), "{shown}");
+    std::fs::write(failed.join("2.json"), "{}").unwrap();
+    assert!(status().contains("2 replies could not"), "{}", status());
     drop(connector);
 }
 

@@ -32,7 +32,7 @@ pub fn run(args: &Args, allow: bool) -> Result<()> {
             if id.is_some() && ask["id"].as_str() == id.as_deref() {
                 let request = Request::Decide { allow, id: id.clone(), words: said.clone() };
                 return match profile.ask(&request) {
-                    Life::Answers(answer) if args.json => out::stdout(&format!("{answer}\n")),
+                    Life::Answers(answer) if args.json => out::stdout(&format!("{answer:#}\n")),
                     Life::Answers(answer) => {
                         let text = answer["text"].as_str().unwrap_or_default();
                         out::stdout(&format!("{}: {text}\n", profile.name))

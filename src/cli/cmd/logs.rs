@@ -23,16 +23,15 @@ pub fn run(args: &Args) -> Result<()> {
     let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::NAME));
     // files that somebody has left there who ran it by hand are not what the service says now
-    let in_journal =
-        || matches!(profile.ask(&Request::Status), Life::Answers(a) if a["service"] == "systemd");
-    if newest.exists() && !in_journal() {
+    let in_journal = matches!(profile.ask(&Request::Status), Life::Answers(a) if a["service"] == "systemd");
+    if newest.exists() && !in_journal {
         return show(&newest, lines, args.follow);
     }
-    Err(journal(&profile, lines, args.follow))
+    Err(journal(&profile, lines, args.follow, in_journal))
 }
 
 /// Becomes journalctl, so that Ctrl-C and a pager work as they do there. Returns only when there is none.
-fn journal(profile: &Profile, lines: usize, follow: bool) -> Error {
+fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> Error {
     let Some(tool) = path::find_program(OsStr::new("journalctl")) else {
         return Error::Unavailable(format!(
             "{} has no log yet: no journal is here, and {} is not there; `wtt-connect start` logs to stderr, with --log-to-file to that file",
@@ -45,7 +44,14 @@ fn journal(profile: &Profile, lines: usize, follow: bool) -> Error {
     let started = profile.config.state_dir.join("lock").exists();
     let mut asking = proc::command(&tool, Path::new("/"));
     asking.args(&words).args(["--quiet", "--lines=1"]);
-    if !started && asking.output().is_ok_and(|said| said.stdout.is_empty()) {
+    let empty = !is_service && asking.output().is_ok_and(|said| said.stdout.is_empty());
+    if started && empty {
+        return Error::Unavailable(format!(
+            "{0} runs by hand, or did so last: its log is on its stderr; `wtt-connect start --profile {0} --log-to-file` keeps it for this command",
+            profile.name
+        ));
+    }
+    if empty {
         return Error::Unavailable(format!(
             "{} has never been started, so it has no log; `{}` starts it",
             profile.name,

@@ -43,6 +43,9 @@ fn directory(what: &str, dir: &Path) -> Finding {
                 (Verdict::Bad, format!("{shown} cannot be created below {}: {why}", nearest.display()))
             }
         },
+        (true, false) if !dir.is_dir() => {
+            (Verdict::Bad, format!("{shown} is not a directory; choose another one"))
+        }
         (true, false) => {
             (Verdict::Bad, format!("{shown} cannot be written; change its owner or the setting"))
         }

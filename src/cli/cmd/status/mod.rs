@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::json::object;
 use crate::store::outbox::Outbox;
 use crate::store::{self, Store};
-use crate::sys::time;
+use crate::sys::{log_file, time};
+use crate::text::count;
 use serde_json::Value;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -30,6 +31,8 @@ pub struct Known {
     files: Option<Files>,
     /// It has been started at some time.
     begun: bool,
+    /// It runs by hand, and its log goes to nobody knows which stderr.
+    unlogged: bool,
     /// What has to be put right, or should be known: one sentence each.
     problems: Vec<String>,
 }
@@ -121,7 +124,8 @@ pub fn look(profile: Profile) -> Known {
     if refused > 0 {
         let folder = config.state_dir.join("outbox/failed");
         problems.push(format!(
-            "{refused} reply(ies) could not be delivered for good; they lie in {}",
+            "{} could not be delivered for good, see {}; delete the file there when nobody needs it",
+            count(refused, "reply", "replies"),
             folder.display()
         ));
     }
@@ -143,7 +147,9 @@ pub fn look(profile: Profile) -> Known {
         }
     });
     let begun = config.state_dir.join("lock").exists();
-    Known { profile, life, agents, files, begun, problems }
+    let by_hand = matches!(&life, Life::Answers(answer) if answer["service"].is_null());
+    let unlogged = by_hand && !config.state_dir.join(log_file::NAME).exists();
+    Known { profile, life, agents, files, begun, unlogged, problems }
 }
 
 /// Whether another program lies where the running one was started.
@@ -169,7 +175,7 @@ fn as_json(known: &Known) -> Value {
     let agents: Vec<Value> = known
         .agents
         .iter()
-        .map(|(name, version)| object!({ "adapter": name, "version": version.as_ref().ok(), "problem": version.as_ref().err() }))
+        .map(|(name, version)| object!({ "adapter": name, "version": version.as_ref().ok().filter(|text| !text.is_empty()), "problem": version.as_ref().err() }))
         .collect();
     let files = known.files.as_ref().map(|f| {
         object!({

@@ -9,6 +9,7 @@ use crate::cli::out::{self, Colour};
 use crate::daemon::control::Link;
 use crate::session::question;
 use crate::sys::time;
+use crate::text::count;
 use serde_json::Value;
 use std::fmt::{self, Write};
 use std::time::SystemTime;
@@ -39,8 +40,16 @@ pub fn text(known: &[Known], colours: bool) -> String {
         text.push('\n');
     }
     if known.iter().filter(|one| next(one, &mut text)).count() == 0 {
-        let name = if let [one] = known { one.profile.name.as_str() } else { "PROFILE" };
-        let _ = writeln!(text, "All is well. `wtt-connect logs {name}` shows what it does.");
+        let _ = match known {
+            [one] if one.unlogged => writeln!(
+                text,
+                "All is well. It runs by hand: its log is on its stderr, or in a file with `start --log-to-file`."
+            ),
+            [one] => {
+                writeln!(text, "All is well. `wtt-connect logs {}` shows what it does.", one.profile.name)
+            }
+            _ => writeln!(text, "All is well. `wtt-connect logs PROFILE` shows what it does."),
+        };
     }
     text
 }
@@ -90,12 +99,17 @@ fn next(known: &Known, text: &mut String) -> bool {
 fn rows(known: &Known, row: Row<'_>) {
     let config = &known.profile.config;
     let live = if let Life::Answers(answer) = &known.life { answer } else { &Value::Null };
-    match live["display_name"].as_str() {
+    match live["display_name"].as_str().filter(|called| *called != config.agent_id) {
         Some(called) => row("agent", format_args!("{} ({called}) at {}", config.agent_id, config.base_url)),
         None => row("agent", format_args!("{} at {}", config.agent_id, config.base_url)),
     }
     for (name, version) in &known.agents {
-        row("adapter", format_args!("{name} {}", version.as_deref().unwrap_or("is not usable")));
+        match version.as_deref().unwrap_or("is not usable") {
+            "" => row("adapter", format_args!("{name}")),
+            // `codex codex-cli 0.169.0`: once is enough
+            text if text.starts_with(name.as_str()) => row("adapter", format_args!("{text}")),
+            text => row("adapter", format_args!("{name} {text}")),
+        }
     }
     match live["mode"].as_str().filter(|mode| *mode != config.mode.name()) {
         Some(mode) => row(
@@ -182,8 +196,8 @@ fn answered(live: &Value, row: Row<'_>) {
         row(
             "outbox",
             format_args!(
-                "{} reply(ies) on their way, the oldest for {}",
-                outbox["replies"],
+                "{} on the way, the oldest for {}",
+                count(number(&outbox["replies"]), "reply", "replies"),
                 ago(&outbox["seconds"])
             ),
         );
@@ -193,8 +207,8 @@ fn answered(live: &Value, row: Row<'_>) {
         row(
             "kept",
             format_args!(
-                "{} message(s) put off, the next is run at {}",
-                parked["messages"],
+                "{} put off, the next is run at {}",
+                count(number(&parked["messages"]), "message", "messages"),
                 word(&parked["next"])
             ),
         );
@@ -202,6 +216,11 @@ fn answered(live: &Value, row: Row<'_>) {
     if live["restarting"] == true {
         row("restart", format_args!("starts again when the running turns are over"));
     }
+}
+
+/// A count of an answer.
+fn number(value: &Value) -> usize {
+    value.as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default()
 }
 
 /// A text of an answer.
@@ -219,18 +238,21 @@ fn stored(files: &Files, row: Row<'_>) {
     if files.unfinished > 0 {
         row(
             "cut",
-            format_args!("{} turn(s) were cut; their topics are told at the next start", files.unfinished),
+            format_args!(
+                "{} cut; told in the topic at the next start",
+                count(files.unfinished, "turn", "turns")
+            ),
         );
     }
     if files.parked > 0 {
-        row("kept", format_args!("{} message(s) for later", files.parked));
+        row("kept", format_args!("{} for later", count(files.parked, "message", "messages")));
     }
     match files.replies_since.and_then(|at| SystemTime::now().duration_since(at).ok()) {
         Some(age) => row(
             "outbox",
             format_args!(
-                "{} reply(ies) to deliver at the next start, the oldest for {}",
-                files.replies,
+                "{} to deliver at the next start, the oldest for {}",
+                count(files.replies, "reply", "replies"),
                 Span(age.as_secs())
             ),
         ),

@@ -7,7 +7,7 @@ mod scope;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, binary, until};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use wtt_connect::local::service::Speaker;
 
@@ -352,14 +352,7 @@ fn the_command_line_answers_too() {
 
 #[test]
 fn an_acp_agent_asks_in_chat() {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).into();
-    let command = format!("/bin/sh {}", folder.join("tests/agents/acp.sh").display());
-    let settings = [
-        ("WTT_CONNECT_ADAPTER", "acp"),
-        ("WTT_CONNECT_ADAPTERS", "acp"),
-        ("WTT_CONNECT_ACP_COMMAND", command.as_str()),
-    ];
-    let stage = Stage::new(&settings);
+    let stage = acp();
     for (answer, option) in [("/approve", "\"optionId\":\"y\""), ("/deny", "\"optionId\":\"n\"")] {
         stage.say("ask");
         let id = stage.question();
@@ -372,21 +365,19 @@ fn an_acp_agent_asks_in_chat() {
     }
 }
 
-/// A fake ACP agent with a connector, and the line that it heard last.
-fn acp(settings: &[(&str, &str)]) -> Stage {
+/// A connector whose agent is the fake one that speaks ACP.
+fn acp() -> Stage {
     let command = format!("/bin/sh {}", agent("acp.sh"));
-    let mut all = vec![
+    Stage::new(&[
         ("WTT_CONNECT_ADAPTER", "acp"),
         ("WTT_CONNECT_ADAPTERS", "acp"),
         ("WTT_CONNECT_ACP_COMMAND", command.as_str()),
-    ];
-    all.extend(settings);
-    Stage::new(&all)
+    ])
 }
 
 #[test]
 fn an_acp_agent_has_a_form_filled_in() {
-    let stage = acp(&[]);
+    let stage = acp();
     let heard = |want: Value| {
         let last = || {
             let all = std::fs::read_to_string(stage.home.path().join("work/heard")).unwrap_or_default();

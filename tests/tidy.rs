@@ -48,6 +48,7 @@ const PURE: &[&str] = &[
     "src/session/question.rs",
     "src/config/permissions.rs",
     "src/session/words.rs",
+    "src/session/lang.rs",
     "src/session/failure.rs",
     "src/session/slash.rs",
     "src/agent/slash.rs",

@@ -39,8 +39,8 @@ pub fn way(spec: &AdapterSpec, request: &Request) -> Way {
         "opencode" | "kimi" => Way::Prompt(Some("acp")),
         "acp" | "devin" | "iflow" => Way::Prompt(None),
         // Its sessions over ACP are not those of its one-shot form.
-        "cursor" if request.transport.as_deref() != Some("acp") => Way::None,
-        "gemini" | "qoder" | "cursor" if acp::is_chosen(request) => Way::Prompt(None),
+        "cursor" if request.transport.as_deref() == Some("acp") => Way::Prompt(None),
+        "gemini" | "qoder" if acp::is_chosen(request) => Way::Prompt(None),
         "gemini" | "qoder" => Way::NoCompact,
         _ => Way::None,
     }

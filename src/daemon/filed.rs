@@ -151,17 +151,11 @@ mod tests {
 
     fn entry(seq: u64) -> Entry {
         Entry {
-            seq,
-            id: format!("id{seq}"),
             key: format!("{ASKED}{seq}"),
             topic_id: "t".into(),
-            reply_to: None,
-            also: Vec::new(),
             parts: vec!["card".into()],
             kind: ReplyKind::Notice,
-            at: 0,
-            sent: 0,
-            after: Vec::new(),
+            ..Entry::example(seq)
         }
     }
 

@@ -260,7 +260,7 @@ fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>)
         // added to a turn that had begun: its notice is for both
         let is_part = turn.into.as_ref().and_then(|into| open.get(into)).is_some_and(|turn| turn.started);
         if !is_part && !left.iter().any(|entry| entry.key == key || entry.also.contains(&key)) {
-            let lang = if turn.zh { Lang::Zh } else { Lang::En };
+            let lang = Lang::stored(turn.zh);
             let mut text = crate::session::report::interrupted(lang, turn.started);
             if turn.started && open.values().any(|other| other.into.as_ref() == Some(&key)) {
                 text.push_str(&Say::FurtherToo.to(lang, &[]));

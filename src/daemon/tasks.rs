@@ -221,10 +221,7 @@ impl Hub {
             return;
         }
         if self.tasks.pending.len() < PENDING {
-            self.look_again(task_id, cause);
-            if let Some(pending) = self.tasks.pending.get_mut(task_id) {
-                pending.comment = comment;
-            }
+            self.look_again(task_id, cause, comment);
             if !ends {
                 self.ask_about(task_id, Asked::Now);
             }
@@ -232,11 +229,11 @@ impl Hub {
     }
 
     /// Makes a task pending, to be looked at a little later.
-    fn look_again(&mut self, task_id: &str, cause: Cause) {
-        let (at, waited, failed, news, jobs) = (At::Asking, false, 0, false, Vec::new());
-        let pending = Pending { cause, comment: None, sent_back: None, at, waited, failed, news, jobs };
+    fn look_again(&mut self, task_id: &str, cause: Cause, comment: Option<String>) {
+        let at = At::Again(Instant::now() + self.tasks.pace.hold);
+        let (waited, failed, news, jobs) = (false, 0, false, Vec::new());
+        let pending = Pending { cause, comment, sent_back: None, at, waited, failed, news, jobs };
         self.tasks.pending.insert(task_id.to_owned(), pending);
-        self.look_later(task_id);
     }
 
     /// Its run is put off.
@@ -330,7 +327,7 @@ impl Hub {
         if first.is_none() && comment.is_none() {
             match self.is_answered(&task, &key) {
                 Known::Yes => return,
-                Known::Soon => return self.look_again(task_id, pending.cause),
+                Known::Soon => return self.look_again(task_id, pending.cause, None),
                 Known::No => {}
             }
         }

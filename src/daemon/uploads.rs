@@ -228,7 +228,7 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
     {
         return reply::chunk(&text, CHUNK_CHARS);
     }
-    let lang = if upload.zh { Lang::Zh } else { Lang::En };
+    let lang = Lang::stored(upload.zh);
     vec![upload::not_sent(lang, &upload.name, &format!("the upload failed ({})", why.trim_end_matches('.')))]
 }
 

@@ -70,11 +70,10 @@ impl<'a> Court<'a> {
     fn paths(&self, ask: &Ask) -> Vec<String> {
         let mut paths = Vec::new();
         if matches!(ask.kind, AskKind::Edit | AskKind::Read | AskKind::Other) {
-            let named = ask.what.iter().flat_map(|path| self.readings(path));
-            for path in &named.collect::<Vec<_>>() {
-                let plain = permit::normal(&self.config.workdir.to_string_lossy(), path);
+            for path in ask.what.iter().flat_map(|path| self.readings(path)) {
+                let plain = permit::normal(&self.config.workdir.to_string_lossy(), &path);
                 // links are followed before `..`, as the system does
-                let real = real(&absolute(&self.config.workdir, path));
+                let real = real(&absolute(&self.config.workdir, &path));
                 let given = plain.strip_prefix(&*self.config.workdir.to_string_lossy());
                 let given = given.filter(|rest| rest.is_empty() || rest.starts_with('/'));
                 let plain = given.map(|rest| format!("{}{rest}", self.workdir)).unwrap_or(plain);

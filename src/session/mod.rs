@@ -9,6 +9,7 @@ pub mod failure;
 mod hear;
 mod inbox;
 mod incoming;
+mod lang;
 pub mod model;
 pub mod permit;
 pub mod prompt;

@@ -113,7 +113,7 @@ fn make(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
     // the copy is what is sent
     let _ = std::fs::remove_dir_all(&folder);
     let (copied, name) = made?;
-    let lang = if upload.zh { Lang::Zh } else { Lang::En };
+    let lang = Lang::stored(upload.zh);
     let place = Place { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref(), lang };
     Ok(place.upload(copied, &name, &Say::Spoken.to(lang, &[])))
 }

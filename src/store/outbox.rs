@@ -103,6 +103,26 @@ pub struct Entry {
     pub after: Vec<Errand>,
 }
 
+#[cfg(test)]
+impl Entry {
+    /// One that says nothing, for tests: only its numbers tell it from others.
+    pub(crate) fn example(seq: u64) -> Entry {
+        Entry {
+            seq,
+            id: format!("id{seq}"),
+            key: format!("key{seq}"),
+            topic_id: format!("topic{seq}"),
+            reply_to: None,
+            also: Vec::new(),
+            parts: Vec::new(),
+            kind: ReplyKind::Done,
+            at: 0,
+            sent: 0,
+            after: Vec::new(),
+        }
+    }
+}
+
 impl Entry {
     fn read(mut fields: Fields) -> Result<Entry, Wrong> {
         let kind = fields.need("kind", fields::text)?;

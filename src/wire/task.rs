@@ -106,11 +106,16 @@ pub struct Task {
     pub source: Value,
 }
 
+/// The row itself, or the one that an answer holds.
+fn inner(row: &Value) -> Option<&Object> {
+    let row = row.as_object()?;
+    Some(value::object(row, &["task", "data"]).unwrap_or(row))
+}
+
 impl Task {
     /// Decodes a row, an answer that holds one, or a flattened push; None when it has no id.
     pub fn decode(row: &Value) -> Option<Task> {
-        let row = row.as_object()?;
-        let row = value::object(row, &["task", "data"]).unwrap_or(row);
+        let row = inner(row)?;
         let id = value::text(row, &["task_id", "taskId", "id"])?;
         let description = value::text(row, &["description"]);
         let comment = value::text(row, &["review_comment", "comment", "feedback"])

@@ -75,9 +75,8 @@ fn each_stop_ends_one_turn_and_one_that_waits_for_a_place_does_not_begin() {
 fn a_recording_that_is_listened_to_is_let_go() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let hear = home.path().join("hear");
-    std::fs::write(&hear, "#!/bin/sh\necho $$ > \"$HOME/pid\"; touch \"$HOME/begun\"; exec sleep 600\n")
-        .unwrap();
-    std::fs::set_permissions(&hear, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let script = "#!/bin/sh\necho $$ > \"$HOME/pid\"; touch \"$HOME/begun\"; exec sleep 600\n";
+    crate::support::program::program(&hear, script);
     let command = format!("{} {{file}}", hear.display());
     let env = [("WTT_CONNECT_STT_PROVIDER", "command"), ("WTT_CONNECT_STT_COMMAND", command.as_str())];
     let _connector = Connector::start(&wtt, &home, &env);

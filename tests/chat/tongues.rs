@@ -17,34 +17,31 @@ fn a_person_who_writes_chinese_reads_chinese() {
     let connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_MAX_AGENTS", "1")]);
     let topic = wtt.p2p();
     let answer = |said: &str| wtt.answer(&topic, said)["content"].as_str().unwrap().to_owned();
-    wtt.say(&topic, "请你认真地看一看这个问题，然后把结果告诉我们\nRUN: fail 'You have hit your limit'");
+    let ask = |topic: &str, run: &str| {
+        wtt.say(topic, &format!("请你认真地看一看这个问题，然后把结果告诉我们\nRUN: {run}"));
+    };
+    ask(&topic, "fail 'You have hit your limit'");
     let said = answer("用量上限");
     assert!(is_chinese(said.split('\n').next().unwrap()), "{said}");
-    wtt.say(&topic, "请你认真地看一看这个问题，然后把结果告诉我们\nRUN: exit 3");
+    ask(&topic, "exit 3");
     let said = answer("退出码 3");
     assert!(is_chinese(&said), "{said}");
-    wtt.say(
-        &topic,
-        "请你认真地看一看这个问题，然后把结果告诉我们\nRUN: answer '[WTT_ARTIFACT_FILE path=\\\"/etc/none.pdf\\\"]'",
-    );
+    ask(&topic, "answer '[WTT_ARTIFACT_FILE path=\\\"/etc/none.pdf\\\"]'");
     let said = answer("未发送");
     assert!(is_chinese(&said), "{said}");
     // one agent runs, the other waits for a place; both say so
     let other = wtt.p2p();
-    wtt.say(
-        &topic,
-        "请你认真地看一看这个问题，然后把结果告诉我们\nRUN: touch \"$HOME/begun\"; text abc; await never",
-    );
+    ask(&topic, "touch \"$HOME/begun\"; text abc; await never");
     home.wait_for("begun");
     wtt.status(&topic, "正在启动");
-    wtt.say(&other, "请你认真地看一看这个问题，然后把结果告诉我们\nRUN: answer x");
+    ask(&other, "answer x");
     wtt.status(&other, "正在等待空位");
     wtt.say(&topic, "/stop");
     let said = answer("已停止");
     assert!(is_chinese(said.split('\n').next().unwrap()) && said.contains("此前它已回答：\n\nabc"), "{said}");
     wtt.answer(&other, "x");
     // and after a crash
-    wtt.say(&topic, "请你认真地看一看这个问题，然后把结果告诉我们\nRUN: touch \"$HOME/again\"; await never");
+    ask(&topic, "touch \"$HOME/again\"; await never");
     home.wait_for("again");
     connector.kill();
     let _connector = Connector::start(&wtt, &home, &[]);

@@ -3,7 +3,6 @@
 use super::{beside, content, copies, doomed, file, ledger, said, upload};
 use crate::files_out::media::Media;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, binary, kill_points, until};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 
@@ -86,7 +85,7 @@ fn nobody_who_waits_no_card() {
         .unwrap();
     until("the upload", || !media.hits("PUT").is_empty());
     // as an agent's shell does after its time limit
-    kill_process(Pid::from_raw(i32::try_from(asker.id()).unwrap()).unwrap(), Signal::KILL).unwrap();
+    asker.kill().unwrap();
     asker.wait().unwrap();
     drop(gate);
     until("the end of the upload", || ledger(&home).len() == 1);

@@ -85,8 +85,7 @@ fn a_long_script_is_run_and_one_that_nobody_reads_ends_in_time() {
     // what reads the script does not: it stays in the pipe, which holds 64 KiB
     let bin = home.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
-    std::fs::write(bin.join("cat"), "#!/bin/sh\nexec sleep 1000\n").unwrap();
-    crate::service::make_program(&bin.join("cat"));
+    crate::support::program::program(&bin.join("cat"), "#!/bin/sh\nexec sleep 1000\n");
     let path = format!("{}:/usr/bin:/bin", bin.display());
     let (wtt, _home, _connector) = open_house(&[("PATH", &path)]);
     for _ in 0..5 {

@@ -97,8 +97,7 @@ fn nothing_that_is_started_inherits_a_terminal() {
         env!("CARGO_MANIFEST_DIR"),
         "/tests/agents/scripted.sh \"$@\"\n"
     );
-    std::fs::write(&agent, looks).unwrap();
-    std::fs::set_permissions(&agent, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    crate::support::program::program(&agent, looks);
     let wtt = Wtt::start();
     let command = ("WTT_CONNECT_CLAUDE_CODE_COMMAND", agent.to_str().unwrap());
     let _connector = Connector::start(&wtt, &home, &[ON, &[command]].concat());

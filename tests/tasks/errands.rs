@@ -1,11 +1,10 @@
 //! What an outbox entry carries out once its texts are acknowledged.
 
 use super::patch;
+use super::running::Person;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, until};
 use serde_json::{Map, Value, json};
-use wtt_connect::http::{Client, Settings};
 use wtt_connect::local::service::Knobs;
-use wtt_connect::secret::Secret;
 use wtt_connect::store::errand::Errand;
 use wtt_connect::store::outbox::{Outbox, ReplyKind};
 
@@ -129,13 +128,12 @@ fn what_an_earlier_run_may_have_patched_undoes_no_review() {
             json!({"title": "x", "status": status, "notes": notes, "runner_agent_id": "agent-other"});
         wtt.service.create_task(fields)
     };
-    let settings = Settings::new(&wtt.service.base_url(), Secret::new(wtt.service.user_token()), None);
-    let person = Client::open(settings).unwrap();
+    let person = Person::at(&wtt);
     // approved; sent back, so that it is being done again; not told yet
     let tasks = [with("done", "well"), with("doing", "well"), with("doing", "")];
     for task in &tasks {
         leave(&home, task, &[], &[review()]);
-        person.patch_json(&format!("/tasks/{}", text(task, "id")), &json!({"priority": "P0"})).unwrap();
+        person.0.patch_json(&format!("/tasks/{}", text(task, "id")), &json!({"priority": "P0"})).unwrap();
     }
     let _connector = Connector::start(&wtt, &home, &[]);
     until("an empty outbox", || home.outbox().is_empty());

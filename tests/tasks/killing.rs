@@ -1,14 +1,11 @@
 //! Killed at any storage step of a task's run: it ends for the people who look at the board, and is not run twice.
 
-use super::running::{FAST, create, id, topic};
+use super::running::{FAST, Person, create, id, topic};
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, command, kill_points, until};
 use serde_json::{Map, Value, json};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
-use wtt_connect::http::{Client, Settings};
-use wtt_connect::local::service::Knobs;
-use wtt_connect::local::service::Speaker;
-use wtt_connect::secret::Secret;
+use wtt_connect::local::service::{Knobs, Speaker};
 
 /// Points of the short run: acceptance, the reply, what is noted of its patch, the end. `WTT_TEST_KILL_POINTS=all` takes
 /// each one.
@@ -55,12 +52,9 @@ fn a_task_ends_after_a_kill_at_any_storage_step() {
     assert!(killed >= SHORT.len() - 2, "a task's run has fewer storage steps than expected: {killed}");
 }
 
-/// A person writes into the chat of a task, and the task is set to be done.
+/// A person sets a task going.
 fn is_set_going(wtt: &Wtt, task: &Map<String, Value>) {
-    let person =
-        Client::open(Settings::new(&wtt.service.base_url(), Secret::new(wtt.service.user_token()), None))
-            .unwrap();
-    person.post_json(&format!("/tasks/{}/run", id(task)), &json!({ "runner_agent_id": AGENT })).unwrap();
+    Person::at(wtt).does(task, "run", &json!({ "runner_agent_id": AGENT }));
 }
 
 #[test]

@@ -2,13 +2,11 @@
 //! its word that comes late.
 
 use super::patch;
-use super::running::{FAST, create, id, topic};
+use super::running::{FAST, Person, create, id, topic};
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, command, until};
 use serde_json::json;
 use std::process::Stdio;
-use wtt_connect::http::{Client, Settings};
 use wtt_connect::local::service::{Knobs, Speaker};
-use wtt_connect::secret::Secret;
 
 #[test]
 fn an_api_that_has_moved_is_found_again() {
@@ -96,9 +94,7 @@ fn a_task_that_was_closed_while_the_connector_was_away_stays_closed() {
     let task = create(&wtt, "RUN: touch \"$HOME/begun\"; await never", "doing");
     home.wait_for("begun");
     connector.kill();
-    let settings = Settings::new(&wtt.service.base_url(), Secret::new(wtt.service.user_token()), None);
-    let person = Client::open(settings).unwrap();
-    person.post_json(&format!("/tasks/{}/review", id(&task)), &json!({"action": "approve"})).unwrap();
+    Person::at(&wtt).does(&task, "review", &json!({"action": "approve"}));
     let _connector = Connector::start(&wtt, &home, &[FAST]);
     wtt.answer(topic(&task), "interrupted");
     until("an empty outbox", || home.outbox().is_empty());

@@ -12,14 +12,14 @@ pub(super) const FAST: (&str, &str) =
     ("WTT_CONNECT_TEST_TASK_TIMING", r#"{"hold":300,"recheck":50,"retry":100,"sweep":60000}"#);
 
 /// What a person in front of the board does.
-struct Person(Client);
+pub(super) struct Person(pub(super) Client);
 
 impl Person {
-    fn at(wtt: &Wtt) -> Person {
+    pub(super) fn at(wtt: &Wtt) -> Person {
         let token = Secret::new(wtt.service.user_token());
         Person(Client::open(Settings::new(&wtt.service.base_url(), token, None)).unwrap())
     }
-    fn does(&self, task: &Map<String, Value>, what: &str, body: &Value) {
+    pub(super) fn does(&self, task: &Map<String, Value>, what: &str, body: &Value) {
         self.0.post_json(&format!("/tasks/{}/{what}", id(task)), body).unwrap();
     }
 }
@@ -146,7 +146,7 @@ fn what_was_left_is_taken_up_on_connect_and_only_once() {
 fn what_nobody_told_of_is_found_by_the_next_sweep_and_odd_news_harms_nothing() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let often = r#"{"hold":50,"recheck":50,"retry":100,"sweep":200}"#;
-    let mut connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_TEST_TASK_TIMING", often)]);
+    let connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_TEST_TASK_TIMING", often)]);
     let task = wtt.service.create_task(
         json!({"title": "x", "description": "RUN: answer swept", "status": "doing", "runner_agent_id": "agent-9"}),
     );
@@ -169,8 +169,7 @@ fn what_nobody_told_of_is_found_by_the_next_sweep_and_odd_news_harms_nothing() {
     assert_eq!(home.runs().len(), 1);
     let log = connector.log();
     assert!(!log.contains("panic"), "{log}");
-    connector.signal(rustix::process::Signal::TERM);
-    assert!(connector.wait().success());
+    assert!(connector.stop().success());
 }
 
 #[test]

@@ -219,26 +219,21 @@ fn the_demonstration_agent_asks_in_the_mode_suggest() {
     let place = Place::new();
     std::fs::write(place.path("work").join("pear.txt"), "").unwrap();
     let mut chat = Try::start(place.command(&["--adapter", "demo", "--mode", "suggest"]));
-    chat.type_in("list files\n");
-    chat.hear('o', "ls -1");
-    chat.type_in("/approve\n");
-    chat.hear('o', "pear.txt");
-    chat.type_in("list files\n");
-    chat.hear('o', "ls -1");
-    chat.type_in("/deny not today\n");
-    chat.hear('o', "could not list");
-    chat.type_in("/usage\n/sessions\n");
-    chat.hear('o', "1. demonstration agent");
-    chat.type_in("/model gpt-5.5 high\n");
-    chat.hear('o', "gpt-5.5 is not a model for the demonstration agent, so");
-    chat.type_in("/status\n");
-    chat.hear('o', "gpt-5.5 is not a model for the demonstration agent, so");
-    chat.type_in("/switch 1\n");
-    chat.hear('o', "goes on in the session demonstration agent");
-    chat.type_in("／usage\n");
-    chat.hear('o', "- 演示智能体：输入");
-    chat.type_in("/sessions\n");
-    chat.hear('o', "1. 演示智能体 `");
+    for (typed, heard) in [
+        ("list files", "ls -1"),
+        ("/approve", "pear.txt"),
+        ("list files", "ls -1"),
+        ("/deny not today", "could not list"),
+        ("/usage\n/sessions", "1. demonstration agent"),
+        ("/model gpt-5.5 high", "gpt-5.5 is not a model for the demonstration agent, so"),
+        ("/status", "gpt-5.5 is not a model for the demonstration agent, so"),
+        ("/switch 1", "goes on in the session demonstration agent"),
+        ("／usage", "- 演示智能体：输入"),
+        ("/sessions", "1. 演示智能体 `"),
+    ] {
+        chat.type_in(&format!("{typed}\n"));
+        chat.hear('o', heard);
+    }
     let (code, out, _) = chat.end();
     assert!(code == 0 && out.contains("- demonstration agent: ") && !out.contains("claude-code"), "{out}");
 }

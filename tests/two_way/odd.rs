@@ -7,7 +7,7 @@ use wtt_connect::agent::outcome::{Outcome, Reason};
 use wtt_connect::agent::{AgentEvent, Request, spec};
 use wtt_connect::config::Mode;
 
-const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
+pub(super) const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
 pub(super) struct Rig(pub(super) Box<dyn Dialect>);
 

@@ -1,12 +1,10 @@
 //! Forms that tool servers of Codex want filled in, and commands of pi's user: shapes of the real programs (0.169, 0.87).
 
-use super::odd::{Rig, pi, pi_hears, pi_says, written};
+use super::odd::{Rig, THREAD, pi, pi_hears, pi_says, written};
 use serde_json::{Value, json};
 use wtt_connect::agent::ask::{AskKind, Decision};
 use wtt_connect::agent::dialect::Effects;
 use wtt_connect::agent::outcome::Outcome;
-
-const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
 /// A request of a tool server, as codex passes it on.
 fn elicit(mut params: Value) -> Value {

@@ -78,9 +78,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// first that is there.
 fn choose(asked: Option<&str>, set: Option<String>) -> (String, String) {
     let mut found = Vec::new();
-    found.extend(ADAPTERS.iter().map(|spec| spec.name).filter(|name| {
-        crate::agent::spec::find(name).is_some_and(|spec| program::locate(spec, &[]).is_ok())
-    }));
+    found.extend(ADAPTERS.iter().filter(|spec| program::locate(spec, &[]).is_ok()).map(|spec| spec.name));
     let (name, mut why) = match (asked, set, found.first()) {
         (Some(name), ..) => (name.to_owned(), "as asked".to_owned()),
         (None, Some(name), _) => (name, "as the settings say".to_owned()),

@@ -102,7 +102,7 @@ pub(in crate::daemon) fn close_left_over(
         }
     }
     for (id, ask) in open {
-        let lang = if ask.zh { Lang::Zh } else { Lang::En };
+        let lang = Lang::stored(ask.zh);
         let text = closed(lang, &id, "the connector was restarted; nothing was allowed", &ask.title);
         let entry = entry(outbox, &id, &ask.topic_id, &text, ReplyKind::Notice);
         outbox.put(&entry)?;

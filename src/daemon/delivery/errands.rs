@@ -113,22 +113,8 @@ mod tests {
     use crate::store::outbox::Entry;
 
     fn entry(seq: u64) -> Entry {
-        Entry {
-            seq,
-            id: format!("id{seq}"),
-            key: format!("key{seq}"),
-            topic_id: format!("topic{seq}"),
-            reply_to: None,
-            also: Vec::new(),
-            parts: Vec::new(),
-            kind: ReplyKind::Done,
-            at: 0,
-            sent: 0,
-            after: vec![Errand::Patch {
-                path: "/tasks/t".into(),
-                body: serde_json::json!({ "status": "doing" }),
-            }],
-        }
+        let body = serde_json::json!({ "status": "doing" });
+        Entry { after: vec![Errand::Patch { path: "/tasks/t".into(), body }], ..Entry::example(seq) }
     }
 
     #[test]

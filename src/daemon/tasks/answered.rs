@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 const SAME_REQUEST: Duration = Duration::from_secs(10);
 /// The same by the service's own clock, which no delay on the way to us changes. In milliseconds.
 const SAME_MOMENT: u64 = 5_000;
+
 /// When a message was sent, by the service's clock.
-pub(in crate::daemon) fn sent_at(message: &Value) -> Option<i64> {
+fn sent_at(message: &Value) -> Option<i64> {
     Message::decode(message).ok()?.created_at
 }
 
@@ -57,8 +58,9 @@ fn name(task_id: &str, key: &str) -> String {
 /// Turns that an unclean end has cut: their tasks are told what the people in the chat are told.
 pub(in crate::daemon) fn close_left_over(store: &mut Store, left: &[Entry]) {
     let mut open = Vec::new();
-    open.extend(store.state().answers.iter().map(|(name, row)| (name.clone(), row.clone())));
-    for (key, mut answer) in open.into_iter().filter(|(_, row)| row["end"].is_null()) {
+    let cut = store.state().answers.iter().filter(|(_, row)| row["end"].is_null());
+    open.extend(cut.map(|(name, row)| (name.clone(), row.clone())));
+    for (key, mut answer) in open {
         let is_its = |entry: &&Entry| answer["key"] == entry.key.as_str() && entry.kind != ReplyKind::Speech;
         let entry = left.iter().find(is_its);
         let status = if entry.is_some_and(|e| e.kind == ReplyKind::Done) { "review" } else { "blocked" };

@@ -73,12 +73,16 @@ impl Chat<'_> {
         Ok(format!("Attached {name} ({}): it goes with your next message.", size(about.len())))
     }
 
+    /// Where the bytes of a file are that a message shows, and how many.
+    fn kept(&self, file: &media::Media) -> Option<(PathBuf, u64)> {
+        self.service.kept_file(file.url.rsplit("/media/").next().unwrap_or_default())
+    }
+
     /// Where the files are that a message shows: the service keeps them until the end of the chat.
     /// Those of an only answer stay longer.
     pub(super) fn tell_where(&mut self, text: &str, once: bool) {
         for file in media::in_text(text) {
-            let id = file.url.rsplit("/media/").next().unwrap_or_default();
-            if let Some((path, bytes)) = self.service.kept_file(id) {
+            if let Some((path, bytes)) = self.kept(&file) {
                 self.sent_files = true;
                 let (bytes, path) = (size(bytes), path.display());
                 self.screen.note(&if once {
@@ -92,11 +96,10 @@ impl Chat<'_> {
 
     /// Whether a message is the card of a file and nothing else.
     pub(super) fn is_file(&self, text: &str) -> bool {
-        let is_kept = |url: &str| self.service.kept_file(url.rsplit("/media/").next().unwrap_or_default());
         let text = text.trim();
         text.starts_with('[')
             && text.lines().count() == 1
-            && media::in_text(text).iter().any(|file| is_kept(&file.url).is_some())
+            && media::in_text(text).iter().any(|file| self.kept(file).is_some())
     }
 
     /// Hears what follows the last answer: files are sent after it. Until nothing is left in the outbox.

@@ -27,8 +27,6 @@ const END_OF_INPUT: &str = "\u{4}";
 const SAY_AGAIN: Duration = Duration::from_millis(250);
 /// No more seldom than this.
 const SELDOM: Duration = Duration::from_secs(16);
-/// While stdin lasts, nothing is said.
-const NEVER: Duration = Duration::from_secs(3600);
 
 /// Opens it, and stays until its shell has ended. The shell's exit code comes back as [`Error::Silent`].
 pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiver<Signal>) -> Result<()> {
@@ -77,7 +75,7 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
             }
             recv(gone.raw()) -> _ => return Err(Error::Failed("the connector has ended".into())),
             recv(signals.raw()) -> signal => return Err(Error::Silent(super::killed_by(signals.open(signal).ok()))),
-            default(again.map_or(NEVER, |at| at.saturating_duration_since(Instant::now()))) => if again.is_some() {
+            default(again.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))) => {
                 ask("terminal_input", object!({ "session_id": session, "data": END_OF_INPUT }));
                 pause = (pause * 2).min(SELDOM);
                 again = Some(Instant::now() + pause);

@@ -1,16 +1,16 @@
 //! Whether a task is to be told once more how a run has ended, when it may have been told before. Pure.
 
-use super::Task;
+use super::{Task, inner};
 use serde_json::Value;
 
 /// Whether a patch that may have been made at this time, or later, is not to be made again: people have gone on since,
 /// or the task says the same already.
 pub fn is_settled(row: &Value, body: &Value, since: i64) -> bool {
-    let Some(task) = Task::decode(row).filter(|_| body.get("status").is_some()) else { return false };
-    let notes = |of: &Value| of.get("notes").and_then(Value::as_str).map(str::to_owned);
-    let row =
-        ["task", "data"].iter().find_map(|key| row.get(*key).filter(|row| row.is_object())).unwrap_or(row);
-    let is_made = notes(row) == notes(body) && task.updated_at.is_some_and(|at| at >= since);
+    let (Some(task), Some(row), Some(_)) = (Task::decode(row), inner(row), body.get("status")) else {
+        return false;
+    };
+    let is_same = row.get("notes").and_then(Value::as_str) == body["notes"].as_str();
+    let is_made = is_same && task.updated_at.is_some_and(|at| at >= since);
     task.status.is_over() || is_made
 }
 

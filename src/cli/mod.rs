@@ -72,7 +72,7 @@ fn execute(id: Id, args: Args) -> Result<ExitCode> {
         Id::Approve => cmd::approve::run(&args, true)?,
         Id::Deny => cmd::approve::run(&args, false)?,
         Id::Logs => cmd::logs::run(&args)?,
-        Id::Try => cmd::try_::run(args)?,
+        Id::Try => cmd::try_command::run(args)?,
         Id::Up => return cmd::up::run(&args),
         Id::Down => cmd::down::run(&args)?,
         Id::Workdir => cmd::workdir::run(&args)?,

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 
 /// Runs it on the standard streams.
 pub fn run(args: Args) -> ExitCode {
-    crate::local::demo::main(args.operands)
+    crate::local::demo_agent::main(args.operands)
 }

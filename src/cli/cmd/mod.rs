@@ -14,7 +14,7 @@ pub mod setup;
 pub mod smoke;
 pub mod start;
 pub mod status;
-pub mod try_;
+pub mod try_command;
 pub mod up;
 pub mod upload_file;
 pub mod workdir;

@@ -1,8 +1,8 @@
 //! What sockets ask of the service: `auth`, `ping` and the actions of protocol 2.6, each with its `action_result`.
 
-use super::desk::{Desk, Role};
+use super::event_loop::{Desk, Role};
+use super::events::Seen;
 use super::state::{Row, State, USER_ID, text};
-use super::watch::Seen;
 use crate::json::object;
 use serde_json::{Value, json};
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! Uploads in three steps and downloads (protocol 10): sign, PUT, commit, GET.
 
 use super::Service;
-use super::desk::Desk;
+use super::event_loop::Desk;
 use super::http::{Body, Head, Response};
 use super::state::{Media, Row, text};
 use crate::error::reason;

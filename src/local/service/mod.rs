@@ -1,23 +1,23 @@
 //! A small WTT service on 127.0.0.1: what `wtt-connect try` talks to, and what the integration tests measure against.
 //!
-//! It speaks what protocol section 18 lists. Threads: one accepts, one per connection moves bytes (`link.rs`), one
-//! owns all state (`desk.rs`). It encodes frames by itself, on purpose: it is the peer of `wire`, not its mirror.
+//! It speaks what protocol section 18 lists. Threads: one accepts, one per connection moves bytes (`connection.rs`), one
+//! owns all state (`event_loop.rs`). It encodes frames by itself, on purpose: it is the peer of `wire`, not its mirror.
 
 mod actions;
-mod desk;
-mod host;
+mod connection;
+mod event_loop;
+mod events;
+mod host_relay;
 mod http;
-mod link;
 mod media;
 mod routes;
 mod state;
-mod watch;
 
-pub use watch::{Knobs, Observed, Seen};
+pub use events::{Knobs, Observed, Seen};
 
 use crate::sys::channel::{Receiver, Sender, bounded, unbounded};
 use crate::sys::{id, thread};
-use desk::{Desk, Event};
+use event_loop::{Desk, Event};
 use serde_json::{Map, Value};
 use state::{Row, USER_ID, text};
 use std::io;
@@ -243,7 +243,7 @@ fn accept(listener: &TcpListener, desk: &Sender<Event>, uploads: &std::path::Pat
         }
         let (desk, uploads, count) = (desk.clone(), uploads.to_owned(), open.clone());
         let body = move || {
-            link::serve(number, socket, &desk, &uploads);
+            connection::serve(number, socket, &desk, &uploads);
             count.fetch_sub(1, Ordering::AcqRel);
         };
         if let Err(e) = thread::spawn_small(&format!("wtt-{number}"), body) {

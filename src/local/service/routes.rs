@@ -1,10 +1,10 @@
 //! The HTTP half of the service (protocol 1, 4.1, 6.3, 10, 15): one match over method and path.
 
 use super::actions::{message_row, page};
-use super::desk::{Desk, Role};
+use super::event_loop::{Desk, Role};
+use super::events::Seen;
 use super::http::{Body, Head, Request, Response};
 use super::state::{Claim, Row, USER_ID, text};
-use super::watch::Seen;
 use crate::json::object;
 use crate::sys::id;
 use serde_json::{Value, json};

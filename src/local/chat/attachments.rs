@@ -1,7 +1,7 @@
 //! Files in the chat of `try`: `/attach PATH`, or a path alone on a line, as terminals make of a dropped file, go with the
 //! next message; of files that come, it says where their bytes are.
 
-use super::chat::{Chat, Next, unwritten};
+use super::event_loop::{Chat, Next, unwritten};
 use crate::error::{Error, reason};
 use crate::local::service::Observed;
 use crate::store::outbox::Outbox;

@@ -2,9 +2,9 @@
 //!
 //! Actions of sockets are in `actions.rs`, HTTP routes in `routes.rs`; both are methods of [`Desk`].
 
+use super::events::{Knobs, Observed, Seen};
 use super::http::{Request, Response};
 use super::state::{Row, State, text};
-use super::watch::{Knobs, Observed, Seen};
 use crate::json::object;
 use crate::list::Numbered;
 use crate::sys::channel::{Receiver, RecvTimeoutError, Sender};
@@ -92,7 +92,7 @@ pub struct Desk {
     /// Open WebSockets by number.
     pub links: Numbered<Link>,
     /// Terminals and shell jobs.
-    pub hosts: super::host::Hosts,
+    pub hosts: super::host_relay::Hosts,
     watchers: Vec<Sender<Observed>>,
     delayed: Vec<(Instant, u64, String)>,
 }
@@ -107,7 +107,7 @@ impl Desk {
             base_url,
             uploads,
             links: Numbered::default(),
-            hosts: super::host::Hosts::default(),
+            hosts: super::host_relay::Hosts::default(),
             watchers: Vec::new(),
             delayed: Vec::new(),
         }

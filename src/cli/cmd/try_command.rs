@@ -3,7 +3,7 @@
 use crate::cli::spec::Args;
 use crate::config::Mode;
 use crate::error::{Error, Result};
-use crate::local::try_chat;
+use crate::local::chat;
 
 /// Starts service, connector and chat.
 pub fn run(args: Args) -> Result<()> {
@@ -23,7 +23,7 @@ pub fn run(args: Args) -> Result<()> {
             "`try` has no mode yolo; full-auto, its default, asks nothing either".into(),
         ));
     }
-    try_chat::run(try_chat::Options {
+    chat::run(chat::Options {
         terminal: args.terminal,
         adapter: args.adapter,
         prompt: (!words.is_empty()).then_some(prompt),

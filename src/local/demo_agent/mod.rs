@@ -3,25 +3,25 @@
 //! It has no model. It exists so that `wtt-connect try` shows the whole way of a message on a machine without an agent
 //! CLI, and so that benchmarks and tests have an agent that starts in a millisecond. It says what it is.
 
-mod hear;
-mod memory;
+mod intent;
+mod stream_reader;
+mod stream_writer;
 mod tool;
-mod voice;
-mod wish;
+mod transcript;
 
 use crate::sys::channel::{Receiver, never, select};
 use crate::sys::signal::{self, Signal};
 use crate::sys::{id, time};
-use hear::Heard;
-use memory::Memory;
+use intent::Wish;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use voice::{Ending, Voice};
-use wish::Wish;
+use stream_reader::Heard;
+use stream_writer::{Ending, Voice};
+use transcript::Memory;
 
 /// Largest prompt taken; the real CLI takes a few MB as well.
 const PROMPT_MAX: u64 = 16 * 1024 * 1024;
@@ -148,7 +148,7 @@ fn turn(args: Args) -> Result<u8, String> {
 /// Turn after turn in one process, with questions, until stdin is closed.
 fn converse(args: &Args) -> Result<u8, String> {
     let failed = |e: io::Error| format!("Error: {e}");
-    let (stop, heard) = (signal::listen().map_err(failed)?, hear::listen().map_err(failed)?);
+    let (stop, heard) = (signal::listen().map_err(failed)?, stream_reader::listen().map_err(failed)?);
     let Some((session_id, mut memory)) = open(args)? else { return unknown_session(args) };
     let mut later: Vec<Value> = Vec::new();
     loop {
@@ -168,7 +168,7 @@ fn converse(args: &Args) -> Result<u8, String> {
         let mut turn = Turn::new(args, session_id.clone(), memory, stop.clone(), heard.clone());
         turn.later = later;
         message["isReplay"] = true.into();
-        let prompt = hear::words(&message);
+        let prompt = stream_reader::words(&message);
         turn.voice.line(message);
         if turn.run(&prompt) == TERMINATED {
             return Ok(TERMINATED);
@@ -180,7 +180,7 @@ fn converse(args: &Args) -> Result<u8, String> {
 }
 
 fn folder(args: &Args) -> PathBuf {
-    args.memory.clone().unwrap_or_else(memory::default_folder)
+    args.memory.clone().unwrap_or_else(transcript::default_folder)
 }
 
 /// The session: the one to resume, None when that is not known, or a new one.
@@ -249,7 +249,7 @@ impl Turn {
 
     fn run(&mut self, prompt: &str) -> u8 {
         self.voice.init(&self.mode);
-        let wish = wish::read(prompt);
+        let wish = intent::read(prompt);
         let before = self.memory.said();
         self.memory.add(prompt);
         match self.grant(&wish, &before) {
@@ -308,11 +308,11 @@ impl Turn {
             Wish::List => {
                 self.voice.say("I look at the files here.");
                 let listing = self.list()?;
-                self.voice.say(&wish::listing(&listing));
+                self.voice.say(&intent::listing(&listing));
                 Ok(Ending::Completed)
             }
             other => {
-                self.voice.say(&wish::answer(other, before, time::now_ms()));
+                self.voice.say(&intent::answer(other, before, time::now_ms()));
                 Ok(Ending::Completed)
             }
         }

@@ -1,7 +1,7 @@
 //! The real connector as a child process, with a profile that is written for it.
 
-use super::pick::{self, Pick};
-use super::stage::{Stage, private};
+use super::adapter_choice::{self, Pick};
+use super::sandbox_profile::{Stage, private};
 use crate::config::keys;
 use crate::error::{Error, Result};
 use crate::local::service::Service;
@@ -127,7 +127,7 @@ pub fn passed_over(pick: &Pick) -> String {
 
 /// Settings of the user's own connector, which must not reach this one; a command for the agent may stay.
 fn foreign_settings(pick: &Pick) -> Vec<OsString> {
-    let command = (!pick.demo).then(|| pick::command_variable(pick.spec));
+    let command = (!pick.demo).then(|| adapter_choice::command_variable(pick.spec));
     let names = std::env::vars_os().map(|(name, _)| name);
     names
         .filter(|name| name.to_str().is_some_and(|n| n.starts_with("WTT_") && Some(n) != command.as_deref()))
@@ -158,7 +158,7 @@ fn profile_text(
     if pick.demo {
         let (exe, memory) = (exe.to_string_lossy(), stage.path("demo"));
         let command = shell_words::join([&*exe, "demo-agent", "--memory", &memory.to_string_lossy()]);
-        set(&pick::command_variable(pick.spec), &command);
+        set(&adapter_choice::command_variable(pick.spec), &command);
     }
     text
 }

@@ -2,7 +2,7 @@
 //!
 //! Decides nothing about WTT: requests and frames go to the desk, which owns all state.
 
-use super::desk::Event;
+use super::event_loop::Event;
 use super::http::{self, Body, BodyError, Head, Request, Response};
 use crate::sys::channel::{Sender, bounded};
 use crate::sys::pump::{self, Driver, End, Flow};

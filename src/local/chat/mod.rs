@@ -3,29 +3,29 @@
 //! Needs no account and no settings, and leaves nothing behind but a log that was asked for. The caller's thread runs the chat; one thread reads
 //! stdin, one waits for signals.
 
-mod attach;
-mod chat;
+mod adapter_choice;
+mod attachments;
 mod connector;
+mod conversation;
+mod event_loop;
 mod help;
 mod input;
 mod markdown;
-mod pick;
+mod sandbox_profile;
 mod screen;
-mod stage;
-mod talk;
+mod strings;
 mod terminal;
-mod words;
 
 use crate::config::Mode;
 use crate::error::{self, Error, Result};
 use crate::local::service::{self, Observed, Seen, Service};
 use crate::sys::channel::{Receiver, select};
 use crate::sys::signal::{self, Signal};
-use chat::Chat;
+use adapter_choice::Pick;
 use connector::{AGENT_ID, Connector};
-use pick::Pick;
+use event_loop::Chat;
+use sandbox_profile::Stage;
 use screen::{Manner, Screen};
-use stage::Stage;
 use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -74,12 +74,13 @@ pub fn run(options: Options) -> Result<()> {
     // a terminal needs no agent; the connector is started with one all the same
     let adapter = options.adapter.as_deref().or(options.terminal.then_some("demo"));
     let workdir = workdir(options.workdir.as_deref())?;
-    let pick = pick::pick(adapter, person)?;
+    let pick = adapter_choice::pick(adapter, person)?;
     let signals = signal::listen().map_err(|e| Error::Failed(format!("cannot listen for signals: {e}")))?;
-    stage::sweep();
+    sandbox_profile::sweep();
     let mut stage = Stage::new()?;
-    let service = Service::start(service::Options { port: 0, uploads: Some(stage.path(stage::MEDIA)) })
-        .map_err(|e| Error::Failed(format!("cannot start the local service: {e}")))?;
+    let service =
+        Service::start(service::Options { port: 0, uploads: Some(stage.path(sandbox_profile::MEDIA)) })
+            .map_err(|e| Error::Failed(format!("cannot start the local service: {e}")))?;
     let seen = service.observe();
     if options.verbose {
         stage.keep_log();

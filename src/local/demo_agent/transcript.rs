@@ -1,7 +1,7 @@
 //! What the demonstration agent remembers: one file per session with a line for
 //! each message, so that resuming is real.
 
-use super::wish::{self, Wish};
+use super::intent::{self, Wish};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -53,7 +53,7 @@ impl Memory {
     pub fn resume(folder: &Path, session_id: &str) -> Option<Memory> {
         let path = path(folder, session_id)?;
         let text = fs::read_to_string(&path).ok()?;
-        let mut said: Vec<Wish> = text.lines().rev().take(TURNS_MAX).map(wish::read).collect();
+        let mut said: Vec<Wish> = text.lines().rev().take(TURNS_MAX).map(intent::read).collect();
         said.reverse();
         let file = OpenOptions::new().append(true).open(&path).ok()?;
         Some(Memory { file, said })
@@ -66,6 +66,6 @@ impl Memory {
 
     /// Keeps what is asked now; at once, so that an interrupted turn is remembered as well.
     pub fn add(&mut self, prompt: &str) {
-        let _ = self.file.write_all(format!("{}\n", wish::in_one_line(prompt)).as_bytes());
+        let _ = self.file.write_all(format!("{}\n", intent::in_one_line(prompt)).as_bytes());
     }
 }

@@ -1,11 +1,11 @@
 //! The chat itself: one loop over what the service sees, what is typed, signals and time.
 
 use super::connector::{AGENT_ID, Connector};
+use super::conversation::{Outcome, Talk};
 use super::help::help;
 use super::input::{is_answer, is_for_the_running_turn, question_id, read_lines};
 use super::screen::{Screen, Status};
-use super::talk::{Outcome, Talk};
-use super::words::{TOO_LONG, is_chinese, renamed};
+use super::strings::{TOO_LONG, is_chinese, renamed};
 use super::{INTERRUPTED, killed_by};
 use crate::error::{Error, Result};
 use crate::local::service::{Observed, Seen, Service, Speaker};

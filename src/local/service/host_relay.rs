@@ -1,10 +1,10 @@
 //! The service's half of terminal and one-shot shell: what a browser asks goes to the agent under an id of ours, and
 //! what the agent answers goes back to who asked (protocol 11).
 
-use super::desk::Desk;
+use super::event_loop::Desk;
+use super::events::Seen;
 use super::http::Response;
 use super::state::{Row, text};
-use super::watch::Seen;
 use crate::json::object;
 use crate::list::Table;
 use crate::sys::id;

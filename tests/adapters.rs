@@ -6,6 +6,7 @@
 use crate::support::daemon::until;
 use crate::support::program::{can_be_interrupted, program};
 use crate::support::watch::Watch;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -17,7 +18,6 @@ use wtt_connect::agent::{AgentEvent, Request, Usage, spec};
 use wtt_connect::config::{Limits, Mode};
 use wtt_connect::list::Table;
 use wtt_connect::secret::Secret;
-use wtt_connect::sys::channel::{Receiver, Sender, unbounded};
 
 /// Less than what a turn would last that waits for something by mistake: the limits of the bench, the sleeps of the agents. How
 /// long each rung of the ladder takes stands in its table.
@@ -100,7 +100,7 @@ impl Bench {
             limits: self.limits,
             owner: "tests:runner",
             control: &self.control.1,
-            steers: &wtt_connect::sys::channel::never(),
+            steers: &crossbeam_channel::never(),
             usage_before: self.usage_before,
             opened_at: None,
             keep: None,
@@ -436,7 +436,7 @@ fn an_answer_in_the_pipe_is_heard_although_the_hub_is_slow() {
         exit 0"#;
     let lib = agents().join("lib.sh").to_str().unwrap().to_owned();
     bench.command = ["/bin/sh", "-c", script, &lib].map(str::to_owned).to_vec();
-    let (_keep, never) = wtt_connect::sys::channel::bounded::<()>(0);
+    let (_keep, never) = crossbeam_channel::bounded::<()>(0);
     let ran = bench.run_with(&mut |event| {
         if *event == AgentEvent::Text("half".to_owned()) {
             std::fs::write(bench.dir.path().join("go"), "").unwrap();
@@ -787,7 +787,7 @@ fn left_overs_of_a_crashed_instance_are_swept() {
             limits: bench.limits,
             owner: &owner,
             control: &bench.control.1,
-            steers: &wtt_connect::sys::channel::never(),
+            steers: &crossbeam_channel::never(),
             usage_before: None,
             opened_at: None,
             keep: None,

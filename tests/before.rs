@@ -142,7 +142,7 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
     gone(&pids);
 
     std::fs::remove_file(&pids).unwrap();
-    let (stop, control) = wtt_connect::sys::channel::bounded(1);
+    let (stop, control) = crossbeam_channel::bounded(1);
     let runs = std::thread::scope(|scope| {
         let running = scope.spawn(|| {
             let mut what = aside(&deaf, &env, Duration::from_secs(60));

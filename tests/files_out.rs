@@ -358,7 +358,7 @@ fn an_upload_goes_neither_to_a_private_address_nor_with_the_token() {
 #[test]
 fn a_kill_in_any_step_leaves_one_card_and_one_upload() {
     for line in ["POST /media/sign", "PUT", "POST /media/commit"] {
-        let (gate, opened) = wtt_connect::sys::channel::bounded::<()>(0);
+        let (gate, opened) = crossbeam_channel::bounded::<()>(0);
         let script = move |hit: &Hit, before: usize| {
             if hit.line.starts_with(line) && before == 0 {
                 // until the test drops its end

@@ -239,7 +239,7 @@ fn a_picture_that_a_question_has_had_is_not_handed_over_after_a_reconnect() {
 #[test]
 fn a_stop_does_not_wait_for_a_server() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let (_hold, held) = wtt_connect::sys::channel::bounded::<()>(0);
+    let (_hold, held) = crossbeam_channel::bounded::<()>(0);
     let server = Server::start(move |visit| {
         let _request = visit.request();
         let _ = held.recv();

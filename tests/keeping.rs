@@ -5,6 +5,7 @@ mod daemon;
 
 use crate::support::daemon::{is_alive, until};
 use crate::support::watch::Watch;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,7 +17,6 @@ use wtt_connect::agent::run::{self, Control, Fate, Keep, Progress, Runner, Steer
 use wtt_connect::agent::spec::{AdapterSpec, Invocation};
 use wtt_connect::agent::{AgentEvent, Image, Request};
 use wtt_connect::config::{Limits, Mode};
-use wtt_connect::sys::channel::{Receiver, Sender, unbounded};
 
 /// `session ID`, `started`, `text T`, `done T`, `fail T`, `ask ID T`, `withdraw ID`; stdin: prompts, `answer yes`, `cancel`.
 struct Lines {

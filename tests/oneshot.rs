@@ -2,6 +2,7 @@
 //!
 //! What their dialects make of lines is in `dialects.rs`; the runner itself is in `adapters.rs`.
 
+use crossbeam_channel::unbounded;
 use std::path::Path;
 use std::time::Duration;
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
@@ -11,7 +12,6 @@ use wtt_connect::agent::spec::{self, Login};
 use wtt_connect::agent::{Image, Request};
 use wtt_connect::config::{Limits, Mode};
 use wtt_connect::list::Table;
-use wtt_connect::sys::channel::unbounded;
 
 const CRUSH_ID: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
@@ -49,7 +49,7 @@ fn run(adapter: &str, agent: &str, request: &Request) -> Report {
         },
         owner: "tests:oneshot",
         control: &control,
-        steers: &wtt_connect::sys::channel::never(),
+        steers: &crossbeam_channel::never(),
         usage_before: None,
         opened_at: None,
         keep: None,

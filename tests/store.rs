@@ -251,12 +251,12 @@ fn s04_of_twenty_that_try_exactly_one_gets_the_lock() {
     let dir = folder();
     let path = dir.path().join("lock");
     let won = AtomicUsize::new(0);
-    let (done, wait) = wtt_connect::sys::channel::bounded::<()>(0);
+    let (done, wait) = crossbeam_channel::bounded::<()>(0);
     std::thread::scope(|scope| {
         let tries: Vec<_> = (0..20)
             .map(|_| {
                 let (path, won, wait) = (&path, &won, wait.clone());
-                let (tried, try_done) = wtt_connect::sys::channel::bounded(1);
+                let (tried, try_done) = crossbeam_channel::bounded(1);
                 scope.spawn(move || {
                     let lock = lock::take(path);
                     match &lock {

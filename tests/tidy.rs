@@ -289,13 +289,6 @@ fn words_that_do_not_belong() {
 
 /// Libraries whose generic code is linked again for each type that another file uses them with.
 #[test]
-fn channels_are_those_of_one_file() {
-    let named = |file: &Source| file.code().any(|(_, line)| line.contains("crossbeam_channel"));
-    let users = sources("src").into_iter().filter(named).map(|file| file.path);
-    assert_eq!(users.collect::<Vec<_>>(), ["src/sys/channel.rs"]);
-}
-
-#[test]
 fn every_time_limit_has_its_reason() {
     let mut breaches = Vec::new();
     for file in sources("src") {

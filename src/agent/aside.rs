@@ -6,11 +6,11 @@ use crate::agent::program::Program;
 use crate::agent::run::Control;
 use crate::list::Table;
 use crate::secret::Secret;
-use crate::sys::channel::{Receiver, Sender, bounded, never, select_biased};
 use crate::sys::family::{Family, Mark, Spare};
 use crate::sys::lines::{self, Line};
 use crate::sys::proc::{self, Ended, Running, Sig};
 use crate::sys::{id, thread};
+use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -147,13 +147,12 @@ pub fn run(aside: Aside<'_>) -> Result<Said, Trouble> {
     let mut trouble: Option<Trouble> = None;
     loop {
         let over = select_biased! {
-            recv(stop.raw()) -> asked => {
-                let asked = stop.open(asked);
+            recv(stop) -> asked => {
                 stop = never();
                 (asked.is_ok() && !exited && trouble.is_none()).then_some(Trouble::Stopped)
             }
-            recv(heard.raw()) -> batch => {
-                match heard.open(batch) {
+            recv(heard) -> batch => {
+                match batch {
                     Ok(Heard::Stdout(batch)) => keep(&mut said.stdout, batch),
                     Ok(Heard::Stderr(batch)) => keep(&mut said.stderr, batch),
                     Ok(Heard::Exited) => (exited, until) = (true, Instant::now() + DRAIN),

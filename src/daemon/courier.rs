@@ -6,9 +6,9 @@
 use crate::daemon::hub::Event;
 use crate::http::{Client, HttpError};
 use crate::session::Shared;
-use crate::sys::channel::{Receiver, Sender, unbounded};
 use crate::sys::thread;
 use crate::wire::task;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 

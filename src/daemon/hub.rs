@@ -25,13 +25,13 @@ use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
 use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::Record;
-use crate::sys::channel::Receiver;
 use crate::sys::signal::Signal;
 use crate::wire::assumed::TYPING_TTL_MS;
 use crate::wire::frame::{self, ActionResult, Frame};
 use crate::wire::intake::Identity;
 use crate::wire::message::TopicKind;
 use crate::wire::outgoing::{self, Status};
+use crossbeam_channel::Receiver;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

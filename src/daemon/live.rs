@@ -16,10 +16,10 @@ use crate::session::words::{Lang, Say};
 use crate::session::{self, Assignment, Change, Shared, Work};
 use crate::store::Store;
 use crate::store::state::SessionRow;
-use crate::sys::channel::{Receiver, Sender};
 use crate::text;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
+use crossbeam_channel::{Receiver, Sender};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -206,8 +206,8 @@ impl Sessions {
         work: impl FnOnce(u64, Receiver<Control>, Receiver<Steer>) -> Work,
     ) {
         self.next += 1;
-        let (control, stop) = crate::sys::channel::bounded(asks::REQUESTS);
-        let (steers, steered) = crate::sys::channel::bounded(MAILBOX);
+        let (control, stop) = crossbeam_channel::bounded(asks::REQUESTS);
+        let (steers, steered) = crossbeam_channel::bounded(MAILBOX);
         let turn = LiveTurn {
             generation: self.next,
             key,
@@ -270,7 +270,7 @@ impl Sessions {
     fn hand_over(&mut self, scope: &Scope, shared: &Arc<Shared>, store: &Store) -> std::io::Result<()> {
         let Some(live) = self.live.get_mut(scope) else { return Ok(()) };
         if live.worker.is_none() {
-            let (mailbox, inbox) = crate::sys::channel::bounded(1);
+            let (mailbox, inbox) = crossbeam_channel::bounded(1);
             let rows = store.state().sessions_of(&route::scope_key(scope));
             let rows = rows.map(|(key, row)| (key.clone(), row.clone())).collect();
             session::start(shared.clone(), scope.clone(), rows, inbox, self.events.clone(), Event::Session)?;

@@ -45,10 +45,10 @@ use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::state::Record;
 use crate::store::{Store, atomic};
-use crate::sys::channel::{Receiver, Sender};
 use crate::sys::image::Image;
 use crate::sys::{id, signal, thread, time};
 use crate::wire::e2e::Key;
+use crossbeam_channel::{Receiver, Sender};
 use hub::{Event, Hub};
 use net::NetHandle;
 use std::path::Path;
@@ -91,7 +91,7 @@ pub enum Ending {
 pub fn run(config: Config, options: Options) -> Result<Ending> {
     make_folders(&config)?;
     let _lock = take_lock(&config)?;
-    let (events, inbox) = crate::sys::channel::bounded(EVENTS);
+    let (events, inbox) = crossbeam_channel::bounded(EVENTS);
     listen(options.stop, &events)?;
     log::info!(
         target: "daemon",
@@ -283,7 +283,7 @@ fn thread_error(error: std::io::Error) -> Error {
 }
 
 fn wait_for(thread: JoinHandle<()>) {
-    let (done, ended) = crate::sys::channel::bounded::<()>(0);
+    let (done, ended) = crossbeam_channel::bounded::<()>(0);
     let joined = thread::spawn_small("join", move || {
         let _ = thread.join();
         drop(done);

@@ -19,12 +19,12 @@ use crate::session::words::{Lang, Say};
 use crate::session::{Shared, speak};
 use crate::store::outbox::{ASKED, Entry};
 use crate::store::upload::Upload;
-use crate::sys::channel::{Receiver, Sender, unbounded};
 use crate::sys::thread;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::Scope;
 use crate::wire::outgoing::{Status, StatusKind};
 use crate::wire::reply;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -117,7 +117,7 @@ impl Hub {
         };
         let link = running.filter(|(turn, _)| is_its(*turn)).map(|(_, link)| link);
         match self.uploads.work(&self.shared) {
-            Some(work) if work.waiting() < QUEUE && self.drain.is_none() && !self.delivery.is_full() => {
+            Some(work) if work.len() < QUEUE && self.drain.is_none() && !self.delivery.is_full() => {
                 // the threads live as long as this sender
                 let topic = &wish.topic_id;
                 let sealed = self.sessions.is_sealed(topic).then(|| self.tongues.of(topic));

@@ -17,11 +17,11 @@ mod terminal;
 
 use crate::config::{Config, Shell};
 use crate::json;
-use crate::sys::channel::{Receiver, Sender, bounded, unbounded};
 use crate::sys::pump::Echo;
 use crate::sys::thread;
 use crate::wire::frame::ActionResult;
 use crate::wire::host::Call;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde_json::Value;
 use std::io;
 use std::path::PathBuf;

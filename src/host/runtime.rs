@@ -7,10 +7,10 @@ use super::child::{self, Keep};
 use super::{Event, Settings};
 use crate::config::Config;
 use crate::json::object;
-use crate::sys::channel::Sender;
 use crate::sys::path::find_program;
 use crate::sys::{id, proc, thread, time};
 use crate::wire::host::{self, Call};
+use crossbeam_channel::Sender;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -248,7 +248,7 @@ mod tests {
             about: Value::Null,
             times: crate::host::Times::from_env(),
         };
-        let (to, from) = crate::sys::channel::unbounded();
+        let (to, from) = crossbeam_channel::unbounded();
         let mut runtime = Runtime::new(&settings, to);
         runtime.link(true);
         let Ok(Event::Git(look)) = from.recv() else { panic!("asked when connected") };

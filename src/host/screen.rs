@@ -1,7 +1,7 @@
 //! What a terminal has written and nobody has fetched yet: bounded, filled by the terminal's reader, emptied in pieces
 //! that never cut a character. While it is full the reader waits, so the programs in the terminal do.
 
-use crate::sys::channel::Sender;
+use crossbeam_channel::Sender;
 use std::io::{ErrorKind, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 

@@ -3,10 +3,10 @@
 use super::pty::{self, Ends, Pty};
 use super::screen::{self, PIECE, Screen};
 use super::{Event, Times, env};
-use crate::sys::channel::Sender;
 use crate::sys::proc::{self, Sig};
 use crate::sys::thread;
 use crate::wire::host::Size;
+use crossbeam_channel::Sender;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Terminal {
         let shell = env::login_shell();
         let (pty, Ends { output, input }) = pty::open(&shell, cwd, &env::variables(base_url), size)?;
         let screen = Arc::new(Screen::default());
-        let (keys, typed) = crate::sys::channel::unbounded::<Vec<u8>>();
+        let (keys, typed) = crossbeam_channel::unbounded::<Vec<u8>>();
         let waiting_keys = Arc::new(AtomicUsize::new(0));
         let now = Instant::now();
         let (pid, shown, to_keeper, waiting) = (pty.pid(), screen.clone(), to.clone(), waiting_keys.clone());
@@ -204,11 +204,7 @@ impl Terminal {
 }
 
 /// The writer's thread: a program that does not read blocks it, and nobody else.
-fn write(
-    mut to: Box<dyn Write + Send>,
-    typed: &crate::sys::channel::Receiver<Vec<u8>>,
-    waiting: &AtomicUsize,
-) {
+fn write(mut to: Box<dyn Write + Send>, typed: &crossbeam_channel::Receiver<Vec<u8>>, waiting: &AtomicUsize) {
     for keys in typed.iter() {
         let written = to.write_all(&keys);
         waiting.fetch_sub(keys.len(), Ordering::Relaxed);

@@ -106,7 +106,7 @@ fn commit(client: &Client, token: &str, size: u64) -> Result<String, Failure> {
                     // the upload was accepted, so the trouble is not ours
                     return Err(Failure::passing(format!("HTTP {status}: {why}")));
                 }
-                crate::sys::channel::pause(COMMIT_AFTER * tries);
+                crate::sys::thread::sleep(COMMIT_AFTER * tries);
             }
             Err(error) => return Err(error.into()),
         }

@@ -8,12 +8,12 @@ use crate::agent::run::Control;
 use crate::http::fetch::Fetcher;
 use crate::session::words::{Lang, Say, kept};
 use crate::session::{Shared, inbox};
-use crate::sys::channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use crate::sys::thread;
 use crate::text;
 use crate::wire::content;
 use crate::wire::intake::Job;
 use crate::wire::media::{self, Kind, Media};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -211,15 +211,15 @@ fn fetch(
 }
 
 /// What comes first: something from a thread, or a stop of the turn.
-pub(super) fn wait<T: 'static>(
+pub(super) fn wait<T>(
     told: &Receiver<T>,
     control: &Receiver<Control>,
     limit: Duration,
 ) -> Result<Result<T, RecvTimeoutError>, Stopped> {
     select! {
-        recv(told.raw()) -> what => Ok(told.open(what).map_err(|_| RecvTimeoutError::Disconnected)),
+        recv(told) -> what => Ok(what.map_err(|_| RecvTimeoutError::Disconnected)),
         // a hub that is gone stops everything as well
-        recv(control.raw()) -> _ => Err(Stopped),
+        recv(control) -> _ => Err(Stopped),
         default(limit) => Ok(Err(RecvTimeoutError::Timeout)),
     }
 }

@@ -45,7 +45,7 @@ pub fn take(path: &Path) -> Result<Lock, LockError> {
         if locked.is_ok() {
             break;
         }
-        crate::sys::channel::pause(MOMENT);
+        crate::sys::thread::sleep(MOMENT);
         locked = FileExt::try_lock_exclusive(&file);
     }
     if let Err(error) = locked {

@@ -3,7 +3,6 @@
 //! Nothing here knows of WTT, agents or configuration.
 
 pub mod beneath;
-pub mod channel;
 pub mod chaos;
 mod crypto;
 pub mod family;

@@ -5,9 +5,9 @@
 //! *queued*, so only a flush follows; `flush` being Ok means that all is in the kernel; messages that are decoded
 //! but not yet returned are invisible to poll, so reading goes on until `WouldBlock` or the burst limit.
 
-use crate::sys::channel::{Receiver, Sender, TryRecvError};
 use crate::sys::poll::{self, WakeFd, Waker, remaining};
 use crate::sys::tls::Stream;
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::io::{self, ErrorKind};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +68,7 @@ pub struct Queue {
 /// Makes the pair.
 pub fn outgoing() -> io::Result<(Outgoing, Queue)> {
     let (waker, wake) = crate::sys::poll::waker()?;
-    let (tx, rx) = crate::sys::channel::unbounded();
+    let (tx, rx) = crossbeam_channel::unbounded();
     let bytes = Arc::new(AtomicUsize::new(0));
     let echo = Arc::new(Mutex::new(None));
     Ok((Outgoing { tx, waker, bytes: bytes.clone(), echo: echo.clone() }, Queue { rx, wake, bytes, echo }))

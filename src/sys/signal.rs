@@ -1,6 +1,6 @@
 //! SIGTERM, SIGINT and SIGHUP as messages. One thread waits for them; what they mean is decided elsewhere.
 
-use crate::sys::channel::Receiver;
+use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 use std::io;
@@ -20,7 +20,7 @@ pub enum Signal {
 
 /// Signals as messages, for as long as somebody has the receiver.
 pub fn listen() -> io::Result<Receiver<Signal>> {
-    let (tx, rx) = crate::sys::channel::unbounded();
+    let (tx, rx) = crossbeam_channel::unbounded();
     tell(Box::new(move |signal| tx.send(signal).is_ok()))?;
     Ok(rx)
 }
@@ -42,7 +42,7 @@ pub fn tell(mut whom: Box<dyn FnMut(Signal) -> bool + Send>) -> io::Result<()> {
 /// Tells each time that the window of our terminal has another size.
 pub fn resized() -> io::Result<Receiver<()>> {
     let mut signals = Signals::new([SIGWINCH])?;
-    let (tx, rx) = crate::sys::channel::unbounded();
+    let (tx, rx) = crossbeam_channel::unbounded();
     crate::sys::thread::spawn_small("resized", move || {
         for _ in signals.forever() {
             if tx.send(()).is_err() {

@@ -3,6 +3,7 @@
 use super::player;
 use crate::support::daemon::is_alive;
 use crate::support::watch::Watch;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::time::Duration;
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
@@ -10,7 +11,6 @@ use wtt_connect::agent::run::pool::Pool;
 use wtt_connect::agent::run::{self, Control, Keep, Progress, Runner};
 use wtt_connect::agent::{AgentEvent, Request, spec};
 use wtt_connect::config::{Limits, Mode};
-use wtt_connect::sys::channel::{Receiver, Sender, unbounded};
 use wtt_connect::sys::time::now_ms;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ impl Bench {
             limits: self.limits,
             owner: "tests:acp",
             control: &self.control.1,
-            steers: &wtt_connect::sys::channel::never(),
+            steers: &crossbeam_channel::never(),
             usage_before: None,
             opened_at: self.opened_at,
             keep: Some(Keep { pool: &self.pool, session: "a" }),

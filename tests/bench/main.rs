@@ -92,7 +92,7 @@ fn service() -> Service {
 }
 
 fn await_seen<T>(
-    seen: &wtt_connect::sys::channel::Receiver<Observed>,
+    seen: &crossbeam_channel::Receiver<Observed>,
     mut what: impl FnMut(&Observed) -> Option<T>,
 ) -> T {
     let deadline = Instant::now() + PATIENCE;

@@ -1,11 +1,11 @@
 //! The connector as a child process, and the kernel's own numbers about it.
 
 use crate::{AGENT_ID, TOKEN};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use wtt_connect::local::service::Service;
-use wtt_connect::sys::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 /// The program under test; another build can be named (`WTT_TEST_BINARY`).
 pub(crate) fn binary() -> PathBuf {

@@ -86,7 +86,7 @@ pub(crate) fn cost() {
         page.until(&key);
         echoes.push(typed.elapsed().as_secs_f64() * 1e3);
         // a person's fingers; without a pause the next echo would be gathered with this one
-        let (_keep, pause) = wtt_connect::sys::channel::bounded::<()>(0);
+        let (_keep, pause) = crossbeam_channel::bounded::<()>(0);
         let _ = pause.recv_timeout(Duration::from_millis(20));
     }
     echoes.sort_by(f64::total_cmp);

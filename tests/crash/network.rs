@@ -25,7 +25,7 @@ fn a_bad_network_loses_nothing_doubles_nothing_and_keeps_the_order() {
     let topics: Vec<String> = (0..(count / 20).max(10)).map(|_| wtt.p2p()).collect();
     let mut random = fastrand::Rng::with_seed(u64::try_from(seed).unwrap());
     let (began, mut said, mut trouble) = (Instant::now(), 0, [0; 4]);
-    let (_keep, tick) = wtt_connect::sys::channel::bounded::<()>(0);
+    let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
     while said < count {
         for _ in 0..random.usize(1..6).min(count - said) {
             wtt.say(&topics[said % topics.len()], &format!("RUN: tool ls; answer 'number {said}.'"));

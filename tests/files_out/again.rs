@@ -62,7 +62,7 @@ fn asked_again_after_a_crash_a_card_comes_once() {
 
 #[test]
 fn nobody_who_waits_no_card() {
-    let (gate, opened) = wtt_connect::sys::channel::bounded::<()>(0);
+    let (gate, opened) = crossbeam_channel::bounded::<()>(0);
     let script = move |hit: &super::media::Hit, _: usize| {
         if hit.line.starts_with("PUT") {
             // until the test drops its end

@@ -3,10 +3,10 @@
 use super::{given, inbox, start, trusted, upload};
 use crate::support::daemon::{Home, TOKEN, Wtt, until};
 use crate::support::server::Server;
+use crossbeam_channel::unbounded;
 use std::io::{Read, Write};
 use wtt_connect::http::fetch::Fetcher;
 use wtt_connect::secret::Secret;
-use wtt_connect::sys::channel::unbounded;
 
 /// A server that must never be reached.
 fn silent() -> Server {

@@ -3,7 +3,7 @@
 use super::{given, inbox, start, upload};
 use crate::support::daemon::{Home, Wtt};
 use crate::support::server::Server;
-use wtt_connect::sys::channel::unbounded;
+use crossbeam_channel::unbounded;
 
 const KEY: &str = "CANARY-stt-key";
 

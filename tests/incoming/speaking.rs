@@ -3,10 +3,10 @@
 use super::{given, hearing::script, start};
 use crate::support::daemon::{Home, Wtt, until};
 use crate::support::server::Server;
+use crossbeam_channel::unbounded;
 use serde_json::Value;
 use wtt_connect::http::fetch::Fetcher;
 use wtt_connect::secret::Secret;
-use wtt_connect::sys::channel::unbounded;
 
 /// The URL of an audio card.
 fn url(card: &Value) -> String {

@@ -167,7 +167,7 @@ fn c08_the_server_may_ask_for_a_pause() {
 fn c09_a_redirect_is_not_followed() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = format!("http://{}/ws/a?token=x", other.local_addr().unwrap());
-    let (heads, seen) = wtt_connect::sys::channel::unbounded();
+    let (heads, seen) = crossbeam_channel::unbounded();
     let server = Server::start(move |visit| {
         let request = visit.request();
         heads.send(request.head.clone()).unwrap();

@@ -4,11 +4,11 @@ use super::dialing::{ClosedPort, connect_proxy};
 use super::rig::{TOKEN, ms};
 use crate::support::server::{Request, Server, Visit, fixture};
 use crate::support::watch::Watch;
+use crossbeam_channel::unbounded;
 use serde_json::{Value, json};
 use wtt_connect::http::proxy::Proxies;
 use wtt_connect::http::{Client, HttpError, Settings};
 use wtt_connect::secret::Secret;
-use wtt_connect::sys::channel::unbounded;
 
 fn settings(url: String) -> Settings {
     Settings {
@@ -27,7 +27,7 @@ fn client(server: &Server) -> Client {
 /// A server that answers each request line by a table; anything else is 404.
 fn table(
     rows: &'static [(&'static str, &'static str, &'static str)],
-) -> (Server, wtt_connect::sys::channel::Receiver<String>) {
+) -> (Server, crossbeam_channel::Receiver<String>) {
     let (lines, seen) = unbounded();
     let server = Server::start(move |visit| {
         let request: Request = visit.request();

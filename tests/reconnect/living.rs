@@ -4,13 +4,13 @@ use super::rig::{Rig, TOKEN, config, ms, timing};
 use crate::support::proxy::Proxy;
 use crate::support::server::{PATIENCE, Peer, Server};
 use crate::support::watch::Watch;
+use crossbeam_channel::unbounded;
 use serde_json::json;
 use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tungstenite::Message;
 use wtt_connect::daemon::net::{self, NetEvent, Timing};
-use wtt_connect::sys::channel::unbounded;
 
 /// Welcomes everybody and stays.
 fn friendly() -> Server {

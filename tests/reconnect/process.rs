@@ -4,12 +4,12 @@ use super::dialing::ClosedPort;
 use crate::support::daemon::{Connector, Home, until};
 use crate::support::server::{PATIENCE, Server, Visit};
 use crate::support::watch::Watch;
+use crossbeam_channel::unbounded;
 use rustix::process::Signal;
 use std::net::Shutdown;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tungstenite::Message;
-use wtt_connect::sys::channel::unbounded;
 
 /// Pings quickly, retries quickly.
 const QUICK: (&str, &str) =

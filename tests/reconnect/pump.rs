@@ -2,12 +2,12 @@
 
 use crate::support::daemon::PATIENCE;
 use crate::support::watch::Watch;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Message, WebSocket};
-use wtt_connect::sys::channel::{Receiver, Sender, unbounded};
 use wtt_connect::sys::pump::{self, Driver, End, Flow, Outgoing};
 use wtt_connect::sys::tls::Stream;
 

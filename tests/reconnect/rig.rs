@@ -2,6 +2,7 @@
 
 use crate::support::server::{PATIENCE, Server};
 use crate::support::watch::Watch;
+use crossbeam_channel::{Receiver, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -9,7 +10,6 @@ use std::time::Duration;
 use wtt_connect::daemon::net::{self, NetConfig, NetEvent, NetHandle, Timing};
 use wtt_connect::http::proxy::Proxies;
 use wtt_connect::secret::Secret;
-use wtt_connect::sys::channel::{Receiver, unbounded};
 
 pub const TOKEN: &str = "CANARY-token";
 

@@ -1,5 +1,6 @@
 //! The real binary against the local service: starting, waiting, looking at what it left.
 
+use crossbeam_channel::Receiver;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::fs::File;
@@ -8,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use wtt_connect::local::service::{Observed, Options, Seen, Service, Speaker};
-use wtt_connect::sys::channel::Receiver;
 
 /// The program under test; long runs can name a release build instead (`WTT_TEST_BINARY`).
 pub fn binary() -> PathBuf {
@@ -163,7 +163,7 @@ impl Home {
 /// Waits for a fact that nothing announces. The only place that looks again and again.
 pub fn until(what: &str, mut fact: impl FnMut() -> bool) {
     let deadline = Instant::now() + patience();
-    let (_keep, tick) = wtt_connect::sys::channel::bounded::<()>(0);
+    let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
     while !fact() {
         assert!(Instant::now() < deadline, "waited in vain for {what}");
         let _ = tick.recv_timeout(Duration::from_millis(10));

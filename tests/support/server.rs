@@ -1,6 +1,7 @@
 //! A scripted server on one port that can misbehave in every way: it knows HTTP heads, WebSocket upgrades and TLS,
 //! and leaves the rest to a closure that runs in a thread per connection.
 
+use crossbeam_channel::{Receiver, unbounded};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use std::time::{Duration, Instant};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Message, WebSocket};
-use wtt_connect::sys::channel::{Receiver, unbounded};
 
 /// No script waits longer than this for the other side.
 pub const PATIENCE: Duration = super::daemon::PATIENCE;

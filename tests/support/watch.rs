@@ -1,10 +1,10 @@
 //! Measuring on a machine that does much else: how long people wait, how long a computation takes. There are no deadlines
 //! here: who waits for a fact uses `until`.
 
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use wtt_connect::sys::channel::{RecvTimeoutError, Sender, bounded};
 
 /// Short beside everything that is measured, and rare enough to cost nothing.
 const STEP: Duration = Duration::from_millis(10);

@@ -1,9 +1,9 @@
 //! The threads around a child: two readers, a writer and a watcher. They decide nothing; they only tell.
 
-use crate::sys::channel::{Receiver, Sender, bounded, unbounded};
 use crate::sys::lines::{self, Line, Tail};
 use crate::sys::proc::Running;
 use crate::sys::thread;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::io::{self, Write};
 
 /// Batches of lines in flight between the readers and the loop: at most 16 MiB, even when every line has the full length.

@@ -4,8 +4,8 @@
 //! or until the first idle limit. Running and kept processes together are never more than the daemon may have.
 
 use super::process::{self, Process};
-use crate::sys::channel::{Receiver, Select, Sender, bounded};
 use crate::sys::thread;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, bounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -91,9 +91,7 @@ impl Pool {
     /// Waits, after [`Pool::close`], until all are gone. False when that takes longer than `limit`.
     pub fn wait(&self, limit: Duration) -> bool {
         let gone = self.0.lock().keeper.as_ref().map(|keeper| keeper.gone.clone());
-        gone.is_none_or(|gone| {
-            gone.recv_timeout(limit) == Err(crate::sys::channel::RecvTimeoutError::Disconnected)
-        })
+        gone.is_none_or(|gone| gone.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected))
     }
 
     /// A place for a turn, and the process that is kept for it, if one fits and lives. What no longer fits or has no
@@ -196,9 +194,9 @@ impl Inner {
                 continue;
             };
             let mut select = Select::new();
-            select.recv(woken.raw());
+            select.recv(woken);
             for heard in &heard {
-                select.recv(heard.raw());
+                select.recv(heard);
             }
             let _ = select.ready_deadline(next);
             while woken.try_recv().is_ok() {}

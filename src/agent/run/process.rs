@@ -5,10 +5,10 @@ use super::pipes::{self, Heard, Pipes};
 use super::private::Folder;
 use crate::agent::ask::Decision;
 use crate::agent::dialect::{Dialect, Effects};
-use crate::sys::channel::{Receiver, RecvTimeoutError};
 use crate::sys::family::{Family, Spare};
 use crate::sys::lines::{Line, Tail};
 use crate::sys::proc::{self, Ended, Running, Sig};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::io;
 use std::time::{Duration, Instant};
 

@@ -13,8 +13,8 @@ use crate::agent::ask::{Ask, AskKind, Decision, Judge, Ruling};
 use crate::agent::dialect::{self, Effects};
 use crate::agent::outcome::Outcome;
 use crate::config::Mode;
-use crate::sys::channel::{never, select_biased};
 use crate::sys::lines::Line;
+use crossbeam_channel::{never, select_biased};
 use std::time::{Duration, Instant};
 
 /// How long nothing may come after the exit: a grandchild can hold the pipe for ever.
@@ -129,16 +129,16 @@ impl<'r> Turn<'r> {
             }
             let wait = wake.min(self.told + BEAT).saturating_duration_since(now);
             select_biased! {
-                recv(control.raw()) -> asked => match control.open(asked) {
+                recv(control) -> asked => match asked {
                     Ok(asked) => self.obey(asked, book, on),
                     // Nobody can stop this turn any more; a closed channel would be ready for ever.
                     Err(_) => control = never(),
                 },
-                recv(steers.raw()) -> steer => match steers.open(steer) {
+                recv(steers) -> steer => match steer {
                     Ok(steer) => self.steered(steer, book, on),
                     Err(_) => steers = never(),
                 },
-                recv(self.process.pipes.heard.raw()) -> heard => match self.process.pipes.heard.open(heard) {
+                recv(self.process.pipes.heard) -> heard => match heard {
                     Ok(Heard::Lines(batch)) => {
                         batch.into_iter().for_each(|line| self.hear(line, book, on));
                         // The time that the hub took to listen is not the agent's silence. Who is being stopped

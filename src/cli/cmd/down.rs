@@ -57,7 +57,7 @@ fn wait(lock: &Path) -> std::result::Result<(), &'static str> {
         if Instant::now() > until {
             return Err("it was told to 25 seconds ago");
         }
-        crate::sys::channel::pause(LOOK_AGAIN);
+        crate::sys::thread::sleep(LOOK_AGAIN);
     }
     Ok(())
 }

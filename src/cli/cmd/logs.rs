@@ -84,7 +84,7 @@ fn show(newest: &Path, lines: usize, follow: bool) -> Result<()> {
         return Ok(());
     }
     loop {
-        crate::sys::channel::pause(LOOK_AGAIN);
+        crate::sys::thread::sleep(LOOK_AGAIN);
         let mut news = Vec::new();
         file.read_to_end(&mut news).map_err(cannot)?;
         let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());

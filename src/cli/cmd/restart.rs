@@ -76,7 +76,7 @@ fn version_of_next(profile: &Profile, before: &Value) -> Result<String> {
         {
             return Ok(answer["version"].as_str().unwrap_or_default().to_owned());
         }
-        crate::sys::channel::pause(LOOK_AGAIN);
+        crate::sys::thread::sleep(LOOK_AGAIN);
     }
     Err(Error::Failed(format!(
         "{} has not come back within {} s; `wtt-connect logs {}` may say why",

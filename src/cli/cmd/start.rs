@@ -5,9 +5,9 @@ use crate::cli::spec::Args;
 use crate::config::{Config, Settings};
 use crate::daemon::{self, Ending};
 use crate::error::{Error, Result, reason};
-use crate::sys::channel::Receiver;
 use crate::sys::log_file::{self, LogFile};
 use crate::sys::proc::UNTIL_EOF;
+use crossbeam_channel::Receiver;
 use std::io::Read;
 
 /// Loads the settings, starts the log, runs the daemon until it is told to stop.
@@ -76,7 +76,7 @@ fn until_eof() -> Result<Option<Receiver<()>>> {
     if std::env::var_os(UNTIL_EOF).is_none() {
         return Ok(None);
     }
-    let (ended, stop) = crate::sys::channel::bounded::<()>(0);
+    let (ended, stop) = crossbeam_channel::bounded::<()>(0);
     crate::sys::thread::spawn_small("stdin", move || {
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
         drop(ended);

@@ -197,7 +197,7 @@ impl Manager {
         let query = step(&["print", &format!("{}/{}", self.domain(), self.name(profile))]);
         let until = Instant::now() + END;
         while Instant::now() < until && self.run(&query).is_ok() {
-            crate::sys::channel::pause(LOOK_AGAIN);
+            crate::sys::thread::sleep(LOOK_AGAIN);
         }
     }
 

@@ -6,8 +6,8 @@ use super::{MAX_REQUEST, PATIENCE, Request, SOCKET, is_ours, read_line};
 use crate::daemon::hub::Event;
 use crate::json::object;
 use crate::store::atomic;
-use crate::sys::channel::Sender;
 use crate::sys::thread;
+use crossbeam_channel::Sender;
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Write};
@@ -118,7 +118,7 @@ fn accept(listener: &UnixListener, events: &Sender<Event>) {
             Ok(_) => log::warn!(target: "control", "turned a client away: another user, or too many at once"),
             Err(error) => {
                 log::warn!(target: "control", "cannot accept requests: {error}");
-                crate::sys::channel::pause(PAUSE);
+                crate::sys::thread::sleep(PAUSE);
             }
         }
     }

@@ -10,10 +10,10 @@ mod link;
 
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
-use crate::sys::channel::Sender;
 use crate::sys::pump::{self, Outgoing};
 use crate::sys::time;
 use crate::wire::assumed;
+use crossbeam_channel::Sender;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -5,9 +5,9 @@ use super::event_loop::{Chat, Next, unwritten};
 use crate::error::{Error, reason};
 use crate::local::service::Observed;
 use crate::store::outbox::Outbox;
-use crate::sys::channel::{Receiver, select};
 use crate::sys::signal::Signal;
 use crate::wire::media;
+use crossbeam_channel::{Receiver, select};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -114,11 +114,11 @@ impl Chat<'_> {
             // looked at before what has come, so that nothing slips through
             let empty = Outbox::peek(outbox).0 == 0;
             let next = select! {
-                recv(seen.raw()) -> event => match seen.open(event) {
+                recv(seen) -> event => match event {
                     Ok(observed) => self.observed(observed.seen, self.once),
                     Err(_) => return Ok(()),
                 },
-                recv(signals.raw()) -> _ => return Ok(()),
+                recv(signals) -> _ => return Ok(()),
                 default(if empty { Duration::ZERO } else { LOOK }) => if empty { return Ok(()) } else { Next::Go },
             };
             if let Next::Quit(Err(e)) = next {

@@ -9,8 +9,8 @@ use super::strings::{TOO_LONG, is_chinese, renamed};
 use super::{INTERRUPTED, killed_by};
 use crate::error::{Error, Result};
 use crate::local::service::{Observed, Seen, Service, Speaker};
-use crate::sys::channel::{Receiver, never, select};
 use crate::sys::signal::Signal;
+use crossbeam_channel::{Receiver, never, select};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
@@ -128,12 +128,11 @@ impl<'a> Chat<'a> {
         };
         loop {
             let next = select! {
-                recv(seen.raw()) -> event => match seen.open(event) {
+                recv(seen) -> event => match event {
                     Ok(observed) => self.observed(observed.seen, once),
                     Err(_) => Next::Quit(Err(Error::Failed("the local service has ended".into()))),
                 },
-                recv(lines.raw()) -> line => {
-                    let line = lines.open(line);
+                recv(lines) -> line => {
                     if line.is_err() {
                         // A closed channel is always ready.
                         lines = never();
@@ -143,8 +142,8 @@ impl<'a> Chat<'a> {
                         line => self.line(line.ok()),
                     }
                 }
-                recv(signals.raw()) -> signal => self.signal(signals.open(signal).ok(), once),
-                recv(self.connector.gone.raw()) -> _ => {
+                recv(signals) -> signal => self.signal(signal.ok(), once),
+                recv(self.connector.gone) -> _ => {
                     self.screen.idle();
                     Next::Quit(Err(self.connector.trouble("ended unexpectedly")))
                 }

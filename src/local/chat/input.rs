@@ -1,8 +1,8 @@
 //! What comes from stdin: its lines, and for whom they are. What is done with them is the chat's.
 
 use crate::error::{Error, Result};
-use crate::sys::channel::{Receiver, Sender, bounded};
 use crate::sys::thread;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io::{self, BufRead};
 
 fn first_word(words: &str) -> String {

@@ -19,10 +19,10 @@ mod terminal;
 use crate::config::Mode;
 use crate::error::{self, Error, Result};
 use crate::local::service::{self, Observed, Seen, Service};
-use crate::sys::channel::{Receiver, select};
 use crate::sys::signal::{self, Signal};
 use adapter_choice::Pick;
 use connector::{AGENT_ID, Connector};
+use crossbeam_channel::{Receiver, select};
 use event_loop::Chat;
 use sandbox_profile::Stage;
 use screen::{Manner, Screen};
@@ -204,11 +204,11 @@ fn await_connector(
     let until = Instant::now() + CONNECT_TIME;
     loop {
         select! {
-            recv(seen.raw()) -> event => if matches!(seen.open(event), Ok(Observed { seen: Seen::Auth(true), .. })) {
+            recv(seen) -> event => if matches!(event, Ok(Observed { seen: Seen::Auth(true), .. })) {
                 return Ok(());
             },
-            recv(connector.gone.raw()) -> _ => return Err(connector.trouble("ended before it had connected")),
-            recv(signals.raw()) -> signal => return Err(Error::Silent(killed_by(signals.open(signal).ok()))),
+            recv(connector.gone) -> _ => return Err(connector.trouble("ended before it had connected")),
+            recv(signals) -> signal => return Err(Error::Silent(killed_by(signal.ok()))),
             default(until.saturating_duration_since(Instant::now())) => {
                 let seconds = CONNECT_TIME.as_secs();
                 return Err(connector.trouble(&format!("did not reach the local service within {seconds} s")));

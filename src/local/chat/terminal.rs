@@ -4,11 +4,11 @@
 use crate::error::{Error, Result};
 use crate::json::{self, object};
 use crate::local::service::Service;
-use crate::sys::channel::{Receiver, Sender, select, unbounded};
 use crate::sys::pump::{self, Driver, Flow, Outgoing};
 use crate::sys::signal::{self, Signal};
 use crate::sys::thread;
 use crate::sys::tls::Stream;
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use serde_json::Value;
 use std::io::{self, Read, Write};
@@ -45,21 +45,21 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
     let resized = signal::resized().map_err(failed)?;
     let _raw = Raw::enter();
     let mut session = Value::Null;
-    let nothing = crate::sys::channel::never();
+    let nothing = crossbeam_channel::never();
     let (mut whole_line, mut again, mut pause) = (true, None::<Instant>, SAY_AGAIN);
     loop {
         // what is typed early waits for the terminal
         let typed = if session.is_null() { &nothing } else { &keys };
         select! {
-            recv(frames.raw()) -> frame => match frames.open(frame) {
+            recv(frames) -> frame => match frame {
                 Ok(frame) => match show(&frame, &mut session) {
                     Some(outcome) => return outcome,
                     None => continue,
                 },
                 Err(_) => return Err(Error::Failed("the local service closed the connection".into())),
             },
-            recv(typed.raw()) -> keys => {
-                let mut typed = typed.open(keys).unwrap_or_default();
+            recv(typed) -> keys => {
+                let mut typed = keys.unwrap_or_default();
                 if typed.is_empty() {
                     // in the middle of a line it would not be the end of input
                     typed = format!("{}{END_OF_INPUT}", if whole_line { "" } else { "\n" });
@@ -69,12 +69,12 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
                 }
                 ask("terminal_input", object!({ "session_id": session, "data": typed }));
             }
-            recv(resized.raw()) -> _ => {
+            recv(resized) -> _ => {
                 let (cols, rows) = size();
                 ask("terminal_resize", object!({ "session_id": session, "cols": cols, "rows": rows }));
             }
-            recv(gone.raw()) -> _ => return Err(Error::Failed("the connector has ended".into())),
-            recv(signals.raw()) -> signal => return Err(Error::Silent(super::killed_by(signals.open(signal).ok()))),
+            recv(gone) -> _ => return Err(Error::Failed("the connector has ended".into())),
+            recv(signals) -> signal => return Err(Error::Silent(super::killed_by(signal.ok()))),
             default(again.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))) => {
                 ask("terminal_input", object!({ "session_id": session, "data": END_OF_INPUT }));
                 pause = (pause * 2).min(SELDOM);

@@ -9,9 +9,9 @@ mod stream_writer;
 mod tool;
 mod transcript;
 
-use crate::sys::channel::{Receiver, never, select};
 use crate::sys::signal::{self, Signal};
 use crate::sys::{id, time};
+use crossbeam_channel::{Receiver, never, select};
 use intent::Wish;
 use serde_json::Value;
 use std::ffi::OsString;
@@ -154,8 +154,8 @@ fn converse(args: &Args) -> Result<u8, String> {
     loop {
         let mut message = if later.is_empty() {
             select! {
-                recv(stop.raw()) -> _ => return Ok(TERMINATED),
-                recv(heard.raw()) -> said => match heard.open(said) {
+                recv(stop) -> _ => return Ok(TERMINATED),
+                recv(heard) -> said => match said {
                     Ok(Heard::Said(message)) => message,
                     // it comes too late: the turn is over
                     Ok(_) => continue,
@@ -271,12 +271,12 @@ impl Turn {
         let until = Instant::now() + time;
         loop {
             select! {
-                recv(self.stop.raw()) -> signal => match self.stop.open(signal) {
+                recv(self.stop) -> signal => match signal {
                     Ok(Signal::Stop(number)) if number == signal_hook::consts::SIGINT => return Err(Halt::Interrupted),
                     Ok(Signal::Stop(_)) => return Err(Halt::Terminated),
                     _ => {}
                 },
-                recv(self.heard.raw()) -> heard => match self.heard.open(heard) {
+                recv(self.heard) -> heard => match heard {
                     Ok(Heard::Said(message)) => self.later.push(message),
                     Ok(Heard::Answer(answer)) => return Ok(Some(answer)),
                     Ok(Heard::Interrupt) => return Err(Halt::Interrupted),

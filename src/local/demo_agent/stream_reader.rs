@@ -1,8 +1,8 @@
 //! What comes in on stdin in the two-way form (`--input-format stream-json`): messages, stops, answers to questions.
 
 use crate::json;
-use crate::sys::channel::{Receiver, unbounded};
 use crate::sys::thread;
+use crossbeam_channel::{Receiver, unbounded};
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader};
 

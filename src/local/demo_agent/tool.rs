@@ -1,10 +1,10 @@
 //! The one tool of the demonstration agent: a real child process whose output is captured.
 
 use super::Halt;
-use crate::sys::channel::{Receiver, bounded, select};
 use crate::sys::proc::{self, Ended, RUN_MARK, Running, Sig};
 use crate::sys::signal::Signal;
 use crate::sys::thread;
+use crossbeam_channel::{Receiver, bounded, select};
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
@@ -41,9 +41,8 @@ pub fn run(program: &str, args: &[&str], stop: &Receiver<Signal>) -> Result<Resu
         return Ok(Err(e.to_string()));
     }
     select! {
-        recv(exit.raw()) -> _ => {}
-        recv(stop.raw()) -> signal => {
-            let signal = stop.open(signal);
+        recv(exit) -> _ => {}
+        recv(stop) -> signal => {
             child.signal_group(Sig::Kill);
             let _ = child.reap();
             let interrupted = matches!(signal, Ok(Signal::Stop(n)) if n == signal_hook::consts::SIGINT);

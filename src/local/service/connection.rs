@@ -4,9 +4,9 @@
 
 use super::event_loop::Event;
 use super::http::{self, Body, BodyError, Head, Request, Response};
-use crate::sys::channel::{Sender, bounded};
 use crate::sys::pump::{self, Driver, End, Flow};
 use crate::sys::tls::Stream;
+use crossbeam_channel::{Sender, bounded};
 use std::io;
 use std::net::TcpStream;
 use std::path::Path;

@@ -15,8 +15,8 @@ mod state;
 
 pub use events::{Knobs, Observed, Seen};
 
-use crate::sys::channel::{Receiver, Sender, bounded, unbounded};
 use crate::sys::{id, thread};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use event_loop::{Desk, Event};
 use serde_json::{Map, Value};
 use state::{Row, USER_ID, text};
@@ -231,7 +231,7 @@ fn accept(listener: &TcpListener, desk: &Sender<Event>, uploads: &std::path::Pat
     for number in 1.. {
         let Ok((socket, _)) = listener.accept() else {
             // Out of descriptors, most likely: let others end first.
-            crate::sys::channel::pause(NUDGE);
+            crate::sys::thread::sleep(NUDGE);
             continue;
         };
         if stopping.load(Ordering::Acquire) {

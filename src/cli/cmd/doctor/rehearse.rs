@@ -14,10 +14,10 @@ use crate::session::failure::sentence;
 use crate::session::words::Lang;
 use crate::session::{self, model};
 use crate::store::atomic;
-use crate::sys::channel::{Receiver, Sender, unbounded};
 use crate::sys::passing::Passing;
 use crate::sys::{id, signal};
 use crate::text;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -185,7 +185,7 @@ impl Stage<'_> {
             limits: LIMITS,
             owner: "rehearsal",
             control: self.stop,
-            steers: &crate::sys::channel::never(),
+            steers: &crossbeam_channel::never(),
             usage_before: None,
             // The turn before has just opened it.
             opened_at: resume.is_some().then(crate::sys::time::now_ms),

@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
 use crate::store::outbox::ReplyKind;
-use crate::sys::channel::Receiver;
 use crate::text;
 use crate::wire::frame::{self, Frame};
 use crate::wire::outgoing;
+use crossbeam_channel::Receiver;
 
 /// Asks and waits for the answer.
 pub fn run(args: &Args) -> Result<()> {
@@ -25,7 +25,7 @@ pub fn run(args: &Args) -> Result<()> {
         proxies: Proxies::from_lookup(|name| config.variable(name)),
         timing: net::Timing::from_env(),
     };
-    let (events, inbox) = crate::sys::channel::unbounded();
+    let (events, inbox) = crossbeam_channel::unbounded();
     let (net, _) = net::start(net_config, events, |event| event)
         .map_err(|e| Error::TryAgain(format!("cannot start a thread: {e}")))?;
     let answer = converse(&smoke, &sender, &inbox, &|frame| net.send(frame));

@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// Until the task has a result, or is blocked or ended.
 fn watch(smoke: &Smoke, client: &Client, path: &str) -> Result<(Status, Value)> {
     let mut last = String::new();
-    let (_keep, tick) = crate::sys::channel::bounded::<()>(0);
+    let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
     loop {
         let row = match client.get_json(path) {
             Ok((_, row)) => row,

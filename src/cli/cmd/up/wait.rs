@@ -45,6 +45,6 @@ pub fn connected(state_dir: &Path, started: Instant, offline: bool) -> Outcome {
         if tried || started.elapsed() > PATIENCE {
             return Outcome::Offline(said);
         }
-        crate::sys::channel::pause(LOOK_AGAIN);
+        crate::sys::thread::sleep(LOOK_AGAIN);
     }
 }

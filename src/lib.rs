@@ -1,7 +1,7 @@
 //! wtt-connect: connects WTT topics and tasks to the coding-agent CLIs on this machine.
 //!
 //! Layers, arrows only downward (enforced by `tests/tidy.rs`):
-//! `cli, local` -> `daemon` -> `session` -> `agent` -> `host` -> `wire, config, store, http, text, json, secret, error` -> `sys` -> `list` -> std.
+//! `cli, local` -> `daemon` -> `session` -> `agent` -> `host` -> `wire, config, store, http, text, json, secret, error` -> `sys` -> std.
 //!
 //! Glossary: a *topic* or *task* of the service has one *session* here (its mailbox and worker thread);
 //! each message that is answered is one *turn*; an *adapter* drives one *agent* CLI; a *profile* is one
@@ -28,5 +28,4 @@ pub mod text;
 pub mod wire;
 
 // L0: the floor
-pub mod list;
 pub mod sys;

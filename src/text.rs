@@ -1,4 +1,7 @@
-//! Shortening text for people: never cuts a character, never leaves a control character.
+//! Small things about text: shortening it for people (never cuts a character, never leaves a control character), words that are near to one another, keys by prefix.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// At most `max` characters; an ellipsis replaces what was cut.
 pub fn truncate(s: &str, max: usize) -> String {
@@ -34,6 +37,16 @@ pub fn one_line(s: &str) -> String {
         .join(" ")
 }
 
+/// The entries of a map whose keys begin with `prefix`, in the order of the keys.
+pub fn with_prefix<'a, T>(
+    map: &'a BTreeMap<String, T>,
+    prefix: &str,
+) -> impl Iterator<Item = (&'a String, &'a T)> + use<'a, T> {
+    let range = map.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+    let prefix = prefix.to_owned(); // the iterator may outlive the text, which is often a temporary
+    range.take_while(move |(key, _)| key.starts_with(&prefix))
+}
+
 /// Known words near to this one, nearest first: at most two slips, or a common beginning.
 pub fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().take(60).collect();
@@ -47,7 +60,7 @@ pub fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a 
             (begins || close).then_some((distance, candidate))
         })
         .collect();
-    crate::list::sort_by_key(&mut hits, |hit| *hit);
+    hits.sort_by_key(|hit| *hit);
     hits.into_iter().take(2).map(|(_, candidate)| candidate).collect()
 }
 
@@ -130,6 +143,15 @@ mod tests {
         assert!(of("xyz").is_empty());
         assert!(of("").is_empty());
         assert_eq!(similar("--profil", ["--profile", "--env-file"].into_iter()), ["--profile"]);
+    }
+
+    #[test]
+    fn a_prefix_finds_all_of_its_keys_and_no_other() {
+        let rows = [("t", 0), ("t:a", 1), ("t:b", 2), ("t1:a", 3), ("s:a", 4), ("t-2:a", 5)];
+        let map: BTreeMap<String, u32> = rows.map(|(key, row)| (key.to_owned(), row)).into();
+        assert_eq!(with_prefix(&map, "t:").map(|(_, row)| *row).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(with_prefix(&map, "u").count(), 0);
+        assert_eq!(with_prefix(&map, "").count(), 6);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::support::daemon::until;
 use crate::support::program::{can_be_interrupted, program};
 use crate::support::watch::Watch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,7 +17,6 @@ use wtt_connect::agent::run::{self, Control, Progress, Runner};
 use wtt_connect::agent::spec::{AdapterSpec, Login};
 use wtt_connect::agent::{AgentEvent, Request, Usage, spec};
 use wtt_connect::config::{Limits, Mode};
-use wtt_connect::list::Table;
 use wtt_connect::secret::Secret;
 
 /// Less than what a turn would last that waits for something by mistake: the limits of the bench, the sleeps of the agents. How
@@ -38,7 +38,7 @@ struct Bench {
     limits: Limits,
     request: Request,
     usage_before: Option<Usage>,
-    env: wtt_connect::list::Table<Secret>,
+    env: std::collections::BTreeMap<String, Secret>,
     control: (Sender<Control>, Receiver<Control>),
 }
 
@@ -82,7 +82,7 @@ fn bench(agent: &str) -> Bench {
             total: Duration::from_secs(30),
         },
         usage_before: None,
-        env: wtt_connect::list::Table::new(),
+        env: std::collections::BTreeMap::new(),
         control: unbounded(),
     }
 }
@@ -779,7 +779,7 @@ fn left_overs_of_a_crashed_instance_are_swept() {
         let mut bench = bench("scatter");
         bench.request.workdir = std::env::current_dir().unwrap();
         let owner = std::env::var("WTT_TEST_OWNER").unwrap();
-        let env = wtt_connect::list::Table::new();
+        let env = std::collections::BTreeMap::new();
         let runner = Runner {
             env: &env,
             spec: bench.spec,
@@ -848,7 +848,7 @@ fn doctor_learns_version_and_login_without_a_turn() {
     };
     let look = |adapter: &str, version: &str, status: &str| {
         let body = format!("case $1 in --version) echo '{version}' ;; *) {status} ;; esac\n");
-        probe(spec::find(adapter).unwrap(), &fake("cli", &body), &Table::new())
+        probe(spec::find(adapter).unwrap(), &fake("cli", &body), &BTreeMap::new())
     };
     let codex = |case: &str, code: i32| {
         let status = format!("cat '{}' >&2; exit {code}", recorded("codex", case, "stderr"));
@@ -870,8 +870,8 @@ fn doctor_learns_version_and_login_without_a_turn() {
     assert_eq!(look("claude-code", "1.0", "echo rubbish").login, Login::Unknown);
 
     let codex = spec::find("codex").unwrap();
-    let broken = probe(codex, &fake("broken", "echo 'cannot find module' >&2; exit 1\n"), &Table::new());
+    let broken = probe(codex, &fake("broken", "echo 'cannot find module' >&2; exit 1\n"), &BTreeMap::new());
     assert!(broken.trouble.contains("cannot find module") && broken.version.is_none(), "{broken:?}");
-    let missing = probe(codex, &["/no/such/codex".to_owned()], &Table::new());
+    let missing = probe(codex, &["/no/such/codex".to_owned()], &BTreeMap::new());
     assert!(missing.path.is_none() && missing.trouble.contains("/no/such/codex"), "{missing:?}");
 }

@@ -1,6 +1,7 @@
 //! What happens before an agent is started: which program it is, whether the mode can be kept, the model switcher.
 
 use crate::support::daemon::until;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wtt_connect::agent::about::{self, About, Flavour};
@@ -9,7 +10,6 @@ use wtt_connect::agent::probe::probe;
 use wtt_connect::agent::run::Control;
 use wtt_connect::agent::spec::{self, ADAPTERS, AdapterSpec};
 use wtt_connect::config::Mode;
-use wtt_connect::list::Table;
 
 fn executable(dir: &Path, name: &str, body: &str) -> PathBuf {
     let file = dir.join(name);
@@ -50,7 +50,7 @@ fn a_program_is_asked_once_which_one_it_is() {
     };
     let command =
         vec![cli("case $1 in --help) echo 'Options: --print' ;; *) echo 'cli, version 1.9' >&2 ;; esac")];
-    let (spec, env) = (two_in_one(), Table::new());
+    let (spec, env) = (two_in_one(), BTreeMap::new());
     let flavour = || about::flavour(spec, &command, &env).map(|f| (f.name, f.spec.name));
     assert_eq!(flavour(), Ok(("old", "codex")));
     assert_eq!(flavour(), Ok(("old", "codex")));
@@ -74,7 +74,7 @@ fn nobody_is_asked_who_has_no_flavours() {
     let asked = dir.path().join("asked");
     let cli = executable(dir.path(), "cli", &format!("echo x >>'{}'", asked.display()));
     for spec in ADAPTERS.iter().filter(|spec| spec.flavour.is_none()) {
-        let flavour = about::flavour(spec, &[cli.to_str().unwrap().to_owned()], &Table::new()).unwrap();
+        let flavour = about::flavour(spec, &[cli.to_str().unwrap().to_owned()], &BTreeMap::new()).unwrap();
         assert_eq!((flavour.name, flavour.spec.name), ("", spec.name));
     }
     for name in ["codex", "claude-code"] {
@@ -82,7 +82,7 @@ fn nobody_is_asked_who_has_no_flavours() {
     }
     assert!(!asked.exists());
     // a missing program is the runner's to report
-    assert!(about::flavour(two_in_one(), &["/no/such/cli".to_owned()], &Table::new()).is_ok());
+    assert!(about::flavour(two_in_one(), &["/no/such/cli".to_owned()], &BTreeMap::new()).is_ok());
 }
 
 #[test]
@@ -111,7 +111,11 @@ fn every_adapter_says_which_modes_it_keeps_and_others_are_refused() {
     }
 }
 
-fn aside<'a>(program: &'a Path, env: &'a Table<wtt_connect::secret::Secret>, limit: Duration) -> Aside<'a> {
+fn aside<'a>(
+    program: &'a Path,
+    env: &'a BTreeMap<String, wtt_connect::secret::Secret>,
+    limit: Duration,
+) -> Aside<'a> {
     let workdir = program.parent().unwrap();
     Aside { program, args: Vec::new(), env, input: "", workdir, owner: "tests:aside", limit, stop: None }
 }
@@ -132,7 +136,7 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
         "deaf",
         "trap '' TERM; sleep 300 & echo $! >>pids; setsid sleep 300 & echo $! >>pids; echo $$ >>pids; while :; do sleep 0.1; done",
     );
-    let env = Table::new();
+    let env = BTreeMap::new();
     let took = crate::support::watch::Watch::start();
     // within it the program starts and writes down what it has started
     let limit = Duration::from_secs(2);

@@ -164,7 +164,7 @@ impl Bench {
         on: &mut dyn FnMut(&Progress),
     ) -> Report {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/stays.sh");
-        let env = wtt_connect::list::Table::new();
+        let env = std::collections::BTreeMap::new();
         let request = Request {
             prompt: prompt.to_owned(),
             fresh_prompt: None,

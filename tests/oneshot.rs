@@ -3,6 +3,7 @@
 //! What their dialects make of lines is in `dialects.rs`; the runner itself is in `adapters.rs`.
 
 use crossbeam_channel::unbounded;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
@@ -11,7 +12,6 @@ use wtt_connect::agent::run::{self, Runner};
 use wtt_connect::agent::spec::{self, Login};
 use wtt_connect::agent::{Image, Request};
 use wtt_connect::config::{Limits, Mode};
-use wtt_connect::list::Table;
 
 const CRUSH_ID: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
@@ -39,7 +39,7 @@ fn command(agent: &str) -> Vec<String> {
 fn run(adapter: &str, agent: &str, request: &Request) -> Report {
     let (_stop, control) = unbounded();
     let runner = Runner {
-        env: &Table::new(),
+        env: &BTreeMap::new(),
         spec: spec::find(adapter).unwrap(),
         command: &command(agent),
         limits: Limits {
@@ -155,7 +155,7 @@ fn images_are_named_where_they_cannot_be_given() {
 
 #[test]
 fn a_version_on_stderr_is_found_and_missing_keys_are_no_login() {
-    let found = probe(spec::find("pi").unwrap(), &command("version_on_stderr"), &Table::new());
+    let found = probe(spec::find("pi").unwrap(), &command("version_on_stderr"), &BTreeMap::new());
     assert_eq!((found.version.as_deref(), found.login), (Some("0.87.1"), Login::LoggedOut));
     assert_eq!(found.trouble, "");
 }

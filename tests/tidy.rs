@@ -8,7 +8,6 @@ use std::process::Command;
 
 /// Layers from the floor up; a module may use those of lower layers and its own. See src/lib.rs.
 const LAYERS: &[&[&str]] = &[
-    &["list"],
     &["sys"],
     &["json", "text", "secret", "error"],
     &["wire", "config", "store", "http"],
@@ -214,7 +213,7 @@ fn the_layer_scan_sees_paths_and_groups() {
     assert_eq!(named("use crate::wire::frame; x(crate::text::one_line)"), ["wire", "text"]);
     assert_eq!(named("use crate::{agent::{a, b}, sys, daemon};"), ["agent", "sys", "daemon"]);
     assert!(named("my_crate::wire $crate::x").is_empty());
-    assert_eq!(layer("list"), Some(0));
+    assert_eq!(layer("sys"), Some(0));
     assert!(layer("agent") < layer("session") && layer("daemon") < layer("cli"));
 }
 

@@ -6,9 +6,9 @@
 use crate::agent::aside::{self, Trouble};
 use crate::agent::program::{self, Program};
 use crate::agent::spec::AdapterSpec;
-use crate::list::Table;
 use crate::secret::Secret;
 use crate::sys::thread;
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -39,14 +39,14 @@ pub type Tell = fn(&About) -> Result<Flavour, String>;
 /// A file that is replaced gets another one of these, whatever its package manager does with the times.
 type Stamp = [i64; 5];
 
-static KNOWN: Mutex<Table<(Stamp, Arc<About>)>> = Mutex::new(Table::new());
+static KNOWN: Mutex<BTreeMap<String, (Stamp, Arc<About>)>> = Mutex::new(BTreeMap::new());
 
 /// The flavour that is installed; the adapter itself when it has only one, or when there is no program, which the
 /// runner says better. Blocks for some seconds when the program has not been asked yet.
 pub fn flavour(
     spec: &'static AdapterSpec,
     command: &[String],
-    env: &Table<Secret>,
+    env: &BTreeMap<String, Secret>,
 ) -> Result<Flavour, String> {
     let only = Flavour { name: "", spec };
     let Some(tell) = spec.flavour else { return Ok(only) };
@@ -57,7 +57,7 @@ pub fn flavour(
     tell(&about)
 }
 
-fn about(program: &Program, env: &Table<Secret>) -> Result<Arc<About>, Trouble> {
+fn about(program: &Program, env: &BTreeMap<String, Secret>) -> Result<Arc<About>, Trouble> {
     let name = [&[program.path.to_string_lossy().into_owned()][..], &program.leading].concat().join("\n");
     let stamp = stamp(program);
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ fn about(program: &Program, env: &Table<Secret>) -> Result<Arc<About>, Trouble> 
     if let Some(stamp) = stamp {
         let mut known = known();
         if known.len() >= MAX_KNOWN {
-            *known = Table::new();
+            known.clear();
         }
         known.insert(name, (stamp, about.clone()));
     }
@@ -84,7 +84,7 @@ fn stamp(program: &Program) -> Option<Stamp> {
 }
 
 /// Both questions side by side: a Node CLI takes a second for each.
-fn ask(program: &Program, env: &Table<Secret>) -> Result<About, Trouble> {
+fn ask(program: &Program, env: &BTreeMap<String, Secret>) -> Result<About, Trouble> {
     let help = Arc::new(OnceLock::new());
     let (asked, with, to) = (program.clone(), env.clone(), help.clone());
     let thread = thread::spawn_small("about", move || {

@@ -4,13 +4,13 @@
 
 use crate::agent::program::Program;
 use crate::agent::run::Control;
-use crate::list::Table;
 use crate::secret::Secret;
 use crate::sys::family::{Family, Mark, Spare};
 use crate::sys::lines::{self, Line};
 use crate::sys::proc::{self, Ended, Running, Sig};
 use crate::sys::{id, thread};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub struct Aside<'a> {
     /// Its arguments.
     pub args: Vec<OsString>,
     /// Variables that our own environment does not have.
-    pub env: &'a Table<Secret>,
+    pub env: &'a BTreeMap<String, Secret>,
     /// What it reads on its standard input.
     pub input: &'a str,
     /// Its directory.
@@ -109,7 +109,7 @@ enum Heard {
 }
 
 /// Asks a CLI one thing about itself.
-pub fn question(program: &Program, args: &[&str], env: &Table<Secret>) -> Result<Said, Trouble> {
+pub fn question(program: &Program, args: &[&str], env: &BTreeMap<String, Secret>) -> Result<Said, Trouble> {
     let leading = program.leading.iter().map(OsString::from);
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     run(Aside {

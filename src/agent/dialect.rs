@@ -5,9 +5,9 @@
 use crate::agent::ask::{Ask, Decision};
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Request, ToolKind, Usage, classify};
-use crate::list::Table;
 use crate::text;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a dialect wants after a line.
@@ -35,7 +35,7 @@ pub struct Effects {
 
 impl Effects {
     /// Withdraws all questions that are still open.
-    pub fn withdraw(&mut self, open: &mut Table<Value>) {
+    pub fn withdraw(&mut self, open: &mut BTreeMap<String, Value>) {
         for (id, _) in std::mem::take(open) {
             self.withdrawn.push(id);
         }

@@ -6,8 +6,8 @@ use crate::agent::dialect::{
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Image, Request, Usage, classify, spec};
 use crate::config::Mode;
-use crate::list::Table;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub struct Gemini {
     part: Part,
     /// The last text that was not empty.
     answer: String,
-    open: Table<String>,
+    open: BTreeMap<String, String>,
     worked: bool,
     denied: String,
     complaint: String,
@@ -53,7 +53,7 @@ impl Gemini {
             said: Said::default(),
             part: Part::default(),
             answer: String::new(),
-            open: Table::new(),
+            open: BTreeMap::new(),
             worked: false,
             denied: String::new(),
             complaint: String::new(),

@@ -4,8 +4,8 @@ use crate::agent::about;
 use crate::agent::aside;
 use crate::agent::program::{self, Program};
 use crate::agent::spec::{AdapterSpec, Login};
-use crate::list::Table;
 use crate::secret::Secret;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What was found of one adapter's CLI.
@@ -26,7 +26,7 @@ pub struct Probe {
 }
 
 /// Looks at one adapter. `command` and `env` as in [`crate::agent::run::Runner`]. Takes a second as a rule, and two minutes at most.
-pub fn probe(spec: &'static AdapterSpec, command: &[String], env: &Table<Secret>) -> Probe {
+pub fn probe(spec: &'static AdapterSpec, command: &[String], env: &BTreeMap<String, Secret>) -> Probe {
     let (trouble, login) = (String::new(), Login::Unknown);
     let mut found = Probe { path: None, trouble, version: None, flavour: "", login, launcher: false };
     if let Err(trouble) = look(spec, command, env, &mut found) {
@@ -36,7 +36,7 @@ pub fn probe(spec: &'static AdapterSpec, command: &[String], env: &Table<Secret>
 }
 
 /// The first line of `--version`, or why there is none.
-pub fn version(program: &Program, env: &Table<Secret>) -> Result<Option<String>, String> {
+pub fn version(program: &Program, env: &BTreeMap<String, Secret>) -> Result<Option<String>, String> {
     let said = aside::question(program, &["--version"], env).map_err(|trouble| trouble.to_string())?;
     if said.code != Some(0) {
         return Err(format!("`--version` failed with {}: {}", said.exit(), said.complaint()));
@@ -49,7 +49,7 @@ pub fn version(program: &Program, env: &Table<Secret>) -> Result<Option<String>,
 fn look(
     spec: &'static AdapterSpec,
     command: &[String],
-    env: &Table<Secret>,
+    env: &BTreeMap<String, Secret>,
     found: &mut Probe,
 ) -> Result<(), String> {
     let program = program::locate(spec, command)?;

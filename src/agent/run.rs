@@ -25,7 +25,6 @@ use crate::agent::program::{self, Program};
 use crate::agent::spec::{AdapterSpec, Host};
 use crate::agent::{AgentEvent, Request, Usage};
 use crate::config::Limits;
-use crate::list::Table;
 use crate::secret::Secret;
 use crate::sys::family::{self, Family, Mark};
 use crate::sys::id;
@@ -35,6 +34,7 @@ use crossbeam_channel::Receiver;
 use over::Over;
 use pool::{Pool, Who};
 use process::Process;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::process::Stdio;
@@ -77,7 +77,7 @@ pub struct Runner<'a> {
     /// Program and leading arguments (`WTT_CONNECT_<ADAPTER>_COMMAND`); found on PATH by the spec when empty.
     pub command: &'a [String],
     /// Variables for the agent that our own environment does not have (API keys, proxies of an env file).
-    pub env: &'a Table<Secret>,
+    pub env: &'a BTreeMap<String, Secret>,
     /// Time limits.
     pub limits: Limits,
     /// Owner marker for the sweep: profile and instance, e.g. `<state dir hash>:<instance>`.

@@ -7,8 +7,8 @@ use super::permissions::{self, Rule};
 use super::source::Source;
 use super::switch::{self, Switch};
 use super::{Config, Limits, Mode, Selection, Settings, profile, value, voice};
-use crate::list::Table;
 use crate::secret::Secret;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,7 +71,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
     let inbox_dir = or_default(s, "WTT_CONNECT_INBOX_DIR", path, below("inbox"));
     let artifact_dir = or_default(s, "WTT_CONNECT_ARTIFACT_DIR", path, below("artifacts"));
 
-    let (mut commands, mut transports) = (Table::new(), Table::new());
+    let (mut commands, mut transports) = (BTreeMap::new(), BTreeMap::new());
     for (adapter, _) in keys::ADAPTER_NAMES {
         let row = |what| {
             let name = adapter.replace('-', "_").to_ascii_uppercase();

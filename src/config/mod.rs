@@ -23,8 +23,8 @@ use source::Source;
 pub use source::{Selection, Settings};
 
 use crate::error::{Error, Result, reason};
-use crate::list::Table;
 use crate::secret::Secret;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -160,9 +160,9 @@ pub struct Config {
     /// `WTT_CONNECT_PUBLISH_PROGRESS`.
     pub publish_progress: bool,
     /// `WTT_CONNECT_<ADAPTER>_COMMAND` by adapter name: program and leading arguments (shell words).
-    pub commands: Table<Vec<String>>,
+    pub commands: BTreeMap<String, Vec<String>>,
     /// `WTT_CONNECT_<ADAPTER>_TRANSPORT` by adapter name, where it is set.
-    pub transports: Table<String>,
+    pub transports: BTreeMap<String, String>,
     /// `WTT_CONNECT_FIRST_EVENT_SECONDS`, `WTT_CONNECT_IDLE_SECONDS`, `WTT_CONNECT_TURN_SECONDS`.
     pub limits: Limits,
     /// `WTT_CONNECT_BUSY`.
@@ -186,7 +186,7 @@ pub struct Config {
     /// `WTT_E2E_PASSWORD`
     pub e2e_password: Option<Secret>,
     /// Variables of the env files that are not ours (an API key, a proxy) and that the environment does not have.
-    pub extra_env: Table<Secret>,
+    pub extra_env: BTreeMap<String, Secret>,
     /// `WTT_CONNECT_LOG`, `RUST_LOG` or `info`.
     pub log: String,
     /// Oddities found while loading, one sentence each: to be logged as warnings.

@@ -41,7 +41,7 @@ pub fn names(folder: Option<&Path>) -> Vec<String> {
         .filter_map(|file| file.strip_suffix(".env").map(str::to_owned))
         .filter(|name| is_name(name))
         .collect();
-    crate::list::sort_by(&mut names, |a, b| a.cmp(b));
+    names.sort();
     names
 }
 

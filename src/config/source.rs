@@ -7,7 +7,6 @@ use super::keys::{self, CONFIG_FILE, ENV_FILE, Key};
 use super::paths::Places;
 use super::{dotenv, json, profile};
 use crate::error::reason;
-use crate::list::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::ErrorKind;
@@ -124,7 +123,7 @@ pub struct Problem(pub String);
 #[derive(Default)]
 pub struct Settings {
     /// Values by key name.
-    pub values: Table<Setting>,
+    pub values: BTreeMap<String, Setting>,
     /// Variables of the files that are not ours and that the environment does not have: agents get them.
     pub extra: BTreeMap<String, String>,
     /// What is wrong.
@@ -207,9 +206,9 @@ impl Settings {
     }
 
     /// Adds one layer; what is set already stays. Within a layer the name itself comes before its aliases.
-    fn layer(&mut self, values: &Table<(String, Source)>) {
+    fn layer(&mut self, values: &BTreeMap<String, (String, Source)>) {
         for key in keys::all() {
-            let found = std::iter::once(&key.name).chain(key.aliases).find_map(|name| values.get(name));
+            let found = std::iter::once(&key.name).chain(key.aliases).find_map(|name| values.get(*name));
             if let (Some((text, source)), false) = (found, self.values.contains_key(key.name)) {
                 let setting = Setting { text: text.trim().to_owned(), source: source.clone() };
                 self.values.insert(key.name.to_owned(), setting);

@@ -101,7 +101,7 @@ pub fn map(text: &str) -> Result<Vec<MapRow>, String> {
         }
         rows.push(MapRow { pattern, adapter, provider });
     }
-    crate::list::sort_by_key(&mut rows, |row| std::cmp::Reverse(row.pattern.len()));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.pattern.len()));
     Ok(rows)
 }
 

@@ -55,7 +55,7 @@ impl Hub {
             }
         }
         let parked = &self.store.state().parked;
-        let next = parked.iter().map(|(_, parked)| parked.until).min().map(time::rfc3339);
+        let next = parked.values().map(|parked| parked.until).min().map(time::rfc3339);
         let oldest = self.delivery.oldest();
         let last = self.care.last.as_ref().map(
             |(at, topic)| object!({ "at": wall(*at), "seconds": at.elapsed().as_secs(), "topic": topic }),

@@ -94,7 +94,7 @@ impl Sessions {
             return None;
         }
         let turn = turns.remove(at)?;
-        self.generations.remove(turn.generation);
+        self.generations.remove(&turn.generation);
         let Some(Work::Turn(assignment)) = turn.work else { return None };
         let front = turns.front_mut()?;
         front.also.push((turn.key, turn.message));

@@ -1,11 +1,10 @@
 //! What was said while we were away, or was lost on the wire: which topics to read after a reconnect, and which live
 //! messages have to wait for that, so that a topic is answered in order. Pure; the hub asks and feeds.
 
-use crate::list::Table;
 use crate::wire::assumed::POLL_LIMIT;
 use crate::wire::message::Message;
 use crate::wire::topic::Topic;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// Topics read after one reconnect, the most recently active ones.
@@ -33,7 +32,7 @@ pub(super) struct CatchUp {
     since: i64,
     /// None: which topics there are is not known yet.
     topics: Option<Vec<(Topic, Step)>>,
-    index: Table<usize>,
+    index: BTreeMap<String, usize>,
     held: Vec<Message>,
     polled: HashSet<String>,
     until: Option<Instant>,

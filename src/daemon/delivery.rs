@@ -6,9 +6,8 @@
 
 mod errands;
 
-use crate::list::{Numbered, Table};
 use crate::store::outbox::Entry;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Pauses before another try after the service refused a publication: by the socket without metadata, by HTTP, by the
@@ -90,11 +89,11 @@ struct Sending {
 /// All entries that are not acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
-    sending: Numbered<Sending>,
+    sending: BTreeMap<u64, Sending>,
     /// Entries with texts to publish, by topic.
-    topics: Table<VecDeque<u64>>,
+    topics: BTreeMap<String, VecDeque<u64>>,
     /// Entries with nothing but errands, and what these yield, by topic.
-    errands: Table<VecDeque<u64>>,
+    errands: BTreeMap<String, VecDeque<u64>>,
     bytes: usize,
 }
 
@@ -125,7 +124,7 @@ impl Delivery {
         if recovered && !sending.is_said() {
             sending.step = Step::Unknown;
         }
-        lanes.or_default(&sending.entry.topic_id).push_back(sending.entry.seq);
+        lanes.entry(sending.entry.topic_id.clone()).or_default().push_back(sending.entry.seq);
         self.sending.insert(sending.entry.seq, sending);
     }
 
@@ -151,7 +150,7 @@ impl Delivery {
 
     /// An entry.
     pub(super) fn entry(&self, seq: u64) -> Option<&Entry> {
-        self.sending.get(seq).map(|s| &s.entry)
+        self.sending.get(&seq).map(|s| &s.entry)
     }
 
     /// The first entry of a kind.
@@ -167,24 +166,24 @@ impl Delivery {
 
     /// Whether metadata goes with it: not after a refusal, in case the service does not take it (assumption 6).
     pub(super) fn with_metadata(&self, seq: u64) -> bool {
-        self.sending.get(seq).is_some_and(|s| s.refusals == 0)
+        self.sending.get(&seq).is_some_and(|s| s.refusals == 0)
     }
 
     /// Whether it goes by HTTP: the socket has refused it twice, or again after that.
     pub(super) fn by_http(&self, seq: u64) -> bool {
-        self.sending.get(seq).is_some_and(|s| matches!(s.refusals, 2 | 4))
+        self.sending.get(&seq).is_some_and(|s| matches!(s.refusals, 2 | 4))
     }
 
     /// Whether it names the message that it answers: not after a second refusal, in case that one is gone.
     pub(super) fn with_reply_to(&self, seq: u64) -> bool {
-        self.sending.get(seq).is_some_and(|s| s.refusals < 3)
+        self.sending.get(&seq).is_some_and(|s| s.refusals < 3)
     }
 
     /// What can be sent now: the first entry of each topic.
     pub(super) fn next(&mut self, now: Instant) -> Vec<Action> {
         let (mut out, mut done) = (Vec::new(), Vec::new());
         for queue in self.topics.values().chain(self.errands.values()) {
-            let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(*seq)) else { continue };
+            let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
             match sending.step {
                 Step::Ready => {}
                 Step::Pause(until) if until <= now => {}
@@ -206,7 +205,7 @@ impl Delivery {
             }
         }
         out.extend(done.into_iter().filter_map(|seq| self.take(seq)).map(Action::Delivered));
-        crate::list::sort_by_key(&mut out, |action| match action {
+        out.sort_by_key(|action| match action {
             Action::Publish { seq, .. } | Action::Lookup { seq } | Action::Errand { seq, .. } => *seq,
             _ => 0,
         });
@@ -215,7 +214,7 @@ impl Delivery {
 
     /// The service has taken a part.
     pub(super) fn accepted(&mut self, seq: u64, part: usize) -> Option<Action> {
-        let sending = self.sending.get_mut(seq).filter(|s| s.part == part && !s.is_said())?;
+        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
         sending.part += 1;
         (sending.refusals, sending.lost) = (0, 0);
         sending.step = if sending.recovered { Step::Unknown } else { Step::Ready };
@@ -224,14 +223,14 @@ impl Delivery {
 
     /// After a step: the entry is delivered, or goes on with its errands, or with its next part.
     fn advance(&mut self, seq: u64) -> Option<Action> {
-        let sending = self.sending.get_mut(seq).filter(|s| s.is_said())?;
+        let sending = self.sending.get_mut(&seq).filter(|s| s.is_said())?;
         if sending.entry.after.is_empty() {
             return self.take(seq).map(Action::Delivered);
         }
         sending.entry.sent = sending.part;
         sending.step = Step::Ready;
         let topic = sending.entry.topic_id.clone();
-        let queue = self.errands.or_default(&topic);
+        let queue = self.errands.entry(topic.clone()).or_default();
         if !queue.contains(&seq) {
             queue.push_back(seq);
             leave(&mut self.topics, &topic, seq);
@@ -241,7 +240,7 @@ impl Delivery {
 
     /// The service refuses a part.
     pub(super) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Action> {
-        let sending = self.sending.get_mut(seq).filter(|s| s.part == part && !s.is_said())?;
+        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
         let at_once = |pause: &&Duration| pause.is_zero() || !sending.awaited;
         match RETRY_AFTER.get(sending.refusals).filter(at_once) {
             Some(pause) => {
@@ -264,14 +263,14 @@ impl Delivery {
 
     /// A call ended in a way that leaves open whether the service has the part.
     pub(super) fn lost(&mut self, seq: u64, part: usize, now: Instant) {
-        if let Some(sending) = self.sending.get_mut(seq).filter(|s| s.part == part && s.step == Step::Sent) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.part == part && s.step == Step::Sent) {
             sending.step = Step::UnknownUntil(now + pause_after_loss(&mut sending.lost));
         }
     }
 
     /// No answer in time.
     pub(super) fn unanswered(&mut self, seq: u64) {
-        if let Some(sending) = self.sending.get_mut(seq).filter(|s| !s.is_said()) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| !s.is_said()) {
             match sending.step {
                 Step::Sent => sending.step = Step::Unknown,
                 Step::Looking => looked_in_vain(sending),
@@ -282,14 +281,14 @@ impl Delivery {
 
     /// Nobody waits for it any more: it is tried as often as any other.
     pub(super) fn not_awaited(&mut self, seq: u64) {
-        if let Some(sending) = self.sending.get_mut(seq) {
+        if let Some(sending) = self.sending.get_mut(&seq) {
             sending.awaited = false;
         }
     }
 
     /// The history could not be read.
     pub(super) fn lookup_refused(&mut self, seq: u64) {
-        if let Some(sending) = self.sending.get_mut(seq).filter(|s| s.step == Step::Looking) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking) {
             sending.step = Step::Ready;
             sending.recovered = false;
         }
@@ -301,7 +300,7 @@ impl Delivery {
         seq: u64,
         mut is_there: impl FnMut(&str, &str) -> bool,
     ) -> Option<Action> {
-        let sending = self.sending.get_mut(seq).filter(|s| s.step == Step::Looking)?;
+        let sending = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking)?;
         while let Some(text) = sending.entry.parts.get(sending.part) {
             if !is_there(&sending.entry.client_id(sending.part), text) {
                 break;
@@ -317,7 +316,7 @@ impl Delivery {
     pub(super) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<Action> {
         let fronts = [&self.topics, &self.errands].map(|lanes| lanes.get(topic).and_then(VecDeque::front));
         let sent = fronts.into_iter().flatten().find_map(|seq| {
-            let sending = self.sending.get(*seq).filter(|s| s.step != Step::Ready && !s.is_said())?;
+            let sending = self.sending.get(seq).filter(|s| s.step != Step::Ready && !s.is_said())?;
             (sending.entry.client_id(sending.part) == client_id).then_some((*seq, sending.part))
         });
         sent.and_then(|(seq, part)| self.accepted(seq, part))
@@ -345,7 +344,7 @@ impl Delivery {
     }
 
     fn take(&mut self, seq: u64) -> Option<Box<Entry>> {
-        let sending = self.sending.remove(seq)?;
+        let sending = self.sending.remove(&seq)?;
         self.bytes -= sending.entry.bytes();
         leave(&mut self.topics, &sending.entry.topic_id, seq);
         leave(&mut self.errands, &sending.entry.topic_id, seq);
@@ -353,7 +352,7 @@ impl Delivery {
     }
 }
 
-fn leave(lanes: &mut Table<VecDeque<u64>>, topic: &str, seq: u64) {
+fn leave(lanes: &mut BTreeMap<String, VecDeque<u64>>, topic: &str, seq: u64) {
     let Some(queue) = lanes.get_mut(topic) else { return };
     queue.retain(|s| *s != seq);
     if queue.is_empty() {

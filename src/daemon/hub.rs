@@ -19,7 +19,6 @@ use crate::daemon::tasks::Tasks;
 use crate::daemon::tongue::Tongues;
 use crate::daemon::uploads::Uploads;
 use crate::host::Host;
-use crate::list::Table;
 use crate::session::turn::End;
 use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
@@ -32,6 +31,7 @@ use crate::wire::intake::Identity;
 use crate::wire::message::TopicKind;
 use crate::wire::outgoing::{self, Status};
 use crossbeam_channel::Receiver;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ pub(super) struct Hub {
     pub(super) catch_up: CatchUp,
     pub(super) files: Files,
     /// Kinds of the topics that the service has listed, for messages that do not say theirs.
-    pub(super) kinds: Table<TopicKind>,
+    pub(super) kinds: BTreeMap<String, TopicKind>,
     pub(super) board: Board,
     pub(super) tongues: Tongues,
     pub(super) delivery: Delivery,
@@ -129,7 +129,7 @@ impl Hub {
             pingpong: PingPong::default(),
             catch_up: CatchUp::default(),
             files: Files::default(),
-            kinds: Table::new(),
+            kinds: BTreeMap::new(),
             board: Board::default(),
             tongues: Tongues::default(),
             delivery,

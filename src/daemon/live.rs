@@ -9,7 +9,6 @@ use crate::agent::run::{BEAT, Control, Steer};
 use crate::daemon::asks;
 use crate::daemon::busy::Offer;
 use crate::daemon::hub::Event;
-use crate::list::Numbered;
 use crate::session::route::{self, Route};
 use crate::session::task::Link;
 use crate::session::words::{Lang, Say};
@@ -21,7 +20,7 @@ use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
 use crossbeam_channel::{Receiver, Sender};
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -100,7 +99,7 @@ pub(super) struct Sessions {
     pub(super) live: HashMap<Scope, Live>,
     /// Sessions with further messages for their running turn, once those are on disk.
     pub(super) offers: Vec<Scope>,
-    pub(super) generations: Numbered<()>,
+    pub(super) generations: BTreeSet<u64>,
     /// Sessions whose first turn waits for a place, longest waiting first.
     waiting: VecDeque<Scope>,
     /// Sessions whose first turn needs none.
@@ -119,7 +118,7 @@ impl Sessions {
         Sessions {
             live: HashMap::new(),
             offers: Vec::new(),
-            generations: Numbered::default(),
+            generations: BTreeSet::new(),
             waiting: VecDeque::new(),
             ready: VecDeque::new(),
             running: 0,
@@ -228,7 +227,7 @@ impl Sessions {
             told: Some(Instant::now()),
             task,
         };
-        self.generations.insert(self.next, ());
+        self.generations.insert(self.next);
         let live = self.live.entry(scope.clone()).or_insert_with(|| Live {
             worker: None,
             turns: VecDeque::new(),
@@ -297,7 +296,9 @@ impl Sessions {
 
     /// A turn is over.
     pub(super) fn ended(&mut self, scope: &Scope, generation: u64) -> Option<Over> {
-        self.generations.remove(generation)?;
+        if !self.generations.remove(&generation) {
+            return None;
+        }
         let crowded = self.live.len() > LINGERING;
         let live = self.live.get_mut(scope)?;
         let turn = live.turns.pop_front()?;
@@ -334,7 +335,7 @@ impl Sessions {
 
     /// Whether events of this turn still count.
     pub(super) fn is_live(&self, generation: u64) -> bool {
-        self.generations.get(generation).is_some()
+        self.generations.contains(&generation)
     }
 
     /// Asks the running (else the first waiting) turn of a session to stop. False when there is none.

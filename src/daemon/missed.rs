@@ -5,7 +5,6 @@ use crate::daemon::catchup::TOPICS;
 use crate::daemon::files::SOON_MS;
 use crate::daemon::hub::Hub;
 use crate::daemon::requests::Purpose;
-use crate::list::Table;
 use crate::session::route;
 use crate::store::state::Record;
 use crate::sys::time;
@@ -58,7 +57,7 @@ impl Hub {
     pub(super) fn on_missed(&mut self, data: &Value) {
         let mut missed: Vec<Message> =
             outgoing::rows(data).into_iter().filter_map(|row| Message::decode(row).ok()).collect();
-        crate::list::sort_by_key(&mut missed, |m| m.created_at);
+        missed.sort_by_key(|m| m.created_at);
         if self.catch_up.polled(missed.iter().map(Message::dedupe_key)) {
             self.poll();
         }
@@ -78,13 +77,13 @@ impl Hub {
         let since = self.catch_up.since();
         let mut listed = topic::topics(data);
         if self.kinds.len() + listed.len() > KINDS {
-            self.kinds = Table::new();
+            self.kinds.clear();
         }
         for topic in &listed {
             self.kinds.insert(topic.id.clone(), topic.kind);
         }
         listed.retain(|t| t.kind != TopicKind::Broadcast && t.active_at.is_none_or(|at| at >= since));
-        crate::list::sort_by_key(&mut listed, |topic| std::cmp::Reverse(topic.active_at));
+        listed.sort_by_key(|topic| std::cmp::Reverse(topic.active_at));
         let unlisted = self.known_topics(since).into_iter().filter(|id| !self.kinds.contains_key(id));
         listed.extend(unlisted.map(|id| Topic::bare(&id)).collect::<Vec<_>>());
         listed.truncate(TOPICS);
@@ -108,7 +107,7 @@ impl Hub {
                 None => {}
             }
         }
-        crate::list::sort_by_key(&mut used, |(at, _)| std::cmp::Reverse(*at));
+        used.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         used.into_iter().take(KNOWN_TOPICS).map(|(_, id)| id).collect()
     }
 
@@ -156,7 +155,7 @@ impl Hub {
         }
         rows.extend(self.catch_up.read(number));
         // those that were polled among those that were read; live ones are the newest
-        crate::list::sort_by_key(&mut rows, |m| m.created_at.unwrap_or(i64::MAX));
+        rows.sort_by_key(|m| m.created_at.unwrap_or(i64::MAX));
         for message in rows {
             self.take(&message);
         }

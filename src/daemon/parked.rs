@@ -2,7 +2,6 @@
 //! `/stop`.
 
 use crate::daemon::hub::Hub;
-use crate::list;
 use crate::session::task::{self, Link};
 use crate::session::turn::End;
 use crate::session::words::Say;
@@ -54,7 +53,7 @@ impl Hub {
         if !self.may_run_parked() {
             return None;
         }
-        let next = self.store.state().parked.iter().map(|(_, parked)| parked.until).min()?;
+        let next = self.store.state().parked.values().map(|parked| parked.until).min()?;
         let wait = u64::try_from(next - time::now_ms()).unwrap_or(0);
         Some(now + Duration::from_millis(wait).min(LOOK))
     }
@@ -84,7 +83,7 @@ impl Hub {
         if parked.iter().any(|(_, p)| p.until <= now) {
             let together = parked.iter().filter(|(_, p)| p.until < now + TOGETHER_MS);
             due.extend(together.map(|(key, p)| (p.until, key.to_owned(), p.message.clone())));
-            list::sort_by_key(&mut due, |(until, ..)| *until);
+            due.sort_by_key(|(until, ..)| *until);
         }
         for (_, key, message) in due {
             self.store.record(Record::Unparked { key });

@@ -1,7 +1,7 @@
 //! Keeps two agents from answering each other for ever (protocol 4.2, confirmed in the Python client). Pure.
 
-use crate::list::Table;
 use crate::wire::assumed::{AGENT_REPLY_GAP, AGENT_REPLY_RUN};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Topics remembered; over it the table starts anew, which only loosens the guard for a moment.
@@ -10,7 +10,7 @@ const TOPICS: usize = 10_000;
 /// Counts answers to agents, per topic.
 #[derive(Debug, Default)]
 pub(super) struct PingPong {
-    topics: Table<(u32, Instant)>,
+    topics: BTreeMap<String, (u32, Instant)>,
 }
 
 impl PingPong {
@@ -22,7 +22,7 @@ impl PingPong {
     /// An agent addresses us: the reason not to answer, or none (and the answer is counted).
     pub(super) fn agent(&mut self, topic: &str, now: Instant) -> Option<&'static str> {
         if self.topics.len() > TOPICS {
-            self.topics = Table::new();
+            self.topics.clear();
         }
         match self.topics.get_mut(topic) {
             Some((count, _)) if *count >= AGENT_REPLY_RUN => {

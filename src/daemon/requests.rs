@@ -1,8 +1,7 @@
 //! Open requests to the service: each has an id, a time limit and exactly one outcome. Pure but for the ids.
 
-use crate::list::Table;
 use crate::wire::assumed::REQUEST_TIMEOUT;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 /// What a request was for.
@@ -25,7 +24,7 @@ pub(super) enum Purpose {
 /// The table of open requests.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
-    open: Table<Purpose>,
+    open: BTreeMap<String, Purpose>,
     /// Ids by deadline. One limit for all keeps the queue sorted by itself.
     queue: VecDeque<(Instant, String)>,
     counter: u64,
@@ -68,7 +67,7 @@ impl Requests {
 
     /// The connection is gone: all of them failed.
     pub(super) fn clear(&mut self) {
-        self.open = Table::new();
+        self.open.clear();
         self.queue.clear();
     }
 

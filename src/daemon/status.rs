@@ -1,8 +1,8 @@
 //! The status card of each topic: throttles what agents report, always shows the last. Pure; time is passed in.
 
-use crate::list::Table;
 use crate::wire::assumed::TYPING_THROTTLE;
 use crate::wire::outgoing::Status;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// `[TASK_STATUS]` lines are stored by the service for ever: far fewer of them.
@@ -20,7 +20,7 @@ struct Card {
 /// All topics with a live turn.
 #[derive(Debug, Default)]
 pub(super) struct Board {
-    cards: Table<Card>,
+    cards: BTreeMap<String, Card>,
 }
 
 impl Board {

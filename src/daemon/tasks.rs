@@ -9,7 +9,6 @@ mod pulse;
 
 use crate::daemon::courier::Asked;
 use crate::daemon::hub::Hub;
-use crate::list::Table;
 use crate::session::task::{self, Link, Run};
 use crate::session::words::Say;
 use crate::store::state::Record;
@@ -19,6 +18,7 @@ use crate::wire::outgoing::StatusKind;
 use crate::wire::task::{Cause, Hint, Status, Task};
 use answered::Known;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -94,24 +94,24 @@ struct Pending {
 #[derive(Debug)]
 pub(super) struct Tasks {
     pace: Pace,
-    pending: Table<Pending>,
+    pending: BTreeMap<String, Pending>,
     /// Task by topic.
-    topics: Table<String>,
+    topics: BTreeMap<String, String>,
     /// What this connector has made of tasks lately, by path.
-    own: Table<(Status, Instant)>,
+    own: BTreeMap<String, (Status, Instant)>,
     sweep_at: Option<Instant>,
 }
 
 impl Tasks {
     pub(super) fn new() -> Tasks {
-        let (pending, topics, own) = (Table::new(), Table::new(), Table::new());
+        let (pending, topics, own) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Tasks { pace: Pace::from_env(), pending, topics, own, sweep_at: None }
     }
 
     /// A task's chat is in this topic.
     pub(super) fn note_topic(&mut self, topic_id: &str, task_id: &str) {
         if self.topics.len() >= REMEMBERED {
-            self.topics = Table::new();
+            self.topics.clear();
         }
         self.topics.insert(topic_id.to_owned(), task_id.to_owned());
     }
@@ -139,7 +139,7 @@ impl Tasks {
     pub(super) fn note_own(&mut self, path: &str, body: &Value, now: Instant) {
         if let Some(word) = body.get("status").and_then(Value::as_str) {
             if self.own.len() >= REMEMBERED {
-                self.own = Table::new();
+                self.own.clear();
             }
             self.own.insert(path.to_owned(), (Status::of(word), now));
         }

@@ -1,10 +1,10 @@
 //! In which language each topic is answered: that of what a person wrote there last. In memory only.
 
-use crate::list::Table;
 use crate::session::words::Lang;
 use crate::wire::intake::Job;
 use crate::wire::message::SenderKind;
 use crate::wire::task::Task;
+use std::collections::BTreeMap;
 
 /// Topics remembered. Beyond it all are forgotten, and learnt again from the next messages.
 const TOPICS: usize = 4096;
@@ -12,7 +12,7 @@ const TOPICS: usize = 4096;
 /// The languages of the topics.
 #[derive(Debug, Default)]
 pub(super) struct Tongues {
-    by_topic: Table<Lang>,
+    by_topic: BTreeMap<String, Lang>,
 }
 
 impl Tongues {
@@ -22,7 +22,7 @@ impl Tongues {
             && let Some(lang) = Lang::of(&job.instruction)
         {
             if self.by_topic.len() >= TOPICS {
-                self.by_topic = Table::new();
+                self.by_topic.clear();
             }
             self.by_topic.insert(job.topic_id.clone(), lang);
         }
@@ -30,7 +30,7 @@ impl Tongues {
 
     /// What a task or a kept message says, in a topic where nobody has written since the start.
     pub(super) fn guess(&mut self, topic: &str, text: &str) {
-        if self.by_topic.get(topic).is_none()
+        if !self.by_topic.contains_key(topic)
             && let Some(lang) = Lang::of(text)
         {
             self.by_topic.insert(topic.to_owned(), lang);

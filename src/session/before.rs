@@ -64,7 +64,7 @@ pub fn ready(
 /// Who could answer instead: the others of these adapters whose program is here.
 fn elsewhere(missing: &AdapterSpec, config: &Config, instead: &[String]) -> String {
     let here = |name: &&String| {
-        let command = config.commands.get(name).map_or(&[][..], Vec::as_slice);
+        let command = config.commands.get(*name).map_or(&[][..], Vec::as_slice);
         **name != missing.name && spec::find(name).is_some_and(|spec| program::locate(spec, command).is_ok())
     };
     let mut names: Vec<&str> = Vec::new();

@@ -30,7 +30,6 @@ use crate::agent::ask::{Ask, Decision};
 use crate::agent::run::pool::Pool;
 use crate::agent::run::{Control, Fate, Steer};
 use crate::config::Config;
-use crate::list::Table;
 pub use crate::session::before::{Gate, ready};
 use crate::session::route::Route;
 use crate::session::turn::Ended;
@@ -44,6 +43,7 @@ use crate::wire::e2e::Key;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::Status;
 use crossbeam_channel::{Receiver, Sender};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -250,7 +250,7 @@ pub type Report<E> = fn(SessionEvent) -> E;
 pub fn start<E: Send + 'static>(
     shared: Arc<Shared>,
     scope: Scope,
-    rows: Table<SessionRow>,
+    rows: BTreeMap<String, SessionRow>,
     mailbox: Receiver<Work>,
     events: Sender<E>,
     wrap: Report<E>,

@@ -8,7 +8,6 @@ use crate::config::Config;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::media::{self, Failure, Outgoing};
-use crate::list::Table;
 use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::route::Route;
@@ -19,6 +18,7 @@ use crate::store::shelf::{Copied, Rule, Shelf};
 use crate::store::upload::Upload;
 use crate::wire::artifact::{self, MAX_FILES, Wish};
 use crate::wire::intake::{Job, Scope};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -167,7 +167,7 @@ pub const TOPIC: &str = "WTT_CONNECT_TOPIC_ID";
 
 /// Variables of an agent: those of the env files, and how `upload-file` finds its way. The runner writes another word for the
 /// turn into a process that may serve several: the daemon knows which one runs.
-pub fn environment(config: &Config, topic_id: &str, turn: String) -> Table<Secret> {
+pub fn environment(config: &Config, topic_id: &str, turn: String) -> BTreeMap<String, Secret> {
     let mut env = config.extra_env.clone();
     let socket = config.state_dir.join(crate::config::paths::SOCKET);
     // a long path is a link to where the socket really lies

@@ -5,7 +5,6 @@ use crate::agent::outcome::{Next, Outcome, Reason, Report};
 use crate::agent::run::{self, Control, Fate, Keep, Progress, Runner, Steer};
 use crate::agent::spec::{self, AdapterSpec};
 use crate::agent::{AgentEvent, Request, Usage};
-use crate::list::Table;
 use crate::session::court::{self, Court};
 use crate::session::incoming::{self, Received};
 use crate::session::report::{self, Remarks};
@@ -28,6 +27,7 @@ use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
 use crate::wire::reply;
 use crossbeam_channel::Receiver;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -39,7 +39,7 @@ pub(super) struct Worker<F: FnMut(SessionEvent)> {
     shared: Arc<Shared>,
     scope: Scope,
     /// Native sessions of this scope. The worker is the only one that changes them while it lives.
-    rows: Table<SessionRow>,
+    rows: BTreeMap<String, SessionRow>,
     /// Keys of messages that the reply of this turn answers as well.
     also: Vec<String>,
     /// What people have allowed for the session; for the turn that begins.
@@ -60,7 +60,12 @@ struct Line<'a> {
 }
 
 impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
-    pub(super) fn new(shared: Arc<Shared>, scope: Scope, rows: Table<SessionRow>, tell: F) -> Worker<F> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        scope: Scope,
+        rows: BTreeMap<String, SessionRow>,
+        tell: F,
+    ) -> Worker<F> {
         let (task, adapter, also, grants) = (Arc::default(), String::new(), Vec::new(), Vec::new());
         Worker { shared, scope, rows, also, grants, tell, task, adapter, used: None, lang: Lang::En }
     }
@@ -248,7 +253,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
                 match event {
                     AgentEvent::Session(id) if pinned.as_ref() != Some(id) => {
                         pinned = Some(id.clone());
-                        self.rows.or_default(&session_key).opened_at = Some(now_ms());
+                        self.rows.entry(session_key.clone()).or_default().opened_at = Some(now_ms());
                         self.remember(place, id, None);
                     }
                     AgentEvent::Note(note) => log::debug!(target: "session", "{}: {note}", adapter.name),
@@ -310,7 +315,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
 
     fn remember(&mut self, at: Place<'_>, id: &str, total: Option<Usage>) {
         let Place { key, adapter, workdir, title } = at;
-        let row = self.rows.or_default(key);
+        let row = self.rows.entry(key.to_owned()).or_default();
         if row.id(adapter.session_key) != Some(id) {
             row.usage_total = None;
             row.title = title.to_owned();

@@ -2,8 +2,8 @@
 //!
 //! By hand, because derived readers of these few types would be more than a hundred kilobytes of program.
 
-use crate::list::Table;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// The fields that have not been taken yet.
 pub(crate) struct Fields(Map<String, Value>);
@@ -48,8 +48,8 @@ impl Fields {
         &mut self,
         name: &str,
         read: fn(Fields) -> Result<T, Wrong>,
-    ) -> Result<Table<T>, Wrong> {
-        let mut table = Table::new();
+    ) -> Result<BTreeMap<String, T>, Wrong> {
+        let mut table = BTreeMap::new();
         for (key, value) in self.take(name, object)?.unwrap_or_default() {
             table.insert(key, read(Fields::of(value)?)?);
         }

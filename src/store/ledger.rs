@@ -1,12 +1,12 @@
 //! What the state keeps for people to look back at: tokens by day and by topic, and earlier native sessions. No IO.
 
-use crate::list::Table;
 use crate::store::fields::{self, Fields, Wrong};
 use crate::store::state::SessionRow;
 use crate::sys::time;
+use crate::text;
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// Days that are kept, today included: a month.
 pub const DAYS: i64 = 31;
@@ -81,11 +81,11 @@ pub(crate) fn three(value: Value) -> Option<[u64; 3]> {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Ledger {
     /// By day (UTC) and agent: `2026-04-01 codex`.
-    pub days: Table<Tokens>,
+    pub days: BTreeMap<String, Tokens>,
     /// By topic or task and agent: `wtt:topic:<id> codex`.
-    pub topics: Table<Tokens>,
+    pub topics: BTreeMap<String, Tokens>,
     /// Native sessions that are not in use, by session key and native id.
-    pub shelf: Table<SessionRow>,
+    pub shelf: BTreeMap<String, SessionRow>,
 }
 
 impl Ledger {
@@ -99,8 +99,8 @@ impl Ledger {
 
     /// A turn of an agent has ended.
     pub(crate) fn count(&mut self, scope: &str, adapter: &str, turn: &Tokens) {
-        self.days.or_default(&format!("{} {adapter}", day(turn.at))).add(turn);
-        self.topics.or_default(&format!("{scope} {adapter}")).add(turn);
+        self.days.entry(format!("{} {adapter}", day(turn.at))).or_default().add(turn);
+        self.topics.entry(format!("{scope} {adapter}")).or_default().add(turn);
     }
 
     /// Puts a session aside, so that people can go back to it.
@@ -108,8 +108,8 @@ impl Ledger {
         let Some(id) = row.native().map(str::to_owned) else { return };
         self.shelf.insert(format!("{key}:{id}"), row);
         let of_topic = scope_of(key);
-        while self.shelf.beginning(of_topic).count() > SHELF_OF_TOPIC {
-            let oldest = self.shelf.beginning(of_topic).min_by_key(|(_, row)| row.used_at);
+        while text::with_prefix(&self.shelf, of_topic).count() > SHELF_OF_TOPIC {
+            let oldest = text::with_prefix(&self.shelf, of_topic).min_by_key(|(_, row)| row.used_at);
             let Some(name) = oldest.map(|(name, _)| name.clone()) else { break };
             self.shelf.remove(&name);
         }
@@ -117,7 +117,7 @@ impl Ledger {
 
     /// A session is in use (again).
     pub(crate) fn take_back(&mut self, key: &str, id: &str) {
-        let found = self.shelf.beginning(scope_of(key)).find(|(_, row)| row.native() == Some(id));
+        let found = text::with_prefix(&self.shelf, scope_of(key)).find(|(_, row)| row.native() == Some(id));
         if let Some(name) = found.map(|(name, _)| name.clone()) {
             self.shelf.remove(&name);
         }
@@ -126,7 +126,7 @@ impl Ledger {
     /// Drops what is too old or too much.
     pub(crate) fn trim(&mut self) {
         let newest = self.days.values().map(|sum| sum.at).max().unwrap_or_default();
-        self.days.retain(|sum| newest - sum.at < DAYS * DAY_MS);
+        self.days.retain(|_, sum| newest - sum.at < DAYS * DAY_MS);
         keep_newest(&mut self.topics, TOPICS, |sum| sum.at);
         keep_newest(&mut self.shelf, SHELF, |row| row.used_at);
     }
@@ -146,14 +146,14 @@ fn scope_of(key: &str) -> &str {
 }
 
 /// Drops the oldest rows beyond a number.
-pub(crate) fn keep_newest<T>(table: &mut Table<T>, limit: usize, at: fn(&T) -> i64) {
+pub(crate) fn keep_newest<T>(table: &mut BTreeMap<String, T>, limit: usize, at: fn(&T) -> i64) {
     let mut over = table.len().saturating_sub(limit);
     if over == 0 {
         return;
     }
     let ages: BinaryHeap<i64> = table.values().map(at).collect();
     let newest_to_go = ages.into_sorted_vec()[over - 1];
-    table.retain(|row| {
+    table.retain(|_, row| {
         let goes = over > 0 && at(row) <= newest_to_go;
         over -= usize::from(goes);
         !goes
@@ -203,7 +203,7 @@ mod tests {
         }
         ledger.put_aside("wtt:topic:ab:codex:default:default", row("other", 0));
         ledger.put_aside("wtt:topic:a:codex:default:default", SessionRow::default());
-        assert_eq!(ledger.shelf.beginning("wtt:topic:a:").count(), SHELF_OF_TOPIC);
+        assert_eq!(text::with_prefix(&ledger.shelf, "wtt:topic:a:").count(), SHELF_OF_TOPIC);
         assert!(!ledger.shelf.contains_key("wtt:topic:a:codex:default:default:id-4"));
         ledger.take_back("wtt:topic:a:codex:gpt:default", "id-9");
         ledger.take_back("wtt:topic:a:codex:gpt:default", "other");

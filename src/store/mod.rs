@@ -196,7 +196,7 @@ pub fn set_aside(path: &Path) -> Vec<PathBuf> {
             .filter(|e| e.file_name().to_string_lossy().starts_with(&prefix))
             .map(|e| e.path()),
     );
-    crate::list::sort_by(&mut found, |a, b| a.cmp(b));
+    found.sort();
     found
 }
 

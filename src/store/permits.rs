@@ -1,10 +1,9 @@
 //! What the state holds of agents' questions: those that are open, what people have allowed, the last decisions. No IO.
 
-use crate::list::Table;
 use crate::store::fields::{self, Fields, Wrong};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Decisions that are remembered: a busy day. A row is about 200 bytes.
 const DECISIONS: usize = 200;
@@ -15,9 +14,9 @@ const GRANTS: usize = 50;
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Permits {
     /// Questions that wait for people, by id.
-    pub asks: Table<OpenAsk>,
+    pub asks: BTreeMap<String, OpenAsk>,
     /// What people have allowed for the session of a scope, oldest first.
-    pub grants: Table<Vec<String>>,
+    pub grants: BTreeMap<String, Vec<String>>,
     /// The last decisions, oldest first; the daemon knows their shape.
     pub decisions: VecDeque<Value>,
 }
@@ -45,7 +44,7 @@ impl OpenAsk {
 
 impl Permits {
     pub(super) fn read(mut fields: Fields) -> Result<Permits, Wrong> {
-        let mut grants = Table::new();
+        let mut grants = BTreeMap::new();
         for (scope, list) in fields.take("grants", fields::object)?.unwrap_or_default() {
             let mut texts = Vec::new();
             texts.extend(
@@ -60,7 +59,7 @@ impl Permits {
     }
 
     pub(super) fn grant(&mut self, scope: &str, grant: String) {
-        let grants = self.grants.or_default(scope);
+        let grants = self.grants.entry(scope.to_owned()).or_default();
         grants.retain(|known| *known != grant);
         grants.push(grant);
         let extra = grants.len().saturating_sub(GRANTS);

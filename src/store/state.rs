@@ -2,14 +2,14 @@
 //!
 //! Unknown fields are kept, so that a newer file survives an older binary's rewrite.
 
-use crate::list::Table;
 use crate::store::fields::{self, Fields, Wrong};
 use crate::store::ledger::{self, Ledger, Tokens};
 use crate::store::permits::Permits;
 pub use crate::store::record::Record;
+use crate::text;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 /// Version of the file format that this program writes.
 pub const VERSION: u64 = 1;
@@ -35,15 +35,15 @@ pub struct State {
     /// Up to here (milliseconds since the epoch) no message of the service was missed.
     pub heard_at: i64,
     /// Native sessions by session key (`wtt:topic:<id>:<adapter>:<model>:<effort>`).
-    pub sessions: Table<SessionRow>,
+    pub sessions: BTreeMap<String, SessionRow>,
     /// Choices made in chat, by scope (`wtt:topic:<id>`).
-    pub choices: Table<Choice>,
+    pub choices: BTreeMap<String, Choice>,
     /// Accepted and not finished, by message key.
-    pub open: Table<OpenTurn>,
+    pub open: BTreeMap<String, OpenTurn>,
     /// Turns that are put off until a usage limit resets, by message key.
-    pub parked: Table<Parked>,
+    pub parked: BTreeMap<String, Parked>,
     /// The latest turns in the chats of tasks; the daemon knows their shape.
-    pub answers: Table<Value>,
+    pub answers: BTreeMap<String, Value>,
     /// Tokens and earlier sessions.
     pub ledger: Ledger,
     /// What agents ask.
@@ -301,7 +301,7 @@ impl State {
         if self.answers.len() > ANSWERS
             && let Some(oldest) = self.answers.values().map(at).min()
         {
-            self.answers.retain(|row| at(row) > oldest);
+            self.answers.retain(|_, row| at(row) > oldest);
         }
     }
 
@@ -322,13 +322,13 @@ impl State {
         scope: &str,
     ) -> impl Iterator<Item = (&'a String, &'a SessionRow)> + use<'a> {
         let prefix = format!("{scope}:");
-        self.sessions.beginning(&prefix)
+        text::with_prefix(&self.sessions, &prefix)
     }
 
     /// Drops what is too old, and what is over the limits, least recently used first. Called before a snapshot.
     pub fn trim(&mut self) {
         let newest = self.sessions.values().map(|row| row.used_at).max().unwrap_or_default();
-        self.sessions.retain(|row| newest.saturating_sub(row.used_at) < SESSION_AGE);
+        self.sessions.retain(|_, row| newest.saturating_sub(row.used_at) < SESSION_AGE);
         ledger::keep_newest(&mut self.sessions, SESSION_LIMIT, |row| row.used_at);
         self.ledger.trim();
     }

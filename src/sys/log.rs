@@ -50,7 +50,7 @@ pub fn add_secret(secret: &str) {
             known.push(form);
         }
     }
-    crate::list::sort_by_key(&mut known, |s| std::cmp::Reverse(s.len()));
+    known.sort_by_key(|s| std::cmp::Reverse(s.len()));
 }
 
 /// Replaces known secrets, and what stands where tokens stand (`Bearer …`, `token=…`), by `***`.

@@ -53,7 +53,7 @@ impl Names {
             .filter(|name| !name.is_empty())
             .collect();
         // The longest first, so that `@Alice Codex` is not cut after `Alice`.
-        crate::list::sort_by_key(&mut literals, |name| std::cmp::Reverse(name.len()));
+        literals.sort_by_key(|name| std::cmp::Reverse(name.len()));
         Names { tokens: names().map(|n| normal(n)).filter(|n| !n.is_empty()).collect(), literals }
     }
 

@@ -41,7 +41,7 @@ fn bench() -> Bench {
 impl Bench {
     fn turn_with(&self, resume: Option<&Report>, prompt: &str, on: &mut dyn FnMut(&Progress)) -> Report {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/acp.sh");
-        let env = wtt_connect::list::Table::new();
+        let env = std::collections::BTreeMap::new();
         let request = Request {
             prompt: prompt.to_owned(),
             workdir: self.dir.path().to_owned(),

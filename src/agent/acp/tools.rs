@@ -4,8 +4,8 @@ use super::quirks::KINDS;
 use crate::agent::dialect::{Effects, command_title, string, title};
 use crate::agent::{AgentEvent, ToolKind};
 use crate::json;
-use crate::list::Table;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// So many are remembered at once. A turn with more has long forgotten the first ones.
 const MAX_TOOLS: usize = 1000;
@@ -27,7 +27,7 @@ pub struct Tool {
 /// All calls of a turn by their ids.
 #[derive(Debug, Default)]
 pub struct Tools {
-    table: Table<Tool>,
+    table: BTreeMap<String, Tool>,
     /// Whether any of them has worked.
     pub worked: bool,
 }
@@ -43,9 +43,9 @@ impl Tools {
     pub fn update(&mut self, call: &Value, asked: bool, fx: &mut Effects) {
         let id = string(call, "toolCallId");
         if self.table.len() >= MAX_TOOLS {
-            self.table = Table::new();
+            self.table.clear();
         }
-        let tool = self.table.or_default(id);
+        let tool = self.table.entry(id.to_owned()).or_default();
         let kind = string(call, "kind");
         if !kind.is_empty() {
             kind.clone_into(&mut tool.kind);

@@ -12,8 +12,8 @@ use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{Request, Usage, spec};
 use crate::config::Mode;
 use crate::json::object;
-use crate::list::Table;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A process that serves one session.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct Stream {
     /// Whether it has taken up any line of this turn.
     taken: bool,
     /// Open questions: the requests by id.
-    open: Table<Value>,
+    open: BTreeMap<String, Value>,
     /// What it wrote last as its plan.
     plan: String,
     /// Answers of this turn that were followed by another message.
@@ -51,7 +51,7 @@ impl Stream {
             first: user_line(request),
             due: 0,
             taken: false,
-            open: Table::new(),
+            open: BTreeMap::new(),
             plan: String::new(),
             earlier: String::new(),
             usage: None,

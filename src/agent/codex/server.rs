@@ -11,8 +11,8 @@ use crate::agent::dialect::{Dialect, Effects, Exit, Stray, count, detail, ended,
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Request, Usage, classify, spec};
 use crate::json::object;
-use crate::list::Table;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Where the conversation stands: what the answer to our last request will begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +42,11 @@ pub struct Server {
     last_id: u64,
     step_id: u64,
     /// The file changes that have begun, by item: requests for approval do not repeat them.
-    changes: Table<Value>,
+    changes: BTreeMap<String, Value>,
     /// Open questions: the requests by id.
-    pending: Table<Value>,
+    pending: BTreeMap<String, Value>,
     /// Further messages by request id, until the server has taken them.
-    steers: Table<Value>,
+    steers: BTreeMap<String, Value>,
     /// Those that came before the turn had a name.
     early: Vec<String>,
     /// Answers of this turn that were followed by another message.
@@ -66,9 +66,9 @@ impl Server {
             step: Step::Initialize,
             last_id: 0,
             step_id: 0,
-            changes: Table::new(),
-            pending: Table::new(),
-            steers: Table::new(),
+            changes: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            steers: BTreeMap::new(),
             early: Vec::new(),
             earlier: String::new(),
             stopping: false,
@@ -350,9 +350,9 @@ impl Dialect for Server {
         self.request = request.clone();
         self.items = Items::new(request);
         self.stray = Stray::default();
-        self.steers = Table::new();
+        self.steers.clear();
         self.early.clear();
-        self.changes = Table::new();
+        self.changes.clear();
         self.earlier.clear();
         self.begin(fx);
     }

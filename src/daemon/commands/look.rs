@@ -2,12 +2,13 @@
 
 use crate::agent::Usage;
 use crate::daemon::hub::Hub;
-use crate::list::Table;
 use crate::session::words::{Lang, Say};
 use crate::store::ledger::{DAYS, Tokens, day};
 use crate::store::state::Record;
 use crate::sys::time;
+use crate::text;
 use crate::wire::intake::Scope;
+use std::collections::BTreeMap;
 
 /// Rows by agent; their names end in it.
 fn rows<'a>(out: &mut Vec<String>, head: String, sums: impl Iterator<Item = (&'a str, Tokens)>, lang: Lang) {
@@ -38,14 +39,14 @@ impl Hub {
     pub(super) fn usage_text(&self, scope: &Scope, lang: Lang) -> String {
         let ledger = &self.store.state().ledger;
         let mut out: Vec<String> = Vec::new();
-        let here = ledger.topics.beginning(&format!("{scope} ")).map(named);
+        let here = text::with_prefix(&ledger.topics, &format!("{scope} ")).map(named);
         rows(&mut out, Say::UsageHere.to(lang, &[]), here, lang);
         let today = day(time::now_ms());
-        let of_today = ledger.days.beginning(&format!("{today} ")).map(named);
+        let of_today = text::with_prefix(&ledger.days, &format!("{today} ")).map(named);
         rows(&mut out, Say::UsageDay.to(lang, &[&today]), of_today, lang);
-        let mut sums: Table<Tokens> = Table::new();
+        let mut sums: BTreeMap<String, Tokens> = BTreeMap::new();
         for (adapter, sum) in ledger.days.iter().map(named) {
-            sums.or_default(adapter).add(&sum);
+            sums.entry(adapter.to_owned()).or_default().add(&sum);
         }
         let all = sums.iter().map(|(name, sum)| (name.as_str(), *sum));
         rows(&mut out, Say::UsageDays.to(lang, &[&DAYS.to_string()]), all, lang);

@@ -3,11 +3,11 @@
 use super::status::known_by;
 use crate::agent::spec;
 use crate::daemon::hub::Hub;
-use crate::list;
 use crate::session::route;
 use crate::session::words::{Lang, Say, kept};
 use crate::store::state::{Choice, Record, SessionRow};
 use crate::sys::time;
+use crate::text;
 use crate::wire::intake::{Job, Scope};
 
 /// A session of the list: its key (with the id behind it when it was put aside), its row, whether it is in use.
@@ -19,8 +19,10 @@ impl Hub {
         let (state, scope) = (self.store.state(), route::scope_key(scope));
         let mut items: Vec<Item<'_>> = Vec::new();
         items.extend(state.sessions_of(&scope).map(|(key, row)| (key, row, true)));
-        items.extend(state.ledger.shelf.beginning(&format!("{scope}:")).map(|(key, row)| (key, row, false)));
-        list::sort_by_key(&mut items, |(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
+        items.extend(
+            text::with_prefix(&state.ledger.shelf, &format!("{scope}:")).map(|(key, row)| (key, row, false)),
+        );
+        items.sort_by_key(|(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
         items
     }
 

@@ -23,7 +23,7 @@ impl Delivery {
         how: Posted,
         now: Instant,
     ) -> Option<Action> {
-        let sending = self.sending.get_mut(seq)?;
+        let sending = self.sending.get_mut(&seq)?;
         if sending.step != Step::Sent || !sending.is_said() || sending.entry.after.len() != left {
             return None;
         }
@@ -79,13 +79,13 @@ impl Delivery {
 
     /// The first errand of an entry, and how often in a row nobody knew its end.
     pub(in crate::daemon) fn errand(&self, seq: u64) -> Option<(&Errand, u32)> {
-        let sending = self.sending.get(seq)?;
+        let sending = self.sending.get(&seq)?;
         sending.entry.after.first().map(|errand| (errand, sending.lost))
     }
 
     /// Since when the service may have done its first errand; `None`: it was not asked before.
     pub(in crate::daemon) fn asked_before(&self, seq: u64) -> Option<i64> {
-        let sending = self.sending.get(seq)?;
+        let sending = self.sending.get(&seq)?;
         // or people may have gone on while the connector was away
         let is_late = sending.entry.kind == ReplyKind::Interrupted;
         (sending.recovered || sending.lost > 0 || is_late).then_some(sending.entry.at)

@@ -10,6 +10,7 @@ use crate::store::Store;
 use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::{Parked, Record};
 use crate::sys::time;
+use crate::text;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::Message;
 use crate::wire::task::{self, Task};
@@ -102,7 +103,7 @@ impl Hub {
             let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
             is_same_request(task, age, row["sent_at"].as_i64())
         };
-        let found = self.store.state().answers.beginning(&name(&task.id, "")).find(same);
+        let found = text::with_prefix(&self.store.state().answers, &name(&task.id, "")).find(same);
         let Some((name, row)) = found.map(|(name, row)| (name.clone(), row.clone())) else {
             return Known::No;
         };

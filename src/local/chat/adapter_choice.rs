@@ -4,8 +4,8 @@
 use crate::agent::spec::{self, ADAPTERS, AdapterSpec, Login};
 use crate::agent::{probe, program};
 use crate::error::{Error, Result};
-use crate::list::Table;
 use crate::sys::passing::Passing;
+use std::collections::BTreeMap;
 
 /// The word that asks for the demonstration agent.
 const DEMO: &str = "demo";
@@ -59,9 +59,7 @@ fn decide(
     presence: impl Fn(&'static AdapterSpec) -> Presence,
 ) -> Result<Pick> {
     let mut found: Vec<&'static AdapterSpec> = adapters.iter().copied().filter(|a| installed(a)).collect();
-    crate::list::sort_by_key(&mut found, |a| {
-        PREFERRED.iter().position(|p| *p == a.name).unwrap_or(PREFERRED.len())
-    });
+    found.sort_by_key(|a| PREFERRED.iter().position(|p| *p == a.name).unwrap_or(PREFERRED.len()));
     let others = |but: &str| found.iter().map(|a| a.name).filter(|name| *name != but).collect();
     let demo = |why: Option<String>| {
         let spec = adapters.iter().copied().find(|a| a.name == DEMO_SPEAKS);
@@ -145,7 +143,7 @@ pub fn pick(asked: Option<&str>, person: bool) -> Result<Pick> {
     let installed = |spec: &AdapterSpec| program::locate(spec, &command(spec)).is_ok();
     decide(asked, person, ADAPTERS, installed, |spec| {
         let _passing = Passing::say(&format!("Looking for agents: {}", spec.name));
-        let found = probe::probe(spec, &command(spec), &Table::new());
+        let found = probe::probe(spec, &command(spec), &BTreeMap::new());
         match found.login {
             _ if found.path.is_none() => Presence::Missing,
             _ if !found.trouble.is_empty() => Presence::Broken,

@@ -121,7 +121,7 @@ pub fn passed_over(pick: &Pick) -> String {
     let settings = settings
         .filter(|name| keys::find(name).is_some() || name == keys::ENV_FILE || name == keys::CONFIG_FILE);
     let mut names: Vec<String> = settings.collect();
-    crate::list::sort_by(&mut names, |a, b| a.cmp(b));
+    names.sort();
     names.join(", ")
 }
 

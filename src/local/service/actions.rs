@@ -24,7 +24,7 @@ pub fn page(given: Option<&Value>) -> usize {
 impl Desk {
     /// One text frame of a socket. Unknown frames are noted and otherwise ignored.
     pub fn frame(&mut self, number: u64, frame: &str) {
-        let Some((agent, role)) = self.links.get(number).map(|l| (l.agent.clone(), l.role)) else { return };
+        let Some((agent, role)) = self.links.get(&number).map(|l| (l.agent.clone(), l.role)) else { return };
         if frame == "ping" {
             if let (Some(Role::Agent), Some(known)) = (role, self.state.agents.get_mut(&agent)) {
                 known.heartbeat = Some(Instant::now());
@@ -59,7 +59,7 @@ impl Desk {
             _ => None,
         };
         let role = role.filter(|_| !self.knobs.reject_auth);
-        if let Some(link) = self.links.get_mut(number) {
+        if let Some(link) = self.links.get_mut(&number) {
             link.role = role;
         }
         if role.is_none() {
@@ -81,7 +81,7 @@ impl Desk {
                 if older != number {
                     self.close_link(older, 4409, "replaced by a newer connection");
                     // what a slow network still delivers of it is no longer taken
-                    if let Some(link) = self.links.get_mut(older) {
+                    if let Some(link) = self.links.get_mut(&older) {
                         link.role = None;
                     }
                 }

@@ -6,10 +6,10 @@ use super::events::{Knobs, Observed, Seen};
 use super::http::{Request, Response};
 use super::state::{Row, State, text};
 use crate::json::object;
-use crate::list::Numbered;
 use crate::sys::pump::Outgoing;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -90,7 +90,7 @@ pub struct Desk {
     /// Folder of uploads.
     pub uploads: PathBuf,
     /// Open WebSockets by number.
-    pub links: Numbered<Link>,
+    pub links: BTreeMap<u64, Link>,
     /// Terminals and shell jobs.
     pub hosts: super::host_relay::Hosts,
     watchers: Vec<Sender<Observed>>,
@@ -106,7 +106,7 @@ impl Desk {
             user_token,
             base_url,
             uploads,
-            links: Numbered::default(),
+            links: BTreeMap::new(),
             hosts: super::host_relay::Hosts::default(),
             watchers: Vec::new(),
             delayed: Vec::new(),
@@ -157,7 +157,7 @@ impl Desk {
     }
 
     fn closed(&mut self, number: u64, why: String) {
-        if let Some(link) = self.links.remove(number) {
+        if let Some(link) = self.links.remove(&number) {
             self.leave(number, &link.agent);
             self.note(&link.agent, Seen::Down(why));
         }
@@ -190,7 +190,7 @@ impl Desk {
 
     /// Sends text on one link; nothing when it is gone.
     pub fn send_text(&mut self, link: u64, frame: String) {
-        if let Some(link) = self.links.get(link).filter(|_| !self.knobs.mute) {
+        if let Some(link) = self.links.get(&link).filter(|_| !self.knobs.mute) {
             link.out.send(Message::text(frame));
         }
     }
@@ -202,7 +202,7 @@ impl Desk {
 
     /// Closes a link with a code once what was sent before is out.
     pub fn close_link(&mut self, number: u64, code: u16, reason: &str) {
-        if let Some(link) = self.links.get(number) {
+        if let Some(link) = self.links.get(&number) {
             link.out.send(close(code, reason));
         }
     }
@@ -216,7 +216,7 @@ impl Desk {
     /// The links that speak for an agent in a role.
     pub fn links_of(&self, agent: &str, role: Role) -> Vec<u64> {
         let mine = self.links.iter().filter(|(_, l)| l.agent == agent && l.role == Some(role));
-        mine.map(|(number, _)| number).collect()
+        mine.map(|(number, _)| *number).collect()
     }
 
     /// Sends a frame to an agent; false when it is not connected.
@@ -255,7 +255,7 @@ impl Desk {
     pub fn show(&mut self, agents: &[&str], frame: &Value) {
         let watching =
             self.links.iter().filter(|(_, l)| l.role == Some(Role::User) && agents.contains(&&*l.agent));
-        let numbers: Vec<u64> = watching.map(|(number, _)| number).collect();
+        let numbers: Vec<u64> = watching.map(|(number, _)| *number).collect();
         numbers.iter().for_each(|l| self.send(*l, frame));
     }
 

@@ -6,9 +6,9 @@ use super::events::Seen;
 use super::http::Response;
 use super::state::{Row, text};
 use crate::json::object;
-use crate::list::Table;
 use crate::sys::id;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Longest command of the web.
 const COMMAND_MAX: usize = 64 * 1024;
@@ -25,10 +25,10 @@ enum Asker {
 /// Everything that is open.
 #[derive(Debug, Default)]
 pub struct Hosts {
-    asked: Table<Asker>,
+    asked: BTreeMap<String, Asker>,
     /// Connections of browsers by terminal.
-    terminals: Table<u64>,
-    jobs: Table<Value>,
+    terminals: BTreeMap<String, u64>,
+    jobs: BTreeMap<String, Value>,
 }
 
 impl Desk {

@@ -124,11 +124,11 @@ impl Desk {
             }
             ("GET", [_, "shell", "jobs", job]) => self.job(job).ok_or_else(|| not_found("job")),
             ("GET", [agent, "profile"]) => {
-                let known = self.state.agents.get(agent).ok_or_else(|| not_found("agent"))?;
+                let known = self.state.agents.get(*agent).ok_or_else(|| not_found("agent"))?;
                 Ok(object!({ "agent_id": agent, "display_name": known.display_name }))
             }
             ("POST", [agent, "reset-token"]) => {
-                let known = self.state.agents.get_mut(agent).ok_or_else(|| not_found("agent"))?;
+                let known = self.state.agents.get_mut(*agent).ok_or_else(|| not_found("agent"))?;
                 known.token = format!("wtt-tok-{}", id::hex());
                 Ok(object!({ "agent_token": known.token }))
             }
@@ -184,7 +184,7 @@ impl Desk {
                     ("POST", ["messages"]) => self.send_message(caller, topic_id, body),
                     ("POST", ["join"]) => {
                         let agent = viewer.ok_or_else(|| missing("agent_id"))?.to_owned();
-                        if let Some(topic) = self.state.topics.get_mut(topic_id) {
+                        if let Some(topic) = self.state.topics.get_mut(*topic_id) {
                             topic.members.insert(agent);
                         }
                         Ok(object!({ "message": "joined", "topic_id": topic_id }))
@@ -238,7 +238,7 @@ impl Desk {
                 Ok(Value::Object(self.create_task(body.clone())))
             }
             (_, [task_id, rest @ ..]) => {
-                let task = self.state.tasks.get(task_id).cloned().ok_or_else(|| not_found("task"))?;
+                let task = self.state.tasks.get(*task_id).cloned().ok_or_else(|| not_found("task"))?;
                 self.task(method, rest, &task, body)
             }
             _ => Err(Response::error(405, "Method Not Allowed")),

@@ -1,10 +1,9 @@
 //! What the service knows: agents, topics with their messages, tasks, uploads. Plain data, no IO, no pushing.
 
 use crate::json::object;
-use crate::list::Table;
 use crate::sys::{id, time};
 use serde_json::{Map, Value};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -86,15 +85,15 @@ pub struct Media {
 #[derive(Debug, Default)]
 pub struct State {
     /// By agent id.
-    pub agents: Table<Agent>,
+    pub agents: BTreeMap<String, Agent>,
     /// By topic id.
-    pub topics: Table<Topic>,
+    pub topics: BTreeMap<String, Topic>,
     /// By task id.
-    pub tasks: Table<Row>,
+    pub tasks: BTreeMap<String, Row>,
     /// By upload token, which is the media id as well.
-    pub media: Table<Media>,
+    pub media: BTreeMap<String, Media>,
     /// By code.
-    pub claims: Table<Claim>,
+    pub claims: BTreeMap<String, Claim>,
 }
 
 /// The present, as the service writes it.
@@ -117,7 +116,7 @@ pub fn text<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
 impl State {
     /// Adds or replaces an agent.
     pub fn add_agent(&mut self, agent_id: &str, token: &str, display_name: &str) {
-        let agent = self.agents.or_default(agent_id);
+        let agent = self.agents.entry(agent_id.to_owned()).or_default();
         agent.token = token.to_owned();
         agent.display_name = display_name.to_owned();
     }

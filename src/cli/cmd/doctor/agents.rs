@@ -51,7 +51,7 @@ fn among(mut all: Vec<&'static AdapterSpec>, config: &Config, sure: bool) -> Vec
         true if config.adapters.iter().any(|name| name == spec.name) => Standing::Enabled,
         true => Standing::Other,
     };
-    crate::list::sort_by_key(&mut all, |spec| standing(spec));
+    all.sort_by_key(|spec| standing(spec));
     let mut found = probed(all, config, standing);
     found.extend(switcher(config));
     found

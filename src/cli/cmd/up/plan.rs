@@ -330,9 +330,7 @@ fn compose(old: &str, changes: Pairs, places: &Places) -> Result<String> {
         wanted.retain(|(other, _)| other != name);
         wanted.push((name, value));
     }
-    crate::list::sort_by_key(&mut wanted, |(name, _)| {
-        keys::all().position(|key| key.name == *name).unwrap_or(usize::MAX)
-    });
+    wanted.sort_by_key(|(name, _)| keys::all().position(|key| key.name == *name).unwrap_or(usize::MAX));
     let borrowed: Vec<(&str, &str)> = wanted.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let text = edit::set(old, &borrowed).map_err(Error::Usage)?;
     let read = pairs(&text);

@@ -1,24 +1,21 @@
 //! The command line: reads the words, runs the command, turns the result into an exit code.
 //!
-//! [`spec`] is the one table; [`parse`], [`help`], [`man`], [`man5`] and [`complete`] render it. One file per command
-//! in [`cmd`]. This is the only layer that writes to stdout and stderr, through [`out`].
+//! [`table`] is the one table; [`parse`] reads the words by it and [`render`] prints it. One file per command
+//! in [`commands`]. This is the only layer that writes to stdout and stderr, through [`out`].
 
-pub mod cmd;
-pub mod complete;
-pub mod help;
-pub mod man;
-pub mod man5;
+pub mod commands;
 pub mod out;
 pub mod parse;
-pub mod roff;
+pub mod render;
 pub mod service;
-pub mod spec;
+pub mod table;
 
 use crate::error::{Error, Result};
 use crate::secret;
 use parse::{Artefact, Parsed};
-use spec::{Args, Id};
+use render::{complete, help, man, man5};
 use std::process::ExitCode;
+use table::{Args, Id};
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -64,25 +61,25 @@ pub fn manual(section: u8) -> String {
 
 fn execute(id: Id, args: Args) -> Result<ExitCode> {
     match id {
-        Id::Start => cmd::start::run(&args)?,
-        Id::Doctor => return cmd::doctor::run(&args),
-        Id::List => cmd::list::run(&args)?,
-        Id::Status => return cmd::status::run(&args),
-        Id::Restart => return cmd::restart::run(&args),
-        Id::Approve => cmd::approve::run(&args, true)?,
-        Id::Deny => cmd::approve::run(&args, false)?,
-        Id::Logs => cmd::logs::run(&args)?,
-        Id::Try => cmd::try_command::run(args)?,
-        Id::Up => return cmd::up::run(&args),
-        Id::Down => cmd::down::run(&args)?,
-        Id::Workdir => cmd::workdir::run(&args)?,
-        Id::Setup => cmd::setup::run(&args)?,
-        Id::UploadFile => cmd::upload_file::run(&args)?,
-        Id::Artifacts => cmd::artifacts::run(&args)?,
-        Id::SmokeTask => cmd::smoke::task(&args)?,
-        Id::SmokeChat => cmd::smoke::chat(&args)?,
+        Id::Start => commands::start::run(&args)?,
+        Id::Doctor => return commands::doctor::run(&args),
+        Id::List => commands::list::run(&args)?,
+        Id::Status => return commands::status::run(&args),
+        Id::Restart => return commands::restart::run(&args),
+        Id::Approve => commands::approve::run(&args, true)?,
+        Id::Deny => commands::approve::run(&args, false)?,
+        Id::Logs => commands::logs::run(&args)?,
+        Id::Try => commands::try_command::run(args)?,
+        Id::Up => return commands::up::run(&args),
+        Id::Down => commands::down::run(&args)?,
+        Id::Workdir => commands::workdir::run(&args)?,
+        Id::Setup => commands::setup::run(&args)?,
+        Id::UploadFile => commands::upload_file::run(&args)?,
+        Id::Artifacts => commands::artifacts::run(&args)?,
+        Id::SmokeTask => commands::smoke::task(&args)?,
+        Id::SmokeChat => commands::smoke::chat(&args)?,
         Id::Help => out::stdout(&help::render(None, true))?,
-        Id::DemoAgent => return Ok(cmd::demo_agent::run(args)),
+        Id::DemoAgent => return Ok(commands::demo_agent::run(args)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 //!
 //! A mistake is one sentence that names the word and, where one is near, the word that was probably meant.
 
-use super::spec::{self, Args, Command, Flag, GLOBAL_FLAGS, Id, ValueOf};
+use super::table::{self, Args, Command, Flag, GLOBAL_FLAGS, Id, ValueOf};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 
@@ -62,7 +62,7 @@ fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
         "--help" => Ok(Parsed::Help { command: None, long: true }),
         "-V" | "--version" => Ok(Parsed::Version),
         "--generate" => {
-            let what = value(&spec::GENERATE, parser)?;
+            let what = value(&table::GENERATE, parser)?;
             let what = what.to_string_lossy();
             let names: Vec<&str> = Artefact::ALL.iter().map(|(name, _)| *name).collect();
             Artefact::ALL
@@ -76,7 +76,7 @@ fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
         other => {
             let known: Vec<String> = GLOBAL_FLAGS.iter().map(|f| format!("--{}", f.long)).collect();
             // A flag of a command before the command is the usual slip.
-            if let Some(owner) = spec::COMMANDS.iter().find(|c| c.flags.iter().any(|f| spells(f, other))) {
+            if let Some(owner) = table::COMMANDS.iter().find(|c| c.flags.iter().any(|f| spells(f, other))) {
                 return Err(format!(
                     "{other} stands behind its command, as in `wtt-connect {} {other}`",
                     owner.name
@@ -92,8 +92,8 @@ fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
 }
 
 fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
-    let Some(command) = spec::command(name) else {
-        let known = spec::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
+    let Some(command) = table::command(name) else {
+        let known = table::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
         return Err(format!("unknown command {}{}", short(name), near(name, known, ALL)));
     };
     let mut args = Args::default();
@@ -140,10 +140,10 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
 fn help(args: &Args) -> Result<Parsed, String> {
     let Some(topic) = args.operands.first() else { return Ok(Parsed::Help { command: None, long: true }) };
     let name = topic.to_string_lossy();
-    match spec::command(&name) {
+    match table::command(&name) {
         Some(command) => Ok(Parsed::Help { command: Some(command), long: true }),
         None => {
-            let known = spec::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
+            let known = table::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
             Err(format!("there is no command {}{}", short(&name), near(&name, known, ALL)))
         }
     }

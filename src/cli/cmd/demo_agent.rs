@@ -1,9 +1,0 @@
-//! `demo-agent`: hands its arguments to the demonstration agent that `try` runs as a child process.
-
-use crate::cli::spec::Args;
-use std::process::ExitCode;
-
-/// Runs it on the standard streams.
-pub fn run(args: Args) -> ExitCode {
-    crate::local::demo_agent::main(args.operands)
-}

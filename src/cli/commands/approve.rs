@@ -1,0 +1,92 @@
+//! `approve` and `deny`: answer what agents ask, from this host, or list what is open.
+
+use super::profiles::{self, Life};
+use crate::cli::out;
+use crate::cli::table::Args;
+use crate::daemon::control::Request;
+use crate::error::{Error, Result};
+use crate::json::object;
+use crate::text;
+use serde_json::Value;
+
+/// Width of the list: what is asked comes last and may be cut.
+const ABOUT: usize = 80;
+
+/// Asks the connectors that run.
+pub fn run(args: &Args, allow: bool) -> Result<()> {
+    let chosen = profiles::chosen(args.profile.as_deref().map(AsRef::as_ref))?;
+    let mut words = args.operands.iter().map(|word| word.to_string_lossy().into_owned());
+    let id = words.next().map(|id| id.to_lowercase());
+    let said = words.collect::<Vec<_>>().join(" ");
+    let mut open: Vec<Value> = Vec::new();
+    let mut running = false;
+    for profile in &chosen {
+        // first which questions it has: an id belongs to one of them
+        let answer = match profile.ask(&Request::Decide { allow, id: None, words: String::new() }) {
+            Life::Absent => continue,
+            Life::Mute(why) => return Err(Error::Failed(format!("{}: {why}", profile.name))),
+            Life::Answers(answer) => answer,
+        };
+        running = true;
+        for mut ask in answer["asks"].as_array().cloned().unwrap_or_default() {
+            if id.is_some() && ask["id"].as_str() == id.as_deref() {
+                let request = Request::Decide { allow, id: id.clone(), words: said.clone() };
+                return match profile.ask(&request) {
+                    Life::Answers(answer) if args.json => out::stdout(&format!("{answer:#}\n")),
+                    Life::Answers(answer) => {
+                        let text = answer["text"].as_str().unwrap_or_default();
+                        out::stdout(&format!("{}: {text}\n", profile.name))
+                    }
+                    Life::Mute(why) => Err(Error::Failed(why)),
+                    Life::Absent => Err(Error::Failed(format!("{} has just ended", profile.name))),
+                };
+            }
+            ask["profile"] = profile.name.as_str().into();
+            open.push(ask);
+        }
+    }
+    if !running {
+        let none = if args.profile.is_some() {
+            "the connector of this profile does not run"
+        } else {
+            "no connector runs here"
+        };
+        return Err(Error::Unavailable(format!(
+            "{none}; `wtt-connect list` shows the profiles, and in the topic `/approve` and `/deny` work from everywhere"
+        )));
+    }
+    if let Some(id) = id {
+        return Err(Error::Failed(format!(
+            "no question {} is open; `wtt-connect approve` lists those that are",
+            text::truncate(&text::one_line(&id), 20)
+        )));
+    }
+    if args.json {
+        return out::stdout(&format!("{}\n", object!({ "asks": open })));
+    }
+    out::stdout(&list(&open))
+}
+
+fn list(open: &[Value]) -> String {
+    if open.is_empty() {
+        return "No agent waits for an answer.\n".to_owned();
+    }
+    let mut out = String::new();
+    for ask in open {
+        let word =
+            |name: &str| text::truncate(&text::one_line(ask[name].as_str().unwrap_or_default()), ABOUT);
+        out.push_str(&format!(
+            "{}  {} ({}), {} s left: {} {}\n",
+            word("id"),
+            word("profile"),
+            word("agent"),
+            ask["seconds"],
+            word("tool"),
+            word("about")
+        ));
+    }
+    out.push_str(
+        "`wtt-connect approve ID [always]` allows one, `wtt-connect deny ID [REASON]` refuses it.\n",
+    );
+    out
+}

@@ -1,0 +1,67 @@
+//! `artifacts`: what has left this machine, out of the ledgers of the profiles.
+
+use super::profiles;
+use crate::cli::out::{self, Colour};
+use crate::cli::table::Args;
+use crate::error::{Error, Result};
+use crate::json::object;
+use crate::store::artifacts::{Artifacts, Row};
+use crate::sys::time;
+use crate::text;
+use serde_json::Value;
+
+/// Longest title and path in the table.
+const CELL: usize = 40;
+
+/// Prints them.
+pub fn run(args: &Args) -> Result<()> {
+    let mut rows: Vec<(String, Row)> = Vec::new();
+    for profile in profiles::chosen(args.operands.first().map(AsRef::as_ref))? {
+        let sent = Artifacts::new(&profile.config.state_dir).rows();
+        let sent =
+            sent.map_err(|why| Error::Failed(format!("the list of {} cannot be read: {why}", profile.name)))?;
+        rows.extend(sent.into_iter().map(|row| (profile.name.clone(), row)));
+    }
+    let text = if args.json { as_json(&rows) } else { as_text(&rows) };
+    out::stdout(&crate::sys::log::redact(&text))
+}
+
+fn as_json(rows: &[(String, Row)]) -> String {
+    let rows = rows.iter().map(|(profile, row)| {
+        object!({ "profile": profile, "at": time::rfc3339(row.at), "from": row.from, "name": row.name, "title": row.title,
+            "size": row.size, "sha256": row.hash, "mime_type": row.mime, "url": row.url, "topic_id": row.topic_id,
+            "task_id": row.task_id })
+    });
+    let mut list: Vec<Value> = Vec::new();
+    list.extend(rows);
+    format!("{:#}\n", object!({ "artifacts": list }))
+}
+
+fn as_text(rows: &[(String, Row)]) -> String {
+    if rows.is_empty() {
+        return "Nothing has been sent yet.\n".to_owned();
+    }
+    let mut lines = vec![["WHEN", "PROFILE", "SIZE", "TITLE", "FROM", "URL"].map(str::to_owned)];
+    for (profile, row) in rows {
+        let cell = |long: &str| text::truncate(&text::one_line(long), CELL);
+        lines.push([
+            time::rfc3339(row.at),
+            profile.clone(),
+            size(row.size),
+            cell(&row.title),
+            cell(&row.from),
+            text::one_line(&row.url),
+        ]);
+    }
+    let table = out::table(&lines, 0);
+    let (head, rest) = table.split_once('\n').unwrap_or_default();
+    format!("{}\n{rest}", out::paint(head, Colour::Bold, out::colours()))
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..=9_999 => format!("{bytes} B"),
+        10_000..=9_999_999 => format!("{} KB", bytes / 1_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}

@@ -1,0 +1,245 @@
+//! `doctor --rehearse`: a short real turn of each agent, a second one that resumes it, and one that is stopped.
+//!
+//! Through the runner that answers messages, in a directory of its own that is removed afterwards.
+
+use super::{Finding, Verdict, finding};
+use crate::agent::outcome::{Outcome, Report};
+use crate::agent::run::{self, Control, Progress, Runner};
+use crate::agent::spec::{self, AdapterSpec};
+use crate::agent::{AgentEvent, Request};
+use crate::cli::commands::profiles;
+use crate::config::{Config, Limits};
+use crate::error::{Error, Result};
+use crate::session::failure::sentence;
+use crate::session::words::Lang;
+use crate::session::{self, model};
+use crate::store::atomic;
+use crate::sys::passing::Passing;
+use crate::sys::{id, signal};
+use crate::text;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// A CLI that needs longer for one word is not fit for a chat: a cold start with a slow provider takes a minute.
+const LIMITS: Limits = Limits {
+    first_event: Duration::from_secs(90),
+    idle: Duration::from_secs(90),
+    total: Duration::from_secs(120),
+};
+/// How much of an answer is shown.
+const SHOWN_CHARS: usize = 60;
+
+/// Something that takes long enough to be stopped.
+const LONG: &str =
+    "Write the numbers from 1 to 400 in words, one on each line, and nothing else. Use no tools.";
+
+/// Which adapters are rehearsed: the one asked for, else the enabled ones.
+pub fn chosen(config: &Config, asked: Option<&str>) -> Result<Vec<&'static AdapterSpec>> {
+    let Some(word) = asked else {
+        let mut enabled = Vec::new();
+        enabled.extend(config.adapters.iter().filter_map(|name| spec::find(name)));
+        return Ok(enabled);
+    };
+    let names: Vec<&str> = spec::ADAPTERS.iter().map(|spec| spec.name).collect();
+    let unknown = || {
+        let word = text::truncate(&text::one_line(word), 40);
+        let mut near = text::hint(&word, names.iter().copied());
+        if profiles::all().contains(&word) {
+            near = format!("; for the profile write `--profile {word}`");
+        }
+        Error::Usage(format!("there is no adapter `{word}`{near}; use one of {}", names.join(", ")))
+    };
+    Ok(vec![spec::find(word).ok_or_else(unknown)?])
+}
+
+/// Rehearses them one after the other; `tell` gets each finding as soon as it is made.
+pub fn run(config: &Config, specs: &[&'static AdapterSpec], tell: &mut dyn FnMut(Finding)) -> Result<()> {
+    let failed = |e: std::io::Error| Error::Failed(format!("cannot rehearse: {e}"));
+    let (control, stop) = unbounded();
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (flag, to_turn) = (interrupted.clone(), control.clone());
+    let note = move |_| {
+        flag.store(true, Ordering::Relaxed);
+        let _ = to_turn.send(Control::Shutdown);
+        true
+    };
+    signal::tell(Box::new(note)).map_err(failed)?;
+    let folder = std::env::temp_dir().join(format!("wtt-connect-rehearsal-{}", id::hex()));
+    let mut outcome = Ok(());
+    for spec in specs.iter().copied() {
+        let workdir = folder.join(spec.name);
+        if let Err(e) = atomic::make_private_folder(&workdir) {
+            outcome = Err(failed(e));
+            break;
+        }
+        let stage = Stage { config, workdir: &workdir, control: &control, stop: &stop };
+        stage.rehearse(spec, &mut |verdict, text| {
+            if !interrupted.load(Ordering::Relaxed) {
+                tell(finding("Rehearsal", spec.name, verdict, text));
+            }
+        });
+        if interrupted.load(Ordering::Relaxed) {
+            outcome =
+                Err(Error::Failed("the rehearsal was interrupted; nothing of it is left running".into()));
+            break;
+        }
+    }
+    // Some agents leave files; whatever it is, it is not needed.
+    let _ = std::fs::remove_dir_all(&folder);
+    outcome
+}
+
+/// Where the turns of one agent are run.
+struct Stage<'a> {
+    config: &'a Config,
+    workdir: &'a Path,
+    control: &'a Sender<Control>,
+    stop: &'a Receiver<Control>,
+}
+
+/// A turn, and what was seen of it.
+struct Seen {
+    report: Report,
+    took: Duration,
+    /// The reason for which the session was not resumed.
+    fresh: Option<String>,
+    /// From the request to stop to the end.
+    stopped: Option<Duration>,
+}
+
+impl Stage<'_> {
+    /// The three turns. Ends with the first failure.
+    fn rehearse(&self, named: &'static AdapterSpec, tell: &mut dyn FnMut(Verdict, String)) {
+        let command = self.config.commands.get(named.name).map_or(&[][..], Vec::as_slice);
+        // A person who tries agents out may enable any that is here.
+        let mut all = Vec::new();
+        all.extend(spec::ADAPTERS.iter().map(|spec| spec.name.to_owned()));
+        let spec = match session::ready(named, command, self.config, self.config.mode, &all) {
+            Ok(spec) => spec,
+            Err((reason, detail)) => {
+                return tell(Verdict::Bad, sentence(&reason, Lang::En, named.title, &detail));
+            }
+        };
+        let word = &id::hex()[..6];
+        let prompt = format!(
+            "This is a test of the connection. Remember the word {word}, use no tools, and answer with that word only."
+        );
+        let first = self.turn(spec, command, prompt, None, false);
+        let Some(answer) = judged(spec, &first, "turn", tell) else { return };
+        tell(Verdict::Good, format!("turn: answered in {}: {answer}", seconds(first.took)));
+
+        let Some(session) = first.report.session else {
+            tell(Verdict::Note, "resume: it named no session, so each message starts a new one".to_owned());
+            return self.stopped(spec, command, tell);
+        };
+        let prompt = "Which word were you to remember? Answer with it only, and use no tools.".to_owned();
+        let second = self.turn(spec, command, prompt, Some(session), false);
+        let Some(answer) = judged(spec, &second, "resume", tell) else { return };
+        let took = seconds(second.took);
+        match &second.fresh {
+            Some(why) => {
+                return tell(Verdict::Bad, format!("resume: the session was not known any more: {why}"));
+            }
+            None if answer.contains(word) => {
+                tell(Verdict::Good, format!("resume: knew the word from before, in {took}"));
+            }
+            None => {
+                let text = format!("resume: answered in {took}, but without the word from before: {answer}");
+                tell(Verdict::Note, text);
+            }
+        }
+        self.stopped(spec, command, tell);
+    }
+
+    /// A turn that is stopped when it has begun.
+    fn stopped(&self, spec: &AdapterSpec, command: &[String], tell: &mut dyn FnMut(Verdict, String)) {
+        let seen = self.turn(spec, command, LONG.to_owned(), None, true);
+        match (&seen.report.outcome, seen.stopped) {
+            (Outcome::Cancelled { .. }, took) => {
+                let took = seconds(took.unwrap_or(seen.took));
+                tell(Verdict::Good, format!("stop: ended in {took}, nothing of it is left running"));
+            }
+            (Outcome::Done(_), _) => {
+                tell(Verdict::Note, "stop: it had answered before it could be stopped".to_owned());
+            }
+            (Outcome::Failed { .. }, _) => drop(judged(spec, &seen, "stop", tell)),
+        }
+    }
+
+    fn turn(
+        &self,
+        spec: &AdapterSpec,
+        command: &[String],
+        prompt: String,
+        resume: Option<String>,
+        stop_it: bool,
+    ) -> Seen {
+        let _passing = Passing::say(&format!("Waiting for a turn of {}", spec.name));
+        let runner = Runner {
+            spec,
+            command,
+            env: &self.config.extra_env,
+            limits: LIMITS,
+            owner: "rehearsal",
+            control: self.stop,
+            steers: &crossbeam_channel::never(),
+            usage_before: None,
+            // The turn before has just opened it.
+            opened_at: resume.is_some().then(crate::sys::time::now_ms),
+            keep: None,
+            judge: &crate::agent::ask::Plain { people: false },
+        };
+        let request = Request {
+            fresh_prompt: resume.is_some().then(|| prompt.clone()),
+            prompt,
+            workdir: self.workdir.to_owned(),
+            model: self.config.model.as_deref().and_then(|id| model::usual(id, spec.name)),
+            effort: None,
+            mode: self.config.mode,
+            resume,
+            images: Vec::new(),
+            transport: None,
+            slash: false,
+        };
+        let began = Instant::now();
+        let (mut fresh, mut asked) = (None, None);
+        let report = run::run(&runner, &request, &mut |progress| {
+            let Progress::Event(event) = progress else { return };
+            if let AgentEvent::FreshSession(why) = &event {
+                fresh = Some(text::truncate(&text::one_line(why), SHOWN_CHARS));
+            }
+            if stop_it && asked.is_none() {
+                asked = Some(Instant::now());
+                let _ = self.control.send(Control::Cancel);
+            }
+        });
+        if stop_it {
+            // One that was too quick has left the request unread; it is not for the next turn.
+            let _ = self.stop.try_recv();
+        }
+        Seen { report, took: began.elapsed(), fresh, stopped: asked.map(|asked| asked.elapsed()) }
+    }
+}
+
+/// The answer in one line, or `None` when there is none and that has been told.
+fn judged(
+    spec: &AdapterSpec,
+    seen: &Seen,
+    step: &str,
+    tell: &mut dyn FnMut(Verdict, String),
+) -> Option<String> {
+    let why = match &seen.report.outcome {
+        Outcome::Done(answer) => return Some(text::truncate(&text::one_line(answer), SHOWN_CHARS)),
+        Outcome::Failed { reason, detail, .. } => sentence(reason, Lang::En, spec.title, detail),
+        Outcome::Cancelled { .. } => "it was stopped".to_owned(),
+    };
+    tell(Verdict::Bad, format!("{step}: {why}"));
+    None
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", crate::text::seconds(time))
+}

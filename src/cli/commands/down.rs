@@ -1,0 +1,100 @@
+//! `down`: stops a profile for good, and with `--purge` removes what `up` has made of it.
+
+use super::{profiles, say};
+use crate::cli::service::{Action, Kind, Manager};
+use crate::cli::table::Args;
+use crate::config::{paths::Places, profile};
+use crate::error::{Error, Result, reason};
+use crate::store::lock;
+use crate::sys::proc;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A connector ends its agents within 20 seconds.
+const END: Duration = Duration::from_secs(25);
+/// Short for a person who waits, long for a machine.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Stops the service, or the process that was started by hand.
+pub fn run(args: &Args) -> Result<()> {
+    let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let up = super::up_command(&profile.name, &profile.config);
+    let (name, state_dir) = (profile.name, profile.config.state_dir);
+    let places = profile.config.selection.places();
+    let manager = Manager::find(&places);
+    let mut said = format!("{name} was not running");
+    if let Ok(manager) = &manager {
+        let active = manager.is_active(&name);
+        manager.act(&name, Action::Down).map_err(Error::Failed)?;
+        if active {
+            said = format!("{} is stopped and will not start again", manager.name(&name));
+        }
+    }
+    if let Some(pid) = lock::holder(&state_dir.join("lock")) {
+        let stuck =
+            |why: &str| Error::Failed(format!("process {pid}, which runs {name}, does not end: {why}"));
+        proc::terminate(pid).map_err(|e| stuck(&reason(&e)))?;
+        wait(&state_dir.join("lock")).map_err(stuck)?;
+        said = format!("{name} is stopped (process {pid})");
+    }
+    say(&format!("{said}\n"))?;
+    if args.purge {
+        return purge(&name, &places, &state_dir, manager.ok().as_ref());
+    }
+    if let (Ok(manager), true) = (&manager, cfg!(target_os = "macos")) {
+        remove(&manager.file(&name))?;
+    }
+    say(&format!(
+        "Its profile and state are kept; `{up}` starts it again, `wtt-connect down {name} --purge` deletes them.\n"
+    ))
+}
+
+fn wait(lock: &Path) -> std::result::Result<(), &'static str> {
+    let until = Instant::now() + END;
+    while lock::holder(lock).is_some() {
+        if Instant::now() > until {
+            return Err("it was told to 25 seconds ago");
+        }
+        crate::sys::thread::sleep(LOOK_AGAIN);
+    }
+    Ok(())
+}
+
+/// Removes the service's file, the state and the profile; in this order, so that a failure can be repeated.
+fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&Manager>) -> Result<()> {
+    let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
+    let last = profile::names(path.parent()).iter().all(|other| other == name);
+    if let Some(manager) = manager {
+        // the template unit is that of all profiles
+        if (manager.kind == Kind::Launchd || last) && remove(&manager.file(name))? {
+            manager.act(name, Action::Forget).map_err(Error::Failed)?;
+        }
+    }
+    // a folder that somebody has chosen may hold other things
+    let ours = places.state_dir(name).is_ok_and(|dir| dir == state_dir);
+    let mut said = format!("Deleted {}", path.display());
+    if ours {
+        match std::fs::remove_dir_all(state_dir) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                return Err(Error::Failed(format!("cannot delete {}: {}", state_dir.display(), reason(&e))));
+            }
+            _ => said.push_str(&format!(" and {}", state_dir.display())),
+        }
+    }
+    remove(&path)?;
+    if !ours {
+        said.push_str(&format!("; the state in {} is left to you", state_dir.display()));
+    }
+    say(&format!("{said}. Where the agent worked is as it was.\n"))
+}
+
+/// Removes a file; whether it was there.
+fn remove(file: &Path) -> Result<bool> {
+    match std::fs::remove_file(file) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::Failed(format!("cannot delete {}: {}", file.display(), reason(&e)))),
+    }
+}

@@ -1,0 +1,89 @@
+//! `list`: all profiles in a table, or as JSON.
+
+use super::profiles::{self, Life, Profile};
+use super::status::Span;
+use crate::cli::out::{self, Colour};
+use crate::cli::table::Args;
+use crate::daemon::control::{Link, Request};
+use crate::error::Result;
+use crate::json::object;
+
+/// Prints them.
+pub fn run(args: &Args) -> Result<()> {
+    let profiles = profiles::chosen(None)?;
+    let lives: Vec<(Profile, Life)> = profiles
+        .into_iter()
+        .map(|profile| {
+            let life = profile.ask(&Request::Status);
+            (profile, life)
+        })
+        .collect();
+    let text = if args.json { as_json(&lives) } else { as_text(&lives) };
+    out::stdout(&crate::sys::log::redact(&text))
+}
+
+/// What runs it.
+fn service(life: &Life) -> &str {
+    match life {
+        Life::Absent => "stopped",
+        Life::Mute(_) => "?",
+        Life::Answers(answer) => answer["service"].as_str().unwrap_or("by hand"),
+    }
+}
+
+/// Whether it runs and is connected, in a word or two, and whether that is well.
+pub fn connection(life: &Life) -> (String, Colour) {
+    let answer = match life {
+        Life::Absent => return ("not running".to_owned(), Colour::Red),
+        Life::Mute(_) => return ("does not answer".to_owned(), Colour::Red),
+        Life::Answers(answer) => answer,
+    };
+    match Link::of(answer) {
+        Link::Connected { seconds } => (format!("connected for {}", Span(seconds)), Colour::Green),
+        Link::Connecting => ("connecting".to_owned(), Colour::Yellow),
+        Link::Retrying { seconds, .. } => (format!("offline, next try in {}", Span(seconds)), Colour::Yellow),
+        Link::Refused { .. } => ("token refused".to_owned(), Colour::Red),
+    }
+}
+
+fn as_text(lives: &[(Profile, Life)]) -> String {
+    if lives.is_empty() {
+        return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one; `wtt-connect try` needs none.\n"
+            .to_owned();
+    }
+    let head = ["PROFILE", "AGENT", "ADAPTER", "SERVICE", "CONNECTION", "WORKDIR"].map(str::to_owned);
+    let rows = lives.iter().map(|(profile, life)| {
+        let config = &profile.config;
+        let workdir = config.workdir.display().to_string();
+        let shown = |text: &str| if text.is_empty() { "?".to_owned() } else { text.to_owned() };
+        [
+            profile.name.clone(),
+            shown(&config.agent_id),
+            config.adapter.clone(),
+            service(life).to_owned(),
+            connection(life).0,
+            shown(&workdir),
+        ]
+    });
+    let table = out::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>(), 0);
+    let (head, rows) = table.split_once('\n').unwrap_or_default();
+    let head = out::paint(head, Colour::Bold, out::colours());
+    format!("{head}\n{rows}`wtt-connect status PROFILE` shows more.\n")
+}
+
+fn as_json(lives: &[(Profile, Life)]) -> String {
+    let rows: Vec<_> = lives
+        .iter()
+        .map(|(profile, life)| {
+            let config = &profile.config;
+            let live = if let Life::Answers(answer) = life { Some(answer) } else { None };
+            object!({
+                "profile": profile.name, "agent_id": config.agent_id, "adapter": config.adapter,
+                "adapters": config.adapters, "workdir": config.workdir.display().to_string(),
+                "service": service(life), "running": !matches!(life, Life::Absent), "pid": live.map(|live| live["pid"].clone()),
+                "link": live.map(|live| live["link"].clone()),
+            })
+        })
+        .collect();
+    format!("{:#}\n", object!({ "profiles": rows }))
+}

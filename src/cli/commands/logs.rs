@@ -1,0 +1,134 @@
+//! `logs`: the journal of a profile's service, or the files that the connector writes where no journal takes its log.
+
+use super::profiles::{self, Life, Profile};
+use crate::cli::out;
+use crate::cli::table::Args;
+use crate::daemon::control::Request;
+use crate::error::{Error, Result, reason};
+use crate::sys::{image, log_file, path, proc};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Lines without `--lines`.
+const LINES: usize = 100;
+/// People read slower than this.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Shows the log.
+pub fn run(args: &Args) -> Result<()> {
+    let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::NAME));
+    // files that somebody has left there who ran it by hand are not what the service says now
+    let in_journal = matches!(profile.ask(&Request::Status), Life::Answers(a) if a["service"] == "systemd");
+    if newest.exists() && !in_journal {
+        return show(&newest, lines, args.follow);
+    }
+    Err(journal(&profile, lines, args.follow, in_journal))
+}
+
+/// Becomes journalctl, so that Ctrl-C and a pager work as they do there. Returns only when there is none.
+fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> Error {
+    let Some(tool) = path::find_program(OsStr::new("journalctl")) else {
+        return Error::Unavailable(format!(
+            "{} has no log yet: no journal is here, and {} is not there; `wtt-connect start` logs to stderr, with --log-to-file to that file",
+            profile.name,
+            profile.config.state_dir.join(log_file::NAME).display()
+        ));
+    };
+    let mut words = vec!["--user".to_owned(), format!("--unit=wtt-connect@{}.service", profile.name)];
+    // The lock is made by the first start and never removed; the journal may hold what kept that from going on.
+    let started = profile.config.state_dir.join("lock").exists();
+    let mut asking = proc::command(&tool, Path::new("/"));
+    asking.args(&words).args(["--quiet", "--lines=1"]);
+    let empty = !is_service && asking.output().is_ok_and(|said| said.stdout.is_empty());
+    if started && empty {
+        return Error::Unavailable(format!(
+            "{0} runs by hand, or did so last: its log is on its stderr; `wtt-connect start --profile {0} --log-to-file` keeps it for this command",
+            profile.name
+        ));
+    }
+    if empty {
+        return Error::Unavailable(format!(
+            "{} has never been started, so it has no log; `{}` starts it",
+            profile.name,
+            super::up_command(&profile.name, &profile.config)
+        ));
+    }
+    words.extend([format!("--lines={lines}"), "--no-pager".to_owned(), "--output=short-iso".to_owned()]);
+    words.extend(follow.then(|| "--follow".to_owned()));
+    let why = image::become_program(&tool, &words);
+    Error::Unavailable(format!("cannot run {}: {}", tool.display(), reason(&why)))
+}
+
+fn show(newest: &Path, lines: usize, follow: bool) -> Result<()> {
+    let cannot =
+        |e: std::io::Error| Error::Failed(format!("cannot read {}: {}", newest.display(), reason(&e)));
+    let mut text = Vec::new();
+    let mut file = File::open(newest).map_err(cannot)?;
+    file.read_to_end(&mut text).map_err(cannot)?;
+    for older in &log_file::all(newest)[1..] {
+        if count(&text) >= lines {
+            break;
+        }
+        // one that is missing, or was just put aside again, has nothing for us
+        let mut before = std::fs::read(older).unwrap_or_default();
+        before.extend_from_slice(&text);
+        text = before;
+    }
+    print(tail(&text, lines))?;
+    if !follow {
+        return Ok(());
+    }
+    loop {
+        crate::sys::thread::sleep(LOOK_AGAIN);
+        let mut news = Vec::new();
+        file.read_to_end(&mut news).map_err(cannot)?;
+        let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+        if let Ok(meta) = std::fs::metadata(newest)
+            && Some(id(meta)) != file.metadata().ok().map(id)
+        {
+            // put aside: its last lines first
+            file.read_to_end(&mut news).map_err(cannot)?;
+            file = File::open(newest).map_err(cannot)?;
+            file.read_to_end(&mut news).map_err(cannot)?;
+        }
+        print(&news)?;
+    }
+}
+
+fn print(bytes: &[u8]) -> Result<()> {
+    if bytes.is_empty() { Ok(()) } else { out::stdout(&String::from_utf8_lossy(bytes)) }
+}
+
+fn count(text: &[u8]) -> usize {
+    text.iter().filter(|b| **b == b'\n').count()
+}
+
+/// The last lines.
+fn tail(text: &[u8], lines: usize) -> &[u8] {
+    let skip = count(text).saturating_sub(lines);
+    let start = text
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'\n')
+        .nth(skip.wrapping_sub(1))
+        .map_or(0, |(at, _)| at + 1);
+    &text[if skip == 0 { 0 } else { start }..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tails() {
+        for (lines, expect) in [(1, "c\n"), (2, "b\nc\n"), (3, "a\nb\nc\n"), (9, "a\nb\nc\n")] {
+            assert_eq!(tail(b"a\nb\nc\n", lines), expect.as_bytes());
+        }
+        assert_eq!((tail(b"", 3), tail(b"half", 1)), (&b""[..], &b"half"[..]));
+    }
+}

@@ -1,0 +1,86 @@
+//! `start`: the connector in the foreground.
+
+use super::{panic_restart, selection};
+use crate::cli::table::Args;
+use crate::config::{Config, Settings};
+use crate::daemon::{self, Ending};
+use crate::error::{Error, Result, reason};
+use crate::sys::log_file::{self, LogFile};
+use crate::sys::proc::UNTIL_EOF;
+use crossbeam_channel::Receiver;
+use std::io::Read;
+
+/// Loads the settings, starts the log, runs the daemon until it is told to stop.
+pub fn run(args: &Args) -> Result<()> {
+    let selection = selection(args);
+    let mut settings = Settings::read(&selection);
+    let checked = Config::check(&selection, &mut settings);
+    match &checked {
+        Ok(config) => start_log(config, args.log_to_file)?,
+        // nobody reads stderr there: what is wrong with the settings must be in the log
+        Err(_) if args.log_to_file => {
+            start_log(&Config::draft(&selection, &mut Settings::read(&selection)), true)?;
+        }
+        Err(_) => {}
+    }
+    let ended = checked.and_then(|config| run_with(config, &settings));
+    if let (Err(error), true) = (&ended, args.log_to_file) {
+        log::error!(target: "daemon", "{error}");
+    }
+    ended
+}
+
+/// To stderr, or to files in the state directory.
+fn start_log(config: &Config, to_file: bool) -> Result<()> {
+    if !to_file || !config.state_dir.is_absolute() {
+        crate::sys::log::init(&config.log, config.secrets(), None);
+        return Ok(());
+    }
+    let file = LogFile::open(&config.state_dir.join(log_file::NAME)).map_err(|e| {
+        Error::Config(format!("cannot write the log in {}: {}", config.state_dir.display(), reason(&e)))
+    })?;
+    crate::sys::log::init(&config.log, config.secrets(), Some(file));
+    Ok(())
+}
+
+fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
+    panic_restart::restart_on_panic();
+    crate::sys::proc::keep_memory_private();
+    config.prepare()?;
+    for note in &config.notes {
+        log::warn!("{note}");
+    }
+    for name in &settings.unknown {
+        log::debug!("the setting {name} is not known to this version and is passed over");
+    }
+    // A new token in the profile is used from the next connection on.
+    let files = config.clone();
+    let token = move || {
+        let token = files.token_now();
+        crate::sys::log::add_secret(token.expose());
+        token
+    };
+    match daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })? {
+        Ending::Over => Ok(()),
+        // told to end after the hub had gone: nobody else would heed it
+        Ending::Again(_) if crate::sys::signal::end_was_asked() => Ok(()),
+        Ending::Again(image) => {
+            let why = reason(&image.start_again(panic_restart::COUNT, ""));
+            Err(Error::TryAgain(format!("cannot start the program again: {why}")))
+        }
+    }
+}
+
+/// As the child of `try`: the end of stdin is the end of the parent, however it ended.
+fn until_eof() -> Result<Option<Receiver<()>>> {
+    if std::env::var_os(UNTIL_EOF).is_none() {
+        return Ok(None);
+    }
+    let (ended, stop) = crossbeam_channel::bounded::<()>(0);
+    crate::sys::thread::spawn_small("stdin", move || {
+        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
+        drop(ended);
+    })
+    .map_err(|e| Error::Failed(format!("cannot watch stdin: {e}")))?;
+    Ok(Some(stop))
+}

@@ -1,0 +1,193 @@
+//! `status`: how connectors are, asked of them or read from their files. Gathers what is known of each profile; `show`
+//! makes text of it. Nothing is changed but a note of the agents' versions, and no secret is shown.
+
+mod show;
+mod versions;
+
+use super::profiles::{self, Life, Profile};
+use crate::cli::out;
+use crate::cli::table::Args;
+use crate::daemon::control::{Link, Request};
+use crate::error::{Error, Result};
+use crate::json::object;
+use crate::store::outbox::Outbox;
+use crate::store::{self, Store};
+use crate::sys::{log_file, time};
+use crate::text::count;
+use serde_json::Value;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+pub use show::Span;
+
+/// What is known of one profile.
+#[derive(Debug)]
+pub struct Known {
+    profile: Profile,
+    life: Life,
+    /// The enabled adapters with their versions, or why one cannot answer.
+    agents: Vec<(String, std::result::Result<String, String>)>,
+    /// What the files say of a connector that does not run.
+    files: Option<Files>,
+    /// It has been started at some time.
+    begun: bool,
+    /// It runs by hand, and its log goes to nobody knows which stderr.
+    unlogged: bool,
+    /// What has to be put right, or should be known: one sentence each.
+    problems: Vec<String>,
+}
+
+/// The state of a connector that does not run.
+#[derive(Debug, Default)]
+struct Files {
+    sessions: usize,
+    /// Milliseconds since the epoch.
+    last_used: Option<i64>,
+    unfinished: usize,
+    parked: usize,
+    replies: usize,
+    replies_since: Option<SystemTime>,
+}
+
+/// Shows those that are named.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let profiles = profiles::chosen(args.operands.first().map(AsRef::as_ref))?;
+    let known: Vec<Known> = profiles.into_iter().map(look).collect();
+    let text = if args.json {
+        let rows: Vec<Value> = known.iter().map(as_json).collect();
+        format!("{:#}\n", object!({ "profiles": rows }))
+    } else {
+        show::text(&known, out::colours())
+    };
+    match out::stdout(&crate::sys::log::redact(&text)) {
+        // a reader that has gone does not change how it is
+        Ok(()) | Err(Error::Silent(_)) => Ok(code(&known)),
+        Err(error) => Err(error),
+    }
+}
+
+/// 69 when one does not run, 1 when one needs somebody, else 0.
+fn code(known: &[Known]) -> ExitCode {
+    if known.iter().any(|k| matches!(k.life, Life::Absent)) {
+        return ExitCode::from(Error::Unavailable(String::new()).exit_code());
+    }
+    if known.iter().any(Known::needs_somebody) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+impl Known {
+    /// Messages are not answered until something is put right.
+    fn needs_somebody(&self) -> bool {
+        let refused = matches!(&self.life, Life::Answers(a) if matches!(Link::of(a), Link::Refused { .. }));
+        let default = self.agents.iter().find(|(name, _)| *name == self.profile.config.adapter);
+        refused
+            || matches!(self.life, Life::Mute(_))
+            || !self.profile.problems.is_empty()
+            || default.is_some_and(|(_, version)| version.is_err())
+    }
+}
+
+/// Everything about one profile.
+pub fn look(profile: Profile) -> Known {
+    let config = &profile.config;
+    let life = profile.ask(&Request::Status);
+    let answer = if let Life::Answers(answer) = &life { Some(answer) } else { None };
+    let agents = versions::of(config, answer);
+    let mut problems = profile.problems.clone();
+    match &life {
+        Life::Answers(answer) => {
+            problems.extend(
+                answer["problems"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|p| p.as_str().map(str::to_owned)),
+            );
+            problems.extend(outdated(answer, &profile.name));
+        }
+        Life::Mute(why) => problems.push(why.clone()),
+        Life::Absent => {}
+    }
+    for (name, version) in &agents {
+        if let (Err(why), false) = (version, config.agent_id.is_empty()) {
+            problems.push(format!("{name} cannot answer: {why}"));
+        }
+    }
+    for file in store::set_aside(&config.store_file) {
+        let file = file.display().to_string();
+        if !problems.iter().any(|problem| problem.contains(&file)) {
+            problems.push(format!(
+                "an unreadable state file was set aside as {file}; remove it when nobody needs it"
+            ));
+        }
+    }
+    let (replies, replies_since, refused) = Outbox::peek(&config.state_dir.join("outbox"));
+    if refused > 0 {
+        let folder = config.state_dir.join("outbox/failed");
+        problems.push(format!(
+            "{} could not be delivered for good, see {}; delete the file there when nobody needs it",
+            count(refused, "reply", "replies"),
+            folder.display()
+        ));
+    }
+    let files = matches!(life, Life::Absent).then(|| {
+        let Some(state) = Store::peek(&config.store_file) else {
+            problems.push(format!(
+                "{} cannot be read; the next start sets it aside",
+                config.store_file.display()
+            ));
+            return Files { replies, replies_since, ..Files::default() };
+        };
+        Files {
+            sessions: state.sessions.len(),
+            last_used: state.sessions.values().map(|row| row.used_at).max(),
+            unfinished: state.open.len(),
+            parked: state.parked.len(),
+            replies,
+            replies_since,
+        }
+    });
+    let begun = config.state_dir.join("lock").exists();
+    let by_hand = matches!(&life, Life::Answers(answer) if answer["service"].is_null());
+    let unlogged = by_hand && !config.state_dir.join(log_file::NAME).exists();
+    Known { profile, life, agents, files, begun, unlogged, problems }
+}
+
+/// Whether another program lies where the running one was started.
+fn outdated(answer: &Value, profile: &str) -> Option<String> {
+    let (running, mine) = (answer["version"].as_str()?, env!("CARGO_PKG_VERSION"));
+    let next = match (answer["replaced"].as_bool()?, running == mine) {
+        (false, true) => return None,
+        (true, true) => "the new program file".to_owned(),
+        (true, false) => format!("wtt-connect {mine}"),
+        (false, false) => {
+            return Some(format!(
+                "wtt-connect {running} runs, this is {mine}; an update is not complete, or there are two"
+            ));
+        }
+    };
+    Some(format!("its program was updated; restart to use {next}: `wtt-connect restart {profile}`"))
+}
+
+/// For scripts.
+fn as_json(known: &Known) -> Value {
+    let config = &known.profile.config;
+    let live = if let Life::Answers(answer) = &known.life { Some(answer) } else { None };
+    let agents: Vec<Value> = known
+        .agents
+        .iter()
+        .map(|(name, version)| object!({ "adapter": name, "version": version.as_ref().ok().filter(|text| !text.is_empty()), "problem": version.as_ref().err() }))
+        .collect();
+    let files = known.files.as_ref().map(|f| {
+        object!({
+            "sessions": f.sessions, "last_used": f.last_used.map(time::rfc3339), "unfinished": f.unfinished,
+            "parked": f.parked, "replies": f.replies,
+        })
+    });
+    object!({
+        "profile": known.profile.name, "agent_id": config.agent_id, "base_url": config.base_url,
+        "adapter": config.adapter, "agents": agents, "workdir": config.workdir.display().to_string(),
+        "state_dir": config.state_dir.display().to_string(), "running": !matches!(known.life, Life::Absent),
+        "ok": !known.needs_somebody() && !matches!(known.life, Life::Absent),
+        "live": live, "files": files, "problems": known.problems,
+    })
+}

@@ -1,0 +1,34 @@
+//! `try`: hands the command line to the local chat.
+
+use crate::cli::table::Args;
+use crate::config::Mode;
+use crate::error::{Error, Result};
+use crate::local::chat;
+
+/// Starts service, connector and chat.
+pub fn run(args: Args) -> Result<()> {
+    let words: Option<Vec<String>> = args.operands.into_iter().map(|w| w.into_string().ok()).collect();
+    let words = words.ok_or_else(|| Error::Usage("the prompt is not UTF-8 text".into()))?;
+    let prompt = words.join(" ");
+    if !words.is_empty() && prompt.trim().is_empty() {
+        return Err(Error::Usage(
+            "the prompt is empty; give one with words in it, or none to open a chat".into(),
+        ));
+    }
+    if args.terminal && !words.is_empty() {
+        return Err(Error::Usage("--terminal takes no prompt; what is typed goes to the shell".into()));
+    }
+    if args.settings.iter().any(|(name, mode)| *name == "WTT_CONNECT_MODE" && mode == Mode::Yolo.name()) {
+        return Err(Error::Usage(
+            "`try` has no mode yolo; full-auto, its default, asks nothing either".into(),
+        ));
+    }
+    chat::run(chat::Options {
+        terminal: args.terminal,
+        adapter: args.adapter,
+        prompt: (!words.is_empty()).then_some(prompt),
+        workdir: args.workdir,
+        verbose: args.verbose,
+        settings: args.settings,
+    })
+}

@@ -1,0 +1,341 @@
+//! What `up` is to do, worked out before anything is written: who, with which token, and the text of the profile.
+//!
+//! Reads the files and the environment; changes nothing.
+
+use crate::agent::spec::{self, ADAPTERS, AdapterSpec};
+use crate::cli::commands::selection;
+use crate::cli::table::Args;
+use crate::config::keys;
+use crate::config::paths::Places;
+use crate::config::value::{self, Kind};
+use crate::config::{Config, Mode, Selection, Settings, dotenv, edit, profile};
+use crate::error::{Error, Result, reason};
+use crate::secret::Secret;
+use crate::store::lock;
+use crate::sys::proc::RUN_MARK;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// Longest input that is taken for a token, above what is accepted as one.
+const TOKEN_INPUT_MAX: u64 = 64 << 10;
+
+/// Everything that is known before the first write.
+#[derive(Debug)]
+pub struct Plan {
+    /// Name of the profile.
+    pub profile: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// Its text now, if it exists.
+    pub old: Option<Secret>,
+    /// Its text afterwards.
+    pub text: Secret,
+    /// The settings that this text gives.
+    pub config: Config,
+    /// The CLI that answers.
+    pub adapter: &'static AdapterSpec,
+    /// The folders of this user.
+    pub places: Places,
+    /// What is worth saying, one sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// Whether the profile says that already.
+    pub fn is_unchanged(&self) -> bool {
+        self.old.as_ref() == Some(&self.text)
+    }
+
+    /// What the profile says, each variable with its value.
+    pub fn settings(&self) -> Pairs {
+        pairs(self.text.expose())
+    }
+}
+
+/// Variables in order; the last of two with one name counts.
+type Pairs = Vec<(String, String)>;
+
+/// Works it out.
+pub fn make(args: &Args) -> Result<Plan> {
+    let here = selection(&Args::default());
+    let places = here.places();
+    let given = match &args.env_file {
+        Some(file) => read_env_file(&here.cwd.join(file))?,
+        None => Pairs::new(),
+    };
+    let (adapter, agent_id) = identity(args, &given)?;
+    let name = args.profile.clone().unwrap_or_else(|| profile::default_name(&agent_id, adapter.name));
+    if !profile::is_name(&name) {
+        return Err(Error::Usage(format!("\"{name}\" cannot name a profile; choose a name with --profile")));
+    }
+    let path = places.profile_file(&name).map_err(|why| Error::Config(why.into()))?;
+    let old = existing(&path, &name, &agent_id)?;
+    let before = old.as_deref().map(pairs).unwrap_or_default();
+
+    // what the shell holds may be that of another agent, which has started this command
+    let of_another = here.environment.contains_key(RUN_MARK)
+        || here.environment.get("WTT_AGENT_ID").is_some_and(|id| *id != agent_id);
+    let variable = |name: &str| {
+        let value = here.environment.get(name).map(|v| v.trim()).filter(|v| !v.is_empty() && !of_another);
+        value.map(str::to_owned)
+    };
+    let hint = || match of_the_same(&path, &agent_id, &places).first() {
+        Some((other, _)) => format!(", but the profile {other} has one: add `--profile {other}`"),
+        None if of_another => " (WTT_TOKEN is set, but for another agent)".to_owned(),
+        None => String::new(),
+    };
+    let token = token(args, variable("WTT_TOKEN"), &given, &before, &hint)?;
+    crate::sys::log::add_secret(&token);
+
+    let mut changes = given;
+    let known = |changes: &Pairs, name: &str| last(changes, name).or(last(&before, name)).is_some();
+    let default = |name: &'static str, text: String, changes: &mut Pairs| {
+        if !known(changes, name) {
+            changes.push((name.to_owned(), variable(name).unwrap_or(text)));
+        }
+    };
+    let no_home = |why: &str| Error::Config(why.to_owned());
+    default("WTT_BASE_URL", default_base_url(), &mut changes);
+    changes.push(("WTT_AGENT_ID".into(), agent_id.clone()));
+    changes.push(("WTT_TOKEN".into(), token));
+    changes.push(("WTT_CONNECT_ADAPTER".into(), adapter.name.into()));
+    let workdir = places.workdir(&agent_id).map_err(no_home)?;
+    default("WTT_CONNECT_WORKDIR", workdir.to_string_lossy().into_owned(), &mut changes);
+    let state_dir = places.state_dir(&name).map_err(no_home)?;
+    if !known(&changes, "WTT_CONNECT_STATE_DIR") {
+        changes.push(("WTT_CONNECT_STATE_DIR".into(), state_dir.to_string_lossy().into_owned()));
+    }
+    if !known(&changes, "WTT_CONNECT_MODE") {
+        changes.push(("WTT_CONNECT_MODE".into(), Mode::default().name().into()));
+    }
+    changes.extend(args.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let yolo = |name: &str| last(&changes, name).or(last(&before, name)).unwrap_or_default();
+    if value::mode(yolo("WTT_CONNECT_MODE")) == Ok(Mode::Yolo)
+        && value::flag(yolo("WTT_CONNECT_ALLOW_YOLO")) != Ok(true)
+    {
+        let why = "the mode yolo switches every safety off; add --allow-yolo if that is meant";
+        return Err(Error::Usage(why.into()));
+    }
+    let text = compose(old.as_deref().unwrap_or_default(), changes, &places)?;
+
+    let selection = Selection { profile: Some(name.clone()), ..here };
+    let mut settings = Settings::of_profile(&selection, &path, &text);
+    let config = Config::check(&selection, &mut settings)?;
+    if let Some(why) = spec::refusal(adapter, config.mode) {
+        return Err(Error::Config(format!("{} cannot run so: {why}", adapter.title)));
+    }
+    let mut notes = rivals(&path, &name, &agent_id, &places)?;
+    notes.extend(settings.notes);
+    if config.shell.enabled {
+        notes.push("the owner of this agent can open a terminal here from the web page".into());
+    }
+    let (old, text) = (old.map(Secret::new), Secret::new(text));
+    Ok(Plan { profile: name, path, old, text, config, adapter, places, notes })
+}
+
+/// Adapter and agent id: of the command line, else of the env file. All that is wrong is said at once.
+fn identity(args: &Args, given: &Pairs) -> Result<(&'static AdapterSpec, String)> {
+    let word = |at: usize, name: &str| {
+        let typed = args.operands.get(at).map(|word| word.to_string_lossy().into_owned());
+        typed.or_else(|| last(given, name).map(str::to_owned))
+    };
+    if args.operands.iter().take(2).any(|word| crate::secret::looks_like_token(word)) {
+        return Err(Error::Usage(
+            "the token stands in the wrong place; the order is `wtt-connect up ADAPTER AGENT_ID TOKEN`"
+                .into(),
+        ));
+    }
+    let mut problems = Vec::new();
+    let (adapter, id) = (word(0, "WTT_CONNECT_ADAPTER"), word(1, "WTT_AGENT_ID"));
+    let mut spec = None;
+    match &adapter {
+        None => {}
+        Some(word) => match value::adapter(word) {
+            Ok(name) => {
+                spec = spec::find(&name);
+                if spec.is_none() {
+                    let have: Vec<&str> = ADAPTERS.iter().map(|a| a.name).collect();
+                    problems
+                        .push(format!("{name} is not part of this version; it drives {}", have.join(", ")));
+                }
+            }
+            Err(why) => problems.push(format!("ADAPTER {why}; accepted: {}", Kind::Adapter.accepts())),
+        },
+    }
+    if let Some(id) = &id
+        && let Err(why) = value::agent_id(id)
+    {
+        problems.push(format!("AGENT_ID {why}; accepted: {}", Kind::AgentId.accepts()));
+    }
+    match (spec, id) {
+        _ if !problems.is_empty() => Err(Error::Usage(problems.join("\n  "))),
+        (Some(spec), Some(id)) => Ok((spec, id)),
+        (_, Some(_)) if last(given, "WTT_AGENT_ID").is_some() => Err(Error::Usage(
+            "the env file names no agent CLI: put WTT_CONNECT_ADAPTER into it, or type the adapter after `up`".into(),
+        )),
+        _ => Err(Error::Usage(
+            "up needs ADAPTER and AGENT_ID, as in `wtt-connect up codex agent-001 TOKEN`; WTT's web page shows them under \"Bind Agent\""
+                .into(),
+        )),
+    }
+}
+
+/// The token: of the command line, of a file, of the environment, of the env file, or the one that is there already.
+fn token(
+    args: &Args,
+    variable: Option<String>,
+    given: &Pairs,
+    before: &Pairs,
+    hint: &dyn Fn() -> String,
+) -> Result<String> {
+    let typed = args.operands.get(2).map(|word| word.to_string_lossy().into_owned());
+    let token = match (typed, &args.token_file) {
+        (Some(_), Some(_)) => {
+            return Err(Error::Usage("the token is given twice: as TOKEN and with --token-file".into()));
+        }
+        (Some(dash), None) if dash == "-" => first_line("stdin", std::io::stdin().lock())?,
+        (Some(token), None) => token,
+        (None, Some(file)) => match std::fs::File::open(file) {
+            Ok(open) => first_line(&file.display().to_string(), open)?,
+            Err(e) => return Err(Error::Config(format!("cannot read {}: {}", file.display(), reason(&e)))),
+        },
+        (None, None) => {
+            let kept = || last(given, "WTT_TOKEN").or(last(before, "WTT_TOKEN")).map(str::to_owned);
+            variable.or_else(kept).ok_or_else(|| {
+                Error::Usage(format!(
+                    "the token is missing{}; give it as TOKEN, as - to read it from stdin, with --token-file, or in WTT_TOKEN",
+                    hint()
+                ))
+            })?
+        }
+    };
+    let token = token.trim().to_owned();
+    if token.is_empty() {
+        return Err(Error::Usage("the token is empty; copy it from the web page again".into()));
+    }
+    value::token(&token)
+        .map_err(|why| Error::Usage(format!("the token {why}; copy it from the web page again")))?;
+    if edit::breaks_quotes(&token) {
+        let why = "the token has a single quote or ends in a backslash, which env files cannot hold; reset it on the web page";
+        return Err(Error::Usage(why.into()));
+    }
+    Ok(token)
+}
+
+fn first_line(name: &str, from: impl Read) -> Result<String> {
+    let mut text = String::new();
+    from.take(TOKEN_INPUT_MAX)
+        .read_to_string(&mut text)
+        .map_err(|e| Error::Config(format!("cannot read the token from {name}: {}", reason(&e))))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn default_base_url() -> String {
+    keys::find("WTT_BASE_URL").map_or_else(String::new, |key| key.default.to_owned())
+}
+
+fn pairs(text: &str) -> Pairs {
+    dotenv::parse(text)
+        .0
+        .into_iter()
+        .map(|e| (keys::find(&e.name).map_or(e.name, |k| k.name.into()), e.value))
+        .collect()
+}
+
+fn last<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
+    let found = pairs.iter().rev().find(|(n, v)| n == name && !v.trim().is_empty());
+    found.map(|(_, value)| value.as_str())
+}
+
+/// The settings of an env file.
+fn read_env_file(file: &Path) -> Result<Pairs> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Error::Config(format!("cannot read {shown}: {}; name another file", reason(&e))))?;
+    if let Some(bad) = dotenv::parse(&text).1.first() {
+        return Err(Error::Config(format!("{shown}:{}: the line {}", bad.line, bad.why)));
+    }
+    Ok(pairs(&text))
+}
+
+/// The text of a profile that exists, if it is ours and that of this agent.
+fn existing(path: &Path, name: &str, agent_id: &str) -> Result<Option<String>> {
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Ok(meta) if profile::privacy(&meta) == profile::Privacy::Foreign => {
+            return Err(Error::Config(format!(
+                "{shown} belongs to another user; choose another name with --profile"
+            )));
+        }
+        _ => {}
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::Config(format!("cannot read {shown}: {}; remove it first", reason(&e))))?;
+    match last(&pairs(&text), "WTT_AGENT_ID") {
+        Some(other) if other != agent_id => Err(Error::Config(format!(
+            "the profile {name} belongs to {other}; choose another name with --profile, or remove it with `wtt-connect down {name} --purge`"
+        ))),
+        _ => Ok(Some(text)),
+    }
+}
+
+/// The profiles that are for this agent.
+fn of_the_same(path: &Path, agent_id: &str, places: &Places) -> Vec<(String, Pairs)> {
+    let mut found = Vec::new();
+    for name in profile::names(path.parent()) {
+        let Ok(file) = places.profile_file(&name) else { continue };
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let theirs = pairs(&text);
+        if last(&theirs, "WTT_AGENT_ID") == Some(agent_id) {
+            found.push((name, theirs));
+        }
+    }
+    found
+}
+
+/// Other profiles of the same identity: the service keeps one connection for each, so that two would take turns in
+/// throwing each other out.
+fn rivals(path: &Path, name: &str, agent_id: &str, places: &Places) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    for (other, theirs) in of_the_same(path, agent_id, places) {
+        if other == name {
+            continue;
+        }
+        let state_dir = last(&theirs, "WTT_CONNECT_STATE_DIR").map(PathBuf::from);
+        let state_dir = state_dir.or_else(|| places.state_dir(&other).ok()).unwrap_or_default();
+        if lock::holder(&state_dir.join("lock")).is_some() {
+            return Err(Error::TryAgain(format!(
+                "{agent_id} is connected already, by the profile {other}; for a second CLI use `--profile {other} --adapters LIST`, or stop it first: `wtt-connect down {other}`"
+            )));
+        }
+        notes.push(format!(
+            "the profile {other} is for {agent_id} as well; only one of them can be connected"
+        ));
+    }
+    Ok(notes)
+}
+
+/// The new text, read back once: what is written must mean what was meant. Relative paths become absolute, because a
+/// service runs in another directory.
+fn compose(old: &str, changes: Pairs, places: &Places) -> Result<String> {
+    let mut wanted: Vec<(&str, String)> = Vec::new();
+    for (name, value) in &changes {
+        let is_path = keys::all().any(|key| key.name == name && key.kind == Kind::Path);
+        let value = match is_path.then(|| places.absolute(value)) {
+            Some(Ok(path)) => path.to_string_lossy().into_owned(),
+            Some(Err(why)) => return Err(Error::Usage(format!("{name} {why}"))),
+            None => value.clone(),
+        };
+        wanted.retain(|(other, _)| other != name);
+        wanted.push((name, value));
+    }
+    wanted.sort_by_key(|(name, _)| keys::all().position(|key| key.name == *name).unwrap_or(usize::MAX));
+    let borrowed: Vec<(&str, &str)> = wanted.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let text = edit::set(old, &borrowed).map_err(Error::Usage)?;
+    let read = pairs(&text);
+    match borrowed.iter().find(|(name, value)| !value.is_empty() && last(&read, name) != Some(value)) {
+        Some((name, _)) => Err(Error::Usage(format!("{name} has characters that an env file cannot hold"))),
+        None => Ok(text),
+    }
+}

@@ -1,0 +1,156 @@
+//! `upload-file`: sends files into a topic, by the running connector or, where there is none, by itself.
+
+use super::profiles::{self, Profile};
+use crate::agent::run::TURN;
+use crate::cli::out;
+use crate::cli::table::Args;
+use crate::daemon::control::{self, AskError, Wish};
+use crate::error::{Error, Result};
+use crate::http::Client;
+use crate::http::fetch::Fetcher;
+use crate::http::media::Failure;
+use crate::json::object;
+use crate::session::upload::{self, Place, Post};
+use crate::store::artifacts::Artifacts;
+use crate::store::lock;
+use crate::wire::outgoing::{self, Publish};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::path::Path;
+
+/// Sends them and prints where they lie.
+pub fn run(args: &Args) -> Result<()> {
+    let wish = wish(args)?;
+    let mut shown = Progress { on: std::io::stderr().is_terminal(), last: None };
+    let sent = send(args, &wish, &mut |sent, of| shown.show(sent, of));
+    shown.end();
+    let sent = sent?;
+    if sent["pending"].is_boolean() {
+        out::stderr(
+            "wtt-connect: the service has not taken the card yet; it is kept, and sent when the connection is back\n",
+        );
+    }
+    if args.json {
+        return out::stdout(&format!("{sent:#}\n"));
+    }
+    out::stdout(&format!("{}\n", sent["url"].as_str().unwrap_or_default()))
+}
+
+/// What the command line asks for.
+fn wish(args: &Args) -> Result<Wish> {
+    let usage = |why: &str| Error::Usage(why.to_owned());
+    let topic_id = args.topic_id.clone().or_else(|| variable(upload::TOPIC));
+    let topic_id = topic_id.ok_or_else(|| usage("upload-file needs --topic-id with the id of the topic"))?;
+    let folder = std::env::current_dir()
+        .map_err(|_| Error::Failed("the current directory is gone; change into another one".into()))?;
+    let mut files = Vec::new();
+    for file in &args.operands {
+        let file = file.to_str().ok_or_else(|| usage("a file's name is not UTF-8 text; rename it"))?;
+        files.push(file.to_owned());
+    }
+    let folder = folder.to_str().ok_or_else(|| usage("the current directory's name is not UTF-8 text"))?;
+    let (title, turn) = (args.title.clone().unwrap_or_default(), variable(TURN).unwrap_or_default());
+    Ok(Wish { topic_id, title, folder: folder.to_owned(), files, turn })
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// By whoever can.
+fn send(args: &Args, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
+    let socket = variable(upload::SOCKET).filter(|_| args.profile.is_none());
+    if let Some(socket) = socket {
+        return control::upload(Path::new(&socket), wish, on).map_err(|error| match error {
+            AskError::Failed(why) => Error::Failed(why),
+            AskError::Absent => Error::Unavailable(
+                "the connector that started this agent does not run any more; try again when it does".into(),
+            ),
+        });
+    }
+    let profile = profile(args)?;
+    match control::upload(&control::place(&profile.config.state_dir), wish, on) {
+        Ok(answer) => Ok(answer),
+        Err(AskError::Failed(why)) => Err(Error::Failed(why)),
+        Err(AskError::Absent) => match lock::holder(&profile.config.state_dir.join("lock")) {
+            Some(_) => Err(Error::TryAgain(format!("{} is about to start or end; try again", profile.name))),
+            None => by_http(&profile, wish, on),
+        },
+    }
+}
+
+fn profile(args: &Args) -> Result<Profile> {
+    let names = profiles::all();
+    match (&args.profile, names.as_slice()) {
+        (Some(name), _) => profiles::one(OsStr::new(name)),
+        (None, [only]) => Ok(Profile::read(only)),
+        (None, []) => Err(Error::Config("there is no profile yet; `wtt-connect up` makes one".into())),
+        (None, _) => Err(Error::Usage(format!("name the profile with --profile: {}", names.join(", ")))),
+    }
+}
+
+/// Without a connector. The ledger is written without a lock that a connector would hold: one that starts in this very
+/// moment may lose one row of it, and nothing else.
+fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
+    let config = &profile.config;
+    if let Some(problem) = profile.problems.first() {
+        return Err(Error::Config(format!("{}: {problem}", profile.name)));
+    }
+    let shelf = upload::shelf(config);
+    let place = Place { topic_id: &wish.topic_id, task_id: None, lang: crate::session::words::Lang::En };
+    let upload = upload::prepare(&shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)
+        .map_err(Error::Failed)?;
+    let (base, token) = (&config.base_url, &config.http_token);
+    let mut what = "the upload failed".to_owned();
+    let sent = (|| {
+        let client = Client::new(base, token.clone(), config.ca_file.clone())?;
+        let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &config.media_hosts)?;
+        let ledger = Artifacts::new(&config.state_dir);
+        let post = Post { client: &client, fetcher: &fetcher, shelf: &shelf, ledger: &ledger, service: base };
+        let sent = post.send(&upload, &mut |n| on(n, upload.copied.size))?;
+        let message = Publish {
+            request_id: "",
+            topic_id: &wish.topic_id,
+            content: &sent.card,
+            semantic_type: "post",
+            reply_to: None,
+            client_id: None,
+            outcome: None,
+        };
+        what = format!("the service refuses the card in topic {}", wish.topic_id);
+        let path = outgoing::messages_path(&wish.topic_id, &config.agent_id);
+        client.post_json(&path, &outgoing::message(&message, &config.agent_id))?;
+        Ok::<_, Failure>(sent)
+    })();
+    shelf.discard(&upload.copied.copy);
+    let sent = sent.map_err(|error| match error {
+        Failure { is_final: false, why } => Error::Unavailable(why),
+        Failure { why, .. } => Error::Failed(format!("{what}: {why}")),
+    })?;
+    Ok(
+        object!({ "url": sent.url, "card": sent.card, "size": upload.copied.size, "sha256": upload.copied.hash }),
+    )
+}
+
+/// A line on the terminal that grows old quickly.
+struct Progress {
+    on: bool,
+    last: Option<u64>,
+}
+
+impl Progress {
+    fn show(&mut self, sent: u64, of: u64) {
+        let percent = sent * 100 / of.max(1);
+        if self.on && self.last.is_none_or(|last| last != percent) {
+            self.last = Some(percent);
+            out::stderr(&format!("\rsending: {percent}% "));
+        }
+    }
+
+    fn end(&self) {
+        if self.last.is_some() {
+            out::stderr("\r               \r");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `workdir`: lets the agent of a profile work in another directory.
+
+use super::{profiles, restart};
+use crate::cli::out;
+use crate::cli::table::Args;
+use crate::config::{edit, paths};
+use crate::error::{Error, Result, reason};
+use crate::store::{atomic, lock};
+use std::ffi::OsStr;
+
+/// Changes the one line of the profile; everything else in it stays.
+pub fn run(args: &Args) -> Result<()> {
+    let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let (name, places) = (&profile.name, profile.config.selection.places());
+    let words = args.operands.get(1).and_then(|word| word.to_str());
+    let dir = words.ok_or_else(|| Error::Usage("the directory's name is not UTF-8 text".into()))?;
+    let dir = places.absolute(dir).map_err(|why| Error::Usage(format!("the directory {dir} {why}")))?;
+    let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
+    let failed =
+        |e: std::io::Error| Error::Failed(format!("cannot change {}: {}", path.display(), reason(&e)));
+    let old = std::fs::read_to_string(&path).map_err(failed)?;
+    let text = edit::set(&old, &[("WTT_CONNECT_WORKDIR", &dir.to_string_lossy())]).map_err(Error::Usage)?;
+    paths::create_private_dir(&dir).map_err(|e| {
+        Error::Config(format!("cannot create {}: {}; nothing was changed", dir.display(), reason(&e)))
+    })?;
+    if text != old {
+        atomic::write(&path, text.as_bytes()).map_err(failed)?;
+    }
+    let mut said = format!("{name} works in {}", dir.display());
+    if lock::holder(&profile.config.state_dir.join("lock")).is_none() {
+        said.push_str(" from its next start on");
+    } else if args.restart {
+        match restart::restart(&profiles::Profile::read(name), false)? {
+            Some(how) => said.push_str(&format!(": {how}")),
+            None => said.push_str(" from its next start on"),
+        }
+    } else {
+        said.push_str(&format!(" from its next start on; `wtt-connect restart {name}` does it now"));
+    }
+    out::stdout(&format!("{said}\n"))
+}

@@ -1,0 +1,232 @@
+//! Completions for bash, zsh and fish, rendered from the table. Profiles are listed when the user asks, by the shell.
+
+use crate::agent::spec::ADAPTERS;
+use crate::cli::parse::Artefact;
+use crate::cli::table::{COMMANDS, Command, Flag, GLOBAL_FLAGS, HELP, ValueOf};
+use crate::config::Mode;
+
+/// Prints the names of the profiles, one a line; the same words in each shell that reads POSIX syntax.
+const PROFILES: &str = r#"for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done"#;
+
+fn visible() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().filter(|c| !c.hidden)
+}
+
+fn command_names() -> String {
+    visible().map(|c| c.name).collect::<Vec<_>>().join(" ")
+}
+
+/// `demo` is the demonstration agent of `try`, the only command with this flag.
+fn adapter_names() -> String {
+    ADAPTERS.iter().map(|a| a.name).chain(["demo"]).collect::<Vec<_>>().join(" ")
+}
+
+fn artefact_names() -> String {
+    Artefact::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
+}
+
+fn mode_names() -> String {
+    Mode::ALL.map(Mode::name).join(" ")
+}
+
+/// `--long` and `-l`, as typed.
+fn spellings(flag: &Flag) -> Vec<String> {
+    let letter = flag.letter.map(|l| format!("-{l}"));
+    std::iter::once(format!("--{}", flag.long)).chain(letter).collect()
+}
+
+fn flags_of(command: &Command) -> impl Iterator<Item = &'static Flag> + use<> {
+    command.flags.iter().copied().chain([&HELP])
+}
+
+/// Its first operand is an adapter.
+fn takes_adapter(command: &Command) -> bool {
+    command.operands.starts_with("[ADAPTER")
+}
+
+fn driven_names() -> String {
+    ADAPTERS.iter().map(|a| a.name).collect::<Vec<_>>().join(" ")
+}
+
+/// Its first operand is a profile.
+fn takes_profile(command: &Command) -> bool {
+    command.operands.trim_start_matches('[').starts_with("PROFILE")
+}
+
+/// Its last operands are paths: how bash, zsh and fish complete them.
+fn paths(command: &Command) -> Option<[&'static str; 3]> {
+    if command.operands.ends_with(" DIR") {
+        Some(["-d", "'2:directory:_files -/'", "-a '(__fish_complete_directories)'"])
+    } else if command.operands == "FILE..." {
+        Some(["-f", "'*:file:_files'", "-F"])
+    } else {
+        None
+    }
+}
+
+/// For bash.
+pub fn bash() -> String {
+    let cur = "-- \"$cur\"";
+    let mut values = String::new();
+    for flag in visible().flat_map(flags_of).chain(GLOBAL_FLAGS.iter().copied()) {
+        let Some(value) = flag.value else { continue };
+        let reply = match value {
+            ValueOf::Profile => format!("compgen -W \"$({PROFILES})\" {cur}"),
+            ValueOf::File => format!("compgen -f {cur}"),
+            ValueOf::Directory => format!("compgen -d {cur}"),
+            ValueOf::Adapter => format!("compgen -W \"{}\" -- \"$cur\"", adapter_names()),
+            ValueOf::Artefact => format!("compgen -W \"{}\" -- \"$cur\"", artefact_names()),
+            ValueOf::Number => continue,
+            ValueOf::Mode => format!("compgen -W \"{}\" -- \"$cur\"", mode_names()),
+            ValueOf::Free(_) => continue,
+        };
+        // Blanks in names are quoted, and directories get a slash. Outside of a completion there is no such option.
+        let is_path = matches!(value, ValueOf::File | ValueOf::Directory);
+        let quote = if is_path { "compopt -o filenames 2>/dev/null; " } else { "" };
+        let line = format!(
+            "        {}) {quote}mapfile -t COMPREPLY < <({reply}); return ;;\n",
+            spellings(flag).join("|")
+        );
+        if !values.contains(&line) {
+            values.push_str(&line);
+        }
+    }
+    let mut words = String::new();
+    for command in visible() {
+        let mut flags: Vec<String> = flags_of(command).flat_map(spellings).collect();
+        let mut when = "";
+        if command.operands == "[COMMAND]" {
+            flags.push(command_names());
+            when = "(( COMP_CWORD == 2 )) && ";
+        }
+        if takes_profile(command) {
+            flags.push(format!("$({PROFILES})"));
+        }
+        if takes_adapter(command) {
+            flags.push(driven_names());
+        }
+        let own = flags.join(" ");
+        let line = match paths(command) {
+            Some([kind, ..]) => format!(
+                "compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W \"{own}\" {cur}; compgen {kind} {cur}); return"
+            ),
+            None => format!("{when}words=\"{own}\""),
+        };
+        words.push_str(&format!("        {}) {line} ;;\n", command.name));
+    }
+    let global: Vec<String> = GLOBAL_FLAGS.iter().flat_map(|f| spellings(f)).collect();
+    format!(
+        "# bash completion for wtt-connect; printed by `wtt-connect --generate complete-bash`\n\
+         _wtt_connect() {{\n    local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} words\n    \
+         # bash makes --flag=value three words\n    \
+         if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=${{COMP_WORDS[COMP_CWORD-2]}}; fi\n    \
+         case $prev in\n{values}    esac\n    case ${{COMP_WORDS[1]}} in\n{words}        \
+         *) words=\"{} {}\" ;;\n    esac\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n}}\n\
+         complete -F _wtt_connect wtt-connect\n",
+        command_names(),
+        global.join(" "),
+    )
+}
+
+/// For zsh.
+pub fn zsh() -> String {
+    let spec = |flag: &Flag| {
+        let text = flag.short.replace('\'', "").replace(['[', ']', ':'], "");
+        let value = match flag.value {
+            None => String::new(),
+            Some(ValueOf::Profile) => ":profile:_wtt_connect_profiles".into(),
+            Some(ValueOf::File) => ":file:_files".into(),
+            Some(ValueOf::Directory) => ":directory:_files -/".into(),
+            Some(ValueOf::Adapter) => format!(":adapter:({})", adapter_names()),
+            Some(ValueOf::Artefact) => format!(":what:({})", artefact_names()),
+            Some(ValueOf::Number) => ":number: ".into(),
+            Some(ValueOf::Mode) => format!(":mode:({})", mode_names()),
+            Some(ValueOf::Free(word)) => format!(":{}: ", word.to_lowercase()),
+        };
+        let names = spellings(flag);
+        match names.as_slice() {
+            [long, letter] => format!("'({long} {letter})'{{{long},{letter}}}'[{text}]{value}'"),
+            _ => format!("'{}[{text}]{value}'", names.join("")),
+        }
+    };
+    let mut commands = String::new();
+    let mut cases = String::new();
+    for command in visible() {
+        commands.push_str(&format!("        '{}:{}'\n", command.name, command.short.replace('\'', "'\\''")));
+        let mut specs: Vec<String> = flags_of(command).map(spec).collect();
+        if command.operands == "[COMMAND]" {
+            specs.push(format!("'1:command:({})'", command_names()));
+        }
+        if takes_profile(command) {
+            specs.push("'1:profile:_wtt_connect_profiles'".to_owned());
+        }
+        if takes_adapter(command) {
+            specs.push(format!("'1:adapter:({})'", driven_names()));
+        }
+        specs.extend(paths(command).map(|[_, zsh, _]| zsh.to_owned()));
+        cases.push_str(&format!("        {}) _arguments {} ;;\n", command.name, specs.join(" ")));
+    }
+    let global: Vec<String> = GLOBAL_FLAGS.iter().map(|f| spec(f)).collect();
+    format!(
+        "#compdef wtt-connect\n# printed by `wtt-connect --generate complete-zsh`\n\
+         _wtt_connect_profiles() {{\n    local -a names\n    names=(${{(f)\"$({PROFILES})\"}})\n    compadd -a names\n}}\n\
+         _wtt_connect() {{\n    local -a commands\n    commands=(\n{commands}    )\n    \
+         if (( CURRENT == 2 )); then\n        _describe command commands\n        _arguments {}\n        return\n    fi\n    \
+         local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n{cases}    esac\n}}\n\
+         _wtt_connect \"$@\"\n",
+        global.join(" "),
+    )
+}
+
+/// For fish.
+pub fn fish() -> String {
+    let mut out = format!(
+        "# fish completion for wtt-connect; printed by `wtt-connect --generate complete-fish`\n\
+         function __wtt_connect_profiles\n    sh -c '{}'\nend\n\
+         complete -c wtt-connect -f\n",
+        PROFILES.replace('\\', "\\\\").replace('\'', "\\'")
+    );
+    let line = |when: &str, flag: &Flag| {
+        let letter = flag.letter.map_or_else(String::new, |l| format!(" -s {l}"));
+        let value = match flag.value {
+            None => String::new(),
+            Some(ValueOf::Profile) => " -x -a '(__wtt_connect_profiles)'".into(),
+            Some(ValueOf::File) => " -r -F".into(),
+            Some(ValueOf::Directory) => " -x -a '(__fish_complete_directories)'".into(),
+            Some(ValueOf::Adapter) => format!(" -x -a '{}'", adapter_names()),
+            Some(ValueOf::Artefact) => format!(" -x -a '{}'", artefact_names()),
+            Some(ValueOf::Number) => " -x".into(),
+            Some(ValueOf::Mode) => format!(" -x -a '{}'", mode_names()),
+            Some(ValueOf::Free(_)) => " -x".into(),
+        };
+        let text = flag.short.replace('\\', "\\\\").replace('\'', "\\'");
+        format!("complete -c wtt-connect -n '{when}' -l {}{letter}{value} -d '{text}'\n", flag.long)
+    };
+    for flag in GLOBAL_FLAGS {
+        out.push_str(&line("__fish_use_subcommand", flag));
+    }
+    for command in visible() {
+        let text = command.short.replace('\'', "\\'");
+        out.push_str(&format!(
+            "complete -c wtt-connect -n __fish_use_subcommand -a {} -d '{text}'\n",
+            command.name
+        ));
+        let when = format!("__fish_seen_subcommand_from {}", command.name);
+        for flag in flags_of(command) {
+            out.push_str(&line(&when, flag));
+        }
+        if let Some([.., fish]) = paths(command) {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}' {fish}\n"));
+        }
+        if command.operands == "[COMMAND]" {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '{}'\n", command_names()));
+        }
+        if takes_profile(command) {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '(__wtt_connect_profiles)'\n"));
+        }
+        if takes_adapter(command) {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '{}'\n", driven_names()));
+        }
+    }
+    out
+}

@@ -4,7 +4,6 @@
 
 pub mod beneath;
 pub mod chaos;
-mod crypto;
 pub mod family;
 pub mod id;
 pub mod image;

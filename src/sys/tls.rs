@@ -1,8 +1,9 @@
 //! A plain or TLS byte stream, and the TLS settings of everything that this program dials.
 //!
-//! The provider (`sys::crypto`) is always passed explicitly: rustls panics when it has to guess among several.
+//! The crypto provider (ring) is always passed explicitly: rustls panics when it has to guess among several.
 //! Roots are the built-in Mozilla list plus an optional PEM bundle. Dialling is not here.
 
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -101,7 +102,7 @@ pub fn client_config(ca_file: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(super::crypto::provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
         .with_root_certificates(roots)

@@ -4,6 +4,8 @@ use super::rig::{Rig, TOKEN, changing_token, config, ms, timing};
 use crate::support::server::{PATIENCE, Server, Visit, fixture};
 use crate::support::watch::Watch;
 use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{self, cipher_suite};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
@@ -298,6 +300,30 @@ fn tls_with_an_extra_ca_and_without() {
     let rig = Rig::start(missing);
     assert!(rig.down().why.contains("/nonexistent/ca.pem"));
     rig.close();
+}
+
+/// Servers on machines without AES instructions may offer ChaCha20 alone.
+#[test]
+fn tls_with_a_server_that_speaks_only_chacha20() {
+    for suite in [
+        cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    ] {
+        let provider = CryptoProvider { cipher_suites: vec![suite], ..ring::default_provider() };
+        let server = Server::start_tls_with(provider, |visit| {
+            let mut peer = visit.welcome();
+            while let Some(text) = peer.text() {
+                peer.send(&text);
+            }
+        });
+        let mut config = config(&[format!("wss://localhost:{}/ws/a", server.port)], timing());
+        config.ca_file = Some(fixture("tls/ca.pem"));
+        let rig = Rig::start(config);
+        rig.up();
+        assert!(rig.net.send("hello".to_owned()));
+        assert_eq!(rig.frame(), "hello", "{suite:?}");
+        rig.close();
+    }
 }
 
 /// A proxy that wants a login and knows one name.

@@ -2,6 +2,7 @@
 //! and leaves the rest to a closure that runs in a thread per connection.
 
 use crossbeam_channel::{Receiver, unbounded};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -38,11 +39,19 @@ impl Server {
 
     /// The same over TLS, with a certificate for `localhost` that `fixtures/tls/ca.pem` has signed.
     pub fn start_tls(script: impl Fn(Visit) + Send + Sync + 'static) -> Server {
+        Server::start_tls_with(rustls::crypto::ring::default_provider(), script)
+    }
+
+    /// The same over TLS with the algorithms of `provider`.
+    pub fn start_tls_with(
+        provider: CryptoProvider,
+        script: impl Fn(Visit) + Send + Sync + 'static,
+    ) -> Server {
         let chain = vec![CertificateDer::from_pem_file(fixture("tls/server.pem")).unwrap()];
         let key = PrivateKeyDer::from_pem_file(fixture("tls/server.key")).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder =
-            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
         let config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
         Server::on(TcpListener::bind("127.0.0.1:0").unwrap(), Some(Arc::new(config)), script)
     }

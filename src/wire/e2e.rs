@@ -4,9 +4,10 @@
 
 use crate::json::{self, object};
 use aes::Aes256;
-use aes::cipher::{BlockEncrypt, KeyInit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use ctr::Ctr128BE;
+use ctr::cipher::{KeyIvInit, StreamCipher};
 use ring::{hmac, pbkdf2};
 use serde_json::Value;
 use std::num::NonZeroU32;
@@ -53,17 +54,14 @@ impl Key {
         object!({ "c": BASE64.encode(bytes), "ctx": context }).to_string()
     }
 
-    /// Counter mode: encrypts and decrypts.
+    /// Encrypts or decrypts `bytes` in place: in counter mode both are the same. The counter starts at the first 16 bytes
+    /// of an HMAC of the context.
     fn apply(&self, context: &str, bytes: &mut [u8]) {
         let nonce = [b"nonce-", context.as_bytes(), &[1]].concat();
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), &nonce);
-        let start = tag.as_ref().iter().take(BLOCK).fold(0u128, |n, byte| n << 8 | u128::from(*byte));
-        let cipher = Aes256::new((&self.0).into());
-        for (number, chunk) in (0u128..).zip(bytes.chunks_mut(BLOCK)) {
-            let mut block = start.wrapping_add(number).to_be_bytes().into();
-            cipher.encrypt_block(&mut block);
-            chunk.iter_mut().zip(block.iter()).for_each(|(byte, mask)| *byte ^= mask);
-        }
+        let mut start = [0; BLOCK];
+        start.copy_from_slice(&tag.as_ref()[..BLOCK]);
+        Ctr128BE::<Aes256>::new(&self.0.into(), &start.into()).apply_keystream(bytes);
     }
 }
 

@@ -11,11 +11,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use wtt_connect::agent::adapter::{AdapterSpec, Login};
+use wtt_connect::agent::adapters;
+use wtt_connect::agent::discovery::login::probe;
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
-use wtt_connect::agent::probe::probe;
-use wtt_connect::agent::run::{self, Control, Progress, Runner};
-use wtt_connect::agent::spec::{AdapterSpec, Login};
-use wtt_connect::agent::{AgentEvent, Request, Usage, spec};
+use wtt_connect::agent::runner;
+use wtt_connect::agent::runner::{Control, Progress, Runner};
+use wtt_connect::agent::{AgentEvent, Request, Usage, adapter};
 use wtt_connect::config::{Limits, Mode};
 use wtt_connect::secret::Secret;
 
@@ -74,7 +76,7 @@ fn bench(agent: &str) -> Bench {
             slash: false,
         },
         dir,
-        spec: spec::find("codex").unwrap(),
+        spec: adapters::find("codex").unwrap(),
         command: vec!["/bin/sh".to_owned(), script.to_str().unwrap().to_owned()],
         limits: Limits {
             first_event: Duration::from_secs(20),
@@ -104,11 +106,11 @@ impl Bench {
             usage_before: self.usage_before,
             opened_at: None,
             keep: None,
-            judge: &wtt_connect::agent::ask::Plain { people: false },
+            judge: &wtt_connect::agent::permission::Plain { people: false },
         };
         let took = Watch::start();
         let mut events = Vec::new();
-        let report = run::run(&runner, &self.request, &mut |progress| {
+        let report = runner::run(&runner, &self.request, &mut |progress| {
             if let Progress::Event(event) = progress {
                 on(&event);
                 events.push(event);
@@ -280,7 +282,7 @@ fn p02_every_adapter_is_stopped() {
         took
     };
     std::thread::scope(|scope| {
-        for spec in spec::ADAPTERS {
+        for spec in adapters::ADAPTERS {
             let two_way = match spec.name {
                 "codex" => "app-server",
                 "claude-code" => "stream",
@@ -394,7 +396,7 @@ fn p05_a_line_of_200_mib_takes_no_memory() {
 #[test]
 fn p06_an_agent_that_never_reads_its_prompt() {
     let mut bench = bench("silent");
-    bench.spec = spec::find("claude-code").unwrap();
+    bench.spec = adapters::find("claude-code").unwrap();
     bench.request.prompt = "x".repeat(4 << 20);
     bench.limits.first_event = Duration::from_millis(300);
     let ran = bench.run();
@@ -654,9 +656,9 @@ fn x10_a_prompt_that_codex_would_refuse_is_refused_clearly() {
     bench.request.prompt = "x".repeat((1 << 20) + 1);
     let report = bench.run().report;
     assert_eq!(failure(&report).0, &Reason::RefusedByPolicy);
-    let sentence = wtt_connect::session::failure::sentence(
+    let sentence = wtt_connect::session::failure_text::sentence(
         failure(&report).0,
-        wtt_connect::session::words::Lang::En,
+        wtt_connect::session::messages::Lang::En,
         "Codex",
         failure(&report).1,
     );
@@ -703,14 +705,14 @@ fn x12_the_environment_of_an_agent() {
 #[test]
 fn a_session_whose_id_is_ours_is_known_from_the_start() {
     let mut bench = bench("ok");
-    bench.spec = &spec::kimi::LEGACY;
+    bench.spec = &adapters::kimi::LEGACY;
     let script = "cat >/dev/null; echo \"$*\" >args; printf '{\"role\":\"assistant\",\"content\":\"hi\"}\\n'; exit $(cat code)";
     bench.command = ["/bin/sh", "-c", script, "kimi"].map(str::to_owned).to_vec();
     for (code, failed) in [("1", true), ("0", false)] {
         std::fs::write(bench.dir.path().join("code"), code).unwrap();
         let ran = bench.run();
         let id = ran.report.session.clone().unwrap();
-        assert!(spec::is_uuid(&id) && bench.file("args").contains(&format!("--session={id}")));
+        assert!(adapter::is_uuid(&id) && bench.file("args").contains(&format!("--session={id}")));
         assert_eq!(ran.events.first(), Some(&AgentEvent::Session(id)));
         assert_eq!(matches!(ran.report.outcome, Outcome::Failed { .. }), failed);
     }
@@ -719,7 +721,7 @@ fn a_session_whose_id_is_ours_is_known_from_the_start() {
 #[test]
 fn a_prompt_that_fits_into_no_argument_is_refused_clearly() {
     let mut bench = bench("ok");
-    bench.spec = spec::find("kimi").unwrap();
+    bench.spec = adapters::find("kimi").unwrap();
     bench.request.prompt = "x".repeat(200_000);
     let ran = bench.run();
     let (reason, detail, _) = failure(&ran.report);
@@ -738,7 +740,7 @@ fn a_prompt_that_fits_into_no_argument_is_refused_clearly() {
 #[test]
 fn what_gemini_needs_lies_in_a_folder_that_goes_with_the_turn() {
     let mut bench = bench("gemini");
-    bench.spec = spec::find("gemini").unwrap();
+    bench.spec = adapters::find("gemini").unwrap();
     let home = tempfile::tempdir().unwrap();
     let theirs = |name: &str| home.path().join(".gemini").join(name);
     std::fs::create_dir(theirs("")).unwrap();
@@ -791,9 +793,9 @@ fn left_overs_of_a_crashed_instance_are_swept() {
             usage_before: None,
             opened_at: None,
             keep: None,
-            judge: &wtt_connect::agent::ask::Plain { people: false },
+            judge: &wtt_connect::agent::permission::Plain { people: false },
         };
-        run::run(&runner, &bench.request, &mut |progress| {
+        runner::run(&runner, &bench.request, &mut |progress| {
             if matches!(progress, Progress::Event(AgentEvent::Text(_))) {
                 std::process::abort();
             }
@@ -825,12 +827,12 @@ fn left_overs_of_a_crashed_instance_are_swept() {
     // The one that cleared its environment cannot be told from a stranger once its parent is dead.
     unmarked.iter().filter(|pid| lives(**pid)).for_each(|pid| kill(*pid));
     assert!(left.len() >= 2, "the crash must leave something behind: {left:?}");
-    assert_eq!(run::sweep_left_over(&prefix, "old"), 0, "the own instance is spared");
-    assert_eq!(run::sweep_left_over("someone-else", "new"), 0);
+    assert_eq!(runner::sweep_left_over(&prefix, "old"), 0, "the own instance is spared");
+    assert_eq!(runner::sweep_left_over("someone-else", "new"), 0);
     assert!(left.iter().all(|pid| lives(*pid)));
-    assert!(run::sweep_left_over(&prefix, "new") >= left.len());
+    assert!(runner::sweep_left_over(&prefix, "new") >= left.len());
     assert!(!left.iter().any(|pid| lives(*pid)));
-    assert_eq!(run::sweep_left_over(&prefix, "new"), 0);
+    assert_eq!(runner::sweep_left_over(&prefix, "new"), 0);
 }
 
 #[test]
@@ -848,7 +850,7 @@ fn doctor_learns_version_and_login_without_a_turn() {
     };
     let look = |adapter: &str, version: &str, status: &str| {
         let body = format!("case $1 in --version) echo '{version}' ;; *) {status} ;; esac\n");
-        probe(spec::find(adapter).unwrap(), &fake("cli", &body), &BTreeMap::new())
+        probe(adapters::find(adapter).unwrap(), &fake("cli", &body), &BTreeMap::new())
     };
     let codex = |case: &str, code: i32| {
         let status = format!("cat '{}' >&2; exit {code}", recorded("codex", case, "stderr"));
@@ -869,7 +871,7 @@ fn doctor_learns_version_and_login_without_a_turn() {
     assert_eq!(claude("auth-status-none", 1).login, Login::LoggedOut);
     assert_eq!(look("claude-code", "1.0", "echo rubbish").login, Login::Unknown);
 
-    let codex = spec::find("codex").unwrap();
+    let codex = adapters::find("codex").unwrap();
     let broken = probe(codex, &fake("broken", "echo 'cannot find module' >&2; exit 1\n"), &BTreeMap::new());
     assert!(broken.trouble.contains("cannot find module") && broken.version.is_none(), "{broken:?}");
     let missing = probe(codex, &["/no/such/codex".to_owned()], &BTreeMap::new());

@@ -4,11 +4,16 @@ use crate::support::daemon::until;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use wtt_connect::agent::about::{self, About, Flavour};
-use wtt_connect::agent::aside::{self, Aside, Trouble};
-use wtt_connect::agent::probe::probe;
-use wtt_connect::agent::run::Control;
-use wtt_connect::agent::spec::{self, ADAPTERS, AdapterSpec};
+use wtt_connect::agent::adapter;
+use wtt_connect::agent::adapter::AdapterSpec;
+use wtt_connect::agent::adapters;
+use wtt_connect::agent::adapters::ADAPTERS;
+use wtt_connect::agent::discovery::login::probe;
+use wtt_connect::agent::discovery::version;
+use wtt_connect::agent::discovery::version::{About, Flavour};
+use wtt_connect::agent::helper_command;
+use wtt_connect::agent::helper_command::{Aside, Trouble};
+use wtt_connect::agent::runner::Control;
 use wtt_connect::config::Mode;
 
 fn executable(dir: &Path, name: &str, body: &str) -> PathBuf {
@@ -32,12 +37,12 @@ fn two_in_one() -> &'static AdapterSpec {
         }
         let old = about.help.contains("--print");
         Ok(if old {
-            Flavour { name: "old", spec: spec::find("codex").unwrap() }
+            Flavour { name: "old", spec: adapters::find("codex").unwrap() }
         } else {
-            Flavour { name: "new", spec: spec::find("claude").unwrap() }
+            Flavour { name: "new", spec: adapters::find("claude").unwrap() }
         })
     }
-    Box::leak(Box::new(AdapterSpec { flavour: Some(tell), ..*spec::find("codex").unwrap() }))
+    Box::leak(Box::new(AdapterSpec { flavour: Some(tell), ..*adapters::find("codex").unwrap() }))
 }
 
 #[test]
@@ -51,7 +56,7 @@ fn a_program_is_asked_once_which_one_it_is() {
     let command =
         vec![cli("case $1 in --help) echo 'Options: --print' ;; *) echo 'cli, version 1.9' >&2 ;; esac")];
     let (spec, env) = (two_in_one(), BTreeMap::new());
-    let flavour = || about::flavour(spec, &command, &env).map(|f| (f.name, f.spec.name));
+    let flavour = || version::flavour(spec, &command, &env).map(|f| (f.name, f.spec.name));
     assert_eq!(flavour(), Ok(("old", "codex")));
     assert_eq!(flavour(), Ok(("old", "codex")));
     let mut questions = lines(&asked);
@@ -74,15 +79,15 @@ fn nobody_is_asked_who_has_no_flavours() {
     let asked = dir.path().join("asked");
     let cli = executable(dir.path(), "cli", &format!("echo x >>'{}'", asked.display()));
     for spec in ADAPTERS.iter().filter(|spec| spec.flavour.is_none()) {
-        let flavour = about::flavour(spec, &[cli.to_str().unwrap().to_owned()], &BTreeMap::new()).unwrap();
+        let flavour = version::flavour(spec, &[cli.to_str().unwrap().to_owned()], &BTreeMap::new()).unwrap();
         assert_eq!((flavour.name, flavour.spec.name), ("", spec.name));
     }
     for name in ["codex", "claude-code"] {
-        assert!(spec::find(name).unwrap().flavour.is_none(), "a question would delay the first answer");
+        assert!(adapters::find(name).unwrap().flavour.is_none(), "a question would delay the first answer");
     }
     assert!(!asked.exists());
     // a missing program is the runner's to report
-    assert!(about::flavour(two_in_one(), &["/no/such/cli".to_owned()], &BTreeMap::new()).is_ok());
+    assert!(version::flavour(two_in_one(), &["/no/such/cli".to_owned()], &BTreeMap::new()).is_ok());
 }
 
 #[test]
@@ -96,7 +101,7 @@ fn every_adapter_says_which_modes_it_keeps_and_others_are_refused() {
         for mode in Mode::ALL {
             let rows = spec.modes.iter().filter(|(known, _)| *known == mode).count();
             assert!(rows <= 1, "{} has {} twice", spec.name, mode.name());
-            match spec::refusal(spec, mode) {
+            match adapter::refusal(spec, mode) {
                 None => assert_eq!(rows, 1),
                 Some(why) => {
                     assert_eq!(rows, 0);
@@ -140,7 +145,7 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
     let took = crate::support::watch::Watch::start();
     // within it the program starts and writes down what it has started
     let limit = Duration::from_secs(2);
-    assert_eq!(aside::run(aside(&deaf, &env, limit)), Err(Trouble::TooLong(limit)));
+    assert_eq!(helper_command::run(aside(&deaf, &env, limit)), Err(Trouble::TooLong(limit)));
     assert!(took.counted() < Duration::from_secs(10));
     assert_eq!(lines(&pids).len(), 3);
     gone(&pids);
@@ -151,7 +156,7 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
         let running = scope.spawn(|| {
             let mut what = aside(&deaf, &env, Duration::from_secs(60));
             what.stop = Some(&control);
-            aside::run(what)
+            helper_command::run(what)
         });
         until("three processes", || lines(&pids).len() == 3);
         stop.send(Control::Cancel).unwrap();
@@ -161,8 +166,8 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
     gone(&pids);
 
     let polite = executable(dir.path(), "polite", "cat; echo out; echo err >&2; exit 3");
-    let said = aside::run(aside(&polite, &env, Duration::from_secs(20))).unwrap();
+    let said = helper_command::run(aside(&polite, &env, Duration::from_secs(20))).unwrap();
     assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (Some(3), "out\n", "err\n"));
-    let missing = aside::run(aside(&dir.path().join("none"), &env, limit));
+    let missing = helper_command::run(aside(&dir.path().join("none"), &env, limit));
     assert!(matches!(missing, Err(Trouble::Failed(_))));
 }

@@ -5,10 +5,11 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use wtt_connect::agent::adapter::AdapterSpec;
+use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Effects, Exit};
 use wtt_connect::agent::outcome::Outcome;
-use wtt_connect::agent::spec::AdapterSpec;
-use wtt_connect::agent::{Request, spec};
+use wtt_connect::agent::{Request, adapter};
 use wtt_connect::config::Mode;
 
 fn fixtures(adapter: &str) -> PathBuf {
@@ -60,13 +61,13 @@ fn command_line(text: &str, meta: &str) -> (Exit, Option<String>) {
     if !meta.is_empty() {
         let mut words = text.split_whitespace();
         let resumes = words.find(|word| matches!(*word, "--session" | "-s" | "-r"));
-        let id = resumes.and(words.next()).filter(|id| spec::is_uuid(id) || id.starts_with("ses"));
+        let id = resumes.and(words.next()).filter(|id| adapter::is_uuid(id) || id.starts_with("ses"));
         return (exit, id.map(str::to_owned));
     }
     let line = text.lines().nth(1).unwrap();
     let words: Vec<&str> = line.split(' ').collect();
     let resumes = words.iter().any(|word| matches!(*word, "resume" | "--resume" | "--session"));
-    let id = words.iter().rev().find(|word| spec::is_uuid(word)).map(|id| (*id).to_owned());
+    let id = words.iter().rev().find(|word| adapter::is_uuid(word)).map(|id| (*id).to_owned());
     (exit, id.filter(|_| resumes))
 }
 
@@ -122,7 +123,7 @@ fn play_in(adapter: &AdapterSpec, dir: &Path, case: &str) -> (String, Outcome) {
 
 /// Compares with the golden files and returns `case: verdict` for each case.
 fn check(adapter: &str) -> Vec<String> {
-    check_in(spec::find(adapter).unwrap(), adapter)
+    check_in(adapters::find(adapter).unwrap(), adapter)
 }
 
 fn check_in(adapter: &AdapterSpec, folder: &str) -> Vec<String> {
@@ -350,7 +351,7 @@ fn kimi_transcripts() {
 #[test]
 fn kimi_cli_transcripts() {
     expect(
-        &check_in(&spec::kimi::LEGACY, "kimi-cli"),
+        &check_in(&adapters::kimi::LEGACY, "kimi-cli"),
         34,
         "
             dead-release: cli_unsupported
@@ -371,7 +372,7 @@ fn kimi_cli_transcripts() {
 
 /// Adapters whose transcripts are one-way; those that answer back have tests of their own (`acp.rs`).
 fn one_way() -> impl Iterator<Item = &'static AdapterSpec> {
-    spec::ADAPTERS.iter().copied().filter(|adapter| fixtures(adapter.name).join("text.jsonl").exists())
+    adapters::ADAPTERS.iter().copied().filter(|adapter| fixtures(adapter.name).join("text.jsonl").exists())
 }
 
 #[test]
@@ -615,7 +616,7 @@ const WORK: &[(&str, &str, &str, &str)] = &[
 fn a_silent_turn_is_a_failure_unless_a_tool_has_worked() {
     for (adapter, worked, failed, end) in WORK {
         for (line, fails) in [(worked, false), (failed, true)] {
-            let mut dialect = (spec::find(adapter).unwrap().dialect)(&request());
+            let mut dialect = (adapters::find(adapter).unwrap().dialect)(&request());
             let mut fx = Effects::default();
             dialect.line(line, &mut fx);
             dialect.line(end, &mut fx);

@@ -9,12 +9,13 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use wtt_connect::agent::ask::{Ask, AskKind, Decision};
+use wtt_connect::agent::adapter::{AdapterSpec, Invocation};
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
-use wtt_connect::agent::run::pool::Pool;
-use wtt_connect::agent::run::{self, Control, Fate, Keep, Progress, Runner, Steer};
-use wtt_connect::agent::spec::{AdapterSpec, Invocation};
+use wtt_connect::agent::permission::{Ask, AskKind, Decision};
+use wtt_connect::agent::pool::Pool;
+use wtt_connect::agent::runner;
+use wtt_connect::agent::runner::{Control, Fate, Keep, Progress, Runner, Steer};
 use wtt_connect::agent::{AgentEvent, Image, Request};
 use wtt_connect::config::{Limits, Mode};
 
@@ -188,9 +189,9 @@ impl Bench {
             usage_before: None,
             opened_at: None,
             keep: Some(Keep { pool: &self.pool, session }),
-            judge: &wtt_connect::agent::ask::Plain { people: self.people },
+            judge: &wtt_connect::agent::permission::Plain { people: self.people },
         };
-        run::run(&runner, &request, &mut |progress| {
+        runner::run(&runner, &request, &mut |progress| {
             assert!(!matches!(progress, Progress::Event(AgentEvent::FreshSession(_))), "{progress:?}");
             on(&progress);
         })
@@ -576,7 +577,7 @@ fn after_a_crash_of_the_daemon_the_kept_processes_are_found() {
     assert!(!status.success());
     let pid = std::fs::read_to_string(dir.path().join("pid")).unwrap();
     assert!(is_alive(pid.trim()));
-    assert_eq!(run::sweep_left_over(&prefix, "old"), 0, "the own instance is spared");
-    assert!(run::sweep_left_over(&prefix, "new") >= 1);
+    assert_eq!(runner::sweep_left_over(&prefix, "old"), 0, "the own instance is spared");
+    assert!(runner::sweep_left_over(&prefix, "new") >= 1);
     assert!(!is_alive(pid.trim()));
 }

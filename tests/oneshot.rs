@@ -6,10 +6,13 @@ use crossbeam_channel::unbounded;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
+use wtt_connect::agent::adapter;
+use wtt_connect::agent::adapter::Login;
+use wtt_connect::agent::adapters;
+use wtt_connect::agent::discovery::login::probe;
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
-use wtt_connect::agent::probe::probe;
-use wtt_connect::agent::run::{self, Runner};
-use wtt_connect::agent::spec::{self, Login};
+use wtt_connect::agent::runner;
+use wtt_connect::agent::runner::Runner;
 use wtt_connect::agent::{Image, Request};
 use wtt_connect::config::{Limits, Mode};
 
@@ -40,7 +43,7 @@ fn run(adapter: &str, agent: &str, request: &Request) -> Report {
     let (_stop, control) = unbounded();
     let runner = Runner {
         env: &BTreeMap::new(),
-        spec: spec::find(adapter).unwrap(),
+        spec: adapters::find(adapter).unwrap(),
         command: &command(agent),
         limits: Limits {
             first_event: Duration::from_secs(1),
@@ -53,9 +56,9 @@ fn run(adapter: &str, agent: &str, request: &Request) -> Report {
         usage_before: None,
         opened_at: None,
         keep: None,
-        judge: &wtt_connect::agent::ask::Plain { people: false },
+        judge: &wtt_connect::agent::permission::Plain { people: false },
     };
-    run::run(&runner, request, &mut |_| {})
+    runner::run(&runner, request, &mut |_| {})
 }
 
 fn refusal(report: &Report) -> &str {
@@ -74,7 +77,7 @@ fn the_private_folders_of_a_crash_are_removed_at_the_next_start() {
         std::fs::create_dir(folder(owner)).unwrap();
         std::fs::write(folder(owner).join("settings.json"), "{}").unwrap();
     }
-    wtt_connect::agent::run::sweep_left_over(&owner, "new");
+    wtt_connect::agent::runner::sweep_left_over(&owner, "new");
     assert!(!folder(&owner).exists() && folder(&other).exists());
     std::fs::remove_dir_all(folder(&other)).unwrap();
 }
@@ -127,7 +130,11 @@ fn modes_that_these_clis_cannot_keep_are_refused() {
         ("pi", Mode::AutoEdit),
         ("cursor", Mode::AutoEdit),
     ] {
-        assert!(spec::refusal(spec::find(adapter).unwrap(), mode).is_some(), "{adapter} {}", mode.name());
+        assert!(
+            adapter::refusal(adapters::find(adapter).unwrap(), mode).is_some(),
+            "{adapter} {}",
+            mode.name()
+        );
     }
 }
 
@@ -155,7 +162,7 @@ fn images_are_named_where_they_cannot_be_given() {
 
 #[test]
 fn a_version_on_stderr_is_found_and_missing_keys_are_no_login() {
-    let found = probe(spec::find("pi").unwrap(), &command("version_on_stderr"), &BTreeMap::new());
+    let found = probe(adapters::find("pi").unwrap(), &command("version_on_stderr"), &BTreeMap::new());
     assert_eq!((found.version.as_deref(), found.login), (Some("0.87.1"), Login::LoggedOut));
     assert_eq!(found.trouble, "");
 }

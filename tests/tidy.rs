@@ -25,32 +25,29 @@ const STRANGERS: &[&str] = &["wire", "config", "store", "http"];
 const PURE: &[&str] = &[
     "src/wire",
     "src/agent/dialect.rs",
-    "src/agent/acp.rs",
-    "src/agent/acp",
-    "src/agent/codex.rs",
-    "src/agent/codex",
-    "src/agent/claude.rs",
-    "src/agent/gemini.rs",
-    "src/agent/kimi.rs",
-    "src/agent/opencode.rs",
-    "src/agent/claude",
+    "src/agent/adapters",
+    "src/agent/adapter.rs",
+    "src/agent/elicitation.rs",
+    "src/agent/limit_reset.rs",
+    "src/agent/one_shot.rs",
+    "src/agent/permission.rs",
     "src/agent/classify.rs",
     "src/agent/outcome.rs",
-    "src/agent/switcher.rs",
-    "src/agent/spec",
+    "src/agent/model_switcher.rs",
     "src/session/prompt.rs",
-    "src/session/route.rs",
+    "src/session/routing.rs",
     "src/session/model.rs",
-    "src/session/command.rs",
-    "src/session/permit.rs",
-    "src/session/permit",
-    "src/session/question.rs",
+    "src/session/chat_command.rs",
+    "src/session/permissions/policy.rs",
+    "src/session/permissions/pattern.rs",
+    "src/session/permissions/shell_parser.rs",
+    "src/session/permissions/prompt.rs",
     "src/config/permissions.rs",
-    "src/session/words.rs",
-    "src/session/lang.rs",
-    "src/session/failure.rs",
-    "src/session/slash.rs",
-    "src/agent/slash.rs",
+    "src/session/messages.rs",
+    "src/session/language.rs",
+    "src/session/failure_text.rs",
+    "src/session/slash_command.rs",
+    "src/agent/slash_commands.rs",
     "src/config/value.rs",
     "src/config/address.rs",
     "src/config/switch.rs",
@@ -78,11 +75,11 @@ const IMPURE: &[&str] = &[
     "sys::id",
 ];
 
-/// A file is read in one go; a longer one wants to be two.
-const MAX_LINES: usize = 400;
+/// A file holds one concept and is read in one go; beyond this length it holds more than one.
+const MAX_LINES: usize = 600;
 /// Tables grow with the program and are read row by row.
 const TABLES: &[&str] = &["src/agent/classify.rs", "src/cli/table/mod.rs", "src/config/keys.rs"];
-const MAX_TABLE: usize = 600;
+const MAX_TABLE: usize = 800;
 
 /// Licences that any of the linked crates may be used under.
 const LICENCES: &[&str] =

@@ -14,10 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
-use wtt_connect::agent::ask::{Decision, decide};
+use wtt_connect::agent::adapter::Host;
+use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects};
-use wtt_connect::agent::spec::Host;
-use wtt_connect::agent::{AgentEvent, Image, Request, spec};
+use wtt_connect::agent::permission::{Decision, decide};
+use wtt_connect::agent::{AgentEvent, Image, Request};
 use wtt_connect::config::Mode;
 
 /// A case: folder, name, adapter, mode, whether the transport is forced, and what happens.
@@ -254,7 +255,7 @@ struct Talk<'c> {
     /// What we have written and nobody has looked at yet.
     written: Vec<Value>,
     /// Open questions.
-    asks: Vec<wtt_connect::agent::ask::Ask>,
+    asks: Vec<wtt_connect::agent::permission::Ask>,
     seen: String,
     over: bool,
     working: bool,
@@ -315,7 +316,7 @@ impl<'c> Talk<'c> {
                     dialect.next_turn(&request, &mut fx);
                 }
                 None => {
-                    let spec = spec::find(self.case.2).unwrap();
+                    let spec = adapters::find(self.case.2).unwrap();
                     self.dialect.insert((spec.dialect)(&request)).start(&mut fx);
                 }
             }
@@ -410,7 +411,7 @@ fn record() {
 fn spawn(case: &Case, program: &str, request: &Request) -> (std::process::Child, Receiver<String>) {
     let root = std::env::var("USER").is_ok_and(|user| user == "root");
     let fresh_id = format!("{:08x}-0000-4000-8000-{:012x}", fastrand::u32(..), fastrand::u32(..));
-    let invocation = (spec::find(case.2).unwrap().invoke)(request, &Host { fresh_id: &fresh_id, root });
+    let invocation = (adapters::find(case.2).unwrap().invoke)(request, &Host { fresh_id: &fresh_id, root });
     let mut child = Command::new(program)
         .args(invocation.args)
         .envs(invocation.env)

@@ -1,14 +1,14 @@
 //! What the connector itself says in chat is in both languages: no sentence stands outside the table.
 
-use wtt_connect::session::words::{Lang, kept};
+use wtt_connect::session::messages::{Lang, kept};
 
 /// Files of `session` and `daemon` whose sentences no chat shows: they go to the agent, the log, the command line, or are
 /// the table itself.
 const SILENT: &[&str] = &[
-    "session/words.rs",
+    "session/messages.rs",
     "session/prompt.rs",
-    "session/command.rs", // a table of its own, with both languages in each row
-    "session/speak.rs",
+    "session/chat_command.rs", // a table of its own, with both languages in each row
+    "session/speech/synthesize.rs",
     "daemon/answers.rs",
     "daemon/care.rs",
     "daemon/control",
@@ -176,7 +176,7 @@ fn nothing_is_said_in_chat_in_one_language_only() {
     assert!(seen > 40, "the scan sees few texts: {seen}");
     assert!(
         found.is_empty(),
-        "in English only; put them into src/session/words.rs, or, if no chat shows them, into this list:\n{}",
+        "in English only; put them into src/session/messages.rs, or, if no chat shows them, into this list:\n{}",
         found.join("\n")
     );
 }

@@ -2,8 +2,8 @@
 //!
 //! What every dialect shares is here as well: bounded collecting of text, short details, titles of tool calls.
 
-use crate::agent::ask::{Ask, Decision};
 use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::permission::{Ask, Decision};
 use crate::agent::{AgentEvent, Request, ToolKind, Usage, classify};
 use crate::text;
 use serde_json::Value;

@@ -2,32 +2,22 @@
 //!
 //! Nothing here knows WTT frames. Dialects and specs do no IO; [`run`] is the one place that does.
 
-pub mod about;
-pub mod acp;
-pub mod aside;
-pub mod ask;
+pub mod adapter;
 pub mod classify;
-pub mod claude;
-pub mod clock;
-pub mod codex;
-pub mod crush;
-pub mod cursor;
 pub mod dialect;
-mod form;
-pub mod gemini;
-pub mod kimi;
-mod oneshot;
-pub mod opencode;
+mod elicitation;
+pub mod helper_command;
+pub mod limit_reset;
+pub mod model_switcher;
+mod one_shot;
 pub mod outcome;
-pub mod pi;
-pub mod probe;
-pub mod program;
-pub mod qoder;
-pub mod run;
-pub mod slash;
-pub mod spec;
-pub mod switcher;
+pub mod permission;
+pub mod pool;
+pub mod runner;
+pub mod slash_commands;
 
+pub mod adapters;
+pub mod discovery;
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;

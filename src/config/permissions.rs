@@ -1,6 +1,6 @@
 //! The rules of `WTT_CONNECT_PERMISSIONS`: what is read from their JSON, and whether one matches a text. Pure.
 //!
-//! What a question is compared with, and which rule wins, is in `session/permit.rs`.
+//! What a question is compared with, and which rule wins, is in `session/permissions/policy.rs`.
 
 use super::keys::ADAPTER_NAMES;
 use crate::json;

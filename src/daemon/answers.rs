@@ -1,6 +1,7 @@
 //! The hub's answers to the command line: what `status` shows of a running connector, and what `restart` does to it.
 
-use crate::agent::{program, spec};
+use crate::agent::adapters;
+use crate::agent::discovery::locate;
 use crate::daemon::control::Request;
 use crate::daemon::control::server::{self, Asked};
 use crate::daemon::hub::Hub;
@@ -72,12 +73,12 @@ impl Hub {
         let agents: Vec<Value> = config
             .adapters
             .iter()
-            .filter_map(|name| spec::find(name))
+            .filter_map(|name| adapters::find(name))
             .map(|spec| {
                 let command = config.commands.get(spec.name).map(Vec::as_slice).unwrap_or_default();
-                let found = program::locate(spec, command).map(|program| program.path.display().to_string());
+                let found = locate::locate(spec, command).map(|program| program.path.display().to_string());
                 let problem =
-                    found.as_ref().err().map(|why| format!("{why}; {}", program::remedy(spec, command)));
+                    found.as_ref().err().map(|why| format!("{why}; {}", locate::remedy(spec, command)));
                 object!({ "adapter": spec.name, "path": found.ok(), "problem": problem })
             })
             .collect();

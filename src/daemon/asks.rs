@@ -1,17 +1,19 @@
 //! The hub's open questions: each is one post in its topic, with a limit of time, and is closed visibly, once.
 //!
-//! What a question looks like and what an answer means is in `session/question.rs`; which ones come here at all is
-//! decided in `session/permit.rs`. People answer in the topic (`/approve`, `/deny`, a button, words), or on this host.
+//! What a question looks like and what an answer means is in `session/permissions/prompt.rs`; which ones come here at all is
+//! decided in `session/permissions/policy.rs`. People answer in the topic (`/approve`, `/deny`, a button, words), or on this host.
 
 mod show;
 
-use crate::agent::ask::{AskKind, Decision};
-use crate::agent::run::Control;
+use crate::agent::permission::{AskKind, Decision};
+use crate::agent::runner::Control;
 use crate::daemon::hub::Hub;
 use crate::json::object;
-use crate::session::command::{self, Command};
-use crate::session::question::{self, Posed};
-use crate::session::words::{Lang, Say, kept};
+use crate::session::chat_command;
+use crate::session::chat_command::Command;
+use crate::session::messages::{Lang, Say, kept};
+use crate::session::permissions::prompt;
+use crate::session::permissions::prompt::Posed;
 use crate::session::{Asked, Work};
 use crate::store::Store;
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
@@ -58,7 +60,7 @@ impl Asks {
     /// Whether a message answers a question of its topic by its id: then it is for us, also in a group where nobody
     /// is mentioned. A button sends no mention.
     pub(super) fn is_meant(&self, message: &Message) -> bool {
-        let command = if self.open.is_empty() { None } else { command::parse(message.content.trim()) };
+        let command = if self.open.is_empty() { None } else { chat_command::parse(message.content.trim()) };
         let Some(Command::Decide { id: Some(id), .. }) = command else { return false };
         self.open.iter().any(|open| open.id == id && open.asked.topic_id == message.topic_id)
     }
@@ -82,7 +84,7 @@ fn is_person(job: &Job) -> bool {
 }
 
 fn name_of(job: &Job) -> String {
-    let name = question::plain(job.sender_name.as_deref().unwrap_or(&job.sender_id));
+    let name = prompt::plain(job.sender_name.as_deref().unwrap_or(&job.sender_id));
     if name.is_empty() { "a person".to_owned() } else { name }
 }
 
@@ -94,7 +96,7 @@ impl Hub {
         }
         let limit = self.shared.config.approval;
         let (id, lang) = (self.new_id(), self.tongues.of(&asked.topic_id));
-        let text = question::post(&Posed {
+        let text = prompt::post(&Posed {
             lang,
             id: &id,
             who: asked.who,
@@ -175,7 +177,7 @@ impl Hub {
                 let (id, topic) = (open.id.clone(), open.asked.topic_id.clone());
                 let lang = self.tongues.of(&topic);
                 let left = words(lang, open.until.saturating_duration_since(now));
-                let title = question::plain(&open.asked.ask.title);
+                let title = prompt::plain(&open.asked.ask.title);
                 let text = Say::AskReminder.to(lang, &[&id, &title, &left]);
                 self.say_about(&id, &topic, &text, ReplyKind::Notice);
             }
@@ -188,7 +190,7 @@ impl Hub {
         let text = match self.find_ask(lang, Some(&job.topic_id), id) {
             _ if !is_person(job) => Say::AskPeople.to(lang, &[]),
             Err(why) => why,
-            Ok(at) => match question::decision(&self.asks.open[at].asked.ask, allow, words) {
+            Ok(at) => match prompt::decision(&self.asks.open[at].asked.ask, allow, words) {
                 Err(why) => Say::AskNot.to(lang, &[&self.asks.open[at].id, &kept(lang, why)]),
                 Ok(decision) => self.decide_ask(at, decision, &name_of(job)).1,
             },
@@ -204,7 +206,7 @@ impl Hub {
         else {
             return false;
         };
-        let answer = question::choice(&self.asks.open[at].asked.ask, words);
+        let answer = prompt::choice(&self.asks.open[at].asked.ask, words);
         let (_, text) = self.decide_ask(at, Decision::Answer(answer), &name_of(job));
         self.notice(job, &text, ReplyKind::Notice);
         true
@@ -215,7 +217,7 @@ impl Hub {
         let Some(id) = id else { return object!({ "asks": self.asks_open() }) };
         let found = self.find_ask(Lang::En, None, Some(id));
         let decided = found.and_then(|at| {
-            question::decision(&self.asks.open[at].asked.ask, allow, words)
+            prompt::decision(&self.asks.open[at].asked.ask, allow, words)
                 .map(|decision| (at, decision))
                 .map_err(|why| format!("{id} is not answered: {why}"))
         });
@@ -246,7 +248,7 @@ impl Hub {
             let here = |row: &&Value| row["id"] == id && topic.is_none_or(|topic| row["topic"] == topic);
             match decisions.into_iter().find(here) {
                 Some(row) => Say::AskDone.to(lang, &[id, &told(lang, row)]),
-                None => Say::AskUnknown.to(lang, &[&question::plain(id)]),
+                None => Say::AskUnknown.to(lang, &[&prompt::plain(id)]),
             }
         })
     }
@@ -262,7 +264,7 @@ impl Hub {
         }
         self.commit_now = true;
         let lang = self.tongues.of(&asked.topic_id);
-        let mut text = question::fate(lang, &id, &decision, by, &asked.ask.title);
+        let mut text = prompt::fate(lang, &id, &decision, by, &asked.ask.title);
         self.note_decision(&id, &asked, &decision, by);
         let heard = match decision {
             Decision::DenyAndStop => self.sessions.stop(&asked.scope),
@@ -279,7 +281,7 @@ impl Hub {
     }
 
     fn note_decision(&mut self, id: &str, asked: &Asked, decision: &Decision, by: &str) {
-        self.record_decision(id, asked, question::word(decision), by);
+        self.record_decision(id, asked, prompt::word(decision), by);
     }
 
     /// Into the log and the list that `status` shows.

@@ -4,15 +4,16 @@
 //! An offered message stands in the mailbox behind the running turn until its fate is known, so it cannot be lost; it is
 //! on disk before it is offered, with the key of the turn that it is for.
 
-use crate::agent::run::{Fate, Steer};
+use crate::agent::runner::{Fate, Steer};
 use crate::config::Busy;
 use crate::daemon::hub::Hub;
 use crate::daemon::intake::status;
 use crate::daemon::live::{LiveTurn, Sessions};
 use crate::session::Work;
+use crate::session::messages::Say;
 use crate::session::prompt;
-use crate::session::route::{self, Route};
-use crate::session::words::Say;
+use crate::session::routing;
+use crate::session::routing::Route;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::SenderKind;
 use crate::wire::outgoing::{Status, StatusKind};
@@ -108,7 +109,7 @@ impl Hub {
         if !can_join(&job) {
             return Some(job);
         }
-        let whose = (route::session_key(&job.scope, route), job.sender_id.clone());
+        let whose = (routing::session_key(&job.scope, route), job.sender_id.clone());
         let lang = self.tongues.of(&job.topic_id);
         let text = prompt::build(&job, &self.shared.config.agent_id, false);
         let here = self.sessions.running_turn(&job.scope, (!wanted).then_some(&whose.0));

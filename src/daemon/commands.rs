@@ -1,5 +1,5 @@
 //! Chat commands, carried out by the hub. What they look like is the table in `session/command.rs`, what is answered
-//! the one in `session/words.rs`. Here is who does what; the longer ones have files of their own.
+//! the one in `session/messages.rs`. Here is who does what; the longer ones have files of their own.
 
 mod choose;
 mod look;
@@ -9,9 +9,10 @@ mod status;
 use crate::config::Busy;
 use crate::daemon::hub::Hub;
 use crate::daemon::intake::status;
-use crate::session::command::{self, Command};
+use crate::session::chat_command;
+use crate::session::chat_command::Command;
+use crate::session::messages::Say;
 use crate::session::task;
-use crate::session::words::Say;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::Record;
 use crate::wire::intake::{Job, Scope};
@@ -49,7 +50,7 @@ impl Hub {
                 job.forwarded_command = true;
                 return self.accept_as(job, Busy::Queue, false);
             }
-            Command::Help => command::help_text(lang),
+            Command::Help => chat_command::help_text(lang),
             Command::Status => self.status_text(&job, lang),
             Command::Model { model, effort } => self.choose_model(&job, model, effort, lang),
             Command::Mode(name) => self.choose_mode(&job, name, lang),

@@ -1,7 +1,7 @@
 //! Shutting down in order: no new work, agents ended, replies on disk, what can be sent is sent, then close.
 
-use crate::agent::run::Control;
-use crate::agent::run::pool::Pool;
+use crate::agent::pool::Pool;
+use crate::agent::runner::Control;
 use crate::daemon::hub::Hub;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

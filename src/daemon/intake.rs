@@ -2,11 +2,12 @@
 
 use crate::config::Busy;
 use crate::daemon::hub::Hub;
-use crate::session::command;
-use crate::session::route::{self, Defaults, Route};
+use crate::session::chat_command;
+use crate::session::messages::{Lang, Say, kept};
+use crate::session::routing;
+use crate::session::routing::{Defaults, Route};
 use crate::session::task::Link;
 use crate::session::turn::End;
-use crate::session::words::{Lang, Say, kept};
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::{OpenTurn, Record};
@@ -87,7 +88,7 @@ impl Hub {
         }
         self.tongues.heard(&job);
         self.care.last = Some((Instant::now(), job.topic_id.clone()));
-        match command::parse(&job.instruction) {
+        match chat_command::parse(&job.instruction) {
             Some(command) => self.command(job, command),
             None if self.is_answer(&job) => {}
             None => {
@@ -118,7 +119,7 @@ impl Hub {
             effort: config.effort.as_deref(),
             map: &config.provider_map,
         };
-        Ok(Route { speak, ..route::route(job, &defaults)? })
+        Ok(Route { speak, ..routing::route(job, &defaults)? })
     }
 
     pub(super) fn accept(&mut self, job: Job) {

@@ -5,13 +5,14 @@
 
 mod runs;
 
-use crate::agent::run::{BEAT, Control, Steer};
+use crate::agent::runner::{BEAT, Control, Steer};
 use crate::daemon::asks;
 use crate::daemon::busy::Offer;
 use crate::daemon::hub::Event;
-use crate::session::route::{self, Route};
+use crate::session::messages::{Lang, Say};
+use crate::session::routing;
+use crate::session::routing::Route;
 use crate::session::task::Link;
-use crate::session::words::{Lang, Say};
 use crate::session::{self, Assignment, Change, Shared, Work};
 use crate::store::Store;
 use crate::store::state::SessionRow;
@@ -161,7 +162,7 @@ impl Sessions {
         let by = (route.adapter.clone(), route.why);
         let message = std::mem::take(&mut job.source);
         let title = title(&job);
-        let whose = (route::session_key(&scope, &route), job.sender_id.clone());
+        let whose = (routing::session_key(&scope, &route), job.sender_id.clone());
         self.register(
             scope,
             key,
@@ -270,7 +271,7 @@ impl Sessions {
         let Some(live) = self.live.get_mut(scope) else { return Ok(()) };
         if live.worker.is_none() {
             let (mailbox, inbox) = crossbeam_channel::bounded(1);
-            let rows = store.state().sessions_of(&route::scope_key(scope));
+            let rows = store.state().sessions_of(&routing::scope_key(scope));
             let rows = rows.map(|(key, row)| (key.clone(), row.clone())).collect();
             session::start(shared.clone(), scope.clone(), rows, inbox, self.events.clone(), Event::Session)?;
             live.worker = Some(mailbox);

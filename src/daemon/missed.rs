@@ -5,7 +5,7 @@ use crate::daemon::catchup::TOPICS;
 use crate::daemon::files::SOON_MS;
 use crate::daemon::hub::Hub;
 use crate::daemon::requests::Purpose;
-use crate::session::route;
+use crate::session::routing;
 use crate::store::state::Record;
 use crate::sys::time;
 use crate::wire::assumed::{CLOCK_SLACK, HISTORY_LIMIT, POLL_LIMIT};
@@ -100,7 +100,7 @@ impl Hub {
         let mut used: Vec<(i64, String)> = Vec::new();
         for (key, row) in self.store.state().sessions.iter().filter(|(_, row)| row.used_at + WEEK_MS > since)
         {
-            match route::topic_of(key) {
+            match routing::topic_of(key) {
                 // the sessions of a topic follow each other
                 Some(id) if used.last().is_some_and(|(_, last)| *last == id) => {}
                 Some(id) => used.push((row.used_at, id)),

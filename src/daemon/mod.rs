@@ -31,15 +31,17 @@ mod tasks;
 mod tongue;
 mod uploads;
 
-use crate::agent::run::pool::Pool;
-use crate::agent::{program, run, spec};
+use crate::agent::adapters;
+use crate::agent::discovery::locate;
+use crate::agent::pool::Pool;
+use crate::agent::runner;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
-use crate::session::words::{Lang, Say};
-use crate::session::{Gate, Shared, upload};
+use crate::session::messages::{Lang, Say};
+use crate::session::{Gate, Shared, file_upload};
 use crate::store::artifacts::Artifacts;
 use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
@@ -108,7 +110,7 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);
     let (draining, gate) = (AtomicBool::new(false), Gate::default());
-    let (shelf, ledger) = (upload::shelf(&config), Artifacts::new(&config.state_dir));
+    let (shelf, ledger) = (file_upload::shelf(&config), Artifacts::new(&config.state_dir));
     let wanted = |copy: &str| left.iter().any(|entry| entry.copies().any(|other| other == copy));
     shelf.sweep(&wanted);
     let e2e = config.e2e_password.as_ref().map(|password| Key::derive(password.expose()));
@@ -125,7 +127,7 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let mut store = hub.into_store();
     wait_for(net_thread);
     // also what had left a turn on purpose: nobody could stop it any more
-    let swept = run::sweep_left_over(&mark, "");
+    let swept = runner::sweep_left_over(&mark, "");
     if swept > 0 {
         log::info!(target: "daemon", "ended {swept} process(es) that agents had left running");
     }
@@ -163,10 +165,10 @@ fn listen(stop: Option<Receiver<()>>, events: &Sender<Event>) -> Result<()> {
 
 /// A missing CLI is no reason not to run: it may be installed at any time. But nobody should have to find out by asking.
 fn warn_when_mute(config: &Config) {
-    let Some(spec) = spec::find(&config.adapter) else { return };
+    let Some(spec) = adapters::find(&config.adapter) else { return };
     let command = config.commands.get(spec.name).map(Vec::as_slice).unwrap_or_default();
-    if let Err(what) = program::locate(spec, command) {
-        let remedy = program::remedy(spec, command);
+    if let Err(what) = locate::locate(spec, command) {
+        let remedy = locate::remedy(spec, command);
         log::warn!(target: "daemon", "{} cannot answer: {what}; {remedy}", spec.title);
     }
 }
@@ -209,7 +211,7 @@ fn restore(config: &Config) -> Result<Restored> {
         log::warn!(target: "store", "{poisoned} unreadable outbox entries were moved to {}/failed", folder.display());
     }
     let (mark, instance) = (mark_of(&config.state_dir), id::hex());
-    let swept = run::sweep_left_over(&mark, &instance);
+    let swept = runner::sweep_left_over(&mark, &instance);
     if swept > 0 {
         log::warn!(target: "daemon", "ended {swept} process(es) that an earlier run had left behind");
     }
@@ -261,7 +263,7 @@ fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>)
         let is_part = turn.into.as_ref().and_then(|into| open.get(into)).is_some_and(|turn| turn.started);
         if !is_part && !left.iter().any(|entry| entry.key == key || entry.also.contains(&key)) {
             let lang = Lang::stored(turn.zh);
-            let mut text = crate::session::report::interrupted(lang, turn.started);
+            let mut text = crate::session::progress::formatter::interrupted(lang, turn.started);
             if turn.started && open.values().any(|other| other.into.as_ref() == Some(&key)) {
                 text.push_str(&Say::FurtherToo.to(lang, &[]));
             }

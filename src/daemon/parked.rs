@@ -2,9 +2,9 @@
 //! `/stop`.
 
 use crate::daemon::hub::Hub;
+use crate::session::messages::Say;
 use crate::session::task::{self, Link};
 use crate::session::turn::End;
-use crate::session::words::Say;
 use crate::store::outbox::Entry;
 use crate::store::state::{Parked, Record};
 use crate::sys::time;

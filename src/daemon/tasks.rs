@@ -9,8 +9,8 @@ mod pulse;
 
 use crate::daemon::courier::Asked;
 use crate::daemon::hub::Hub;
+use crate::session::messages::Say;
 use crate::session::task::{self, Link, Run};
-use crate::session::words::Say;
 use crate::store::state::Record;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, TopicKind};

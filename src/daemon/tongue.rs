@@ -1,6 +1,6 @@
 //! In which language each topic is answered: that of what a person wrote there last. In memory only.
 
-use crate::session::words::Lang;
+use crate::session::messages::Lang;
 use crate::wire::intake::Job;
 use crate::wire::message::SenderKind;
 use crate::wire::task::Task;

@@ -3,7 +3,7 @@
 //! Two kinds of work come here: what follows a reply (an errand of the outbox), and what somebody asks for over the
 //! control socket (`upload-file`). The threads decide nothing but how an upload ends; its card goes through the outbox.
 
-use crate::agent::run::CURRENT_TURN;
+use crate::agent::runner::CURRENT_TURN;
 use crate::daemon::control::{self, Wish};
 use crate::daemon::courier::{Posted, Tag};
 use crate::daemon::filed::Filed;
@@ -13,10 +13,12 @@ use crate::http::fetch::Fetcher;
 use crate::http::media::Failure;
 use crate::json::object;
 use crate::secret::Secret;
+use crate::session::Shared;
+use crate::session::file_upload;
+use crate::session::file_upload::{Place, Post};
+use crate::session::messages::{Lang, Say};
+use crate::session::speech::synthesize;
 use crate::session::task::Link;
-use crate::session::upload::{self, Place, Post};
-use crate::session::words::{Lang, Say};
-use crate::session::{Shared, speak};
 use crate::store::outbox::{ASKED, Entry};
 use crate::store::upload::Upload;
 use crate::sys::thread;
@@ -80,7 +82,7 @@ impl Uploads {
     pub(super) fn speak_on(&self, shared: &Arc<Shared>, entry: Entry) {
         let events = self.events.clone();
         let tell = move |event| drop(events.send(Event::Session(event)));
-        speak::speak_on(shared, entry, Box::new(tell));
+        synthesize::speak_on(shared, entry, Box::new(tell));
     }
 
     /// The way to the threads, which the first call starts; none when the system has no thread left.
@@ -229,7 +231,11 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
         return reply::chunk(&text, CHUNK_CHARS);
     }
     let lang = Lang::stored(upload.zh);
-    vec![upload::not_sent(lang, &upload.name, &format!("the upload failed ({})", why.trim_end_matches('.')))]
+    vec![file_upload::not_sent(
+        lang,
+        &upload.name,
+        &format!("the upload failed ({})", why.trim_end_matches('.')),
+    )]
 }
 
 /// Copies and sends what somebody asks for: the key, the card, and what he is told when the service has taken it.
@@ -244,7 +250,8 @@ fn asked(
     let failed = |error: Failure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
     let place = Place { topic_id: &wish.topic_id, task_id: turn.task_id.as_deref(), lang: Lang::En };
-    let upload = upload::prepare(&shared.shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)?;
+    let upload =
+        file_upload::prepare(&shared.shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)?;
     let size = upload.copied.size;
     let sent = post.send(&upload, &mut |n| {
         if back.pace.is_due() {

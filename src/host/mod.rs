@@ -6,12 +6,12 @@
 
 mod child;
 mod env;
-mod keeper;
-mod pace;
+mod flow_control;
+mod manager;
+mod output_buffer;
 mod pty;
 mod readonly;
 mod runtime;
-mod screen;
 mod shell;
 mod terminal;
 
@@ -137,7 +137,7 @@ impl Host {
         let (to_itself, terminals) = (keeper.clone(), Arc::<AtomicUsize>::default());
         let open = terminals.clone();
         thread::spawn("host", move || {
-            keeper::Keeper::new(settings, out, to_itself).run(&inbox, &open);
+            manager::Keeper::new(settings, out, to_itself).run(&inbox, &open);
             drop(over);
         })?;
         Ok(Host { keeper, ended, terminals })

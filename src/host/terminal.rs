@@ -1,8 +1,9 @@
 //! One open terminal: its threads, its keys, its end. When its output may be sent is the keeper's business.
 
 use super::pty::{self, Ends, Pty};
-use super::screen::{self, PIECE, Screen};
 use super::{Event, Times, env};
+use crate::host::output_buffer;
+use crate::host::output_buffer::{PIECE, Screen};
 use crate::sys::proc::{self, Sig};
 use crate::sys::thread;
 use crate::wire::host::Size;
@@ -88,14 +89,15 @@ impl Terminal {
             exit: None,
         };
         let exited = to.clone();
-        let started = thread::spawn_small("term/out", move || screen::read(output, &shown, &to_keeper))
-            .and_then(|_| thread::spawn_small("term/in", move || write(input, &typed, &waiting)))
-            .and_then(|_| {
-                thread::spawn_small("term/exit", move || {
-                    let code = proc::await_child(pid);
-                    let _ = exited.send(Event::Exited(number, code));
-                })
-            });
+        let started =
+            thread::spawn_small("term/out", move || output_buffer::read(output, &shown, &to_keeper))
+                .and_then(|_| thread::spawn_small("term/in", move || write(input, &typed, &waiting)))
+                .and_then(|_| {
+                    thread::spawn_small("term/exit", move || {
+                        let code = proc::await_child(pid);
+                        let _ = exited.send(Event::Exited(number, code));
+                    })
+                });
         match started {
             Ok(_) => Ok(terminal),
             Err(e) => {

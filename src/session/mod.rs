@@ -2,38 +2,33 @@
 //!
 //! A worker keeps nothing that the hub does not also have on disk; it ends when its mailbox has been idle for a while.
 
-mod before;
-pub mod command;
-mod court;
-pub mod failure;
-mod hear;
-mod inbox;
-mod incoming;
-mod lang;
+pub mod attachments;
+pub mod chat_command;
+pub mod failure_text;
+pub mod file_upload;
+mod language;
+pub mod messages;
 pub mod model;
-pub mod permit;
+pub mod permissions;
+mod preflight;
+pub mod progress;
 pub mod prompt;
-pub mod question;
-pub mod report;
-pub mod route;
-mod show;
-pub mod slash;
-pub mod speak;
+pub mod routing;
+pub mod slash_command;
+pub mod speech;
 pub mod task;
 pub mod turn;
-pub mod upload;
-pub mod words;
 mod worker;
 
 use crate::agent::Usage;
-use crate::agent::ask::{Ask, Decision};
-use crate::agent::run::pool::Pool;
-use crate::agent::run::{Control, Fate, Steer};
+use crate::agent::permission::{Ask, Decision};
+use crate::agent::pool::Pool;
+use crate::agent::runner::{Control, Fate, Steer};
 use crate::config::Config;
-pub use crate::session::before::{Gate, ready};
-use crate::session::route::Route;
+use crate::session::messages::Lang;
+pub use crate::session::preflight::{Gate, ready};
+use crate::session::routing::Route;
 use crate::session::turn::Ended;
-use crate::session::words::Lang;
 use crate::store::artifacts::Artifacts;
 use crate::store::outbox::{Entry, Outbox};
 use crate::store::shelf::Shelf;

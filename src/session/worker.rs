@@ -1,20 +1,28 @@
 //! The worker of one session: takes work from its mailbox and sees each turn through to its one reply.
 
-use crate::agent::ask::Ask;
+use crate::agent::adapter::AdapterSpec;
+use crate::agent::adapters;
 use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::run::{self, Control, Fate, Keep, Progress, Runner, Steer};
-use crate::agent::spec::{self, AdapterSpec};
+use crate::agent::permission::Ask;
+use crate::agent::runner;
+use crate::agent::runner::{Control, Fate, Keep, Progress, Runner, Steer};
 use crate::agent::{AgentEvent, Request, Usage};
-use crate::session::court::{self, Court};
-use crate::session::incoming::{self, Received};
-use crate::session::report::{self, Remarks};
-use crate::session::route::{self, Route};
-use crate::session::show::Show;
-use crate::session::slash::{self, Plan};
+use crate::session::attachments::download;
+use crate::session::attachments::download::Received;
+use crate::session::messages::{Lang, Say};
+use crate::session::permissions::evaluator;
+use crate::session::permissions::evaluator::Court;
+use crate::session::progress::filter::Show;
+use crate::session::progress::formatter;
+use crate::session::progress::formatter::Remarks;
+use crate::session::routing;
+use crate::session::routing::Route;
+use crate::session::slash_command;
+use crate::session::slash_command::Plan;
+use crate::session::speech::synthesize;
 use crate::session::task::Link;
 use crate::session::turn::{End, Ended, Turn};
-use crate::session::words::{Lang, Say};
-use crate::session::{Asked, Assignment, Change, SessionEvent, Shared, Work, before, prompt, speak, upload};
+use crate::session::{Asked, Assignment, Change, SessionEvent, Shared, Work, file_upload, preflight, prompt};
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
@@ -121,11 +129,11 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let (text, kind, end) = ran;
         let wanted = kind == ReplyKind::Done && self.shared.config.upload_artifacts;
         let summary = self.task.title().filter(|_| wanted).and_then(|title| {
-            upload::summary(&self.shared.shelf, (&job, lang), &title, &route, began.elapsed(), &text)
+            file_upload::summary(&self.shared.shelf, (&job, lang), &title, &route, began.elapsed(), &text)
         });
         self.reply_with(&job, turn.end(end), &text, kind, summary);
         if route.speak && kind == ReplyKind::Done {
-            speak::speak(&self.shared, &job, lang, &text, Box::new(self.tell.clone()));
+            synthesize::speak(&self.shared, &job, lang, &text, Box::new(self.tell.clone()));
         }
     }
 
@@ -134,7 +142,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             let text = Say::StoppedEarly.to(lang, &[]);
             self.reply(job, turn.end(End::Cancelled), &text, ReplyKind::Cancelled);
         } else {
-            let text = report::interrupted(lang, false);
+            let text = formatter::interrupted(lang, false);
             self.reply(job, turn.end(End::Interrupted { started: false }), &text, ReplyKind::Interrupted);
         }
     }
@@ -149,12 +157,12 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     ) -> (String, ReplyKind, End) {
         let shared = self.shared.clone();
         let config = &shared.config;
-        let Some(adapter) = spec::find(&route.adapter) else {
+        let Some(adapter) = adapters::find(&route.adapter) else {
             let text = Say::NoAdapter.to(lang, &[&route.adapter]);
             return (text, ReplyKind::Failed, End::Refused);
         };
         let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
-        let adapter = match before::ready(adapter, command, config, route.mode, &config.adapters) {
+        let adapter = match preflight::ready(adapter, command, config, route.mode, &config.adapters) {
             Ok(adapter) => adapter,
             Err((reason, detail)) => {
                 let outcome = Outcome::Failed { reason, detail, partial: String::new() };
@@ -163,7 +171,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         };
         let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
         let mut show = Show::new(adapter, route, lang);
-        let received = incoming::receive(&shared, job, lang, control, &mut |text| {
+        let received = download::receive(&shared, job, lang, control, &mut |text| {
             let status = Status { text, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
         });
@@ -172,7 +180,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             return self.conclude(&stopped, adapter, &Remarks::default(), lang);
         };
         let job = &*job;
-        let switched = before::switch(&shared, route, control, &mut || {
+        let switched = preflight::switch(&shared, route, control, &mut || {
             let text = Say::WaitsForSwitch.to(lang, &[]);
             let status = Status { text, kind: StatusKind::Queued, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
@@ -183,7 +191,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
                 return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default(), lang);
             }
         };
-        let session_key = route::session_key(&self.scope, route);
+        let session_key = routing::session_key(&self.scope, route);
         let workdir = config.workdir.to_string_lossy().into_owned();
         let row = self.rows.get(&session_key).filter(|row| row.workdir == workdir);
         let resume = row.and_then(|row| row.id(adapter.session_key)).map(str::to_owned);
@@ -193,7 +201,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let fresh = || match prompt::build(job, &config.agent_id, true) {
             // a command of the CLI: it knows it only when it stands alone
             text if job.forwarded_command => text,
-            text => format!("{}\n\n{text}", prompt::files(&job.topic_id, &upload::command())),
+            text => format!("{}\n\n{text}", prompt::files(&job.topic_id, &file_upload::command())),
         };
         let mut request = Request {
             prompt: resume.as_ref().map_or_else(fresh, |_| prompt::build(job, &config.agent_id, false)),
@@ -204,10 +212,10 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             mode: route.mode,
             resume,
             images,
-            transport: before::transport(config, adapter),
+            transport: preflight::transport(config, adapter),
             slash: false,
         };
-        match slash::plan(job, adapter, &request, lang) {
+        match slash_command::plan(job, adapter, &request, lang) {
             Plan::Message => {}
             Plan::Answer(text) => return (text, ReplyKind::Notice, End::Refused),
             Plan::Command(transport) => {
@@ -217,9 +225,9 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
                 request.slash = true;
             }
         }
-        let env = upload::environment(config, &job.topic_id, shared.turn(generation));
+        let env = file_upload::environment(config, &job.topic_id, shared.turn(generation));
         let court = Court::new(config, adapter, job, request.mode, std::mem::take(&mut self.grants));
-        request.mode = match court::start_mode(config, adapter, &request) {
+        request.mode = match evaluator::start_mode(config, adapter, &request) {
             Ok(mode) => mode,
             Err((reason, detail)) => {
                 let outcome = Outcome::Failed { reason, detail, partial: String::new() };
@@ -247,7 +255,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         };
         let mut remarks = Remarks::default();
         let mut pinned = None;
-        let mut result = run::run(&runner, &request, &mut |progress| {
+        let mut result = runner::run(&runner, &request, &mut |progress| {
             if let Progress::Event(event) = &progress {
                 remarks.note(event);
                 match event {
@@ -310,7 +318,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             log::warn!(target: "session", "{} failed in {}: {} {detail}", adapter.name, self.scope, reason.word());
         }
         let draining = self.shared.draining.load(Ordering::Relaxed);
-        report::conclude(result, adapter.title, remarks, lang, draining, now_ms())
+        formatter::conclude(result, adapter.title, remarks, lang, draining, now_ms())
     }
 
     fn remember(&mut self, at: Place<'_>, id: &str, total: Option<Usage>) {
@@ -344,7 +352,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
 
     /// The same with files: those that the answer names, and one of ours.
     fn reply_with(&mut self, job: &Job, ended: Ended, text: &str, kind: ReplyKind, own: Option<Upload>) {
-        let (text, mut uploads) = upload::of_reply(&self.shared, job, self.lang, text, kind);
+        let (text, mut uploads) = file_upload::of_reply(&self.shared, job, self.lang, text, kind);
         uploads.extend(own);
         let parts = match text.trim() {
             // the card of the file is the answer

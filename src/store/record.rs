@@ -94,7 +94,7 @@ pub enum Record {
     Grant {
         /// Scope.
         key: String,
-        /// What; see `session/permit.rs`.
+        /// What; see `session/permissions/policy.rs`.
         grant: String,
     },
     /// The session of a scope is over, and what was allowed for it.

@@ -1,5 +1,7 @@
 //! Tasks on the wire: the task object, what to do about one, and the calls that change it (protocol 6). Pure.
 
+mod settled;
+
 use crate::json::object;
 use crate::text;
 use crate::wire::intake::{ModelConfig, model_config};
@@ -8,7 +10,6 @@ use crate::wire::value::{self, Object};
 use crate::wire::when;
 use serde_json::Value;
 
-mod settled;
 pub use settled::is_settled;
 
 /// Longest `notes` and `output` (protocol 16).

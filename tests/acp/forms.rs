@@ -4,7 +4,7 @@ use super::hostile::Talk;
 use super::player::request;
 use serde_json::{Value, json};
 use wtt_connect::agent::AgentEvent;
-use wtt_connect::agent::ask::{AskKind, Decision};
+use wtt_connect::agent::permission::{AskKind, Decision};
 
 fn prompted() -> Talk {
     let mut talk = Talk::prompted(&request(), json!({}));

@@ -2,9 +2,9 @@
 
 use super::player::{acp, request, rows};
 use serde_json::{Value, json};
-use wtt_connect::agent::ask::{AskKind, Decision};
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
 use wtt_connect::agent::outcome::{Outcome, Reason};
+use wtt_connect::agent::permission::{AskKind, Decision};
 use wtt_connect::agent::{AgentEvent, Image, Request};
 use wtt_connect::config::Mode;
 

@@ -4,10 +4,11 @@
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::path::Path;
-use wtt_connect::agent::ask::{Ask, Decision};
+use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects};
 use wtt_connect::agent::outcome::Outcome;
-use wtt_connect::agent::{AgentEvent, Request, spec};
+use wtt_connect::agent::permission::{Ask, Decision};
+use wtt_connect::agent::{AgentEvent, Request};
 use wtt_connect::config::Mode;
 
 /// A row of a recording: whether it is ours, and the message.
@@ -39,7 +40,7 @@ pub fn request() -> Request {
 }
 
 pub fn acp(request: &Request) -> Box<dyn Dialect> {
-    (spec::find("acp").unwrap().dialect)(request)
+    (adapters::find("acp").unwrap().dialect)(request)
 }
 
 /// The dialect with everything that came of it.

@@ -6,10 +6,12 @@ use crate::support::watch::Watch;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::time::Duration;
+use wtt_connect::agent::adapters;
 use wtt_connect::agent::outcome::{Outcome, Reason, Report};
-use wtt_connect::agent::run::pool::Pool;
-use wtt_connect::agent::run::{self, Control, Keep, Progress, Runner};
-use wtt_connect::agent::{AgentEvent, Request, spec};
+use wtt_connect::agent::pool::Pool;
+use wtt_connect::agent::runner;
+use wtt_connect::agent::runner::{Control, Keep, Progress, Runner};
+use wtt_connect::agent::{AgentEvent, Request};
 use wtt_connect::config::{Limits, Mode};
 use wtt_connect::sys::time::now_ms;
 
@@ -50,7 +52,7 @@ impl Bench {
             ..player::request()
         };
         let runner = Runner {
-            spec: spec::find("acp").unwrap(),
+            spec: adapters::find("acp").unwrap(),
             command: &["/bin/sh".to_owned(), script.to_str().unwrap().to_owned()],
             env: &env,
             limits: self.limits,
@@ -60,9 +62,9 @@ impl Bench {
             usage_before: None,
             opened_at: self.opened_at,
             keep: Some(Keep { pool: &self.pool, session: "a" }),
-            judge: &wtt_connect::agent::ask::Plain { people: self.people },
+            judge: &wtt_connect::agent::permission::Plain { people: self.people },
         };
-        run::run(&runner, &request, &mut |progress| on(&progress))
+        runner::run(&runner, &request, &mut |progress| on(&progress))
     }
 
     fn turn(&self, resume: Option<&Report>, prompt: &str) -> Report {

@@ -1,8 +1,8 @@
 //! The table of the permission policy: who decides what, and by which rule.
 
-use wtt_connect::agent::ask::{Ask, AskKind, Decision};
+use wtt_connect::agent::permission::{Ask, AskKind, Decision};
 use wtt_connect::config::{Mode, permissions};
-use wtt_connect::session::permit::{Case, decide, normal, restricts};
+use wtt_connect::session::permissions::policy::{Case, decide, normal, restricts};
 
 fn ask(kind: AskKind, tool: &str, what: &[&str]) -> Ask {
     Ask {

@@ -83,7 +83,7 @@ fn an_agent_without_commands_says_what_it_can_do() {
 
 #[test]
 fn in_which_form_each_agent_takes_them() {
-    use wtt_connect::agent::slash::{Way, way};
+    use wtt_connect::agent::slash_commands::{Way, way};
     let mut request = crate::acp::player::request();
     for (adapter, transport, want) in [
         ("claude-code", Some("stream"), Way::Prompt(Some("one-shot"))),
@@ -101,6 +101,6 @@ fn in_which_form_each_agent_takes_them() {
         ("crush", None, Way::None),
     ] {
         request.transport = transport.map(str::to_owned);
-        assert_eq!(way(wtt_connect::agent::spec::find(adapter).unwrap(), &request), want, "{adapter}");
+        assert_eq!(way(wtt_connect::agent::adapters::find(adapter).unwrap(), &request), want, "{adapter}");
     }
 }

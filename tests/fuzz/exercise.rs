@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
-use wtt_connect::agent::{Request, ask, spec};
+use wtt_connect::agent::{Request, adapter, permission};
 use wtt_connect::config::{Mode, dotenv, json, profile};
-use wtt_connect::session::{command, prompt, route};
+use wtt_connect::session::{chat_command, prompt, routing};
 use wtt_connect::wire::frame::{self, Frame};
 use wtt_connect::wire::intake::{Identity, Verdict, intake};
 use wtt_connect::wire::message::Message;
@@ -42,7 +43,7 @@ fn taken_in(message: &Message) {
     let Verdict::Run(job) = intake(message, &me) else { return };
     assert!(!prompt::build(&job, &me.agent_id, true).is_empty());
     let enabled = ["codex".to_owned(), "claude-code".to_owned()];
-    let defaults = route::Defaults {
+    let defaults = routing::Defaults {
         adapter: "codex",
         chosen: None,
         mode: wtt_connect::config::Mode::FullAuto,
@@ -51,12 +52,12 @@ fn taken_in(message: &Message) {
         effort: None,
         map: &[],
     };
-    if let Ok(route) = route::route(&job, &defaults) {
+    if let Ok(route) = routing::route(&job, &defaults) {
         assert!(enabled.contains(&route.adapter));
         assert!(!route.model.as_deref().unwrap_or_default().starts_with('-'));
-        assert_eq!(route::session_key(&job.scope, &route).matches(':').count(), 5);
+        assert_eq!(routing::session_key(&job.scope, &route).matches(':').count(), 5);
     }
-    let _ = command::parse(&job.instruction);
+    let _ = chat_command::parse(&job.instruction);
 }
 
 /// A text of a person in a group: mentions, gating, commands.
@@ -66,7 +67,7 @@ pub fn mention(data: &[u8]) {
         "sender_type": "human", "content": text});
     let Frame::Message(message) = frame::decode(&row.to_string()) else { return };
     taken_in(&message);
-    let _ = command::parse(&text);
+    let _ = chat_command::parse(&text);
 }
 
 /// A text of an agent that becomes a reply: markers, fences, lines that the web would hide.
@@ -99,10 +100,10 @@ const TRANSPORTS: [Option<&str>; 4] = [None, Some("one-shot"), Some("acp"), Some
 /// The first byte chooses the adapter (unless [`ADAPTER`] does) and the transport, the second the mode; then lines, as an
 /// agent would print them.
 pub fn dialect(data: &[u8]) {
-    static FIXED: LazyLock<Option<&spec::AdapterSpec>> =
-        LazyLock::new(|| spec::find(&std::env::var(ADAPTER).ok()?));
+    static FIXED: LazyLock<Option<&adapter::AdapterSpec>> =
+        LazyLock::new(|| adapters::find(&std::env::var(ADAPTER).ok()?));
     let [which, mode, rest @ ..] = data else { return };
-    let adapter = FIXED.unwrap_or(spec::ADAPTERS[usize::from(*which) % spec::ADAPTERS.len()]);
+    let adapter = FIXED.unwrap_or(adapters::ADAPTERS[usize::from(*which) % adapters::ADAPTERS.len()]);
     let transport = match (adapter.name, TRANSPORTS[usize::from(*which) / 64]) {
         ("codex", Some("one-shot")) => Some("exec"),
         ("pi", Some("acp" | "app-server")) => Some("rpc"),
@@ -151,7 +152,7 @@ fn heard(dialect: &mut dyn Dialect, fx: Effects) -> usize {
     }
     for question in fx.asks {
         let mut fx = Effects::default();
-        dialect.answer(&question.id, &ask::decide(Mode::AutoEdit, &question), &mut fx);
+        dialect.answer(&question.id, &permission::decide(Mode::AutoEdit, &question), &mut fx);
         ends += usize::from(fx.done.is_some());
     }
     ends

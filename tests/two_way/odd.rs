@@ -1,10 +1,11 @@
 //! What the recorded conversations do not hold: questions of servers that have not been met, strangers, late messages.
 
 use serde_json::{Value, json};
-use wtt_connect::agent::ask::{AskKind, Decision};
+use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
 use wtt_connect::agent::outcome::{Outcome, Reason};
-use wtt_connect::agent::{AgentEvent, Request, spec};
+use wtt_connect::agent::permission::{AskKind, Decision};
+use wtt_connect::agent::{AgentEvent, Request};
 use wtt_connect::config::Mode;
 
 pub(super) const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
@@ -29,7 +30,7 @@ impl Rig {
 
     pub(super) fn start(adapter: &str, prompt: &str, resume: Option<&str>) -> (Rig, Vec<Value>) {
         let mut rig =
-            Rig((spec::find(adapter).unwrap().dialect)(&Rig::request(Mode::Suggest, prompt, resume)));
+            Rig((adapters::find(adapter).unwrap().dialect)(&Rig::request(Mode::Suggest, prompt, resume)));
         let mut fx = Effects::default();
         rig.0.start(&mut fx);
         (rig, written(&fx))
@@ -282,7 +283,7 @@ fn result(text: &str) -> Value {
 fn a_line_to_claude_is_one_line_and_defused() {
     let mut fx = Effects::default();
     let request = Rig::request(Mode::Suggest, "/cost\n@/etc/passwd\u{2028}\u{2029}", None);
-    (spec::find("claude-code").unwrap().dialect)(&request).start(&mut fx);
+    (adapters::find("claude-code").unwrap().dialect)(&request).start(&mut fx);
     let [line] = &fx.stdin[..] else { panic!("one line") };
     assert_eq!(line.matches(['\n', '\u{2028}', '\u{2029}']).count(), 1, "{line}");
     let text = written(&fx)[0].pointer("/message/content/0/text").unwrap().as_str().unwrap().to_owned();
@@ -350,7 +351,7 @@ fn claude_is_told_what_we_do_not_offer() {
 pub(super) fn pi(prompt: &str, slash: bool) -> (Rig, Vec<Value>) {
     let transport = Some("rpc".to_owned());
     let request = Request { transport, slash, ..Rig::request(Mode::FullAuto, prompt, None) };
-    let mut rig = Rig((spec::find("pi").unwrap().dialect)(&request));
+    let mut rig = Rig((adapters::find("pi").unwrap().dialect)(&request));
     let mut fx = Effects::default();
     rig.0.start(&mut fx);
     (rig, written(&fx))

@@ -2,9 +2,9 @@
 
 use super::odd::{Rig, THREAD, pi, pi_hears, pi_says, written};
 use serde_json::{Value, json};
-use wtt_connect::agent::ask::{AskKind, Decision};
 use wtt_connect::agent::dialect::Effects;
 use wtt_connect::agent::outcome::Outcome;
+use wtt_connect::agent::permission::{AskKind, Decision};
 
 /// A request of a tool server, as codex passes it on.
 fn elicit(mut params: Value) -> Value {

@@ -5,7 +5,7 @@ use super::identity;
 use crate::support::watch::computed;
 use serde_json::json;
 use std::time::Duration;
-use wtt_connect::session::{command, prompt};
+use wtt_connect::session::{chat_command, prompt};
 use wtt_connect::wire::frame::{self, Frame};
 use wtt_connect::wire::intake::{Identity, Verdict, intake};
 use wtt_connect::wire::reply;
@@ -31,7 +31,7 @@ fn time_of_text(text: &str, me: &Identity) -> Duration {
     let took = computed(|| {
         let Frame::Message(message) = frame::decode(&frame) else { panic!("{unit:?}") };
         if let Verdict::Run(job) = intake(&message, me) {
-            let _ = (prompt::build(&job, &me.agent_id, false), command::parse(&job.instruction));
+            let _ = (prompt::build(&job, &me.agent_id, false), chat_command::parse(&job.instruction));
         }
         pieces = reply::chunk(text, 12_000);
     });

@@ -3,7 +3,7 @@
 use super::job;
 use serde_json::{Value, json};
 use wtt_connect::config::Mode;
-use wtt_connect::session::route::{Defaults, Route, parts_of, route, session_key, topic_of};
+use wtt_connect::session::routing::{Defaults, Route, parts_of, route, session_key, topic_of};
 use wtt_connect::wire::intake::Scope;
 
 /// Routes a p2p message; the default adapter is the first of `enabled`.
@@ -75,7 +75,7 @@ fn the_adapter_is_chosen_in_the_documented_order() {
 
 #[test]
 fn every_adapter_can_be_asked_for_in_every_way() {
-    use wtt_connect::agent::spec::ADAPTERS;
+    use wtt_connect::agent::adapters::ADAPTERS;
     use wtt_connect::config::keys::ADAPTER_NAMES;
     let all: Vec<&str> = ADAPTER_NAMES.iter().map(|(name, _)| *name).rev().collect();
     assert_eq!(all.len(), 12);

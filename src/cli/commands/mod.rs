@@ -21,7 +21,7 @@ pub mod workdir;
 
 use super::out;
 use super::table::Args;
-use crate::agent::spec::ADAPTERS;
+use crate::agent::adapters::ADAPTERS;
 use crate::config::{Config, Selection};
 use crate::error::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! The profiles of this user, for the commands that look at them: found by name or by agent id, with what can be told
 //! of each without its connector.
 
-use crate::agent::spec::ADAPTERS;
+use crate::agent::adapters::ADAPTERS;
 use crate::config::{Config, Selection, Settings, profile};
 use crate::daemon::control::{self, AskError, Request};
 use crate::error::{Error, Result};

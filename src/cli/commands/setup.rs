@@ -1,8 +1,8 @@
 //! `setup`: an agent for those who have none yet: registers one, keeps it in a profile, prints the code that claims it,
 //! and says which agent CLI it would bind, and why.
 
-use crate::agent::program;
-use crate::agent::spec::ADAPTERS;
+use crate::agent::adapters::ADAPTERS;
+use crate::agent::discovery::locate;
 use crate::cli::out;
 use crate::cli::table::Args;
 use crate::config::keys;
@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// first that is there.
 fn choose(asked: Option<&str>, set: Option<String>) -> (String, String) {
     let mut found = Vec::new();
-    found.extend(ADAPTERS.iter().filter(|spec| program::locate(spec, &[]).is_ok()).map(|spec| spec.name));
+    found.extend(ADAPTERS.iter().filter(|spec| locate::locate(spec, &[]).is_ok()).map(|spec| spec.name));
     let (name, mut why) = match (asked, set, found.first()) {
         (Some(name), ..) => (name.to_owned(), "as asked".to_owned()),
         (None, Some(name), _) => (name, "as the settings say".to_owned()),

@@ -1,7 +1,7 @@
 //! `upload-file`: sends files into a topic, by the running connector or, where there is none, by itself.
 
 use super::profiles::{self, Profile};
-use crate::agent::run::TURN;
+use crate::agent::runner::TURN;
 use crate::cli::out;
 use crate::cli::table::Args;
 use crate::daemon::control::{self, AskError, Wish};
@@ -10,7 +10,8 @@ use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::media::Failure;
 use crate::json::object;
-use crate::session::upload::{self, Place, Post};
+use crate::session::file_upload;
+use crate::session::file_upload::{Place, Post};
 use crate::store::artifacts::Artifacts;
 use crate::store::lock;
 use crate::wire::outgoing::{self, Publish};
@@ -40,7 +41,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// What the command line asks for.
 fn wish(args: &Args) -> Result<Wish> {
     let usage = |why: &str| Error::Usage(why.to_owned());
-    let topic_id = args.topic_id.clone().or_else(|| variable(upload::TOPIC));
+    let topic_id = args.topic_id.clone().or_else(|| variable(file_upload::TOPIC));
     let topic_id = topic_id.ok_or_else(|| usage("upload-file needs --topic-id with the id of the topic"))?;
     let folder = std::env::current_dir()
         .map_err(|_| Error::Failed("the current directory is gone; change into another one".into()))?;
@@ -60,7 +61,7 @@ fn variable(name: &str) -> Option<String> {
 
 /// By whoever can.
 fn send(args: &Args, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
-    let socket = variable(upload::SOCKET).filter(|_| args.profile.is_none());
+    let socket = variable(file_upload::SOCKET).filter(|_| args.profile.is_none());
     if let Some(socket) = socket {
         return control::upload(Path::new(&socket), wish, on).map_err(|error| match error {
             AskError::Failed(why) => Error::Failed(why),
@@ -97,9 +98,9 @@ fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Resu
     if let Some(problem) = profile.problems.first() {
         return Err(Error::Config(format!("{}: {problem}", profile.name)));
     }
-    let shelf = upload::shelf(config);
-    let place = Place { topic_id: &wish.topic_id, task_id: None, lang: crate::session::words::Lang::En };
-    let upload = upload::prepare(&shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)
+    let shelf = file_upload::shelf(config);
+    let place = Place { topic_id: &wish.topic_id, task_id: None, lang: crate::session::messages::Lang::En };
+    let upload = file_upload::prepare(&shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)
         .map_err(Error::Failed)?;
     let (base, token) = (&config.base_url, &config.http_token);
     let mut what = "the upload failed".to_owned();

@@ -1,6 +1,6 @@
 //! Completions for bash, zsh and fish, rendered from the table. Profiles are listed when the user asks, by the shell.
 
-use crate::agent::spec::ADAPTERS;
+use crate::agent::adapters::ADAPTERS;
 use crate::cli::parse::Artefact;
 use crate::cli::table::{COMMANDS, Command, Flag, GLOBAL_FLAGS, HELP, ValueOf};
 use crate::config::Mode;

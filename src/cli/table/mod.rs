@@ -577,7 +577,7 @@ mod tests {
 
     #[test]
     fn the_values_of_adapter_are_listed() {
-        for adapter in crate::agent::spec::ADAPTERS {
+        for adapter in crate::agent::adapters::ADAPTERS {
             assert!(ADAPTER.long_text.contains(&format!("`{}`", adapter.name)), "{}", adapter.name);
         }
     }

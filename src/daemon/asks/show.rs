@@ -3,8 +3,8 @@
 use super::{Open, entry};
 use crate::daemon::hub::Hub;
 use crate::json::object;
-use crate::session::question;
-use crate::session::words::{Lang, Say, kept};
+use crate::session::messages::{Lang, Say, kept};
+use crate::session::permissions::prompt;
 use crate::store::Store;
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::permits::OpenAsk;
@@ -45,7 +45,7 @@ impl Hub {
     pub(in crate::daemon) fn asks_lines(&self, job: &Job, lang: Lang, lines: &mut Vec<String>) {
         let topic = job.topic_id.as_str();
         for open in self.asks.open.iter().filter(|open| open.asked.topic_id == topic) {
-            let title = question::plain(&open.asked.ask.title);
+            let title = prompt::plain(&open.asked.ask.title);
             lines.push(Say::AskOpenRow.to(lang, &[&open.id, &title]));
         }
         let here = self.store.state().permits.decisions.iter().rev().filter(|row| row["topic"] == topic);
@@ -58,8 +58,8 @@ impl Hub {
 
 /// A decision in one line.
 pub(super) fn told(lang: Lang, row: &Value) -> String {
-    let word = |name: &str| question::plain(&kept(lang, row[name].as_str().unwrap_or_default()));
-    let plain = |name: &str| question::plain(row[name].as_str().unwrap_or_default());
+    let word = |name: &str| prompt::plain(&kept(lang, row[name].as_str().unwrap_or_default()));
+    let plain = |name: &str| prompt::plain(row[name].as_str().unwrap_or_default());
     // nobody has decided about it
     if row["decision"] == CLOSED {
         return Say::AskGone.to(lang, &[&plain("about"), &plain("tool"), &word("by")]);
@@ -68,7 +68,7 @@ pub(super) fn told(lang: Lang, row: &Value) -> String {
 }
 
 pub(super) fn closed(lang: Lang, id: &str, why: &str, title: &str) -> String {
-    let title = question::plain(title);
+    let title = prompt::plain(title);
     let about = if title.is_empty() { title } else { Say::AskClosedAbout.to(lang, &[&title]) };
     Say::AskClosed.to(lang, &[id, &kept(lang, why)]) + &about
 }

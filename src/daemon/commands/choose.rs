@@ -3,11 +3,12 @@
 //! A topic may be stricter than the host, never looser: the mode of the settings is the loosest that chat can choose,
 //! unless the owner of the host has also allowed `yolo`, which is the loosest of all.
 
-use crate::agent::spec;
+use crate::agent::adapter;
+use crate::agent::adapters;
 use crate::config::Mode;
 use crate::daemon::hub::Hub;
+use crate::session::messages::{Lang, Say, kept};
 use crate::session::model;
-use crate::session::words::{Lang, Say, kept};
 use crate::store::state::{Choice, Record};
 use crate::wire::intake::Job;
 use crate::wire::message::SenderKind;
@@ -76,7 +77,7 @@ impl Hub {
             Some(name) => Say::ModelOfOther.to(lang, &[name, model]),
             None => Say::ModelOfNone.to(lang, &[model::maker(model).unwrap_or_default()]),
         };
-        let title = spec::find(adapter).map_or(adapter, |spec| spec.title);
+        let title = adapters::find(adapter).map_or(adapter, |spec| spec.title);
         Say::ModelForeign.to(lang, &[model, title, &how])
     }
 
@@ -120,8 +121,8 @@ impl Hub {
             None if name == "default" => self.shared.config.mode,
             None => return Say::ModeUnknown.to(lang, &[&name.replace('`', ""), &allowed]),
         };
-        let adapter = self.route(&mut job.clone()).ok().and_then(|route| spec::find(&route.adapter));
-        if let Some(why) = adapter.and_then(|adapter| spec::refusal(adapter, mode)) {
+        let adapter = self.route(&mut job.clone()).ok().and_then(|route| adapters::find(&route.adapter));
+        if let Some(why) = adapter.and_then(|adapter| adapter::refusal(adapter, mode)) {
             return format!("⚠️ {}", kept(lang, &why));
         }
         let chosen = (name != "default").then_some(name);
@@ -141,7 +142,7 @@ impl Hub {
             self.choose(job, Choice { adapter: None, ..choice });
             return Say::AdapterBack.to(lang, &[&config.adapter]);
         }
-        match spec::find(&name).filter(|spec| config.adapters.iter().any(|name| name == spec.name)) {
+        match adapters::find(&name).filter(|spec| config.adapters.iter().any(|name| name == spec.name)) {
             Some(spec) => {
                 // a model chosen for the other agent would lead back to it
                 let adapter = Some(spec.name.to_owned());

@@ -2,7 +2,7 @@
 
 use crate::agent::Usage;
 use crate::daemon::hub::Hub;
-use crate::session::words::{Lang, Say};
+use crate::session::messages::{Lang, Say};
 use crate::store::ledger::{DAYS, Tokens, day};
 use crate::store::state::Record;
 use crate::sys::time;

@@ -1,10 +1,10 @@
 //! `/sessions` and `/switch`: the native sessions of a topic, those in use and those that were put aside.
 
 use super::status::known_by;
-use crate::agent::spec;
+use crate::agent::adapters;
 use crate::daemon::hub::Hub;
-use crate::session::route;
-use crate::session::words::{Lang, Say, kept};
+use crate::session::messages::{Lang, Say, kept};
+use crate::session::routing;
 use crate::store::state::{Choice, Record, SessionRow};
 use crate::sys::time;
 use crate::text;
@@ -16,7 +16,7 @@ type Item<'a> = (&'a String, &'a SessionRow, bool);
 impl Hub {
     /// The sessions of a topic, those in use first, then the last used first.
     fn sessions_of(&self, scope: &Scope) -> Vec<Item<'_>> {
-        let (state, scope) = (self.store.state(), route::scope_key(scope));
+        let (state, scope) = (self.store.state(), routing::scope_key(scope));
         let mut items: Vec<Item<'_>> = Vec::new();
         items.extend(state.sessions_of(&scope).map(|(key, row)| (key, row, true)));
         items.extend(
@@ -28,7 +28,7 @@ impl Hub {
 
     pub(super) fn sessions_text(&self, job: &Job, lang: Lang) -> String {
         let items = self.sessions_of(&job.scope);
-        let now = self.route(&mut job.clone()).map(|route| route::session_key(&job.scope, &route));
+        let now = self.route(&mut job.clone()).map(|route| routing::session_key(&job.scope, &route));
         if items.is_empty() {
             return Say::SessionsNone.to(lang, &[]);
         }
@@ -67,12 +67,12 @@ impl Hub {
         };
         let (name, id) = known_by(key, row);
         let row = (*row).clone();
-        let (adapter, model, effort) = route::parts_of(key).unwrap_or_default();
+        let (adapter, model, effort) = routing::parts_of(key).unwrap_or_default();
         let config = &self.shared.config;
         if row.workdir != config.workdir.to_string_lossy() {
             return Err(Say::SwitchElsewhere.to(lang, &[&row.workdir]));
         }
-        if !config.adapters.contains(&adapter) || spec::find(&adapter).is_none() {
+        if !config.adapters.contains(&adapter) || adapters::find(&adapter).is_none() {
             return Err(Say::AdapterOff.to(lang, &[&adapter, &config.adapters.join(", ")]));
         }
         let chosen = self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
@@ -80,6 +80,6 @@ impl Hub {
         self.store.record(Record::Choose { scope: job.scope.to_string(), choice });
         let route = self.route(&mut job.clone()).map_err(|why| format!("⚠️ {}", kept(lang, &why)))?;
         let text = Say::Switched.to(lang, &[&name, &id]);
-        Ok((route::session_key(&job.scope, &route), row, text))
+        Ok((routing::session_key(&job.scope, &route), row, text))
     }
 }

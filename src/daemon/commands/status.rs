@@ -1,8 +1,8 @@
 //! `/status` and `/queue`: what runs and what waits.
 
 use crate::daemon::hub::Hub;
-use crate::session::route;
-use crate::session::words::{Lang, Say, kept};
+use crate::session::messages::{Lang, Say, kept};
+use crate::session::routing;
 use crate::store::state::SessionRow;
 use crate::sys::time;
 use crate::wire::intake::Job;
@@ -43,7 +43,7 @@ impl Hub {
         });
         let elsewhere = (self.sessions.count() - turns.len()).to_string();
         lines.push(Say::Elsewhere.to(lang, &[&elsewhere, &self.delivery.len().to_string()]));
-        for (key, row) in self.store.state().sessions_of(&route::scope_key(&job.scope)) {
+        for (key, row) in self.store.state().sessions_of(&routing::scope_key(&job.scope)) {
             let (name, id) = known_by(key, row);
             lines.push(Say::SessionRow.to(lang, &[&name, &id]));
         }
@@ -76,7 +76,7 @@ impl Hub {
 
 /// What people know a native session by: its agent with the model, and the beginning of its id.
 pub(super) fn known_by(key: &str, row: &SessionRow) -> (String, String) {
-    let (mut name, model, effort) = route::parts_of(key).unwrap_or_default();
+    let (mut name, model, effort) = routing::parts_of(key).unwrap_or_default();
     for part in [model, effort].into_iter().flatten() {
         name.push_str(&format!(" {part}"));
     }

@@ -3,9 +3,10 @@
 
 use crate::daemon::hub::Hub;
 use crate::json::object;
+use crate::session;
+use crate::session::messages::Lang;
+use crate::session::progress::formatter;
 use crate::session::task::Run;
-use crate::session::words::Lang;
-use crate::session::{self, report};
 use crate::store::Store;
 use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::{Parked, Record};
@@ -65,7 +66,7 @@ pub(in crate::daemon) fn close_left_over(store: &mut Store, left: &[Entry]) {
         let is_its = |entry: &&Entry| answer["key"] == entry.key.as_str() && entry.kind != ReplyKind::Speech;
         let entry = left.iter().find(is_its);
         let status = if entry.is_some_and(|e| e.kind == ReplyKind::Done) { "review" } else { "blocked" };
-        let said = entry.map_or_else(|| report::interrupted(Lang::En, true), |entry| entry.parts.concat());
+        let said = entry.map_or_else(|| formatter::interrupted(Lang::En, true), |entry| entry.parts.concat());
         answer["end"] = object!({ "status": status, "said": said });
         store.record(Record::Answered { key, answer });
     }

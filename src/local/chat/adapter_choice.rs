@@ -1,8 +1,10 @@
 //! Which agent answers in `try`: the one asked for, else the first CLI that is installed and not logged out, else, in a
 //! chat with a person, the demonstration agent.
 
-use crate::agent::spec::{self, ADAPTERS, AdapterSpec, Login};
-use crate::agent::{probe, program};
+use crate::agent::adapter::{AdapterSpec, Login};
+use crate::agent::adapters;
+use crate::agent::adapters::ADAPTERS;
+use crate::agent::discovery::{locate, login};
 use crate::error::{Error, Result};
 use crate::sys::passing::Passing;
 use std::collections::BTreeMap;
@@ -107,7 +109,7 @@ fn decide(
     if word.eq_ignore_ascii_case(DEMO) {
         return demo(None);
     }
-    let Some(spec) = spec::find(word) else {
+    let Some(spec) = adapters::find(word) else {
         let names: Vec<&str> = adapters.iter().map(|a| a.name).collect();
         let near = crate::text::hint(word, names.iter().copied().chain([DEMO]));
         let message =
@@ -140,10 +142,10 @@ pub fn pick(asked: Option<&str>, person: bool) -> Result<Pick> {
     let command = |spec: &AdapterSpec| {
         own_command(spec).and_then(|(_, command)| shell_words::split(&command).ok()).unwrap_or_default()
     };
-    let installed = |spec: &AdapterSpec| program::locate(spec, &command(spec)).is_ok();
+    let installed = |spec: &AdapterSpec| locate::locate(spec, &command(spec)).is_ok();
     decide(asked, person, ADAPTERS, installed, |spec| {
         let _passing = Passing::say(&format!("Looking for agents: {}", spec.name));
-        let found = probe::probe(spec, &command(spec), &BTreeMap::new());
+        let found = login::probe(spec, &command(spec), &BTreeMap::new());
         match found.login {
             _ if found.path.is_none() => Presence::Missing,
             _ if !found.trouble.is_empty() => Presence::Broken,

@@ -1,7 +1,7 @@
 //! What `/help` says in the chat of `try`.
 
 use super::markdown;
-use crate::session::command;
+use crate::session::chat_command;
 
 /// Columns that 80 leave beside the commands.
 const BESIDE: usize = 54;
@@ -17,7 +17,7 @@ The connector:";
 /// The text.
 pub(super) fn help() -> String {
     let mut out = HELP.to_owned();
-    for (name, arguments, text) in command::rows().filter(|row| row.0 != "/help") {
+    for (name, arguments, text) in chat_command::rows().filter(|row| row.0 != "/help") {
         let text = markdown::wrap(&text.replace('`', ""), BESIDE).replace('\n', &format!("\n{:25}", ""));
         out.push_str(&format!("\n  {:22} {text}", format!("{name} {arguments}")));
     }

@@ -1,9 +1,12 @@
 //! What `doctor` says of the agent CLIs and of the model switcher. No turn is started, nothing is changed.
 
 use super::{Finding, Verdict, finding};
-use crate::agent::probe::{self, Probe};
-use crate::agent::program;
-use crate::agent::spec::{self, ADAPTERS, AdapterSpec, Login};
+use crate::agent::adapter;
+use crate::agent::adapter::{AdapterSpec, Login};
+use crate::agent::adapters::ADAPTERS;
+use crate::agent::discovery::locate;
+use crate::agent::discovery::login;
+use crate::agent::discovery::login::Probe;
 use crate::config::{Config, Mode};
 use crate::sys::passing::Passing;
 use crate::sys::{path, thread};
@@ -79,7 +82,7 @@ fn look(some: &[&'static AdapterSpec], config: &Config) -> Vec<(&'static Adapter
         let command = config.commands.get(spec.name).cloned().unwrap_or_default();
         let answer = Arc::new(OnceLock::new());
         let (to, with, env) = (answer.clone(), command.clone(), config.extra_env.clone());
-        let thread = thread::spawn("probe", move || drop(to.set(probe::probe(spec, &with, &env))));
+        let thread = thread::spawn("probe", move || drop(to.set(login::probe(spec, &with, &env))));
         asked.push((spec, command, thread, answer));
     }
     let mut probes = Vec::new();
@@ -106,7 +109,7 @@ fn agent(
     let failing = if standing == Standing::Default { Verdict::Bad } else { Note };
     let used = matches!(standing, Standing::Default | Standing::Enabled);
     let Some(path) = &probe.path else {
-        return used.then(|| (failing, format!("{}; {}", probe.trouble, program::remedy(spec, command))));
+        return used.then(|| (failing, format!("{}; {}", probe.trouble, locate::remedy(spec, command))));
     };
     let path = path.display();
     if !probe.trouble.is_empty() {
@@ -160,7 +163,7 @@ fn agent(
         ));
         verdict = verdict.max(Note);
     }
-    if used && let Some(why) = spec::refusal(spec, mode) {
+    if used && let Some(why) = adapter::refusal(spec, mode) {
         text.push_str(&format!(". Nothing can be run: {why}"));
         verdict = verdict.max(failing);
     }

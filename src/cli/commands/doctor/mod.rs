@@ -9,7 +9,7 @@ pub(super) mod service;
 pub(super) mod show;
 
 use super::selection;
-use crate::agent::spec;
+use crate::agent::adapters;
 use crate::cli::out::{self, Colour};
 use crate::cli::table::Args;
 use crate::config::keys;
@@ -165,7 +165,7 @@ fn is_known(settings: &Settings, name: &str) -> bool {
 
 /// Whether the default adapter and the enabled ones are what the settings say, and not what stands in for them.
 fn adapters_are_known(settings: &Settings) -> bool {
-    let named = |set: &Setting| value::adapter(&set.text).is_ok_and(|name| spec::find(&name).is_some());
+    let named = |set: &Setting| value::adapter(&set.text).is_ok_and(|name| adapters::find(&name).is_some());
     ["WTT_CONNECT_ADAPTER", "WTT_CONNECT_ADAPTERS"].into_iter().all(|name| is_known(settings, name))
         && settings.get("WTT_CONNECT_ADAPTER").is_none_or(named)
 }

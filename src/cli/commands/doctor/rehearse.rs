@@ -3,15 +3,17 @@
 //! Through the runner that answers messages, in a directory of its own that is removed afterwards.
 
 use super::{Finding, Verdict, finding};
+use crate::agent::adapter::AdapterSpec;
+use crate::agent::adapters;
 use crate::agent::outcome::{Outcome, Report};
-use crate::agent::run::{self, Control, Progress, Runner};
-use crate::agent::spec::{self, AdapterSpec};
+use crate::agent::runner;
+use crate::agent::runner::{Control, Progress, Runner};
 use crate::agent::{AgentEvent, Request};
 use crate::cli::commands::profiles;
 use crate::config::{Config, Limits};
 use crate::error::{Error, Result};
-use crate::session::failure::sentence;
-use crate::session::words::Lang;
+use crate::session::failure_text::sentence;
+use crate::session::messages::Lang;
 use crate::session::{self, model};
 use crate::store::atomic;
 use crate::sys::passing::Passing;
@@ -40,10 +42,10 @@ const LONG: &str =
 pub fn chosen(config: &Config, asked: Option<&str>) -> Result<Vec<&'static AdapterSpec>> {
     let Some(word) = asked else {
         let mut enabled = Vec::new();
-        enabled.extend(config.adapters.iter().filter_map(|name| spec::find(name)));
+        enabled.extend(config.adapters.iter().filter_map(|name| adapters::find(name)));
         return Ok(enabled);
     };
-    let names: Vec<&str> = spec::ADAPTERS.iter().map(|spec| spec.name).collect();
+    let names: Vec<&str> = adapters::ADAPTERS.iter().map(|spec| spec.name).collect();
     let unknown = || {
         let word = text::truncate(&text::one_line(word), 40);
         let mut near = text::hint(&word, names.iter().copied());
@@ -52,7 +54,7 @@ pub fn chosen(config: &Config, asked: Option<&str>) -> Result<Vec<&'static Adapt
         }
         Error::Usage(format!("there is no adapter `{word}`{near}; use one of {}", names.join(", ")))
     };
-    Ok(vec![spec::find(word).ok_or_else(unknown)?])
+    Ok(vec![adapters::find(word).ok_or_else(unknown)?])
 }
 
 /// Rehearses them one after the other; `tell` gets each finding as soon as it is made.
@@ -116,7 +118,7 @@ impl Stage<'_> {
         let command = self.config.commands.get(named.name).map_or(&[][..], Vec::as_slice);
         // A person who tries agents out may enable any that is here.
         let mut all = Vec::new();
-        all.extend(spec::ADAPTERS.iter().map(|spec| spec.name.to_owned()));
+        all.extend(adapters::ADAPTERS.iter().map(|spec| spec.name.to_owned()));
         let spec = match session::ready(named, command, self.config, self.config.mode, &all) {
             Ok(spec) => spec,
             Err((reason, detail)) => {
@@ -190,7 +192,7 @@ impl Stage<'_> {
             // The turn before has just opened it.
             opened_at: resume.is_some().then(crate::sys::time::now_ms),
             keep: None,
-            judge: &crate::agent::ask::Plain { people: false },
+            judge: &crate::agent::permission::Plain { people: false },
         };
         let request = Request {
             fresh_prompt: resume.is_some().then(|| prompt.clone()),
@@ -206,7 +208,7 @@ impl Stage<'_> {
         };
         let began = Instant::now();
         let (mut fresh, mut asked) = (None, None);
-        let report = run::run(&runner, &request, &mut |progress| {
+        let report = runner::run(&runner, &request, &mut |progress| {
             let Progress::Event(event) = progress else { return };
             if let AgentEvent::FreshSession(why) = &event {
                 fresh = Some(text::truncate(&text::one_line(why), SHOWN_CHARS));

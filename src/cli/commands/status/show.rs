@@ -7,7 +7,7 @@ use super::{Files, Known};
 use crate::cli::commands::profiles::Life;
 use crate::cli::out::{self, Colour};
 use crate::daemon::control::Link;
-use crate::session::question;
+use crate::session::permissions::prompt;
 use crate::sys::time;
 use crate::text::count;
 use serde_json::Value;
@@ -184,7 +184,7 @@ fn answered(live: &Value, row: Row<'_>) {
             format_args!(
                 "{id} of {}: {}; `wtt-connect approve {id}` or `deny {id}` answers it, within {}",
                 word(&ask["agent"]),
-                question::plain(word(&ask["about"])),
+                prompt::plain(word(&ask["about"])),
                 ago(&ask["seconds"])
             ),
         );

@@ -1,7 +1,9 @@
 //! Versions of the agent CLIs, asked once for each program file: a Node CLI takes a second to say its own.
 
-use crate::agent::program::{self, Program};
-use crate::agent::{probe, spec};
+use crate::agent::adapters;
+use crate::agent::discovery::locate;
+use crate::agent::discovery::locate::Program;
+use crate::agent::discovery::login;
 use crate::config::Config;
 use crate::json::object;
 use crate::store::atomic;
@@ -41,15 +43,15 @@ fn version(
     row: Option<&Value>,
     known: &mut Map<String, Value>,
 ) -> Result<String, String> {
-    let Some(spec) = spec::find(name) else { return Ok(String::new()) };
+    let Some(spec) = adapters::find(name) else { return Ok(String::new()) };
     let command = config.commands.get(name).map(Vec::as_slice).unwrap_or_default();
     let leading = command.get(1..).unwrap_or_default().to_vec();
     let theirs = row.map(|row| (row["path"].as_str(), row["problem"].as_str().unwrap_or_default()));
     let program = match theirs {
         Some((Some(path), _)) => Program { path: path.into(), leading },
         Some((None, problem)) => return Err(problem.to_owned()),
-        None => program::locate(spec, command)
-            .map_err(|why| format!("{why}; {}", program::remedy(spec, command)))?,
+        None => locate::locate(spec, command)
+            .map_err(|why| format!("{why}; {}", locate::remedy(spec, command)))?,
     };
     let stamp = format!("{} {}", stamp(&program.path), program.leading.join(" "));
     if let Some(row) = known.get(name)
@@ -58,7 +60,7 @@ fn version(
     {
         return Ok(version.to_owned());
     }
-    let version = crate::text::one_line(&probe::version(&program, &config.extra_env)?.unwrap_or_default());
+    let version = crate::text::one_line(&login::version(&program, &config.extra_env)?.unwrap_or_default());
     let version = crate::text::truncate(&version, 60);
     known.insert(name.to_owned(), object!({ "stamp": stamp, "version": version }));
     Ok(version)

@@ -7,7 +7,7 @@ mod wait;
 
 use super::doctor::{Finding, Verdict, agents, finding, machine, service, show};
 use super::say;
-use crate::agent::program;
+use crate::agent::discovery::locate;
 use crate::cli::out;
 use crate::cli::service::{Action, Manager, exe};
 use crate::cli::table::Args;
@@ -295,7 +295,7 @@ fn linger(manager: &Manager) -> Result<()> {
 fn next(plan: &Plan, args: &Args, connected: bool) -> String {
     let (p, config) = (&plan.profile, &plan.config);
     let missing =
-        program::locate(plan.adapter, config.commands.get(plan.adapter.name).map_or(&[], Vec::as_slice));
+        locate::locate(plan.adapter, config.commands.get(plan.adapter.name).map_or(&[], Vec::as_slice));
     let first = match (missing.is_err(), connected) {
         (true, _) => format!("Now {}.", plan.adapter.install),
         (false, true) => format!("Write to {} on WTT's web page: it answers.", config.agent_id),

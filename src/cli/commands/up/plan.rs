@@ -2,7 +2,10 @@
 //!
 //! Reads the files and the environment; changes nothing.
 
-use crate::agent::spec::{self, ADAPTERS, AdapterSpec};
+use crate::agent::adapter;
+use crate::agent::adapter::AdapterSpec;
+use crate::agent::adapters;
+use crate::agent::adapters::ADAPTERS;
 use crate::cli::commands::selection;
 use crate::cli::table::Args;
 use crate::config::keys;
@@ -121,7 +124,7 @@ pub fn make(args: &Args) -> Result<Plan> {
     let selection = Selection { profile: Some(name.clone()), ..here };
     let mut settings = Settings::of_profile(&selection, &path, &text);
     let config = Config::check(&selection, &mut settings)?;
-    if let Some(why) = spec::refusal(adapter, config.mode) {
+    if let Some(why) = adapter::refusal(adapter, config.mode) {
         return Err(Error::Config(format!("{} cannot run so: {why}", adapter.title)));
     }
     let mut notes = rivals(&path, &name, &agent_id, &places)?;
@@ -152,7 +155,7 @@ fn identity(args: &Args, given: &Pairs) -> Result<(&'static AdapterSpec, String)
         None => {}
         Some(word) => match value::adapter(word) {
             Ok(name) => {
-                spec = spec::find(&name);
+                spec = adapters::find(&name);
                 if spec.is_none() {
                     let have: Vec<&str> = ADAPTERS.iter().map(|a| a.name).collect();
                     problems

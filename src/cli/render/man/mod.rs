@@ -4,9 +4,9 @@ mod json;
 
 use super::help;
 use super::roff::Page;
-use crate::agent::spec::ADAPTERS;
+use crate::agent::adapters::ADAPTERS;
 use crate::cli::table::{COMMANDS, Command, Flag, GLOBAL_FLAGS, ValueOf};
-use crate::session::command;
+use crate::session::chat_command;
 
 /// Date of the last change to the texts of both pages.
 pub const DATE: &str = "2026-11-23";
@@ -168,7 +168,7 @@ pub fn render() -> String {
     );
     page.section("CHAT COMMANDS");
     page.paragraph("Everything in a topic goes to the agent, but these words are answered by the connector:");
-    for (word, arguments, text) in command::rows() {
+    for (word, arguments, text) in chat_command::rows() {
         let mut sentence = text.to_owned();
         sentence[..1].make_ascii_uppercase();
         page.entry(word, arguments, &format!("{sentence}."));

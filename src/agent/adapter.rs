@@ -1,0 +1,216 @@
+//! The adapters as data: names, programs, arguments. How each speaks is its dialect; how it is run is [`crate::agent::runner`].
+
+use crate::agent::Request;
+use crate::agent::dialect::Dialect;
+use crate::agent::discovery::version;
+use crate::config::Mode;
+use std::ffi::OsString;
+
+/// One agent CLI.
+#[derive(Debug)]
+pub struct AdapterSpec {
+    /// The name of configuration and routing: `codex`, `claude-code`.
+    pub name: &'static str,
+    /// What people read: `Codex`, `Claude Code`.
+    pub title: &'static str,
+    /// Other words that mention it: `claude`.
+    pub aliases: &'static [&'static str],
+    /// Programs to look for on PATH, best first.
+    pub programs: &'static [&'static str],
+    /// How to install it, to follow a semicolon.
+    pub install: &'static str,
+    /// How to log in, one sentence.
+    pub login: &'static str,
+    /// Key of the native session id in the state file: `codexThreadId`, `claudeSessionId`.
+    pub session_key: &'static str,
+    /// The npm launcher that stands in for a native program, if there is one.
+    pub launcher: Option<Launcher>,
+    /// How `doctor` asks whether it is logged in.
+    pub login_query: Option<LoginQuery>,
+    /// What each permission mode means for it, one sentence each, for the manual; a run in a mode that is absent is refused.
+    pub modes: &'static [(Mode, &'static str)],
+    /// Tells which program is installed, where one name stands for several; it is asked once, before a turn. The others
+    /// have `None` and are started without a question.
+    pub flavour: Option<version::Tell>,
+    /// The product has ended: what `doctor` says about it.
+    pub ended: Option<&'static str>,
+    /// Whether images go to it as data ([`crate::agent::Image::data`]).
+    pub image_data: bool,
+    /// What is asked of it when a turn has ended well, if it has not told its session id.
+    pub after: Option<After>,
+    /// Builds arguments and extra environment; pure.
+    pub invoke: fn(&Request, &Host<'_>) -> Invocation,
+    /// Makes the dialect for one turn.
+    pub dialect: fn(&Request) -> Box<dyn Dialect>,
+}
+
+/// What an adapter must know about this machine and this start.
+#[derive(Debug, Clone, Copy)]
+pub struct Host<'a> {
+    /// A new UUID, for CLIs that let us choose the session id.
+    pub fresh_id: &'a str,
+    /// Whether we run as root.
+    pub root: bool,
+}
+
+/// An npm launcher script in front of a native program. On Node 20 it stays as a parent, and a SIGKILL of the launcher
+/// leaves the native program and its tools running (agents 1): so the native program is started directly.
+#[derive(Debug, Clone, Copy)]
+pub struct Launcher {
+    /// End of the script's path: `@openai/codex/bin/codex.js`.
+    pub script: &'static str,
+    /// Native programs of this platform, relative to the directory that holds the scope (`node_modules`) or to the package.
+    pub natives: &'static [&'static str],
+}
+
+/// Login state of a CLI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    /// Logged in, in such a way: `API key`, `claude.ai`.
+    LoggedIn(String),
+    /// Not logged in.
+    LoggedOut,
+    /// It cannot be asked, or did not answer.
+    Unknown,
+}
+
+/// How an adapter is asked for its login state.
+#[derive(Debug, Clone, Copy)]
+pub struct LoginQuery {
+    /// Arguments.
+    pub args: &'static [&'static str],
+    /// Reads exit code (`None`: ended by a signal), stdout and stderr.
+    pub read: fn(Option<i32>, &str, &str) -> Login,
+}
+
+/// How a CLI is asked for the session of the turn that has just ended.
+#[derive(Debug, Clone, Copy)]
+pub struct After {
+    /// Arguments.
+    pub args: fn(&Request, &Host<'_>) -> Vec<OsString>,
+    /// Finds the native session id in stdout.
+    pub read: fn(&str, &Host<'_>) -> Option<String>,
+}
+
+/// How to start a CLI for one turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Invocation {
+    /// Arguments after the program.
+    pub args: Vec<OsString>,
+    /// Additional environment.
+    pub env: Vec<(String, OsString)>,
+    /// The same, but a value that the user has set stays.
+    pub env_defaults: Vec<(String, OsString)>,
+    /// What must lie in a folder of the turn's own; the runner makes it and removes it with all that is in it.
+    pub private: &'static [Private],
+    /// The native session id, where we choose it and the CLI never says it.
+    pub session: Option<String>,
+}
+
+/// What lies in the turn's own folder, and the variable that tells the CLI about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Private {
+    /// The folder itself, as this variable.
+    Folder(&'static str),
+    /// A home with settings of ours.
+    Home(Home),
+}
+
+/// A copy of the user's home, made of links, whose settings are the user's with ours on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Home {
+    /// The variable that replaces HOME for this CLI; the user's own value is where the links lead.
+    pub variable: &'static str,
+    /// Its folder there.
+    pub folder: &'static str,
+    /// The file with its settings, in the folder.
+    pub settings: &'static str,
+    /// Our settings, an object.
+    pub ours: &'static str,
+    /// What else it reads in the home.
+    pub beside: &'static [&'static str],
+    /// Folders that it makes in its folder, and that must last.
+    pub made: &'static [&'static str],
+}
+
+/// Why this adapter is not run in this mode: half a sentence that follows "refused to run this: ". `None` when it is.
+pub fn refusal(spec: &AdapterSpec, mode: Mode) -> Option<String> {
+    if spec.modes.iter().any(|(known, _)| *known == mode) {
+        return None;
+    }
+    let known: Vec<&str> = spec.modes.iter().map(|(known, _)| known.name()).collect();
+    Some(format!(
+        "it cannot keep to the mode {}. The modes of `{}` are {}; set WTT_CONNECT_MODE (`up --mode`) to one of them.",
+        mode.name(),
+        spec.name,
+        known.join(", ")
+    ))
+}
+
+/// Whether a native session id may be handed to a CLI as an argument: a UUID and nothing else. What is not one makes
+/// codex start a new thread silently, and claude search for a title (agents 2.3).
+pub fn is_uuid(id: &str) -> bool {
+    let groups: Vec<&str> = id.split('-').collect();
+    groups.iter().map(|g| g.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// The same for CLIs that also take other names: short, of harmless characters, no option.
+pub fn is_plain_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && !id.starts_with('-')
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_uuids_are_session_ids() {
+        assert!(is_uuid("01a201fc-49a6-73b2-93a6-9a4fe7056111"));
+        for bad in [
+            "",
+            "nonsense",
+            "--help",
+            "01a201fc-49a6-73b2-93a6-9a4fe705611",
+            "01a201fc-49a6-73b2-93a6-9a4fe705611g",
+        ] {
+            assert!(!is_uuid(bad), "{bad}");
+        }
+        assert!(is_plain_id("wtt-topic-1") && is_plain_id("01a201fc-49a6-73b2-93a6-9a4fe7056111"));
+        for bad in ["", "--help", "a b", "a/b", "@file", &"x".repeat(65)] {
+            assert!(!is_plain_id(bad), "{bad}");
+        }
+    }
+}
+
+/// A request and the arguments made of it, for the tests of the specs.
+#[cfg(test)]
+pub mod sample {
+    use super::{AdapterSpec, Host};
+    use crate::agent::Request;
+    use crate::config::Mode;
+
+    /// `hello` in `/w`, nothing else asked for.
+    pub fn request() -> Request {
+        Request {
+            prompt: "hello".to_owned(),
+            workdir: "/w".into(),
+            model: None,
+            effort: None,
+            mode: Mode::FullAuto,
+            resume: None,
+            fresh_prompt: None,
+            images: Vec::new(),
+            transport: None,
+            slash: false,
+        }
+    }
+
+    /// One line; a new session would be `NEW`.
+    pub fn args(spec: &AdapterSpec, request: &Request) -> String {
+        let invocation = (spec.invoke)(request, &Host { fresh_id: "NEW", root: false });
+        invocation.args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+}

@@ -1,0 +1,184 @@
+//! Requests of ACP agents to people, for permissions and for answers: brought into the common form, and answered with
+//! the agent's own options or the content of its form (`agent/form.rs`). Pure.
+
+use crate::agent::adapters::acp::quirks::{KINDS, Quirks};
+use crate::agent::adapters::acp::tool_calls::Tools;
+use crate::agent::adapters::cursor::acp_requests;
+use crate::agent::dialect::{bare_command, items, string};
+use crate::agent::elicitation;
+use crate::agent::elicitation::Form;
+use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::json::object;
+use crate::text;
+use serde_json::Value;
+
+/// Characters of what a person is shown to decide on.
+const MAX_DETAIL: usize = 4000;
+
+/// A question that waits.
+#[derive(Debug)]
+pub struct Open {
+    /// The agent's id of the request, echoed as it came.
+    pub id: Value,
+    /// The question in our words.
+    pub ask: Ask,
+    /// The agent's id of the tool call.
+    pub tool_call: String,
+    options: Value,
+    /// The form, when it is no permission that is asked for.
+    form: Option<Form>,
+    /// What Cursor asked by a method of its own.
+    cursors: Option<Value>,
+}
+
+/// Reads a request for answers; the error says why nobody can be asked.
+pub fn open_form(id: &Value, params: &Value) -> Result<Open, &'static str> {
+    if !matches!(string(params, "mode"), "" | "form") {
+        return Err("addresses cannot be opened from a chat, only forms can be filled in");
+    }
+    let (form, mut ask) = elicitation::read(id, string(params, "message"), &params["requestedSchema"])?;
+    ask.detail = text::truncate(&ask.detail, MAX_DETAIL);
+    let tool_call = string(params, "toolCallId").to_owned();
+    Ok(Open { id: id.clone(), ask, tool_call, options: Value::Null, form: Some(form), cursors: None })
+}
+
+/// A question of Cursor's own kind; `None`: it is none.
+pub fn open_cursor(method: &str, id: &Value, params: &Value) -> Option<Result<Open, &'static str>> {
+    Some(acp_requests::read(method, id, params)?.map(|(form, mut ask)| {
+        ask.detail = text::truncate(&ask.detail, MAX_DETAIL);
+        let cursors = Some(params.clone());
+        // withdrawn by the agent alone: its tool call may be over before
+        Open { id: id.clone(), ask, tool_call: String::new(), options: Value::Null, form, cursors }
+    }))
+}
+
+/// Reads a request.
+pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> Open {
+    let call = crate::agent::adapters::acp::dialect::take(params, "toolCall");
+    let options = crate::agent::adapters::acp::dialect::take(params, "options");
+    let seen = tools.get(string(&call, "toolCallId"));
+    let seen = seen.map(|tool| (tool.kind.as_str(), tool.title.as_str())).unwrap_or_default();
+    let said = |own, earlier: &str| {
+        if string(&call, own).is_empty() { earlier } else { string(&call, own) }.to_owned()
+    };
+    let kind = said("kind", seen.0);
+    let mut command = crate::agent::adapters::acp::tool_calls::command(&call);
+    if command.is_empty() {
+        string(&call["_meta"], "cognition.ai/editableCommand").clone_into(&mut command);
+    }
+    let shown = if command.is_empty() && kind == "execute" && !seen.1.is_empty() {
+        seen.1.to_owned()
+    } else {
+        command
+    };
+    let what = what(&kind, &shown, &call);
+    let shown = if shown.is_empty() { said("title", seen.1) } else { shown };
+    let name = string(&call, "name");
+    let ask = Ask {
+        id: id.to_string(),
+        kind: match kind.as_str() {
+            "execute" => AskKind::Command,
+            "edit" | "delete" | "move" => AskKind::Edit,
+            "read" | "search" => AskKind::Read,
+            "fetch" => AskKind::Fetch,
+            "switch_mode" => AskKind::Plan,
+            _ => AskKind::Other,
+        },
+        tool: if name.is_empty() { kind } else { name.to_owned() },
+        title: crate::agent::adapters::acp::dialect::title(&shown),
+        detail: text::truncate(&detail(&shown, &call), MAX_DETAIL),
+        what,
+        for_session: session_option(&options, quirks).is_some(),
+        choices: Vec::new(),
+        answers: 1,
+    };
+    Open {
+        id: id.clone(),
+        ask,
+        tool_call: string(&call, "toolCallId").to_owned(),
+        options,
+        form: None,
+        cursors: None,
+    }
+}
+
+/// The command, the address, or the files.
+fn what(kind: &str, command: &str, call: &Value) -> Vec<String> {
+    let mut out = Vec::new();
+    if kind == "execute" || !command.is_empty() {
+        // kimi puts its tool's name before it; what was shortened is not the command
+        let word = command.split_once(": ").filter(|(word, _)| KINDS.iter().any(|row| row.0 == *word));
+        let command = word.map_or(command, |(_, command)| command);
+        let is_whole = !command.is_empty() && !command.ends_with('…') && !command.ends_with("...");
+        out.extend(is_whole.then(|| bare_command(command)));
+        return out;
+    }
+    let input = &call["rawInput"];
+    let named = ["url", "query", "file_path", "filePath", "path"].into_iter().map(|key| string(input, key));
+    let places =
+        [&call["locations"], &call["content"]].into_iter().flat_map(items).map(|item| string(item, "path"));
+    for path in named.chain(places).filter(|path| !path.is_empty()) {
+        if !out.iter().any(|known| known == path) {
+            out.push(path.to_owned());
+        }
+    }
+    out
+}
+
+/// What is asked, and the texts and changes that came with it.
+fn detail(shown: &str, call: &Value) -> String {
+    let mut out = shown.to_owned();
+    for item in items(&call["content"]) {
+        let path = string(item, "path");
+        let part = match string(item, "type") {
+            "diff" => format!("{path}\n{}", string(item, "newText")),
+            _ => string(&item["content"], "text").to_owned(),
+        };
+        if !part.is_empty() && part != shown {
+            out.push('\n');
+            out.push_str(&part);
+        }
+    }
+    out
+}
+
+fn by_kind<'a>(options: &'a Value, kind: &str) -> Option<&'a Value> {
+    items(options).iter().find(|option| string(option, "kind") == kind)
+}
+
+/// "Always", if it ends with the session. Any other "always" is written into the user's configuration, which is his.
+fn session_option<'a>(options: &'a Value, quirks: &Quirks) -> Option<&'a Value> {
+    by_kind(options, "allow_always").filter(|option| {
+        quirks.always_is_session || string(option, "name").to_ascii_lowercase().contains("session")
+    })
+}
+
+impl Open {
+    /// The answer; the error says what in it does not fit. What the agent does not offer is answered by the next stricter
+    /// thing that it does.
+    pub fn answer(&self, decision: &Decision, quirks: &Quirks) -> Result<Value, String> {
+        if let Some(params) = &self.cursors {
+            let result = acp_requests::result(params, self.form.as_ref(), &self.ask, decision)?;
+            return Ok(crate::agent::adapters::acp::dialect::reply(&self.id, "result", result));
+        }
+        if let Some(form) = &self.form {
+            let result = form.result(&self.ask, decision)?;
+            return Ok(crate::agent::adapters::acp::dialect::reply(&self.id, "result", result));
+        }
+        let options = &self.options;
+        let session = || session_option(options, quirks);
+        let once = || by_kind(options, "allow_once");
+        let no = || by_kind(options, "reject_once").or_else(|| by_kind(options, "reject_always"));
+        let option = match decision {
+            Decision::Allow => once().or_else(session).or_else(no),
+            Decision::AllowSession => session().or_else(once).or_else(no),
+            Decision::Deny(_) | Decision::Answer(_) => no(),
+            Decision::DenyAndStop => None,
+        };
+        let outcome = match option {
+            Some(option) => object!({ "outcome": "selected", "optionId": option["optionId"] }),
+            None => object!({ "outcome": "cancelled" }),
+        };
+        Ok(crate::agent::adapters::acp::dialect::reply(&self.id, "result", object!({ "outcome": outcome })))
+    }
+}

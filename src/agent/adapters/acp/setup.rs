@@ -1,0 +1,246 @@
+//! From a fresh process to a running prompt: initialize, log in, open the session, choose mode, model and effort. Pure.
+
+use crate::agent::adapters::acp::dialect::{Acp, Step, take, title};
+use crate::agent::adapters::acp::session_options::Change;
+use crate::agent::adapters::acp::{failure, quirks};
+use crate::agent::adapters::claude_code::stream_json::defuse;
+use crate::agent::dialect::{Effects, items, string};
+use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::{AgentEvent, Image, slash_commands};
+use crate::config::Mode;
+use crate::json::object;
+use serde_json::Value;
+
+/// What we speak. Agents agree to higher numbers that nobody knows, so none is tried.
+const VERSION: u64 = 1;
+
+/// Session ids are words or UUIDs.
+const MAX_SESSION: usize = 256;
+
+impl Acp {
+    /// Without files and terminals of ours: agents work on the disk themselves, and better.
+    pub(super) fn initialize(&mut self, fx: &mut Effects) {
+        let files = object!({ "readTextFile": false, "writeTextFile": false });
+        let forms = object!({ "form": object!({}) });
+        let params = object!({
+            "protocolVersion": VERSION,
+            "clientCapabilities": object!({ "fs": files, "terminal": false, "elicitation": forms }),
+            "clientInfo": object!({ "name": "wtt-connect", "version": env!("CARGO_PKG_VERSION") }),
+        });
+        self.send(Step::Initialize, "initialize", params, fx);
+    }
+
+    /// Opens the session that the turn belongs to, or a new one.
+    pub(super) fn open(&mut self, fx: &mut Effects) {
+        let id = self.request.resume.clone().unwrap_or_default();
+        let (step, method) = match id.as_str() {
+            "" => (Step::New, "session/new"),
+            _ if self.able.resume => (Step::Resume, "session/resume"),
+            _ if self.able.load => (Step::Load, "session/load"),
+            _ => return self.fail(Reason::StaleSession, "this agent cannot take up a session again", fx),
+        };
+        self.session.clone_from(&id);
+        self.resumed = step != Step::New;
+        let cwd = self.request.workdir.to_string_lossy();
+        let no_servers: [&str; 0] = [];
+        let mut params = object!({ "cwd": &*cwd, "mcpServers": no_servers });
+        if self.resumed {
+            with_session(&mut params, &id);
+        }
+        self.send(step, method, params, fx);
+        if step == Step::Load && self.quirks.once_a_minute {
+            fx.held = fx.stdin.pop();
+        }
+    }
+
+    /// The answer to our request.
+    pub(super) fn answered(&mut self, step: Step, message: &mut Value, fx: &mut Effects) {
+        let error = take(message, "error");
+        let mut result = take(message, "result");
+        if !error.is_null() {
+            return self.refused(step, &error, fx);
+        }
+        if matches!(step, Step::Mode | Step::Model | Step::Effort) {
+            self.offer.made();
+        }
+        self.offer.learn(&mut result);
+        match step {
+            Step::Initialize => self.greeted(&mut result, fx),
+            Step::Login => self.open(fx),
+            Step::New | Step::Resume | Step::Load => self.opened(step, &result, fx),
+            Step::Mode => self.choose(Step::Model, fx),
+            Step::Model => self.choose(Step::Effort, fx),
+            Step::Effort => self.prompt(fx),
+            Step::Prompt => self.stopped(&result, fx),
+        }
+    }
+
+    fn greeted(&mut self, result: &mut Value, fx: &mut Effects) {
+        let version = result.get("protocolVersion").and_then(Value::as_u64).unwrap_or(VERSION);
+        if version != VERSION {
+            let words = format!("it speaks version {version} of ACP, and this is made for version {VERSION}");
+            return self.fail(Reason::CliUnsupported, &words, fx);
+        }
+        self.quirks = quirks::of(string(&result["agentInfo"], "name"));
+        let able = &result["agentCapabilities"];
+        self.able.load = able["loadSession"] == true;
+        self.able.resume = able["sessionCapabilities"]["resume"].is_object();
+        self.able.steering = result["_meta"]["steering"]["supported"] == true;
+        self.able.image = able["promptCapabilities"]["image"] == true;
+        let unattended = items(&result["authMethods"]).iter().find(|method| {
+            string(method, "type") == "env_var" || quirks::UNATTENDED.contains(&string(method, "id"))
+        });
+        self.able.login = unattended.map(|method| string(method, "id").to_owned());
+        self.open(fx);
+    }
+
+    fn opened(&mut self, step: Step, result: &Value, fx: &mut Effects) {
+        if step == Step::New {
+            let id = string(result, "sessionId");
+            if id.is_empty() || id.len() > MAX_SESSION {
+                return self.fail(Reason::CliUnsupported, "it gave its session no usable id", fx);
+            }
+            id.clone_into(&mut self.session);
+        }
+        if !self.quirks.late_session || self.resumed {
+            fx.events.push(AgentEvent::Session(self.session.clone()));
+        }
+        self.replaying = step == Step::Load && self.quirks.replays_late;
+        if !self.replaying {
+            self.choose(Step::Mode, fx);
+        }
+    }
+
+    /// Makes the choices from this one on, then prompts.
+    pub(super) fn choose(&mut self, from: Step, fx: &mut Effects) {
+        for step in [Step::Mode, Step::Model, Step::Effort] {
+            let strict = matches!(self.request.mode, Mode::AutoEdit | Mode::Suggest);
+            let effort = self.request.effort.as_deref().unwrap_or_default();
+            let model = self.request.model.as_deref().filter(|_| !self.model_by_flag);
+            let change = match step {
+                // those before `from` are made
+                Step::Mode if from == Step::Mode => {
+                    self.offer.mode(self.quirks.modes(self.request.mode), strict)
+                }
+                Step::Model if from != Step::Effort => {
+                    model.map_or(Change::None, |m| self.offer.model(m, effort))
+                }
+                Step::Effort if !effort.is_empty() => self.offer.effort(effort),
+                _ => Change::None,
+            };
+            match change {
+                Change::None => {}
+                Change::Set(method, mut params) => {
+                    self.offer.asked(&params);
+                    with_session(&mut params, &self.session);
+                    return self.send(step, method, params, fx);
+                }
+                Change::Refused(why) => return self.fail(Reason::RefusedByPolicy, &why, fx),
+            }
+        }
+        self.prompt(fx);
+    }
+
+    pub(super) fn prompt(&mut self, fx: &mut Effects) {
+        let unlisted = self.quirks.unlisted;
+        self.waits_for_list = self.request.slash && self.commands.is_empty() && !unlisted.is_empty();
+        if self.waits_for_list {
+            return;
+        }
+        let mut text = defuse(std::mem::take(&mut self.request.prompt));
+        if std::mem::take(&mut self.request.slash) {
+            text = text.trim_start().to_owned();
+            let name = text.split_whitespace().next().unwrap_or_default().trim_start_matches('/');
+            let is_known = name == unlisted || self.commands.iter().any(|known| known == name);
+            if !self.commands.is_empty() && !is_known {
+                return self.finish(Outcome::Done(slash_commands::unknown(name, &self.commands)), fx);
+            }
+        }
+        let mut images: Vec<Value> = Vec::new();
+        for image in &self.request.images {
+            match image {
+                Image { data: Some(data), media_type, .. } if self.able.image => {
+                    images.push(object!({ "type": "image", "mimeType": media_type, "data": data }));
+                }
+                Image { path, .. } => text.push_str(&format!("\n\nImage: {}", path.display())),
+            }
+        }
+        let mut blocks = vec![object!({ "type": "text", "text": text })];
+        blocks.append(&mut images);
+        let params = object!({ "sessionId": self.session, "prompt": blocks });
+        self.send(Step::Prompt, "session/prompt", params, fx);
+        fx.events.push(AgentEvent::Started);
+    }
+
+    /// Our request was answered with an error.
+    fn refused(&mut self, step: Step, error: &Value, fx: &mut Effects) {
+        let words = failure::words(error).to_owned();
+        let reason = failure::reason(error, matches!(step, Step::Resume | Step::Load), self.resumed);
+        match step {
+            Step::New | Step::Resume | Step::Load if error["code"] == failure::NEEDS_LOGIN => {
+                match self.able.login.take() {
+                    Some(method) => {
+                        self.send(Step::Login, "authenticate", object!({ "methodId": method }), fx)
+                    }
+                    None => self.fail(Reason::NotLoggedIn, &words, fx),
+                }
+            }
+            Step::Login => self.fail(Reason::NotLoggedIn, &words, fx),
+            // The mode only spares questions here; without it each is allowed as it comes.
+            Step::Mode if matches!(self.request.mode, Mode::FullAuto | Mode::Yolo) => {
+                fx.events.push(AgentEvent::Note(title(&format!("the mode could not be set: {words}"))));
+                self.choose(Step::Model, fx);
+            }
+            Step::Mode => {
+                self.fail(Reason::RefusedByPolicy, &format!("its mode could not be set: {words}"), fx)
+            }
+            Step::Model => {
+                let asked = self.request.model.clone().unwrap_or_default();
+                self.fail(Reason::RefusedByPolicy, &self.offer.no_model(&asked), fx);
+            }
+            Step::Effort => {
+                fx.events.push(AgentEvent::Note(title(&format!("the effort could not be set: {words}"))));
+                self.prompt(fx);
+            }
+            Step::Prompt => self.broke_off(reason, error, &words, fx),
+            _ => self.fail(reason, &words, fx),
+        }
+    }
+
+    /// The turn ended with an error.
+    fn broke_off(&mut self, reason: Reason, error: &Value, words: &str, fx: &mut Effects) {
+        if self.turn.stopping {
+            let partial = self.turn.said.text();
+            return self.finish(Outcome::Cancelled { partial }, fx);
+        }
+        // some answer a cancelled prompt so
+        if !self.able.steering && self.goes_on(&object!({ "stopReason": "cancelled" }), fx) {
+            return;
+        }
+        // claude-agent-acp says its error twice: as a piece of the answer, and then, with fewer words, as the error.
+        let answer = std::mem::take(&mut self.turn.answer);
+        let twice = !answer.trim().is_empty()
+            && (words.contains(answer.trim()) || crate::agent::classify::words(&answer).is_some());
+        let words = if twice { answer.trim() } else { words };
+        let reason = match reason {
+            // A rejected key is called the same as a missing login.
+            Reason::NotLoggedIn if error["code"] == failure::NEEDS_LOGIN => match self.logged_in {
+                Some(true) => Reason::AuthRejected,
+                _ if self.turn.system_error => Reason::AuthRejected,
+                _ => Reason::NotLoggedIn,
+            },
+            reason => reason,
+        };
+        let partial = self.turn.said.text();
+        let partial =
+            if twice { partial.strip_suffix(answer.trim()).unwrap_or(&partial).trim() } else { &partial };
+        let outcome = crate::agent::adapters::acp::dialect::failed(reason, words, partial.to_owned());
+        self.finish(outcome, fx);
+    }
+}
+
+fn with_session(params: &mut Value, id: &str) {
+    if let Some(object) = params.as_object_mut() {
+        object.insert("sessionId".to_owned(), id.into());
+    }
+}

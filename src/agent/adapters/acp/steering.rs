@@ -1,0 +1,111 @@
+//! Further messages for a running prompt: by `_session/steering` where the agent announces it (claude-agent-acp,
+//! codex-acp), else the prompt is cancelled and the session prompted again. Pure.
+
+use crate::agent::adapters::acp::dialect::{Acp, Step, write};
+use crate::agent::adapters::claude_code::stream_json::defuse;
+use crate::agent::dialect::{Effects, string};
+use crate::json::object;
+use serde_json::Value;
+
+/// Our requests are numbers; these have names, so that they can be answered out of order.
+const NAME: &str = "steer-";
+
+/// Further messages of a turn.
+#[derive(Debug, Default)]
+pub(super) struct Further {
+    /// Sent to the agent and not answered: number and text.
+    sent: Vec<(u64, String)>,
+    /// To be prompted with when the running prompt has ended.
+    next: Vec<String>,
+    /// The prompt has ended while an answer was still to come: its result.
+    held: Option<Value>,
+    /// What was answered to prompts that others have followed.
+    pub(super) earlier: String,
+}
+
+impl Acp {
+    pub(super) fn take_further(&mut self, text: &str, fx: &mut Effects) -> bool {
+        match self.pending {
+            _ if self.turn.ended || self.turn.stopping => return false,
+            Some(Step::Prompt) => {}
+            // on the way to the prompt
+            Some(_) => {
+                self.request.prompt.push_str("\n\n");
+                self.request.prompt.push_str(text);
+                return true;
+            }
+            None => return false,
+        }
+        let further = &mut self.turn.further;
+        if !self.able.steering {
+            if further.next.is_empty() {
+                let params = object!({ "sessionId": self.session });
+                write(object!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), fx);
+                self.close_asks(fx);
+            }
+            self.turn.further.next.push(text.to_owned());
+            return true;
+        }
+        self.steers += 1;
+        further.sent.push((self.steers, text.to_owned()));
+        let block = object!({ "type": "text", "text": defuse(text.to_owned()) });
+        // an agent that has just ended leaves the message to us
+        let idle = object!({ "steering": object!({ "idleBehavior": "promptRequired" }) });
+        let params = object!({ "sessionId": self.session, "prompt": [block], "_meta": idle });
+        let id = format!("{NAME}{}", self.steers);
+        write(object!({ "jsonrpc": "2.0", "id": id, "method": "_session/steering", "params": params }), fx);
+        true
+    }
+
+    /// An answer to one of ours; false when it is none.
+    pub(super) fn further_answered(&mut self, id: &Value, message: &Value, fx: &mut Effects) -> bool {
+        let number = id.as_str().and_then(|id| id.strip_prefix(NAME)).and_then(|n| n.parse::<u64>().ok());
+        let Some(number) = number else { return false };
+        let further = &mut self.turn.further;
+        let Some(at) = further.sent.iter().position(|(sent, _)| *sent == number) else { return true };
+        let (_, text) = further.sent.remove(at);
+        // "startedNewTurn": its prompt would be answered to nobody, but the agent has the message
+        if !matches!(string(&message["result"], "outcome"), "injected" | "startedNewTurn") {
+            further.next.push(text);
+        }
+        if further.sent.is_empty()
+            && let Some(result) = further.held.take()
+        {
+            self.pending = Some(Step::Prompt);
+            self.stopped(&result, fx);
+        }
+        true
+    }
+
+    /// The prompt was answered, and the turn may not be over: true when it goes on.
+    pub(super) fn goes_on(&mut self, result: &Value, fx: &mut Effects) -> bool {
+        let further = &mut self.turn.further;
+        if self.turn.stopping || (further.sent.is_empty() && further.next.is_empty()) {
+            return false;
+        }
+        if !further.sent.is_empty() {
+            further.held = Some(result.clone());
+            // what is still asked for belongs to the prompt
+            self.pending = Some(Step::Prompt);
+            return true;
+        }
+        let texts = std::mem::take(&mut further.next);
+        let answer = std::mem::take(&mut self.turn.answer);
+        if string(result, "stopReason") != "cancelled" && !answer.trim().is_empty() {
+            self.turn.further.earlier.push_str(answer.trim());
+            self.turn.further.earlier.push_str("\n\n");
+        }
+        self.turn.broken = true;
+        self.request.images.clear();
+        self.request.prompt = texts.join("\n\n");
+        if string(result, "stopReason") == "cancelled" {
+            self.request.prompt.insert_str(0, INTERRUPTED);
+        }
+        self.prompt(fx);
+        true
+    }
+}
+
+/// Else an agent may take the first message for withdrawn.
+const INTERRUPTED: &str =
+    "(A further message has interrupted you. Go on with both, from where you were.)\n\n";

@@ -1,0 +1,143 @@
+//! What an ACP agent says while it works, and how its turn ends. Pure.
+
+use crate::agent::adapters::acp::dialect::{Acp, Step};
+use crate::agent::adapters::acp::{failure, quirks, usage};
+use crate::agent::classify;
+use crate::agent::dialect::{Effects, ended, items, string};
+use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::{AgentEvent, Usage};
+use crate::json::object;
+use serde_json::Value;
+
+/// Commands remembered: more are not read in an answer.
+const MAX_COMMANDS: usize = 64;
+
+/// No answer is longer; what is said beyond it is lost. The oldest goes first, as the end says most.
+const MAX_ANSWER: usize = 1 << 20;
+
+impl Acp {
+    /// A `session/update`. Before the prompt it can only be a replay or a setting.
+    pub(super) fn update(&mut self, update: &mut Value, fx: &mut Effects) {
+        let kind = string(update, "sessionUpdate").to_owned();
+        if kind == "available_commands_update" {
+            self.commands.clear();
+            let names = items(&update["availableCommands"]).iter().map(|row| string(row, "name").to_owned());
+            self.commands.extend(names.take(MAX_COMMANDS));
+        }
+        match kind.as_str() {
+            "config_option_update" => self.offer.learn(update),
+            "current_mode_update" => self.offer.mode_is(string(update, "currentModeId")),
+            "available_commands_update" if self.waits_for_list && !self.commands.is_empty() => {
+                self.prompt(fx);
+            }
+            "available_commands_update" if self.replaying => {
+                self.replaying = false;
+                self.choose(Step::Mode, fx);
+            }
+            _ if self.pending != Some(Step::Prompt) => {}
+            "agent_message_chunk" => self.text(update, fx),
+            "agent_thought_chunk" => {
+                let text = string(&update["content"], "text");
+                if !text.trim().is_empty() {
+                    fx.events.push(AgentEvent::Thought(text.to_owned()));
+                }
+            }
+            "tool_call" | "tool_call_update" => {
+                self.turn.broken |= kind == "tool_call";
+                self.turn.tools.update(update, false, fx);
+                if matches!(string(update, "status"), "completed" | "failed") {
+                    let call = string(update, "toolCallId").to_owned();
+                    self.withdraw(|open| open.tool_call == call, fx);
+                }
+            }
+            "session_info_update" => {
+                self.turn.system_error |=
+                    string(&update["_meta"]["codex"]["threadStatus"], "type") == "systemError";
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, update: &Value, fx: &mut Effects) {
+        let text = string(&update["content"], "text");
+        if text.is_empty() || quirks::NOISE.iter().any(|noise| text.starts_with(noise)) {
+            return;
+        }
+        let turn = &mut self.turn;
+        let id = string(update, "messageId");
+        let another = (id != turn.message_id || turn.works_on) && !turn.answer.is_empty();
+        id.clone_into(&mut turn.message_id);
+        if std::mem::take(&mut turn.broken) {
+            turn.answer.clear();
+            turn.said.message(text);
+        } else if another {
+            turn.answer.push_str("\n\n");
+            turn.said.message(text);
+        } else {
+            turn.said.piece(text);
+        }
+        turn.answer.push_str(text);
+        if turn.answer.len() > MAX_ANSWER {
+            let mut cut = turn.answer.len() - MAX_ANSWER / 2;
+            while !turn.answer.is_char_boundary(cut) {
+                cut += 1;
+            }
+            turn.answer.drain(..cut);
+        }
+        fx.events.push(AgentEvent::Text(text.to_owned()));
+        if std::mem::take(&mut self.turn.works_on) {
+            self.pending = None;
+            self.stopped(&object!({ "stopReason": "end_turn" }), fx);
+        }
+    }
+
+    /// The prompt was answered.
+    pub(super) fn stopped(&mut self, result: &Value, fx: &mut Effects) {
+        self.turn.usage = Usage::sum(self.turn.usage, usage::of(result));
+        if self.goes_on(result, fx) {
+            return;
+        }
+        let (said, begins) = (&self.turn.answer, self.quirks.works_on);
+        if !begins.is_empty() && said.strip_prefix(begins).is_some_and(|rest| !rest.contains('\n')) {
+            // the answer to the prompt is here, what it is about is not
+            (self.turn.works_on, self.pending) = (true, Some(Step::Prompt));
+            return;
+        }
+        fx.usage = self.turn.usage.take();
+        let answer = std::mem::take(&mut self.turn.answer);
+        let partial = self.turn.said.text();
+        let why = string(result, "stopReason");
+        if why == "cancelled" && self.turn.stopping {
+            return self.finish(Outcome::Cancelled { partial }, fx);
+        }
+        if self.turn.system_error {
+            let reason = classify::provider(&answer, self.resumed);
+            let partial = partial.strip_suffix(answer.trim()).unwrap_or_default();
+            let outcome =
+                crate::agent::adapters::acp::dialect::failed(reason, &answer, partial.trim().to_owned());
+            return self.finish(outcome, fx);
+        }
+        if let Some((reason, words)) = failure::stopped(why) {
+            return self.fail(reason, words, fx);
+        }
+        let outcome = match (answer.trim(), self.turn.denied.as_str()) {
+            // By somebody else. After our "no" it is none: codex-acp ends the turn then.
+            (_, "") if why == "cancelled" => {
+                crate::agent::adapters::acp::dialect::failed(Reason::Killed(2), "", partial)
+            }
+            ("", _) if self.turn.tools.worked => ended("", true, "", partial),
+            ("", "") => {
+                crate::agent::adapters::acp::dialect::failed(Reason::NoOutput, self.quirks.hint, partial)
+            }
+            ("", denied) => {
+                let words = format!("it could not go on without this: {denied}");
+                crate::agent::adapters::acp::dialect::failed(Reason::RefusedByPolicy, &words, partial)
+            }
+            _ => Outcome::Done([&self.turn.further.earlier, answer.as_str()].concat()),
+        };
+        if self.quirks.late_session && matches!(outcome, Outcome::Done(_)) {
+            fx.events.push(AgentEvent::Session(self.session.clone()));
+        }
+        self.finish(outcome, fx);
+    }
+}

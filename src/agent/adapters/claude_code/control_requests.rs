@@ -1,0 +1,153 @@
+//! `can_use_tool` requests as questions, and decisions as their answers; so are wishes of tool servers (`elicitation`). Pure.
+
+use crate::agent::adapters::codex::approvals::{label_for, question, words_for};
+use crate::agent::dialect::describe;
+use crate::agent::dialect::string;
+use crate::agent::elicitation;
+use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::config::Mode;
+use crate::json::object;
+use serde_json::Value;
+use std::path::Path;
+
+/// Reads a request. `plan` is what the agent wrote last as its plan: the request may not repeat it.
+pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: &str) -> Ask {
+    if is_form(request) {
+        let mut ask = elicitation::asked(&Value::Null, request, SCHEMA);
+        ask.id = id.to_owned();
+        ask.tool = string(request, "mcp_server_name").to_owned();
+        return ask;
+    }
+    let tool = string(request, "tool_name");
+    let input = &request["input"];
+    let mut ask = Ask {
+        id: id.to_owned(),
+        kind: AskKind::Other,
+        tool: tool.to_owned(),
+        title: describe(tool, input, workdir).1,
+        detail: String::new(),
+        what: Vec::new(),
+        for_session: !updates(request).is_empty(),
+        choices: Vec::new(),
+        answers: 1,
+    };
+    match tool {
+        "Bash" => {
+            ask.kind = AskKind::Command;
+            string(input, "command").clone_into(&mut ask.detail);
+            ask.what.push(ask.detail.clone());
+        }
+        "Edit" | "MultiEdit" | "Write" | "NotebookEdit" => {
+            // In auto-edit, `acceptEdits` lets it edit by itself: what it asks for lies outside, or is a file that
+            // steers other programs (`.git/config`).
+            ask.kind = if mode == Mode::AutoEdit { AskKind::Other } else { AskKind::Edit };
+            ask.detail = diff(input);
+            let paths = ["file_path", "notebook_path"].into_iter().map(|key| string(input, key));
+            ask.what.extend(paths.filter(|path| !path.is_empty()).map(str::to_owned));
+        }
+        "WebFetch" | "WebSearch" => {
+            ask.kind = AskKind::Fetch;
+            ask.detail = input.to_string();
+            let about = [string(input, "url"), string(input, "query")].concat();
+            ask.what.push(about);
+        }
+        "AskUserQuestion" => question(&mut ask, &input["questions"]),
+        "ExitPlanMode" => {
+            ask.kind = AskKind::Plan;
+            "begin with the plan".clone_into(&mut ask.title);
+            let own = string(input, "plan");
+            ask.detail = if own.is_empty() { plan } else { own }.to_owned();
+        }
+        _ => {
+            // What it reads, where a reading tool asks because the file lies outside.
+            let path =
+                ["file_path", "path"].into_iter().map(|key| string(input, key)).find(|p| !p.is_empty());
+            ask.what.extend(path.map(str::to_owned));
+            ask.detail = input.to_string();
+        }
+    }
+    let reason = string(request, "decision_reason");
+    if !reason.is_empty() {
+        ask.detail = [ask.detail.trim_end(), "\n\n", reason].concat();
+    }
+    ask
+}
+
+/// The file, and what an edit takes away and puts in.
+fn diff(input: &Value) -> String {
+    let mut out = [string(input, "file_path"), string(input, "notebook_path"), "\n"].concat();
+    let edits = input["edits"].as_array().map(Vec::as_slice);
+    for edit in edits.unwrap_or(std::slice::from_ref(input)) {
+        for (sign, key) in [("-", "old_string"), ("+", "new_string"), ("+", "content"), ("+", "new_source")] {
+            for line in string(edit, key).lines() {
+                for part in [sign, line, "\n"] {
+                    out.push_str(part);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// What "for this session" means: the suggested rules, kept in the process and never written to a file. The mode in
+/// which all edits are free belongs to questions about edits alone.
+fn updates(request: &Value) -> Vec<Value> {
+    let suggestions = request["permission_suggestions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_edit = request["input"].get("file_path").is_some();
+    let mut out = Vec::new();
+    for suggestion in suggestions {
+        let rule = match string(suggestion, "type") {
+            "addRules" => string(suggestion, "behavior") == "allow",
+            "setMode" => is_edit && string(suggestion, "mode") == "acceptEdits",
+            "addDirectories" => is_edit,
+            _ => false,
+        };
+        if rule {
+            let mut own = suggestion.clone();
+            own["destination"] = "session".into();
+            out.push(own);
+        }
+    }
+    out
+}
+
+/// Where the form of a tool server is.
+const SCHEMA: &str = "requested_schema";
+
+/// Whether a tool server wants something to be known.
+pub(super) fn is_form(request: &Value) -> bool {
+    string(request, "subtype") == "elicitation"
+}
+
+/// The `response` to a request; the error says what in the answer does not fit.
+pub(super) fn response(request: &Value, decision: &Decision) -> Result<Value, String> {
+    if is_form(request) {
+        return elicitation::answered(request, SCHEMA, decision);
+    }
+    let mut input = request["input"].clone();
+    let is_question = string(request, "tool_name") == "AskUserQuestion";
+    let deny = |words: &str| object!({ "behavior": "deny", "message": words });
+    Ok(match decision {
+        Decision::Allow => object!({ "behavior": "allow", "updatedInput": input }),
+        Decision::AllowSession => {
+            let updates = Value::Array(updates(request));
+            object!({ "behavior": "allow", "updatedInput": input, "updatedPermissions": updates })
+        }
+        Decision::Answer(words) if is_question => {
+            let mut answers = serde_json::Map::new();
+            let questions = input["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            for (at, question) in questions.iter().enumerate() {
+                let words = label_for(question, words_for(words, at, questions.len()));
+                answers.insert(string(question, "question").to_owned(), words.into());
+            }
+            if input.is_object() {
+                input["answers"] = answers.into();
+            }
+            object!({ "behavior": "allow", "updatedInput": input })
+        }
+        Decision::Deny(words) | Decision::Answer(words) => deny(words),
+        Decision::DenyAndStop => {
+            object!({ "behavior": "deny", "message": "The user has stopped this.", "interrupt": true })
+        }
+    })
+}

@@ -1,0 +1,159 @@
+//! Requests of the app-server to us, as questions, and decisions as its answers. Pure.
+//!
+//! Its preset for a mode lets it do by itself what the mode is named for; so what it asks for is always more. What a
+//! tool server wants to know (elicitation of MCP) is a form (`agent/form.rs`).
+
+use crate::agent::adapters::codex::items;
+use crate::agent::dialect::{bare_command, string, title};
+use crate::agent::elicitation;
+use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::config::Mode;
+use crate::json::object;
+use serde_json::Value;
+
+/// Reads a request; `item` is the file change that it may be about. `None`: nothing that we can answer.
+pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -> Option<Ask> {
+    let params = &message["params"];
+    let reason = string(params, "reason");
+    let id = &message["id"];
+    let mut ask = Ask {
+        id: id.to_string(),
+        kind: AskKind::Other,
+        tool: String::new(),
+        title: title(reason),
+        detail: reason.to_owned(),
+        what: Vec::new(),
+        for_session: true,
+        choices: Vec::new(),
+        answers: 1,
+    };
+    match string(message, "method") {
+        "item/commandExecution/requestApproval" => {
+            let command = string(params, "command");
+            let host = string(&params["networkApprovalContext"], "host");
+            let bare = bare_command(command);
+            (ask.tool, ask.kind, ask.title) = match host {
+                "" => ("shell".to_owned(), AskKind::Command, title(&bare)),
+                host => ("network".to_owned(), AskKind::Fetch, title(host)),
+            };
+            ask.what.push(if host.is_empty() { bare } else { host.to_owned() });
+            ask.detail = join(command, reason);
+        }
+        "item/fileChange/requestApproval" => {
+            ask.tool = "apply_patch".to_owned();
+            ask.kind = if mode == Mode::AutoEdit { AskKind::Other } else { AskKind::Edit };
+            ask.title = changes;
+            ask.what = items::paths(item);
+            ask.detail = join(&items::diff(item), reason);
+        }
+        "item/permissions/requestApproval" => {
+            ask.tool = "permissions".to_owned();
+            ask.detail = join(&params["permissions"].to_string(), reason);
+        }
+        "item/tool/requestUserInput" => {
+            question(&mut ask, &params["questions"]);
+            ask.tool = "request_user_input".to_owned();
+        }
+        ELICITATION => {
+            ask = elicitation::asked(id, params, SCHEMA);
+            ask.tool = string(params, "serverName").to_owned();
+        }
+        _ => return None,
+    }
+    Some(ask)
+}
+
+/// A tool server asks.
+const ELICITATION: &str = "mcpServer/elicitation/request";
+
+/// Its form.
+const SCHEMA: &str = "requestedSchema";
+
+pub(in crate::agent) fn join(first: &str, second: &str) -> String {
+    if first.is_empty() || second.is_empty() {
+        return [first, second].concat();
+    }
+    [first, "\n\n", second].concat()
+}
+
+/// Questions with choices, as codex and claude write them: the first as title, all of them as detail.
+pub(in crate::agent) fn question(ask: &mut Ask, questions: &Value) {
+    ask.kind = AskKind::Question;
+    ask.for_session = false;
+    ask.detail.clear();
+    let questions = questions.as_array().map(Vec::as_slice).unwrap_or_default();
+    ask.answers = questions.len();
+    for question in questions {
+        ask.detail = join(&ask.detail, string(question, "question"));
+        for option in question["options"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            let label = string(option, "label");
+            for part in ["\n- ", label, ": ", string(option, "description")] {
+                ask.detail.push_str(part);
+            }
+            if questions.len() == 1 {
+                ask.choices.push(label.to_owned());
+            }
+        }
+    }
+    ask.title = questions.first().map(|first| title(string(first, "question"))).unwrap_or_default();
+}
+
+/// The words for each of several questions: a line for each, or all of them for every one.
+pub(in crate::agent) fn words_for(words: &str, at: usize, questions: usize) -> &str {
+    parts(words, questions).and_then(|parts| parts.get(at).copied()).unwrap_or(words)
+}
+
+/// The answers that stand in words: a line for each, or with a semicolon between them. `None`: there are more or fewer.
+pub(in crate::agent) fn parts(words: &str, wanted: usize) -> Option<Vec<&str>> {
+    if wanted < 2 {
+        return Some(vec![words.trim()]);
+    }
+    for cut in [['\n', '\n'], [';', '；']] {
+        let mut parts = Vec::new();
+        parts.extend(words.split(cut).map(str::trim).filter(|part| !part.is_empty()));
+        if parts.len() == wanted {
+            return Some(parts);
+        }
+    }
+    None
+}
+
+/// The words of an answer to one of several questions: a number stands for its choice.
+pub(in crate::agent) fn label_for<'a>(question: &'a Value, words: &'a str) -> &'a str {
+    let at = words.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    let label = at.and_then(|at| question["options"].get(at)).map(|option| string(option, "label"));
+    label.filter(|label| !label.is_empty()).unwrap_or(words)
+}
+
+/// The `result` of a request that [`read`] has read; the error says what in the answer does not fit.
+pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, String> {
+    let params = &message["params"];
+    let allowed = matches!(decision, Decision::Allow | Decision::AllowSession);
+    Ok(match string(message, "method") {
+        "item/permissions/requestApproval" => {
+            let granted = if allowed { params["permissions"].clone() } else { object!({}) };
+            let scope = if *decision == Decision::AllowSession { "session" } else { "turn" };
+            object!({ "permissions": granted, "scope": scope })
+        }
+        "item/tool/requestUserInput" => {
+            let mut answers = serde_json::Map::new();
+            let questions = params["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            for (at, question) in questions.iter().enumerate() {
+                let Decision::Answer(words) = decision else { break };
+                let words = label_for(question, words_for(words, at, questions.len()));
+                answers.insert(string(question, "id").to_owned(), object!({ "answers": [words] }));
+            }
+            object!({ "answers": answers })
+        }
+        ELICITATION => elicitation::answered(params, SCHEMA, decision)?,
+        _ => {
+            let word = match decision {
+                Decision::Allow => "accept",
+                Decision::AllowSession => "acceptForSession",
+                Decision::Deny(_) | Decision::Answer(_) => "decline",
+                Decision::DenyAndStop => "cancel",
+            };
+            object!({ "decision": word })
+        }
+    })
+}

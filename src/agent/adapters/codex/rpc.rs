@@ -1,0 +1,83 @@
+//! What we write to the app-server. Pure.
+
+use crate::agent::Request;
+use crate::agent::adapters::codex::effort;
+use crate::agent::dialect::Effects;
+use crate::config::Mode;
+use crate::json::object;
+use serde_json::Value;
+
+/// One message.
+pub(super) fn write(message: Value, fx: &mut Effects) {
+    fx.stdin.push(message.to_string() + "\n");
+}
+
+/// Answers a request of the server.
+pub(super) fn reply(request: &Value, member: &str, value: Value, fx: &mut Effects) {
+    let mut reply = object!({ "jsonrpc": "2.0", "id": request["id"] });
+    reply[member] = value;
+    write(reply, fx);
+}
+
+/// Parameters of the greeting.
+pub(super) fn initialize() -> Value {
+    let version = env!("CARGO_PKG_VERSION");
+    let client = object!({ "name": "wtt_connect", "title": "wtt-connect", "version": version });
+    // Without it nothing that runs in the background can be ended.
+    let able = object!({ "experimentalApi": true });
+    object!({ "clientInfo": client, "capabilities": able })
+}
+
+/// The request for a thread, new or resumed.
+pub(super) fn thread(request: &Request) -> (&'static str, Value) {
+    let (policy, sandbox) = preset(request.mode);
+    let cwd = request.workdir.to_string_lossy().into_owned();
+    let mut params = object!({ "cwd": cwd, "approvalPolicy": policy, "sandbox": sandbox });
+    set(&mut params, "model", request.model.as_deref());
+    let Some(id) = &request.resume else { return ("thread/start", params) };
+    set(&mut params, "threadId", Some(id));
+    params["excludeTurns"] = true.into();
+    ("thread/resume", params)
+}
+
+/// Parameters of a turn. Directory and mode are the thread's: in another mode it would be another process.
+pub(super) fn turn(request: &Request, thread: &str, prompt: &str) -> Value {
+    let mut input = vec![object!({ "type": "text", "text": prompt })];
+    for image in &request.images {
+        let path = image.path.to_string_lossy().into_owned();
+        input.push(object!({ "type": "localImage", "path": path }));
+    }
+    let mut params = object!({ "threadId": thread, "input": Value::Array(input) });
+    set(&mut params, "model", request.model.as_deref());
+    set(&mut params, "effort", request.effort.as_deref().and_then(effort));
+    params
+}
+
+/// Approval policy and sandbox: codex' own presets. What fits into the sandbox is done without a question, and codex
+/// asks for the rest.
+fn preset(mode: Mode) -> (&'static str, &'static str) {
+    match mode {
+        Mode::FullAuto | Mode::Yolo => ("never", "danger-full-access"),
+        Mode::AutoEdit => ("on-request", "workspace-write"),
+        Mode::Suggest => ("on-request", "read-only"),
+    }
+}
+
+fn set(params: &mut Value, key: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        params[key] = value.into();
+    }
+}
+
+/// A slash command of ours ([`crate::agent::slash_commands`]) as a request.
+pub(super) fn command(thread: &str, prompt: &str) -> (&'static str, Value) {
+    let (name, words) = prompt.split_once(char::is_whitespace).unwrap_or((prompt, ""));
+    if name == "/compact" {
+        return ("thread/compact/start", object!({ "threadId": thread }));
+    }
+    let target = match words.trim() {
+        "" => object!({ "type": "uncommittedChanges" }),
+        words => object!({ "type": "custom", "instructions": words }),
+    };
+    ("review/start", object!({ "threadId": thread, "target": target, "delivery": "inline" }))
+}

@@ -1,0 +1,110 @@
+//! Charm's crush: `crush run`, plain text (from its public source of 2026-08; agents B 2).
+
+pub mod plain_text;
+
+use crate::agent::adapter;
+use crate::agent::adapter::{AdapterSpec, After, Host, Invocation};
+use crate::agent::adapters::crush::plain_text::Crush;
+use crate::agent::{Request, dialect};
+use crate::config::Mode;
+use crate::json;
+use std::ffi::OsString;
+
+/// The adapter `crush`.
+pub static SPEC: AdapterSpec = AdapterSpec {
+    name: "crush",
+    title: "Crush",
+    aliases: &[],
+    programs: &["crush"],
+    install: "install it with `npm install -g @charmland/crush`",
+    login: "Run `crush` on this machine, as the user of the connector, and choose a provider.",
+    session_key: "crushSessionId",
+    launcher: None,
+    login_query: None,
+    modes: &[
+        (Mode::FullAuto, "`crush run` allows everything by itself and cannot be told otherwise."),
+        (Mode::Yolo, "The same as `full-auto`."),
+    ],
+    flavour: None,
+    ended: None,
+    image_data: false,
+    after: Some(After { args: last_session, read: session_id }),
+    invoke,
+    dialect: |request| Box::new(Crush::new(request)),
+};
+
+/// Values are glued to their flags, so that none can be taken for an option. The prompt goes to stdin.
+fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
+    let mut args: Vec<OsString> = vec!["run".into(), "--quiet".into()];
+    args.extend(places(request, host));
+    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+    if let Some((_, session)) = request.resume.as_deref().and_then(parts) {
+        args.push(format!("--session={session}").into());
+    }
+    Invocation { args, ..Invocation::default() }
+}
+
+/// The session can only be found as the last one of a data directory, so each conversation has its own: two topics that
+/// share a working directory would else take over each other's.
+fn places(request: &Request, host: &Host<'_>) -> [OsString; 2] {
+    let own = request.resume.as_deref().and_then(parts).map_or(host.fresh_id, |(own, _)| own);
+    let (mut cwd, mut data) = (OsString::from("--cwd="), OsString::from("--data-dir="));
+    cwd.push(&request.workdir);
+    data.push(request.workdir.join(".crush/wtt-connect").join(own));
+    [cwd, data]
+}
+
+/// What we keep as the session id: the data directory's name and crush's own id, `<uuid>:<uuid>`.
+pub fn parts(id: &str) -> Option<(&str, &str)> {
+    id.split_once(':').filter(|(own, session)| adapter::is_uuid(own) && adapter::is_uuid(session))
+}
+
+fn last_session(request: &Request, host: &Host<'_>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = vec!["session".into(), "last".into(), "--json".into()];
+    args.extend(places(request, host));
+    args
+}
+
+/// `{"meta": {"id": <short hash>, "uuid": ..., "title": ...}, "messages": [...]}` (0.91).
+fn session_id(stdout: &str, host: &Host<'_>) -> Option<String> {
+    let last = json::parse(stdout.as_bytes()).ok()?;
+    let id = dialect::string(&last["meta"], "uuid");
+    adapter::is_uuid(id).then(|| format!("{}:{id}", host.fresh_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::adapter::sample::{args, request};
+
+    const NEW: &str = "8e6771af-d7db-476d-8225-82c3162ed7ed";
+    const OWN: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
+
+    #[test]
+    fn command_lines() {
+        let mut request = request();
+        assert_eq!(args(&SPEC, &request), "run --quiet --cwd=/w --data-dir=/w/.crush/wtt-connect/NEW");
+        request.model = Some("--help".to_owned());
+        request.resume = Some(format!("{OWN}:{NEW}"));
+        let want = format!(
+            "run --quiet --cwd=/w --data-dir=/w/.crush/wtt-connect/{OWN} --model=--help --session={NEW}"
+        );
+        assert_eq!(args(&SPEC, &request), want);
+        for bad in [OWN, "../..:x", "a:b"] {
+            request.resume = Some(bad.to_owned());
+            assert!(args(&SPEC, &request).contains("/NEW ") && !args(&SPEC, &request).contains("--session"));
+        }
+    }
+
+    #[test]
+    fn the_session_is_read_back() {
+        let host = Host { fresh_id: OWN, root: false };
+        let said =
+            format!("{{\"meta\":{{\"id\":\"5f3a\",\"uuid\":\"{NEW}\",\"title\":\"t\"}},\"messages\":[]}}");
+        let id = session_id(&said, &host).unwrap();
+        assert_eq!(parts(&id), Some((OWN, NEW)));
+        for bad in ["", "no sessions found", "{}", "{\"meta\":{\"uuid\":\"--help\"}}"] {
+            assert_eq!(session_id(bad, &host), None, "{bad}");
+        }
+    }
+}

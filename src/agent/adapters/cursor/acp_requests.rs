@@ -1,0 +1,94 @@
+//! What Cursor asks over ACP by methods of its own: questions with choices (`cursor/ask_question`) and whether its plan is
+//! good (`cursor/create_plan`); it waits for both. As documented and as its other clients answer it (releases of 2026);
+//! it could not be run where this was written. Pure.
+
+use crate::agent::dialect::{items, string, title};
+use crate::agent::elicitation;
+use crate::agent::elicitation::Form;
+use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::json::object;
+use serde_json::{Map, Value};
+
+/// The question, with its form unless it is about a plan. `None`: another method. The error says why nobody can be asked.
+pub(crate) fn read(
+    method: &str,
+    id: &Value,
+    params: &Value,
+) -> Option<Result<(Option<Form>, Ask), &'static str>> {
+    match method {
+        "cursor/ask_question" => {
+            let words = string(params, "title");
+            let words = if words.is_empty() { "It has a question." } else { words };
+            Some(elicitation::read(id, words, &schema(params)).map(|(form, ask)| (Some(form), ask)))
+        }
+        "cursor/create_plan" => {
+            // words that are said yes or no to, like an address
+            let mut ask =
+                elicitation::asked(id, &object!({ "mode": "url", "url": string(params, "plan") }), "");
+            ask.kind = AskKind::Plan;
+            ask.tool = "create_plan".to_owned();
+            let name = title(string(params, "name"));
+            ask.title = if name.is_empty() { "begin with the plan".to_owned() } else { name };
+            Some(Ok((None, ask)))
+        }
+        _ => None,
+    }
+}
+
+/// Its questions as a form; the fields are named by their places, which keeps their order.
+fn schema(params: &Value) -> Value {
+    let mut fields = Map::new();
+    let mut required: Vec<String> = Vec::new();
+    for (at, question) in items(&params["questions"]).iter().enumerate() {
+        let mut options: Vec<Value> = Vec::new();
+        for option in items(&question["options"]) {
+            options.push(object!({ "const": string(option, "id"), "title": string(option, "label") }));
+        }
+        let words = string(question, "prompt");
+        let field = match question["allowMultiple"] == true {
+            true => object!({ "type": "array", "title": words, "items": object!({ "anyOf": options }) }),
+            false => object!({ "type": "string", "title": words, "oneOf": options }),
+        };
+        let name = place(at);
+        required.push(name.clone());
+        fields.insert(name, field);
+    }
+    object!({ "properties": Value::Object(fields), "required": required })
+}
+
+fn place(at: usize) -> String {
+    format!("{at:03}")
+}
+
+/// What is answered; `filled` is the form's content. The error says what in the answer does not fit.
+pub(crate) fn result(
+    params: &Value,
+    form: Option<&Form>,
+    ask: &Ask,
+    decision: &Decision,
+) -> Result<Value, String> {
+    let mut outcome = Map::new();
+    let mut set = |key: &str, value: Value| outcome.insert(key.to_owned(), value);
+    let filled = form.map(|form| form.result(ask, decision)).transpose()?.unwrap_or_default();
+    let word = match (decision, filled.get("content")) {
+        (_, Some(content)) => {
+            let mut answers: Vec<Value> = Vec::new();
+            for (at, question) in items(&params["questions"]).iter().enumerate() {
+                let chosen = &content[place(at).as_str()];
+                let ids = if chosen.is_array() { chosen.clone() } else { Value::Array(vec![chosen.clone()]) };
+                answers.push(object!({ "questionId": string(question, "id"), "selectedOptionIds": ids }));
+            }
+            set("answers", Value::Array(answers));
+            "answered"
+        }
+        (Decision::DenyAndStop, _) => "cancelled",
+        (Decision::Allow | Decision::AllowSession, _) if form.is_none() => "accepted",
+        (Decision::Deny(words) | Decision::Answer(words), _) => {
+            set("reason", words.as_str().into());
+            if form.is_none() { "rejected" } else { "skipped" }
+        }
+        _ => "skipped",
+    };
+    set("outcome", word.into());
+    Ok(object!({ "outcome": Value::Object(outcome) }))
+}

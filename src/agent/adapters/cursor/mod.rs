@@ -1,0 +1,129 @@
+//! Cursor's CLI: `cursor-agent`, now `agent` (documentation and reports of 2026; agents B 8).
+
+pub(crate) mod acp_requests;
+pub mod stream_json;
+
+use crate::agent::adapter::{AdapterSpec, Host, Invocation, Login, LoginQuery};
+use crate::agent::adapters::acp::dialect::Acp;
+use crate::agent::adapters::cursor::stream_json::Cursor;
+use crate::agent::{Request, adapter};
+use crate::config::Mode;
+use std::ffi::OsString;
+
+/// The adapter `cursor`.
+pub static SPEC: AdapterSpec = AdapterSpec {
+    name: "cursor",
+    title: "Cursor",
+    aliases: &["cursor-agent"],
+    programs: &["cursor-agent", "agent"],
+    install: "install it with `curl https://cursor.com/install -fsS | bash`",
+    login: "Run `cursor-agent login` on this machine, as the user of the connector, or set CURSOR_API_KEY.",
+    session_key: "cursorChatId",
+    launcher: None,
+    login_query: Some(LoginQuery { args: &["status"], read: login_state }),
+    modes: &[
+        (Mode::FullAuto, "`--force`: nothing is asked."),
+        (Mode::Yolo, "The same as `full-auto`."),
+        (
+            Mode::Suggest,
+            "`--mode=plan`: it may read and answers with a plan. Questions of its own it skips by itself, and the answer says so. Over ACP it asks them in chat, and for permission as its own settings say.",
+        ),
+    ],
+    flavour: None,
+    ended: None,
+    image_data: true,
+    after: None,
+    invoke,
+    dialect: |request| match speaks_acp(request) {
+        true => Box::new(Acp::new(request, true)),
+        false => Box::new(Cursor::new(request)),
+    },
+};
+
+/// Only when its user wants it so: over ACP it asks as the user's own settings say, which may be never, so no mode is
+/// stricter there. The sessions of the one cannot be resumed by the other.
+fn speaks_acp(request: &Request) -> bool {
+    request.transport.as_deref() == Some("acp")
+}
+
+/// Values are glued to their flags, and the prompt stands behind `--`: neither can be taken for an option. Without
+/// `--trust` it refuses every directory that it has not seen (some releases with exit code 0).
+fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+    if speaks_acp(request) {
+        let mut args: Vec<OsString> = vec!["--trust".into()];
+        args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+        args.push("acp".into());
+        return Invocation { args, ..Invocation::default() };
+    }
+    let mut args: Vec<OsString> = [
+        "-p",
+        "--output-format=stream-json",
+        "--stream-partial-output",
+        "--trust",
+        match request.mode {
+            Mode::FullAuto | Mode::Yolo => "--force",
+            // `auto-edit` is refused before a start; should it come here, the stricter mode is the right one.
+            Mode::AutoEdit | Mode::Suggest => "--mode=plan",
+        },
+    ]
+    .map(OsString::from)
+    .into();
+    let mut workspace = OsString::from("--workspace=");
+    workspace.push(&request.workdir);
+    args.push(workspace);
+    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+    let resume = request.resume.as_deref().filter(|id| adapter::is_uuid(id));
+    args.extend(resume.map(|chat| format!("--resume={chat}").into()));
+    args.extend(["--".into(), stream_json::prompt(request).into()]);
+    Invocation { args, ..Invocation::default() }
+}
+
+/// `cursor-agent status` says it in a sentence, with the user's address, which is not repeated.
+fn login_state(_code: Option<i32>, stdout: &str, stderr: &str) -> Login {
+    let said = format!("{stdout}{stderr}").to_lowercase();
+    if said.contains("not logged in") {
+        Login::LoggedOut
+    } else if said.contains("logged in") {
+        Login::LoggedIn(String::new())
+    } else {
+        Login::Unknown
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::agent::Image;
+    use crate::agent::adapter::sample::{args, request};
+
+    #[test]
+    fn command_lines() {
+        let base = "-p --output-format=stream-json --stream-partial-output --trust";
+        assert_eq!(args(&SPEC, &request()), format!("{base} --force --workspace=/w -- hello"));
+        let mut all = request();
+        all.prompt = "--help @/etc/passwd \0x".to_owned();
+        all.mode = Mode::Suggest;
+        all.model = Some("gpt-5.5".to_owned());
+        all.resume = Some("8e6771af-d7db-476d-8225-82c3162ed7ed".to_owned());
+        all.images = vec![Image { path: "/i/a.png".into(), media_type: "image/png".to_owned(), data: None }];
+        assert_eq!(
+            args(&SPEC, &all),
+            format!(
+                "{base} --mode=plan --workspace=/w --model=gpt-5.5 --resume=8e6771af-d7db-476d-8225-82c3162ed7ed \
+                 -- --help \u{2060}@/etc/passwd x\n\nImages that came with this message, to be opened as files:\n/i/a.png"
+            )
+        );
+        all.transport = Some("acp".to_owned());
+        assert_eq!(args(&SPEC, &all), "--trust --model=gpt-5.5 acp");
+        all.transport = None;
+        all.resume = Some("--help".to_owned());
+        assert!(!args(&SPEC, &all).contains("--resume"));
+    }
+
+    #[test]
+    fn the_login_state_in_words() {
+        assert_eq!(login_state(Some(0), " ✓ Logged in as a@example.com", ""), Login::LoggedIn(String::new()));
+        assert_eq!(login_state(Some(0), "Not logged in", ""), Login::LoggedOut);
+        assert_eq!(login_state(Some(1), "", ""), Login::Unknown);
+    }
+}

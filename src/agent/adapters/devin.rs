@@ -1,0 +1,37 @@
+//! Devin: `devin acp`; its only other output is plain text (known from its public manual and recordings; agents 9).
+
+use crate::agent::Request;
+use crate::agent::adapter::{AdapterSpec, Host, Invocation};
+use crate::agent::adapters::acp;
+use crate::agent::adapters::acp::dialect::Acp;
+use crate::config::Mode;
+
+/// The adapter `devin`.
+pub static SPEC: AdapterSpec = AdapterSpec {
+    name: "devin",
+    title: "Devin",
+    aliases: &[],
+    programs: &["devin"],
+    install: "install it as https://docs.devin.ai/cli says",
+    login: "Run `devin auth login` on this machine, as the user of the connector.",
+    session_key: "devinSessionId",
+    launcher: None,
+    login_query: None,
+    modes: acp::MODES,
+    flavour: None,
+    ended: None,
+    after: None,
+    image_data: true,
+    invoke,
+    dialect: |request| Box::new(Acp::new(request, false)),
+};
+
+/// The mode is set for each session; the variable is set so that one of our own environment does not loosen it.
+fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+    let mode = match request.mode {
+        Mode::FullAuto | Mode::Yolo => "bypass",
+        Mode::AutoEdit | Mode::Suggest => "normal",
+    };
+    let env = vec![("DEVIN_PERMISSION_MODE".to_owned(), mode.into())];
+    Invocation { args: vec!["acp".into()], env, ..Invocation::default() }
+}

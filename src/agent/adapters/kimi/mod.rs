@@ -1,0 +1,164 @@
+//! Kimi: one name for two programs (agents B 4, 5). Kimi Code 2 (`kimi -p`, observed with 2.1.0) is the current one;
+//! kimi-cli 1 (`kimi --print`, observed with 1.51.0) has ended, and its last release only says so.
+
+pub mod stream_json;
+
+use crate::agent::adapter::{AdapterSpec, Host, Invocation};
+use crate::agent::adapters::acp::dialect;
+use crate::agent::adapters::acp::dialect::Acp;
+use crate::agent::adapters::kimi::stream_json::Kimi;
+use crate::agent::discovery::version::{About, Flavour};
+use crate::agent::{Request, adapter};
+use crate::config::Mode;
+use std::ffi::OsString;
+
+/// The adapter `kimi`, as Kimi Code.
+pub static SPEC: AdapterSpec = AdapterSpec {
+    name: "kimi",
+    title: "Kimi",
+    aliases: &["kimi-code", "kimi-cli"],
+    programs: &["kimi"],
+    install: "install it with `npm install -g @moonshot-ai/kimi-code`",
+    login: "Run `kimi login` on this machine, as the user of the connector.",
+    session_key: "kimiSessionId",
+    launcher: None,
+    login_query: None,
+    modes: &[
+        (Mode::FullAuto, "`kimi -p`, which asks nothing."),
+        (Mode::Yolo, "The same as `full-auto`."),
+        (
+            Mode::AutoEdit,
+            "`kimi acp`: files of the workspace may be written; it asks for everything else. Kimi Code only.",
+        ),
+        (
+            Mode::Suggest,
+            "`kimi acp` and its mode `plan`: it may read and answers with a plan. Kimi Code only.",
+        ),
+    ],
+    flavour: Some(tell),
+    ended: None,
+    image_data: true,
+    after: None,
+    invoke,
+    dialect: |request| match dialect::is_chosen(request) {
+        true => Box::new(Acp::new(request, false)),
+        false => Box::new(Kimi::code(request)),
+    },
+};
+
+/// The same adapter when kimi-cli 1 is installed. Neither program resumes the sessions of the other.
+pub static LEGACY: AdapterSpec = AdapterSpec {
+    session_key: "kimiCliSessionId",
+    // Its ACP wants a login even where it has a key.
+    modes: &[
+        (Mode::FullAuto, "`kimi --print`, which asks nothing."),
+        (Mode::Yolo, "The same as `full-auto`."),
+    ],
+    image_data: false,
+    login: "Run `kimi` on this machine, as the user of the connector, and type `/login`.",
+    flavour: None,
+    invoke: invoke_legacy,
+    dialect: |request| Box::new(Kimi::legacy(request)),
+    ..SPEC
+};
+
+fn tell(about: &About) -> Result<Flavour, String> {
+    if about.version.contains("no longer maintained") {
+        return Err(format!("this release of kimi-cli is dead and answers nothing; {}", SPEC.install));
+    }
+    if about.help.contains("--print") || about.version.starts_with("kimi, version 1") {
+        return Ok(Flavour { name: "kimi-cli", spec: &LEGACY });
+    }
+    Ok(Flavour { name: "Kimi Code", spec: &SPEC })
+}
+
+fn set(name: &str, value: &str) -> (String, OsString) {
+    (name.to_owned(), value.into())
+}
+
+fn model(request: &Request) -> Option<OsString> {
+    request.model.as_deref().map(|model| format!("--model={model}").into())
+}
+
+/// The prompt is an argument, as there is no other way in; how long it may be is checked by the dialect.
+fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+    let env_defaults = vec![set("KIMI_DISABLE_TELEMETRY", "1")];
+    if dialect::is_chosen(request) {
+        return Invocation { args: vec!["acp".into()], env_defaults, ..Invocation::default() };
+    }
+    let mut args: Vec<OsString> = vec!["--output-format=stream-json".into()];
+    args.extend(model(request));
+    if let Some(session) = request.resume.as_deref().filter(|id| stream_json::is_session(id)) {
+        args.push(format!("--session={session}").into());
+    }
+    args.push(format!("--prompt={}", request.prompt.replace('\0', "")).into());
+    Invocation { args, env_defaults, ..Invocation::default() }
+}
+
+/// `--session` begins the session of that id, or resumes it in the same directory: the id is ours.
+fn invoke_legacy(request: &Request, host: &Host<'_>) -> Invocation {
+    let mut args: Vec<OsString> = ["--print", "--output-format=stream-json"].map(OsString::from).into();
+    let mut workdir = OsString::from("--work-dir=");
+    workdir.push(&request.workdir);
+    args.push(workdir);
+    args.extend(model(request));
+    args.extend(request.effort.as_deref().map(|effort| match effort {
+        "off" | "none" => "--no-thinking".into(),
+        _ => "--thinking".into(),
+    }));
+    let session = request.resume.as_deref().filter(|id| adapter::is_uuid(id)).unwrap_or(host.fresh_id);
+    args.push(format!("--session={session}").into());
+    let env_defaults = vec![set("KIMI_CLI_NO_AUTO_UPDATE", "1"), set("KIMI_DISABLE_TELEMETRY", "1")];
+    Invocation { args, env_defaults, session: Some(session.to_owned()), ..Invocation::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::adapter::sample;
+
+    fn args(spec: &AdapterSpec, change: impl FnOnce(&mut Request)) -> String {
+        let mut request = Request { prompt: "-x".to_owned(), ..sample::request() };
+        change(&mut request);
+        let invocation = (spec.invoke)(&request, &Host { fresh_id: "NEW", root: true });
+        invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn command_lines() {
+        assert_eq!(args(&SPEC, |_| {}), "--output-format=stream-json --prompt=-x");
+        assert_eq!(args(&SPEC, |r| r.mode = Mode::Suggest), "acp");
+        let id = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
+        assert_eq!(
+            args(&SPEC, |r| {
+                r.model = Some("k2".to_owned());
+                r.resume = Some(format!("session_{id}"));
+            }),
+            format!("--output-format=stream-json --model=k2 --session=session_{id} --prompt=-x")
+        );
+        assert!(!args(&SPEC, |r| r.resume = Some("--yolo".to_owned())).contains("session"));
+        let base = "--print --output-format=stream-json --work-dir=/w";
+        assert_eq!(args(&LEGACY, |_| {}), format!("{base} --session=NEW"));
+        assert_eq!(
+            args(&LEGACY, |r| {
+                r.effort = Some("high".to_owned());
+                r.resume = Some(id.to_owned());
+            }),
+            format!("{base} --thinking --session={id}")
+        );
+    }
+
+    #[test]
+    fn the_flavours_are_told_apart() {
+        let about = |version: &str, help: &str| About { version: version.to_owned(), help: help.to_owned() };
+        let name = |version, help| tell(&about(version, help)).map(|flavour| flavour.name);
+        assert_eq!(
+            name("2.1.0\n", "-p, --prompt <prompt>  Run one prompt non-interactively and print"),
+            Ok("Kimi Code")
+        );
+        assert_eq!(name("kimi, version 1.51.0\n", "--print   Run in print mode"), Ok("kimi-cli"));
+        assert_eq!(name("kimi, version 1.51.0\n", ""), Ok("kimi-cli"));
+        let dead = tell(&about("kimi-cli is no longer maintained. Please use the new Kimi Code CLI.\n", ""));
+        assert!(dead.unwrap_err().contains("kimi-code"));
+    }
+}

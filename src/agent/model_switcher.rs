@@ -1,0 +1,130 @@
+//! The model switcher's command line for one turn. Pure; it is run by the session, through [`crate::agent::helper_command`].
+
+use crate::config::switch::{PLACEHOLDERS, Switch};
+
+/// The agents of cc-switch-cli that are also ours, with their names there.
+const APPS: [(&str, &str); 4] =
+    [("claude-code", "claude"), ("codex", "codex"), ("gemini", "gemini"), ("opencode", "opencode")];
+
+/// Providers are names of a few letters; a message can choose one, and it becomes an argument.
+const MAX_VALUE: usize = 128;
+
+/// What a turn runs with.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'a> {
+    /// The adapter's name.
+    pub adapter: &'a str,
+    /// Its provider, when one is known.
+    pub provider: Option<&'a str>,
+    /// Its model, when one is chosen.
+    pub model: Option<&'a str>,
+}
+
+/// Program and arguments, or `None` when there is nothing to switch to. The error says what is missing.
+pub fn plan(switch: &Switch, choice: &Choice<'_>) -> Result<Option<Vec<String>>, String> {
+    let app = APPS.iter().find(|(adapter, _)| *adapter == choice.adapter).map(|(_, app)| *app);
+    let chosen = choice.provider.is_some() || choice.model.is_some();
+    if !chosen || (switch.cc_switch && app.is_none()) {
+        return Ok(None);
+    }
+    let value = |name: &str| {
+        let value = match name {
+            "adapter" => Some(choice.adapter),
+            "app" => Some(app.unwrap_or(choice.adapter)),
+            "provider" => choice.provider,
+            _ => choice.model,
+        };
+        let value = value.ok_or_else(|| match choice.model {
+            Some(model) if name == "provider" => {
+                format!("no provider is known for {model}; WTT_CONNECT_MODEL_PROVIDER_MAP can name one")
+            }
+            _ => format!("no {name} is chosen; WTT_CONNECT_MODEL can name a usual one"),
+        })?;
+        // One argument it is in any case; these could still be taken for an option, or break a log line.
+        let odd = value.starts_with('-') || value.chars().any(char::is_control) || value.len() > MAX_VALUE;
+        if odd { Err(format!("what stands for the {name} cannot be its name")) } else { Ok(value) }
+    };
+    let mut words = Vec::with_capacity(switch.words.len());
+    for word in &switch.words {
+        words.push(fill(word, &value)?);
+    }
+    Ok(Some(words))
+}
+
+/// Fills the placeholders of one word, from left to right and once: what was filled in is not looked at again.
+fn fill<'v>(word: &str, value: &dyn Fn(&str) -> Result<&'v str, String>) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = word;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let held = PLACEHOLDERS
+            .iter()
+            .find(|name| from[1..].strip_prefix(**name).is_some_and(|after| after.starts_with('}')));
+        let Some(name) = held else {
+            out.push('{');
+            rest = &from[1..];
+            continue;
+        };
+        out.push_str(value(name)?);
+        rest = &from[name.len() + 2..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::switch::{CC_SWITCH_ARGS, COMMAND_ARGS, template};
+    use std::time::Duration;
+
+    fn switch(words: &[&str], cc_switch: bool) -> Switch {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        Switch { words, cc_switch, strict: true, timeout: Duration::from_secs(1) }
+    }
+
+    fn choice<'a>(adapter: &'a str, provider: &'a str, model: &'a str) -> Choice<'a> {
+        let given = |text: &'a str| (!text.is_empty()).then_some(text);
+        Choice { adapter, provider: given(provider), model: given(model) }
+    }
+
+    #[test]
+    fn the_default_arguments() {
+        let own = switch(&[&["cc-switch"], CC_SWITCH_ARGS].concat(), true);
+        let run = |words: &str| Ok(Some(words.split(' ').map(str::to_owned).collect::<Vec<_>>()));
+        assert_eq!(
+            plan(&own, &choice("claude-code", "deepseek", "v4")),
+            run("cc-switch --app claude use deepseek")
+        );
+        assert_eq!(plan(&own, &choice("codex", "openai", "")), run("cc-switch --app codex use openai"));
+        assert_eq!(plan(&own, &choice("kimi", "moonshot", "k2")), Ok(None), "cc-switch does not know kimi");
+        assert_eq!(plan(&own, &choice("codex", "", "")), Ok(None), "nothing is chosen");
+        assert!(
+            plan(&own, &choice("codex", "", "gpt-x")).unwrap_err().contains("no provider is known for gpt-x")
+        );
+        let command = switch(&[&["/x/my"], COMMAND_ARGS].concat(), false);
+        assert_eq!(
+            plan(&command, &choice("claude-code", "p", "m")),
+            run("/x/my use claude-code p --model m")
+        );
+        assert!(plan(&command, &choice("kimi", "p", "")).unwrap_err().contains("no model"));
+    }
+
+    #[test]
+    fn x11_no_value_can_add_an_argument_or_a_placeholder() {
+        let words = template("sw --to={provider} '{model} of {app}' {model}{model} {x}").unwrap_err();
+        assert!(words.contains("{x}"), "{words}");
+        let words = template("sw --to={provider} '{model} of {app}' {model}{model} {} {").unwrap();
+        let switch = Switch { words, ..switch(&[], false) };
+        for model in ["x --dangerous", "; rm -rf /", "$(id) `id` | & > \"'", "{provider}", "*"] {
+            let got = plan(&switch, &choice("claude-code", "p", model)).unwrap().unwrap();
+            let want = ["sw", "--to=p", &format!("{model} of claude"), &format!("{model}{model}"), "{}", "{"];
+            assert_eq!(got, want);
+        }
+        for odd in ["--dangerous", "-x", "a\nb", "a\0", &"x".repeat(200)] {
+            assert!(plan(&switch, &choice("codex", odd, "m")).is_err(), "{odd:?}");
+            assert!(plan(&switch, &choice("codex", "p", odd)).is_err(), "{odd:?}");
+        }
+    }
+}

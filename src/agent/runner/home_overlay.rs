@@ -1,0 +1,103 @@
+//! A home of the turn's own for a CLI that takes settings from there only: links to all that the user has in the real
+//! one, and a settings file with the user's settings and ours. What the CLI writes goes through the links.
+
+use crate::agent::adapter::Home;
+use crate::json;
+use serde_json::Value;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::path::Path;
+
+/// Makes `own` such a home; `real` is the user's. False when the user's settings cannot be read: then the CLI must say so.
+pub(crate) fn make(home: &Home, own: &Path, real: &Path) -> io::Result<bool> {
+    let (mine, theirs) = (own.join(home.folder), real.join(home.folder));
+    let text = match fs::read_to_string(theirs.join(home.settings)) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => "{}".to_owned(),
+        Err(_) => return Ok(false),
+    };
+    let (Ok(mut settings), Ok(ours)) =
+        (json::parse(&without_comments(text.into_bytes())), json::parse(home.ours.as_bytes()))
+    else {
+        return Ok(false);
+    };
+    merge(&mut settings, ours);
+    // What it would make there itself, so that it is not lost with this home.
+    for name in home.made {
+        let _ = fs::create_dir_all(theirs.join(name));
+    }
+    DirBuilder::new().mode(0o700).recursive(true).create(&mine)?;
+    for entry in fs::read_dir(&theirs).into_iter().flatten().flatten() {
+        if entry.file_name() != home.settings {
+            symlink(entry.path(), mine.join(entry.file_name()))?;
+        }
+    }
+    for name in home.beside.iter().filter(|name| real.join(name).exists()) {
+        symlink(real.join(name), own.join(name))?;
+    }
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(mine.join(home.settings));
+    file?.write_all(settings.to_string().as_bytes())?;
+    Ok(true)
+}
+
+/// Ours replace theirs of the same name; objects are merged.
+fn merge(theirs: &mut Value, ours: Value) {
+    match (theirs, ours) {
+        (Value::Object(theirs), Value::Object(ours)) => {
+            for (name, value) in ours {
+                merge(theirs.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (theirs, ours) => *theirs = ours,
+    }
+}
+
+/// JSON as some CLIs take it, with `//` and `/* */`, as JSON: comments become blanks.
+fn without_comments(mut text: Vec<u8>) -> Vec<u8> {
+    let (mut at, mut quoted) = (0, false);
+    while at < text.len() {
+        let end: &[u8] = match (quoted, text[at], text.get(at + 1)) {
+            (true, b'\\', _) => {
+                at += 2;
+                continue;
+            }
+            (false, b'/', Some(b'/')) => b"\n",
+            (false, b'/', Some(b'*')) => b"*/",
+            (_, b'"', _) => {
+                quoted = !quoted;
+                b""
+            }
+            _ => b"",
+        };
+        if end.is_empty() {
+            at += 1;
+            continue;
+        }
+        let rest = text.get(at + 2..).unwrap_or_default();
+        let length = rest.windows(end.len()).position(|window| window == end);
+        let until = length.map_or(text.len(), |length| at + 2 + length + end.len());
+        text[at..until].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
+        at = until;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_with_comments_are_merged_with_ours() {
+        let plain = |text: &str| String::from_utf8(without_comments(text.as_bytes().to_vec())).unwrap();
+        assert_eq!(plain("{\"a\": 1 // x\n}/* y\n*/"), "{\"a\": 1     \n}    \n  ");
+        assert_eq!(plain(r#"{"a": "http://x/*\"//"}"#), r#"{"a": "http://x/*\"//"}"#);
+        for odd in ["", "/", "//", "/*", "\"", "\"\\", "/* *"] {
+            assert_eq!(plain(odd).len(), odd.len());
+        }
+        let value = |text: &str| json::parse(text.as_bytes()).unwrap();
+        let mut theirs = value(r#"{"a": {"b": 1, "c": 2}, "d": [1], "e": 3}"#);
+        merge(&mut theirs, value(r#"{"a": {"c": {"x": 4}}, "d": [2], "f": 5}"#));
+        assert_eq!(theirs, value(r#"{"a": {"b": 1, "c": {"x": 4}}, "d": [2], "e": 3, "f": 5}"#));
+    }
+}

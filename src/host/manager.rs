@@ -1,0 +1,362 @@
+//! The keeper's loop: who may open what, when output is sent, when a terminal is over.
+
+use crate::config::ShellMode;
+use crate::host::flow_control::Pace;
+use crate::host::terminal::{Over, Terminal};
+use crate::host::{Event, Out, Settings, runtime, shell};
+use crate::json::object;
+use crate::sys::id;
+use crate::wire::host::{self, Ask, Call, DISABLED, Size};
+use crossbeam_channel::{Receiver, Sender};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Open at a time: each is a window that somebody looks at.
+const TERMINALS: usize = 10;
+/// Commands at a time; the web sends one and waits.
+const JOBS: usize = 4;
+/// No output is sent while more than this waits for the socket: a reply behind it is late by some milliseconds.
+const WINDOW: usize = 64 * 1024;
+/// How soon to look again whether the socket has taken it.
+const DRAIN: Duration = Duration::from_millis(4);
+/// Events handled before the terminals get their turn.
+const BATCH: usize = 64;
+
+pub(super) struct Keeper {
+    settings: Settings,
+    out: Arc<dyn Out>,
+    to_itself: Sender<Event>,
+    terminals: Vec<(u64, Terminal)>,
+    jobs: Vec<(u64, shell::Stop)>,
+    runtime: runtime::Runtime,
+    pace: Pace,
+    counter: u64,
+    /// Since when there is no connection.
+    down: Option<Instant>,
+    ending: bool,
+    warned: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(settings: Settings, out: Arc<dyn Out>, to_itself: Sender<Event>) -> Keeper {
+        let runtime = runtime::Runtime::new(&settings, to_itself.clone());
+        Keeper {
+            settings,
+            out,
+            to_itself,
+            terminals: Vec::new(),
+            jobs: Vec::new(),
+            runtime,
+            pace: Pace::new(),
+            counter: 0,
+            down: Some(Instant::now()),
+            ending: false,
+            warned: false,
+        }
+    }
+
+    pub(super) fn run(mut self, inbox: &Receiver<Event>, open: &AtomicUsize) {
+        let mut next = None;
+        loop {
+            let first = match next {
+                Some(at) => inbox.recv_deadline(at).ok(),
+                None => inbox.recv().ok(),
+            };
+            for event in first.into_iter().chain(inbox.try_iter().take(BATCH)) {
+                self.handle(event);
+            }
+            next = self.tick(Instant::now());
+            open.store(self.terminals.len(), Ordering::Relaxed);
+            if self.ending && self.terminals.is_empty() && self.jobs.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Call(call) => self.answer(*call),
+            Event::Link(up) => {
+                let was_down = self.down.is_some();
+                self.down = if up { None } else { self.down.or(Some(now)) };
+                if up && was_down {
+                    // seen twice is better than never seen
+                    for frame in self.pace.reconnected() {
+                        self.show(&frame);
+                    }
+                    self.terminals.iter().for_each(|(_, t)| t.redraw());
+                }
+                self.runtime.link(up);
+            }
+            Event::Look(usage) => self.runtime.look(usage, now),
+            Event::Unwelcome => self.runtime.unwelcome(),
+            Event::Git(git) => {
+                for frame in self.runtime.git(git) {
+                    self.out.send(frame);
+                }
+            }
+            // what there is to send is seen in each round
+            Event::Output => {}
+            Event::Exited(number, code) => {
+                if let Some((_, terminal)) = self.terminals.iter_mut().find(|(n, _)| *n == number) {
+                    terminal.exited(code, now);
+                }
+            }
+            Event::Done(number) => self.jobs.retain(|(n, _)| *n != number),
+            Event::End => {
+                self.ending = true;
+                self.terminals.iter_mut().for_each(|(_, t)| t.hang_up(now));
+                self.jobs.iter().for_each(|(_, stop)| stop.stop());
+            }
+        }
+    }
+
+    fn answer(&mut self, call: Call) {
+        match &call.ask {
+            Ask::Runtime => {
+                let frame = self.runtime.ask(call);
+                self.send(frame);
+            }
+            Ask::Unclear(why) => self.send(call.refuse("bad_request", why)),
+            _ if !self.settings.shell.enabled => {
+                self.warn_once();
+                let why = "Terminal and shell are off on this machine; its owner can switch them on with \
+                    WTT_CONNECT_ENABLE_SHELL=1.";
+                self.refuse(&call, DISABLED, why);
+            }
+            Ask::Shell { .. } => self.run_job(call),
+            Ask::Open { session, size, cwd } => {
+                let session = session.clone().unwrap_or_else(id::hex);
+                let (size, cwd) = (*size, self.folder(cwd.as_deref()));
+                self.open(&call, session, size, cwd);
+            }
+            Ask::Input { session, .. } | Ask::Resize { session, .. } | Ask::Close { session } => {
+                let Some(terminal) =
+                    self.terminals.iter_mut().map(|(_, t)| t).find(|t| t.session == *session)
+                else {
+                    return self.refuse(&call, "no_such_terminal", "This terminal is not open any more.");
+                };
+                let fields = object!({ "session_id": session });
+                match &call.ask {
+                    Ask::Input { keys, .. } if !terminal.keys(keys.clone()) => {
+                        let why = "The program in the terminal does not read; these keys were dropped.";
+                        return self.refuse(&call, "busy", why);
+                    }
+                    Ask::Resize { size, .. } => terminal.resize(*size),
+                    Ask::Close { .. } => terminal.hang_up(Instant::now()),
+                    _ => {}
+                }
+                let frame = call.answer(true, fields);
+                self.send(frame);
+            }
+        }
+    }
+
+    fn open(&mut self, call: &Call, session: String, size: Size, cwd: PathBuf) {
+        let fields = object!({ "session_id": session, "data": object!({ "session_id": session }) });
+        if let Some((_, terminal)) = self.terminals.iter_mut().find(|(_, t)| t.session == session) {
+            // asked again, after a lost answer
+            terminal.resize(size);
+            return self.send(call.answer(true, fields));
+        }
+        if self.ending || self.terminals.len() >= TERMINALS {
+            let why = format!("{TERMINALS} terminals are open on this machine; close one first.");
+            return self.refuse_open(call, &session, "too_many_terminals", &why);
+        }
+        self.counter += 1;
+        let opened = Terminal::open(
+            self.counter,
+            session.clone(),
+            &cwd,
+            size,
+            &self.settings.base_url,
+            &self.to_itself,
+        );
+        match opened {
+            Ok(terminal) => {
+                log::info!(target: "host", "terminal {} opened in {}", self.counter, cwd.display());
+                self.terminals.push((self.counter, terminal));
+                self.send(call.answer(true, fields));
+            }
+            Err(why) => {
+                log::warn!(target: "host", "{why}");
+                self.refuse_open(call, &session, "cannot_open", &why);
+            }
+        }
+    }
+
+    /// The workdir, or a folder in it.
+    fn folder(&self, asked: Option<&str>) -> PathBuf {
+        let workdir = &self.settings.workdir;
+        let inside = asked.and_then(|cwd| workdir.join(cwd).canonicalize().ok());
+        let inside = inside.filter(|cwd| workdir.canonicalize().is_ok_and(|base| cwd.starts_with(base)));
+        inside.filter(|cwd| cwd.is_dir()).unwrap_or_else(|| workdir.clone())
+    }
+
+    fn run_job(&mut self, call: Call) {
+        let settings = &self.settings;
+        let Ask::Shell { command, timeout, cwd } = &call.ask else { return };
+        let why = match settings.shell.mode {
+            ShellMode::Off => {
+                Some((DISABLED, "Shell commands are off on this machine: WTT_CONNECT_SHELL_MODE is off."))
+            }
+            _ if self.ending || self.jobs.len() >= JOBS => {
+                Some(("busy", "Too many commands run at once; try again later."))
+            }
+            _ => None,
+        };
+        if let Some((error, why)) = why {
+            return self.refuse(&call, error, why);
+        }
+        let job = shell::Job {
+            command: command.clone(),
+            readonly: settings.shell.mode == ShellMode::Readonly,
+            cwd: self.folder(cwd.as_deref()),
+            base_url: settings.base_url.clone(),
+            timeout: timeout.unwrap_or(settings.shell.timeout).min(settings.shell.timeout),
+            max_chars: settings.shell.max_chars,
+        };
+        self.counter += 1;
+        let number = self.counter;
+        let (out, over) = (self.out.clone(), self.to_itself.clone());
+        match shell::start(job, call.clone(), out, move || drop(over.send(Event::Done(number)))) {
+            Ok(stop) => self.jobs.push((number, stop)),
+            Err(e) => self.refuse(&call, "busy", &format!("cannot start a thread: {e}")),
+        }
+    }
+
+    fn refuse(&self, call: &Call, error: &str, why: &str) {
+        match &call.ask {
+            Ask::Open { session: Some(session), .. } | Ask::Input { session, .. } => {
+                self.refuse_open(call, session, error, why);
+            }
+            _ => self.send(call.refuse(error, why)),
+        }
+    }
+
+    /// The page shows the error of a terminal, and a program reads the answer: both are told.
+    fn refuse_open(&self, call: &Call, session: &str, error: &str, why: &str) {
+        self.send(call.refuse(error, why));
+        self.send(Some(host::error(session, error, why)));
+    }
+
+    fn send(&self, frame: Option<String>) {
+        if let Some(frame) = frame {
+            self.out.send(frame);
+        }
+    }
+
+    /// A frame that belongs to what a terminal shows: in order, and again after a cut.
+    fn show(&mut self, frame: &str) {
+        self.pace.note(frame);
+        self.out.send(frame.to_owned());
+    }
+
+    /// Sends the ping that is due.
+    fn ask(&mut self) {
+        if self.down.is_none()
+            && !self.terminals.is_empty()
+            && let Some(number) = self.pace.ask(Instant::now())
+        {
+            self.out.probe(number);
+        }
+    }
+
+    fn warn_once(&mut self) {
+        let level =
+            if std::mem::replace(&mut self.warned, true) { log::Level::Debug } else { log::Level::Warn };
+        log::log!(target: "host", level, "refused a terminal or a shell command: WTT_CONNECT_ENABLE_SHELL is off");
+    }
+
+    /// What is due now; when to come again.
+    fn tick(&mut self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        let mut again = |at: Option<Instant>| {
+            if let Some(at) = at {
+                next = Some(next.map_or(at, |n| n.min(at)));
+            }
+        };
+        let times = self.settings.times;
+        again(self.runtime.glance(now, times.glance));
+        let deaf_at = self.down.map(|since| since + times.grace);
+        let deaf = self.ending || deaf_at.is_some_and(|at| now >= at);
+        if !self.terminals.is_empty() {
+            again(deaf_at.filter(|_| !deaf));
+        }
+        self.pace.listen(self.out.echo(), now);
+        let (mut over, mut shown) = (Vec::new(), Vec::new());
+        let mut room = self.pace.room();
+        for (number, terminal) in &mut self.terminals {
+            if deaf {
+                terminal.hang_up(now);
+            }
+            // without a connection output waits; after the grace period nobody will want it
+            let due = terminal.due().filter(|_| self.down.is_none() || deaf);
+            match due {
+                Some(at) if at > now => again(Some(at)),
+                Some(_) if self.down.is_some() => {
+                    terminal.take(now, usize::MAX);
+                    again(terminal.due().map(|at| at.max(now)));
+                }
+                Some(_) if room == 0 || self.out.backlog() > WINDOW => again(Some(now + DRAIN)),
+                Some(_) => {
+                    let piece = terminal.take(now, room);
+                    room = room.saturating_sub(piece.len().max(room / 4));
+                    if !piece.is_empty() {
+                        shown.push(host::output(&terminal.session, &piece));
+                    }
+                    again(terminal.due().map(|at| at.max(now)));
+                }
+                None => {}
+            }
+            match terminal.idle_at(&times) {
+                Some(at) if now >= at => {
+                    let note = "\r\n[wtt-connect: closed, because it was not used for long]\r\n";
+                    shown.push(host::output(&terminal.session, note));
+                    terminal.hang_up(now);
+                }
+                at => again(at),
+            }
+            again(terminal.press(now).filter(|at| *at > now));
+            if let Some(how) = terminal.over(now) {
+                over.push((*number, how));
+            }
+        }
+        if !shown.is_empty() {
+            // who was first is last in the next round
+            self.terminals.rotate_left(1);
+        }
+        for frame in shown {
+            self.show(&frame);
+        }
+        for (number, how) in over {
+            self.close(number, how);
+        }
+        if next.is_none_or(|at| at > now) {
+            self.ask();
+        }
+        next
+    }
+
+    fn close(&mut self, number: u64, how: Over) {
+        let Some(at) = self.terminals.iter().position(|(n, _)| *n == number) else { return };
+        let (_, terminal) = self.terminals.remove(at);
+        let session = &terminal.session;
+        match how {
+            Over::Exit(code) => {
+                log::info!(target: "host", "terminal {number} ended with code {code}");
+                self.show(&host::exit(session, code));
+            }
+            Over::Stillborn => {
+                let why = "The login shell ended at once; see SHELL in the environment of the connector.";
+                log::warn!(target: "host", "terminal {number}: {why}");
+                self.show(&host::error(session, "cannot_open", why));
+                self.show(&host::exit(session, 127));
+            }
+        }
+        terminal.close();
+    }
+}

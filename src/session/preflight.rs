@@ -1,0 +1,189 @@
+//! What must be done before an agent is started: it is one that is here and that we can drive, in this permission mode,
+//! and the model switcher has run.
+
+use crate::agent::adapter;
+use crate::agent::adapter::AdapterSpec;
+use crate::agent::adapters;
+use crate::agent::discovery::{locate, version};
+use crate::agent::helper_command;
+use crate::agent::helper_command::{Aside, Trouble};
+use crate::agent::model_switcher;
+use crate::agent::model_switcher::Choice;
+use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::runner::{BEAT, Control};
+use crate::config::switch::Switch;
+use crate::config::{Busy, Config, Mode};
+use crate::session::Shared;
+use crate::session::routing::Route;
+use crate::sys::path;
+use crate::text;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use std::ffi::{OsStr, OsString};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How much of a switcher's complaint is repeated.
+const COMPLAINT_CHARS: usize = 200;
+
+/// A turn that waits for the gate looks so often whether it is free. An agent takes seconds; this is not noticed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How the agent is spoken to: as the settings say; so that it can take further messages, where they shall go into the
+/// running turn; otherwise as it chooses.
+pub fn transport(config: &Config, adapter: &AdapterSpec) -> Option<String> {
+    let steered = match adapter.name {
+        "codex" => "app-server",
+        "claude-code" => "stream",
+        "pi" => "rpc",
+        _ => "",
+    };
+    let steered = Some(steered.to_owned()).filter(|word| config.busy == Busy::Steer && !word.is_empty());
+    config.transports.get(adapter.name).cloned().or(steered)
+}
+
+/// The spec that drives what is installed, or why the turn is not begun. `instead`: the adapters that are named, if they are
+/// here, when this one is missing.
+pub fn ready(
+    adapter: &'static AdapterSpec,
+    command: &[String],
+    config: &Config,
+    mode: Mode,
+    instead: &[String],
+) -> Result<&'static AdapterSpec, (Reason, String)> {
+    if let Some(why) = adapter::refusal(adapter, mode) {
+        return Err((Reason::RefusedByPolicy, why));
+    }
+    if let Err(why) = locate::locate(adapter, command) {
+        return Err((Reason::CliMissing, why + &elsewhere(adapter, config, instead)));
+    }
+    let flavour =
+        version::flavour(adapter, command, &config.extra_env).map_err(|why| (Reason::CliUnsupported, why))?;
+    // A flavour may know fewer modes than its adapter promises.
+    match adapter::refusal(flavour.spec, mode) {
+        Some(why) => Err((Reason::RefusedByPolicy, why)),
+        None => Ok(flavour.spec),
+    }
+}
+
+/// Who could answer instead: the others of these adapters whose program is here.
+fn elsewhere(missing: &AdapterSpec, config: &Config, instead: &[String]) -> String {
+    let here = |name: &&String| {
+        let command = config.commands.get(*name).map_or(&[][..], Vec::as_slice);
+        **name != missing.name
+            && adapters::find(name).is_some_and(|spec| locate::locate(spec, command).is_ok())
+    };
+    let mut names: Vec<&str> = Vec::new();
+    names.extend(instead.iter().filter(here).map(String::as_str));
+    if names.is_empty() { String::new() } else { format!("; installed here: {}", names.join(", ")) }
+}
+
+/// Lets one turn at a time switch and run, because all share what the switcher changes.
+#[derive(Debug, Default)]
+pub struct Gate(AtomicBool);
+
+/// The right to run; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Pass<'g>(&'g Gate);
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Release);
+    }
+}
+
+impl Gate {
+    /// Waits for the turn's turn, and calls `waiting` when it has to and from time to time. `None`: stopped meanwhile.
+    fn pass(&self, control: &Receiver<Control>, waiting: &mut dyn FnMut()) -> Option<Pass<'_>> {
+        let mut told: Option<Instant> = None;
+        while self.0.swap(true, Ordering::Acquire) {
+            if told.is_none_or(|at| at.elapsed() >= BEAT) {
+                told = Some(Instant::now());
+                waiting();
+            }
+            // a hub that is gone stops everything as well
+            let Err(RecvTimeoutError::Timeout) = control.recv_timeout(LOOK) else { return None };
+        }
+        Some(Pass(self))
+    }
+}
+
+/// Runs the model switcher, if it is on. What comes back is to be kept until the agent has ended; an outcome ends the turn.
+pub(super) fn switch<'s>(
+    shared: &'s Shared,
+    route: &Route,
+    control: &Receiver<Control>,
+    waiting: &mut dyn FnMut(),
+) -> Result<Option<Pass<'s>>, Outcome> {
+    let Some(switch) = &shared.config.switch else { return Ok(None) };
+    let stopped = || Outcome::Cancelled { partial: String::new() };
+    let pass = shared.gate.pass(control, waiting).ok_or_else(stopped)?;
+    let detail = match run(shared, switch, route, control) {
+        Ok(()) => return Ok(Some(pass)),
+        Err(Trouble::Stopped) => return Err(stopped()),
+        Err(trouble) => text::truncate(&text::one_line(&trouble.to_string()), COMPLAINT_CHARS),
+    };
+    if switch.strict {
+        return Err(Outcome::Failed { reason: Reason::SwitcherFailed, detail, partial: String::new() });
+    }
+    log::warn!(target: "session", "the model switcher failed, the agent runs as it is set up: {detail}");
+    Ok(Some(pass))
+}
+
+fn run(shared: &Shared, switch: &Switch, route: &Route, control: &Receiver<Control>) -> Result<(), Trouble> {
+    let choice = Choice {
+        adapter: &route.adapter,
+        provider: route.provider.as_deref(),
+        model: route.model.as_deref(),
+    };
+    let words = model_switcher::plan(switch, &choice).map_err(Trouble::Failed)?;
+    let Some((name, args)) = words.as_deref().and_then(<[String]>::split_first) else {
+        log::debug!(target: "session", "nothing to switch for {}", route.words());
+        return Ok(());
+    };
+    let program = path::find_program(OsStr::new(name));
+    let program = program.ok_or_else(|| Trouble::Failed(format!("`{name}` is not an executable program")))?;
+    let said = helper_command::run(Aside {
+        program: &program,
+        args: args.iter().map(OsString::from).collect(),
+        env: &shared.config.extra_env,
+        input: "",
+        workdir: &shared.config.workdir,
+        owner: &shared.owner,
+        limit: switch.timeout,
+        stop: Some(control),
+    });
+    let said = said.map_err(|trouble| match trouble {
+        Trouble::Stopped => Trouble::Stopped,
+        other => Trouble::Failed(format!("`{name}` {other}")),
+    })?;
+    if said.code == Some(0) {
+        log::debug!(target: "session", "switched for {}", route.words());
+        return Ok(());
+    }
+    Err(Trouble::Failed(format!("`{name}` ended with {}: {}", said.exit(), said.complaint())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Selection, Settings};
+
+    #[test]
+    fn a_mode_that_cannot_be_kept_is_refused_before_anything_is_started() {
+        let config = Config::draft(&Selection::default(), &mut Settings::default());
+        let codex = adapters::find("codex").unwrap();
+        let loose: &AdapterSpec =
+            Box::leak(Box::new(AdapterSpec { modes: &[(Mode::FullAuto, "All.")], ..*codex }));
+        assert_eq!(ready(loose, &["sh".to_owned()], &config, Mode::FullAuto, &[]).unwrap().name, "codex");
+        let (reason, detail) =
+            ready(loose, &["/no/such/cli".to_owned()], &config, Mode::Suggest, &[]).unwrap_err();
+        assert_eq!(reason, Reason::RefusedByPolicy);
+        let sentence = crate::session::failure_text::sentence(
+            &reason,
+            crate::session::messages::Lang::En,
+            loose.title,
+            &detail,
+        );
+        assert!(sentence.contains("mode suggest") && sentence.contains("are full-auto;"), "{sentence}");
+    }
+}

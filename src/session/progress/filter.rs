@@ -1,0 +1,51 @@
+//! Which progress of a turn becomes a status line. The hub throttles them and sends them.
+
+use crate::agent::AgentEvent;
+use crate::agent::adapter::AdapterSpec;
+use crate::agent::runner::Progress;
+use crate::session::messages::{Lang, Say};
+use crate::session::progress::formatter::Narrator;
+use crate::session::routing::Route;
+use crate::text;
+use crate::wire::outgoing::{Status, StatusKind};
+use std::time::{Duration, Instant};
+
+/// Pieces of streamed text become a status at most this often; the hub throttles the rest.
+const TEXT_STATUS_EVERY: Duration = Duration::from_millis(500);
+
+/// Decides which progress becomes a status, and repeats the last one when nothing happens.
+pub(crate) struct Show {
+    narrator: Narrator,
+    title: &'static str,
+    /// What was shown last.
+    pub(crate) last: Status,
+    text_at: Option<Instant>,
+}
+
+impl Show {
+    pub(crate) fn new(adapter: &AdapterSpec, route: &Route, lang: Lang) -> Show {
+        let last = Status {
+            text: Say::Works.to(lang, &[adapter.title]),
+            kind: StatusKind::Running,
+            adapter: adapter.name.to_owned(),
+            model: route.model.clone(),
+        };
+        Show { narrator: Narrator::default(), title: adapter.title, last, text_at: None }
+    }
+
+    pub(crate) fn next(&mut self, progress: &Progress, lang: Lang) -> Option<Status> {
+        if let Progress::Ask(ask, _) = progress {
+            let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
+            self.last = Status { text, kind: StatusKind::Running, ..self.last.clone() };
+        }
+        let Progress::Event(event) = progress else { return Some(self.last.clone()) };
+        let (kind, text) = self.narrator.status(event, self.title, lang)?;
+        let stream = matches!(event, AgentEvent::Text(_) | AgentEvent::Thought(_));
+        if stream && self.text_at.is_some_and(|at| at.elapsed() < TEXT_STATUS_EVERY) {
+            return None;
+        }
+        self.text_at = stream.then(Instant::now);
+        self.last = Status { text, kind, ..self.last.clone() };
+        Some(self.last.clone())
+    }
+}

@@ -1,0 +1,172 @@
+//! The only translator between an agent's events and what the service shows: status lines and the final text. Pure.
+
+use crate::agent::outcome::{Outcome, Reason, Report};
+use crate::agent::{AgentEvent, ToolKind};
+use crate::session::failure_text;
+use crate::session::messages::{Lang, Say};
+use crate::session::turn::End;
+use crate::store::outbox::ReplyKind;
+use crate::sys::time;
+use crate::text;
+use crate::wire::outgoing::StatusKind;
+use std::time::Duration;
+
+/// How much of the latest text a status shows; the web cuts `response:` details at 90 characters anyway.
+const RESPONSE_CHARS: usize = 120;
+/// How much of an unfinished answer is repeated in a failure or stop notice: enough to go on from.
+const PARTIAL_CHARS: usize = 8_000;
+/// Refused tools named below an answer; more would drown it.
+const DENIED: usize = 5;
+/// A limit that resets later than this is a failure: nobody waits for an answer so long.
+const PARK_AT_MOST: Duration = Duration::from_secs(8 * 24 * 3600);
+/// After the reset: the provider's clock is not ours.
+const PARK_MARGIN: Duration = Duration::from_secs(5);
+/// Length of a remark.
+const REMARK_CHARS: usize = 200;
+
+/// Turns events into status lines; remembers the running text.
+#[derive(Debug, Default)]
+pub struct Narrator {
+    said: String,
+}
+
+impl Narrator {
+    /// The status that an event leads to, if any.
+    pub fn status(&mut self, event: &AgentEvent, title: &str, lang: Lang) -> Option<(StatusKind, String)> {
+        match event {
+            AgentEvent::Session(_) => None,
+            AgentEvent::Started => Some((StatusKind::Session, Say::Started.to(lang, &[title]))),
+            AgentEvent::Text(piece) => {
+                self.said.push_str(piece);
+                let line = text::one_line(&self.said);
+                let tail = tail(&line, RESPONSE_CHARS);
+                if self.said.len() > 16 * RESPONSE_CHARS {
+                    self.said = tail.clone();
+                }
+                (!tail.is_empty()).then_some((StatusKind::Response, tail))
+            }
+            AgentEvent::Thought(_) => Some((StatusKind::Running, Say::Thinks.to(lang, &[]))),
+            AgentEvent::Tool { kind, title, .. } => {
+                self.said.clear();
+                let kind = match kind {
+                    ToolKind::Command => StatusKind::Command,
+                    ToolKind::WebSearch => StatusKind::WebSearch,
+                    ToolKind::Tool => StatusKind::Tool,
+                };
+                Some((kind, text::one_line(title)))
+            }
+            AgentEvent::ToolEnd { .. } => None,
+            AgentEvent::Retry(why) => {
+                Some((StatusKind::Running, Say::Retries.to(lang, &[&text::one_line(why)])))
+            }
+            AgentEvent::Waiting => Some((StatusKind::Queued, Say::WaitsToLoad.to(lang, &[title]))),
+            AgentEvent::FreshSession(why) => {
+                Some((StatusKind::Session, Say::StartsFresh.to(lang, &[&text::one_line(why)])))
+            }
+            AgentEvent::Denied(what) => {
+                Some((StatusKind::Tool, Say::NotAllowed.to(lang, &[&text::one_line(what)])))
+            }
+            AgentEvent::Note(_) => None,
+        }
+    }
+}
+
+fn tail(line: &str, max: usize) -> String {
+    let count = line.chars().count();
+    if count <= max {
+        return line.to_owned();
+    }
+    let tail: String = line.chars().skip(count - max).collect();
+    format!("…{}", tail.trim_start())
+}
+
+/// What the user must be told besides the answer.
+#[derive(Debug, Default)]
+pub struct Remarks {
+    fresh: Option<String>,
+    denied: Vec<String>,
+}
+
+impl Remarks {
+    /// Picks up what matters.
+    pub fn note(&mut self, event: &AgentEvent) {
+        match event {
+            AgentEvent::FreshSession(why) => self.fresh = Some(text::one_line(why)),
+            AgentEvent::Denied(what) if self.denied.len() < DENIED => self.denied.push(text::one_line(what)),
+            _ => {}
+        }
+    }
+
+    fn lines(&self, lang: Lang) -> String {
+        let mut out = String::new();
+        let rows = self.fresh.iter().map(|why| (Say::WasFresh, why));
+        for (say, what) in rows.chain(self.denied.iter().map(|what| (Say::WasDenied, what))) {
+            out.push_str("\n\n");
+            out.push_str(&say.to(lang, &[&text::truncate(what, REMARK_CHARS)]));
+        }
+        out
+    }
+}
+
+/// The visible end of a turn: the text, how it is marked, and the terminal outcome.
+pub fn conclude(
+    report: &Report,
+    title: &str,
+    remarks: &Remarks,
+    lang: Lang,
+    shutdown: bool,
+    now_ms: i64,
+) -> (String, ReplyKind, End) {
+    let (mut text, kind, end) = match &report.outcome {
+        Outcome::Done(answer) => (answer.trim_end().to_owned(), ReplyKind::Done, End::Done),
+        Outcome::Failed { reason: Reason::UsageLimit(Some(reset)), partial, .. }
+            if *reset <= PARK_AT_MOST =>
+        {
+            let until = now_ms + i64::try_from((*reset + PARK_MARGIN).as_millis()).unwrap_or(0);
+            (
+                with_partial(lang, parked(lang, title, until, *reset), partial),
+                ReplyKind::Parked,
+                End::Parked { until },
+            )
+        }
+        Outcome::Failed { reason, detail, partial } => (
+            with_partial(
+                lang,
+                format!("⚠️ {}", failure_text::sentence(reason, lang, title, detail)),
+                partial,
+            ),
+            ReplyKind::Failed,
+            End::Failed(reason.clone()),
+        ),
+        Outcome::Cancelled { partial } if shutdown => (
+            with_partial(lang, interrupted(lang, true), partial),
+            ReplyKind::Interrupted,
+            End::Interrupted { started: true },
+        ),
+        Outcome::Cancelled { partial } => (
+            with_partial(lang, Say::Stopped.to(lang, &[title]), partial),
+            ReplyKind::Cancelled,
+            End::Cancelled,
+        ),
+    };
+    text.push_str(&remarks.lines(lang));
+    (text, kind, end)
+}
+
+fn parked(lang: Lang, title: &str, until: i64, reset: Duration) -> String {
+    let minutes = humantime::format_duration(Duration::from_secs(reset.as_secs().div_ceil(60) * 60));
+    Say::Parked.to(lang, &[title, &time::rfc3339(until), &minutes.to_string()])
+}
+
+/// What the user reads when a restart or crash cut the turn. Nothing is run again by itself.
+pub fn interrupted(lang: Lang, started: bool) -> String {
+    if started { Say::Interrupted } else { Say::NotBegun }.to(lang, &[])
+}
+
+fn with_partial(lang: Lang, head: String, partial: &str) -> String {
+    let partial = partial.trim();
+    if partial.is_empty() {
+        return head;
+    }
+    Say::UntilThen.to(lang, &[&head, &text::truncate(partial, PARTIAL_CHARS)])
+}

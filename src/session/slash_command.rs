@@ -1,0 +1,52 @@
+//! Whether a message is a command for the agent's CLI, and what becomes of it. Pure.
+
+use crate::agent::Request;
+use crate::agent::adapter::AdapterSpec;
+use crate::agent::slash_commands;
+use crate::agent::slash_commands::Way;
+use crate::session::messages::{Lang, Say};
+use crate::wire::intake::Job;
+
+/// What the agent is given.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// A message.
+    Message,
+    /// A command, in this transport if not in the usual one.
+    Command(Option<&'static str>),
+    /// Nothing: this is the answer.
+    Answer(String),
+}
+
+/// Decides; the request is the one of an ordinary message.
+pub fn plan(job: &Job, adapter: &AdapterSpec, request: &Request, lang: Lang) -> Plan {
+    let Some(name) = job.instruction.split_whitespace().next().filter(|word| word.starts_with('/')) else {
+        return Plan::Message;
+    };
+    let compacts = name == "/compact";
+    let (fits, transport, takes) = match slash_commands::way(adapter, request) {
+        Way::Prompt(transport) => (true, transport, String::new()),
+        Way::NoCompact => (!compacts, None, String::new()),
+        Way::Only(names, transport) => (names.contains(&name), Some(transport), names.join(", ")),
+        Way::None => (false, None, Say::SlashNone.to(lang, &[])),
+    };
+    match fits {
+        // before the first message there is no conversation to work on
+        true if compacts && request.resume.is_none() => {
+            Plan::Answer(Say::CompactNothing.to(lang, &[adapter.title]))
+        }
+        // a path at the beginning of a message is none
+        true if is_name(name) => Plan::Command(transport),
+        false if job.forwarded_command && compacts => {
+            Plan::Answer(Say::CompactsItself.to(lang, &[adapter.title]))
+        }
+        false if job.forwarded_command => {
+            Plan::Answer(Say::SlashUnknown.to(lang, &[adapter.title, name, &takes]))
+        }
+        _ => Plan::Message,
+    }
+}
+
+fn is_name(word: &str) -> bool {
+    word.len() > 1 && word[1..].bytes().all(|b| b.is_ascii_alphanumeric() || b"-_:.".contains(&b))
+}

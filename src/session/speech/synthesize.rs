@@ -1,0 +1,170 @@
+//! Text to speech: an answer that has gone out as text follows as sound, made by a program or by an address that speaks
+//! OpenAI's speech interface. It never delays the next turn, and a failure costs nothing but the sound.
+
+use crate::config::voice::{Endpoint, Speaking};
+use crate::config::{Config, paths};
+use crate::http::post::{self, Post};
+use crate::json::object;
+use crate::session::attachments::inbox;
+use crate::session::file_upload::Place;
+use crate::session::messages::{Lang, Say};
+use crate::session::speech::transcribe;
+use crate::session::{SessionEvent, Shared};
+use crate::store::errand::Errand;
+use crate::store::outbox::{Entry, ReplyKind};
+use crate::store::shelf::Copied;
+use crate::store::upload::Upload;
+use crate::sys::thread;
+use crate::wire::intake::Job;
+use crate::wire::speech;
+use std::ffi::OsStr;
+use std::io::{Cursor, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Four minutes of speech on a small machine.
+const LIMIT: Duration = Duration::from_secs(240);
+/// Answers spoken at a time: it takes a processor for each. Further ones stay text.
+const AT_A_TIME: usize = 2;
+/// So often one answer is begun, by as many runs of the daemon: one that has something to do with their ends is given up.
+const BEGUN: usize = 3;
+/// Four minutes as WAV are about 20 MB.
+const MAX_SOUND: u64 = 50 << 20;
+
+static SPEAKING: AtomicUsize = AtomicUsize::new(0);
+
+/// Where the entry that brings a sound is told.
+pub type Tell = Box<dyn FnMut(SessionEvent) + Send>;
+
+/// Speaks an answer, in a thread of its own, and tells of the outbox entry that brings the sound.
+pub(crate) fn speak(shared: &Arc<Shared>, job: &Job, lang: Lang, answer: &str, tell: Tell) {
+    let text = speech::spoken(answer);
+    // the sound of an encrypted answer would be in the clear
+    if text.is_empty() || job.encrypted || shared.config.voice.speaking.is_none() {
+        return;
+    }
+    let (reply_to, parts) = (job.message_id.as_deref(), vec![text]);
+    let mut entry = shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, ReplyKind::Speech);
+    entry.after.push(Errand::Upload(Place::of(job, lang).upload(Copied::default(), "", "")));
+    speak_on(shared, entry, tell);
+}
+
+/// The same for an answer of which an earlier run has left the text.
+pub fn speak_on(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) {
+    let place = SPEAKING.fetch_add(1, Ordering::Relaxed);
+    let free = || SPEAKING.fetch_sub(1, Ordering::Relaxed);
+    // counted before it is begun: whatever ends us then, it is not for ever
+    entry.sent += 1;
+    let refused = if place >= AT_A_TIME {
+        Some(format!("{AT_A_TIME} others are"))
+    } else if entry.sent > BEGUN {
+        Some(format!("it was begun {BEGUN} times"))
+    } else {
+        None
+    };
+    if let Some(why) = refused {
+        free();
+        let _ = shared.outbox.remove(&entry);
+        return log::info!(target: "session", "an answer was not spoken: {why}");
+    }
+    shared.outbox.keep(&entry);
+    let shared = shared.clone();
+    let started = thread::spawn("speak", move || {
+        match make(&shared, &entry) {
+            Ok(upload) => {
+                (entry.kind, entry.sent, entry.after) = (ReplyKind::Notice, 0, vec![Errand::Upload(upload)]);
+                entry.parts.clear();
+                shared.outbox.keep(&entry);
+                tell(SessionEvent::Spoken { entry: Box::new(entry) });
+            }
+            // the program was ended with us
+            Err(_) if shared.draining.load(Ordering::Relaxed) => {}
+            Err(why) => {
+                let _ = shared.outbox.remove(&entry);
+                log::warn!(target: "session", "an answer could not be spoken: {why}");
+            }
+        }
+        SPEAKING.fetch_sub(1, Ordering::Relaxed);
+    });
+    if let Err(e) = started {
+        free();
+        log::warn!(target: "session", "an answer is spoken after the next start: no thread could be started: {e}");
+    }
+}
+
+/// The sound of an entry, copied for the upload.
+fn make(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
+    let (Some(text), Some(Errand::Upload(upload))) = (entry.parts.first(), entry.after.first()) else {
+        return Err("there is no text".to_owned());
+    };
+    let config = &shared.config;
+    let wrong =
+        |e: std::io::Error| format!("{}: {}", config.artifact_dir.display(), crate::error::reason(&e));
+    let folder = config.artifact_dir.join(format!("speech-{}", entry.id));
+    // what an earlier run has left of it
+    let _ = std::fs::remove_dir_all(&folder);
+    paths::create_private_dir(&folder).map_err(wrong)?;
+    let made = sound(shared, &folder, text).and_then(|file| {
+        let ending = ending(&file).ok_or("what was made is neither WAV nor MP3 nor Ogg")?;
+        let path = file.to_str().ok_or("its path is not plain text")?;
+        Ok((shared.shelf.take(&folder, path)?, format!("answer.{ending}")))
+    });
+    // the copy is what is sent
+    let _ = std::fs::remove_dir_all(&folder);
+    let (copied, name) = made?;
+    let lang = Lang::stored(upload.zh);
+    let place = Place { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref(), lang };
+    Ok(place.upload(copied, &name, &Say::Spoken.to(lang, &[])))
+}
+
+fn sound(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> {
+    let config = &shared.config;
+    let words = match &config.voice.speaking {
+        Some(Speaking::Command(words)) => words,
+        Some(Speaking::Endpoint(endpoint)) => return by_address(config, endpoint, folder, text),
+        None => return Err("nothing is set that speaks".to_owned()),
+    };
+    let (input, output) = (folder.join("text.txt"), folder.join("speech.wav"));
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&input);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| e.to_string())?;
+    let voice = config.voice.voice.as_deref().unwrap_or_default();
+    let values: [(&str, &OsStr); 3] =
+        [("{file}", input.as_os_str()), ("{output}", output.as_os_str()), ("{voice}", voice.as_ref())];
+    match transcribe::run(shared, &transcribe::fill(words, &values), text, LIMIT, None) {
+        Ok(Ok(_)) => Ok(output),
+        Ok(Err(why)) => Err(why),
+        Err(_) => Err("it was stopped".to_owned()),
+    }
+}
+
+fn by_address(config: &Config, endpoint: &Endpoint, folder: &Path, text: &str) -> Result<PathBuf, String> {
+    let voice = config.voice.voice.as_deref().unwrap_or("alloy");
+    let body = object!({ "model": endpoint.model, "input": text, "voice": voice, "response_format": "mp3" });
+    let body = body.to_string().into_bytes();
+    let answer = post::post(Post {
+        url: &format!("{}/audio/speech", endpoint.base_url),
+        key: &endpoint.key,
+        ca_file: config.ca_file.as_deref(),
+        total: LIMIT,
+        content_type: "application/json",
+        length: body.len() as u64,
+        body: Box::new(Cursor::new(body)),
+    });
+    let answer = answer.map_err(|e| e.to_string())?;
+    inbox::keep(answer, folder, "speech.mp3", MAX_SOUND, &mut |_| true).map(|(path, _)| path)
+}
+
+/// What a sound file is, by its first bytes.
+fn ending(file: &Path) -> Option<&'static str> {
+    let mut head = [0; 4];
+    std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut head)).ok()?;
+    match head {
+        [b'R', b'I', b'F', b'F'] => Some("wav"),
+        [b'O', b'g', b'g', b'S'] => Some("ogg"),
+        [b'I', b'D', b'3', _] | [0xff, 0xe0..=0xff, ..] => Some("mp3"),
+        _ => None,
+    }
+}

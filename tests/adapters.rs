@@ -1,7 +1,6 @@
 //! The process runner against real processes: fake agents (`tests/agents/*.sh`) that speak codex's protocol and misbehave.
 //!
-//! Names follow the rows of the fault table (`p01` …). What must be measured in a process of its own (memory, open
-//! files, environment) runs the same test again in a child of the test binary.
+//! A test that measures a whole process (memory, open files, environment) runs itself again in a child of the test binary.
 
 use crate::support::daemon::until;
 use crate::support::program::{can_be_interrupted, program};
@@ -213,7 +212,7 @@ fn tokens_of_a_resumed_thread_are_counted_once() {
 }
 
 #[test]
-fn p01_program_missing_not_executable_or_of_another_machine() {
+fn a_program_that_cannot_be_executed_has_its_reason() {
     let mut bench = bench("ok");
     bench.request.resume = Some(THREAD.to_owned());
     let file = bench.dir.path().join("agent");
@@ -249,7 +248,7 @@ fn workdir_missing_or_a_file() {
 }
 
 #[test]
-fn p02_an_agent_that_ignores_signals_is_gone_within_the_ladder() {
+fn an_agent_that_ignores_signals_is_killed() {
     let bench = bench("deaf");
     let ran = bench.stop_when_it_speaks(Control::Cancel);
     assert_eq!(ran.report.outcome, Outcome::Cancelled { partial: "half an answer".to_owned() });
@@ -262,7 +261,7 @@ fn p02_an_agent_that_ignores_signals_is_gone_within_the_ladder() {
 /// Whatever the agent is and however it is spoken to. That the ladder takes less than three seconds is tested beside its table:
 /// here so many end at once that a busy machine needs more.
 #[test]
-fn p02_every_adapter_is_stopped() {
+fn every_adapter_can_be_cancelled() {
     let stop = |spec: &'static AdapterSpec, transport: &str| {
         let mut bench = bench("never");
         (bench.spec, bench.request.transport) = (spec, Some(transport.to_owned()));
@@ -301,7 +300,7 @@ fn p02_every_adapter_is_stopped() {
 }
 
 #[test]
-fn p02_kill_does_not_wait() {
+fn a_kill_request_does_not_wait() {
     let bench = bench("deaf");
     let ran = bench.stop_when_it_speaks(Control::Kill);
     assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }));
@@ -310,7 +309,7 @@ fn p02_kill_does_not_wait() {
 }
 
 #[test]
-fn p02_a_second_harder_request_cuts_the_ladder_short() {
+fn a_harder_request_shortens_the_termination() {
     let bench = bench("deaf");
     let ran = bench.run_with(&mut |event| {
         if matches!(event, AgentEvent::Text(_)) {
@@ -324,7 +323,7 @@ fn p02_a_second_harder_request_cuts_the_ladder_short() {
 }
 
 #[test]
-fn p03_a_grandchild_that_keeps_the_pipe_does_not_keep_the_turn() {
+fn a_grandchild_that_holds_the_pipe_does_not_hold_the_turn() {
     let bench = bench("orphan");
     let ran = bench.run();
     assert_eq!(failure(&ran.report).0, &Reason::NoOutput);
@@ -333,7 +332,7 @@ fn p03_a_grandchild_that_keeps_the_pipe_does_not_keep_the_turn() {
 }
 
 #[test]
-fn p04_only_what_left_on_purpose_survives_a_normal_end() {
+fn only_detached_processes_survive_a_normal_end() {
     let bench = bench("background");
     let ran = bench.run();
     assert_eq!(ran.report.outcome, done("left some behind"));
@@ -345,7 +344,7 @@ fn p04_only_what_left_on_purpose_survives_a_normal_end() {
 }
 
 #[test]
-fn p04_a_cancel_finds_every_descendant() {
+fn a_cancel_ends_every_descendant() {
     let bench = bench("scatter");
     let ran = bench.stop_when_it_speaks(Control::Cancel);
     assert_eq!(ran.report.outcome, Outcome::Cancelled { partial: "scattered".to_owned() });
@@ -354,7 +353,7 @@ fn p04_a_cancel_finds_every_descendant() {
 }
 
 #[test]
-fn p05_bad_lines_do_not_hurt_the_turn() {
+fn malformed_lines_do_not_fail_the_turn() {
     let bench = bench("nasty_lines");
     let ran = bench.run();
     assert_eq!(ran.report.outcome, done("still \u{fffd} here"));
@@ -363,7 +362,7 @@ fn p05_bad_lines_do_not_hurt_the_turn() {
 }
 
 #[test]
-fn p05_a_flood_does_not_hurt_the_turn() {
+fn a_flood_of_output_does_not_fail_the_turn() {
     let mut bench = bench("chatty");
     (bench.limits.idle, bench.limits.total) = (LONG, LONG);
     let ran = bench.run();
@@ -373,8 +372,8 @@ fn p05_a_flood_does_not_hurt_the_turn() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn p05_a_line_of_200_mib_takes_no_memory() {
-    if !in_child("p05_a_line_of_200_mib_takes_no_memory", |_| {}) {
+fn a_line_of_200_mib_takes_no_memory() {
+    if !in_child("a_line_of_200_mib_takes_no_memory", |_| {}) {
         return;
     }
     let memory = |key: &str| -> u64 {
@@ -394,7 +393,7 @@ fn p05_a_line_of_200_mib_takes_no_memory() {
 }
 
 #[test]
-fn p06_an_agent_that_never_reads_its_prompt() {
+fn an_agent_that_never_reads_its_prompt_times_out() {
     let mut bench = bench("silent");
     bench.spec = adapters::find("claude-code").unwrap();
     bench.request.prompt = "x".repeat(4 << 20);
@@ -406,7 +405,7 @@ fn p06_an_agent_that_never_reads_its_prompt() {
 }
 
 #[test]
-fn p07_every_way_to_end_has_its_reason() {
+fn every_way_to_exit_has_its_reason() {
     let cases = [
         ("code0", Reason::NoOutput, "", ""),
         ("code0-text", Reason::SilentExit(0), "", "nearly"),
@@ -451,7 +450,7 @@ fn an_answer_in_the_pipe_is_heard_although_the_hub_is_slow() {
 }
 
 #[test]
-fn p08_a_stale_session_is_given_up_once_and_said() {
+fn a_stale_session_is_replaced_once_and_reported() {
     let mut bench = bench("stale");
     bench.request.resume = Some("01a201fc-0000-7000-8000-000000000000".to_owned());
     bench.usage_before = Some(Usage { input: 300, cached: 0, output: 0 });
@@ -467,7 +466,7 @@ fn p08_a_stale_session_is_given_up_once_and_said() {
 }
 
 #[test]
-fn p09_a_stop_after_a_stale_session_is_not_forgotten_by_the_second_attempt() {
+fn a_cancel_between_two_attempts_is_not_lost() {
     let mut bench = bench("stale");
     bench.request.resume = Some("01a201fc-0000-7000-8000-000000000000".to_owned());
     // it says so itself and lingers, as claude does; the second attempt would answer
@@ -487,7 +486,7 @@ fn p09_a_stop_after_a_stale_session_is_not_forgotten_by_the_second_attempt() {
 }
 
 #[test]
-fn p08_what_is_no_session_id_never_reaches_the_command_line() {
+fn an_invalid_session_id_never_reaches_the_command_line() {
     let mut bench = bench("recorder");
     bench.request.resume = Some("--last".to_owned());
     let ran = bench.run();
@@ -497,7 +496,7 @@ fn p08_what_is_no_session_id_never_reaches_the_command_line() {
 }
 
 #[test]
-fn p09_cancel_before_the_start() {
+fn a_turn_cancelled_before_its_start_is_never_started() {
     let bench = bench("recorder");
     bench.control.0.send(Control::Cancel).unwrap();
     assert_eq!(bench.run().report.outcome, Outcome::Cancelled { partial: String::new() });
@@ -505,7 +504,7 @@ fn p09_cancel_before_the_start() {
 }
 
 #[test]
-fn p09_cancel_after_the_answer_keeps_the_answer() {
+fn a_cancel_after_the_answer_keeps_the_answer() {
     let bench = bench("lingers");
     let ran = bench.stop_when_it_speaks(Control::Cancel);
     // The request may be seen before or after the final line: then it is the partial text or the answer.
@@ -517,7 +516,7 @@ fn p09_cancel_after_the_answer_keeps_the_answer() {
 }
 
 #[test]
-fn p09_a_turn_that_nobody_can_stop_still_ends() {
+fn a_turn_without_a_control_sender_still_ends() {
     let mut bench = bench("ok");
     bench.control.0 = unbounded().0; // the only sender is gone
     let ran = bench.run();
@@ -545,7 +544,7 @@ fn a_lingering_agent_is_ended_after_its_answer() {
 }
 
 #[test]
-fn p10_each_limit_is_named() {
+fn each_time_limit_is_named() {
     // within it a shell starts and says its two lines
     let short = Duration::from_secs(1);
     let mut idle = bench("slow");
@@ -566,14 +565,14 @@ fn p10_each_limit_is_named() {
 }
 
 #[test]
-fn p10_a_running_tool_may_be_silent() {
+fn a_running_tool_may_be_silent() {
     let mut bench = bench("silent_tool");
     bench.limits.idle = Duration::from_millis(300);
     assert_eq!(bench.run().report.outcome, done("built"));
 }
 
 #[test]
-fn p10_a_complaint_before_the_silence_is_the_reason() {
+fn an_error_before_the_silence_is_the_reason() {
     let mut bench = bench("waiting");
     bench.limits.idle = Duration::from_millis(300);
     let ran = bench.run();
@@ -582,7 +581,7 @@ fn p10_a_complaint_before_the_silence_is_the_reason() {
 }
 
 #[test]
-fn p13_a_panic_in_the_middle_of_a_turn_leaves_nothing_running() {
+fn a_panic_during_a_turn_leaves_nothing_running() {
     let bench = bench("scatter");
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         bench.run_with(&mut |event| assert!(!matches!(event, AgentEvent::Text(_)), "this panic is wanted"));
@@ -593,8 +592,8 @@ fn p13_a_panic_in_the_middle_of_a_turn_leaves_nothing_running() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn p12_no_descriptors_left() {
-    if !in_child("p12_no_descriptors_left", |cmd| {
+fn without_descriptors_a_turn_fails_and_the_next_recovers() {
+    if !in_child("without_descriptors_a_turn_fails_and_the_next_recovers", |cmd| {
         let limited = "ulimit -n 64; exec \"$0\" \"$@\"";
         let exe = cmd.get_program().to_owned();
         let args: Vec<_> = cmd.get_args().map(ToOwned::to_owned).collect();
@@ -619,8 +618,8 @@ fn p12_no_descriptors_left() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn p16_many_turns_leave_nothing_behind() {
-    if !in_child("p16_many_turns_leave_nothing_behind", |_| {}) {
+fn many_turns_leak_no_threads_or_descriptors() {
+    if !in_child("many_turns_leak_no_threads_or_descriptors", |_| {}) {
         return;
     }
     let entries = |dir: &str| std::fs::read_dir(dir).unwrap().count();
@@ -640,7 +639,7 @@ fn p16_many_turns_leave_nothing_behind() {
 }
 
 #[test]
-fn x10_prompts_arrive_as_they_are() {
+fn prompts_arrive_unchanged() {
     for prompt in ["--help", "-", "a\0b\n\n", "ä\r\n", &"p".repeat(200 << 10)] {
         let mut bench = bench("recorder");
         bench.request.prompt = prompt.to_owned();
@@ -651,7 +650,7 @@ fn x10_prompts_arrive_as_they_are() {
 }
 
 #[test]
-fn x10_a_prompt_that_codex_would_refuse_is_refused_clearly() {
+fn a_prompt_that_codex_would_refuse_is_refused_clearly() {
     let mut bench = bench("recorder");
     bench.request.prompt = "x".repeat((1 << 20) + 1);
     let report = bench.run().report;
@@ -667,7 +666,7 @@ fn x10_a_prompt_that_codex_would_refuse_is_refused_clearly() {
 }
 
 #[test]
-fn x12_the_environment_of_an_agent() {
+fn the_environment_of_an_agent_holds_no_secret() {
     let secrets = [
         "WTT_TOKEN",
         "WTT_AGENT_TOKEN",
@@ -688,7 +687,7 @@ fn x12_the_environment_of_an_agent() {
             .env("WTT_CONNECT_STATE_DIR", "/kept")
             .env("PWD", "/wrong");
     };
-    if !in_child("x12_the_environment_of_an_agent", set_up) {
+    if !in_child("the_environment_of_an_agent_holds_no_secret", set_up) {
         return;
     }
     let bench = bench("recorder");

@@ -99,7 +99,7 @@ fn a_model_that_cannot_be_one_is_not_chosen() {
 }
 
 #[test]
-fn d10_one_session_is_strictly_serial_and_others_are_parallel() {
+fn one_session_is_serial_and_different_sessions_are_parallel() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[]);
     let (one, two) = (wtt.p2p(), wtt.p2p());
@@ -163,7 +163,7 @@ fn every_failure_is_one_visible_post_with_its_reason() {
 }
 
 #[test]
-fn p01_a_missing_program_is_answered_with_what_to_do() {
+fn a_missing_program_is_answered_with_a_remedy() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let env = [
         ("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/nowhere/claude"),
@@ -180,7 +180,7 @@ fn p01_a_missing_program_is_answered_with_what_to_do() {
 }
 
 #[test]
-fn d05_a_message_that_comes_again_is_run_once() {
+fn a_duplicate_message_is_run_once() {
     let (wtt, home) = (Wtt::start(), Home::new());
     wtt.service.set_knobs(Knobs { duplicate_pushes: true, ..Knobs::default() });
     let connector = Connector::start(&wtt, &home, &[]);
@@ -241,7 +241,7 @@ fn groups_are_answered_only_when_addressed() {
 }
 
 #[test]
-fn d11_a_full_mailbox_is_said_as_a_status_and_never_as_a_post() {
+fn a_full_queue_is_reported_as_a_status_and_never_as_a_post() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
@@ -301,7 +301,7 @@ fn a_request_of_the_service_that_we_cannot_serve_is_refused_at_once() {
 }
 
 #[test]
-fn s04_a_second_instance_is_refused_with_the_pid_of_the_first() {
+fn a_second_instance_is_refused_with_the_pid_of_the_first() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);
     let second = command(&wtt.service.base_url(), &home, &[]).output().unwrap();
@@ -338,7 +338,7 @@ fn the_daemon_listens_on_no_port() {
 }
 
 #[test]
-fn x01_x12_the_token_is_in_no_log_no_file_and_no_child() {
+fn the_token_is_in_no_log_no_file_and_no_child() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let env = [("WTT_CONNECT_LOG", "trace"), ("NOTIFY_SOCKET", "/nowhere"), ("RUST_LOG", "trace")];
     let connector = Connector::start(&wtt, &home, &env);
@@ -467,7 +467,7 @@ fn typing_stops_once_and_only_when_nothing_is_at_work_in_the_topic() {
 }
 
 #[test]
-fn d13_an_equal_answer_to_another_message_is_not_taken_for_a_lost_one() {
+fn an_equal_answer_to_another_message_is_not_mistaken_for_a_lost_one() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let fast = ("WTT_CONNECT_TEST_TIMING", "{\"backoff\":20}");
     let _connector = Connector::start(&wtt, &home, &[fast]);
@@ -548,7 +548,7 @@ fn sessions(home: &Home) -> Vec<(String, bool)> {
 }
 
 #[test]
-fn p08_a_forgotten_session_is_replaced_once_and_the_user_is_told() {
+fn a_forgotten_session_is_replaced_once_and_the_user_is_told() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
@@ -636,7 +636,7 @@ fn everything_that_was_missed_is_fetched_however_many_topics_it_is_in() {
 }
 
 #[test]
-fn d13_an_answer_is_found_in_a_history_whose_rows_do_not_name_the_topic() {
+fn an_answer_is_found_in_a_history_whose_rows_do_not_name_the_topic() {
     let home = Home::new();
     let published = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Value>::new()));
     let theirs = published.clone();
@@ -670,7 +670,7 @@ fn d13_an_answer_is_found_in_a_history_whose_rows_do_not_name_the_topic() {
 }
 
 #[test]
-fn s02_nothing_is_run_again_after_the_state_file_was_damaged() {
+fn nothing_is_run_again_after_the_state_file_was_damaged() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
@@ -709,7 +709,7 @@ fn a_command_whose_answer_is_in_the_outbox_is_not_answered_again_after_kill_9() 
 }
 
 #[test]
-fn p16_many_turns_leave_no_descriptor_thread_or_memory_behind() {
+fn many_turns_leak_no_descriptor_thread_or_memory() {
     let turns: usize = std::env::var("WTT_TEST_TURNS").ok().and_then(|n| n.parse().ok()).unwrap_or(120);
     let (wtt, home) = (Wtt::start(), Home::new());
     let env = [("WTT_CONNECT_SESSION_IDLE_SECONDS", "1"), ("WTT_CONNECT_LOG", "info")];

@@ -1,5 +1,5 @@
-//! Hostile input, the short way (row X13): every file of the fuzzers' corpora, as it is and mutated, for a second or so
-//! each. The long way is cargo-fuzz with the same functions: see `tests/fuzz/Cargo.toml`. `WTT_TEST_SEED` repeats a run,
+//! Hostile input as part of `cargo test`: every file of the fuzzers' corpora, unchanged and mutated, for about a second
+//! each. cargo-fuzz runs the same functions for longer: see `tests/fuzz/Cargo.toml`. `WTT_TEST_SEED` repeats a run,
 //! `WTT_TEST_FUZZ_SECONDS` makes it longer.
 
 #[path = "fuzz/exercise.rs"]
@@ -100,26 +100,26 @@ fn run(name: &str, exercise: fn(&[u8])) {
 }
 
 #[test]
-fn x13_frames() {
+fn random_frames_break_no_rule() {
     run("frame", exercise::frame);
 }
 
 #[test]
-fn x13_dialects() {
+fn random_agent_output_breaks_no_rule() {
     run("dialect", exercise::dialect);
 }
 
 #[test]
-fn x13_replies() {
+fn random_replies_break_no_rule() {
     run("reply", exercise::reply);
 }
 
 #[test]
-fn x13_mentions() {
+fn random_mentions_break_no_rule() {
     run("mention", exercise::mention);
 }
 
 #[test]
-fn x13_configuration() {
+fn random_configuration_breaks_no_rule() {
     run("config", exercise::config);
 }

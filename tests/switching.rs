@@ -26,7 +26,7 @@ fn ask(wtt: &Wtt, topic: &str, text: &str, model: &str, provider: &str) {
 }
 
 #[test]
-fn x11_what_a_message_says_stays_one_argument() {
+fn the_text_of_a_message_stays_one_argument() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let template =
         format!("{} use {{app}} {{provider}} '--model={{model}} in {{adapter}}'", recorder(&home, ""));

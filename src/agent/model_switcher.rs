@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn x11_no_value_can_add_an_argument_or_a_placeholder() {
+    fn no_value_can_add_an_argument_or_a_placeholder() {
         let words = template("sw --to={provider} '{model} of {app}' {model}{model} {x}").unwrap_err();
         assert!(words.contains("{x}"), "{words}");
         let words = template("sw --to={provider} '{model} of {app}' {model}{model} {} {").unwrap();

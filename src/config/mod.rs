@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How much an agent may do without asking (C1).
+/// How much an agent may do without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     /// No approvals (the default).
@@ -68,7 +68,7 @@ impl Mode {
     }
 }
 
-/// What is done with a message for an agent that is at work (G2).
+/// What is done with a message for an agent that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Busy {
     /// It waits for its turn.

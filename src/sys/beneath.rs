@@ -104,7 +104,7 @@ mod tests {
         assert!(matches!(open(Path::new("/dev"), Path::new("zero")), Err(Refused::Special)));
     }
 
-    /// X5: a file and a folder that are swapped for links ten thousand times each while somebody opens.
+    /// A file and a folder that are swapped for links ten thousand times each while somebody opens.
     #[test]
     fn a_swapped_link_is_never_followed() {
         let dir = tempfile::tempdir().unwrap();

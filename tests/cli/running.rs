@@ -106,7 +106,7 @@ fn a_token_renewed_in_the_profile_is_used_without_a_restart() {
 }
 
 #[test]
-fn x01_no_token_in_logs_state_or_arguments() {
+fn the_token_is_in_no_log_state_or_argument() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let topic = wtt.p2p();
     let connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_LOG", "trace"), ("RUST_LOG", "trace")]);

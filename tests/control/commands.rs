@@ -241,7 +241,7 @@ fn the_files_of_a_stopped_one_are_read_and_not_touched() {
 }
 
 #[test]
-fn v05_a_reader_that_goes_away_is_no_failure() {
+fn a_closed_stdout_is_not_a_failure() {
     let user = User::new();
     user.profile("one", "agent-1", "http://127.0.0.1:9", "");
     for (words, code) in [(&["list"][..], 0), (&["list", "--json"], 0), (&["status"], 69), (&["restart"], 69)]

@@ -41,7 +41,7 @@ impl Manager {
 }
 
 #[test]
-fn v02_ready_status_and_stopping_in_this_order() {
+fn ready_status_and_stopping_arrive_in_this_order() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let (manager, path) = Manager::at(&home);
     let mut connector = Connector::start(&wtt, &home, &[("NOTIFY_SOCKET", &path)]);
@@ -88,7 +88,7 @@ fn nothing_is_ready_without_the_lock() {
 }
 
 #[test]
-fn v01_a_hub_that_hangs_gives_no_sign_of_life() {
+fn a_hub_that_hangs_sends_no_watchdog_notification() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let (manager, path) = Manager::at(&home);
     let hang = home.path().join("hang");

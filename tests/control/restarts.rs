@@ -134,7 +134,7 @@ fn run_copy(program: &Path, wtt: &Wtt, home: &Home, auto: &str) -> Running {
 }
 
 #[test]
-fn v08_an_update_is_noticed_and_a_restart_uses_it() {
+fn an_updated_binary_is_noticed_and_used_by_a_restart() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let program = home.path().join("wtt-connect");
     install(&program);

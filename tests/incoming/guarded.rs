@@ -1,4 +1,4 @@
-//! Where files are not fetched from, and servers that do not keep to the rules (reliability table, X7 and X8).
+//! Where files are not fetched from, and servers that do not keep to the rules.
 
 use super::{given, inbox, start, trusted, upload};
 use crate::support::daemon::{Home, TOKEN, Wtt, until};

@@ -37,7 +37,7 @@ impl ClosedPort {
 }
 
 #[test]
-fn c01_server_down_at_start_is_retried_until_it_comes() {
+fn a_server_that_is_down_at_start_is_retried_until_it_is_up() {
     let closed = ClosedPort::new();
     let rig = Rig::start(config(&[format!("ws://127.0.0.1:{}/ws/a", closed.port())], timing()));
     for _ in 0..10 {
@@ -63,7 +63,7 @@ fn growing() -> Timing {
 }
 
 #[test]
-fn c02_waits_keep_growing_while_the_server_accepts_and_drops() {
+fn the_backoff_keeps_growing_while_the_server_accepts_and_drops() {
     let server = Server::start(drop);
     let rig = Rig::at(&server, growing());
     for n in 0..7 {
@@ -74,7 +74,7 @@ fn c02_waits_keep_growing_while_the_server_accepts_and_drops() {
 }
 
 #[test]
-fn c02_a_young_connection_does_not_reset_the_wait_and_a_healthy_one_does() {
+fn a_short_connection_does_not_reset_the_backoff_and_a_healthy_one_does() {
     let server = Server::start(|visit| {
         visit.welcome().close(1001, "restart");
     });
@@ -94,7 +94,7 @@ fn c02_a_young_connection_does_not_reset_the_wait_and_a_healthy_one_does() {
 }
 
 #[test]
-fn c03_a_server_that_says_nothing_is_given_up() {
+fn a_silent_server_times_out() {
     fn drips(visit: Visit) {
         let text = b"HTTP/1.1 101 Switching Protocols\r\nX: ".iter().chain(std::iter::repeat(&b'x'));
         for byte in text {
@@ -122,7 +122,7 @@ fn c03_a_server_that_says_nothing_is_given_up() {
 }
 
 #[test]
-fn c07_a_refused_token_is_retried_slowly_and_at_once_when_told() {
+fn a_refused_token_is_retried_slowly_and_at_once_on_request() {
     for status in ["401 Unauthorized", "403 Forbidden"] {
         let server = Server::start(move |visit| match visit.n {
             1 => visit.request().respond(status, "no"),
@@ -149,7 +149,7 @@ fn c07_a_refused_token_is_retried_slowly_and_at_once_when_told() {
 }
 
 #[test]
-fn c08_the_server_may_ask_for_a_pause() {
+fn the_server_may_ask_for_a_pause() {
     for (answer, least, most) in [
         ("503 Service Unavailable\r\nRetry-After: 7", 7, 8),
         ("429 Too Many Requests\r\nRetry-After: 86400", 600, 601),
@@ -166,7 +166,7 @@ fn c08_the_server_may_ask_for_a_pause() {
 }
 
 #[test]
-fn c09_a_redirect_is_not_followed() {
+fn a_redirect_is_not_followed() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = format!("http://{}/ws/a?token=x", other.local_addr().unwrap());
     let (heads, seen) = crossbeam_channel::unbounded();
@@ -186,7 +186,7 @@ fn c09_a_redirect_is_not_followed() {
 }
 
 #[test]
-fn c16_closing_does_not_wait_for_a_dial_or_a_pause() {
+fn closing_does_not_wait_for_a_dial_or_a_pause() {
     let server = Server::start(Visit::swallow);
     let rig = Rig::at(&server, Timing { dial: ms(60_000), ..timing() });
     server.accepted();
@@ -211,7 +211,7 @@ fn c16_closing_does_not_wait_for_a_dial_or_a_pause() {
 }
 
 #[test]
-fn c17_the_next_address_is_tried() {
+fn the_next_url_is_tried() {
     // A listener whose queue is full drops further SYNs: a black hole on loopback.
     let hole = ClosedPort::new().0;
     listen(&hole, 0).unwrap();
@@ -241,7 +241,7 @@ fn c17_the_next_address_is_tried() {
 }
 
 #[test]
-fn c17_a_name_with_two_addresses_of_which_one_listens() {
+fn the_next_address_of_a_host_name_is_tried() {
     let server = Server::start(|visit| {
         visit.welcome().stay();
     });

@@ -20,7 +20,7 @@ fn friendly() -> Server {
 }
 
 #[test]
-fn c04_silent_death_is_noticed() {
+fn a_connection_that_died_silently_is_noticed() {
     let (pings, pinged) = unbounded();
     let server = Server::start(move |visit| {
         let mut peer = visit.welcome();
@@ -56,7 +56,7 @@ fn c04_silent_death_is_noticed() {
 }
 
 #[test]
-fn c05_every_sudden_end_is_followed_by_a_new_connection() {
+fn every_sudden_end_is_followed_by_a_new_connection() {
     type Fault = fn(Peer);
     let faults: [(&str, Fault); 4] = [
         ("reset", Peer::reset),
@@ -83,7 +83,7 @@ fn c05_every_sudden_end_is_followed_by_a_new_connection() {
 }
 
 #[test]
-fn c05_an_end_without_close_notify_is_an_ordinary_loss() {
+fn an_end_without_close_notify_is_an_ordinary_loss() {
     let server = Server::start_tls(|visit| {
         let peer = visit.welcome();
         if peer.n > 1 {
@@ -100,7 +100,7 @@ fn c05_an_end_without_close_notify_is_an_ordinary_loss() {
 }
 
 #[test]
-fn c06_a_close_is_answered_and_its_code_decides() {
+fn a_close_is_answered_and_its_code_decides() {
     for code in [1000, 1001, 1012, 1013, 1008, 4000, 4401] {
         let (replies, replied) = unbounded();
         let server = Server::start(move |visit| match visit.n {
@@ -131,7 +131,7 @@ fn c06_a_close_is_answered_and_its_code_decides() {
 }
 
 #[test]
-fn c06_a_close_while_authenticating_is_a_refusal() {
+fn a_close_during_authentication_is_a_refusal() {
     for (code, accepted) in [
         (1008, false),
         (4001, false),
@@ -160,7 +160,7 @@ fn c06_a_close_while_authenticating_is_a_refusal() {
 }
 
 #[test]
-fn c10_a_peer_that_stops_reading_is_heard_and_gets_everything_later() {
+fn a_peer_that_stops_reading_is_still_read_and_gets_everything_later() {
     const FRAMES: usize = 256;
     let (go, gone) = unbounded::<()>();
     let (done, counted) = unbounded();
@@ -198,7 +198,7 @@ fn c10_a_peer_that_stops_reading_is_heard_and_gets_everything_later() {
 }
 
 #[test]
-fn c13_broken_frames_end_the_connection_and_nothing_else() {
+fn broken_frames_end_the_connection_and_nothing_else() {
     let long = |bytes: u64| [&[0x81, 127], &bytes.to_be_bytes()[..]].concat();
     let faults = [
         ("17 MiB", long(17 << 20)),
@@ -228,7 +228,7 @@ fn c13_broken_frames_end_the_connection_and_nothing_else() {
 }
 
 #[test]
-fn c19_two_processes_with_one_identity_slow_each_other_down() {
+fn two_processes_with_one_identity_slow_each_other_down() {
     let newest = Mutex::new(None::<std::net::TcpStream>);
     let server = Server::start(move |visit| {
         let peer = visit.welcome();
@@ -253,7 +253,7 @@ fn c19_two_processes_with_one_identity_slow_each_other_down() {
 }
 
 #[test]
-fn c20_frames_before_the_auth_reply_come_after_up_and_in_order() {
+fn frames_before_the_auth_reply_are_delivered_after_it_in_order() {
     let server = Server::start(|visit| {
         let mut peer = visit.request().upgrade();
         let auth = peer.auth();
@@ -275,7 +275,7 @@ fn c20_frames_before_the_auth_reply_come_after_up_and_in_order() {
 }
 
 #[test]
-fn c20_no_auth_reply_goes_on_and_a_late_one_is_passed_on() {
+fn a_missing_auth_reply_is_tolerated_and_a_late_one_is_used() {
     let (go, gone) = unbounded::<&str>();
     let server = Server::start(move |visit| {
         let mut peer = visit.request().upgrade();
@@ -303,7 +303,7 @@ fn c20_no_auth_reply_goes_on_and_a_late_one_is_passed_on() {
 }
 
 #[test]
-fn c20_a_refused_token_is_said_without_showing_it() {
+fn a_refused_token_is_reported_without_showing_it() {
     let (byes, bye) = unbounded();
     let server = Server::start(move |visit| {
         let mut peer = visit.request().upgrade();

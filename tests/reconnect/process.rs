@@ -20,7 +20,7 @@ fn base(server: &Server) -> String {
 }
 
 #[test]
-fn c01_the_program_stays_up_while_the_service_is_down() {
+fn the_program_stays_up_while_the_service_is_down() {
     let closed = ClosedPort::new();
     let home = Home::new();
     let connector = Connector::spawn(&format!("http://127.0.0.1:{}", closed.port()), &home, &[QUICK]);
@@ -29,7 +29,7 @@ fn c01_the_program_stays_up_while_the_service_is_down() {
 }
 
 #[test]
-fn c15_interrupted_waits_are_invisible() {
+fn interrupted_waits_are_invisible() {
     let probe =
         Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).stderr(Stdio::null()).status();
     if !probe.is_ok_and(|status| status.success()) {
@@ -77,7 +77,7 @@ fn c15_interrupted_waits_are_invisible() {
 }
 
 #[test]
-fn c16_sigterm_during_a_dial_is_obeyed_at_once() {
+fn sigterm_during_a_dial_ends_at_once() {
     let server = Server::start(Visit::swallow);
     let home = Home::new();
     let connector = Connector::spawn(&base(&server), &home, &[]);
@@ -88,7 +88,7 @@ fn c16_sigterm_during_a_dial_is_obeyed_at_once() {
 }
 
 #[test]
-fn c18_after_a_long_sleep_it_is_back_within_seconds() {
+fn after_a_long_sleep_it_is_back_within_seconds() {
     let (sockets, opened) = unbounded();
     let server = Server::start(move |visit| {
         let peer = visit.welcome();

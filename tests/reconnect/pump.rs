@@ -79,7 +79,7 @@ fn two_pumps_talk_and_part_politely() {
 }
 
 #[test]
-fn c11_both_directions_full_is_no_deadlock() {
+fn full_buffers_in_both_directions_do_not_deadlock() {
     let (a, b) = pair();
     let (client, server) = (side(a, Role::Client), side(b, Role::Server));
     let big = "x".repeat(64 * 1024);
@@ -94,7 +94,7 @@ fn c11_both_directions_full_is_no_deadlock() {
 }
 
 #[test]
-fn c12_a_flood_does_not_hold_up_what_goes_out() {
+fn a_flood_of_input_does_not_delay_output() {
     let (a, b) = pair();
     let (client, server) = (side(a, Role::Client), side(b, Role::Server));
     for _ in 0..100_000 {
@@ -111,7 +111,7 @@ fn c12_a_flood_does_not_hold_up_what_goes_out() {
 }
 
 #[test]
-fn c14_a_wake_up_consumed_while_the_socket_was_full_is_not_lost() {
+fn a_wake_up_consumed_while_the_socket_was_full_is_not_lost() {
     let (a, mut b) = pair();
     let client = side(a, Role::Client);
     // More than both socket buffers hold, so that the pump blocks with frames left in its queue.

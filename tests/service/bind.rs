@@ -51,7 +51,7 @@ fn one_command_and_it_is_connected() {
 }
 
 #[test]
-fn v04_a_new_token_changes_the_profile_and_restarts_once() {
+fn a_new_token_changes_the_profile_and_restarts_once() {
     let host = Host::new();
     host.up(&["--model", "m1"]).code(0);
     host.calls();
@@ -85,7 +85,7 @@ fn v04_a_new_token_changes_the_profile_and_restarts_once() {
 }
 
 #[test]
-fn x02_the_profile_is_private_under_any_umask() {
+fn the_profile_is_private_under_any_umask() {
     let host = Host::new();
     let base = host.wtt.service.base_url();
     let mut command = std::process::Command::new("/bin/sh");

@@ -63,7 +63,7 @@ fn an_agent_is_loaded_anew_when_its_file_or_its_settings_change() {
 }
 
 #[test]
-fn v03_what_launchctl_says_is_passed_on() {
+fn errors_of_launchctl_are_shown() {
     let mac = Mac::new();
     let manager = mac.manager().unwrap();
     std::fs::write(mac.file("fail-bootout"), "Boot-out failed: 3: No such process").unwrap();

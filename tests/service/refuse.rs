@@ -34,7 +34,7 @@ fn a_missing_cli_is_said_and_remedied() {
 }
 
 #[test]
-fn v03_without_a_service_manager_the_command_to_run_is_said() {
+fn without_a_service_manager_the_command_to_run_is_printed() {
     let command = "  wtt-connect start --profile agent-001-codex\n";
     let host = Host::new();
     host.fail("show-environment", "Failed to connect to bus: No medium found\n");
@@ -54,7 +54,7 @@ fn v03_without_a_service_manager_the_command_to_run_is_said() {
 }
 
 #[test]
-fn v03_a_failed_step_is_named_and_the_same_command_does_the_rest() {
+fn a_failed_step_is_named_and_the_same_command_does_the_rest() {
     let host = Host::new();
     for (verb, why) in [
         ("daemon-reload", "Access denied"),
@@ -105,7 +105,7 @@ fn mistakes_are_said_together_before_anything_happens() {
 }
 
 #[test]
-fn v06_without_a_home_it_says_so() {
+fn a_missing_home_directory_is_reported() {
     let machine = Machine::new().env("HOME", "");
     machine.run(&["up", "codex", AGENT, TOKEN]).code(78).says("HOME is not set").one_line();
     machine.run(&["setup"]).code(78).says("HOME is not set").one_line();
@@ -132,7 +132,7 @@ fn two_connectors_of_one_identity_are_refused() {
 }
 
 #[test]
-fn x05_a_profile_that_is_a_link_is_not_written_through() {
+fn a_profile_that_is_a_symlink_is_not_written_through() {
     let host = Host::new();
     let target = host.machine.file("target", "");
     std::fs::create_dir_all(host.profile().parent().unwrap()).unwrap();

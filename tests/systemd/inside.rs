@@ -100,7 +100,7 @@ fn the_first_minute() {
         machine.run(&["logs", AGENT, "--lines", "20"], 0).contains("connected as agent-001")
     });
 
-    // V9: the service binds nothing that an agent needs
+    // the unit restricts nothing that an agent needs
     let topic = machine.wtt.p2p();
     machine.wtt.say(&topic, "who are you?");
     let shell = Command::new("sh")

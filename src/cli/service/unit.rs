@@ -122,7 +122,7 @@ mod tests {
 
     /// All of these would be inherited by every agent (`sudo`, sandboxes, JIT compilers, caches, modes of files).
     #[test]
-    fn v09_nothing_in_the_unit_binds_the_agents() {
+    fn the_unit_does_not_restrict_the_agents() {
         let text = systemd(Path::new("/x"), &[("XDG_CONFIG_HOME", "/c d".into())]).unwrap();
         assert!(text.contains("Environment=\"XDG_CONFIG_HOME=/c d\"\nExecStart=/x start --profile %i\n"));
         let lines: Vec<&str> = text.lines().filter(|l| !l.starts_with('#')).collect();

@@ -32,16 +32,6 @@ root=${DESTDIR:-}$prefix
 mkdir -p "$root/bin" 2>/dev/null || :
 [ -w "$root/bin" ] || fail 1 "$root/bin cannot be written; choose another --prefix, like ~/.local, or use sudo"
 
-# flags_work TARGET: whether its linker and loader take the flags of .cargo/release.toml here.
-flags_work() {
-  flags=$(sed -n "/^\[target.$1\]/,/^$/ s/^rustflags = \[\(.*\)\]$/\1/p" .cargo/release.toml | sed 's/"//g; s/, / /g')
-  probe=$(mktemp) || return 1
-  # shellcheck disable=SC2086 # several words
-  printf 'fn main() {}\n' | rustc --target "$1" $flags -o "$probe" - 2>/dev/null && (exec "$probe") && works=0 || works=1
-  rm -f "$probe"
-  return "$works"
-}
-
 target=${CARGO_TARGET_DIR:-target}
 set -- --locked --release
 if [ -n "$static" ]; then
@@ -53,10 +43,7 @@ if [ -n "$static" ]; then
     fail 69 'a C compiler for musl is missing; on Debian and Ubuntu it is in the package musl-tools'
   set -- "$@" --target "$triple"
   target=$target/$triple
-else
-  triple=$(rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 fi
-! flags_work "$triple" || set -- "$@" --config .cargo/release.toml
 cargo build "$@"
 
 # put FILE FOLDER [NAME [MODE]]: a new file beside the old one, renamed over it: a running program keeps its own

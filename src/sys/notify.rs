@@ -1,20 +1,21 @@
-//! What systemd wants to hear of a service (sd_notify): ready, how it goes, still alive, stopping.
+//! Notifications for systemd as in sd_notify(3): readiness, status, watchdog, stopping.
 //!
-//! Datagrams to the socket that `NOTIFY_SOCKET` names; nothing is sent where there is none. Never blocks.
+//! Each is a datagram to the socket in `NOTIFY_SOCKET`; without that variable nothing is sent. Sending never blocks.
 
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-/// The way to the service manager, when there is one.
+/// The connection to the service manager, if there is one.
 #[derive(Debug, Default)]
 pub struct Notify {
     to: Option<(UnixDatagram, SocketAddr)>,
-    /// How often the service manager wants a sign of life from this process.
+    /// The watchdog interval that the service manager expects of this process.
     pub watchdog: Option<Duration>,
 }
 
 impl Notify {
-    /// As the environment says. The variables stay in it for the program that may follow in this process.
+    /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`. They stay in the environment for a program that this process
+    /// executes later.
     pub fn from_env() -> Notify {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let to = variable("NOTIFY_SOCKET").and_then(|name| {
@@ -28,7 +29,7 @@ impl Notify {
         Notify { to, watchdog }
     }
 
-    /// Which service manager has started this process, if one has.
+    /// The service manager that started this process, if any.
     pub fn manager(&self) -> Option<&'static str> {
         let launchd =
             || std::env::var("XPC_SERVICE_NAME").is_ok_and(|name| name.starts_with("com.wtt.connect."));
@@ -38,7 +39,7 @@ impl Notify {
         }
     }
 
-    /// Sends one message, like `READY=1`.
+    /// Sends one message, such as `READY=1`. A failure is only logged.
     pub fn send(&self, message: &str) {
         let Some((socket, to)) = &self.to else { return };
         if let Err(error) = socket.send_to_addr(message.as_bytes(), to) {
@@ -47,7 +48,7 @@ impl Notify {
     }
 }
 
-/// A path, or with `@` in front the name of an abstract socket.
+/// Parses an absolute path, or with a leading `@` the name of an abstract socket.
 fn address(name: &str) -> Option<SocketAddr> {
     #[cfg(target_os = "linux")]
     if let Some(name) = name.strip_prefix('@') {

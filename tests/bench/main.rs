@@ -52,7 +52,7 @@ fn main() {
     println!("Run it on a quiet machine: latencies grow several times under load.");
     println!("wtt-connect {}; medians of {runs} runs; idle window {idle:?}", env!("CARGO_PKG_VERSION"));
     let size = std::fs::metadata(process::binary()).unwrap().len() as f64 / (1024.0 * 1024.0);
-    show("release binary", size, "MiB", "3");
+    show("release binary", size, "MiB", "5");
     start_up(runs);
     let ours = show_idle(idle);
     latency(runs);

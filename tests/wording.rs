@@ -9,16 +9,14 @@ const SILENT: &[&str] = &[
     "session/prompt.rs",
     "session/chat_command.rs", // a table of its own, with both languages in each row
     "session/speech/synthesize.rs",
-    "daemon/answers.rs",
-    "daemon/care.rs",
+    "daemon/connection",
     "daemon/control",
-    "daemon/drain.rs",
-    "daemon/filed.rs",
-    "daemon/hub.rs",
+    "daemon/hub/mod.rs",
+    "daemon/inbound/ping_pong.rs",
+    "daemon/lifecycle",
     "daemon/mod.rs",
-    "daemon/net",
-    "daemon/pingpong.rs",
-    "daemon/publish.rs",
+    "daemon/outbound/publish.rs",
+    "daemon/outbound/upload_waiters.rs",
 ];
 
 /// Beginnings of texts in the other files that no chat shows.

@@ -3,33 +3,17 @@
 //! Threads: the caller's (the hub), `net`, `signals`, one per live session, and four small ones per running or kept
 //! agent, and a keeper while an agent is kept between turns.
 
-mod answers;
-mod asks;
-mod busy;
-mod care;
-mod catchup;
 mod commands;
+pub mod connection;
 pub mod control;
-mod courier;
-mod delivery;
-mod drain;
-mod filed;
-mod files;
-mod host;
 mod hub;
-mod intake;
-mod link;
-mod live;
-mod missed;
-pub mod net;
-mod parked;
-mod pingpong;
-mod publish;
-mod requests;
-mod status;
+mod inbound;
+mod language;
+mod lifecycle;
+mod outbound;
+mod permissions;
+mod scheduler;
 mod tasks;
-mod tongue;
-mod uploads;
 
 use crate::agent::adapters;
 use crate::agent::discovery::locate;
@@ -50,9 +34,9 @@ use crate::store::{Store, atomic};
 use crate::sys::image::Image;
 use crate::sys::{id, signal, thread, time};
 use crate::wire::e2e::Key;
+use connection::NetHandle;
 use crossbeam_channel::{Receiver, Sender};
 use hub::{Event, Hub};
-use net::NetHandle;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -106,8 +90,12 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     warn_when_mute(&config);
     let Restored { store, outbox, left, owner } = restore(&config)?;
     let host = Host::start(&config, Arc::new(net.clone())).map_err(thread_error)?;
-    let out = (courier::Courier::new(events.clone()), uploads::Uploads::new(events.clone()), host);
-    let sessions = live::Sessions::new(events, config.session_idle, config.max_agents);
+    let out = (
+        outbound::http_worker::Courier::new(events.clone()),
+        outbound::uploads::Uploads::new(events.clone()),
+        host,
+    );
+    let sessions = scheduler::Sessions::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);
     let (draining, gate) = (AtomicBool::new(false), Gate::default());
     let (shelf, ledger) = (file_upload::shelf(&config), Artifacts::new(&config.state_dir));
@@ -120,7 +108,7 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let code = hub.run();
     let again = hub.care.again.then(|| hub.care.image.clone());
     hub.host.end();
-    drain::await_kept(&shared.pool);
+    lifecycle::shutdown::await_kept(&shared.pool);
 
     net.close();
     // with the hub goes the event channel: the network thread must not wait for room in it
@@ -179,14 +167,14 @@ fn connect(
     events: &Sender<Event>,
 ) -> Result<(NetHandle, JoinHandle<()>)> {
     let same = config.token.clone();
-    let net_config = net::NetConfig {
-        urls: net::urls(&config.base_url, config.ws_url.as_deref(), &config.agent_id),
+    let net_config = connection::NetConfig {
+        urls: connection::urls(&config.base_url, config.ws_url.as_deref(), &config.agent_id),
         token: token.unwrap_or_else(|| Box::new(move || same.clone())),
         ca_file: config.ca_file.clone(),
         proxies: Proxies::from_lookup(|name| config.variable(name)),
-        timing: net::Timing::from_env(),
+        timing: connection::Timing::from_env(),
     };
-    net::start(net_config, events.clone(), Event::Net).map_err(thread_error)
+    connection::start(net_config, events.clone(), Event::Net).map_err(thread_error)
 }
 
 /// What an earlier run has left, put in order.
@@ -215,7 +203,7 @@ fn restore(config: &Config) -> Result<Restored> {
     if swept > 0 {
         log::warn!(target: "daemon", "ended {swept} process(es) that an earlier run had left behind");
     }
-    asks::close_left_over(&mut store, &outbox, &mut left)
+    permissions::close_left_over(&mut store, &outbox, &mut left)
         .map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;
     report_interrupted(&mut store, &outbox, &mut left)?;
     if store.state().heard_at == 0 {

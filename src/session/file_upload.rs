@@ -1,7 +1,7 @@
 //! Files out: what of a turn's answer goes as a file, and sending one such file.
 //!
 //! The worker copies the files before the reply is kept; sending is done later, from the copy, by the daemon's threads
-//! (`daemon/uploads.rs`) or by the command `upload-file` where no daemon runs.
+//! (`daemon/outbound/uploads.rs`) or by the command `upload-file` where no daemon runs.
 
 use crate::agent::runner::TURN;
 use crate::config::Config;

@@ -10,7 +10,7 @@ use wtt_connect::store::outbox::{Outbox, ReplyKind};
 
 /// Points of the short run: spread over start-up, acceptance, reply and removal.
 const SHORT: [usize; 9] = [2, 7, 12, 17, 22, 27, 31, 36, 44];
-/// The daemon's bound on replies that wait (`daemon/delivery.rs`).
+/// The daemon's bound on replies that wait (`daemon/outbound/delivery/`).
 const MAX_ENTRIES: usize = 1000;
 
 /// Three questions in two topics while the storage steps from `first` to `last` fail; then a restart on a good disk.

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use wtt_connect::daemon::net::{Timing, urls};
+use wtt_connect::daemon::connection::{Timing, urls};
 use wtt_connect::http::proxy::Proxies;
 use wtt_connect::sys::{poll, tcp};
 

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tungstenite::Message;
-use wtt_connect::daemon::net::{self, NetEvent, Timing};
+use wtt_connect::daemon::connection::{self, NetEvent, Timing};
 
 /// Welcomes everybody and stays.
 fn friendly() -> Server {
@@ -441,7 +441,7 @@ fn an_idle_connection_wakes_only_to_ping() {
     let wrap =
         |_: NetEvent| std::path::Path::new("/proc").join(std::fs::read_link("/proc/thread-self").unwrap());
     let (net, thread) =
-        net::start(config(&[server.url()], Timing { ping: ms(300), ..timing() }), tx, wrap).unwrap();
+        connection::start(config(&[server.url()], Timing { ping: ms(300), ..timing() }), tx, wrap).unwrap();
     let task = events.recv_timeout(PATIENCE).unwrap();
     pinged.recv_timeout(PATIENCE).unwrap();
     let woken = || {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use wtt_connect::daemon::net::{self, NetConfig, NetEvent, NetHandle, Timing};
+use wtt_connect::daemon::connection::{self, NetConfig, NetEvent, NetHandle, Timing};
 use wtt_connect::http::proxy::Proxies;
 use wtt_connect::secret::Secret;
 
@@ -59,7 +59,7 @@ pub struct Lost {
 impl Rig {
     pub fn start(config: NetConfig) -> Rig {
         let (tx, events) = unbounded();
-        let (net, thread) = net::start(config, tx, |event| event).unwrap();
+        let (net, thread) = connection::start(config, tx, |event| event).unwrap();
         Rig { net, events, thread }
     }
 

@@ -28,12 +28,12 @@ impl Hub {
     }
 
     /// The mode of a topic. A choice that the settings do not allow any more has no effect.
-    pub(in crate::daemon) fn mode_of(&self, chosen: Option<&str>) -> Mode {
+    pub(crate) fn mode_of(&self, chosen: Option<&str>) -> Mode {
         let chosen = Mode::ALL.into_iter().find(|mode| Some(mode.name()) == chosen);
         chosen.filter(|mode| mode.is_within(self.loosest())).unwrap_or(self.shared.config.mode)
     }
 
-    pub(super) fn choose_model(
+    pub(crate) fn choose_model(
         &mut self,
         job: &Job,
         model: Option<String>,
@@ -82,12 +82,12 @@ impl Hub {
     }
 
     /// Whether answers of a topic are spoken.
-    pub(in crate::daemon) fn speaks(&self, choice: &Choice) -> bool {
+    pub(crate) fn speaks(&self, choice: &Choice) -> bool {
         let config = &self.shared.config;
         config.voice.speaking.is_some() && choice.voice.unwrap_or(config.upload_artifacts)
     }
 
-    pub(super) fn choose_voice(&mut self, job: &Job, on: Option<bool>, lang: Lang) -> String {
+    pub(crate) fn choose_voice(&mut self, job: &Job, on: Option<bool>, lang: Lang) -> String {
         if self.shared.config.voice.speaking.is_none() {
             return Say::VoiceNone.to(lang, &[]);
         }
@@ -100,7 +100,7 @@ impl Hub {
         say.to(lang, &[])
     }
 
-    pub(super) fn choose_mode(&mut self, job: &Job, name: Option<String>, lang: Lang) -> String {
+    pub(crate) fn choose_mode(&mut self, job: &Job, name: Option<String>, lang: Lang) -> String {
         let (choice, loosest) = (self.choice(job), self.loosest());
         let mut allowed = String::new();
         for mode in Mode::ALL.into_iter().filter(|mode| mode.is_within(loosest)) {
@@ -130,7 +130,7 @@ impl Hub {
         Say::ModeSet.to(lang, &[mode.name()])
     }
 
-    pub(super) fn choose_adapter(&mut self, job: &Job, name: Option<String>, lang: Lang) -> String {
+    pub(crate) fn choose_adapter(&mut self, job: &Job, name: Option<String>, lang: Lang) -> String {
         let config = self.shared.clone();
         let config = &config.config;
         let (choice, enabled) = (self.choice(job), config.adapters.join(", "));

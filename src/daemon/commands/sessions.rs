@@ -26,7 +26,7 @@ impl Hub {
         items
     }
 
-    pub(super) fn sessions_text(&self, job: &Job, lang: Lang) -> String {
+    pub(crate) fn sessions_text(&self, job: &Job, lang: Lang) -> String {
         let items = self.sessions_of(&job.scope);
         let now = self.route(&mut job.clone()).map(|route| routing::session_key(&job.scope, &route));
         if items.is_empty() {
@@ -50,7 +50,7 @@ impl Hub {
 
     /// What `/switch` leads to: the session under the key that the topic's messages will have from now on, and the
     /// answer. An error is an answer as well.
-    pub(super) fn switch_to(
+    pub(crate) fn switch_to(
         &mut self,
         job: &Job,
         which: &str,

@@ -8,7 +8,7 @@ use crate::sys::time;
 use crate::wire::intake::Job;
 
 impl Hub {
-    pub(super) fn status_text(&self, job: &Job, lang: Lang) -> String {
+    pub(crate) fn status_text(&self, job: &Job, lang: Lang) -> String {
         let config = &self.shared.config;
         let mut lines = vec![Say::OnThisHost.to(lang, &[env!("CARGO_PKG_VERSION")])];
         let mut mode = config.mode;
@@ -56,7 +56,7 @@ impl Hub {
         lines.join("\n")
     }
 
-    pub(super) fn queue_text(&self, job: &Job, lang: Lang) -> String {
+    pub(crate) fn queue_text(&self, job: &Job, lang: Lang) -> String {
         let mut lines: Vec<String> = Vec::new();
         let mut waiting = 0;
         for turn in self.sessions.turns(&job.scope) {
@@ -75,7 +75,7 @@ impl Hub {
 }
 
 /// What people know a native session by: its agent with the model, and the beginning of its id.
-pub(super) fn known_by(key: &str, row: &SessionRow) -> (String, String) {
+pub(crate) fn known_by(key: &str, row: &SessionRow) -> (String, String) {
     let (mut name, model, effort) = routing::parts_of(key).unwrap_or_default();
     for part in [model, effort].into_iter().flatten() {
         name.push_str(&format!(" {part}"));

@@ -2,9 +2,10 @@
 //!
 //! A Unix socket in the state directory, for the same user only; no port. One request, one answer, each a line of JSON:
 //! `{"request":"status"}`. Here is what both sides share, and the asking side. The daemon's side is [`server`]; the
-//! answers are the hub's (`daemon/answers.rs`).
+//! answers are the hub's (`daemon/control/handlers.rs`).
 
-pub(super) mod server;
+mod handlers;
+pub(crate) mod server;
 
 use crate::json::object;
 use serde_json::Value;

@@ -24,14 +24,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// A request with the way back.
 #[derive(Debug)]
-pub(in crate::daemon) struct Asked {
-    pub(in crate::daemon) request: Request,
-    pub(in crate::daemon) back: UnixStream,
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    pub(crate) back: UnixStream,
 }
 
 /// The socket as long as the daemon runs; its files go when this is dropped.
 #[derive(Debug)]
-pub(in crate::daemon) struct Socket {
+pub(crate) struct Socket {
     files: Vec<PathBuf>,
 }
 
@@ -42,7 +42,7 @@ impl Drop for Socket {
 }
 
 /// Starts to listen. The caller holds the lock of the state directory, so what lies there is left over.
-pub(in crate::daemon) fn listen(state_dir: &Path, mark: &str, events: Sender<Event>) -> io::Result<Socket> {
+pub(crate) fn listen(state_dir: &Path, mark: &str, events: Sender<Event>) -> io::Result<Socket> {
     let (listener, files) = bind(state_dir, mark)?;
     thread::spawn_small("control", move || accept(&listener, &events))?;
     Ok(Socket { files })
@@ -143,7 +143,7 @@ fn serve(mut stream: UnixStream, events: &Sender<Event>) {
 
 /// Sends the one answer. It fits into what the system holds for the socket, so nobody waits for whoever reads it. False
 /// when nobody listens any more.
-pub(in crate::daemon) fn reply(mut back: UnixStream, answer: &Value) -> bool {
+pub(crate) fn reply(mut back: UnixStream, answer: &Value) -> bool {
     let sent = back.set_nonblocking(true).and_then(|()| back.write_all(format!("{answer}\n").as_bytes()));
     if let Err(error) = &sent {
         log::debug!(target: "control", "an answer was not taken: {error}");

@@ -37,13 +37,13 @@ fn is_same_request(task: &Task, age: Duration, sent_at: Option<i64>) -> bool {
 }
 
 /// The same for a message that is being answered: a little late is early enough.
-pub(in crate::daemon) fn belongs(task: &Task, accepted: Instant, message: &Value) -> bool {
+pub(crate) fn belongs(task: &Task, accepted: Instant, message: &Value) -> bool {
     accepted.elapsed() < SAME_REQUEST || is_same_request(task, accepted.elapsed(), sent_at(message))
 }
 
 /// Whether a task was carried out by the answer to a message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Known {
+pub(crate) enum Known {
     /// It was not.
     No,
     /// It will be in a moment: the turn is about to end.
@@ -58,7 +58,7 @@ fn name(task_id: &str, key: &str) -> String {
 }
 
 /// Turns that an unclean end has cut: their tasks are told what the people in the chat are told.
-pub(in crate::daemon) fn close_left_over(store: &mut Store, left: &[Entry]) {
+pub(crate) fn close_left_over(store: &mut Store, left: &[Entry]) {
     let mut open = Vec::new();
     let cut = store.state().answers.iter().filter(|(_, row)| row["end"].is_null());
     open.extend(cut.map(|(name, row)| (name.clone(), row.clone())));
@@ -74,14 +74,14 @@ pub(in crate::daemon) fn close_left_over(store: &mut Store, left: &[Entry]) {
 
 impl Hub {
     /// A turn in a task's chat begins, and nobody has asked for the task: that may come later, also after a crash.
-    pub(in crate::daemon) fn note_begun(&mut self, job: &Job) {
+    pub(crate) fn note_begun(&mut self, job: &Job) {
         let Scope::Task(task_id) = &job.scope else { return };
         let answer = object!({ "key": job.key, "at": time::now_ms(), "sent_at": job.sent_at });
         self.store.record(Record::Answered { key: name(task_id, &job.key), answer });
     }
 
     /// It is over.
-    pub(in crate::daemon) fn note_answer(&mut self, scope: &Scope, generation: u64) {
+    pub(crate) fn note_answer(&mut self, scope: &Scope, generation: u64) {
         let Scope::Task(task_id) = scope else { return };
         let Some((key, link)) = self.sessions.link(scope, generation) else { return };
         let key = name(task_id, &key);
@@ -94,7 +94,7 @@ impl Hub {
     }
 
     /// The service says that a task is being done. Whether that was done already, or will be, by a message's turn.
-    pub(super) fn is_answered(&mut self, task: &Task, key: &str) -> Known {
+    pub(crate) fn is_answered(&mut self, task: &Task, key: &str) -> Known {
         if self.is_put_off(task) {
             self.store.record(Record::Seen { key: key.to_owned() });
             return Known::Yes;

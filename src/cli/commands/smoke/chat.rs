@@ -3,7 +3,7 @@
 use super::{SHOWN_CHARS, Smoke};
 use crate::cli::table::Args;
 use crate::config::{keys::smoke, value};
-use crate::daemon::net::{self, NetConfig, NetEvent};
+use crate::daemon::connection::{self, NetConfig, NetEvent};
 use crate::error::{Error, Result};
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
@@ -19,14 +19,14 @@ pub fn run(args: &Args) -> Result<()> {
     let (sender, token) = sender(&smoke)?;
     let config = &smoke.config;
     let net_config = NetConfig {
-        urls: net::urls(&config.base_url, config.ws_url.as_deref(), &sender),
+        urls: connection::urls(&config.base_url, config.ws_url.as_deref(), &sender),
         token: Box::new(move || token.clone()),
         ca_file: config.ca_file.clone(),
         proxies: Proxies::from_lookup(|name| config.variable(name)),
-        timing: net::Timing::from_env(),
+        timing: connection::Timing::from_env(),
     };
     let (events, inbox) = crossbeam_channel::unbounded();
-    let (net, _) = net::start(net_config, events, |event| event)
+    let (net, _) = connection::start(net_config, events, |event| event)
         .map_err(|e| Error::TryAgain(format!("cannot start a thread: {e}")))?;
     let answer = converse(&smoke, &sender, &inbox, &|frame| net.send(frame));
     net.close();

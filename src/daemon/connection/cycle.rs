@@ -1,0 +1,219 @@
+//! The thread's loop: attempt, judge how it ended, wait, again; for ever.
+
+use super::backoff::Backoff;
+use super::dial::{Dial, DialError, brief};
+use super::driver::{Ended, Link};
+use super::{Flags, NetConfig, NetEvent};
+use crate::secret::Secret;
+use crate::sys::poll::{remaining, wait};
+use crate::sys::pump::{self, End, Queue};
+use crate::sys::{id, tls};
+use crate::wire::assumed::close_refuses_token;
+use rustls::ClientConfig;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tungstenite::{Error as WsError, Message, error::ProtocolError};
+
+/// This many connections in a row that were closed young are no accident (protocol 17, 2).
+const KICKED_OUT: u32 = 3;
+
+/// Everything that outlives a connection.
+pub(crate) struct Net {
+    config: NetConfig,
+    flags: Arc<Flags>,
+    queue: Queue,
+    /// Read when first needed, so that a missing CA file is one failed attempt and can be repaired.
+    tls: Option<Arc<ClientConfig>>,
+    backoff: Backoff,
+    /// Which of the URLs is next.
+    url: usize,
+    generation: u64,
+    /// Connections in a row that the service accepted and closed before they were healthy.
+    short_lived: u32,
+}
+
+/// How an attempt ended.
+enum Outcome {
+    /// The thread is no longer wanted.
+    Stop,
+    Lost(Lost),
+}
+
+struct Lost {
+    why: String,
+    after: Option<Duration>,
+    refused: bool,
+    /// The service took the token: the URL is right.
+    accepted: bool,
+    /// It lasted long enough for the next failure to be a new one.
+    healthy: bool,
+}
+
+impl Lost {
+    fn early(why: String, after: Option<Duration>, refused: bool) -> Outcome {
+        Outcome::Lost(Lost { why, after, refused, accepted: false, healthy: false })
+    }
+}
+
+type Emit<'a> = dyn FnMut(NetEvent) -> bool + 'a;
+
+impl Net {
+    pub(crate) fn new(config: NetConfig, flags: Arc<Flags>, queue: Queue) -> Net {
+        Net {
+            backoff: Backoff::new(config.timing.backoff, config.timing.backoff_max),
+            config,
+            flags,
+            queue,
+            tls: None,
+            url: 0,
+            generation: 0,
+            short_lived: 0,
+        }
+    }
+
+    /// Runs until closed.
+    pub(crate) fn run(&mut self, emit: &mut Emit<'_>) {
+        while !self.flags.closing() {
+            let token = (self.config.token)();
+            let outcome = self.attempt(&token, emit);
+            self.flags.set_up(false);
+            self.queue.clear();
+            let Outcome::Lost(lost) = outcome else { return };
+            let retry_in = self.judge(&lost);
+            let why = scrub(&lost.why, &token);
+            if self.short_lived == KICKED_OUT {
+                log::warn!(
+                    "the service keeps closing young connections: does another wtt-connect run as this agent?"
+                );
+            }
+            if !emit(NetEvent::Down { why, retry_in, refused: lost.refused }) || !self.pause(retry_in) {
+                return;
+            }
+        }
+    }
+
+    fn attempt(&mut self, token: &Secret, emit: &mut Emit<'_>) -> Outcome {
+        if token.is_empty() {
+            return Lost::early("no token is set".into(), None, true);
+        }
+        let timing = self.config.timing;
+        let until = Instant::now() + timing.dial;
+        let tls = match &self.tls {
+            Some(tls) => tls.clone(),
+            None => match tls::client_config(self.config.ca_file.as_deref()) {
+                Ok(tls) => self.tls.insert(tls).clone(),
+                Err(e) => return Lost::early(e.to_string(), None, false),
+            },
+        };
+        let Some(url) = self.config.urls.get(self.url) else {
+            return Lost::early("no address is configured".into(), None, false);
+        };
+        log::debug!("connecting to {url}");
+        let flags = self.flags.clone();
+        let dial = Dial {
+            proxies: &self.config.proxies,
+            tls,
+            dead: timing.dead,
+            until,
+            wake: &mut self.queue.wake,
+            give_up: &|| flags.closing(),
+        };
+        let mut ws = match dial.open(url) {
+            Ok(ws) => ws,
+            Err(DialError::Cancelled) => return Outcome::Stop,
+            Err(DialError::Retry(why, after)) => return Lost::early(why, after, false),
+            Err(DialError::Refused(why)) => return Lost::early(why, None, true),
+        };
+        // Frames that slipped in after the last connection was lost belong to it.
+        self.queue.clear();
+        if self.flags.closing() {
+            return Outcome::Stop;
+        }
+        self.generation += 1;
+        let request_id = format!("auth-{}", id::hex());
+        let auth = Message::text(crate::wire::outgoing::auth(&request_id, token.expose()));
+        let mut link = Link::new(timing, &self.flags, emit, self.generation, request_id);
+        let end = match ws.write(auth) {
+            // `WouldBlock` means queued: the pump flushes.
+            Err(e) if !matches!(&e, WsError::Io(e) if e.kind() == std::io::ErrorKind::WouldBlock) => {
+                Err(Box::new(e))
+            }
+            _ => pump::run(&mut ws, &mut self.queue, &mut link),
+        };
+        let (age, accepted, ended) = (link.age(), link.accepted(), link.ended().cloned());
+        if self.flags.closing() || matches!(end, Ok(End::Dropped)) || ended == Some(Ended::Deaf) {
+            return Outcome::Stop;
+        }
+        // A close that says "go away" counts as a refusal only while authenticating: hours later the token was good.
+        let young = age.is_none_or(|age| age < timing.auth);
+        let (why, refused) = match (ended, end) {
+            (Some(Ended::Refused(why)), _) => (format!("the service refuses the token: {why}"), true),
+            (Some(Ended::Silent), _) => (format!("nothing heard for {:.0?}", timing.dead), false),
+            (_, Ok(End::Peer(Some((code, reason))))) if young && close_refuses_token(code) => {
+                (format!("the service refuses the token ({})", closed(code, &reason)), true)
+            }
+            (_, Ok(End::Peer(Some((code, reason))))) => {
+                (format!("the service closed ({})", closed(code, &reason)), false)
+            }
+            (_, Ok(End::Peer(None))) => ("the service closed".to_owned(), false),
+            (_, Ok(End::Driver | End::Dropped)) => ("closed".to_owned(), false),
+            (_, Err(e)) => (explain(&e), false),
+        };
+        let healthy = age.is_some_and(|age| age >= timing.healthy);
+        Outcome::Lost(Lost { why, after: None, refused, accepted, healthy })
+    }
+
+    /// Decides what the end means for the next attempt: its URL, and when.
+    fn judge(&mut self, lost: &Lost) -> Duration {
+        if lost.healthy {
+            self.backoff.reset();
+        }
+        if !lost.accepted && !self.config.urls.is_empty() {
+            self.url = (self.url + 1) % self.config.urls.len();
+        }
+        self.short_lived = if lost.accepted && !lost.healthy { self.short_lived + 1 } else { 0 };
+        let pause = self.backoff.next(lost.after);
+        if lost.refused { pause.max(self.config.timing.refused) } else { pause }
+    }
+
+    /// Waits for the time to pass; false when the thread is no longer wanted.
+    fn pause(&mut self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        while !self.flags.closing() && !self.flags.retry.swap(false, Ordering::AcqRel) {
+            let left = remaining(until);
+            if left.is_zero() {
+                return true;
+            }
+            match wait(None, Some(&mut self.queue.wake), Some(left)) {
+                Ok(ready) if ready.unwakeable => return false,
+                Ok(_) => {}
+                Err(e) => {
+                    log::error!("the network thread cannot wait: {e}");
+                    return false;
+                }
+            }
+        }
+        !self.flags.closing()
+    }
+}
+
+fn closed(code: u16, reason: &str) -> String {
+    let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
+    if reason.is_empty() { format!("code {code}") } else { format!("code {code}: {reason}") }
+}
+
+fn explain(error: &WsError) -> String {
+    match error {
+        WsError::Io(e) => format!("connection lost: {}", brief(e)),
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            "connection lost without a close".to_owned()
+        }
+        error => format!("connection dropped: {error}"),
+    }
+}
+
+/// Nothing that the service says back may show the token.
+fn scrub(text: &str, token: &Secret) -> String {
+    if token.is_empty() { text.to_owned() } else { text.replace(token.expose(), "***") }
+}

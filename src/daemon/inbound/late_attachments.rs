@@ -1,0 +1,188 @@
+//! Files that do not come with the message that speaks of them: a push without its files is looked up once in the topic's
+//! history, and in a group the picture that somebody posted just before belongs to what that person asks then.
+
+use crate::daemon::hub::Hub;
+use crate::daemon::outbound::requests::Purpose;
+use crate::wire::assumed::HISTORY_LIMIT;
+use crate::wire::intake::{self, Job, Verdict};
+use crate::wire::media::{self, Media};
+use crate::wire::message::{Message, SenderKind, TopicKind};
+use crate::wire::outgoing;
+use crate::wire::topic::Topic;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Who asks about a picture asks soon.
+const SOON: Duration = Duration::from_secs(600);
+/// The same for times of messages, in milliseconds.
+pub(crate) const SOON_MS: i64 = 600_000;
+/// Posts with files that are remembered, in all topics.
+const POSTS: usize = 64;
+/// Messages that wait for one that is looked up; what is beyond goes on at once.
+const WAITING: usize = 100;
+
+/// A post in a group that was not for this agent, and has files.
+#[derive(Debug)]
+struct Post {
+    topic_id: String,
+    sender_id: String,
+    id: Option<String>,
+    media: Vec<Media>,
+    at: Instant,
+    /// By the clock of the service, milliseconds since the epoch.
+    sent_at: Option<i64>,
+    /// A question has had its files. It is kept because a history shows it once more.
+    had: bool,
+}
+
+/// A topic in which a message is looked up, with what came there meanwhile.
+#[derive(Debug)]
+struct LookUp {
+    number: u64,
+    messages: Vec<Message>,
+}
+
+/// What the hub remembers for this.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    posts: Vec<Post>,
+    look_ups: Vec<LookUp>,
+    next: u64,
+    /// The service does not answer such questions; asked again after the next connection.
+    in_vain: bool,
+}
+
+impl Files {
+    /// Remembers a post that is not for this agent; `had`: a question has had its files already.
+    pub(crate) fn note(&mut self, message: &Message, had: bool) {
+        let group = matches!(
+            message.topic_kind,
+            TopicKind::Discussion | TopicKind::Collaborative | TopicKind::Unknown
+        );
+        let known = message.id.is_some() && self.posts.iter().any(|post| post.id == message.id);
+        if !group || known || message.media.is_empty() {
+            return;
+        }
+        self.posts.retain(|post| post.at.elapsed() < SOON);
+        if self.posts.len() >= POSTS {
+            self.posts.remove(0);
+        }
+        self.posts.push(Post {
+            topic_id: message.topic_id.clone(),
+            sender_id: message.sender_id.clone(),
+            id: message.id.clone(),
+            media: message.media.clone(),
+            at: Instant::now(),
+            sent_at: message.created_at,
+            had,
+        });
+    }
+
+    fn belongs(post: &Post, message: &Message) -> bool {
+        // both may be read together, long after they were written
+        let soon = post.sent_at.zip(message.created_at).is_none_or(|(a, b)| b - a < SOON_MS);
+        let same = post.topic_id == message.topic_id && post.at.elapsed() < SOON && soon;
+        let quoted = post.id.is_some() && post.id == message.reply_to;
+        same && (quoted || !post.had && post.sender_id == message.sender_id)
+    }
+
+    /// Whether there are files for a message without any.
+    fn has_some(&self, message: &Message) -> bool {
+        self.posts.iter().any(|post| Files::belongs(post, message))
+    }
+
+    /// Hands the files over to the message that asks about them; to another one only if it quotes them.
+    pub(crate) fn complete(&mut self, message: &Message, job: &mut Job) {
+        if !job.media.is_empty() {
+            return;
+        }
+        for post in self.posts.iter_mut().filter(|post| Files::belongs(post, message)) {
+            job.media.extend(post.media.iter().cloned());
+            post.had = true;
+        }
+        if let Value::Object(row) = &mut job.source {
+            media::enclose(row, &job.media);
+        }
+    }
+
+    /// Whether a live message has to wait because of another one of its topic. It is kept then.
+    fn queue(&mut self, message: &Message) -> bool {
+        let look_up = self.look_ups.iter_mut().find(|it| it.messages[0].topic_id == message.topic_id);
+        let Some(look_up) = look_up.filter(|it| it.messages.len() < WAITING) else { return false };
+        look_up.messages.push(message.clone());
+        true
+    }
+
+    /// The connection is gone, and with it the answers: all go on as they are.
+    pub(crate) fn give_up(&mut self) -> Vec<Message> {
+        self.in_vain = false;
+        let mut all = Vec::new();
+        for look_up in std::mem::take(&mut self.look_ups) {
+            all.extend(look_up.messages);
+        }
+        all
+    }
+}
+
+impl Hub {
+    /// A live message: taken now, or when its files were looked up.
+    pub(crate) fn take_with_files(&mut self, message: &Message) {
+        if !self.files.queue(message) && !self.look_up_files(message) {
+            self.take(message);
+        }
+    }
+
+    fn look_up_files(&mut self, message: &Message) -> bool {
+        let opened = self.unseal(message);
+        let readable = opened.as_ref().unwrap_or(message);
+        let lacks = media::seems_to_lack(readable)
+            && self.link.up_since.is_some()
+            && !self.files.in_vain
+            && !self.files.has_some(message)
+            && !self.store.state().has_seen(&message.dedupe_key())
+            && match intake::intake(readable, &self.me) {
+                Verdict::Run(job) => !job.forwarded_command && job.sender_kind != SenderKind::Agent,
+                Verdict::Ignore(why) => why == intake::EMPTY,
+            };
+        if lacks {
+            self.files.next += 1;
+            let number = self.files.next;
+            let id = self.requests.open("history", Purpose::Files { number }, Instant::now());
+            self.net.send(outgoing::history(&id, &message.topic_id, HISTORY_LIMIT));
+            self.files.look_ups.push(LookUp { number, messages: vec![message.clone()] });
+        }
+        lacks
+    }
+
+    /// Remembers the files of a post that was read in a history, and is not answered itself.
+    pub(crate) fn note_post(&mut self, row: &Message, had: bool) {
+        if row.sender_id != self.me.agent_id && !self.store.state().has_seen(&row.dedupe_key()) {
+            self.files.note(row, had);
+        }
+    }
+
+    /// The history that was asked for, or none.
+    pub(crate) fn on_files(&mut self, number: u64, data: &Value) {
+        self.files.in_vain |= data.is_null();
+        let Some(at) = self.files.look_ups.iter().position(|it| it.number == number) else { return };
+        let mut messages = self.files.look_ups.remove(at).messages;
+        let first = &mut messages[0];
+        let topic = Topic::bare(&first.topic_id);
+        for mut row in outgoing::rows(data).into_iter().filter_map(|row| topic.message(row)) {
+            if row.id.is_some() && row.id == first.id {
+                if first.content.trim().is_empty() {
+                    first.content = row.content;
+                }
+                first.media = row.media;
+            } else if row.sender_id == first.sender_id
+                && row.created_at.zip(first.created_at).is_some_and(|(a, b)| (0..SOON_MS).contains(&(b - a)))
+            {
+                row.topic_kind = first.topic_kind;
+                self.note_post(&row, false);
+            }
+        }
+        for message in messages {
+            self.take(&message);
+        }
+    }
+}

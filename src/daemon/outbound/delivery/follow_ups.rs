@@ -1,0 +1,168 @@
+//! The part of the delivery that follows the texts: errands in order, each tried again for as long as it makes sense.
+
+use super::{Action, Delivery, Step, pause_after_loss};
+use crate::daemon::outbound::http_worker::Posted;
+use crate::store::errand::Errand;
+use crate::store::outbox::ReplyKind;
+use crate::wire::task;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// Pauses before another try of what the service refuses (protocol 6.5, confirmed in the plugin).
+const RETRY_AFTER: [Duration; 3] =
+    [Duration::from_millis(250), Duration::from_millis(750), Duration::from_secs(15)];
+/// So often in a row nobody knew how an errand ended: about a day with the longest pause. Something is wrong with it.
+const LOST_MAX: u32 = 300;
+
+impl Delivery {
+    /// An errand has ended in some way. `left`: as it was when it began.
+    pub(crate) fn ran(&mut self, seq: u64, left: usize, how: Posted, now: Instant) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq)?;
+        if sending.step != Step::Sent || !sending.is_said() || sending.entry.after.len() != left {
+            return None;
+        }
+        let before = sending.entry.bytes();
+        let gave_up = match how {
+            Posted::Taken(answer) => {
+                let (texts, row) = sending.entry.after.remove(0).yields(&answer);
+                sending.entry.parts.extend(texts);
+                if let Some(row) = row {
+                    note_artifact(&mut sending.entry.after, row);
+                }
+                None
+            }
+            Posted::Refused(status, why) => {
+                let entry = Box::new(sending.entry.clone());
+                let mut body = sending.entry.after.first_mut().and_then(Errand::body_mut);
+                if body.as_mut().is_some_and(|body| task::weaken(status, body)) {
+                    sending.step = Step::Ready;
+                    return None;
+                }
+                // what is gone does not come back
+                let pauses = if matches!(status, 404 | 410) { &[][..] } else { &RETRY_AFTER[..] };
+                if let Some(pause) = pauses.get(sending.refusals) {
+                    sending.refusals += 1;
+                    sending.step = Step::Pause(now + *pause);
+                    return None;
+                }
+                match body {
+                    Some(body) if let Some(instead) = task::last_resort(status, body, &why) => {
+                        *body = instead
+                    }
+                    _ => drop(sending.entry.after.remove(0)),
+                }
+                Some(Action::GaveUp { entry, why })
+            }
+            Posted::Unknown(_) if sending.lost < LOST_MAX => {
+                sending.step = Step::Pause(now + pause_after_loss(&mut sending.lost));
+                return None;
+            }
+            Posted::Unknown(why) => {
+                let entry = Box::new(sending.entry.clone());
+                sending.entry.after.remove(0);
+                Some(Action::GaveUp { entry, why })
+            }
+        };
+        self.bytes = self.bytes - before + sending.entry.bytes();
+        (sending.refusals, sending.lost) = (0, 0);
+        sending.step = Step::Ready;
+        sending.recovered = false;
+        let moved = || if sending.is_said() { None } else { Some(Action::Moved { seq }) };
+        gave_up.or_else(moved).or_else(|| self.advance(seq))
+    }
+
+    /// The first errand of an entry, and how often in a row nobody knew its end.
+    pub(crate) fn errand(&self, seq: u64) -> Option<(&Errand, u32)> {
+        let sending = self.sending.get(&seq)?;
+        sending.entry.after.first().map(|errand| (errand, sending.lost))
+    }
+
+    /// Since when the service may have done its first errand; `None`: it was not asked before.
+    pub(crate) fn asked_before(&self, seq: u64) -> Option<i64> {
+        let sending = self.sending.get(&seq)?;
+        // or people may have gone on while the connector was away
+        let is_late = sending.entry.kind == ReplyKind::Interrupted;
+        (sending.recovered || sending.lost > 0 || is_late).then_some(sending.entry.at)
+    }
+
+    /// Whether a patch of this path is still to be made.
+    pub(crate) fn will_patch(&self, wanted: &str) -> bool {
+        let mut errands = self.sending.values().flat_map(|s| s.entry.after.iter());
+        errands.any(|errand| errand.as_patch().is_some_and(|(path, _)| path == wanted))
+    }
+}
+
+/// A file that is out belongs to the artifacts of the task whose patch comes next.
+fn note_artifact(after: &mut [Errand], row: Value) {
+    let Some(fields) = after.iter_mut().find_map(|errand| errand.body_mut()?.as_object_mut()) else { return };
+    match fields.entry("artifacts").or_insert_with(|| Value::Array(Vec::new())) {
+        Value::Array(rows) => rows.push(row),
+        other => *other = Value::Array(vec![row]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::outbox::Entry;
+
+    fn entry(seq: u64) -> Entry {
+        let body = serde_json::json!({ "status": "doing" });
+        Entry { after: vec![Errand::Patch { path: "/tasks/t".into(), body }], ..Entry::example(seq) }
+    }
+
+    #[test]
+    fn what_is_refused_is_shown_until_it_is_taken_and_who_waits_hears_it_at_once() {
+        let (mut delivery, now) = (Delivery::default(), Instant::now());
+        for (seq, key) in [(1, "m1"), (2, "upload:2")] {
+            let parts = vec!["text".to_owned()];
+            delivery.add(Entry { key: key.into(), parts, after: Vec::new(), ..entry(seq) }, false);
+        }
+        let mut refuse = |seq| {
+            let sent = delivery.next(now);
+            let action = delivery.refused(seq, 0, "no", now);
+            (sent.len(), action.is_some(), delivery.unwanted().map(|(topic, _)| topic.to_owned()))
+        };
+        assert_eq!(refuse(1), (2, false, Some("topic1".to_owned())));
+        assert_eq!([refuse(2).1, refuse(2).1, refuse(2).1], [false, false, true], "it waits for no pause");
+        assert!(delivery.next(now).is_empty(), "the first one is on its way again");
+        delivery.accepted(1, 0);
+        assert_eq!(delivery.unwanted(), None);
+        // one that was promised for later: of an earlier run, or waited for too long
+        let kept =
+            || Entry { key: "upload:3".into(), parts: vec!["text".into()], after: Vec::new(), ..entry(3) };
+        for recovered in [false, true] {
+            let mut delivery = Delivery::default();
+            delivery.add(kept(), recovered);
+            delivery.not_awaited(3);
+            assert!((0..5).all(|_| delivery.refused(3, 0, "busy", now).is_none()));
+            assert!(delivery.refused(3, 0, "busy", now).is_some());
+        }
+    }
+
+    #[test]
+    fn what_follows_a_text_that_is_refused_for_good_is_done_all_the_same() {
+        let (mut delivery, now) = (Delivery::default(), Instant::now());
+        delivery.add(Entry { parts: vec!["said".into()], ..entry(1) }, false);
+        let refused = std::iter::repeat_with(|| delivery.refused(1, 0, "no", now)).flatten().next();
+        assert!(matches!(refused, Some(Action::GaveUp { entry, .. }) if entry.parts == ["said"]));
+        assert_eq!(delivery.next(now), [Action::Errand { seq: 1, left: 1 }]);
+        assert!(matches!(delivery.ran(1, 1, Posted::Taken(Value::Null), now), Some(Action::Delivered(_))));
+    }
+
+    #[test]
+    fn entries_whose_last_errands_are_refused_together_all_go() {
+        let (mut delivery, now) = (Delivery::default(), Instant::now());
+        for seq in [1, 2, 3] {
+            delivery.add(entry(seq), false);
+        }
+        assert_eq!(delivery.next(now).len(), 3);
+        for seq in [1, 2, 3] {
+            let gone = Posted::Refused(404, "no such task".into());
+            assert!(matches!(delivery.ran(seq, 1, gone, now), Some(Action::GaveUp { .. })));
+        }
+        let over = delivery.next(now);
+        assert!(over.iter().all(|action| matches!(action, Action::Delivered(_))), "{over:?}");
+        assert_eq!((over.len(), delivery.len()), (3, 0));
+    }
+}

@@ -1,0 +1,372 @@
+//! Getting outbox entries acknowledged: one at a time per topic, in order, looked up before anything is repeated.
+//!
+//! Pure: it decides, the hub sends. An entry whose fate is unknown (no answer, connection lost, crash) is searched in
+//! the topic's history by its client id, else by equal text, and published again only if it is absent. What follows the
+//! texts (`follow_ups.rs`) is in a lane of its own for each topic, so that it holds no later reply back.
+
+mod follow_ups;
+
+use crate::store::outbox::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Pauses before another try after the service refused a publication: by the socket without metadata, by HTTP, by the
+/// socket without the message that it answers, and both once more.
+const RETRY_AFTER: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::ZERO,
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+];
+/// After a call that nobody knows the end of: before looking, so that a service in trouble is left alone. Doubled each
+/// time.
+const LOOK_AFTER: Duration = Duration::from_secs(2);
+/// The longest of these.
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(300);
+/// A history that cannot be read must not hold a reply back for ever.
+const LOOKUPS: u32 = 3;
+
+/// From here on the outbox is full: replies that exist are kept, but no new turn begins. A service that takes nothing
+/// for days must not fill the disk of a small host.
+pub(crate) const MAX_ENTRIES: usize = 1000;
+/// The same for the text of all replies together.
+pub(crate) const MAX_BYTES: usize = 64 << 20;
+
+/// What the hub shall do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Publish this part.
+    Publish { seq: u64, part: usize },
+    /// Ask for the history of the entry's topic.
+    Lookup { seq: u64 },
+    /// Carry out the first errand; so many are left with it.
+    Errand { seq: u64, left: usize },
+    /// All texts are acknowledged and errands follow, or one of them is done: note it on disk.
+    Moved { seq: u64 },
+    /// An errand was refused for good: the entry as it was, for whoever wants to know. The rest goes on.
+    GaveUp { entry: Box<Entry>, why: String },
+    /// All parts are acknowledged and all errands done: forget the entry.
+    Delivered(Box<Entry>),
+    /// Refused for good: set it aside.
+    Refused { entry: Box<Entry>, why: String },
+}
+
+/// Where the current part of an entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// To be sent.
+    Ready,
+    /// Not before this.
+    Pause(Instant),
+    /// On the wire.
+    Sent,
+    /// Perhaps there already.
+    Unknown,
+    /// The same, but not to be looked up before this.
+    UnknownUntil(Instant),
+    /// Being looked up.
+    Looking,
+}
+
+#[derive(Debug)]
+struct Sending {
+    entry: Entry,
+    part: usize,
+    step: Step,
+    refusals: usize,
+    /// What the service said last when it refused a text.
+    refusal: String,
+    lookups: u32,
+    /// Calls in a row of which nobody knows the end.
+    lost: u32,
+    /// Later parts may be there too: an earlier run may have sent them.
+    recovered: bool,
+    /// Somebody waits for it, and may ask again.
+    awaited: bool,
+}
+
+/// All entries that are not acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    sending: BTreeMap<u64, Sending>,
+    /// Entries with texts to publish, by topic.
+    topics: BTreeMap<String, VecDeque<u64>>,
+    /// Entries with nothing but errands, and what these yield, by topic.
+    errands: BTreeMap<String, VecDeque<u64>>,
+    bytes: usize,
+}
+
+impl Sending {
+    /// Whether all texts are acknowledged.
+    fn is_said(&self) -> bool {
+        self.part >= self.entry.parts.len()
+    }
+}
+
+impl Delivery {
+    /// Takes an entry over. `recovered`: from an earlier run, which may have sent it.
+    pub(crate) fn add(&mut self, entry: Entry, recovered: bool) {
+        let part = entry.sent.min(entry.parts.len());
+        self.bytes += entry.bytes();
+        let mut sending = Sending {
+            part,
+            step: Step::Ready,
+            refusals: 0,
+            refusal: String::new(),
+            lookups: 0,
+            lost: 0,
+            recovered,
+            awaited: entry.is_asked() && !recovered,
+            entry,
+        };
+        let lanes = if sending.is_said() { &mut self.errands } else { &mut self.topics };
+        if recovered && !sending.is_said() {
+            sending.step = Step::Unknown;
+        }
+        lanes.entry(sending.entry.topic_id.clone()).or_default().push_back(sending.entry.seq);
+        self.sending.insert(sending.entry.seq, sending);
+    }
+
+    /// Entries not yet acknowledged.
+    pub(crate) fn len(&self) -> usize {
+        self.sending.len()
+    }
+
+    /// When the oldest of them was written, milliseconds since the epoch.
+    pub(crate) fn oldest(&self) -> Option<i64> {
+        self.sending.values().map(|s| s.entry.at).min()
+    }
+
+    /// Bytes of text in all of them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether no more replies should be made for now.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= MAX_ENTRIES || self.bytes >= MAX_BYTES
+    }
+
+    /// An entry.
+    pub(crate) fn entry(&self, seq: u64) -> Option<&Entry> {
+        self.sending.get(&seq).map(|s| &s.entry)
+    }
+
+    /// The first entry of a kind.
+    pub(crate) fn find(&self, is: impl Fn(&Entry) -> bool) -> Option<u64> {
+        self.sending.values().find(|s| is(&s.entry)).map(|s| s.entry.seq)
+    }
+
+    /// A reply that the service does not want, and why; it is tried again.
+    pub(crate) fn unwanted(&self) -> Option<(&str, &str)> {
+        let unwanted = self.sending.values().find(|s| s.refusals > 0 && !s.is_said())?;
+        Some((&unwanted.entry.topic_id, &unwanted.refusal))
+    }
+
+    /// Whether metadata goes with it: not after a refusal, in case the service does not take it (assumption 6).
+    pub(crate) fn with_metadata(&self, seq: u64) -> bool {
+        self.sending.get(&seq).is_some_and(|s| s.refusals == 0)
+    }
+
+    /// Whether it goes by HTTP: the socket has refused it twice, or again after that.
+    pub(crate) fn by_http(&self, seq: u64) -> bool {
+        self.sending.get(&seq).is_some_and(|s| matches!(s.refusals, 2 | 4))
+    }
+
+    /// Whether it names the message that it answers: not after a second refusal, in case that one is gone.
+    pub(crate) fn with_reply_to(&self, seq: u64) -> bool {
+        self.sending.get(&seq).is_some_and(|s| s.refusals < 3)
+    }
+
+    /// What can be sent now: the first entry of each topic.
+    pub(crate) fn next(&mut self, now: Instant) -> Vec<Action> {
+        let (mut out, mut done) = (Vec::new(), Vec::new());
+        for queue in self.topics.values().chain(self.errands.values()) {
+            let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
+            match sending.step {
+                Step::Ready => {}
+                Step::Pause(until) if until <= now => {}
+                Step::UnknownUntil(until) if until > now => continue,
+                Step::Unknown | Step::UnknownUntil(_) => {
+                    sending.step = Step::Looking;
+                    out.push(Action::Lookup { seq: sending.entry.seq });
+                    continue;
+                }
+                Step::Pause(_) | Step::Sent | Step::Looking => continue,
+            }
+            sending.step = Step::Sent;
+            let (seq, left) = (sending.entry.seq, sending.entry.after.len());
+            match sending.is_said() {
+                // its last errand was given up
+                true if left == 0 => done.push(seq),
+                true => out.push(Action::Errand { seq, left }),
+                false => out.push(Action::Publish { seq, part: sending.part }),
+            }
+        }
+        out.extend(done.into_iter().filter_map(|seq| self.take(seq)).map(Action::Delivered));
+        out.sort_by_key(|action| match action {
+            Action::Publish { seq, .. } | Action::Lookup { seq } | Action::Errand { seq, .. } => *seq,
+            _ => 0,
+        });
+        out
+    }
+
+    /// The service has taken a part.
+    pub(crate) fn accepted(&mut self, seq: u64, part: usize) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
+        sending.part += 1;
+        (sending.refusals, sending.lost) = (0, 0);
+        sending.step = if sending.recovered { Step::Unknown } else { Step::Ready };
+        self.advance(seq)
+    }
+
+    /// After a step: the entry is delivered, or goes on with its errands, or with its next part.
+    fn advance(&mut self, seq: u64) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.is_said())?;
+        if sending.entry.after.is_empty() {
+            return self.take(seq).map(Action::Delivered);
+        }
+        sending.entry.sent = sending.part;
+        sending.step = Step::Ready;
+        let topic = sending.entry.topic_id.clone();
+        let queue = self.errands.entry(topic.clone()).or_default();
+        if !queue.contains(&seq) {
+            queue.push_back(seq);
+            leave(&mut self.topics, &topic, seq);
+        }
+        Some(Action::Moved { seq })
+    }
+
+    /// The service refuses a part.
+    pub(crate) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
+        let at_once = |pause: &&Duration| pause.is_zero() || !sending.awaited;
+        match RETRY_AFTER.get(sending.refusals).filter(at_once) {
+            Some(pause) => {
+                sending.refusals += 1;
+                why.clone_into(&mut sending.refusal);
+                sending.step = Step::Pause(now + *pause);
+                None
+            }
+            None if sending.entry.after.iter().any(|errand| errand.as_patch().is_some()) => {
+                // the board is told all the same how the task has ended
+                let entry = Box::new(sending.entry.clone());
+                sending.part = sending.entry.parts.len();
+                (sending.refusals, sending.lost) = (0, 0);
+                self.advance(seq);
+                Some(Action::GaveUp { entry, why: why.to_owned() })
+            }
+            None => self.take(seq).map(|entry| Action::Refused { entry, why: why.to_owned() }),
+        }
+    }
+
+    /// A call ended in a way that leaves open whether the service has the part.
+    pub(crate) fn lost(&mut self, seq: u64, part: usize, now: Instant) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.part == part && s.step == Step::Sent) {
+            sending.step = Step::UnknownUntil(now + pause_after_loss(&mut sending.lost));
+        }
+    }
+
+    /// No answer in time.
+    pub(crate) fn unanswered(&mut self, seq: u64) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| !s.is_said()) {
+            match sending.step {
+                Step::Sent => sending.step = Step::Unknown,
+                Step::Looking => looked_in_vain(sending),
+                Step::Ready | Step::Pause(_) | Step::Unknown | Step::UnknownUntil(_) => {}
+            }
+        }
+    }
+
+    /// Nobody waits for it any more: it is tried as often as any other.
+    pub(crate) fn not_awaited(&mut self, seq: u64) {
+        if let Some(sending) = self.sending.get_mut(&seq) {
+            sending.awaited = false;
+        }
+    }
+
+    /// The history could not be read.
+    pub(crate) fn lookup_refused(&mut self, seq: u64) {
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking) {
+            sending.step = Step::Ready;
+            sending.recovered = false;
+        }
+    }
+
+    /// The history came: `is_there(client_id, text)` tells whether a part is in it.
+    pub(crate) fn looked_up(
+        &mut self,
+        seq: u64,
+        mut is_there: impl FnMut(&str, &str) -> bool,
+    ) -> Option<Action> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking)?;
+        while let Some(text) = sending.entry.parts.get(sending.part) {
+            if !is_there(&sending.entry.client_id(sending.part), text) {
+                break;
+            }
+            sending.part += 1;
+        }
+        sending.recovered = false;
+        sending.step = Step::Ready;
+        self.advance(seq)
+    }
+
+    /// Our own message came back: proof that it has arrived, whatever happens to its answer.
+    pub(crate) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<Action> {
+        let fronts = [&self.topics, &self.errands].map(|lanes| lanes.get(topic).and_then(VecDeque::front));
+        let sent = fronts.into_iter().flatten().find_map(|seq| {
+            let sending = self.sending.get(seq).filter(|s| s.step != Step::Ready && !s.is_said())?;
+            (sending.entry.client_id(sending.part) == client_id).then_some((*seq, sending.part))
+        });
+        sent.and_then(|(seq, part)| self.accepted(seq, part))
+    }
+
+    /// The connection is gone: what was on the wire is unknown.
+    pub(crate) fn disconnected(&mut self) {
+        for sending in self.sending.values_mut() {
+            // an errand has a connection of its own
+            if matches!(sending.step, Step::Sent | Step::Looking) && !sending.is_said() {
+                sending.step = Step::Unknown;
+            }
+        }
+    }
+
+    /// The next pause that ends.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.sending
+            .values()
+            .filter_map(|s| match s.step {
+                Step::Pause(until) | Step::UnknownUntil(until) => Some(until),
+                Step::Ready | Step::Sent | Step::Unknown | Step::Looking => None,
+            })
+            .min()
+    }
+
+    fn take(&mut self, seq: u64) -> Option<Box<Entry>> {
+        let sending = self.sending.remove(&seq)?;
+        self.bytes -= sending.entry.bytes();
+        leave(&mut self.topics, &sending.entry.topic_id, seq);
+        leave(&mut self.errands, &sending.entry.topic_id, seq);
+        Some(Box::new(sending.entry))
+    }
+}
+
+fn leave(lanes: &mut BTreeMap<String, VecDeque<u64>>, topic: &str, seq: u64) {
+    let Some(queue) = lanes.get_mut(topic) else { return };
+    queue.retain(|s| *s != seq);
+    if queue.is_empty() {
+        lanes.remove(topic);
+    }
+}
+
+fn pause_after_loss(lost: &mut u32) -> Duration {
+    let pause = LOOK_AFTER.saturating_mul(1 << (*lost).min(10)).min(LOOK_AFTER_MAX);
+    *lost += 1;
+    pause
+}
+
+fn looked_in_vain(sending: &mut Sending) {
+    sending.lookups += 1;
+    sending.step = if sending.lookups < LOOKUPS { Step::Unknown } else { Step::Ready };
+}

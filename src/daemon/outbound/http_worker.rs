@@ -1,0 +1,192 @@
+//! HTTP for the hub: threads make the blocking calls, one after the other, and tell the hub how each ended.
+//!
+//! For replies that the socket refuses (protocol 4.2, assumed: questions 16 and 21), and for what follows a reply. Each
+//! line of work has a thread while there is work. What to do with an outcome is decided by `delivery/`.
+
+use crate::daemon::hub::Event;
+use crate::http::{Client, HttpError};
+use crate::session::Shared;
+use crate::sys::thread;
+use crate::wire::task;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use serde_json::Value;
+use std::sync::{Arc, OnceLock};
+
+/// What a call is for; comes back with its outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tag {
+    /// This part of an outbox entry.
+    Part { seq: u64, part: usize },
+    /// The first errand of an entry that has so many left.
+    Errand { seq: u64, left: usize },
+    /// A task that is looked at (`daemon/tasks/`).
+    Task { task_id: String, about: Asked },
+}
+
+/// What is asked about tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// How it is now, before it is run.
+    Now,
+    /// The same, while it is run.
+    Still,
+    /// To be the one that runs it.
+    Run,
+    /// The same of a service without `/run`.
+    Doing,
+    /// Which ones are being done.
+    List,
+}
+
+/// One call.
+#[derive(Debug)]
+pub(crate) enum Call {
+    /// GET.
+    Get { path: String },
+    /// POST this body.
+    Post { path: String, body: Value },
+    /// PATCH with this body.
+    Patch { path: String, body: Value },
+    /// The same of a task, unless it shows that this was done at this time or later, or that people have gone on since.
+    Again { path: String, body: Value, since: i64 },
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum Posted {
+    /// The service has it; its answer.
+    Taken(Value),
+    /// It does not want it: HTTP status, and why.
+    Refused(u16, String),
+    /// Nobody knows: no answer, or one that speaks of trouble on its side.
+    Unknown(String),
+}
+
+/// The lines of work, by the names of their threads: a slow one holds no other back.
+const LINES: [&str; 2] = ["courier", "errands"];
+
+impl Tag {
+    fn line(&self) -> usize {
+        match self {
+            Tag::Part { .. } => 0,
+            Tag::Errand { .. } | Tag::Task { .. } => 1,
+        }
+    }
+}
+
+type Parcel = (Tag, Call);
+
+/// The hub's side.
+#[derive(Debug)]
+pub(crate) struct Courier {
+    events: Sender<Event>,
+    /// With the number of calls on their way; the thread ends when its sender goes.
+    lines: [Option<(Sender<Parcel>, usize)>; LINES.len()],
+    /// One for all lines: it remembers where the service serves its API.
+    client: Arc<OnceLock<Result<Client, HttpError>>>,
+}
+
+impl Courier {
+    /// Nothing is started yet.
+    pub(crate) fn new(events: Sender<Event>) -> Courier {
+        Courier { events, lines: [const { None }; LINES.len()], client: Arc::default() }
+    }
+
+    /// Takes a call; its outcome comes as [`Event::Posted`]. False when no thread could be started.
+    pub(crate) fn carry(&mut self, shared: &Arc<Shared>, tag: Tag, call: Call) -> bool {
+        let line = tag.line();
+        if self.lines[line].is_none() {
+            let (parcels, inbox) = unbounded();
+            let events = self.events.clone();
+            let client = self.client.clone();
+            let shared = shared.clone();
+            let started = thread::spawn(LINES[line], move || {
+                let client = client.get_or_init(|| {
+                    let config = &shared.config;
+                    Client::new(&config.base_url, config.http_token_now(), config.ca_file.clone())
+                });
+                work(&shared, client, &inbox, &events);
+            });
+            self.lines[line] = started.is_ok().then_some((parcels, 0));
+        }
+        let Some((parcels, under_way)) = &mut self.lines[line] else { return false };
+        *under_way += 1;
+        parcels.send((tag, call)).is_ok()
+    }
+
+    /// A call has come back.
+    pub(crate) fn is_back(&mut self, tag: &Tag) {
+        let line = &mut self.lines[tag.line()];
+        if let Some((_, under_way)) = line {
+            *under_way = under_way.saturating_sub(1);
+            if *under_way == 0 {
+                *line = None;
+            }
+        }
+    }
+}
+
+fn work(
+    shared: &Shared,
+    client: &Result<Client, HttpError>,
+    inbox: &Receiver<Parcel>,
+    events: &Sender<Event>,
+) {
+    for (tag, call) in inbox.iter() {
+        let posted = match client {
+            Ok(client) => {
+                let mut answer = perform(client, &call);
+                // there may be a new token in the profile
+                let is_refused = matches!(answer, Err(HttpError::Status(401 | 403, _)));
+                if is_refused && client.renew(shared.config.http_token_now()) {
+                    answer = perform(client, &call);
+                }
+                warn(shared, client, &answer);
+                outcome(answer)
+            }
+            Err(why) => Posted::Unknown(why.to_string()),
+        };
+        if events.send(Event::Posted(tag, posted)).is_err() {
+            return;
+        }
+    }
+}
+
+fn perform(client: &Client, call: &Call) -> Result<(u16, Value), HttpError> {
+    match call {
+        Call::Get { path } => client.get_json(path),
+        Call::Post { path, body } => client.post_json(path, body),
+        Call::Again { path, body, since } => match client.get_json(path) {
+            Ok((status, row)) if task::is_settled(&row, body, *since) => Ok((status, row)),
+            Err(error @ HttpError::Offline(_)) => Err(error),
+            // a service that does not tell is told once more
+            _ => client.patch_json(path, body),
+        },
+        Call::Patch { path, body } => client.patch_json(path, body),
+    }
+}
+
+fn outcome(answer: Result<(u16, Value), HttpError>) -> Posted {
+    match answer {
+        Ok((_, answer)) => Posted::Taken(answer),
+        Err(HttpError::Status(status, why)) if is_for_later(status) => {
+            Posted::Unknown(format!("HTTP {status}: {why}"))
+        }
+        Err(HttpError::Status(status, why)) => Posted::Refused(status, format!("HTTP {status}: {why}")),
+        Err(HttpError::Offline(why)) => Posted::Unknown(why),
+    }
+}
+
+/// A refused token is said once: what it holds back is tried again and again.
+fn warn(shared: &Shared, client: &Client, answer: &Result<(u16, Value), HttpError>) {
+    let is_refused = matches!(answer, Err(HttpError::Status(401, _)));
+    if client.note_refusal(is_refused) {
+        let remedy = shared.config.token_remedy();
+        log::error!(target: "hub", "the service refuses the token by HTTP; what needs it is tried again; {remedy}");
+    }
+}
+
+/// Trouble on the service's side, or with the token, which people can put right: no word on the call itself.
+fn is_for_later(status: u16) -> bool {
+    status >= 500 || matches!(status, 401 | 408 | 429)
+}

@@ -1,0 +1,225 @@
+//! Cards that somebody waits for: `upload-file` ends when the service has taken its card or refused it, or after a while
+//! with the word that the card is kept. The cards themselves are entries of the outbox like any other.
+
+use crate::daemon::control::server;
+use crate::daemon::hub::Hub;
+use crate::json::object;
+use crate::store::outbox::{Entry, ReplyKind};
+use serde_json::Value;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// The shells of agents give a command a minute or two; a connection that is cut is back sooner, mostly.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Cards are remembered for somebody who has gone and may ask again; the oldest go.
+const LEFT: usize = 64;
+/// Who asks again because he heard nothing asks soon; later, somebody wants the card once more.
+const SOON: Duration = Duration::from_secs(600);
+
+/// A file that was asked for is with the service: its card comes next.
+#[derive(Debug)]
+pub(crate) struct Filed {
+    pub(crate) key: String,
+    pub(crate) topic_id: String,
+    pub(crate) card: String,
+    /// What whoever waits is told when the service has the card.
+    pub(crate) answer: Value,
+    pub(crate) back: UnixStream,
+}
+
+/// Somebody who waits for an entry.
+#[derive(Debug)]
+struct Waiting {
+    seq: u64,
+    answer: Value,
+    back: UnixStream,
+    until: Instant,
+}
+
+/// What the hub knows of them.
+#[derive(Debug, Default)]
+pub(crate) struct Cards {
+    waiting: Vec<Waiting>,
+    /// Entries of which somebody knows that they come later.
+    told: Vec<u64>,
+    /// Topic and text of cards of which nobody was told, and since when. Whoever asks for the same again is answered by such
+    /// a card, once.
+    left: Vec<(String, String, Instant)>,
+}
+
+impl Cards {
+    /// Remembers a card.
+    fn recall(&mut self, entry: &Entry) {
+        if let [card] = entry.parts.as_slice() {
+            if self.left.len() >= LEFT {
+                self.left.remove(0);
+            }
+            self.left.push((entry.topic_id.clone(), card.clone(), Instant::now()));
+        }
+    }
+
+    /// Forgets it; whether it was remembered.
+    fn forget(&mut self, topic_id: &str, card: &str, now: Instant) -> bool {
+        let place = self.left.iter().position(|(topic, other, _)| topic == topic_id && other == card);
+        let left = place.map(|place| self.left.remove(place));
+        left.is_some_and(|(.., since)| now.saturating_duration_since(since) < SOON)
+    }
+
+    /// When somebody has waited long enough.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.waiting.iter().map(|waiting| waiting.until).min()
+    }
+
+    /// Tells those who have. The entries that nobody waits for any more.
+    pub(crate) fn look(&mut self, now: Instant) -> Vec<u64> {
+        let mut over = Vec::new();
+        while let Some(at) = self.waiting.iter().position(|waiting| waiting.until <= now) {
+            let mut waiting = self.waiting.swap_remove(at);
+            waiting.answer["pending"] = true.into();
+            // who has gone does not know of it, and may ask again
+            if server::reply(waiting.back, &waiting.answer) && !self.told.contains(&waiting.seq) {
+                self.told.push(waiting.seq);
+            }
+            over.push(waiting.seq);
+        }
+        over
+    }
+
+    /// An entry is out, or refused for good. Whether somebody who waited has heard it.
+    pub(crate) fn settle(&mut self, entry: &Entry, refusal: Option<&str>) -> bool {
+        if !entry.is_asked() {
+            return false;
+        }
+        let mut heard = false;
+        let told = refusal.is_some() || self.told.contains(&entry.seq);
+        self.told.retain(|seq| *seq != entry.seq);
+        while let Some(at) = self.waiting.iter().position(|waiting| waiting.seq == entry.seq) {
+            let waiting = self.waiting.swap_remove(at);
+            let answer = match refusal {
+                None => waiting.answer,
+                Some(why) => {
+                    let why = format!("the service refuses the card in topic {}: {why}", entry.topic_id);
+                    object!({ "error": why })
+                }
+            };
+            heard |= server::reply(waiting.back, &answer);
+        }
+        if !told && !heard {
+            self.recall(entry);
+        }
+        heard
+    }
+}
+
+impl Hub {
+    /// Sends a card, unless the same one is on its way already.
+    pub(crate) fn on_filed(&mut self, filed: Filed) {
+        let Filed { key, topic_id, card, answer, back } = filed;
+        let same = |entry: &Entry| {
+            entry.is_asked() && entry.topic_id == topic_id && entry.parts.first() == Some(&card)
+        };
+        let now = Instant::now();
+        let seq = match self.delivery.find(same) {
+            Some(seq) => seq,
+            None if self.cards.forget(&topic_id, &card, now) => {
+                server::reply(back, &answer);
+                return;
+            }
+            None => {
+                let entry = self.shared.outbox.entry(&key, &topic_id, None, vec![card], ReplyKind::Notice);
+                if let Err(e) = self.shared.outbox.put(&entry) {
+                    // its file may be there all the same, and who hears this asks again
+                    let _ = self.shared.outbox.remove(&entry);
+                    let why = format!("the card could not be kept: {}", crate::error::reason(&e));
+                    server::reply(back, &object!({ "error": why }));
+                    return;
+                }
+                let seq = entry.seq;
+                self.delivery.add(entry, false);
+                seq
+            }
+        };
+        self.cards.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::outbox::ASKED;
+    use std::io::Read;
+
+    fn entry(seq: u64) -> Entry {
+        Entry {
+            key: format!("{ASKED}{seq}"),
+            topic_id: "t".into(),
+            parts: vec!["card".into()],
+            kind: ReplyKind::Notice,
+            ..Entry::example(seq)
+        }
+    }
+
+    /// Somebody who waits, and what he hears.
+    fn wait(cards: &mut Cards, seq: u64, now: Instant) -> UnixStream {
+        let (back, ear) = UnixStream::pair().unwrap();
+        let answer = object!({ "url": "u" });
+        cards.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
+        ear
+    }
+
+    fn heard(mut ear: UnixStream) -> String {
+        let mut text = String::new();
+        ear.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn who_waits_is_told_once_and_who_has_gone_is_remembered() {
+        let (mut cards, now) = (Cards::default(), Instant::now());
+        let ear = wait(&mut cards, 1, now);
+        cards.settle(&entry(1), None);
+        assert_eq!(heard(ear), "{\"url\":\"u\"}\n");
+        assert!(!cards.forget("t", "card", now), "he knows of it");
+
+        let ear = wait(&mut cards, 2, now);
+        assert!(cards.settle(&entry(2), Some("not found")), "nothing of it is kept");
+        assert!(!cards.settle(&entry(9), Some("not found")), "nobody heard it");
+        assert!(heard(ear).contains("refuses the card in topic t: not found"));
+        assert!(!cards.forget("t", "card", now), "there is none");
+
+        drop(wait(&mut cards, 3, now));
+        cards.settle(&entry(3), None);
+        assert!(cards.forget("t", "card", now) && !cards.forget("t", "card", now));
+
+        let ear = wait(&mut cards, 4, now);
+        assert!(cards.look(now).is_empty());
+        assert_eq!(cards.deadline(), Some(now + PATIENCE));
+        assert_eq!(cards.look(now + PATIENCE), [4]);
+        assert_eq!((heard(ear).contains("\"pending\":true"), cards.deadline()), (true, None));
+        cards.settle(&entry(4), None);
+        assert!(!cards.forget("t", "card", now), "he was told that it comes");
+    }
+
+    #[test]
+    fn who_had_gone_before_he_could_be_told_to_wait_is_remembered_for_a_while() {
+        let (mut cards, now) = (Cards::default(), Instant::now());
+        drop(wait(&mut cards, 1, now));
+        assert_eq!(cards.look(now + PATIENCE), [1]);
+        cards.settle(&entry(1), None);
+        assert!(cards.forget("t", "card", now), "he may ask again");
+
+        // of an earlier run
+        cards.settle(&entry(2), None);
+        assert!(!cards.forget("t", "card", now + 2 * SOON), "somebody wants it once more");
+
+        // asked for again and again while nothing is taken
+        for n in 1..=3 {
+            let ear = wait(&mut cards, 3, now);
+            cards.look(now + PATIENCE);
+            assert!(heard(ear).contains("pending") && cards.told == [3], "{n}");
+        }
+        drop(wait(&mut cards, 3, now));
+        cards.settle(&entry(3), None);
+        assert!(!cards.forget("t", "card", now) && cards.told.is_empty());
+    }
+}

@@ -1,5 +1,7 @@
 //! The files that must survive: state, journal, outbox, lock (reliability tables S and D).
 
+mod recorded;
+
 use crate::support::daemon::until;
 use serde_json::Value;
 use std::path::{Path, PathBuf};

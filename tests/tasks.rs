@@ -1,4 +1,5 @@
-//! Tasks: how one gets to an agent and its result back to the service (protocol 6), and what follows a reply.
+//! Tasks: how one gets to an agent and its result back to the service (see TASKS in wtt-connect-protocol(7)), and what
+//! follows a reply.
 
 mod errands;
 mod killing;

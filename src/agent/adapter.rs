@@ -1,4 +1,5 @@
-//! The adapters as data: names, programs, arguments. How each speaks is its dialect; how it is run is [`crate::agent::runner`].
+//! The adapters as data: names, programs, arguments. How each speaks is its dialect; how it is run is
+//! [`crate::agent::runner`].
 
 use crate::agent::Request;
 use crate::agent::dialect::Dialect;
@@ -27,7 +28,8 @@ pub struct AdapterSpec {
     pub launcher: Option<Launcher>,
     /// How `doctor` asks whether it is logged in.
     pub login_query: Option<LoginQuery>,
-    /// What each permission mode means for it, one sentence each, for the manual; a run in a mode that is absent is refused.
+    /// What each permission mode means for it, one sentence each, for the manual; a run in a mode that is absent is
+    /// refused.
     pub modes: &'static [(Mode, &'static str)],
     /// Tells which program is installed, where one name stands for several; it is asked once, before a turn. The others
     /// have `None` and are started without a question.
@@ -53,13 +55,15 @@ pub struct Host<'a> {
     pub root: bool,
 }
 
-/// An npm launcher script in front of a native program. On Node 20 it stays as a parent, and a SIGKILL of the launcher
-/// leaves the native program and its tools running (agents 1): so the native program is started directly.
+/// An npm launcher script in front of a native program. On Node 20 it stays as a parent, and a SIGKILL of the
+/// launcher leaves the native program and its tools running (`tests/fixtures/codex/node20-wrapper-KILL.cmd`): so the
+/// native program is started directly.
 #[derive(Debug, Clone, Copy)]
 pub struct Launcher {
     /// End of the script's path: `@openai/codex/bin/codex.js`.
     pub script: &'static str,
-    /// Native programs of this platform, relative to the directory that holds the scope (`node_modules`) or to the package.
+    /// Native programs of this platform, relative to the directory that holds the scope (`node_modules`) or to the
+    /// package.
     pub natives: &'static [&'static str],
 }
 
@@ -148,7 +152,8 @@ pub fn refusal(spec: &AdapterSpec, mode: Mode) -> Option<String> {
 }
 
 /// Whether a native session id may be handed to a CLI as an argument: a UUID and nothing else. What is not one makes
-/// codex start a new thread silently, and claude search for a title (agents 2.3).
+/// codex start a new thread silently (`tests/fixtures/codex/resume-badid.jsonl`), and claude search for a title
+/// (`tests/fixtures/claude-code/resume-notuuid.jsonl`).
 pub fn is_uuid(id: &str) -> bool {
     let groups: Vec<&str> = id.split('-').collect();
     groups.iter().map(|g| g.len()).eq([8, 4, 4, 4, 12])

@@ -44,7 +44,7 @@ pub enum Outcome {
     },
 }
 
-/// Why a turn failed: the closed list of design/peers.md.
+/// Why a turn failed: a closed list.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
     /// The program is not installed.

@@ -1,7 +1,8 @@
-//! Runtime info (protocol 12.1): what the web's sidebar shows of this machine. Sent after each connection and when
-//! it has changed. Git is asked by a child with a limit, on a thread of its own, and its answer is kept for some seconds.
-//! What people do in the workdir themselves is seen by a glance at three files of the repository once a minute; git is
-//! asked only when one of them has changed. A file that was edited alone is seen after the next turn, or when asked.
+//! Runtime information (see RUNTIME INFORMATION in wtt-connect-protocol(7)): what the web's sidebar shows of this
+//! machine. Sent after each connection and when it has changed. Git is asked by a child with a limit, on a thread of
+//! its own, and its answer is kept for some seconds. What people do in the workdir themselves is seen by a glance at
+//! three files of the repository once a minute; git is asked only when one of them has changed. A file that was
+//! edited alone is seen after the next turn, or when asked.
 
 use super::child::{self, Keep};
 use super::{Event, Settings};
@@ -20,7 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 const GIT_TIME: Duration = Duration::from_secs(5);
 /// What git said is told again within this.
 const FRESH: Duration = Duration::from_secs(5);
-/// So long after a turn git is asked: the next message often comes at once, and git would hold up the start of its agent.
+/// So long after a turn git is asked: the next message often comes at once, and git would hold up the start of its
+/// agent.
 const SETTLE: Duration = Duration::from_millis(500);
 /// Enough to tell branch and commit, and whether anything has changed.
 const GIT_CHARS: usize = 4000;
@@ -98,7 +100,8 @@ impl Runtime {
         self.settled.get_or_insert(now + SETTLE);
     }
 
-    /// Asks git once the turns that have ended are settled, and looks whether people have changed branch or commit. Returns when to come again: never while nobody wants to know.
+    /// Asks git once the turns that have ended are settled, and looks whether people have changed branch or commit.
+    /// Returns when to come again: never while nobody wants to know.
     pub(super) fn glance(&mut self, now: Instant, every: Duration) -> Option<Instant> {
         if !self.welcome {
             return None;

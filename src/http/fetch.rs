@@ -57,8 +57,8 @@ impl Fetcher {
         Ok(Fetcher { service, token, proxies: Proxies::from_env(), tls, guard })
     }
 
-    /// The absolute form of a URL in a message (protocol 10.2): `//host/…` is https, `/…` and `media/…` belong to the
-    /// service.
+    /// The absolute form of a URL in a message (see FILES in wtt-connect-protocol(7)): `//host/…` is https, `/…` and
+    /// `media/…` belong to the service.
     pub fn absolute(&self, url: &str) -> Result<String, HttpError> {
         let url = plain(url.trim());
         if url.len() > URL_MAX_BYTES {
@@ -114,7 +114,8 @@ impl Fetcher {
         Ok(response)
     }
 
-    /// A client for exactly this address, after the checks of its scheme and, where a proxy looks the name up, of its host.
+    /// A client for exactly this address, after the checks of its scheme and, where a proxy looks the name up, of its
+    /// host.
     pub(super) fn agent(&self, url: &str, total: Duration) -> Result<(Agent, Origin), HttpError> {
         let refuse = |why: &str| HttpError::Offline(why.to_owned());
         let origin = Origin::of(url).ok_or_else(|| refuse("its address is not an http or https URL"))?;
@@ -157,8 +158,8 @@ impl Fetcher {
     }
 }
 
-/// Whether the token may go along: for stored files alone. Who writes a message must not read with it what else the service
-/// shows to this agent.
+/// Whether the token may go along: for stored files alone. Who writes a message must not read with it what else the
+/// service shows to this agent.
 fn is_media(url: &str) -> bool {
     let path = url.split('?').next().unwrap_or_default().to_ascii_lowercase();
     path.contains("/media/") && !["..", "%2e", "%2f", "\\", "%5c"].iter().any(|odd| path.contains(odd))

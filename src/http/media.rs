@@ -1,6 +1,6 @@
-//! Sending a file to the service in three steps (protocol 10.1): sign, PUT, commit. The bytes are read from the file as they
-//! go out, so a large file takes no memory. The PUT carries no token, follows no redirect, and never leads to a private
-//! address that is not the service's own ([`super::guard`]).
+//! Sending a file to the service in three steps (see FILES in wtt-connect-protocol(7)): sign, PUT, commit. The bytes
+//! are read from the file as they go out, so a large file takes no memory. The PUT carries no token, follows no
+//! redirect, and never leads to a private address that is not the service's own ([`super::guard`]).
 
 use super::fetch::{FILE_TOTAL, Fetcher};
 use super::{Client, HttpError};
@@ -13,7 +13,8 @@ use std::time::Duration;
 use ureq::SendBody;
 use ureq::http::Request;
 
-/// How often a commit is asked for while the service does not see the file yet (10.1, as in its own clients).
+/// How often a commit is asked for while the service does not see the file yet (confirmed, see FILES in
+/// wtt-connect-protocol(7)).
 const COMMITS: u32 = 4;
 /// Before the first of these; each further one waits that much longer.
 const COMMIT_AFTER: Duration = Duration::from_millis(350);

@@ -1,7 +1,8 @@
 //! One blocking HTTP client for the service's API: limits, proxy, CA roots, and errors in one line.
 //!
 //! Every call blocks its thread, at most for the total time. Redirects are not followed: the token stays with the
-//! host that it is meant for. Facts: protocol 1 (both headers, prefixes, error shapes).
+//! host that it is meant for. Both headers, the prefixes and the shapes of errors: see HTTP
+//! in wtt-connect-protocol(7).
 
 pub mod fetch;
 pub mod guard;
@@ -33,7 +34,7 @@ const TOTAL: Duration = Duration::from_secs(60);
 const BODY_MAX_BYTES: u64 = 16 << 20;
 /// Longest error text that is passed on.
 const ERROR_MAX_CHARS: usize = 300;
-/// Where deployments serve the API, in the order that they are tried (protocol 1).
+/// Where deployments serve the API, in the order that they are tried (see HTTP in wtt-connect-protocol(7)).
 const PREFIXES: [&str; 3] = ["", "/api", "/api/v1"];
 /// What every service has, to tell a thing that is gone from an API that is elsewhere now.
 const PROBE: &str = "/agents/my";
@@ -306,7 +307,8 @@ fn judge(answer: Answer) -> Result<(u16, Value), HttpError> {
     Err(HttpError::Status(answer.status, text::truncate(&text::one_line(&said), ERROR_MAX_CHARS)))
 }
 
-/// The error of a JSON answer: text, an object with a text in it, or a list of such (protocol 1).
+/// The error of a JSON answer: text, an object with a text in it, or a list of such (see HTTP in
+/// wtt-connect-protocol(7)).
 fn error_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),

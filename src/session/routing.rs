@@ -1,7 +1,8 @@
 //! Which adapter, model and effort a message gets, and why. Pure.
 //!
-//! Order (README of the original): the task's `exec_mode`, `model_config.adapter`, an adapter mention, the user's map and
-//! then the family of the message's model, the default. What an adapter's CLI makes of model and effort is the adapter's business.
+//! Order (README of the original): the task's `exec_mode`, `model_config.adapter`, an adapter mention, the user's map
+//! and then the family of the message's model, the default. What an adapter's CLI makes of model and effort is the
+//! adapter's business.
 
 use crate::agent::adapters;
 use crate::config::Mode;
@@ -137,7 +138,8 @@ fn adapter(
         let name = adapter_asked(asked).unwrap_or(asked);
         if is_enabled(name) { Ok((name.to_owned(), by)) } else { Err(unavailable(asked, defaults)) }
     };
-    // `reasoning`, `plan` and so on are ways to work and name no adapter (protocol 17, question 12).
+    // `reasoning`, `plan` and so on are ways to work and name no adapter (see TASKS in
+    // wtt-connect-protocol(7)).
     if let Some(name) =
         job.exec_mode.as_deref().filter(|mode| is_enabled(mode) || adapter_asked(mode).is_some())
     {

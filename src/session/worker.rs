@@ -120,7 +120,8 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let began = Instant::now();
         let line = Line { control: &control, steers: &steers };
         let mut ran = self.run(&job, &route, lang, generation, line);
-        // an agent that did and said nothing is asked once more for a task (protocol 6.5, confirmed)
+        // an agent that did and said nothing is asked once more for a task (confirmed, see TASKS in
+        // wtt-connect-protocol(7))
         if let End::Failed(Reason::SilentExit(0) | Reason::NoOutput) = ran.2
             && self.task.task_id().is_some()
         {

@@ -15,7 +15,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The largest file: what the service takes (protocol 10.1).
+/// The largest file: what the service takes (see LIMITS in wtt-connect-protocol(7)).
 pub const MAX_FILE: u64 = 100 << 20;
 /// All copies together: a service that takes nothing for days must not fill the disk.
 pub const MAX_SHELF: u64 = 1 << 30;
@@ -56,8 +56,8 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// A shelf in `folder`, which is made when it is needed. Folders of the rule are taken as they lie now: one that is a
-    /// link later is not followed.
+    /// A shelf in `folder`, which is made when it is needed. Folders of the rule are taken as they lie now: one that
+    /// is a link later is not followed.
     pub fn new(folder: PathBuf, mut rule: Rule) -> Shelf {
         for path in rule.roots.iter_mut().chain(&mut rule.closed) {
             if let Ok(real) = path.canonicalize() {
@@ -82,7 +82,8 @@ impl Shelf {
         self.copy(&real.to_string_lossy(), &mut |to| pour(&file, to, MAX_FILE))
     }
 
-    /// Takes one archive of several files, under the names that `name_of` makes of their paths; of equal ones the later get a number.
+    /// Takes one archive of several files, under the names that `name_of` makes of their paths; of equal ones the
+    /// later get a number.
     pub fn pack(
         &self,
         from_folder: &Path,

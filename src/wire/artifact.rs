@@ -1,5 +1,5 @@
-//! Files in a reply: the marker lines by which an agent hands one over, what kinds of files there are, and the tokens that
-//! the interfaces show as cards (protocol 10.3). No file is looked at here.
+//! Files in a reply: the marker lines by which an agent hands one over, what kinds of files there are, and the tokens
+//! that the interfaces show as cards (see FILES in wtt-connect-protocol(7)). No file is looked at here.
 
 use crate::text;
 use crate::wire::reply;
@@ -26,8 +26,8 @@ pub struct Wish {
     pub title: String,
 }
 
-/// Takes the marker lines out of a reply. Lines within code fences, indented code and inline code are text: an agent may
-/// explain the marker.
+/// Takes the marker lines out of a reply. Lines within code fences, indented code and inline code are text: an agent
+/// may explain the marker.
 pub fn markers(text: &str) -> (String, Vec<Wish>) {
     if !text.contains(MARKER) {
         return (text.to_owned(), Vec::new());

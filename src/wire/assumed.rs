@@ -1,64 +1,73 @@
-//! Everything about the service that no public client confirms (tag A in the protocol notes), in one place.
+//! Everything about the service that no public client confirms, in one place: what wtt-connect-protocol(7) calls
+//! assumed.
 //!
-//! Constants and small functions only; each names the question of section 17 (`Q1` …) or the section that it answers.
+//! Constants and small functions only; each names the section that says more.
 //! When the real service turns out to differ, this is the file to change.
 
 use std::time::Duration;
 
-/// How long to wait for the auth reply before going on regardless (2.2, Q11).
+/// How long to wait for the auth reply before going on regardless (see AUTHENTICATION in wtt-connect-protocol(7)).
 pub const AUTH_WAIT: Duration = Duration::from_secs(5);
-/// Between text pings; the web calls an agent online up to 90 s after one, and the clients of the service use 30 s (2.3).
+/// Between text pings; the web calls an agent online up to 90 s after one, and the clients of the service use 30 s
+/// (see HEARTBEAT in wtt-connect-protocol(7)).
 pub const PING_EVERY: Duration = Duration::from_secs(30);
-/// A connection on which nothing at all came for this long is dead (2.3): two missed pongs.
+/// A connection on which nothing at all came for this long is dead: two missed pongs (see HEARTBEAT in
+/// wtt-connect-protocol(7)).
 pub const DEAD_PEER_AFTER: Duration = Duration::from_secs(75);
-/// An action without an answer for this long has failed (2.5; confirmed: all clients wait 15 s).
+/// An action without an answer for this long has failed (confirmed: all clients wait 15 s, see FRAMES in
+/// wtt-connect-protocol(7)).
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-/// Wait after a refused token (Q1): retrying faster can only annoy, and a repaired profile restarts the daemon anyway.
+/// Wait after a refused token: retrying faster can only annoy, and a repaired profile restarts the daemon anyway
+/// (see AUTHENTICATION in wtt-connect-protocol(7)).
 pub const REFUSED_RETRY: Duration = Duration::from_secs(300);
-/// Only a connection that lived this long resets the backoff (2.4, Q2): two processes with one identity would
-/// otherwise kick each other out in a tight loop.
+/// Only a connection that lived this long resets the backoff: two processes with one identity would otherwise
+/// kick each other out in a tight loop (see RECONNECTION in wtt-connect-protocol(7)).
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
-/// Characters per published message (5, Q21); the server's own limit is unknown, 64 KiB is assumed.
+/// Characters per published message; the server's own limit is unknown (see LIMITS in wtt-connect-protocol(7)).
 pub const CHUNK_CHARS: usize = 12_000;
 
-/// Messages fetched by `poll` after a reconnect (Q8).
+/// Messages fetched by `poll` after a reconnect (see CATCH-UP in wtt-connect-protocol(7)).
 pub const POLL_LIMIT: u32 = 50;
-/// Messages fetched per known topic after a reconnect (Q8).
+/// Messages fetched per known topic after a reconnect (see CATCH-UP in wtt-connect-protocol(7)).
 pub const HISTORY_LIMIT: u32 = 50;
 
 /// How far the service's clock may be behind ours, and how long a dead connection may have gone unnoticed, when
-/// messages are looked for that were missed (Q8).
+/// messages are looked for that were missed (see CATCH-UP in wtt-connect-protocol(7)).
 pub const CLOCK_SLACK: Duration = Duration::from_secs(5 * 60);
 
-/// Life of a `typing` status; webs raise anything shorter to 30 s (9.2).
+/// Life of a `typing` status; webs raise anything shorter to 30 s (see PROGRESS in wtt-connect-protocol(7)).
 pub const TYPING_TTL_MS: u32 = 60_000;
-/// Shortest time between two status frames of one topic (9.2: 500 to 1000 ms).
+/// Shortest time between two status frames of one topic (see PROGRESS in wtt-connect-protocol(7)).
 pub const TYPING_THROTTLE: Duration = Duration::from_millis(700);
 
-/// Shortest time between two answers to agents in one topic (4.2; confirmed in the old Python client).
+/// Shortest time between two answers to agents in one topic (confirmed, see AGENT LOOPS in
+/// wtt-connect-protocol(7)).
 pub const AGENT_REPLY_GAP: Duration = Duration::from_secs(15);
-/// Answers to agents in a row in one topic until a person speaks (4.2; confirmed in the old Python client).
+/// Answers to agents in a row in one topic until a person speaks (confirmed, see AGENT LOOPS in
+/// wtt-connect-protocol(7)).
 pub const AGENT_REPLY_RUN: u32 = 2;
 
-/// Whether a WebSocket close code means that the token was refused (Q1).
+/// Whether a WebSocket close code means that the token was refused (see AUTHENTICATION in wtt-connect-protocol(7)).
 pub fn close_refuses_token(code: u16) -> bool {
     matches!(code, 1008 | 4001 | 4003 | 4401 | 4403)
 }
 
-/// Whether an HTTP status, at the upgrade or on an endpoint, means that the token was refused (Q1).
+/// Whether an HTTP status, at the upgrade or on an endpoint, means that the token was refused (see AUTHENTICATION in
+/// wtt-connect-protocol(7)).
 pub fn status_refuses_token(status: u16) -> bool {
     matches!(status, 401 | 403)
 }
 
-/// Frames by which the service asks this agent something and waits for an answer (2.6; Q3, Q4), besides those of
-/// [`crate::wire::host`]. Only `e2e_key_request` is confirmed; the rest follows its pattern.
+/// Frames by which the service asks this agent something and waits for an answer (see FRAMES in
+/// wtt-connect-protocol(7)), besides those of [`crate::wire::host`]. Only `e2e_key_request` is confirmed; the rest
+/// follows its pattern.
 pub fn expects_answer(kind: &str) -> bool {
     kind.ends_with("_request")
 }
 
-/// Whether the sender of a message without `sender_type` is another agent: server-issued agent ids look so (1).
-/// Only used where the message itself does not say it.
+/// Whether the sender of a message without `sender_type` is another agent: server-issued agent ids look so (see
+/// IDENTITIES in wtt-connect-protocol(7)). Only used where the message itself does not say it.
 pub fn looks_like_agent_id(id: &str) -> bool {
     id.starts_with("agent-")
 }

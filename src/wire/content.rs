@@ -1,5 +1,6 @@
-//! What is inside the text of a message: banners and context blocks that the web adds for agents (protocol 3.3), and
-//! the lines by which every user interface recognises progress and hides the whole message (9.3).
+//! What is inside the text of a message: banners and context blocks that the web adds for agents (see TEXT BLOCKS
+//! in wtt-connect-protocol(7)), and the lines by which every user interface recognises progress and hides the whole
+//! message (see PROGRESS there).
 //!
 //! All scans are linear in the length of the text, because anybody in a topic can send a megabyte.
 
@@ -169,7 +170,8 @@ pub fn starts_as_progress(text: &str) -> bool {
     !hidden(text, true).is_empty()
 }
 
-/// Byte offsets at which a line begins that makes the web hide the whole message (9.3).
+/// Byte offsets at which a line begins that makes the web hide the whole message (see PROGRESS in
+/// wtt-connect-protocol(7)).
 ///
 /// The patterns are those of the web's feed, taken a little wider: leading blanks and tags before the marker count,
 /// because the web removes them first.

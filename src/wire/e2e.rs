@@ -1,4 +1,5 @@
-//! End-to-end encryption of direct chats (protocol 13, confirmed): the key, the envelope, the cipher.
+//! End-to-end encryption of direct chats (confirmed, see ENCRYPTION in wtt-connect-protocol(7)): the key,
+//! the envelope, the cipher.
 //!
 //! AES-256 in counter mode without a check of integrity: that is the protocol. What cannot be read is used as it is.
 
@@ -54,8 +55,8 @@ impl Key {
         object!({ "c": BASE64.encode(bytes), "ctx": context }).to_string()
     }
 
-    /// Encrypts or decrypts `bytes` in place: in counter mode both are the same. The counter starts at the first 16 bytes
-    /// of an HMAC of the context.
+    /// Encrypts or decrypts `bytes` in place: in counter mode both are the same. The counter starts at the first 16
+    /// bytes of an HMAC of the context.
     fn apply(&self, context: &str, bytes: &mut [u8]) {
         let nonce = [b"nonce-", context.as_bytes(), &[1]].concat();
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), &nonce);

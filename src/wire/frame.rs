@@ -1,4 +1,5 @@
-//! Decoding what the service sends (protocol 2.5 to 2.7). Tolerant: nothing here fails, unknown things become `Other`.
+//! Decoding what the service sends (see FRAMES in wtt-connect-protocol(7)). Tolerant: nothing here fails, unknown
+//! things become `Other`.
 
 use crate::text;
 use crate::wire::message::Message;
@@ -12,16 +13,16 @@ const ERROR_CHARS: usize = 300;
 /// A frame from the service.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Frame {
-    /// The bare text `pong` (protocol 2.3, confirmed).
+    /// The bare text `pong` (confirmed, see HEARTBEAT in wtt-connect-protocol(7)).
     Pong,
-    /// The answer to one of our requests (2.5, confirmed).
+    /// The answer to one of our requests (confirmed).
     Result(ActionResult),
-    /// A chat message (2.7, confirmed); also a bare message object.
+    /// A chat message (confirmed); also a bare message object.
     Message(Box<Message>),
-    /// A task changed (2.7): the fields, also those that were nested under `task` or `data`, in one flat object
+    /// A task changed: the fields, also those that were nested under `task` or `data`, in one flat object
     /// that has `task_id` and usually `status`.
     TaskStatus(Value),
-    /// The service asks this agent something and expects `<kind>_response` with the id (2.6).
+    /// The service asks this agent something and expects `<kind>_response` with the id.
     Request {
         /// e.g. `e2e_key_request`.
         kind: String,
@@ -30,7 +31,7 @@ pub enum Frame {
         /// The whole frame.
         body: Value,
     },
-    /// The web asks for a terminal, a shell command or the runtime info of this machine (11, 12.1).
+    /// The web asks for a terminal, a shell command or the runtime information of this machine.
     Host(Box<host::Call>),
     /// Anything else: ignored, with its kind for the debug log.
     Other(String),
@@ -50,12 +51,12 @@ pub struct ActionResult {
 }
 
 impl ActionResult {
-    /// Whether this says that the connection is authenticated (2.2; it may carry no request id).
+    /// Whether this says that the connection is authenticated (it may carry no request id).
     pub fn is_authenticated(&self) -> bool {
         self.ok && self.data.as_object().and_then(|d| value::flag(d, &["authenticated"])).unwrap_or(false)
     }
 
-    /// This agent's display name, told by the auth reply (2.2, confirmed); it is a mention alias.
+    /// This agent's display name, told by the auth reply (confirmed); it is a mention alias.
     pub fn display_name(&self) -> Option<String> {
         let data = self.data.as_object().filter(|_| self.is_authenticated())?;
         value::text(data, &["agent_display_name", "display_name"])
@@ -151,7 +152,8 @@ fn result(body: &Object) -> ActionResult {
     }
 }
 
-/// The error of an answer in any of the shapes that clients look for (protocol 1), as one short line.
+/// The error of an answer in any of the shapes that clients look for (see FRAMES in wtt-connect-protocol(7)), as one
+/// short line.
 pub fn error_text(body: &Object) -> Option<String> {
     ["error", "detail", "message", "msg", "reason"].iter().find_map(|key| {
         let said = match body.get(*key)? {

@@ -1,4 +1,5 @@
-//! The frames by which the web reaches this machine: terminal, one-shot shell, runtime info (protocol 11, 12.1; Q3, Q4).
+//! The frames by which the web reaches this machine: terminal, one-shot shell, runtime information
+//! (see TERMINAL, SHELL and RUNTIME INFORMATION in wtt-connect-protocol(7)).
 //!
 //! Every name and shape here is assumed: no public client shows the agent's side. So they are decoded liberally (`type`
 //! or `action`, an optional `_request`, fields flat or nested), and when the service turns out to differ, this is the

@@ -1,4 +1,5 @@
-//! Is a message for this agent, and what is asked? One pure function over one message (protocol 4.2).
+//! Is a message for this agent, and what is asked? One pure function over one message (see ADDRESSING
+//! in wtt-connect-protocol(7)).
 //!
 //! What needs memory is not here: duplicates, the age of missed messages, and answering agents too often.
 
@@ -38,7 +39,7 @@ impl std::fmt::Display for Scope {
     }
 }
 
-/// `metadata.model_config` (protocol 3.2), empty strings removed.
+/// `metadata.model_config` (see METADATA in wtt-connect-protocol(7)), empty strings removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelConfig {
     /// Adapter name.
@@ -79,7 +80,7 @@ pub struct Job {
     pub instruction: String,
     /// Whom else the message mentions, as normalised tokens: an adapter's name among them asks for that adapter.
     pub mentions: Vec<String>,
-    /// The instruction is a slash command that the web forwards to the agent's CLI (`metadata.slash_type`, 14.2).
+    /// The instruction is a slash command that the web forwards to the agent's CLI (`metadata.slash_type`).
     pub forwarded_command: bool,
     /// Model wishes of this message.
     pub model: ModelConfig,
@@ -114,12 +115,13 @@ pub enum Verdict {
 pub const EMPTY: &str = "empty";
 /// Other mentions kept per message; more are noise.
 const MENTIONS: usize = 16;
-/// What stands in for content that only the holder of the chat's password can read (protocol 13). It is given to the
-/// agent, so that the person gets an answer that says what to do.
+/// What stands in for content that only the holder of the chat's password can read (see ENCRYPTION in
+/// wtt-connect-protocol(7)). It is given to the agent, so that the person gets an answer that says what to do.
 const ENCRYPTED: &str = "(This message is end-to-end encrypted and this connector has no key for it. \
      Tell the sender that encryption must be switched off for this chat.)";
 
-/// Decides (protocol 4.2). Duplicates, age and agent ping-pong are the caller's business: they need state.
+/// Decides (see ADDRESSING in wtt-connect-protocol(7)). Duplicates, age and agent ping-pong are the caller's
+/// business: they need state.
 pub fn intake(message: &Message, me: &Identity) -> Verdict {
     if let Some(why) = not_for_agents(message, me) {
         return Verdict::Ignore(why);
@@ -262,7 +264,8 @@ impl Addressed {
         addressed
     }
 
-    /// The typed text behind the leading mentions; of a command also without those at its end, which are none of its words.
+    /// The typed text behind the leading mentions; of a command also without those at its end, which are none of its
+    /// words.
     fn instruction<'a>(&self, typed: &'a str) -> &'a str {
         let mut rest = &typed[self.prefix..];
         let first = rest.trim_start_matches(is_separator).split_whitespace().next();
@@ -386,7 +389,7 @@ fn is_person(message: &Message) -> bool {
     }
 }
 
-/// `{"c":"<base64>","ctx":"<id>"}` (protocol 13).
+/// `{"c":"<base64>","ctx":"<id>"}` (see ENCRYPTION in wtt-connect-protocol(7)).
 fn is_envelope(message: &Message) -> bool {
     message.encrypted
         && serde_json::from_str::<Value>(&message.content).is_ok_and(|v| {

@@ -1,4 +1,5 @@
-//! Files that come with a message: the tokens in its text, and what lists or metadata of its row name (protocol 3, 10.3).
+//! Files that come with a message: the tokens in its text, and what lists or metadata of its row name (see FILES in
+//! wtt-connect-protocol(7)).
 //!
 //! Nothing is fetched here. Names come from the network: [`safe_name`] makes a file's name of one.
 
@@ -100,7 +101,8 @@ fn is_address(url: &str) -> bool {
     begins && url.len() <= 4096 && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// The files that a message names: those of its text in order, then what its row lists besides. A sealed text names none.
+/// The files that a message names: those of its text in order, then what its row lists besides. A sealed text names
+/// none.
 pub fn find(message: &Message) -> Vec<Media> {
     let mut found = in_text(&message.content);
     if let Some(row) = message.source.as_object() {
@@ -283,8 +285,8 @@ const PICTURES: [&str; 14] = [
     "文件",
 ];
 
-/// Whether a message without files reads as if it should have some: the service may push it before they are known to it, and
-/// have them in the history (protocol 3).
+/// Whether a message without files reads as if it should have some: the service may push it before they are known to
+/// it, and have them in the history (see FILES in wtt-connect-protocol(7)).
 pub fn seems_to_lack(message: &Message) -> bool {
     if !message.media.is_empty() || message.sender_kind == SenderKind::System {
         return false;

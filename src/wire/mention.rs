@@ -1,4 +1,4 @@
-//! Mentions: who is addressed by `@` in a text (protocol 4.2).
+//! Mentions: who is addressed by `@` in a text (see MENTIONS in wtt-connect-protocol(7)).
 //!
 //! Two grammars at once: the ASCII token of the plugin (`@alice_codex`, compared without case and punctuation), and
 //! the literal display name behind the `@` (`@Alice Codex`, `@小明`), which the web's completion inserts.

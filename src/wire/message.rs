@@ -1,4 +1,4 @@
-//! The chat message, normalised from its many spellings (protocol 3).
+//! The chat message, normalized from its many spellings (see MESSAGES in wtt-connect-protocol(7)).
 //!
 //! Pushes, HTTP rows and history rows of several server ages differ in names, letter case and nesting; after
 //! [`Message::decode`] nobody else needs to know. Whether to answer is decided in [`crate::wire::intake`].
@@ -47,7 +47,7 @@ pub struct Message {
     pub topic_id: String,
     /// Display name of the topic.
     pub topic_name: Option<String>,
-    /// Kind of the topic as stated or inferred (protocol 3, 4.1).
+    /// Kind of the topic as stated or inferred (see TOPICS in wtt-connect-protocol(7)).
     pub topic_kind: TopicKind,
     /// Agent id, user id, e-mail or name.
     pub sender_id: String,
@@ -89,7 +89,7 @@ pub struct Message {
     pub source: Value,
 }
 
-/// All that a legacy p2p push holds (protocol 3, confirmed in the plugin); such a message is p2p.
+/// All that a legacy push of a direct chat holds (confirmed, see MESSAGES in wtt-connect-protocol(7)).
 const LEGACY_P2P_KEYS: [&str; 9] =
     ["type", "id", "message_id", "topic_id", "sender_id", "content", "created_at", "timestamp", "encrypted"];
 
@@ -282,7 +282,7 @@ fn with_task(kind: TopicKind, has_task: bool, name: Option<&str>) -> TopicKind {
     }
 }
 
-/// `TASK-<8 hex>` followed by a blank or the end (protocol 4.1, confirmed).
+/// `TASK-<8 hex>` followed by a blank or the end (confirmed, see TOPICS in wtt-connect-protocol(7)).
 fn is_task_name(name: &str) -> bool {
     let Some(rest) = name.trim_start().strip_prefix("TASK-") else { return false };
     let hex = rest.bytes().take_while(u8::is_ascii_hexdigit).count();

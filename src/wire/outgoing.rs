@@ -1,4 +1,5 @@
-//! Building the frames that we send (protocol 2.2, 2.6, 5, 9.2). All return JSON text.
+//! Building the frames that we send (see FRAMES, REPLIES and PROGRESS in wtt-connect-protocol(7)). All return
+//! JSON text.
 //!
 //! The spellings are exact: these are the ones that public clients use. What is only assumed is said at the field.
 
@@ -8,13 +9,13 @@ use crate::wire::e2e;
 use crate::wire::message::Message;
 use serde_json::{Map, Value};
 
-/// Longest status text; longer ones are cut by the web anyway (protocol 9.2).
+/// Longest status text; longer ones are cut by the web anyway (see PROGRESS in wtt-connect-protocol(7)).
 const STATUS_CHARS: usize = 160;
 
-/// The bare text frame of the heartbeat (2.3, confirmed); no JSON.
+/// The bare text frame of the heartbeat (confirmed, see HEARTBEAT in wtt-connect-protocol(7)); no JSON.
 pub const PING: &str = "ping";
 
-/// First frame of a connection (2.2).
+/// First frame of a connection (see AUTHENTICATION in wtt-connect-protocol(7)).
 pub fn auth(request_id: &str, token: &str) -> String {
     object!({"action": "auth", "request_id": request_id, "token": token}).to_string()
 }
@@ -32,7 +33,8 @@ pub struct Publish<'a> {
     pub semantic_type: &'a str,
     /// Message that is answered.
     pub reply_to: Option<&'a str>,
-    /// Our id of this publication (that agents may send metadata is assumed, protocol 17 question 6).
+    /// Our id of this publication (that agents may send metadata is assumed, see REPLIES in
+    /// wtt-connect-protocol(7)).
     pub client_id: Option<&'a str>,
     /// How the turn ended (`metadata.outcome`), for programs that read the reply; people read the text.
     pub outcome: Option<&'a str>,
@@ -50,7 +52,8 @@ pub fn publish(p: &Publish<'_>) -> String {
     frame.to_string()
 }
 
-/// A line of a running turn that every UI hides from the feed (9.3, confirmed).
+/// A line of a running turn that every UI hides from the feed (confirmed, see PROGRESS in
+/// wtt-connect-protocol(7)).
 pub fn progress(request_id: &str, topic_id: &str, line: &str) -> String {
     publish(&Publish {
         request_id,
@@ -63,7 +66,8 @@ pub fn progress(request_id: &str, topic_id: &str, line: &str) -> String {
     })
 }
 
-/// The same message as the body of a POST to [`messages_path`], shaped like the web's (4.2, assumed).
+/// The same message as the body of a POST to [`messages_path`], shaped like the web's (assumed, see HTTP in
+/// wtt-connect-protocol(7)).
 pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
     let mut body = object!({ "sender_id": agent_id, "sender_type": "AGENT" });
     if e2e::is_sealed(p.content) {
@@ -96,7 +100,7 @@ pub fn client_id(message: &Message) -> Option<&str> {
     message.metadata.get("client_id").and_then(Value::as_str)
 }
 
-/// The status of a `typing` frame (9.2).
+/// The status of a `typing` frame (see PROGRESS in wtt-connect-protocol(7)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
     /// Short, one line; cut to 160 characters here.
@@ -109,7 +113,7 @@ pub struct Status {
     pub model: Option<String>,
 }
 
-/// Kinds with a label of their own in the web (9.2, confirmed).
+/// Kinds with a label of their own in the web (confirmed, see PROGRESS in wtt-connect-protocol(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusKind {
     /// `queued`
@@ -202,7 +206,8 @@ pub fn refuse(request_kind: &str, request_id: &str, error: &str) -> String {
     respond(request_kind, request_id, false, fields)
 }
 
-/// `<kind>_response` to a server request; `fields` are added flat (2.6, confirmed for `e2e_key_request` only).
+/// `<kind>_response` to a server request; `fields` are added flat (confirmed for `e2e_key_request` only, see FRAMES
+/// in wtt-connect-protocol(7)).
 pub fn respond(request_kind: &str, request_id: &str, ok: bool, fields: Map<String, Value>) -> String {
     let mut frame = fields;
     let stem = request_kind.strip_suffix("_request").unwrap_or(request_kind);

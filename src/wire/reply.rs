@@ -1,4 +1,5 @@
-//! The text of a reply: hidden-line defusing, chunking (protocol 5, 9.3), `[TASK_STATUS]` lines.
+//! The text of a reply: hidden-line defusing, chunking, `[TASK_STATUS]` lines (see REPLIES and PROGRESS in
+//! wtt-connect-protocol(7)).
 //!
 //! The web hides a whole message when one of its lines looks like progress, and servers have a limit per message;
 //! both must not cost the reader a word.
@@ -14,10 +15,11 @@ const MIN_CHUNK_CHARS: usize = 40;
 const LEAST_FILL: usize = 3;
 /// Room for what defusing may add to a piece, whose first and last line can be new lines.
 const DEFUSE_ROOM: usize = 2;
-/// Longest `action` of a status line; interfaces cut its detail at 90 characters anyway (9.3).
+/// Longest `action` of a status line; interfaces cut its detail at 90 characters anyway.
 const ACTION_CHARS: usize = 200;
 
-/// Makes sure that no line of a reply is one that the web hides (9.3). Doing it twice changes nothing.
+/// Makes sure that no line of a reply is one that the web hides (see PROGRESS in wtt-connect-protocol(7)). Doing it
+/// twice changes nothing.
 pub fn defuse(text: &str) -> String {
     // the web's patterns take a byte order mark for a blank, ours do not; nobody sees one that is gone
     let text = &text.replace('\u{feff}', "");
@@ -211,7 +213,7 @@ fn skip_line_ends(text: &str, at: usize) -> usize {
     }
 }
 
-/// One `[TASK_STATUS]` line (9.3).
+/// One `[TASK_STATUS]` line (see PROGRESS in wtt-connect-protocol(7)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskStatusLine<'a> {
     /// RFC 3339.
@@ -230,7 +232,7 @@ pub struct TaskStatusLine<'a> {
     pub kind: &'a str,
 }
 
-/// Keys that the web's parser knows: a blank, one of these and `=` ends the value before (9.3, confirmed).
+/// Keys that the web's parser knows: a blank, one of these and `=` ends the value before (confirmed).
 const STATUS_KEYS: [&str; 8] =
     ["time", "status", "action", "task_id", "topic_id", "agent_id", "progress", "kind"];
 

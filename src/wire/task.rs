@@ -1,4 +1,5 @@
-//! Tasks on the wire: the task object, what to do about one, and the calls that change it (protocol 6). Pure.
+//! Tasks on the wire: the task object, what to do about one, and the calls that change it (see TASKS in
+//! wtt-connect-protocol(7)). Pure.
 
 mod settled;
 
@@ -12,9 +13,9 @@ use serde_json::Value;
 
 pub use settled::is_settled;
 
-/// Longest `notes` and `output` (protocol 16).
+/// Longest `notes` and `output` (see LIMITS in wtt-connect-protocol(7)).
 pub const OUTPUT_CHARS: usize = 50_000;
-/// The counters of a task (6.1), in the order of [`Task::usage`].
+/// The counters of a task, in the order of [`Task::usage`].
 const USAGE: [&str; 5] = [
     "usage_prompt_tokens",
     "usage_completion_tokens",
@@ -35,7 +36,7 @@ const KEPT: [&str; 9] = [
     "model_config",
 ];
 
-/// Where a task stands (6.2), with its aliases.
+/// Where a task stands, with its aliases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Not begun.
@@ -142,13 +143,14 @@ impl Task {
         })
     }
 
-    /// Names one request to run it: two requests lie between two changes of it. None when it does not say when it changed.
+    /// Names one request to run it: two requests lie between two changes of it. None when it does not say when it
+    /// changed.
     pub fn run_key(&self) -> Option<String> {
         Some(format!("task:{}:{}", self.id, self.stamp.as_ref()?))
     }
 }
 
-/// The tasks of a list, in any of its shapes (6.3).
+/// The tasks of a list, in any of its shapes.
 pub fn rows(data: &Value) -> Vec<Task> {
     let rows = ["tasks", "items", "data"].iter().find_map(|key| data.get(*key)).unwrap_or(data);
     rows.as_array().into_iter().flatten().filter_map(Task::decode).collect()
@@ -163,7 +165,7 @@ pub enum Cause {
     Doing,
     /// A person sent its result back.
     Reject,
-    /// It is being done by nobody, as it seems (6.4).
+    /// It is being done by nobody, as it seems.
     Sweep,
 }
 
@@ -180,7 +182,7 @@ pub enum Step {
     Skip(&'static str),
 }
 
-/// Decides by what the service says of the task now (6.5). `waited`: it was looked at before, a little earlier.
+/// Decides by what the service says of the task now. `waited`: it was looked at before, a little earlier.
 pub fn decide(cause: Cause, task: &Task, me: &str, waited: bool) -> Step {
     // without a runner it is the owner's: several agents may be told of one task
     let whose = task.runner.as_ref().or(task.owner.as_ref());
@@ -198,7 +200,7 @@ pub fn decide(cause: Cause, task: &Task, me: &str, waited: bool) -> Step {
     }
 }
 
-/// A message of the service or a person that says something about a task instead of to its agent (3.1, 6.4, 6.5).
+/// A message of the service or a person that says something about a task instead of to its agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
     /// The task.
@@ -251,7 +253,7 @@ const UNCERTAIN: [&[&str]; 3] = [
 /// Tasks that are being done, the latest first.
 pub const DOING: &str = "/tasks?status=doing&limit=100&sort=updated_at&order=desc";
 
-/// The body of a POST to `<path>/run` (6.3).
+/// The body of a POST to `<path>/run`.
 pub fn run_body(agent_id: &str) -> Value {
     object!({ "trigger_agent_id": agent_id, "runner_agent_id": agent_id })
 }
@@ -291,7 +293,7 @@ pub fn weaken(status: u16, body: &mut Value) -> bool {
     UNCERTAIN.iter().any(|names| names.iter().filter(|name| fields.remove(**name).is_some()).count() > 0)
 }
 
-/// What is said of a task whose result the service does not take: it is blocked, and why (6.5). None when the task is
+/// What is said of a task whose result the service does not take: it is blocked, and why. None when the task is
 /// not there any more, or when this was refused as well.
 pub fn last_resort(status: u16, body: &Value, why: &str) -> Option<Value> {
     let is_result = body.get("status").and_then(Value::as_str) == Some("review");

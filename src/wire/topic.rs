@@ -1,4 +1,5 @@
-//! Topic rows of `subscribed` (protocol 4.1): what the catch-up after a reconnect needs to know of them.
+//! Topic rows of `subscribed` (see TOPICS in wtt-connect-protocol(7)): what the catch-up after a reconnect needs to
+//! know of them.
 
 use crate::wire::message::{self, Message, TopicKind};
 use crate::wire::value::{self, Object};

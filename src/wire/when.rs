@@ -1,4 +1,5 @@
-//! Timestamps of the service: ISO text with or without zone, seconds or fraction, or an epoch number (protocol 1).
+//! Timestamps of the service: ISO text with or without zone, seconds or fraction, or an epoch number (see
+//! MESSAGES in wtt-connect-protocol(7)).
 //!
 //! All in milliseconds since the epoch. Text without a zone is UTC (confirmed in the old Python client).
 

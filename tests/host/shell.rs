@@ -145,7 +145,7 @@ fn a_checkout_by_hand_is_told_without_a_turn() {
     told("other");
 }
 
-/// The steps of the page's own script (protocol notes, web expectations 5), in our words.
+/// The steps of the page's own script (see SHELL in wtt-connect-protocol(7)), in our words.
 const CLONE: &str = r#"set -eu
 base="${WTT_BASE_URL:-https://www.waxbyte.com}"
 profile="agent-clone-claude-code"

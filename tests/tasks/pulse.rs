@@ -1,4 +1,5 @@
-//! Signs of life of a task's run: a hidden line in its topic once in a while (protocol 7).
+//! Signs of life of a task's run: a hidden line in its topic once in a while (see TASKS in
+//! wtt-connect-protocol(7)).
 
 use super::running::{create, id};
 use crate::support::daemon::{Connector, Home, Wtt};

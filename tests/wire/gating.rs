@@ -1,4 +1,4 @@
-//! Which messages are answered (protocol 4.2): one row, one message, one decision.
+//! Which messages are answered (see ADDRESSING in wtt-connect-protocol(7)): one row, one message, one decision.
 
 use super::{ME, job, verdict};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Devin: `devin acp`; its only other output is plain text (known from its public manual and recordings; agents 9).
+//! Devin: `devin acp`; its only other output is plain text (known from its public manual and public recordings).
 
 use crate::agent::Request;
 use crate::agent::adapter::{AdapterSpec, Host, Invocation};

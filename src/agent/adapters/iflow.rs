@@ -1,4 +1,5 @@
-//! iFlow: `iflow --experimental-acp` (agents 11). The product has ended; installed copies with a provider of their own may still work.
+//! iFlow: `iflow --experimental-acp` (known from its documentation). The product has ended; installed copies with a
+//! provider of their own may still work.
 
 use crate::agent::adapter::{AdapterSpec, Invocation};
 use crate::agent::adapters::acp;

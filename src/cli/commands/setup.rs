@@ -74,8 +74,8 @@ pub fn run(args: &Args) -> Result<()> {
     out::stdout(&format!("{said}Then bind it:\n  {up}\n"))
 }
 
-/// The CLI that is named in the next step, and why that one: the one that was asked for, the one of the settings, or the
-/// first that is there.
+/// The CLI that is named in the next step, and why that one: the one that was asked for, the one of the settings, or
+/// the first that is there.
 fn choose(asked: Option<&str>, set: Option<String>) -> (String, String) {
     let mut found = Vec::new();
     found.extend(ADAPTERS.iter().filter(|spec| locate::locate(spec, &[]).is_ok()).map(|spec| spec.name));
@@ -112,7 +112,7 @@ fn failed(error: HttpError) -> Error {
     }
 }
 
-/// A new identity (protocol 15).
+/// Registers a new identity (see IDENTITIES in wtt-connect-protocol(7)).
 fn register(client: &Client, adapter: String) -> Result<Identity> {
     let body = object!({ "platform": std::env::consts::OS });
     let (_, answer) = client.post_json("/agents/register", &body).map_err(failed)?;
@@ -144,7 +144,7 @@ fn keep(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Res
     super::say(&format!("Registered a new agent; its token is in {}\n", path.display()))
 }
 
-/// The code and how long it is valid (protocol 15).
+/// Requests a claim code and says how long it is valid (see IDENTITIES in wtt-connect-protocol(7)).
 fn claim(client: &Client, identity: &Identity) -> Result<String> {
     let body = object!({ "agent_id": identity.agent_id });
     let (_, answer) = client.post_json("/agents/claim-code", &body).map_err(failed)?;
@@ -158,5 +158,5 @@ fn claim(client: &Client, identity: &Identity) -> Result<String> {
     ))
 }
 
-/// How long a code is valid where the service does not say (protocol 15).
+/// How long a claim code is valid if the service does not say so (see IDENTITIES in wtt-connect-protocol(7)).
 const EXPIRES_SECONDS: u64 = 900;

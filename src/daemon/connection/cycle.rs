@@ -15,7 +15,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tungstenite::{Error as WsError, Message, error::ProtocolError};
 
-/// This many connections in a row that were closed young are no accident (protocol 17, 2).
+/// This many connections in a row that were closed young are no accident (see RECONNECTION in
+/// wtt-connect-protocol(7)).
 const KICKED_OUT: u32 = 3;
 
 /// Everything that outlives a connection.

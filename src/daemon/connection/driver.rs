@@ -1,6 +1,7 @@
 //! One connection after the upgrade: waits for the auth reply, pings, notices silence, passes frames on.
 //!
-//! A state machine driven by the pump; it touches no socket. Facts: protocol 2.2 (auth), 2.3 (ping), 17 (1).
+//! A state machine driven by the pump; it touches no socket. See AUTHENTICATION and HEARTBEAT in
+//! wtt-connect-protocol(7).
 
 use super::{Flags, NetEvent, Timing};
 use crate::sys::pump::{Driver, Flow};
@@ -195,7 +196,7 @@ enum Reply {
     No(String),
 }
 
-/// Is this frame the answer to our auth request? It may come without the id (protocol 2.2); while nothing else has
+/// Is this frame the answer to our auth request? It may come without the id; while nothing else has
 /// been asked (`first`), any result without an id is meant.
 fn auth_reply(text: &str, request_id: &str, first: bool) -> Option<Reply> {
     let Frame::Result(result) = decode(text) else { return None };

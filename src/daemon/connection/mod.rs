@@ -51,7 +51,7 @@ pub enum NetEvent {
 
 /// Settings of the network thread.
 pub struct NetConfig {
-    /// WebSocket URLs to try in turn (protocol 2.1).
+    /// WebSocket URLs to try in turn (see CONNECTION in wtt-connect-protocol(7)).
     pub urls: Vec<String>,
     /// Read again before every attempt, so that a new token in the profile is picked up.
     pub token: Box<dyn FnMut() -> Secret + Send>,
@@ -66,7 +66,7 @@ pub struct NetConfig {
 /// Intervals of the connection; `Timing::default()` is what users get.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// Text `ping` (protocol 2.3: every ≤ 30 s keeps the agent online).
+    /// Between text pings: one in 30 s keeps the agent online (see HEARTBEAT in wtt-connect-protocol(7)).
     pub ping: Duration,
     /// Dead when nothing at all came for this long.
     pub dead: Duration,
@@ -165,7 +165,8 @@ pub struct NetHandle {
 }
 
 impl NetHandle {
-    /// Queues a text frame for the current connection. Dropped (false) while there is none: the hub re-sends what matters on `Up`.
+    /// Queues a text frame for the current connection. Dropped (false) while there is none: the hub re-sends what
+    /// matters on `Up`.
     pub fn send(&self, frame: String) -> bool {
         self.flags.up.load(Ordering::Acquire) && self.out.send(Message::text(frame))
     }
@@ -190,7 +191,8 @@ impl NetHandle {
             self.out.wake();
         }
     }
-    /// Close politely and end the thread (1000, "client disconnect"); what was sent before goes first, for at most two seconds.
+    /// Close politely and end the thread (1000, "client disconnect"); what was sent before goes first, for at most
+    /// two seconds.
     pub fn close(&self) {
         self.flags.closing.store(true, Ordering::Release);
         let frame = CloseFrame { code: CloseCode::Normal, reason: "client disconnect".into() };
@@ -216,7 +218,8 @@ pub fn start<E: Send + 'static>(
     Ok((handle, thread))
 }
 
-/// The WebSocket URLs for a base URL and agent id (protocol 2.1): `stripped`, then `direct`, without duplicates.
+/// The WebSocket URLs for a base URL and agent id, without duplicates: first below the host, then below the whole
+/// base URL (see CONNECTION in wtt-connect-protocol(7)).
 ///
 /// `ws_url` replaces the base: a URL that ends in the agent id is taken as it is, one that ends in `/ws` gets the id
 /// (as the old skill does), any other gets `/ws/<id>` and, where it has a path, is tried with `/<id>` first.

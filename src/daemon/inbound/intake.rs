@@ -240,7 +240,8 @@ pub(crate) fn status(text: &str, kind: StatusKind, adapter: &str) -> Status {
     Status { text: text.to_owned(), kind, adapter: adapter.to_owned(), model: None }
 }
 
-/// A `[TASK_STATUS]` line as a message that every UI hides from the feed (protocol 9.3).
+/// A `[TASK_STATUS]` line as a message that every UI hides from the feed (see PROGRESS in
+/// wtt-connect-protocol(7)).
 pub(crate) fn progress_line(
     request_id: &str,
     topic: &str,

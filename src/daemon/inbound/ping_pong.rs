@@ -1,4 +1,5 @@
-//! Keeps two agents from answering each other for ever (protocol 4.2, confirmed in the Python client). Pure.
+//! Keeps two agents from answering each other for ever (confirmed, see AGENT LOOPS in
+//! wtt-connect-protocol(7)). Pure.
 
 use crate::wire::assumed::{AGENT_REPLY_GAP, AGENT_REPLY_RUN};
 use std::collections::BTreeMap;

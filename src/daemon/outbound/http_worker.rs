@@ -1,7 +1,7 @@
 //! HTTP for the hub: threads make the blocking calls, one after the other, and tell the hub how each ended.
 //!
-//! For replies that the socket refuses (protocol 4.2, assumed: questions 16 and 21), and for what follows a reply. Each
-//! line of work has a thread while there is work. What to do with an outcome is decided by `delivery/`.
+//! For replies that the socket refuses (assumed, see HTTP in wtt-connect-protocol(7)), and for what follows a reply.
+//! Each line of work has a thread while there is work. What to do with an outcome is decided by `delivery/`.
 
 use crate::daemon::hub::Event;
 use crate::http::{Client, HttpError};

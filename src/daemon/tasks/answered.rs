@@ -1,5 +1,6 @@
-//! A task whose message was answered, or put off, before the service said that the task is being done: that message is
-//! its run, and it is not answered a second time, also after a crash. Whether message and task are one request is decided here.
+//! A task whose message was answered, or put off, before the service said that the task is being done: that message
+//! is its run, and it is not answered a second time, also after a crash. Whether message and task are one request is
+//! decided here.
 
 use crate::daemon::hub::Hub;
 use crate::json::object;
@@ -18,7 +19,8 @@ use crate::wire::task::{self, Task};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// A message that comes so soon before or after the service's word is the same request (6.5: "a few seconds").
+/// A message that comes so soon before or after the service's word is the same request (see TASKS in
+/// wtt-connect-protocol(7)).
 const SAME_REQUEST: Duration = Duration::from_secs(10);
 /// The same by the service's own clock, which no delay on the way to us changes. In milliseconds.
 const SAME_MOMENT: u64 = 5_000;

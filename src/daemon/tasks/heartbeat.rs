@@ -1,4 +1,5 @@
-//! The sign of life of a task's run: a line in its topic every minute, which every UI hides (protocol 6.5 and 7, confirmed).
+//! The sign of life of a task's run: a line in its topic every minute, which every UI hides (confirmed, see TASKS in
+//! wtt-connect-protocol(7)).
 //!
 //! Chats have none: the service stores each line for ever. It goes with the status that a live turn repeats by itself.
 

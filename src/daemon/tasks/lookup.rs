@@ -8,7 +8,7 @@ use crate::wire::task::{self, Cause, Status, Step, Task};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// A task that was left so long ago is not taken up by itself any more (protocol 6.4).
+/// A task that was left so long ago is not taken up by itself any more (see TASKS in wtt-connect-protocol(7)).
 const ORPHAN_AGE: Duration = Duration::from_secs(6 * 3600);
 /// Looks in a row that failed before a task is left to the next sweep: a minute.
 const LOOKS: u32 = 12;

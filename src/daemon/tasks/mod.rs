@@ -1,7 +1,9 @@
-//! The hub's part of tasks: from what the service says of one to a turn that carries it out (protocol 6.4, 6.5).
+//! The hub's part of tasks: from what the service says of one to a turn that carries it out (see TASKS in
+//! wtt-connect-protocol(7)).
 //!
 //! A push, a hint or the sweep makes a task *pending*: it is looked at by HTTP, perhaps claimed, held for a moment in
-//! case a person's message belongs to it, and then accepted like a message. Its end goes with the reply (`session/task.rs`).
+//! case a person's message belongs to it, and then accepted like a message. Its end goes with the reply
+//! (`session/task.rs`).
 
 pub(crate) mod answered;
 mod heartbeat;
@@ -37,13 +39,13 @@ const TEST_PACE: &str = "WTT_CONNECT_TEST_TASK_TIMING";
 struct Pace {
     /// A run waits so long for a message that belongs to it.
     hold: Duration,
-    /// A task that is only to be done is looked at again after this (6.5).
+    /// A task that is only to be done is looked at again after this.
     recheck: Duration,
-    /// After a look that failed (6.5).
+    /// After a look that failed.
     retry: Duration,
-    /// Between two sweeps (6.4).
+    /// Between two sweeps.
     sweep: Duration,
-    /// Between two signs of life of a run (7).
+    /// Between two signs of life of a run.
     beat: Duration,
 }
 

@@ -181,7 +181,7 @@ fn inline(text: &str) -> String {
     out + rest
 }
 
-/// A token alone on its line (protocol 10.3): `[file:Title](url)`, an image, audio or video.
+/// A token alone on its line (see FILES in wtt-connect-protocol(7)): `[file:Title](url)`, an image, audio or video.
 fn card(line: &str, style: &Style) -> Option<String> {
     let line = line.trim_end();
     let (label, url) = line.strip_suffix(')')?.split_once("](")?;

@@ -1,4 +1,5 @@
-//! What sockets ask of the service: `auth`, `ping` and the actions of protocol 2.6, each with its `action_result`.
+//! What sockets ask of the service: `auth`, `ping` and the actions that agents send, each with its `action_result`
+//! (see FRAMES in wtt-connect-protocol(7)).
 
 use super::event_loop::{Desk, Role};
 use super::events::Seen;
@@ -7,9 +8,9 @@ use crate::json::object;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Longest content of one message. The real limit is unknown (protocol 16 assumes 64 KiB and up).
+/// Longest content of one message. The real limit is unknown (see LIMITS in wtt-connect-protocol(7)).
 const CONTENT_MAX: usize = 256 * 1024;
-/// Default and largest page of `history`, `poll` and `list` (protocol 16).
+/// Default and largest page of `history`, `poll` and `list` (see LIMITS in wtt-connect-protocol(7)).
 const PAGE: u64 = 100;
 const PAGE_MAX: u64 = 500;
 
@@ -76,7 +77,7 @@ impl Desk {
             known.display_name.clone()
         });
         if role == Some(Role::Agent) {
-            // Two sockets of one agent: the newest wins (protocol 17, assumption 2).
+            // Two sockets of one agent: the newest wins (see RECONNECTION in wtt-connect-protocol(7)).
             for older in self.links_of(agent, Role::Agent) {
                 if older != number {
                     self.close_link(older, 4409, "replaced by a newer connection");
@@ -241,7 +242,8 @@ pub fn message_row(body: &Row, role: Role, agent: &str) -> Result<Row, String> {
 }
 
 impl State {
-    /// Whether an agent is online by the rule of the web: heard of within 90 seconds (protocol 2.3).
+    /// Whether an agent is online by the rule of the web: heard of within 90 seconds (see HEARTBEAT in
+    /// wtt-connect-protocol(7)).
     pub fn is_online(&self, agent: &str) -> bool {
         let heard = self.agents.get(agent).and_then(|a| a.heartbeat);
         heard.is_some_and(|at| at.elapsed().as_secs() <= 90)

@@ -54,7 +54,7 @@ pub enum Seen {
     },
 }
 
-/// Misbehaviour on demand (protocol 18). The default is a well-behaved service.
+/// Misbehavior on demand. The default is a well-behaved service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Knobs {
     /// Answers `auth` with an error and closes with 4401.

@@ -1,5 +1,6 @@
 //! The service's half of terminal and one-shot shell: what a browser asks goes to the agent under an id of ours, and
-//! what the agent answers goes back to who asked (protocol 11).
+//! what the agent answers goes back to who asked (see TERMINAL and SHELL in
+//! wtt-connect-protocol(7)).
 
 use super::event_loop::Desk;
 use super::events::Seen;

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 /// Head of a request: far above what clients send, small enough for a thousand connections.
 const HEAD_MAX: usize = 64 * 1024;
-/// JSON bodies: four times the largest task output (protocol 16).
+/// JSON bodies: four times the largest task output (see LIMITS in wtt-connect-protocol(7)).
 const JSON_MAX: u64 = 1024 * 1024;
-/// Uploads (protocol 16, confirmed).
+/// Uploads (confirmed, see LIMITS in wtt-connect-protocol(7)).
 pub const UPLOAD_MAX: u64 = 100 * 1024 * 1024;
 /// A head on loopback arrives at once; a silent connection must not keep its thread.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -88,7 +88,7 @@ impl Response {
         Response { status, content_type: "application/json".to_owned(), body }
     }
 
-    /// An error in the shape of FastAPI: `{"detail": "…"}` (protocol 1).
+    /// An error in the shape of FastAPI: `{"detail": "…"}` (see HTTP in wtt-connect-protocol(7)).
     pub fn error(status: u16, detail: &str) -> Response {
         Response::json(status, &object!({ "detail": detail }))
     }

@@ -1,4 +1,4 @@
-//! Uploads in three steps and downloads (protocol 10): sign, PUT, commit, GET.
+//! Uploads in three steps and downloads (see FILES in wtt-connect-protocol(7)): sign, PUT, commit, GET.
 
 use super::Service;
 use super::event_loop::Desk;

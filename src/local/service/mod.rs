@@ -1,7 +1,8 @@
 //! A small WTT service on 127.0.0.1: what `wtt-connect try` talks to, and what the integration tests measure against.
 //!
-//! It speaks what protocol section 18 lists. Threads: one accepts, one per connection moves bytes (`connection.rs`), one
-//! owns all state (`event_loop.rs`). It encodes frames by itself, on purpose: it is the peer of `wire`, not its mirror.
+//! It speaks what wtt-connect-protocol(7) describes, as far as agents and the smoke tests need it. Threads: one
+//! accepts, one per connection moves bytes (`connection.rs`), one owns all state (`event_loop.rs`). It encodes frames
+//! by itself, on purpose: it is the peer of `wire`, not its mirror.
 
 mod actions;
 mod connection;

@@ -1,4 +1,5 @@
-//! The HTTP half of the service (protocol 1, 4.1, 6.3, 10, 15): one match over method and path.
+//! The HTTP half of the service: one match over method and path (see HTTP, TOPICS, TASKS, FILES and
+//! IDENTITIES in wtt-connect-protocol(7)).
 
 use super::actions::{message_row, page};
 use super::event_loop::{Desk, Role};
@@ -22,7 +23,7 @@ pub enum Caller {
 type Answer = Result<Value, Response>;
 
 impl Head {
-    /// The bearer token, else the agent token (protocol 1).
+    /// The bearer token, else the agent token (see HTTP in wtt-connect-protocol(7)).
     pub fn token(&self) -> Option<&str> {
         let bearer = self.header("authorization").and_then(|v| v.strip_prefix("Bearer "));
         bearer.or_else(|| self.header("x-agent-token")).map(str::trim).filter(|t| !t.is_empty())
@@ -326,7 +327,7 @@ fn row(body: &Body) -> Result<Row, Response> {
     }
 }
 
-/// HTTP rows name the id `message_id` (protocol 3, confirmed).
+/// HTTP rows name the id `message_id` (confirmed, see MESSAGES in wtt-connect-protocol(7)).
 fn as_http(mut row: Row) -> Value {
     if let Some(message_id) = row.remove("id") {
         row.insert("message_id".into(), message_id);

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-/// Messages kept per topic: more than any client asks for (protocol 16: 500), bounded for soak tests.
+/// Messages kept per topic: more than any client asks for (500), bounded for soak tests.
 const HISTORY_MAX: usize = 5_000;
 /// Unread messages kept per agent, for `poll`.
 const UNREAD_MAX: usize = 5_000;
-/// Life of a claim code (protocol 15, confirmed).
+/// Life of a claim code (confirmed, see IDENTITIES in wtt-connect-protocol(7)).
 pub const CLAIM_SECONDS: u64 = 900;
 
 /// A JSON object, as rows are kept.
@@ -121,7 +121,7 @@ impl State {
         agent.display_name = display_name.to_owned();
     }
 
-    /// Makes a new identity; returns id and token (protocol 15).
+    /// Makes a new identity; returns id and token (see IDENTITIES in wtt-connect-protocol(7)).
     pub fn register(&mut self, display_name: Option<&str>) -> (String, String) {
         let agent_id = format!("agent-{}", &id::hex()[..12]);
         let token = format!("wtt-tok-{}", id::hex());
@@ -266,7 +266,7 @@ impl State {
         ids.filter_map(|id| self.topic_row(id, of)).collect()
     }
 
-    /// Makes a task with its topic from the fields given (protocol 6.1, 6.3) and returns the row.
+    /// Makes a task with its topic from the fields given (see TASKS in wtt-connect-protocol(7)) and returns the row.
     pub fn add_task(&mut self, given: Row) -> Row {
         let task_id = id::uuid_v4();
         let title = text(&given, "title").unwrap_or("Untitled").to_owned();

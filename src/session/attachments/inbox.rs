@@ -1,6 +1,7 @@
 //! Files that came with messages, on disk: a folder for each message below `WTT_CONNECT_INBOX_DIR`, old ones removed.
 //!
-//! Only folders that this file has named are ever touched; the user may have chosen a directory with other things in it.
+//! Only folders that this file has named are ever touched; the user may have chosen a directory with other things in
+//! it.
 
 use crate::config::paths;
 use crate::http::fetch::Incoming;
@@ -10,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// One file: what the service takes from people (protocol 16).
+/// One file: what the service takes from people (see LIMITS in wtt-connect-protocol(7)).
 pub(crate) const MAX_FILE: u64 = 100 << 20;
 /// All files of a message.
 pub(crate) const MAX_MESSAGE: u64 = 256 << 20;
@@ -66,8 +67,8 @@ fn create(folder: &Path, name: &str) -> io::Result<(fs::File, PathBuf)> {
     Err(io::Error::other("too many files of this name"))
 }
 
-/// Writes a file as it comes. `go_on` is told how much there is, and may end it. On any failure nothing is left, and the
-/// reason is for people.
+/// Writes a file as it comes. `go_on` is told how much there is, and may end it. On any failure nothing is left, and
+/// the reason is for people.
 pub(crate) fn keep(
     incoming: Incoming,
     folder: &Path,

@@ -165,7 +165,8 @@ pub fn plain(word: &str) -> String {
     text::truncate(out.trim(), 60)
 }
 
-/// The buttons: clicking one sends its command as a message of the person (protocol 5).
+/// The buttons: clicking one sends its command as a message of the person (see PERMISSION REQUESTS in
+/// wtt-connect-protocol(7)).
 fn buttons(posed: &Posed<'_>) -> String {
     let (id, lang) = (posed.id, posed.lang);
     let mut rows: Vec<Value> = Vec::new();

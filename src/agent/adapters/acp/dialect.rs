@@ -1,8 +1,9 @@
 //! The dialect of the Agent Client Protocol: JSON-RPC 2.0, one message a line, requests in both directions. Pure.
 //!
-//! One process serves many turns of one session. Our requests are numbered and answered one after the other; the agent's
-//! own requests have ids of their own, which are echoed as they came (0 and texts are valid). Observed with gemini 0.61,
-//! claude-agent-acp 0.100, codex-acp 2.6 and zed's 0.16, opencode 1.18, kimi-code 2.1, kimi-cli 1.51, qoder 1.1 (agents 8).
+//! One process serves many turns of one session. Our requests are numbered and answered one after the other; the
+//! agent's own requests have ids of their own, which are echoed as they came (0 and texts are valid). Observed with
+//! gemini 0.61, claude-agent-acp 0.100, codex-acp 2.6 and zed's 0.16, opencode 1.18, kimi-code 2.1, kimi-cli 1.51,
+//! qoder 1.1: `tests/fixtures/acp`.
 
 use crate::agent::adapters::acp::failure;
 use crate::agent::adapters::acp::permission_requests;

@@ -1,4 +1,4 @@
-//! Any agent that speaks the Agent Client Protocol on its standard input and output (agents 8).
+//! Any agent that speaks the Agent Client Protocol on its standard input and output.
 
 pub mod dialect;
 mod failure;

@@ -1,5 +1,5 @@
 //! Claude Code: `claude -p --output-format stream-json`, one process per turn, or two-way where it may ask and for
-//! images (observed with 2.1.330; agents 2.1, 5.1, 6).
+//! images (observed with 2.1.330: `tests/fixtures/claude-code`, `tests/fixtures/claude-code-stream`).
 
 mod control_requests;
 pub mod stream_json;
@@ -13,7 +13,8 @@ use crate::agent::{Request, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
-/// Its own default of 10 retries takes minutes, also for a rejected login (agents 5.3); this many take about half a minute.
+/// Its own default of 10 retries takes minutes, also for a rejected login
+/// (`tests/fixtures/claude-code/err-401-default-retries.jsonl`); this many take about half a minute.
 const MAX_RETRIES: &str = "5";
 
 /// The adapter `claude-code`.
@@ -106,7 +107,7 @@ fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
     Invocation { args, env, env_defaults, ..Invocation::default() }
 }
 
-/// `claude auth status` prints JSON and exits with 0 or 1 (agents 5.3).
+/// `claude auth status` prints JSON and exits with 0 or 1 (`tests/fixtures/claude-code/auth-status-none.jsonl`).
 fn login_state(_code: Option<i32>, stdout: &str, _stderr: &str) -> Login {
     let Ok(status) = serde_json::from_str::<serde_json::Value>(stdout) else { return Login::Unknown };
     match status["loggedIn"].as_bool() {

@@ -1,5 +1,5 @@
-//! The dialect of `claude -p --output-format stream-json` (observed with 2.1.330; agents 5.2, 5.3), and what it shares
-//! with the two-way form ([`stream`]). Pure.
+//! The dialect of `claude -p --output-format stream-json` (observed with 2.1.330: `tests/fixtures/claude-code`), and
+//! what it shares with the two-way form ([`stream`]). Pure.
 
 use crate::agent::dialect::{
     Dialect, Effects, Exit, Said, Stray, count, describe, ended, failed, object, string, title, unsaid,
@@ -199,7 +199,8 @@ impl Claude {
         }
     }
 
-    /// The first verdict counts; a background task may bring another `result` (agents 5.2).
+    /// The first verdict counts; a background task may bring another `result`
+    /// (`tests/fixtures/claude-code/tool-bg-flag.jsonl`).
     pub(crate) fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
         if !self.ended {
             self.ended = true;
@@ -241,10 +242,11 @@ impl Dialect for Claude {
 /// An invisible character that is no blank: the word joiner.
 pub(crate) const JOINER: char = '\u{2060}';
 
-/// Prompt text is not inert (agents 5.1): a leading `/` names a command that runs without the model, and `@path` makes
-/// the CLI itself read that file, in every permission mode and also outside the working directory (seen with 2.1.330:
-/// `@/abs`, `@../up`, `@~/home`, `@"quoted"`, at the start or after a blank). Whoever writes in the topic must not read
-/// the machine's files past the mode; files below the working directory may stay what they are.
+/// Prompt text is not inert (`tests/fixtures/claude-code/slash.jsonl`, `tests/fixtures/claude-code/at-file.jsonl`): a
+/// leading `/` names a command that runs without the model, and `@path` makes the CLI itself read that file, in every
+/// permission mode and also outside the working directory (seen with 2.1.330: `@/abs`, `@../up`, `@~/home`,
+/// `@"quoted"`, at the start or after a blank). Whoever writes in the topic must not read the machine's files past
+/// the mode; files below the working directory may stay what they are.
 pub(crate) fn defuse(prompt: String) -> String {
     let slash = prompt.trim_start().starts_with('/');
     let mut out = String::with_capacity(prompt.len() + 8);
@@ -273,7 +275,8 @@ pub(crate) fn leads_out(rest: &str) -> bool {
     path.starts_with(['/', '~', '"', '\\']) || path.contains("..")
 }
 
-/// Tokens of this turn: `model_usage_since_last_result`, as `modelUsage` counts the whole session (agents 2.3).
+/// Tokens of this turn: `model_usage_since_last_result`, as `modelUsage` counts the whole session
+/// (`tests/fixtures/claude-code/resume.jsonl`).
 pub(crate) fn usage(result: &Value) -> Option<Usage> {
     if let Some(models) = result["model_usage_since_last_result"].as_object() {
         let mut total = Usage::default();

@@ -1,5 +1,5 @@
 //! The two-way form: `claude -p --input-format stream-json`, one process for many turns that may ask (observed with
-//! 2.1.330; agents 6). Pure.
+//! 2.1.330: `tests/fixtures/claude-code-stream`). Pure.
 //!
 //! With `--replay-user-messages` it echoes each line of the user when it takes it up: so we know whether a further
 //! message went into the running turn or waits for one of its own, and whose a `result` is.

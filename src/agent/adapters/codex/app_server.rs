@@ -1,5 +1,5 @@
 //! The dialect of `codex app-server`: JSON-RPC lines both ways, one process for many turns of one thread (observed
-//! with 0.169.0; agents 4). Pure.
+//! with 0.169.0: `tests/fixtures/codex-app-server`). Pure.
 //!
 //! The thread is that of `codex exec`: a session may change its transport from turn to turn.
 
@@ -263,7 +263,7 @@ impl Server {
         }
     }
 
-    /// An interrupted turn leaves its commands running (agents 4).
+    /// An interrupted turn leaves its commands running (seen with 0.169.0): they are ended with a request of their own.
     fn clean(&mut self, step: Step, fx: &mut Effects) {
         let params = object!({ "threadId": self.thread });
         self.go(step, "thread/backgroundTerminals/clean", params, fx);

@@ -1,5 +1,5 @@
-//! The dialect of `codex exec --json` (observed with 0.169.0; agents 3.2, 3.3), and what it shares with the app-server's
-//! ([`server`]). Pure.
+//! The dialect of `codex exec --json` (observed with 0.169.0: `tests/fixtures/codex`), and what it shares with
+//! the app-server's ([`server`]). Pure.
 
 use crate::agent::adapters::codex::items::Items;
 use crate::agent::dialect::{
@@ -8,7 +8,7 @@ use crate::agent::dialect::{
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::{AgentEvent, Request, Usage, adapter, classify};
 
-/// More characters codex refuses after it has started (agents 2.3).
+/// More characters codex refuses after it has started (`tests/fixtures/codex/big-prompt-1.8MB.stderr`).
 pub(super) const MAX_PROMPT: usize = 1 << 20;
 
 /// One turn of codex.

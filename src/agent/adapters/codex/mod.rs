@@ -1,4 +1,5 @@
-//! OpenAI Codex: `codex exec --json`, or `codex app-server` where it may ask (observed with 0.169.0; agents 2.1, 3.1, 4).
+//! OpenAI Codex: `codex exec --json`, or `codex app-server` where it may ask (observed with 0.169.0:
+//! `tests/fixtures/codex`, `tests/fixtures/codex-app-server`).
 
 pub mod app_server;
 pub(crate) mod approvals;
@@ -91,8 +92,9 @@ fn dialect(request: &Request) -> Box<dyn Dialect> {
     if is_server(request) { Box::new(Server::new(request)) } else { Box::new(Codex::new(request)) }
 }
 
-/// All options stand before the word `resume`, which itself knows few of them (agents 3.1). Values are glued to their
-/// flags, so that none can be taken for an option and `--image` cannot eat the `-`.
+/// All options stand before the word `resume`, which itself knows few of them
+/// (`tests/fixtures/codex/resume-C-after.cmd`). Values are glued to their flags, so that none can be taken for an
+/// option and `--image` cannot eat the `-` (`tests/fixtures/codex/image-eats-dash.cmd`).
 fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
     if is_server(request) {
         return Invocation { args: vec!["app-server".into()], ..Invocation::default() };
@@ -120,8 +122,9 @@ fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
     Invocation { args, ..Invocation::default() }
 }
 
-/// `codex login status` exits with 0 or 1 and says the rest on stderr: "API key configured - sk-…" (agents 3.3). The key
-/// itself, although masked, is not repeated. A `CODEX_API_KEY` in the environment needs no login.
+/// `codex login status` exits with 0 or 1 and says the rest on stderr: "API key configured - sk-…"
+/// (`tests/fixtures/codex/login-status-key.cmd`). The key itself, although masked, is not repeated. A `CODEX_API_KEY`
+/// in the environment needs no login.
 fn login_state(code: Option<i32>, _stdout: &str, stderr: &str) -> Login {
     match code {
         Some(0) if stderr.contains("API key") => Login::LoggedIn("API key".to_owned()),

@@ -1,4 +1,5 @@
-//! Gemini CLI: `gemini --output-format=stream-json`, one process per turn (observed with 0.61.0; agents 7).
+//! Gemini CLI: `gemini --output-format=stream-json`, one process per turn (observed with 0.61.0:
+//! `tests/fixtures/gemini`).
 
 pub mod stream_json;
 
@@ -42,8 +43,9 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     },
 };
 
-/// Without the first, resuming a session lets the next start delete it (agents 7.4). Ten attempts, its default, are
-/// more than two silent minutes (agents 7.3).
+/// Without the first, resuming a session lets the next start delete it
+/// (`tests/fixtures/gemini/session-loss-4-resume-again-fails.cmd`). Ten attempts, its default, take more than two
+/// silent minutes.
 const SETTINGS: &str =
     r#"{"general":{"sessionRetention":{"enabled":false},"enableAutoUpdate":false,"maxAttempts":3}}"#;
 

@@ -1,4 +1,4 @@
-//! The dialect of `gemini --output-format=stream-json` (observed with 0.61.0; agents 7.2, 7.3). Pure.
+//! The dialect of `gemini --output-format=stream-json` (observed with 0.61.0: `tests/fixtures/gemini`). Pure.
 
 use crate::agent::dialect::{
     Dialect, Effects, Exit, Said, Stray, count, describe, ended, failed, object, string, title, unsaid,
@@ -87,7 +87,8 @@ impl Gemini {
         self.close_part();
         fx.usage = usage(&value["stats"]);
         if string(value, "status") == "success" {
-            // Only now: a session whose first turn failed can never be resumed (agents 7.4).
+            // Only now: a session whose first turn failed can never be resumed
+            // (`tests/fixtures/gemini/resume-after-401-b.cmd`).
             if adapter::is_uuid(&self.session) {
                 fx.events.push(AgentEvent::Session(std::mem::take(&mut self.session)));
             }

@@ -72,7 +72,8 @@ fn answer(result: Result<(u16, Value), HttpError>) -> (Finding, bool) {
     }
 }
 
-/// Whether the token is accepted, and whether it is the one of this agent (protocol 15, `GET /agents/my`).
+/// Whether the token is accepted, and whether it is the one of this agent (`GET /agents/my`, see IDENTITIES in
+/// wtt-connect-protocol(7)).
 fn token(result: Result<(u16, Value), HttpError>, agent_id: &str) -> Finding {
     let (verdict, text) = match result {
         Ok((_, body)) => match owners(&body) {

@@ -1,5 +1,6 @@
 //! The hub's side of the catch-up: after each connection it asks what was missed (`poll`), which topics there are
-//! (`subscribed`), and reads those that were active since we last heard the service (protocol 17, question 8).
+//! (`subscribed`), and reads those that were active since we last heard the service (see CATCH-UP in
+//! wtt-connect-protocol(7)).
 
 use crate::daemon::hub::Hub;
 use crate::daemon::inbound::catch_up::state::TOPICS;

@@ -8,7 +8,8 @@ use crate::wire::task;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// Pauses before another try of what the service refuses (protocol 6.5, confirmed in the plugin).
+/// Pauses before another try of what the service refuses (confirmed, see TASKS in
+/// wtt-connect-protocol(7)).
 const RETRY_AFTER: [Duration; 3] =
     [Duration::from_millis(250), Duration::from_millis(750), Duration::from_secs(15)];
 /// So often in a row nobody knew how an errand ended: about a day with the longest pause. Something is wrong with it.

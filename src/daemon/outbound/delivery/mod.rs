@@ -164,7 +164,8 @@ impl Delivery {
         Some((&unwanted.entry.topic_id, &unwanted.refusal))
     }
 
-    /// Whether metadata goes with it: not after a refusal, in case the service does not take it (assumption 6).
+    /// Whether metadata goes with it: not after a refusal, in case the service does not take it (see REPLIES in
+    /// wtt-connect-protocol(7)).
     pub(crate) fn with_metadata(&self, seq: u64) -> bool {
         self.sending.get(&seq).is_some_and(|s| s.refusals == 0)
     }

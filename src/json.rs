@@ -3,14 +3,39 @@
 //! `object!` does what `serde_json::json!` does for an object, but passes references to one function instead of
 //! converting and inserting each member in place, which is three to five times as much program.
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// Parses JSON. The error says what and where, and holds nothing of the text.
+/// Parses JSON. The error says what is wrong and where, and holds nothing of the text.
 pub fn parse(bytes: &[u8]) -> Result<Value, String> {
-    // always from text: each kind of source would be one more parser in the program
+    from_slice(bytes)
+}
+
+/// Parses JSON into a type. The error says what is wrong and where, and holds nothing of the text: files and messages of
+/// others may hold secrets.
+pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let text = std::str::from_utf8(bytes).map_err(|e| e.to_string())?;
-    serde_json::from_str(text).map_err(|e| e.to_string())
+    serde_json::from_str(text).map_err(|e| describe(&e))
+}
+
+/// What is wrong, without the value: serde repeats one that does not fit its type before the word "expected".
+fn describe(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("a value does not fit: expected {expected}"),
+        None => text,
+    }
+}
+
+/// For `#[serde(deserialize_with)]`: null counts as a missing field.
+pub fn null_as_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// A number as JSON writes it. The standard library's own parser has tables of ten kilobytes, for the last bit of each.
@@ -114,6 +139,27 @@ mod tests {
         let theirs = json!({ "name": name, "none": null, "some": "n", "list": [1, 2], "null": null, "yes": true, "n": -1,
             "half": 0.5, "inner": { "texts": ["a", "b"], "empty": {} } });
         assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_is_not_repeated() {
+        #[derive(Debug, Deserialize)]
+        #[serde(tag = "kind", rename_all = "lowercase")]
+        enum Shape {
+            Count { n: u64 },
+        }
+        for (text, why) in [
+            (r#"{"kind":"count","n":"hush, expected hush"}"#, "expected u64"),
+            (r#"{"kind":"count","n":-7}"#, "expected u64"),
+            (r#"{"kind":"hush"}"#, "expected `count`"),
+            (r#"{"kind":"count"}"#, "missing field `n`"),
+            (r#""hush""#, "expected "),
+        ] {
+            let said = from_slice::<Shape>(text.as_bytes()).unwrap_err();
+            assert!(said.contains(why) && !said.contains("hush") && !said.contains('7'), "{text}: {said}");
+        }
+        let Shape::Count { n } = from_slice(br#"{"kind":"count","n":18446744073709551615}"#).unwrap();
+        assert_eq!(n, u64::MAX);
     }
 
     #[test]

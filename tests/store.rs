@@ -28,9 +28,7 @@ fn accepted(key: &str) -> Record {
         reply_to: Some(key.into()),
         at: 5,
         started: true,
-        into: None,
-        task: None,
-        zh: false,
+        ..OpenTurn::default()
     };
     Record::Accepted { key: key.into(), turn }
 }

@@ -300,6 +300,7 @@ impl Post<'_> {
             url: url.clone(),
             topic_id: upload.topic_id.clone(),
             task_id: upload.task_id.clone(),
+            ..Row::default()
         };
         if let Err(why) = self.ledger.add(row) {
             log::warn!(target: "store", "the ledger of artifacts cannot be written: {why}");

@@ -3,9 +3,10 @@
 //! One small file in the state directory, written anew for each file that was sent. It tells people what has left this
 //! machine, and spares sending the same bytes twice.
 
+use crate::json::null_as_default;
 use crate::store::atomic;
-use crate::store::fields::{self, Fields, Wrong};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -16,7 +17,7 @@ pub const FILE: &str = "artifacts.json";
 pub const ROWS: usize = 500;
 
 /// A file that was sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// When, milliseconds since the epoch.
     pub at: i64,
@@ -41,24 +42,9 @@ pub struct Row {
     /// The task, in a task's topic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_id: Option<String>,
-}
-
-impl Row {
-    fn read(mut fields: Fields) -> Result<Row, Wrong> {
-        Ok(Row {
-            at: fields.need("at", fields::time)?,
-            from: fields.need("from", fields::text)?,
-            name: fields.need("name", fields::text)?,
-            title: fields.need("title", fields::text)?,
-            hash: fields.need("hash", fields::text)?,
-            size: fields.need("size", fields::count)?,
-            mime: fields.need("mime", fields::text)?,
-            service: fields.need("service", fields::text)?,
-            url: fields.need("url", fields::text)?,
-            topic_id: fields.need("topic_id", fields::text)?,
-            task_id: fields.take("task_id", fields::text)?,
-        })
-    }
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// The file, for those who write it.
@@ -82,7 +68,7 @@ impl Artifacts {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(crate::error::reason(&e)),
         };
-        Fields::parse(&bytes).and_then(|mut fields| fields.list("sent", Row::read))
+        crate::json::from_slice(&bytes).map(|file: SentFiles| file.sent)
     }
 
     /// Where the same bytes lie already, if they were sent to this service as the same kind of file.
@@ -102,13 +88,14 @@ impl Artifacts {
         rows.push(row);
         let surplus = rows.len().saturating_sub(ROWS);
         rows.drain(..surplus);
-        let text = serde_json::to_vec(&Sent { sent: &rows }).map_err(|e| e.to_string())?;
+        let text = serde_json::to_vec(&SentFiles { sent: rows }).map_err(|e| e.to_string())?;
         atomic::write(&self.path, &text).map_err(|e| crate::error::reason(&e))
     }
 }
 
 /// The file's content.
-#[derive(Serialize)]
-struct Sent<'a> {
-    sent: &'a [Row],
+#[derive(Serialize, Deserialize)]
+struct SentFiles {
+    #[serde(default, deserialize_with = "null_as_default")]
+    sent: Vec<Row>,
 }

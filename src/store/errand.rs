@@ -1,12 +1,11 @@
 //! What is done by HTTP after the texts of a reply are out: plain data, and what its success adds. No IO.
 
-use crate::store::fields::{self, Fields, Wrong};
 use crate::store::upload::Upload;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One thing to do. It may be done twice, when a crash hides that it was done: each must bear that.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Errand {
     /// Change fields of an object of the service, to values that do not depend on what is there.
@@ -21,19 +20,6 @@ pub enum Errand {
 }
 
 impl Errand {
-    /// Reads one of an outbox file.
-    pub(crate) fn read(mut fields: Fields) -> Result<Errand, Wrong> {
-        let kind = fields.need("do", fields::text)?;
-        match kind.as_str() {
-            "patch" => Ok(Errand::Patch {
-                path: fields.need("path", fields::text)?,
-                body: fields.need("body", Some)?,
-            }),
-            "upload" => Upload::read(&mut fields).map(Errand::Upload),
-            _ => Err(format!("`{kind}` is no kind of errand")),
-        }
-    }
-
     /// Bytes of text in it.
     pub fn bytes(&self) -> usize {
         match self {

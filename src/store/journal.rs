@@ -3,10 +3,9 @@
 //! It makes the cost of a message independent of the number of sessions: a message appends a few hundred bytes;
 //! the snapshot is rewritten only when the journal has grown as large as the snapshot itself.
 
-use crate::store::fields::{self, Fields};
 use crate::store::state::{Record, State};
 use crate::sys::chaos;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -32,6 +31,14 @@ pub(crate) struct Journal {
     torn: bool,
 }
 
+/// The same, as it is read.
+#[derive(Deserialize)]
+struct ReadLine {
+    n: u64,
+    #[serde(flatten)]
+    record: Record,
+}
+
 /// Applies what a journal file holds to a loaded snapshot. Returns how many lines could not be read (a torn
 /// last line after a power cut is normal and not counted).
 pub(crate) fn replay(path: &Path, state: &mut State) -> io::Result<usize> {
@@ -46,8 +53,8 @@ pub(crate) fn replay(path: &Path, state: &mut State) -> io::Result<usize> {
         if text.is_empty() {
             continue;
         }
-        match read(text) {
-            Ok((n, record)) if n > state.journal => {
+        match crate::json::from_slice(text) {
+            Ok(ReadLine { n, record }) if n > state.journal => {
                 state.apply(record);
                 state.journal = n;
             }
@@ -56,11 +63,6 @@ pub(crate) fn replay(path: &Path, state: &mut State) -> io::Result<usize> {
         }
     }
     Ok(bad)
-}
-
-fn read(line: &[u8]) -> Result<(u64, Record), String> {
-    let mut fields = Fields::parse(line)?;
-    Ok((fields.need("n", fields::count)?, Record::read(fields)?))
 }
 
 impl Journal {

@@ -1,11 +1,11 @@
 //! What the state keeps for people to look back at: tokens by day and by topic, and earlier native sessions. No IO.
 
-use crate::store::fields::{self, Fields, Wrong};
+use crate::json::null_as_default;
 use crate::store::state::SessionRow;
 use crate::sys::time;
 use crate::text;
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// Days that are kept, today included: a month.
@@ -19,36 +19,30 @@ const SHELF_OF_TOPIC: usize = 20;
 const SHELF: usize = 5_000;
 
 /// A sum of tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tokens {
     /// Last addition, milliseconds since the epoch.
+    #[serde(deserialize_with = "null_as_default")]
     pub at: i64,
     /// Turns of the agent.
+    #[serde(deserialize_with = "null_as_default")]
     pub turns: u64,
     /// Those of them that told no count.
+    #[serde(deserialize_with = "null_as_default")]
     pub mute: u64,
     /// Input tokens, cached ones included.
+    #[serde(deserialize_with = "null_as_default")]
     pub input: u64,
     /// Input tokens read from a cache.
+    #[serde(deserialize_with = "null_as_default")]
     pub cached: u64,
     /// Output tokens.
+    #[serde(deserialize_with = "null_as_default")]
     pub output: u64,
 }
 
 impl Tokens {
-    fn read(mut fields: Fields) -> Result<Tokens, Wrong> {
-        let at = fields.take("at", fields::time)?.unwrap_or_default();
-        let mut count = |name| Ok::<_, Wrong>(fields.take(name, fields::count)?.unwrap_or_default());
-        Ok(Tokens {
-            at,
-            turns: count("turns")?,
-            mute: count("mute")?,
-            input: count("input")?,
-            cached: count("cached")?,
-            output: count("output")?,
-        })
-    }
-
     /// Adds another sum.
     pub fn add(&mut self, more: &Tokens) {
         self.at = self.at.max(more.at);
@@ -70,33 +64,25 @@ impl Tokens {
     }
 }
 
-/// Three numbers, as a journal line holds them.
-pub(crate) fn three(value: Value) -> Option<[u64; 3]> {
-    let items = value.as_array()?;
-    let number = |at: usize| items.get(at)?.as_u64();
-    Some([number(0)?, number(1)?, number(2)?])
-}
-
 /// The sums and the shelf.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Ledger {
     /// By day (UTC) and agent: `2026-04-01 codex`.
+    #[serde(deserialize_with = "null_as_default")]
     pub days: BTreeMap<String, Tokens>,
     /// By topic or task and agent: `wtt:topic:<id> codex`.
+    #[serde(deserialize_with = "null_as_default")]
     pub topics: BTreeMap<String, Tokens>,
     /// Native sessions that are not in use, by session key and native id.
+    #[serde(deserialize_with = "null_as_default")]
     pub shelf: BTreeMap<String, SessionRow>,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl Ledger {
-    pub(crate) fn read(mut fields: Fields) -> Result<Ledger, Wrong> {
-        Ok(Ledger {
-            days: fields.table("days", Tokens::read)?,
-            topics: fields.table("topics", Tokens::read)?,
-            shelf: fields.table("shelf", SessionRow::read)?,
-        })
-    }
-
     /// A turn of an agent has ended.
     pub(crate) fn count(&mut self, scope: &str, adapter: &str, turn: &Tokens) {
         self.days.entry(format!("{} {adapter}", day(turn.at))).or_default().add(turn);

@@ -5,7 +5,6 @@
 pub mod artifacts;
 pub mod atomic;
 pub mod errand;
-mod fields;
 mod journal;
 pub mod ledger;
 pub mod lock;
@@ -16,7 +15,6 @@ pub mod shelf;
 pub mod state;
 pub mod upload;
 
-use fields::Fields;
 use journal::Journal;
 use state::{Record, State};
 use std::fs;
@@ -177,7 +175,7 @@ fn read(path: &Path) -> io::Result<Loaded> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Loaded::Unreadable("it is empty".to_owned()));
     }
-    Ok(match Fields::parse(&bytes).and_then(State::read) {
+    Ok(match crate::json::from_slice(&bytes) {
         Ok(state) => Loaded::State(Box::new(state)),
         Err(why) => Loaded::Unreadable(why),
     })

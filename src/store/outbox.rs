@@ -3,11 +3,12 @@
 //!
 //! Files are named `<seq>-<id>.json`; their order is the order of publication. Any thread may [`Outbox::put`].
 
+use crate::json::null_as_default;
 use crate::store::atomic;
 use crate::store::errand::Errand;
-use crate::store::fields::{self, Fields, Wrong};
 use crate::sys::chaos;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -24,7 +25,7 @@ pub const ASKED: &str = "upload:";
 const FAILED_KEPT: usize = 100;
 
 /// How the turn ended; goes to the reply's metadata so that a program can tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplyKind {
     /// An answer.
@@ -47,17 +48,6 @@ pub enum ReplyKind {
 }
 
 impl ReplyKind {
-    const ALL: [ReplyKind; 8] = [
-        ReplyKind::Done,
-        ReplyKind::Failed,
-        ReplyKind::Cancelled,
-        ReplyKind::Interrupted,
-        ReplyKind::Parked,
-        ReplyKind::Notice,
-        ReplyKind::Question,
-        ReplyKind::Speech,
-    ];
-
     /// The word on the wire (`metadata.outcome`).
     pub fn word(self) -> &'static str {
         match self {
@@ -74,7 +64,7 @@ impl ReplyKind {
 }
 
 /// One reply: all its parts, so that a crash cannot leave half of it, and what is to be done once they are out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Order of publication.
     pub seq: u64,
@@ -88,19 +78,24 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
     /// Keys of further messages that it answers as well.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// The texts, each small enough for one message.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub parts: Vec<String>,
     /// How the turn ended.
     pub kind: ReplyKind,
     /// When it was written, milliseconds since the epoch.
     pub at: i64,
     /// So many parts have been acknowledged; only kept up to date on disk once errands are carried out.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub sent: usize,
     /// Carried out in order once all parts are acknowledged; one that is done is taken out. A reply may be nothing else.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<Errand>,
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 #[cfg(test)]
@@ -119,32 +114,12 @@ impl Entry {
             at: 0,
             sent: 0,
             after: Vec::new(),
+            extra: Map::new(),
         }
     }
 }
 
 impl Entry {
-    fn read(mut fields: Fields) -> Result<Entry, Wrong> {
-        let kind = fields.need("kind", fields::text)?;
-        let sent = fields.take("sent", fields::count)?.unwrap_or_default();
-        Ok(Entry {
-            seq: fields.need("seq", fields::count)?,
-            id: fields.need("id", fields::text)?,
-            key: fields.need("key", fields::text)?,
-            topic_id: fields.need("topic_id", fields::text)?,
-            reply_to: fields.take("reply_to", fields::text)?,
-            also: fields.texts("also")?,
-            parts: fields.texts("parts")?,
-            kind: ReplyKind::ALL
-                .into_iter()
-                .find(|k| k.word() == kind)
-                .ok_or_else(|| format!("`{kind}` is no kind of reply"))?,
-            at: fields.need("at", fields::time)?,
-            sent: usize::try_from(sent).unwrap_or_default(),
-            after: fields.list("after", Errand::read)?,
-        })
-    }
-
     /// Whether it is a card that somebody asked for, and not the answer to a message.
     pub fn is_asked(&self) -> bool {
         self.key.starts_with(ASKED)
@@ -185,7 +160,7 @@ impl Outbox {
         names.extend(fs::read_dir(folder)?.flatten().filter_map(|file| file.file_name().into_string().ok()));
         for name in names.iter().filter(|name| name.ends_with(".json")) {
             let path = folder.join(name);
-            match fs::read(&path).ok().and_then(|bytes| Fields::parse(&bytes).and_then(Entry::read).ok()) {
+            match fs::read(&path).ok().and_then(|bytes| crate::json::from_slice::<Entry>(&bytes).ok()) {
                 Some(entry) if file_name(&entry) == *name => entries.push(entry),
                 _ => {
                     poisoned += 1;
@@ -239,6 +214,7 @@ impl Outbox {
             at: crate::sys::time::now_ms(),
             sent: 0,
             after: Vec::new(),
+            extra: Map::new(),
         }
     }
 

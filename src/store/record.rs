@@ -1,14 +1,12 @@
 //! The changes of the state, one by one: what a line of the journal is. What they do is in `state.rs`. No IO.
 
-use crate::store::fields::{self, Fields, Wrong};
-use crate::store::ledger;
 use crate::store::permits::OpenAsk;
 use crate::store::state::{Choice, OpenTurn, Parked, SessionRow};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One change. The journal holds them until the next snapshot.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "t", rename_all = "snake_case")]
 pub enum Record {
     /// A message will be answered; must be on disk before it is run.
@@ -123,39 +121,56 @@ pub enum Record {
     },
 }
 
-impl Record {
-    /// Reads a line of the journal.
-    pub(crate) fn read(mut fields: Fields) -> Result<Record, Wrong> {
-        let kind = fields.need("t", fields::text)?;
-        let key = fields.take("key", fields::text)?.ok_or("`key` is missing");
-        Ok(match kind.as_str() {
-            "accepted" => Record::Accepted { key: key?, turn: OpenTurn::read(fields.inner("turn")?)? },
-            "started" => Record::Started { key: key? },
-            "finished" => Record::Finished { key: key? },
-            "asked" => Record::Asked { key: key?, ask: OpenAsk::read(fields.inner("ask")?)? },
-            "closed" => Record::Closed { key: key? },
-            "grant" => Record::Grant { key: key?, grant: fields.need("grant", fields::text)? },
-            "revoke" => Record::Revoke { key: key? },
-            "decided" => Record::Decided { decision: fields.need("decision", Some)? },
-            "answered" => Record::Answered { key: key?, answer: fields.need("answer", Some)? },
-            "seen" => Record::Seen { key: key? },
-            "session" => Record::Session { key: key?, row: SessionRow::read(fields.inner("row")?)? },
-            "parked" => Record::Parked { key: key?, parked: Parked::read(fields.inner("parked")?)? },
-            "unparked" => Record::Unparked { key: key? },
-            "forget" => Record::Forget { key: key? },
-            "shelve" => Record::Shelve { key: key? },
-            "used" => Record::Used {
-                scope: fields.need("scope", fields::text)?,
-                adapter: fields.need("adapter", fields::text)?,
-                at: fields.need("at", fields::time)?,
-                tokens: fields.take("tokens", ledger::three)?,
-            },
-            "heard" => Record::Heard { at: fields.need("at", fields::time)? },
-            "choose" => {
-                let choice = Choice::read(fields.inner("choice")?)?;
-                Record::Choose { scope: fields.need("scope", fields::text)?, choice }
-            }
-            _ => return Err(format!("`{kind}` is no kind of record")),
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_kind_of_line_is_read_and_written_as_version_1_of_the_file_has_it() {
+        let turn = json!({"topic_id": "t", "at": 5, "started": true, "zh": false, "into": "k2", "task": "T"});
+        let parked = json!({"until": 7, "scope": "wtt:topic:t", "message": {"id": "m", "reply_to": null}});
+        let row = json!({"used_at": 1, "opened_at": 2, "workdir": "/w", "codexThreadId": "id", "newer": [1]});
+        let ask = json!({"topic_id": "t", "title": "touch", "zh": true});
+        for line in [
+            json!({"t": "accepted", "key": "k", "turn": turn}),
+            json!({"t": "started", "key": "k"}),
+            json!({"t": "finished", "key": "k"}),
+            json!({"t": "heard", "at": -1}),
+            json!({"t": "seen", "key": "k"}),
+            json!({"t": "parked", "key": "k", "parked": parked}),
+            json!({"t": "unparked", "key": "k"}),
+            json!({"t": "session", "key": "k", "row": row}),
+            json!({"t": "forget", "key": "k"}),
+            json!({"t": "shelve", "key": "k"}),
+            json!({"t": "used", "scope": "s", "adapter": "pi", "at": 9, "tokens": [3, 0, u64::MAX]}),
+            json!({"t": "used", "scope": "s", "adapter": "pi", "at": 9, "tokens": null}),
+            json!({"t": "asked", "key": "k", "ask": ask}),
+            json!({"t": "closed", "key": "k"}),
+            json!({"t": "grant", "key": "k", "grant": "codex: ls"}),
+            json!({"t": "revoke", "key": "k"}),
+            json!({"t": "decided", "decision": {"about": "x"}}),
+            json!({"t": "answered", "key": "k", "answer": {"end": null}}),
+            json!({"t": "answered", "key": "k", "answer": null}),
+            json!({"t": "choose", "scope": "s", "choice": {"voice": false}}),
+        ] {
+            let record: Record = crate::json::from_slice(line.to_string().as_bytes()).unwrap();
+            assert_eq!(serde_json::to_value(&record).unwrap(), line);
+        }
+    }
+
+    #[test]
+    fn a_line_that_lacks_what_it_needs_is_refused_without_its_text() {
+        for line in [
+            json!({"t": "hush", "key": "k"}),
+            json!({"t": "finished"}),
+            json!({"t": "finished", "key": null}),
+            json!({"t": "accepted", "key": "k", "turn": {"topic_id": "hush"}}),
+            json!({"t": "heard", "at": "hush"}),
+            json!({"t": "used", "scope": "s", "adapter": "pi", "at": 9, "tokens": [1, 2]}),
+        ] {
+            let why = crate::json::from_slice::<Record>(line.to_string().as_bytes()).unwrap_err();
+            assert!(!why.contains("hush"), "{line}: {why}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::sys::beneath::{self, Refused};
 use crate::sys::{chaos, id, zip};
 use crate::text;
 use ring::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -36,7 +37,7 @@ pub struct Rule {
 }
 
 /// A copy that is ready to be sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copied {
     /// Its name on the shelf.
     pub copy: String,

@@ -2,12 +2,12 @@
 //!
 //! Unknown fields are kept, so that a newer file survives an older binary's rewrite.
 
-use crate::store::fields::{self, Fields, Wrong};
+use crate::json::null_as_default;
 use crate::store::ledger::{self, Ledger, Tokens};
 use crate::store::permits::Permits;
 pub use crate::store::record::Record;
 use crate::text;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -26,29 +26,41 @@ const ANSWERS: usize = 32;
 const SESSION_AGE: i64 = 365 * 24 * 3600 * 1000;
 
 /// The whole state.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     /// File format.
+    #[serde(deserialize_with = "null_as_default")]
     pub version: u64,
     /// Number of the last journal record that this snapshot contains.
+    #[serde(deserialize_with = "null_as_default")]
     pub journal: u64,
     /// Up to here (milliseconds since the epoch) no message of the service was missed.
+    #[serde(deserialize_with = "null_as_default")]
     pub heard_at: i64,
     /// Native sessions by session key (`wtt:topic:<id>:<adapter>:<model>:<effort>`).
+    #[serde(deserialize_with = "null_as_default")]
     pub sessions: BTreeMap<String, SessionRow>,
     /// Choices made in chat, by scope (`wtt:topic:<id>`).
+    #[serde(deserialize_with = "null_as_default")]
     pub choices: BTreeMap<String, Choice>,
     /// Accepted and not finished, by message key.
+    #[serde(deserialize_with = "null_as_default")]
     pub open: BTreeMap<String, OpenTurn>,
     /// Turns that are put off until a usage limit resets, by message key.
+    #[serde(deserialize_with = "null_as_default")]
     pub parked: BTreeMap<String, Parked>,
     /// The latest turns in the chats of tasks; the daemon knows their shape.
+    #[serde(deserialize_with = "null_as_default")]
     pub answers: BTreeMap<String, Value>,
     /// Tokens and earlier sessions.
+    #[serde(deserialize_with = "null_as_default")]
     pub ledger: Ledger,
     /// What agents ask.
+    #[serde(deserialize_with = "null_as_default")]
     pub permits: Permits,
     /// Message keys, oldest first.
+    #[serde(deserialize_with = "null_as_default")]
     pub seen: VecDeque<String>,
     /// What a newer version wrote.
     #[serde(flatten)]
@@ -58,18 +70,20 @@ pub struct State {
 }
 
 /// One native session.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SessionRow {
     /// Last use, milliseconds since the epoch.
+    #[serde(deserialize_with = "null_as_default")]
     pub used_at: i64,
     /// When an agent process last opened it, new or again, milliseconds since the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<i64>,
     /// The workdir that the native session belongs to.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
     pub workdir: String,
     /// How the message that began it begins, for people to know it by.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
     pub title: String,
     /// Thread totals reported last, for CLIs that count per thread; the session layer knows the shape.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,17 +94,6 @@ pub struct SessionRow {
 }
 
 impl SessionRow {
-    pub(crate) fn read(mut fields: Fields) -> Result<SessionRow, Wrong> {
-        Ok(SessionRow {
-            used_at: fields.take("used_at", fields::time)?.unwrap_or_default(),
-            opened_at: fields.take("opened_at", fields::time)?,
-            workdir: fields.take("workdir", fields::text)?.unwrap_or_default(),
-            title: fields.take("title", fields::text)?.unwrap_or_default(),
-            usage_total: fields.take("usage_total", Some)?,
-            ids: fields.rest(),
-        })
-    }
-
     /// The native id stored under an adapter's key.
     pub fn id(&self, key: &str) -> Option<&str> {
         self.ids.get(key).and_then(Value::as_str).filter(|s| !s.is_empty())
@@ -103,7 +106,8 @@ impl SessionRow {
 }
 
 /// What people chose for a topic or task.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Choice {
     /// `/model`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,22 +124,13 @@ pub struct Choice {
     /// `/voice`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voice: Option<bool>,
-}
-
-impl Choice {
-    pub(crate) fn read(mut fields: Fields) -> Result<Choice, Wrong> {
-        Ok(Choice {
-            model: fields.take("model", fields::text)?,
-            effort: fields.take("effort", fields::text)?,
-            adapter: fields.take("adapter", fields::text)?,
-            mode: fields.take("mode", fields::text)?,
-            voice: fields.take("voice", fields::flag)?,
-        })
-    }
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// A message that was accepted and has no answer yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenTurn {
     /// Where the answer goes.
     pub topic_id: String,
@@ -145,6 +140,7 @@ pub struct OpenTurn {
     /// When it was accepted, milliseconds since the epoch.
     pub at: i64,
     /// Whether an agent was started for it.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub started: bool,
     /// The key of the turn that it was added to: that one's reply answers it as well.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,25 +149,15 @@ pub struct OpenTurn {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// Whether its people are told in Chinese.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub zh: bool,
-}
-
-impl OpenTurn {
-    pub(crate) fn read(mut fields: Fields) -> Result<OpenTurn, Wrong> {
-        Ok(OpenTurn {
-            topic_id: fields.need("topic_id", fields::text)?,
-            reply_to: fields.take("reply_to", fields::text)?,
-            at: fields.need("at", fields::time)?,
-            started: fields.take("started", fields::flag)?.unwrap_or_default(),
-            into: fields.take("into", fields::text)?,
-            task: fields.take("task", fields::text)?,
-            zh: fields.take("zh", fields::flag)?.unwrap_or_default(),
-        })
-    }
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// A message whose turn is put off.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Parked {
     /// When it is run again, milliseconds since the epoch.
     pub until: i64,
@@ -179,44 +165,12 @@ pub struct Parked {
     pub scope: String,
     /// The message as it came.
     pub message: Value,
-}
-
-impl Parked {
-    pub(crate) fn read(mut fields: Fields) -> Result<Parked, Wrong> {
-        Ok(Parked {
-            until: fields.need("until", fields::time)?,
-            scope: fields.need("scope", fields::text)?,
-            message: fields.need("message", Some)?,
-        })
-    }
+    /// What a newer version wrote.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl State {
-    /// Reads a snapshot.
-    pub(crate) fn read(mut fields: Fields) -> Result<State, Wrong> {
-        Ok(State {
-            version: fields.take("version", fields::count)?.unwrap_or_default(),
-            journal: fields.take("journal", fields::count)?.unwrap_or_default(),
-            heard_at: fields.take("heard_at", fields::time)?.unwrap_or_default(),
-            sessions: fields.table("sessions", SessionRow::read)?,
-            choices: fields.table("choices", Choice::read)?,
-            open: fields.table("open", OpenTurn::read)?,
-            parked: fields.table("parked", Parked::read)?,
-            answers: fields.table("answers", |row| Ok(Value::Object(row.rest())))?,
-            ledger: match fields.take("ledger", Some)? {
-                Some(value) => Ledger::read(Fields::of(value)?)?,
-                None => Ledger::default(),
-            },
-            permits: match fields.take("permits", Some)? {
-                Some(value) => Permits::read(Fields::of(value)?)?,
-                None => Permits::default(),
-            },
-            seen: fields.texts("seen")?.into(),
-            extra: fields.rest(),
-            seen_set: HashSet::new(),
-        })
-    }
-
     /// Rebuilds what is not stored. Call once after loading.
     pub fn index(&mut self) {
         self.seen_set = self.seen.iter().cloned().collect();
@@ -331,5 +285,24 @@ impl State {
         self.sessions.retain(|_, row| newest.saturating_sub(row.used_at) < SESSION_AGE);
         ledger::keep_newest(&mut self.sessions, SESSION_LIMIT, |row| row.used_at);
         self.ledger.trim();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_fields_and_null_are_the_same() {
+        for text in
+            ["{}", r#"{"version":null,"sessions":null,"seen":null,"ledger":null,"permits":{"grants":null}}"#]
+        {
+            let state: State = crate::json::from_slice(text.as_bytes()).unwrap();
+            assert!(state.sessions.is_empty() && state.seen.is_empty() && state.extra.is_empty());
+        }
+        let text = r#"{"sessions":{"k":{"used_at":null,"workdir":null,"claudeSessionId":null,"newer":1.5}}}"#;
+        let state: State = crate::json::from_slice(text.as_bytes()).unwrap();
+        assert_eq!((state.sessions["k"].used_at, state.sessions["k"].native()), (0, None));
+        assert_eq!(state.sessions["k"].ids["newer"], 1.5);
     }
 }

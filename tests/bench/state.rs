@@ -25,9 +25,7 @@ pub(crate) fn cost(sessions: &[usize]) {
                 reply_to: Some(format!("m{n}")),
                 at: 1_795_000_000_000,
                 started: true,
-                into: None,
-                task: None,
-                zh: false,
+                ..OpenTurn::default()
             };
             store.record(Record::Accepted { key: format!("m{n}"), turn });
             store.commit().unwrap();

@@ -209,6 +209,7 @@ impl Hub {
             into,
             task,
             zh: self.tongues.of(&job.topic_id) == Lang::Zh,
+            ..OpenTurn::default()
         };
         self.store.record(Record::Accepted { key: job.key.clone(), turn });
         self.commit_now = true;

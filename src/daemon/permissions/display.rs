@@ -97,7 +97,12 @@ pub(crate) fn close_left_over(
         if !open.iter().any(|(known, _)| known == id) {
             open.push((
                 id.to_owned(),
-                OpenAsk { topic_id: post.topic_id.clone(), title: String::new(), zh: false },
+                OpenAsk {
+                    topic_id: post.topic_id.clone(),
+                    title: String::new(),
+                    zh: false,
+                    ..OpenAsk::default()
+                },
             ));
         }
     }

@@ -110,6 +110,7 @@ impl Hub {
             topic_id: asked.topic_id.clone(),
             title: asked.ask.title.clone(),
             zh: lang == Lang::Zh,
+            ..OpenAsk::default()
         };
         self.store.record(Record::Asked { key: id.clone(), ask });
         self.commit_now = true;

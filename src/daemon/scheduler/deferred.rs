@@ -31,7 +31,7 @@ impl Hub {
             others.map(|(_, other)| other.until).filter(|at| (0..TOGETHER_MS).contains(&(at - until))).max();
         let until = last.map_or(until, |last| last + 1);
         log::info!(target: "hub", "a message in {scope} is kept until {}", time::rfc3339(until));
-        let parked = Parked { until, scope: name, message };
+        let parked = Parked { until, scope: name, message, ..Parked::default() };
         self.store.record(Record::Parked { key: key.to_owned(), parked });
         self.store.record(Record::Finished { key: key.to_owned() });
         self.commit_now = true;

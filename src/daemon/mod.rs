@@ -6,6 +6,7 @@
 mod commands;
 pub mod connection;
 pub mod control;
+mod event;
 mod hub;
 mod inbound;
 mod language;
@@ -36,7 +37,8 @@ use crate::sys::{id, signal, thread, time};
 use crate::wire::e2e::Key;
 use connection::NetHandle;
 use crossbeam_channel::{Receiver, Sender};
-use hub::{Event, Hub};
+use event::Event;
+use hub::Hub;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

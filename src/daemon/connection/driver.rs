@@ -3,7 +3,9 @@
 //! A state machine driven by the pump; it touches no socket. See AUTHENTICATION and HEARTBEAT in
 //! wtt-connect-protocol(7).
 
-use super::{Flags, NetEvent, Timing};
+use super::config::Timing;
+use super::event::NetEvent;
+use super::handle::Flags;
 use crate::sys::pump::{Driver, Flow};
 use crate::sys::time;
 use crate::wire::frame::{Frame, decode};

@@ -3,7 +3,7 @@
 use crate::agent::adapters;
 use crate::agent::discovery::locate;
 use crate::daemon::control::Request;
-use crate::daemon::control::server::{self, Asked};
+use crate::daemon::control::reply::{Asked, reply};
 use crate::daemon::hub::Hub;
 use crate::json::object;
 use crate::sys::time;
@@ -22,7 +22,7 @@ impl Hub {
             Request::Upload(wish) => return self.send_files(wish, asked.back),
             Request::Decide { allow, id, words } => self.decide_on_host(allow, id.as_deref(), &words),
         };
-        server::reply(asked.back, &answer);
+        reply(asked.back, &answer);
     }
 
     /// Starts again when the running turns are over, or now. Messages that come meanwhile are kept on disk.

@@ -5,6 +5,7 @@
 //! answers are the hub's (`daemon/control/handlers.rs`).
 
 mod handlers;
+pub(crate) mod reply;
 pub(crate) mod server;
 
 use crate::json::object;

@@ -2,15 +2,15 @@
 //!
 //! One thread blocks in accept(2), one small thread serves each client: no wake-ups while nobody asks.
 
+use super::reply::{Asked, reply};
 use super::{MAX_REQUEST, PATIENCE, Request, SOCKET, is_ours, read_line};
-use crate::daemon::hub::Event;
+use crate::daemon::event::Event;
 use crate::json::object;
 use crate::store::atomic;
 use crate::sys::thread;
 use crossbeam_channel::Sender;
-use serde_json::Value;
 use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -21,13 +21,6 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 8;
 /// After an accept(2) that failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// A request with the way back.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) request: Request,
-    pub(crate) back: UnixStream,
-}
 
 /// The socket as long as the daemon runs; its files go when this is dropped.
 #[derive(Debug)]
@@ -139,14 +132,4 @@ fn serve(mut stream: UnixStream, events: &Sender<Event>) {
             reply(stream, &object!({ "error": why }));
         }
     }
-}
-
-/// Sends the one answer. It fits into what the system holds for the socket, so nobody waits for whoever reads it. False
-/// when nobody listens any more.
-pub(crate) fn reply(mut back: UnixStream, answer: &Value) -> bool {
-    let sent = back.set_nonblocking(true).and_then(|()| back.write_all(format!("{answer}\n").as_bytes()));
-    if let Err(error) = &sent {
-        log::debug!(target: "control", "an answer was not taken: {error}");
-    }
-    sent.is_ok()
 }

@@ -1,33 +1,12 @@
 //! The hub's side of terminal, shell and runtime info: hands over what the service asks, and tells what has happened.
 
-use crate::daemon::connection::NetHandle;
 use crate::daemon::hub::Hub;
-use crate::host::Out;
 use crate::json::object;
 use crate::store::ledger::Tokens;
-use crate::sys::pump::Echo;
 use crate::wire::media;
 use crate::wire::message::Message;
 use crate::wire::outgoing;
 use serde_json::{Map, Value};
-
-impl Out for NetHandle {
-    fn send(&self, frame: String) -> bool {
-        NetHandle::send(self, frame)
-    }
-
-    fn backlog(&self) -> usize {
-        self.backlog_bytes()
-    }
-
-    fn probe(&self, number: usize) {
-        NetHandle::probe(self, number);
-    }
-
-    fn echo(&self) -> Option<Echo> {
-        NetHandle::echo(self)
-    }
-}
 
 impl Hub {
     /// A request of the service that is about no message and no part of this machine.

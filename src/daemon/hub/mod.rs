@@ -3,19 +3,19 @@
 
 mod host_requests;
 
+use crate::daemon::connection::NetHandle;
 use crate::daemon::connection::link_state::Link;
-use crate::daemon::connection::{NetEvent, NetHandle};
-use crate::daemon::control::server::Asked;
+use crate::daemon::event::Event;
 use crate::daemon::inbound::catch_up::state::CatchUp;
 use crate::daemon::inbound::late_attachments::Files;
 use crate::daemon::inbound::ping_pong::PingPong;
 use crate::daemon::language::Tongues;
 use crate::daemon::lifecycle::Care;
 use crate::daemon::outbound::delivery::Delivery;
-use crate::daemon::outbound::http_worker::{Courier, Posted, Tag};
+use crate::daemon::outbound::http_worker::Courier;
 use crate::daemon::outbound::progress_throttle::Board;
 use crate::daemon::outbound::requests::{Purpose, Requests};
-use crate::daemon::outbound::upload_waiters::{Cards, Filed};
+use crate::daemon::outbound::upload_waiters::Cards;
 use crate::daemon::outbound::uploads::Uploads;
 use crate::daemon::permissions::Asks;
 use crate::daemon::scheduler::Sessions;
@@ -41,24 +41,6 @@ const COALESCE: Duration = Duration::from_millis(250);
 const BATCH: usize = 256;
 /// A disk that refuses is reported this often, not once per message.
 const WARN_EVERY: Duration = Duration::from_secs(60);
-
-/// Everything that can make the hub do something.
-#[derive(Debug)]
-pub(crate) enum Event {
-    Net(NetEvent),
-    Session(SessionEvent),
-    Signal(Signal),
-    /// The command line asks.
-    Control(Asked),
-    /// A call by HTTP has ended.
-    Posted(Tag, Posted),
-    /// How far a file of this topic is on its way out.
-    Uploading(String, String),
-    /// A file that was asked for is out; its card is not yet.
-    Filed(Box<Filed>),
-    /// The owner of the daemon (`try`) ends it.
-    Stop,
-}
 
 /// The state of the running daemon.
 pub(crate) struct Hub {

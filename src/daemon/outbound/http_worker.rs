@@ -3,7 +3,8 @@
 //! For replies that the socket refuses (assumed, see HTTP in wtt-connect-protocol(7)), and for what follows a reply.
 //! Each line of work has a thread while there is work. What to do with an outcome is decided by `delivery/`.
 
-use crate::daemon::hub::Event;
+use crate::daemon::event::Event;
+use crate::daemon::outbound::http_call::{Call, Posted, Tag};
 use crate::http::{Client, HttpError};
 use crate::session::Shared;
 use crate::sys::thread;
@@ -12,65 +13,14 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
-/// What a call is for; comes back with its outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tag {
-    /// This part of an outbox entry.
-    Part { seq: u64, part: usize },
-    /// The first errand of an entry that has so many left.
-    Errand { seq: u64, left: usize },
-    /// A task that is looked at (`daemon/tasks/`).
-    Task { task_id: String, about: Asked },
-}
-
-/// What is asked about tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// How it is now, before it is run.
-    Now,
-    /// The same, while it is run.
-    Still,
-    /// To be the one that runs it.
-    Run,
-    /// The same of a service without `/run`.
-    Doing,
-    /// Which ones are being done.
-    List,
-}
-
-/// One call.
-#[derive(Debug)]
-pub(crate) enum Call {
-    /// GET.
-    Get { path: String },
-    /// POST this body.
-    Post { path: String, body: Value },
-    /// PATCH with this body.
-    Patch { path: String, body: Value },
-    /// The same of a task, unless it shows that this was done at this time or later, or that people have gone on since.
-    Again { path: String, body: Value, since: i64 },
-}
-
-/// How a call ended.
-#[derive(Debug)]
-pub(crate) enum Posted {
-    /// The service has it; its answer.
-    Taken(Value),
-    /// It does not want it: HTTP status, and why.
-    Refused(u16, String),
-    /// Nobody knows: no answer, or one that speaks of trouble on its side.
-    Unknown(String),
-}
-
 /// The lines of work, by the names of their threads: a slow one holds no other back.
 const LINES: [&str; 2] = ["courier", "errands"];
 
-impl Tag {
-    fn line(&self) -> usize {
-        match self {
-            Tag::Part { .. } => 0,
-            Tag::Errand { .. } | Tag::Task { .. } => 1,
-        }
+/// Which line of work a call belongs to.
+fn line_of(tag: &Tag) -> usize {
+    match tag {
+        Tag::Part { .. } => 0,
+        Tag::Errand { .. } | Tag::Task { .. } => 1,
     }
 }
 
@@ -94,7 +44,7 @@ impl Courier {
 
     /// Takes a call; its outcome comes as [`Event::Posted`]. False when no thread could be started.
     pub(crate) fn carry(&mut self, shared: &Arc<Shared>, tag: Tag, call: Call) -> bool {
-        let line = tag.line();
+        let line = line_of(&tag);
         if self.lines[line].is_none() {
             let (parcels, inbox) = unbounded();
             let events = self.events.clone();
@@ -116,7 +66,7 @@ impl Courier {
 
     /// A call has come back.
     pub(crate) fn is_back(&mut self, tag: &Tag) {
-        let line = &mut self.lines[tag.line()];
+        let line = &mut self.lines[line_of(tag)];
         if let Some((_, under_way)) = line {
             *under_way = under_way.saturating_sub(1);
             if *under_way == 0 {

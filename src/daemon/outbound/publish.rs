@@ -2,7 +2,7 @@
 
 use crate::daemon::hub::Hub;
 use crate::daemon::outbound::delivery::Action;
-use crate::daemon::outbound::http_worker::{Call, Posted, Tag};
+use crate::daemon::outbound::http_call::{Call, Posted, Tag};
 use crate::daemon::outbound::requests::Purpose;
 use crate::store::errand::Errand;
 use crate::store::outbox::Entry;

@@ -1,7 +1,7 @@
 //! Cards that somebody waits for: `upload-file` ends when the service has taken its card or refused it, or after a while
 //! with the word that the card is kept. The cards themselves are entries of the outbox like any other.
 
-use crate::daemon::control::server;
+use crate::daemon::control::reply::reply;
 use crate::daemon::hub::Hub;
 use crate::json::object;
 use crate::store::outbox::{Entry, ReplyKind};
@@ -77,7 +77,7 @@ impl Cards {
             let mut waiting = self.waiting.swap_remove(at);
             waiting.answer["pending"] = true.into();
             // who has gone does not know of it, and may ask again
-            if server::reply(waiting.back, &waiting.answer) && !self.told.contains(&waiting.seq) {
+            if reply(waiting.back, &waiting.answer) && !self.told.contains(&waiting.seq) {
                 self.told.push(waiting.seq);
             }
             over.push(waiting.seq);
@@ -102,7 +102,7 @@ impl Cards {
                     object!({ "error": why })
                 }
             };
-            heard |= server::reply(waiting.back, &answer);
+            heard |= reply(waiting.back, &answer);
         }
         if !told && !heard {
             self.recall(entry);
@@ -122,7 +122,7 @@ impl Hub {
         let seq = match self.delivery.find(same) {
             Some(seq) => seq,
             None if self.cards.forget(&topic_id, &card, now) => {
-                server::reply(back, &answer);
+                reply(back, &answer);
                 return;
             }
             None => {
@@ -131,7 +131,7 @@ impl Hub {
                     // its file may be there all the same, and who hears this asks again
                     let _ = self.shared.outbox.remove(&entry);
                     let why = format!("the card could not be kept: {}", crate::error::reason(&e));
-                    server::reply(back, &object!({ "error": why }));
+                    reply(back, &object!({ "error": why }));
                     return;
                 }
                 let seq = entry.seq;

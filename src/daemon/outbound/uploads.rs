@@ -4,9 +4,11 @@
 //! control socket (`upload-file`). The threads decide nothing but how an upload ends; its card goes through the outbox.
 
 use crate::agent::runner::CURRENT_TURN;
-use crate::daemon::control::{self, Wish};
-use crate::daemon::hub::{Event, Hub};
-use crate::daemon::outbound::http_worker::{Posted, Tag};
+use crate::daemon::control::Wish;
+use crate::daemon::control::reply::reply as send_reply;
+use crate::daemon::event::Event;
+use crate::daemon::hub::Hub;
+use crate::daemon::outbound::http_call::{Posted, Tag};
 use crate::daemon::outbound::upload_waiters::Filed;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
@@ -126,7 +128,7 @@ impl Hub {
                 let _ = work.send(Work::Asked(wish, back, Turn { task_id, link, sealed }));
             }
             _ => {
-                control::server::reply(back, &busy);
+                send_reply(back, &busy);
             }
         }
     }

@@ -8,7 +8,7 @@ mod deferred;
 mod task_turns;
 
 use crate::agent::runner::{BEAT, Control, Steer};
-use crate::daemon::hub::Event;
+use crate::daemon::event::Event;
 use crate::daemon::permissions;
 use crate::daemon::scheduler::busy_policy::Offer;
 use crate::session::messages::{Lang, Say};

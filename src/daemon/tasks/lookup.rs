@@ -2,7 +2,7 @@
 
 use super::At;
 use crate::daemon::hub::Hub;
-use crate::daemon::outbound::http_worker::{Asked, Call, Posted, Tag};
+use crate::daemon::outbound::http_call::{Asked, Call, Posted, Tag};
 use crate::sys::time;
 use crate::wire::task::{self, Cause, Status, Step, Task};
 use serde_json::Value;

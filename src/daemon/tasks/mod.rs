@@ -10,7 +10,7 @@ mod heartbeat;
 mod lookup;
 
 use crate::daemon::hub::Hub;
-use crate::daemon::outbound::http_worker::Asked;
+use crate::daemon::outbound::http_call::Asked;
 use crate::session::messages::Say;
 use crate::session::task::{self, Link, Run};
 use crate::store::state::Record;

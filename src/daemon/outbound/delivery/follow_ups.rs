@@ -1,7 +1,7 @@
 //! The part of the delivery that follows the texts: errands in order, each tried again for as long as it makes sense.
 
 use super::{Action, Delivery, Step, pause_after_loss};
-use crate::daemon::outbound::http_worker::Posted;
+use crate::daemon::outbound::http_call::Posted;
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::wire::task;

@@ -1,15 +1,19 @@
 //! The thread's loop: attempt, judge how it ended, wait, again; for ever.
 
 use super::backoff::Backoff;
+use super::config::NetConfig;
 use super::dial::{Dial, DialError, brief};
 use super::driver::{Ended, Link};
-use super::{Flags, NetConfig, NetEvent};
+use super::event::NetEvent;
+use super::handle::{Flags, NetHandle};
 use crate::secret::Secret;
 use crate::sys::poll::{remaining, wait};
 use crate::sys::pump::{self, End, Queue};
 use crate::sys::{id, tls};
 use crate::wire::assumed::close_refuses_token;
+use crossbeam_channel::Sender;
 use rustls::ClientConfig;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -18,6 +22,24 @@ use tungstenite::{Error as WsError, Message, error::ProtocolError};
 /// This many connections in a row that were closed young are no accident (see RECONNECTION in
 /// wtt-connect-protocol(7)).
 const KICKED_OUT: u32 = 3;
+
+/// Starts the thread. It ends after `close`, or when the event receiver or all handles are dropped. While it waits
+/// for room in `events` it does nothing else, so drop the receiver (or keep reading) when closing.
+pub fn start<E: Send + 'static>(
+    config: NetConfig,
+    events: Sender<E>,
+    wrap: fn(NetEvent) -> E,
+) -> io::Result<(NetHandle, std::thread::JoinHandle<()>)> {
+    let (out, queue) = pump::outgoing()?;
+    let flags = Arc::new(Flags::default());
+    let handle = NetHandle::new(out, flags.clone());
+    let thread = crate::sys::thread::spawn("net", move || {
+        let mut net = Net::new(config, flags.clone(), queue);
+        net.run(&mut |event| events.send(wrap(event)).is_ok());
+        flags.set_up(false);
+    })?;
+    Ok((handle, thread))
+}
 
 /// Everything that outlives a connection.
 pub(crate) struct Net {

@@ -11,11 +11,11 @@ const TOPICS: usize = 4096;
 
 /// The languages of the topics.
 #[derive(Debug, Default)]
-pub(crate) struct Tongues {
+pub(crate) struct TopicLanguages {
     by_topic: BTreeMap<String, Lang>,
 }
 
-impl Tongues {
+impl TopicLanguages {
     /// A message of the topic. What an agent writes says nothing about the people there.
     pub(crate) fn heard(&mut self, job: &Job) {
         if job.sender_kind != SenderKind::Agent

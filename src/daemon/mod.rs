@@ -93,11 +93,11 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let Restored { store, outbox, left, owner } = restore(&config)?;
     let host = Host::start(&config, Arc::new(net.clone())).map_err(thread_error)?;
     let out = (
-        outbound::http_worker::Courier::new(events.clone()),
+        outbound::http_worker::HttpWorker::new(events.clone()),
         outbound::uploads::Uploads::new(events.clone()),
         host,
     );
-    let sessions = scheduler::Sessions::new(events, config.session_idle, config.max_agents);
+    let sessions = scheduler::Scheduler::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);
     let (draining, gate) = (AtomicBool::new(false), Gate::default());
     let (shelf, ledger) = (file_upload::shelf(&config), Artifacts::new(&config.state_dir));

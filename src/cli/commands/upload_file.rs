@@ -4,7 +4,7 @@ use super::profiles::{self, Profile};
 use crate::agent::runner::TURN;
 use crate::cli::out;
 use crate::cli::table::Args;
-use crate::daemon::control::{self, AskError, Wish};
+use crate::daemon::control::{self, AskError, UploadRequest};
 use crate::error::{Error, Result};
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// What the command line asks for.
-fn wish(args: &Args) -> Result<Wish> {
+fn wish(args: &Args) -> Result<UploadRequest> {
     let usage = |why: &str| Error::Usage(why.to_owned());
     let topic_id = args.topic_id.clone().or_else(|| variable(file_upload::TOPIC));
     let topic_id = topic_id.ok_or_else(|| usage("upload-file needs --topic-id with the id of the topic"))?;
@@ -52,7 +52,7 @@ fn wish(args: &Args) -> Result<Wish> {
     }
     let folder = folder.to_str().ok_or_else(|| usage("the current directory's name is not UTF-8 text"))?;
     let (title, turn) = (args.title.clone().unwrap_or_default(), variable(TURN).unwrap_or_default());
-    Ok(Wish { topic_id, title, folder: folder.to_owned(), files, turn })
+    Ok(UploadRequest { topic_id, title, folder: folder.to_owned(), files, turn })
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -60,7 +60,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// By whoever can.
-fn send(args: &Args, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
+fn send(args: &Args, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
     let socket = variable(file_upload::SOCKET).filter(|_| args.profile.is_none());
     if let Some(socket) = socket {
         return control::upload(Path::new(&socket), wish, on).map_err(|error| match error {
@@ -93,7 +93,7 @@ fn profile(args: &Args) -> Result<Profile> {
 
 /// Without a connector. The ledger is written without a lock that a connector would hold: one that starts in this very
 /// moment may lose one row of it, and nothing else.
-fn by_http(profile: &Profile, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
+fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
     let config = &profile.config;
     if let Some(problem) = profile.problems.first() {
         return Err(Error::Config(format!("{}: {problem}", profile.name)));

@@ -27,7 +27,7 @@ pub(crate) enum Auth {
 }
 
 /// The connection's state.
-pub(crate) struct Link<'a> {
+pub(crate) struct ConnectionDriver<'a> {
     pub(crate) timing: Timing,
     pub(crate) flags: &'a Flags,
     /// Hands an event to the hub; false when the hub is gone.
@@ -42,12 +42,12 @@ pub(crate) struct Link<'a> {
     heard: Instant,
     next_ping: Instant,
     close_by: Option<Instant>,
-    ended: Option<Ended>,
+    ended: Option<DriverEnd>,
 }
 
 /// Why the link itself ended the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum DriverEnd {
     /// `ok:false` to the auth request.
     Refused(String),
     /// Nothing heard for `Timing::dead`.
@@ -58,16 +58,16 @@ pub(crate) enum Ended {
     Stuck,
 }
 
-impl<'a> Link<'a> {
+impl<'a> ConnectionDriver<'a> {
     pub(crate) fn new(
         timing: Timing,
         flags: &'a Flags,
         emit: &'a mut dyn FnMut(NetEvent) -> bool,
         generation: u64,
         request_id: String,
-    ) -> Link<'a> {
+    ) -> ConnectionDriver<'a> {
         let now = Instant::now();
-        Link {
+        ConnectionDriver {
             timing,
             flags,
             emit,
@@ -86,7 +86,7 @@ impl<'a> Link<'a> {
     }
 
     /// Why the link ended it, if it did.
-    pub(crate) fn ended(&self) -> Option<&Ended> {
+    pub(crate) fn ended(&self) -> Option<&DriverEnd> {
         self.ended.as_ref()
     }
 
@@ -100,7 +100,7 @@ impl<'a> Link<'a> {
         self.up_at.map(|at| at.elapsed())
     }
 
-    fn end(&mut self, why: Ended) -> Flow {
+    fn end(&mut self, why: DriverEnd) -> Flow {
         self.ended.get_or_insert(why);
         Flow::End
     }
@@ -112,11 +112,11 @@ impl<'a> Link<'a> {
         for frame in std::mem::take(&mut self.held) {
             alive = alive && (self.emit)(NetEvent::Frame(frame));
         }
-        if alive { Flow::Continue } else { self.end(Ended::Deaf) }
+        if alive { Flow::Continue } else { self.end(DriverEnd::Deaf) }
     }
 
     fn on_text(&mut self, text: String) -> Flow {
-        if text.trim() == "pong" || matches!(self.ended, Some(Ended::Refused(_))) {
+        if text.trim() == "pong" || matches!(self.ended, Some(DriverEnd::Refused(_))) {
             return Flow::Continue;
         }
         // After `Up` without an answer only what may be the late answer is worth decoding here.
@@ -129,7 +129,7 @@ impl<'a> Link<'a> {
                     }
                 }
                 Some(Reply::No(why)) => {
-                    self.ended = Some(Ended::Refused(why));
+                    self.ended = Some(DriverEnd::Refused(why));
                     return Flow::Close;
                 }
                 None => {}
@@ -140,11 +140,11 @@ impl<'a> Link<'a> {
             self.held.push(text);
             return if self.held_bytes > HELD_MAX_BYTES { self.go_up(None) } else { Flow::Continue };
         }
-        if (self.emit)(NetEvent::Frame(text)) { Flow::Continue } else { self.end(Ended::Deaf) }
+        if (self.emit)(NetEvent::Frame(text)) { Flow::Continue } else { self.end(DriverEnd::Deaf) }
     }
 }
 
-impl Driver for Link<'_> {
+impl Driver for ConnectionDriver<'_> {
     fn on_message(&mut self, message: Message) -> Flow {
         match message {
             Message::Text(text) => self.on_text(text.as_str().to_owned()),
@@ -170,10 +170,10 @@ impl Driver for Link<'_> {
 
     fn on_deadline(&mut self, now: Instant) -> Flow {
         if self.close_by.is_some_and(|at| at <= now) {
-            return self.end(Ended::Stuck);
+            return self.end(DriverEnd::Stuck);
         }
         if self.heard + self.timing.dead <= now {
-            return self.end(Ended::Silent);
+            return self.end(DriverEnd::Silent);
         }
         if self.up_at.is_none() && self.opened + self.timing.auth <= now {
             return self.go_up(None);

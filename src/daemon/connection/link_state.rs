@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// The connection as far as the hub knows.
 #[derive(Debug, Default)]
-pub(crate) struct Link {
+pub(crate) struct LinkState {
     pub(crate) up_since: Option<Instant>,
     pub(crate) last_error: Option<String>,
     /// When the next attempt is.
@@ -23,7 +23,7 @@ impl Hub {
         match event {
             NetEvent::Up { display_name, .. } => {
                 log::info!(target: "hub", "connected as {}", self.me.agent_id);
-                self.link = Link { up_since: Some(Instant::now()), ..Link::default() };
+                self.link = LinkState { up_since: Some(Instant::now()), ..LinkState::default() };
                 if display_name.is_some() {
                     self.me.display_name = display_name;
                 }

@@ -3,7 +3,7 @@
 use super::backoff::Backoff;
 use super::config::NetConfig;
 use super::dial::{Dial, DialError, brief};
-use super::driver::{Ended, Link};
+use super::driver::{ConnectionDriver, DriverEnd};
 use super::event::NetEvent;
 use super::handle::{Flags, NetHandle};
 use crate::secret::Secret;
@@ -34,7 +34,7 @@ pub fn start<E: Send + 'static>(
     let flags = Arc::new(Flags::default());
     let handle = NetHandle::new(out, flags.clone());
     let thread = crate::sys::thread::spawn("net", move || {
-        let mut net = Net::new(config, flags.clone(), queue);
+        let mut net = NetworkThread::new(config, flags.clone(), queue);
         net.run(&mut |event| events.send(wrap(event)).is_ok());
         flags.set_up(false);
     })?;
@@ -42,7 +42,7 @@ pub fn start<E: Send + 'static>(
 }
 
 /// Everything that outlives a connection.
-pub(crate) struct Net {
+pub(crate) struct NetworkThread {
     config: NetConfig,
     flags: Arc<Flags>,
     queue: Queue,
@@ -57,13 +57,13 @@ pub(crate) struct Net {
 }
 
 /// How an attempt ended.
-enum Outcome {
+enum AttemptOutcome {
     /// The thread is no longer wanted.
     Stop,
-    Lost(Lost),
+    LostConnection(LostConnection),
 }
 
-struct Lost {
+struct LostConnection {
     why: String,
     after: Option<Duration>,
     refused: bool,
@@ -73,17 +73,23 @@ struct Lost {
     healthy: bool,
 }
 
-impl Lost {
-    fn early(why: String, after: Option<Duration>, refused: bool) -> Outcome {
-        Outcome::Lost(Lost { why, after, refused, accepted: false, healthy: false })
+impl LostConnection {
+    fn early(why: String, after: Option<Duration>, refused: bool) -> AttemptOutcome {
+        AttemptOutcome::LostConnection(LostConnection {
+            why,
+            after,
+            refused,
+            accepted: false,
+            healthy: false,
+        })
     }
 }
 
 type Emit<'a> = dyn FnMut(NetEvent) -> bool + 'a;
 
-impl Net {
-    pub(crate) fn new(config: NetConfig, flags: Arc<Flags>, queue: Queue) -> Net {
-        Net {
+impl NetworkThread {
+    pub(crate) fn new(config: NetConfig, flags: Arc<Flags>, queue: Queue) -> NetworkThread {
+        NetworkThread {
             backoff: Backoff::new(config.timing.backoff, config.timing.backoff_max),
             config,
             flags,
@@ -102,7 +108,7 @@ impl Net {
             let outcome = self.attempt(&token, emit);
             self.flags.set_up(false);
             self.queue.clear();
-            let Outcome::Lost(lost) = outcome else { return };
+            let AttemptOutcome::LostConnection(lost) = outcome else { return };
             let retry_in = self.judge(&lost);
             let why = scrub(&lost.why, &token);
             if self.short_lived == KICKED_OUT {
@@ -116,9 +122,9 @@ impl Net {
         }
     }
 
-    fn attempt(&mut self, token: &Secret, emit: &mut Emit<'_>) -> Outcome {
+    fn attempt(&mut self, token: &Secret, emit: &mut Emit<'_>) -> AttemptOutcome {
         if token.is_empty() {
-            return Lost::early("no token is set".into(), None, true);
+            return LostConnection::early("no token is set".into(), None, true);
         }
         let timing = self.config.timing;
         let until = Instant::now() + timing.dial;
@@ -126,11 +132,11 @@ impl Net {
             Some(tls) => tls.clone(),
             None => match tls::client_config(self.config.ca_file.as_deref()) {
                 Ok(tls) => self.tls.insert(tls).clone(),
-                Err(e) => return Lost::early(e.to_string(), None, false),
+                Err(e) => return LostConnection::early(e.to_string(), None, false),
             },
         };
         let Some(url) = self.config.urls.get(self.url) else {
-            return Lost::early("no address is configured".into(), None, false);
+            return LostConnection::early("no address is configured".into(), None, false);
         };
         log::debug!("connecting to {url}");
         let flags = self.flags.clone();
@@ -144,19 +150,19 @@ impl Net {
         };
         let mut ws = match dial.open(url) {
             Ok(ws) => ws,
-            Err(DialError::Cancelled) => return Outcome::Stop,
-            Err(DialError::Retry(why, after)) => return Lost::early(why, after, false),
-            Err(DialError::Refused(why)) => return Lost::early(why, None, true),
+            Err(DialError::Cancelled) => return AttemptOutcome::Stop,
+            Err(DialError::Retry(why, after)) => return LostConnection::early(why, after, false),
+            Err(DialError::Refused(why)) => return LostConnection::early(why, None, true),
         };
         // Frames that slipped in after the last connection was lost belong to it.
         self.queue.clear();
         if self.flags.closing() {
-            return Outcome::Stop;
+            return AttemptOutcome::Stop;
         }
         self.generation += 1;
         let request_id = format!("auth-{}", id::hex());
         let auth = Message::text(crate::wire::outgoing::auth(&request_id, token.expose()));
-        let mut link = Link::new(timing, &self.flags, emit, self.generation, request_id);
+        let mut link = ConnectionDriver::new(timing, &self.flags, emit, self.generation, request_id);
         let end = match ws.write(auth) {
             // `WouldBlock` means queued: the pump flushes.
             Err(e) if !matches!(&e, WsError::Io(e) if e.kind() == std::io::ErrorKind::WouldBlock) => {
@@ -165,14 +171,14 @@ impl Net {
             _ => pump::run(&mut ws, &mut self.queue, &mut link),
         };
         let (age, accepted, ended) = (link.age(), link.accepted(), link.ended().cloned());
-        if self.flags.closing() || matches!(end, Ok(End::Dropped)) || ended == Some(Ended::Deaf) {
-            return Outcome::Stop;
+        if self.flags.closing() || matches!(end, Ok(End::Dropped)) || ended == Some(DriverEnd::Deaf) {
+            return AttemptOutcome::Stop;
         }
         // A close that says "go away" counts as a refusal only while authenticating: hours later the token was good.
         let young = age.is_none_or(|age| age < timing.auth);
         let (why, refused) = match (ended, end) {
-            (Some(Ended::Refused(why)), _) => (format!("the service refuses the token: {why}"), true),
-            (Some(Ended::Silent), _) => (format!("nothing heard for {:.0?}", timing.dead), false),
+            (Some(DriverEnd::Refused(why)), _) => (format!("the service refuses the token: {why}"), true),
+            (Some(DriverEnd::Silent), _) => (format!("nothing heard for {:.0?}", timing.dead), false),
             (_, Ok(End::Peer(Some((code, reason))))) if young && close_refuses_token(code) => {
                 (format!("the service refuses the token ({})", closed(code, &reason)), true)
             }
@@ -184,11 +190,11 @@ impl Net {
             (_, Err(e)) => (explain(&e), false),
         };
         let healthy = age.is_some_and(|age| age >= timing.healthy);
-        Outcome::Lost(Lost { why, after: None, refused, accepted, healthy })
+        AttemptOutcome::LostConnection(LostConnection { why, after: None, refused, accepted, healthy })
     }
 
     /// Decides what the end means for the next attempt: its URL, and when.
-    fn judge(&mut self, lost: &Lost) -> Duration {
+    fn judge(&mut self, lost: &LostConnection) -> Duration {
         if lost.healthy {
             self.backoff.reset();
         }

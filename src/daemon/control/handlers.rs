@@ -3,7 +3,7 @@
 use crate::agent::adapters;
 use crate::agent::discovery::locate;
 use crate::daemon::control::Request;
-use crate::daemon::control::reply::{Asked, reply};
+use crate::daemon::control::reply::{ControlRequest, reply};
 use crate::daemon::hub::Hub;
 use crate::json::object;
 use crate::sys::time;
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 impl Hub {
     /// Answers; whoever asked may have gone.
-    pub(crate) fn answer(&mut self, asked: Asked) {
+    pub(crate) fn answer(&mut self, asked: ControlRequest) {
         let answer = match asked.request {
             Request::Status => {
                 self.care.look_soon();

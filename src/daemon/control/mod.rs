@@ -49,12 +49,12 @@ pub enum Request {
         now: bool,
     },
     /// Send files into a topic.
-    Upload(Wish),
+    Upload(UploadRequest),
 }
 
 /// Files that somebody wants to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct UploadRequest {
     /// Where to.
     pub topic_id: String,
     /// What people see; empty for the file's name.
@@ -105,7 +105,7 @@ impl Request {
                 let named = value["files"].as_array().into_iter().flatten();
                 files.extend(named.filter_map(Value::as_str).map(str::to_owned));
                 let (title, folder, turn) = (text("title"), text("folder"), text("turn"));
-                Ok(Request::Upload(Wish { topic_id, title, folder, files, turn }))
+                Ok(Request::Upload(UploadRequest { topic_id, title, folder, files, turn }))
             }
             Some(word @ ("approve" | "deny")) => Ok(Request::Decide {
                 allow: word == "approve",
@@ -138,7 +138,7 @@ pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, AskError> {
 }
 
 /// Has files sent by the connector that listens at `socket`; `on` hears how many bytes of how many are out.
-pub fn upload(socket: &Path, wish: &Wish, on: &mut dyn FnMut(u64, u64)) -> Result<Value, AskError> {
+pub fn upload(socket: &Path, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Result<Value, AskError> {
     let stream = say(socket, &Request::Upload(wish.clone()))?;
     stream.set_read_timeout(Some(UPLOAD_PATIENCE)).map_err(|e| failed(&e))?;
     let mut lines = BufReader::new(stream.take(MAX_ANSWER as u64));

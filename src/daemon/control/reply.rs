@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 /// A request with the way back.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ControlRequest {
     pub(crate) request: Request,
     pub(crate) back: UnixStream,
 }

@@ -2,7 +2,7 @@
 //!
 //! One thread blocks in accept(2), one small thread serves each client: no wake-ups while nobody asks.
 
-use super::reply::{Asked, reply};
+use super::reply::{ControlRequest, reply};
 use super::{MAX_REQUEST, PATIENCE, Request, SOCKET, is_ours, read_line};
 use crate::daemon::event::Event;
 use crate::json::object;
@@ -126,7 +126,7 @@ fn serve(mut stream: UnixStream, events: &Sender<Event>) {
     match request {
         Ok(request) => {
             log::debug!(target: "control", "asked: {request:?}");
-            let _ = events.send(Event::Control(Asked { request, back: stream }));
+            let _ = events.send(Event::Control(ControlRequest { request, back: stream }));
         }
         Err(why) => {
             reply(stream, &object!({ "error": why }));

@@ -4,21 +4,21 @@
 mod host_requests;
 
 use crate::daemon::connection::NetHandle;
-use crate::daemon::connection::link_state::Link;
+use crate::daemon::connection::link_state::LinkState;
 use crate::daemon::event::Event;
 use crate::daemon::inbound::catch_up::state::CatchUp;
-use crate::daemon::inbound::late_attachments::Files;
+use crate::daemon::inbound::late_attachments::LateAttachments;
 use crate::daemon::inbound::ping_pong::PingPong;
-use crate::daemon::language::Tongues;
-use crate::daemon::lifecycle::Care;
+use crate::daemon::language::TopicLanguages;
+use crate::daemon::lifecycle::Lifecycle;
 use crate::daemon::outbound::delivery::Delivery;
-use crate::daemon::outbound::http_worker::Courier;
-use crate::daemon::outbound::progress_throttle::Board;
+use crate::daemon::outbound::http_worker::HttpWorker;
+use crate::daemon::outbound::progress_throttle::ProgressThrottle;
 use crate::daemon::outbound::requests::{Purpose, Requests};
-use crate::daemon::outbound::upload_waiters::Cards;
+use crate::daemon::outbound::upload_waiters::UploadWaiters;
 use crate::daemon::outbound::uploads::Uploads;
-use crate::daemon::permissions::Asks;
-use crate::daemon::scheduler::Sessions;
+use crate::daemon::permissions::PermissionRequests;
+use crate::daemon::scheduler::Scheduler;
 use crate::daemon::tasks::Tasks;
 use crate::host::Host;
 use crate::session::turn::End;
@@ -49,24 +49,24 @@ pub(crate) struct Hub {
     pub(crate) net: NetHandle,
     inbox: Receiver<Event>,
     pub(crate) me: Identity,
-    pub(crate) link: Link,
-    pub(crate) sessions: Sessions,
+    pub(crate) link: LinkState,
+    pub(crate) sessions: Scheduler,
     pub(crate) pingpong: PingPong,
     pub(crate) catch_up: CatchUp,
-    pub(crate) files: Files,
+    pub(crate) files: LateAttachments,
     /// Kinds of the topics that the service has listed, for messages that do not say theirs.
     pub(crate) kinds: BTreeMap<String, TopicKind>,
-    pub(crate) board: Board,
-    pub(crate) tongues: Tongues,
+    pub(crate) board: ProgressThrottle,
+    pub(crate) tongues: TopicLanguages,
     pub(crate) delivery: Delivery,
-    pub(crate) courier: Courier,
+    pub(crate) courier: HttpWorker,
     pub(crate) uploads: Uploads,
-    pub(crate) cards: Cards,
+    pub(crate) cards: UploadWaiters,
     pub(crate) requests: Requests,
     pub(crate) tasks: Tasks,
-    pub(crate) asks: Asks,
-    pub(crate) drain: Option<crate::daemon::lifecycle::shutdown::Drain>,
-    pub(crate) care: Care,
+    pub(crate) asks: PermissionRequests,
+    pub(crate) drain: Option<crate::daemon::lifecycle::shutdown::Shutdown>,
+    pub(crate) care: Lifecycle,
     pub(crate) host: Host,
     pub(crate) commit_now: bool,
     commit_by: Option<Instant>,
@@ -81,11 +81,11 @@ impl Hub {
         store: Store,
         net: NetHandle,
         inbox: Receiver<Event>,
-        sessions: Sessions,
+        sessions: Scheduler,
         left: Vec<Entry>,
-        (courier, uploads, host): (Courier, Uploads, Host),
+        (courier, uploads, host): (HttpWorker, Uploads, Host),
     ) -> Hub {
-        let care = Care::new(shared.config.auto_reexec);
+        let care = Lifecycle::new(shared.config.auto_reexec);
         let me = Identity {
             agent_id: shared.config.agent_id.clone(),
             display_name: None,
@@ -104,21 +104,21 @@ impl Hub {
             net,
             inbox,
             me,
-            link: Link::default(),
+            link: LinkState::default(),
             sessions,
             pingpong: PingPong::default(),
             catch_up: CatchUp::default(),
-            files: Files::default(),
+            files: LateAttachments::default(),
             kinds: BTreeMap::new(),
-            board: Board::default(),
-            tongues: Tongues::default(),
+            board: ProgressThrottle::default(),
+            tongues: TopicLanguages::default(),
             delivery,
             courier,
             uploads,
-            cards: Cards::default(),
+            cards: UploadWaiters::default(),
             requests: Requests::default(),
             tasks: Tasks::new(),
-            asks: Asks::default(),
+            asks: PermissionRequests::default(),
             drain: None,
             care,
             host,
@@ -194,9 +194,9 @@ impl Hub {
         match event {
             Event::Net(event) => self.on_net(event),
             Event::Session(event) => self.on_session(event),
-            Event::Posted(tag, posted) => self.on_posted(tag, posted),
+            Event::HttpOutcome(tag, posted) => self.on_posted(tag, posted),
             Event::Uploading(topic, text) => self.uploading(&topic, text),
-            Event::Filed(filed) => self.on_filed(*filed),
+            Event::FinishedUpload(filed) => self.on_filed(*filed),
             Event::Control(asked) => self.answer(asked),
             Event::Signal(Signal::Stop(number)) => self.stop_by(number),
             Event::Signal(Signal::Reload) => self.net.retry_now(),
@@ -242,7 +242,7 @@ impl Hub {
             (Purpose::Poll, false) => log::debug!(target: "hub", "poll: {}", error()),
             (Purpose::Topics, _) => self.on_topics(&result.data),
             (Purpose::Missed { topic }, _) => self.on_history(topic, &result.data),
-            (Purpose::Files { number }, _) => self.on_files(number, &result.data),
+            (Purpose::Attachments { number }, _) => self.on_files(number, &result.data),
         }
     }
 
@@ -253,7 +253,7 @@ impl Hub {
                 Purpose::Poll => log::debug!(target: "hub", "the service did not answer `poll`"),
                 Purpose::Topics => self.on_topics(&serde_json::Value::Null),
                 Purpose::Missed { topic } => self.on_history(topic, &serde_json::Value::Null),
-                Purpose::Files { number } => self.on_files(number, &serde_json::Value::Null),
+                Purpose::Attachments { number } => self.on_files(number, &serde_json::Value::Null),
             }
         }
         for (topic, status) in self.board.due(now) {

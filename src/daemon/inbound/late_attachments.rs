@@ -23,7 +23,7 @@ const WAITING: usize = 100;
 
 /// A post in a group that was not for this agent, and has files.
 #[derive(Debug)]
-struct Post {
+struct RememberedPost {
     topic_id: String,
     sender_id: String,
     id: Option<String>,
@@ -37,22 +37,22 @@ struct Post {
 
 /// A topic in which a message is looked up, with what came there meanwhile.
 #[derive(Debug)]
-struct LookUp {
+struct AttachmentLookup {
     number: u64,
     messages: Vec<Message>,
 }
 
 /// What the hub remembers for this.
 #[derive(Debug, Default)]
-pub(crate) struct Files {
-    posts: Vec<Post>,
-    look_ups: Vec<LookUp>,
+pub(crate) struct LateAttachments {
+    posts: Vec<RememberedPost>,
+    look_ups: Vec<AttachmentLookup>,
     next: u64,
     /// The service does not answer such questions; asked again after the next connection.
     in_vain: bool,
 }
 
-impl Files {
+impl LateAttachments {
     /// Remembers a post that is not for this agent; `had`: a question has had its files already.
     pub(crate) fn note(&mut self, message: &Message, had: bool) {
         let group = matches!(
@@ -67,7 +67,7 @@ impl Files {
         if self.posts.len() >= POSTS {
             self.posts.remove(0);
         }
-        self.posts.push(Post {
+        self.posts.push(RememberedPost {
             topic_id: message.topic_id.clone(),
             sender_id: message.sender_id.clone(),
             id: message.id.clone(),
@@ -78,7 +78,7 @@ impl Files {
         });
     }
 
-    fn belongs(post: &Post, message: &Message) -> bool {
+    fn belongs(post: &RememberedPost, message: &Message) -> bool {
         // both may be read together, long after they were written
         let soon = post.sent_at.zip(message.created_at).is_none_or(|(a, b)| b - a < SOON_MS);
         let same = post.topic_id == message.topic_id && post.at.elapsed() < SOON && soon;
@@ -88,7 +88,7 @@ impl Files {
 
     /// Whether there are files for a message without any.
     fn has_some(&self, message: &Message) -> bool {
-        self.posts.iter().any(|post| Files::belongs(post, message))
+        self.posts.iter().any(|post| LateAttachments::belongs(post, message))
     }
 
     /// Hands the files over to the message that asks about them; to another one only if it quotes them.
@@ -96,7 +96,7 @@ impl Files {
         if !job.media.is_empty() {
             return;
         }
-        for post in self.posts.iter_mut().filter(|post| Files::belongs(post, message)) {
+        for post in self.posts.iter_mut().filter(|post| LateAttachments::belongs(post, message)) {
             job.media.extend(post.media.iter().cloned());
             post.had = true;
         }
@@ -147,9 +147,9 @@ impl Hub {
         if lacks {
             self.files.next += 1;
             let number = self.files.next;
-            let id = self.requests.open("history", Purpose::Files { number }, Instant::now());
+            let id = self.requests.open("history", Purpose::Attachments { number }, Instant::now());
             self.net.send(outgoing::history(&id, &message.topic_id, HISTORY_LIMIT));
-            self.files.look_ups.push(LookUp { number, messages: vec![message.clone()] });
+            self.files.look_ups.push(AttachmentLookup { number, messages: vec![message.clone()] });
         }
         lacks
     }

@@ -19,7 +19,7 @@ const TERMINALS: Duration = Duration::from_secs(60 * 60);
 
 /// The hub's part of it.
 #[derive(Debug)]
-pub(crate) struct Care {
+pub(crate) struct Lifecycle {
     pub(crate) notify: Notify,
     pub(crate) image: Image,
     pub(crate) started: Instant,
@@ -35,12 +35,12 @@ pub(crate) struct Care {
     look_at: Option<Instant>,
 }
 
-impl Care {
+impl Lifecycle {
     /// Everything is ready but for the hub.
-    pub(crate) fn new(auto: bool) -> Care {
+    pub(crate) fn new(auto: bool) -> Lifecycle {
         let (notify, image, started) = (Notify::from_env(), Image::of_this_process(), Instant::now());
         notify.send("READY=1\nSTATUS=connecting");
-        Care {
+        Lifecycle {
             alive_at: notify.watchdog.map(|_| started),
             notify,
             image,

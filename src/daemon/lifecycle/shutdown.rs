@@ -18,7 +18,7 @@ const KEPT: Duration = Duration::from_secs(5);
 
 /// A shutdown in progress.
 #[derive(Debug)]
-pub(crate) struct Drain {
+pub(crate) struct Shutdown {
     signal: i32,
     agents_until: Instant,
     /// Set when the last turn has ended.
@@ -26,7 +26,7 @@ pub(crate) struct Drain {
     hurried: bool,
 }
 
-impl Drain {
+impl Shutdown {
     /// When to look again.
     pub(crate) fn deadline(&self) -> Instant {
         self.replies_until.unwrap_or(self.agents_until)
@@ -54,8 +54,12 @@ impl Hub {
                     1 => log::info!(target: "hub", "{what}; ending 1 turn"),
                     turns => log::info!(target: "hub", "{what}; ending {turns} turns"),
                 }
-                self.drain =
-                    Some(Drain { signal, agents_until: now + AGENTS, replies_until: None, hurried: false });
+                self.drain = Some(Shutdown {
+                    signal,
+                    agents_until: now + AGENTS,
+                    replies_until: None,
+                    hurried: false,
+                });
                 self.sessions.stop_all(&Control::Shutdown);
                 self.shared.pool.close();
             }

@@ -4,18 +4,18 @@ use serde_json::Value;
 
 /// What a call is for; comes back with its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tag {
+pub(crate) enum HttpPurpose {
     /// This part of an outbox entry.
     Part { seq: u64, part: usize },
     /// The first errand of an entry that has so many left.
     Errand { seq: u64, left: usize },
     /// A task that is looked at (`daemon/tasks/`).
-    Task { task_id: String, about: Asked },
+    Task { task_id: String, about: TaskQuery },
 }
 
 /// What is asked about tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum TaskQuery {
     /// How it is now, before it is run.
     Now,
     /// The same, while it is run.
@@ -30,7 +30,7 @@ pub(crate) enum Asked {
 
 /// One call.
 #[derive(Debug)]
-pub(crate) enum Call {
+pub(crate) enum HttpCall {
     /// GET.
     Get { path: String },
     /// POST this body.
@@ -43,7 +43,7 @@ pub(crate) enum Call {
 
 /// How a call ended.
 #[derive(Debug)]
-pub(crate) enum Posted {
+pub(crate) enum HttpOutcome {
     /// The service has it; its answer.
     Taken(Value),
     /// It does not want it: HTTP status, and why.

@@ -4,7 +4,7 @@
 //! Each line of work has a thread while there is work. What to do with an outcome is decided by `delivery/`.
 
 use crate::daemon::event::Event;
-use crate::daemon::outbound::http_call::{Call, Posted, Tag};
+use crate::daemon::outbound::http_call::{HttpCall, HttpOutcome, HttpPurpose};
 use crate::http::{Client, HttpError};
 use crate::session::Shared;
 use crate::sys::thread;
@@ -17,18 +17,18 @@ use std::sync::{Arc, OnceLock};
 const LINES: [&str; 2] = ["courier", "errands"];
 
 /// Which line of work a call belongs to.
-fn line_of(tag: &Tag) -> usize {
+fn line_of(tag: &HttpPurpose) -> usize {
     match tag {
-        Tag::Part { .. } => 0,
-        Tag::Errand { .. } | Tag::Task { .. } => 1,
+        HttpPurpose::Part { .. } => 0,
+        HttpPurpose::Errand { .. } | HttpPurpose::Task { .. } => 1,
     }
 }
 
-type Parcel = (Tag, Call);
+type Parcel = (HttpPurpose, HttpCall);
 
 /// The hub's side.
 #[derive(Debug)]
-pub(crate) struct Courier {
+pub(crate) struct HttpWorker {
     events: Sender<Event>,
     /// With the number of calls on their way; the thread ends when its sender goes.
     lines: [Option<(Sender<Parcel>, usize)>; LINES.len()],
@@ -36,14 +36,14 @@ pub(crate) struct Courier {
     client: Arc<OnceLock<Result<Client, HttpError>>>,
 }
 
-impl Courier {
+impl HttpWorker {
     /// Nothing is started yet.
-    pub(crate) fn new(events: Sender<Event>) -> Courier {
-        Courier { events, lines: [const { None }; LINES.len()], client: Arc::default() }
+    pub(crate) fn new(events: Sender<Event>) -> HttpWorker {
+        HttpWorker { events, lines: [const { None }; LINES.len()], client: Arc::default() }
     }
 
-    /// Takes a call; its outcome comes as [`Event::Posted`]. False when no thread could be started.
-    pub(crate) fn carry(&mut self, shared: &Arc<Shared>, tag: Tag, call: Call) -> bool {
+    /// Takes a call; its outcome comes as [`Event::HttpOutcome`]. False when no thread could be started.
+    pub(crate) fn carry(&mut self, shared: &Arc<Shared>, tag: HttpPurpose, call: HttpCall) -> bool {
         let line = line_of(&tag);
         if self.lines[line].is_none() {
             let (parcels, inbox) = unbounded();
@@ -65,7 +65,7 @@ impl Courier {
     }
 
     /// A call has come back.
-    pub(crate) fn is_back(&mut self, tag: &Tag) {
+    pub(crate) fn is_back(&mut self, tag: &HttpPurpose) {
         let line = &mut self.lines[line_of(tag)];
         if let Some((_, under_way)) = line {
             *under_way = under_way.saturating_sub(1);
@@ -94,36 +94,36 @@ fn work(
                 warn(shared, client, &answer);
                 outcome(answer)
             }
-            Err(why) => Posted::Unknown(why.to_string()),
+            Err(why) => HttpOutcome::Unknown(why.to_string()),
         };
-        if events.send(Event::Posted(tag, posted)).is_err() {
+        if events.send(Event::HttpOutcome(tag, posted)).is_err() {
             return;
         }
     }
 }
 
-fn perform(client: &Client, call: &Call) -> Result<(u16, Value), HttpError> {
+fn perform(client: &Client, call: &HttpCall) -> Result<(u16, Value), HttpError> {
     match call {
-        Call::Get { path } => client.get_json(path),
-        Call::Post { path, body } => client.post_json(path, body),
-        Call::Again { path, body, since } => match client.get_json(path) {
+        HttpCall::Get { path } => client.get_json(path),
+        HttpCall::Post { path, body } => client.post_json(path, body),
+        HttpCall::Again { path, body, since } => match client.get_json(path) {
             Ok((status, row)) if task::is_settled(&row, body, *since) => Ok((status, row)),
             Err(error @ HttpError::Offline(_)) => Err(error),
             // a service that does not tell is told once more
             _ => client.patch_json(path, body),
         },
-        Call::Patch { path, body } => client.patch_json(path, body),
+        HttpCall::Patch { path, body } => client.patch_json(path, body),
     }
 }
 
-fn outcome(answer: Result<(u16, Value), HttpError>) -> Posted {
+fn outcome(answer: Result<(u16, Value), HttpError>) -> HttpOutcome {
     match answer {
-        Ok((_, answer)) => Posted::Taken(answer),
+        Ok((_, answer)) => HttpOutcome::Taken(answer),
         Err(HttpError::Status(status, why)) if is_for_later(status) => {
-            Posted::Unknown(format!("HTTP {status}: {why}"))
+            HttpOutcome::Unknown(format!("HTTP {status}: {why}"))
         }
-        Err(HttpError::Status(status, why)) => Posted::Refused(status, format!("HTTP {status}: {why}")),
-        Err(HttpError::Offline(why)) => Posted::Unknown(why),
+        Err(HttpError::Status(status, why)) => HttpOutcome::Refused(status, format!("HTTP {status}: {why}")),
+        Err(HttpError::Offline(why)) => HttpOutcome::Unknown(why),
     }
 }
 

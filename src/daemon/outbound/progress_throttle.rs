@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const LINE_GAP: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-struct Card {
+struct TopicStatus {
     sent: Instant,
     /// The last sign of life; at first when the turn came.
     beat: Instant,
@@ -19,11 +19,11 @@ struct Card {
 
 /// All topics with a live turn.
 #[derive(Debug, Default)]
-pub(crate) struct Board {
-    cards: BTreeMap<String, Card>,
+pub(crate) struct ProgressThrottle {
+    cards: BTreeMap<String, TopicStatus>,
 }
 
-impl Board {
+impl ProgressThrottle {
     /// A new status: returned when it may be sent now, kept as the newest otherwise.
     pub(crate) fn show(&mut self, topic: &str, status: Status, now: Instant) -> Option<Status> {
         match self.cards.get_mut(topic) {
@@ -37,7 +37,10 @@ impl Board {
                 Some(status)
             }
             None => {
-                self.cards.insert(topic.to_owned(), Card { sent: now, beat: now, line: None, waiting: None });
+                self.cards.insert(
+                    topic.to_owned(),
+                    TopicStatus { sent: now, beat: now, line: None, waiting: None },
+                );
                 Some(status)
             }
         }
@@ -76,7 +79,7 @@ impl Board {
         out
     }
 
-    /// When to call [`Board::due`].
+    /// When to call [`ProgressThrottle::due`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.cards.values().filter(|c| c.waiting.is_some()).map(|c| c.sent + TYPING_THROTTLE).min()
     }
@@ -84,7 +87,8 @@ impl Board {
     /// A status that bypasses the throttle was sent.
     pub(crate) fn shown(&mut self, topic: &str, now: Instant) {
         if !self.cards.contains_key(topic) {
-            self.cards.insert(topic.to_owned(), Card { sent: now, beat: now, line: None, waiting: None });
+            self.cards
+                .insert(topic.to_owned(), TopicStatus { sent: now, beat: now, line: None, waiting: None });
         }
     }
 

@@ -1,8 +1,8 @@
 //! The hub's side of the outbox: sends what the delivery decides, and carries out what it concludes.
 
 use crate::daemon::hub::Hub;
-use crate::daemon::outbound::delivery::Action;
-use crate::daemon::outbound::http_call::{Call, Posted, Tag};
+use crate::daemon::outbound::delivery::DeliveryAction;
+use crate::daemon::outbound::http_call::{HttpCall, HttpOutcome, HttpPurpose};
 use crate::daemon::outbound::requests::Purpose;
 use crate::store::errand::Errand;
 use crate::store::outbox::Entry;
@@ -18,7 +18,7 @@ const BACKLOG_BYTES: usize = 8 * 1024 * 1024;
 
 impl Hub {
     /// Compares the history of a topic with what is not acknowledged.
-    pub(crate) fn look_up(&mut self, seq: u64, data: &serde_json::Value) -> Option<Action> {
+    pub(crate) fn look_up(&mut self, seq: u64, data: &serde_json::Value) -> Option<DeliveryAction> {
         let entry = self.delivery.entry(seq)?;
         let (since, reply_to) = (entry.at, entry.reply_to.clone());
         let topic = Topic::bare(&entry.topic_id);
@@ -47,14 +47,14 @@ impl Hub {
         }
         for action in self.delivery.next(now) {
             match action {
-                Action::Publish { seq, part } => self.publish(seq, part, now),
-                Action::Lookup { seq } => {
+                DeliveryAction::Publish { seq, part } => self.publish(seq, part, now),
+                DeliveryAction::Lookup { seq } => {
                     let id = self.requests.open("history", Purpose::Lookup { seq }, now);
                     if let Some(entry) = self.delivery.entry(seq) {
                         self.net.send(outgoing::history(&id, &entry.topic_id, HISTORY_LIMIT));
                     }
                 }
-                Action::Errand { seq, left } => self.run_errand(seq, left, now),
+                DeliveryAction::Errand { seq, left } => self.run_errand(seq, left, now),
                 _ => self.act(Some(action)),
             }
         }
@@ -65,19 +65,19 @@ impl Hub {
         if let Some((path, body)) = errand.as_patch() {
             self.tasks.note_own(path, body, now);
         }
-        let tag = Tag::Errand { seq, left };
+        let tag = HttpPurpose::Errand { seq, left };
         let taken = match errand.clone() {
             Errand::Patch { path, body } => {
                 let call = match self.delivery.asked_before(seq) {
-                    Some(since) => Call::Again { path, body, since },
-                    None => Call::Patch { path, body },
+                    Some(since) => HttpCall::Again { path, body, since },
+                    None => HttpCall::Patch { path, body },
                 };
                 self.courier.carry(&self.shared, tag, call)
             }
             Errand::Upload(upload) => self.upload(tag, upload, tries),
         };
         if !taken {
-            let posted = Posted::Unknown("no thread could be started".to_owned());
+            let posted = HttpOutcome::Unknown("no thread could be started".to_owned());
             let action = self.delivery.ran(seq, left, posted, now);
             self.act(action);
         }
@@ -121,29 +121,31 @@ impl Hub {
             &self.me.agent_id,
         );
         let path = outgoing::messages_path(&entry.topic_id, &self.me.agent_id);
-        if !self.courier.carry(&self.shared, Tag::Part { seq, part }, Call::Post { path, body }) {
+        if !self.courier.carry(&self.shared, HttpPurpose::Part { seq, part }, HttpCall::Post { path, body }) {
             self.delivery.lost(seq, part, now);
         }
     }
 
     /// A call by HTTP has ended.
-    pub(crate) fn on_posted(&mut self, tag: Tag, posted: Posted) {
+    pub(crate) fn on_posted(&mut self, tag: HttpPurpose, posted: HttpOutcome) {
         let now = Instant::now();
         self.courier.is_back(&tag);
         let action = match (tag, posted) {
-            (Tag::Task { task_id, about }, posted) => return self.on_task_answer(&task_id, about, posted),
-            (Tag::Errand { seq, left }, posted) => {
-                if let Posted::Refused(_, why) | Posted::Unknown(why) = &posted {
+            (HttpPurpose::Task { task_id, about }, posted) => {
+                return self.on_task_answer(&task_id, about, posted);
+            }
+            (HttpPurpose::Errand { seq, left }, posted) => {
+                if let HttpOutcome::Refused(_, why) | HttpOutcome::Unknown(why) = &posted {
                     log::debug!(target: "hub", "what follows a reply: {why}");
                 }
                 self.delivery.ran(seq, left, posted, now)
             }
-            (Tag::Part { seq, part }, Posted::Taken(_)) => self.delivery.accepted(seq, part),
-            (Tag::Part { seq, part }, Posted::Refused(_, why)) => {
+            (HttpPurpose::Part { seq, part }, HttpOutcome::Taken(_)) => self.delivery.accepted(seq, part),
+            (HttpPurpose::Part { seq, part }, HttpOutcome::Refused(_, why)) => {
                 log::warn!(target: "hub", "the service refused a reply by HTTP too: {why}");
                 self.delivery.refused(seq, part, &why, now)
             }
-            (Tag::Part { seq, part }, Posted::Unknown(why)) => {
+            (HttpPurpose::Part { seq, part }, HttpOutcome::Unknown(why)) => {
                 log::debug!(target: "hub", "a reply by HTTP: {why}; it will be looked up");
                 self.delivery.lost(seq, part, now);
                 None
@@ -166,9 +168,9 @@ impl Hub {
     }
 
     /// Carries out what the delivery has concluded.
-    pub(crate) fn act(&mut self, action: Option<Action>) {
+    pub(crate) fn act(&mut self, action: Option<DeliveryAction>) {
         let entry = match action {
-            Some(Action::Delivered(entry)) => {
+            Some(DeliveryAction::Delivered(entry)) => {
                 self.sealed(&entry);
                 self.cards.settle(&entry, None);
                 if let Err(error) = self.shared.outbox.remove(&entry) {
@@ -176,7 +178,7 @@ impl Hub {
                 }
                 entry
             }
-            Some(Action::Refused { entry, why }) => {
+            Some(DeliveryAction::Refused { entry, why }) => {
                 self.sealed(&entry);
                 // who asked for it and has heard the refusal needs no copy
                 let done = if self.cards.settle(&entry, Some(&why)) {
@@ -191,7 +193,7 @@ impl Hub {
                 }
                 entry
             }
-            Some(Action::Moved { seq }) => {
+            Some(DeliveryAction::Moved { seq }) => {
                 let Some(entry) = self.delivery.entry(seq) else { return };
                 // without it the texts would be looked up, and the errands done, once more: both are harmless
                 if let Err(error) = self.shared.outbox.put(entry) {
@@ -199,7 +201,7 @@ impl Hub {
                 }
                 return self.typing_stops(&entry.topic_id.clone());
             }
-            Some(Action::GaveUp { entry, why }) => {
+            Some(DeliveryAction::GaveUp { entry, why }) => {
                 log::error!(target: "hub", "the service does not take a part of a reply, or what follows it, in topic {} ({why}); it is kept in outbox/failed", entry.topic_id);
                 if let Err(error) = self.shared.outbox.record_failure(&entry) {
                     log::warn!(target: "hub", "outbox: {error}");

@@ -12,7 +12,7 @@ pub(crate) enum Purpose {
     /// The history, to find out whether a part of entry `seq` has arrived.
     Lookup { seq: u64 },
     /// The history, for the files of a message that came without: look-up `number`.
-    Files { number: u64 },
+    Attachments { number: u64 },
     /// Messages that were missed.
     Poll,
     /// The topics of this agent.

@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(600);
 
 /// A file that was asked for is with the service: its card comes next.
 #[derive(Debug)]
-pub(crate) struct Filed {
+pub(crate) struct FinishedUpload {
     pub(crate) key: String,
     pub(crate) topic_id: String,
     pub(crate) card: String,
@@ -38,7 +38,7 @@ struct Waiting {
 
 /// What the hub knows of them.
 #[derive(Debug, Default)]
-pub(crate) struct Cards {
+pub(crate) struct UploadWaiters {
     waiting: Vec<Waiting>,
     /// Entries of which somebody knows that they come later.
     told: Vec<u64>,
@@ -47,7 +47,7 @@ pub(crate) struct Cards {
     left: Vec<(String, String, Instant)>,
 }
 
-impl Cards {
+impl UploadWaiters {
     /// Remembers a card.
     fn recall(&mut self, entry: &Entry) {
         if let [card] = entry.parts.as_slice() {
@@ -113,8 +113,8 @@ impl Cards {
 
 impl Hub {
     /// Sends a card, unless the same one is on its way already.
-    pub(crate) fn on_filed(&mut self, filed: Filed) {
-        let Filed { key, topic_id, card, answer, back } = filed;
+    pub(crate) fn on_filed(&mut self, filed: FinishedUpload) {
+        let FinishedUpload { key, topic_id, card, answer, back } = filed;
         let same = |entry: &Entry| {
             entry.is_asked() && entry.topic_id == topic_id && entry.parts.first() == Some(&card)
         };
@@ -160,7 +160,7 @@ mod tests {
     }
 
     /// Somebody who waits, and what he hears.
-    fn wait(cards: &mut Cards, seq: u64, now: Instant) -> UnixStream {
+    fn wait(cards: &mut UploadWaiters, seq: u64, now: Instant) -> UnixStream {
         let (back, ear) = UnixStream::pair().unwrap();
         let answer = object!({ "url": "u" });
         cards.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_told_once_and_who_has_gone_is_remembered() {
-        let (mut cards, now) = (Cards::default(), Instant::now());
+        let (mut cards, now) = (UploadWaiters::default(), Instant::now());
         let ear = wait(&mut cards, 1, now);
         cards.settle(&entry(1), None);
         assert_eq!(heard(ear), "{\"url\":\"u\"}\n");
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn who_had_gone_before_he_could_be_told_to_wait_is_remembered_for_a_while() {
-        let (mut cards, now) = (Cards::default(), Instant::now());
+        let (mut cards, now) = (UploadWaiters::default(), Instant::now());
         drop(wait(&mut cards, 1, now));
         assert_eq!(cards.look(now + PATIENCE), [1]);
         cards.settle(&entry(1), None);

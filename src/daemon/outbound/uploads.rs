@@ -4,12 +4,12 @@
 //! control socket (`upload-file`). The threads decide nothing but how an upload ends; its card goes through the outbox.
 
 use crate::agent::runner::CURRENT_TURN;
-use crate::daemon::control::Wish;
+use crate::daemon::control::UploadRequest;
 use crate::daemon::control::reply::reply as send_reply;
 use crate::daemon::event::Event;
 use crate::daemon::hub::Hub;
-use crate::daemon::outbound::http_call::{Posted, Tag};
-use crate::daemon::outbound::upload_waiters::Filed;
+use crate::daemon::outbound::http_call::{HttpOutcome, HttpPurpose};
+use crate::daemon::outbound::upload_waiters::FinishedUpload;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::media::Failure;
@@ -52,9 +52,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 enum Work {
     /// An errand of the outbox, and how often nobody knew its end.
-    Errand(Tag, Box<Upload>, u32),
+    Errand(HttpPurpose, Box<Upload>, u32),
     /// The command `upload-file`.
-    Asked(Wish, UnixStream, Turn),
+    Asked(UploadRequest, UnixStream, Turn),
 }
 
 /// What the file of a wish belongs to: the task of the topic, and the turn that carries it out now. The hub knows both; a
@@ -105,13 +105,13 @@ impl Uploads {
 
 impl Hub {
     /// Has a file of the outbox sent. False when no thread could be started.
-    pub(crate) fn upload(&mut self, tag: Tag, upload: Upload, tries: u32) -> bool {
+    pub(crate) fn upload(&mut self, tag: HttpPurpose, upload: Upload, tries: u32) -> bool {
         let work = self.uploads.work(&self.shared);
         work.is_some_and(|work| work.send(Work::Errand(tag, Box::new(upload), tries)).is_ok())
     }
 
     /// Has files sent that somebody asks for; the threads answer.
-    pub(crate) fn send_files(&mut self, wish: Wish, back: UnixStream) {
+    pub(crate) fn send_files(&mut self, wish: UploadRequest, back: UnixStream) {
         let busy =
             object!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
         let task_id = self.tasks.of_topic(&wish.topic_id).map(str::to_owned);
@@ -167,15 +167,15 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
         match work {
             Work::Errand(tag, upload, tries) => {
                 let posted = errand(shared, post.as_ref(), &upload, tries, events);
-                let _ = events.send(Event::Posted(tag, posted));
+                let _ = events.send(Event::HttpOutcome(tag, posted));
             }
             Work::Asked(wish, back, turn) => {
                 let mut back = Asker::new(back);
                 match asked(shared, post.as_ref(), &wish, &turn, &mut back, events) {
                     Ok((key, card, answer)) => {
                         let (topic_id, back) = (wish.topic_id, back.stream);
-                        let filed = Filed { key, topic_id, card, answer, back };
-                        let _ = events.send(Event::Filed(Box::new(filed)));
+                        let filed = FinishedUpload { key, topic_id, card, answer, back };
+                        let _ = events.send(Event::FinishedUpload(Box::new(filed)));
                     }
                     Err(why) => {
                         back.say(&object!({ "error": why }));
@@ -193,7 +193,7 @@ fn errand(
     upload: &Upload,
     tries: u32,
     events: &Sender<Event>,
-) -> Posted {
+) -> HttpOutcome {
     let mut pace = Pace::default();
     let sent = post.map_err(Failure::clone).and_then(|post| {
         post.send(upload, &mut |n| {
@@ -207,13 +207,13 @@ fn errand(
             shared.shelf.discard(&upload.copied.copy);
             log::info!(target: "uploads", "sent {} ({} bytes)", upload.copied.from, upload.copied.size);
             let row = row(upload, &sent.url);
-            Posted::Taken(object!({ "texts": [sent.card], "row": row }))
+            HttpOutcome::Taken(object!({ "texts": [sent.card], "row": row }))
         }
         Err(Failure { is_final, why }) if is_final || tries >= TRIES => {
             log::warn!(target: "uploads", "{} is given up: {why}", upload.copied.from);
-            Posted::Taken(object!({ "texts": given_up(shared, upload, &why) }))
+            HttpOutcome::Taken(object!({ "texts": given_up(shared, upload, &why) }))
         }
-        Err(Failure { why, .. }) => Posted::Unknown(format!("{}: {why}", upload.name)),
+        Err(Failure { why, .. }) => HttpOutcome::Unknown(format!("{}: {why}", upload.name)),
     }
 }
 
@@ -244,7 +244,7 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
 fn asked(
     shared: &Shared,
     post: Result<&Post<'_>, &Failure>,
-    wish: &Wish,
+    wish: &UploadRequest,
     turn: &Turn,
     back: &mut Asker,
     events: &Sender<Event>,

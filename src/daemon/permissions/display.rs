@@ -1,6 +1,6 @@
 //! What is shown of questions and decisions: in `/status`, to the command line, when one is closed, after a restart.
 
-use super::{Open, entry};
+use super::{OpenRequest, entry};
 use crate::daemon::hub::Hub;
 use crate::json::object;
 use crate::session::messages::{Lang, Say, kept};
@@ -25,7 +25,7 @@ impl Hub {
     pub(crate) fn asks_open(&self) -> Vec<Value> {
         let mut out = Vec::new();
         let now = Instant::now();
-        out.extend(self.asks.open.iter().map(|Open { id, asked, until, .. }| {
+        out.extend(self.asks.open.iter().map(|OpenRequest { id, asked, until, .. }| {
             object!({
                 "id": id, "topic": asked.topic_id, "agent": asked.who, "tool": asked.ask.tool, "about": asked.ask.title,
                 "rule": asked.rule, "seconds": until.saturating_duration_since(now).as_secs(),

@@ -37,7 +37,7 @@ pub(crate) const REQUESTS: usize = 64;
 
 /// A question that waits.
 #[derive(Debug)]
-struct Open {
+struct OpenRequest {
     /// What people type.
     id: String,
     asked: Asked,
@@ -47,11 +47,11 @@ struct Open {
 
 /// All of them, the oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Asks {
-    open: Vec<Open>,
+pub(crate) struct PermissionRequests {
+    open: Vec<OpenRequest>,
 }
 
-impl Asks {
+impl PermissionRequests {
     /// When to call [`Hub::look_at_asks`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.open.iter().map(|open| open.remind.unwrap_or(open.until)).min()
@@ -117,7 +117,7 @@ impl Hub {
         self.say_about(&id, &asked.topic_id, &text, ReplyKind::Question);
         let now = Instant::now();
         let remind = (limit >= REMIND_FROM).then(|| now + limit / 2);
-        self.asks.open.push(Open { id, asked, until: now + limit, remind });
+        self.asks.open.push(OpenRequest { id, asked, until: now + limit, remind });
     }
 
     /// A rule has decided.
@@ -202,7 +202,8 @@ impl Hub {
     /// A plain message, while the agent waits for words: whether it was taken as the answer.
     pub(crate) fn is_answer(&mut self, job: &Job) -> bool {
         let words = job.instruction.trim();
-        let waits = |open: &Open| open.asked.scope == job.scope && open.asked.ask.kind == AskKind::Question;
+        let waits =
+            |open: &OpenRequest| open.asked.scope == job.scope && open.asked.ask.kind == AskKind::Question;
         let Some(at) = self.asks.open.iter().position(waits).filter(|_| is_person(job) && !words.is_empty())
         else {
             return false;
@@ -235,7 +236,7 @@ impl Hub {
 
     /// The question that is meant; the error is a sentence for people.
     fn find_ask(&self, lang: Lang, topic: Option<&str>, id: Option<&str>) -> Result<usize, String> {
-        let here = |open: &Open| topic.is_none_or(|topic| open.asked.topic_id == topic);
+        let here = |open: &OpenRequest| topic.is_none_or(|topic| open.asked.topic_id == topic);
         let mut open = self.asks.open.iter().enumerate().filter(|(_, open)| here(open));
         let Some(id) = id else {
             return match (open.next(), open.next()) {
@@ -256,7 +257,7 @@ impl Hub {
 
     /// Hands the decision over. The id, and the line that says what became of it.
     fn decide_ask(&mut self, at: usize, decision: Decision, by: &str) -> (String, String) {
-        let Open { id, asked, .. } = self.asks.open.remove(at);
+        let OpenRequest { id, asked, .. } = self.asks.open.remove(at);
         self.store.record(Record::Closed { key: id.clone() });
         if decision == Decision::AllowSession
             && let Some(grant) = &asked.grant

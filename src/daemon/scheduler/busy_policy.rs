@@ -8,7 +8,7 @@ use crate::agent::runner::{Fate, Steer};
 use crate::config::Busy;
 use crate::daemon::hub::Hub;
 use crate::daemon::inbound::intake::status;
-use crate::daemon::scheduler::{LiveTurn, Sessions};
+use crate::daemon::scheduler::{LiveTurn, Scheduler};
 use crate::session::Work;
 use crate::session::messages::Say;
 use crate::session::prompt;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// A message on its way into the running turn.
 #[derive(Debug)]
-pub(crate) enum Offer {
+pub(crate) enum SteerOffer {
     /// To be sent once it is on disk.
     Due(Steer),
     /// Sent; its fate is not known yet.
@@ -41,7 +41,7 @@ fn can_join(job: &Job) -> bool {
     !job.instruction.starts_with('/') && job.media.is_empty()
 }
 
-impl Sessions {
+impl Scheduler {
     /// Where a message for this session would go: the key of the running turn that it can be offered to, and the place
     /// behind those that were offered before.
     fn running_turn(&self, scope: &Scope, session: Option<&str>) -> Option<(String, usize)> {
@@ -65,7 +65,7 @@ impl Sessions {
     fn offer(&mut self, scope: &Scope, place: usize, steer: Steer) {
         let Some(live) = self.live.get_mut(scope) else { return };
         if let Some(mut turn) = live.turns.pop_back() {
-            turn.offer = Some(Offer::Due(steer));
+            turn.offer = Some(SteerOffer::Due(steer));
             live.turns.insert(place.min(live.turns.len()), turn);
             self.offers.push(scope.clone());
         }
@@ -78,9 +78,9 @@ impl Sessions {
             let Some(front) = live.turns.front().filter(|turn| turn.is_at_work()) else { continue };
             let steers = front.steers.clone();
             for turn in live.turns.iter_mut().skip(1) {
-                if let Some(Offer::Due(steer)) = &turn.offer {
+                if let Some(SteerOffer::Due(steer)) = &turn.offer {
                     // the turn may be over: then this one has its own
-                    turn.offer = steers.try_send(steer.clone()).is_ok().then_some(Offer::Sent);
+                    turn.offer = steers.try_send(steer.clone()).is_ok().then_some(SteerOffer::Sent);
                 }
             }
         }

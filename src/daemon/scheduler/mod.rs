@@ -10,7 +10,7 @@ mod task_turns;
 use crate::agent::runner::{BEAT, Control, Steer};
 use crate::daemon::event::Event;
 use crate::daemon::permissions;
-use crate::daemon::scheduler::busy_policy::Offer;
+use crate::daemon::scheduler::busy_policy::SteerOffer;
 use crate::session::messages::{Lang, Say};
 use crate::session::routing;
 use crate::session::routing::Route;
@@ -50,7 +50,7 @@ pub(crate) struct LiveTurn {
     /// Its session key, and who sent it.
     pub(crate) whose: (String, String),
     /// It is to be added to the running turn, or was offered to it: not a turn of its own yet.
-    pub(crate) offer: Option<Offer>,
+    pub(crate) offer: Option<SteerOffer>,
     /// Messages that its reply answers as well: their keys, and as they came.
     pub(crate) also: Vec<(String, Value)>,
     /// Empty for a chat command.
@@ -80,7 +80,7 @@ impl LiveTurn {
 
 /// What is left of a turn that is over.
 #[derive(Debug)]
-pub(crate) struct Over {
+pub(crate) struct EndedTurn {
     /// Since it was accepted.
     pub(crate) took: Duration,
     /// The message, as it came.
@@ -90,7 +90,7 @@ pub(crate) struct Over {
 }
 
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct LiveSession {
     worker: Option<Sender<Work>>,
     pub(crate) turns: VecDeque<LiveTurn>,
     idle: Option<Instant>,
@@ -98,8 +98,8 @@ pub(crate) struct Live {
 
 /// All sessions with something to do, or with a worker.
 #[derive(Debug)]
-pub(crate) struct Sessions {
-    pub(crate) live: HashMap<Scope, Live>,
+pub(crate) struct Scheduler {
+    pub(crate) live: HashMap<Scope, LiveSession>,
     /// Sessions with further messages for their running turn, once those are on disk.
     pub(crate) offers: Vec<Scope>,
     pub(crate) generations: BTreeSet<u64>,
@@ -116,9 +116,9 @@ pub(crate) struct Sessions {
     max_agents: usize,
 }
 
-impl Sessions {
-    pub(crate) fn new(events: Sender<Event>, linger: Duration, max_agents: usize) -> Sessions {
-        Sessions {
+impl Scheduler {
+    pub(crate) fn new(events: Sender<Event>, linger: Duration, max_agents: usize) -> Scheduler {
+        Scheduler {
             live: HashMap::new(),
             offers: Vec::new(),
             generations: BTreeSet::new(),
@@ -158,7 +158,7 @@ impl Sessions {
         self.turns(scope).count() < MAILBOX
     }
 
-    /// Takes a job in; it is handed to its worker by [`Sessions::dispatch`], after the commit.
+    /// Takes a job in; it is handed to its worker by [`Scheduler::dispatch`], after the commit.
     pub(crate) fn enqueue(&mut self, mut job: Job, route: Route, lang: Lang, task: Arc<Link>) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
         let by = (route.adapter.clone(), route.why);
@@ -230,7 +230,7 @@ impl Sessions {
             task,
         };
         self.generations.insert(self.next);
-        let live = self.live.entry(scope.clone()).or_insert_with(|| Live {
+        let live = self.live.entry(scope.clone()).or_insert_with(|| LiveSession {
             worker: None,
             turns: VecDeque::new(),
             idle: None,
@@ -297,7 +297,7 @@ impl Sessions {
     }
 
     /// A turn is over.
-    pub(crate) fn ended(&mut self, scope: &Scope, generation: u64) -> Option<Over> {
+    pub(crate) fn ended(&mut self, scope: &Scope, generation: u64) -> Option<EndedTurn> {
         self.generations.remove(&generation).then_some(())?;
         let crowded = self.live.len() > LINGERING;
         let live = self.live.get_mut(scope)?;
@@ -313,7 +313,7 @@ impl Sessions {
             live.turns.iter_mut().take(1).for_each(|next| next.told = None);
             self.line_up(scope.clone());
         }
-        Some(Over { took: turn.accepted.elapsed(), message: turn.message, also: turn.also })
+        Some(EndedTurn { took: turn.accepted.elapsed(), message: turn.message, also: turn.also })
     }
 
     /// Turns that wait for a place and should say so (again).
@@ -375,7 +375,7 @@ impl Sessions {
         self.live.retain(|_, live| live.idle.is_none_or(|since| now < since + linger));
     }
 
-    /// When to call [`Sessions::end_idle`], or to try again to start a worker.
+    /// When to call [`Scheduler::end_idle`], or to try again to start a worker.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let idle = self.live.values().filter_map(|live| live.idle).min().map(|since| since + self.linger);
         let waiting = self.waiting.iter().filter_map(|scope| self.turns(scope).next()?.told).min();

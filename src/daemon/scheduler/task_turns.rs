@@ -1,6 +1,6 @@
 //! The live turns that carry out tasks.
 
-use super::Sessions;
+use super::Scheduler;
 use crate::daemon::tasks::answered;
 use crate::session::task::{Link, Run};
 use crate::wire::intake::Scope;
@@ -8,7 +8,7 @@ use crate::wire::task::Task;
 use std::sync::Arc;
 use std::time::Instant;
 
-impl Sessions {
+impl Scheduler {
     /// Whether a turn that runs or waits carries the session's task out.
     pub(crate) fn runs_task(&self, scope: &Scope) -> bool {
         self.turns(scope).any(|turn| turn.task.task_id().is_some())

@@ -45,7 +45,7 @@ pub(crate) fn belongs(task: &Task, accepted: Instant, message: &Value) -> bool {
 
 /// Whether a task was carried out by the answer to a message.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Known {
+pub(crate) enum AnsweredBefore {
     /// It was not.
     No,
     /// It will be in a moment: the turn is about to end.
@@ -96,10 +96,10 @@ impl Hub {
     }
 
     /// The service says that a task is being done. Whether that was done already, or will be, by a message's turn.
-    pub(crate) fn is_answered(&mut self, task: &Task, key: &str) -> Known {
+    pub(crate) fn is_answered(&mut self, task: &Task, key: &str) -> AnsweredBefore {
         if self.is_put_off(task) {
             self.store.record(Record::Seen { key: key.to_owned() });
-            return Known::Yes;
+            return AnsweredBefore::Yes;
         }
         let same = |(_, row): &(&String, &Value)| {
             let age = time::now_ms() - row["at"].as_i64().unwrap_or_default();
@@ -108,21 +108,23 @@ impl Hub {
         };
         let found = text::with_prefix(&self.store.state().answers, &name(&task.id, "")).find(same);
         let Some((name, row)) = found.map(|(name, row)| (name.clone(), row.clone())) else {
-            return Known::No;
+            return AnsweredBefore::No;
         };
         let scope = Scope::Task(task.id.clone());
         if row["end"].is_null() && self.sessions.turns(&scope).any(|turn| row["key"] == turn.key.as_str()) {
-            return Known::Soon;
+            return AnsweredBefore::Soon;
         }
         self.store.record(Record::Answered { key: name, answer: Value::Null });
-        let (Some(topic_id), false) = (&task.topic_id, row["end"].is_null()) else { return Known::No };
+        let (Some(topic_id), false) = (&task.topic_id, row["end"].is_null()) else {
+            return AnsweredBefore::No;
+        };
         log::debug!(target: "hub", "task {} was carried out by the answer to a message", task.id);
         let mut entry = self.shared.outbox.entry(key, topic_id, None, Vec::new(), ReplyKind::Done);
         entry.after.push(session::task::errand(&row["end"], &Run::of(task)));
         self.shared.outbox.keep(&entry);
         self.store.record(Record::Seen { key: key.to_owned() });
         self.delivery.add(entry, false);
-        Known::Yes
+        AnsweredBefore::Yes
     }
 
     /// Whether the message that set it going waits for a usage limit to reset: then it carries the task out.

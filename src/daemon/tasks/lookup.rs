@@ -1,8 +1,8 @@
 //! Asking the service about tasks, by HTTP on the courier's thread, and what its answers lead to; the sweep.
 
-use super::At;
+use super::PendingState;
 use crate::daemon::hub::Hub;
-use crate::daemon::outbound::http_call::{Asked, Call, Posted, Tag};
+use crate::daemon::outbound::http_call::{HttpCall, HttpOutcome, HttpPurpose, TaskQuery};
 use crate::sys::time;
 use crate::wire::task::{self, Cause, Status, Step, Task};
 use serde_json::Value;
@@ -21,50 +21,50 @@ const SAME_TIME: i64 = 5_000;
 
 impl Hub {
     /// Asks, and notes when that is not possible.
-    pub(crate) fn ask_about(&mut self, task_id: &str, about: Asked) {
+    pub(crate) fn ask_about(&mut self, task_id: &str, about: TaskQuery) {
         let path = task::path(task_id);
         let me = &self.me.agent_id;
         let call = match about {
-            Asked::Now | Asked::Still => Call::Get { path },
-            Asked::List => Call::Get { path: task::DOING.to_owned() },
-            Asked::Run => Call::Post { path: format!("{path}/run"), body: task::run_body(me) },
-            Asked::Doing => Call::Patch { path, body: task::doing_body(me) },
+            TaskQuery::Now | TaskQuery::Still => HttpCall::Get { path },
+            TaskQuery::List => HttpCall::Get { path: task::DOING.to_owned() },
+            TaskQuery::Run => HttpCall::Post { path: format!("{path}/run"), body: task::run_body(me) },
+            TaskQuery::Doing => HttpCall::Patch { path, body: task::doing_body(me) },
         };
         if let Some(pending) = self.tasks.pending.get_mut(task_id) {
-            pending.at = At::Asking;
+            pending.at = PendingState::Asking;
         }
-        let tag = Tag::Task { task_id: task_id.to_owned(), about };
+        let tag = HttpPurpose::Task { task_id: task_id.to_owned(), about };
         if !self.courier.carry(&self.shared, tag, call) {
             self.ask_again(task_id, "no thread could be started");
         }
     }
 
     /// An answer, or none.
-    pub(crate) fn on_task_answer(&mut self, task_id: &str, about: Asked, posted: Posted) {
+    pub(crate) fn on_task_answer(&mut self, task_id: &str, about: TaskQuery, posted: HttpOutcome) {
         match (about, posted) {
-            (Asked::List, Posted::Taken(list)) => self.sweep(&list),
-            (Asked::List, Posted::Refused(_, why)) => {
+            (TaskQuery::List, HttpOutcome::Taken(list)) => self.sweep(&list),
+            (TaskQuery::List, HttpOutcome::Refused(_, why)) => {
                 log::debug!(target: "hub", "no list of tasks: {why}; not asked again before the next connection");
                 self.tasks.sweep_at = None;
             }
-            (Asked::Still, Posted::Taken(row)) => {
+            (TaskQuery::Still, HttpOutcome::Taken(row)) => {
                 if let Some(status) = Task::decode(&row).map(|task| task.status).filter(|s| s.is_over()) {
                     self.task_is_over(task_id, status);
                 }
             }
-            (Asked::List | Asked::Still, _) => {}
-            (_, Posted::Unknown(why)) => self.ask_again(task_id, &why),
-            (Asked::Now, Posted::Taken(row)) => match Task::decode(&row) {
+            (TaskQuery::List | TaskQuery::Still, _) => {}
+            (_, HttpOutcome::Unknown(why)) => self.ask_again(task_id, &why),
+            (TaskQuery::Now, HttpOutcome::Taken(row)) => match Task::decode(&row) {
                 Some(task) => self.on_task(task),
                 None => self.let_go(task_id, "the service's answer is no task"),
             },
             // what it is now, with the time of its latest change
-            (Asked::Run | Asked::Doing, Posted::Taken(row)) => match Task::decode(&row) {
+            (TaskQuery::Run | TaskQuery::Doing, HttpOutcome::Taken(row)) => match Task::decode(&row) {
                 Some(task) if task.status == Status::Doing && task.topic_id.is_some() => self.hold_task(task),
                 _ => self.claimed(task_id),
             },
-            (Asked::Run, Posted::Refused(404 | 405, _)) => self.ask_about(task_id, Asked::Doing),
-            (Asked::Now | Asked::Run | Asked::Doing, Posted::Refused(_, why)) => {
+            (TaskQuery::Run, HttpOutcome::Refused(404 | 405, _)) => self.ask_about(task_id, TaskQuery::Doing),
+            (TaskQuery::Now | TaskQuery::Run | TaskQuery::Doing, HttpOutcome::Refused(_, why)) => {
                 log::warn!(target: "hub", "task {task_id} cannot be taken up: {why}");
                 self.let_go(task_id, &why);
             }
@@ -94,12 +94,12 @@ impl Hub {
         match step {
             Step::Run if self.is_task_ending(&task.id) => self.look_later(&task.id),
             Step::Run => self.hold_task(task),
-            Step::Claim => self.ask_about(&task.id, Asked::Run),
-            Step::Later | Step::Skip(_) if is_old => self.ask_about(&task.id, Asked::Now),
+            Step::Claim => self.ask_about(&task.id, TaskQuery::Run),
+            Step::Later | Step::Skip(_) if is_old => self.ask_about(&task.id, TaskQuery::Now),
             Step::Later => {
                 let at = Instant::now() + self.tasks.pace.recheck;
                 if let Some(pending) = self.tasks.pending.get_mut(&task.id) {
-                    pending.at = At::Again(at);
+                    pending.at = PendingState::Again(at);
                 }
             }
             Step::Skip(why) => self.let_go(&task.id, why),
@@ -110,7 +110,7 @@ impl Hub {
     fn claimed(&mut self, task_id: &str) {
         if let Some(pending) = self.tasks.pending.get_mut(task_id) {
             pending.cause = Cause::Doing;
-            self.ask_about(task_id, Asked::Now);
+            self.ask_about(task_id, TaskQuery::Now);
         }
     }
 
@@ -118,7 +118,7 @@ impl Hub {
         let retry = self.tasks.pace.retry;
         let Some(pending) = self.tasks.pending.get_mut(task_id) else { return };
         pending.failed += 1;
-        pending.at = At::Again(Instant::now() + retry);
+        pending.at = PendingState::Again(Instant::now() + retry);
         let (failed, jobs) = (pending.failed, std::mem::take(&mut pending.jobs));
         // people are answered all the same; if the task can be looked at soon, their answer carries it out
         for job in jobs {
@@ -137,8 +137,8 @@ impl Hub {
         }
         let mut due: Vec<(String, bool)> = Vec::new();
         due.extend(self.tasks.pending.iter().filter_map(|(task_id, pending)| match &pending.at {
-            At::Again(at) if *at <= now => Some((task_id.clone(), false)),
-            At::Held(at, _) if *at <= now => Some((task_id.clone(), true)),
+            PendingState::Again(at) if *at <= now => Some((task_id.clone(), false)),
+            PendingState::Held(at, _) if *at <= now => Some((task_id.clone(), true)),
             _ => None,
         }));
         // the message that has set a task going may be among those that were missed
@@ -148,12 +148,12 @@ impl Hub {
                 true if reads => self.tasks.hold_on(&task_id, now + MOMENT),
                 true => self.run_task(&task_id),
                 false if self.is_task_ending(&task_id) => self.look_later(&task_id),
-                false => self.ask_about(&task_id, Asked::Now),
+                false => self.ask_about(&task_id, TaskQuery::Now),
             }
         }
         if self.tasks.sweep_at.is_some_and(|at| at <= now) {
             self.tasks.sweep_at = Some(time::again(now, self.tasks.pace.sweep));
-            self.ask_about("", Asked::List);
+            self.ask_about("", TaskQuery::List);
         }
     }
 
@@ -165,7 +165,7 @@ impl Hub {
         let running = self.sessions.tasks();
         for task_id in running.iter().filter(|_| rows.len() < LIST) {
             if !rows.iter().any(|task| task.id == **task_id) {
-                self.ask_about(task_id, Asked::Still);
+                self.ask_about(task_id, TaskQuery::Still);
             }
         }
         for task in rows {

@@ -10,7 +10,7 @@ mod heartbeat;
 mod lookup;
 
 use crate::daemon::hub::Hub;
-use crate::daemon::outbound::http_call::Asked;
+use crate::daemon::outbound::http_call::TaskQuery;
 use crate::session::messages::Say;
 use crate::session::task::{self, Link, Run};
 use crate::store::state::Record;
@@ -18,7 +18,7 @@ use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, TopicKind};
 use crate::wire::outgoing::StatusKind;
 use crate::wire::task::{Cause, Hint, Status, Task};
-use answered::Known;
+use answered::AnsweredBefore;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -31,12 +31,12 @@ const OWN_NEWS: Duration = Duration::from_secs(60);
 const REMEMBERED: usize = 10_000;
 /// Most tasks that are looked at together: a board full of them must not become a storm of requests.
 const PENDING: usize = 100;
-/// The name of the variable that shortens [`Pace`] for tests: a JSON object of milliseconds by field name.
+/// The name of the variable that shortens [`TaskTiming`] for tests: a JSON object of milliseconds by field name.
 const TEST_PACE: &str = "WTT_CONNECT_TEST_TASK_TIMING";
 
 /// The pauses.
 #[derive(Debug)]
-struct Pace {
+struct TaskTiming {
     /// A run waits so long for a message that belongs to it.
     hold: Duration,
     /// A task that is only to be done is looked at again after this.
@@ -49,12 +49,12 @@ struct Pace {
     beat: Duration,
 }
 
-impl Pace {
-    fn from_env() -> Pace {
+impl TaskTiming {
+    fn from_env() -> TaskTiming {
         let text = std::env::var(TEST_PACE).unwrap_or_default();
         let changes = crate::json::parse(text.as_bytes()).unwrap_or_default();
         let pause = |name: &str, usual| Duration::from_millis(changes[name].as_u64().unwrap_or(usual));
-        Pace {
+        TaskTiming {
             hold: pause("hold", 1_500),
             recheck: pause("recheck", 6_000),
             retry: pause("retry", 5_000),
@@ -66,7 +66,7 @@ impl Pace {
 
 /// Where a pending task stands.
 #[derive(Debug)]
-enum At {
+enum PendingState {
     /// The service is being asked.
     Asking,
     /// It is to be asked, at this time.
@@ -76,12 +76,12 @@ enum At {
 }
 
 #[derive(Debug)]
-struct Pending {
+struct PendingTask {
     cause: Cause,
     comment: Option<String>,
     /// When a person sent its result back, by the service's clock.
     sent_back: Option<i64>,
-    at: At,
+    at: PendingState,
     /// It was looked at before.
     waited: bool,
     /// Looks that failed.
@@ -95,8 +95,8 @@ struct Pending {
 /// What is known of tasks.
 #[derive(Debug)]
 pub(crate) struct Tasks {
-    pace: Pace,
-    pending: BTreeMap<String, Pending>,
+    pace: TaskTiming,
+    pending: BTreeMap<String, PendingTask>,
     /// Task by topic.
     topics: BTreeMap<String, String>,
     /// What this connector has made of tasks lately, by path.
@@ -107,7 +107,7 @@ pub(crate) struct Tasks {
 impl Tasks {
     pub(crate) fn new() -> Tasks {
         let (pending, topics, own) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Tasks { pace: Pace::from_env(), pending, topics, own, sweep_at: None }
+        Tasks { pace: TaskTiming::from_env(), pending, topics, own, sweep_at: None }
     }
 
     /// A task's chat is in this topic.
@@ -154,7 +154,8 @@ impl Tasks {
 
     /// A task that is held is held longer.
     fn hold_on(&mut self, task_id: &str, until: Instant) {
-        if let Some(At::Held(at, _)) = self.pending.get_mut(task_id).map(|pending| &mut pending.at) {
+        if let Some(PendingState::Held(at, _)) = self.pending.get_mut(task_id).map(|pending| &mut pending.at)
+        {
             *at = until;
         }
     }
@@ -162,8 +163,8 @@ impl Tasks {
     /// When to call [`Hub::look_at_tasks`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let pending = self.pending.values().filter_map(|pending| match &pending.at {
-            At::Asking => None,
-            At::Again(at) | At::Held(at, _) => Some(*at),
+            PendingState::Asking => None,
+            PendingState::Again(at) | PendingState::Held(at, _) => Some(*at),
         });
         pending.chain(self.sweep_at).min()
     }
@@ -213,11 +214,11 @@ impl Hub {
             if cause == Cause::Reject {
                 pending.cause = cause;
             }
-            pending.news |= matches!(pending.at, At::Asking);
+            pending.news |= matches!(pending.at, PendingState::Asking);
             if cause != Cause::Todo && pending.cause == Cause::Todo {
                 pending.cause = cause;
-                if matches!(pending.at, At::Again(_)) {
-                    self.ask_about(task_id, Asked::Now);
+                if matches!(pending.at, PendingState::Again(_)) {
+                    self.ask_about(task_id, TaskQuery::Now);
                 }
             }
             return;
@@ -225,16 +226,16 @@ impl Hub {
         if self.tasks.pending.len() < PENDING {
             self.look_again(task_id, cause, comment);
             if !ends {
-                self.ask_about(task_id, Asked::Now);
+                self.ask_about(task_id, TaskQuery::Now);
             }
         }
     }
 
     /// Makes a task pending, to be looked at a little later.
     fn look_again(&mut self, task_id: &str, cause: Cause, comment: Option<String>) {
-        let at = At::Again(Instant::now() + self.tasks.pace.hold);
+        let at = PendingState::Again(Instant::now() + self.tasks.pace.hold);
         let (waited, failed, news, jobs) = (false, 0, false, Vec::new());
-        let pending = Pending { cause, comment, sent_back: None, at, waited, failed, news, jobs };
+        let pending = PendingTask { cause, comment, sent_back: None, at, waited, failed, news, jobs };
         self.tasks.pending.insert(task_id.to_owned(), pending);
     }
 
@@ -254,7 +255,7 @@ impl Hub {
     fn look_later(&mut self, task_id: &str) {
         let at = Instant::now() + self.tasks.pace.hold;
         if let Some(pending) = self.tasks.pending.get_mut(task_id) {
-            pending.at = At::Again(at);
+            pending.at = PendingState::Again(at);
         }
     }
 
@@ -265,8 +266,8 @@ impl Hub {
         let Some(pending) = self.tasks.pending.get_mut(&task_id) else { return Some(job) };
         match &mut pending.at {
             // nobody waits for a person's message here, and a person should not wait either
-            At::Again(_) => return Some(job),
-            At::Asking => {
+            PendingState::Again(_) => return Some(job),
+            PendingState::Asking => {
                 pending.jobs.push(job.clone());
                 self.record_accepted(&job, false, None);
                 let adapter = self.shared.config.adapter.clone();
@@ -274,7 +275,7 @@ impl Hub {
                 let status = crate::daemon::inbound::intake::status(&text, StatusKind::Queued, &adapter);
                 self.show_now(&job.topic_id, &status);
             }
-            At::Held(..) => {
+            PendingState::Held(..) => {
                 pending.jobs.push(job);
                 self.run_task(&task_id);
             }
@@ -293,7 +294,7 @@ impl Hub {
         let until = Instant::now() + if alone { self.tasks.pace.hold } else { Duration::ZERO };
         let task_id = task.id.clone();
         let reads = self.catch_up.deadline().is_some() && pending.jobs.is_empty();
-        pending.at = At::Held(until, Box::new(task));
+        pending.at = PendingState::Held(until, Box::new(task));
         if (!alone && !reads) || self.is_asked_in_chat(&task_id) {
             self.run_task(&task_id);
         }
@@ -306,7 +307,7 @@ impl Hub {
     /// Runs a task that is held.
     fn run_task(&mut self, task_id: &str) {
         let Some(pending) = self.tasks.pending.remove(task_id) else { return };
-        let At::Held(_, task) = pending.at else { return };
+        let PendingState::Held(_, task) = pending.at else { return };
         let key = task.run_key().unwrap_or_else(|| format!("task:{task_id}:{}", crate::sys::id::hex()));
         let (scope, run) = (Scope::Task(task_id.to_owned()), Run::of(&task));
         let comment = self.comment(&task, pending.comment, pending.cause);
@@ -328,9 +329,9 @@ impl Hub {
         }
         if first.is_none() && comment.is_none() {
             match self.is_answered(&task, &key) {
-                Known::Yes => return,
-                Known::Soon => return self.look_again(task_id, pending.cause, None),
-                Known::No => {}
+                AnsweredBefore::Yes => return,
+                AnsweredBefore::Soon => return self.look_again(task_id, pending.cause, None),
+                AnsweredBefore::No => {}
             }
         }
         self.tongues.guess_by(&task);

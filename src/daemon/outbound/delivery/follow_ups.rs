@@ -1,7 +1,7 @@
 //! The part of the delivery that follows the texts: errands in order, each tried again for as long as it makes sense.
 
-use super::{Action, Delivery, Step, pause_after_loss};
-use crate::daemon::outbound::http_call::Posted;
+use super::{Delivery, DeliveryAction, PartState, pause_after_loss};
+use crate::daemon::outbound::http_call::HttpOutcome;
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::wire::task;
@@ -17,14 +17,20 @@ const LOST_MAX: u32 = 300;
 
 impl Delivery {
     /// An errand has ended in some way. `left`: as it was when it began.
-    pub(crate) fn ran(&mut self, seq: u64, left: usize, how: Posted, now: Instant) -> Option<Action> {
+    pub(crate) fn ran(
+        &mut self,
+        seq: u64,
+        left: usize,
+        how: HttpOutcome,
+        now: Instant,
+    ) -> Option<DeliveryAction> {
         let sending = self.sending.get_mut(&seq)?;
-        if sending.step != Step::Sent || !sending.is_said() || sending.entry.after.len() != left {
+        if sending.step != PartState::Sent || !sending.is_said() || sending.entry.after.len() != left {
             return None;
         }
         let before = sending.entry.bytes();
         let gave_up = match how {
-            Posted::Taken(answer) => {
+            HttpOutcome::Taken(answer) => {
                 let (texts, row) = sending.entry.after.remove(0).yields(&answer);
                 sending.entry.parts.extend(texts);
                 if let Some(row) = row {
@@ -32,18 +38,18 @@ impl Delivery {
                 }
                 None
             }
-            Posted::Refused(status, why) => {
+            HttpOutcome::Refused(status, why) => {
                 let entry = Box::new(sending.entry.clone());
                 let mut body = sending.entry.after.first_mut().and_then(Errand::body_mut);
                 if body.as_mut().is_some_and(|body| task::weaken(status, body)) {
-                    sending.step = Step::Ready;
+                    sending.step = PartState::Ready;
                     return None;
                 }
                 // what is gone does not come back
                 let pauses = if matches!(status, 404 | 410) { &[][..] } else { &RETRY_AFTER[..] };
                 if let Some(pause) = pauses.get(sending.refusals) {
                     sending.refusals += 1;
-                    sending.step = Step::Pause(now + *pause);
+                    sending.step = PartState::Pause(now + *pause);
                     return None;
                 }
                 match body {
@@ -52,23 +58,23 @@ impl Delivery {
                     }
                     _ => drop(sending.entry.after.remove(0)),
                 }
-                Some(Action::GaveUp { entry, why })
+                Some(DeliveryAction::GaveUp { entry, why })
             }
-            Posted::Unknown(_) if sending.lost < LOST_MAX => {
-                sending.step = Step::Pause(now + pause_after_loss(&mut sending.lost));
+            HttpOutcome::Unknown(_) if sending.lost < LOST_MAX => {
+                sending.step = PartState::Pause(now + pause_after_loss(&mut sending.lost));
                 return None;
             }
-            Posted::Unknown(why) => {
+            HttpOutcome::Unknown(why) => {
                 let entry = Box::new(sending.entry.clone());
                 sending.entry.after.remove(0);
-                Some(Action::GaveUp { entry, why })
+                Some(DeliveryAction::GaveUp { entry, why })
             }
         };
         self.bytes = self.bytes - before + sending.entry.bytes();
         (sending.refusals, sending.lost) = (0, 0);
-        sending.step = Step::Ready;
+        sending.step = PartState::Ready;
         sending.recovered = false;
-        let moved = || if sending.is_said() { None } else { Some(Action::Moved { seq }) };
+        let moved = || if sending.is_said() { None } else { Some(DeliveryAction::Moved { seq }) };
         gave_up.or_else(moved).or_else(|| self.advance(seq))
     }
 
@@ -146,9 +152,12 @@ mod tests {
         let (mut delivery, now) = (Delivery::default(), Instant::now());
         delivery.add(Entry { parts: vec!["said".into()], ..entry(1) }, false);
         let refused = std::iter::repeat_with(|| delivery.refused(1, 0, "no", now)).flatten().next();
-        assert!(matches!(refused, Some(Action::GaveUp { entry, .. }) if entry.parts == ["said"]));
-        assert_eq!(delivery.next(now), [Action::Errand { seq: 1, left: 1 }]);
-        assert!(matches!(delivery.ran(1, 1, Posted::Taken(Value::Null), now), Some(Action::Delivered(_))));
+        assert!(matches!(refused, Some(DeliveryAction::GaveUp { entry, .. }) if entry.parts == ["said"]));
+        assert_eq!(delivery.next(now), [DeliveryAction::Errand { seq: 1, left: 1 }]);
+        assert!(matches!(
+            delivery.ran(1, 1, HttpOutcome::Taken(Value::Null), now),
+            Some(DeliveryAction::Delivered(_))
+        ));
     }
 
     #[test]
@@ -159,11 +168,11 @@ mod tests {
         }
         assert_eq!(delivery.next(now).len(), 3);
         for seq in [1, 2, 3] {
-            let gone = Posted::Refused(404, "no such task".into());
-            assert!(matches!(delivery.ran(seq, 1, gone, now), Some(Action::GaveUp { .. })));
+            let gone = HttpOutcome::Refused(404, "no such task".into());
+            assert!(matches!(delivery.ran(seq, 1, gone, now), Some(DeliveryAction::GaveUp { .. })));
         }
         let over = delivery.next(now);
-        assert!(over.iter().all(|action| matches!(action, Action::Delivered(_))), "{over:?}");
+        assert!(over.iter().all(|action| matches!(action, DeliveryAction::Delivered(_))), "{over:?}");
         assert_eq!((over.len(), delivery.len()), (3, 0));
     }
 }

@@ -35,7 +35,7 @@ pub(crate) const MAX_BYTES: usize = 64 << 20;
 
 /// What the hub shall do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum DeliveryAction {
     /// Publish this part.
     Publish { seq: u64, part: usize },
     /// Ask for the history of the entry's topic.
@@ -54,7 +54,7 @@ pub(crate) enum Action {
 
 /// Where the current part of an entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum PartState {
     /// To be sent.
     Ready,
     /// Not before this.
@@ -70,10 +70,10 @@ enum Step {
 }
 
 #[derive(Debug)]
-struct Sending {
+struct Undelivered {
     entry: Entry,
     part: usize,
-    step: Step,
+    step: PartState,
     refusals: usize,
     /// What the service said last when it refused a text.
     refusal: String,
@@ -89,7 +89,7 @@ struct Sending {
 /// All entries that are not acknowledged.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
-    sending: BTreeMap<u64, Sending>,
+    sending: BTreeMap<u64, Undelivered>,
     /// Entries with texts to publish, by topic.
     topics: BTreeMap<String, VecDeque<u64>>,
     /// Entries with nothing but errands, and what these yield, by topic.
@@ -97,7 +97,7 @@ pub(crate) struct Delivery {
     bytes: usize,
 }
 
-impl Sending {
+impl Undelivered {
     /// Whether all texts are acknowledged.
     fn is_said(&self) -> bool {
         self.part >= self.entry.parts.len()
@@ -109,9 +109,9 @@ impl Delivery {
     pub(crate) fn add(&mut self, entry: Entry, recovered: bool) {
         let part = entry.sent.min(entry.parts.len());
         self.bytes += entry.bytes();
-        let mut sending = Sending {
+        let mut sending = Undelivered {
             part,
-            step: Step::Ready,
+            step: PartState::Ready,
             refusals: 0,
             refusal: String::new(),
             lookups: 0,
@@ -122,7 +122,7 @@ impl Delivery {
         };
         let lanes = if sending.is_said() { &mut self.errands } else { &mut self.topics };
         if recovered && !sending.is_said() {
-            sending.step = Step::Unknown;
+            sending.step = PartState::Unknown;
         }
         lanes.entry(sending.entry.topic_id.clone()).or_default().push_back(sending.entry.seq);
         self.sending.insert(sending.entry.seq, sending);
@@ -181,73 +181,81 @@ impl Delivery {
     }
 
     /// What can be sent now: the first entry of each topic.
-    pub(crate) fn next(&mut self, now: Instant) -> Vec<Action> {
+    pub(crate) fn next(&mut self, now: Instant) -> Vec<DeliveryAction> {
         let (mut out, mut done) = (Vec::new(), Vec::new());
         for queue in self.topics.values().chain(self.errands.values()) {
             let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
             match sending.step {
-                Step::Ready => {}
-                Step::Pause(until) if until <= now => {}
-                Step::UnknownUntil(until) if until > now => continue,
-                Step::Unknown | Step::UnknownUntil(_) => {
-                    sending.step = Step::Looking;
-                    out.push(Action::Lookup { seq: sending.entry.seq });
+                PartState::Ready => {}
+                PartState::Pause(until) if until <= now => {}
+                PartState::UnknownUntil(until) if until > now => continue,
+                PartState::Unknown | PartState::UnknownUntil(_) => {
+                    sending.step = PartState::Looking;
+                    out.push(DeliveryAction::Lookup { seq: sending.entry.seq });
                     continue;
                 }
-                Step::Pause(_) | Step::Sent | Step::Looking => continue,
+                PartState::Pause(_) | PartState::Sent | PartState::Looking => continue,
             }
-            sending.step = Step::Sent;
+            sending.step = PartState::Sent;
             let (seq, left) = (sending.entry.seq, sending.entry.after.len());
             match sending.is_said() {
                 // its last errand was given up
                 true if left == 0 => done.push(seq),
-                true => out.push(Action::Errand { seq, left }),
-                false => out.push(Action::Publish { seq, part: sending.part }),
+                true => out.push(DeliveryAction::Errand { seq, left }),
+                false => out.push(DeliveryAction::Publish { seq, part: sending.part }),
             }
         }
-        out.extend(done.into_iter().filter_map(|seq| self.take(seq)).map(Action::Delivered));
+        out.extend(done.into_iter().filter_map(|seq| self.take(seq)).map(DeliveryAction::Delivered));
         out.sort_by_key(|action| match action {
-            Action::Publish { seq, .. } | Action::Lookup { seq } | Action::Errand { seq, .. } => *seq,
+            DeliveryAction::Publish { seq, .. }
+            | DeliveryAction::Lookup { seq }
+            | DeliveryAction::Errand { seq, .. } => *seq,
             _ => 0,
         });
         out
     }
 
     /// The service has taken a part.
-    pub(crate) fn accepted(&mut self, seq: u64, part: usize) -> Option<Action> {
+    pub(crate) fn accepted(&mut self, seq: u64, part: usize) -> Option<DeliveryAction> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
         sending.part += 1;
         (sending.refusals, sending.lost) = (0, 0);
-        sending.step = if sending.recovered { Step::Unknown } else { Step::Ready };
+        sending.step = if sending.recovered { PartState::Unknown } else { PartState::Ready };
         self.advance(seq)
     }
 
     /// After a step: the entry is delivered, or goes on with its errands, or with its next part.
-    fn advance(&mut self, seq: u64) -> Option<Action> {
+    fn advance(&mut self, seq: u64) -> Option<DeliveryAction> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.is_said())?;
         if sending.entry.after.is_empty() {
-            return self.take(seq).map(Action::Delivered);
+            return self.take(seq).map(DeliveryAction::Delivered);
         }
         sending.entry.sent = sending.part;
-        sending.step = Step::Ready;
+        sending.step = PartState::Ready;
         let topic = sending.entry.topic_id.clone();
         let queue = self.errands.entry(topic.clone()).or_default();
         if !queue.contains(&seq) {
             queue.push_back(seq);
             leave(&mut self.topics, &topic, seq);
         }
-        Some(Action::Moved { seq })
+        Some(DeliveryAction::Moved { seq })
     }
 
     /// The service refuses a part.
-    pub(crate) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Action> {
+    pub(crate) fn refused(
+        &mut self,
+        seq: u64,
+        part: usize,
+        why: &str,
+        now: Instant,
+    ) -> Option<DeliveryAction> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
         let at_once = |pause: &&Duration| pause.is_zero() || !sending.awaited;
         match RETRY_AFTER.get(sending.refusals).filter(at_once) {
             Some(pause) => {
                 sending.refusals += 1;
                 why.clone_into(&mut sending.refusal);
-                sending.step = Step::Pause(now + *pause);
+                sending.step = PartState::Pause(now + *pause);
                 None
             }
             None if sending.entry.after.iter().any(|errand| errand.as_patch().is_some()) => {
@@ -256,16 +264,18 @@ impl Delivery {
                 sending.part = sending.entry.parts.len();
                 (sending.refusals, sending.lost) = (0, 0);
                 self.advance(seq);
-                Some(Action::GaveUp { entry, why: why.to_owned() })
+                Some(DeliveryAction::GaveUp { entry, why: why.to_owned() })
             }
-            None => self.take(seq).map(|entry| Action::Refused { entry, why: why.to_owned() }),
+            None => self.take(seq).map(|entry| DeliveryAction::Refused { entry, why: why.to_owned() }),
         }
     }
 
     /// A call ended in a way that leaves open whether the service has the part.
     pub(crate) fn lost(&mut self, seq: u64, part: usize, now: Instant) {
-        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.part == part && s.step == Step::Sent) {
-            sending.step = Step::UnknownUntil(now + pause_after_loss(&mut sending.lost));
+        if let Some(sending) =
+            self.sending.get_mut(&seq).filter(|s| s.part == part && s.step == PartState::Sent)
+        {
+            sending.step = PartState::UnknownUntil(now + pause_after_loss(&mut sending.lost));
         }
     }
 
@@ -273,9 +283,9 @@ impl Delivery {
     pub(crate) fn unanswered(&mut self, seq: u64) {
         if let Some(sending) = self.sending.get_mut(&seq).filter(|s| !s.is_said()) {
             match sending.step {
-                Step::Sent => sending.step = Step::Unknown,
-                Step::Looking => looked_in_vain(sending),
-                Step::Ready | Step::Pause(_) | Step::Unknown | Step::UnknownUntil(_) => {}
+                PartState::Sent => sending.step = PartState::Unknown,
+                PartState::Looking => looked_in_vain(sending),
+                PartState::Ready | PartState::Pause(_) | PartState::Unknown | PartState::UnknownUntil(_) => {}
             }
         }
     }
@@ -289,8 +299,8 @@ impl Delivery {
 
     /// The history could not be read.
     pub(crate) fn lookup_refused(&mut self, seq: u64) {
-        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking) {
-            sending.step = Step::Ready;
+        if let Some(sending) = self.sending.get_mut(&seq).filter(|s| s.step == PartState::Looking) {
+            sending.step = PartState::Ready;
             sending.recovered = false;
         }
     }
@@ -300,8 +310,8 @@ impl Delivery {
         &mut self,
         seq: u64,
         mut is_there: impl FnMut(&str, &str) -> bool,
-    ) -> Option<Action> {
-        let sending = self.sending.get_mut(&seq).filter(|s| s.step == Step::Looking)?;
+    ) -> Option<DeliveryAction> {
+        let sending = self.sending.get_mut(&seq).filter(|s| s.step == PartState::Looking)?;
         while let Some(text) = sending.entry.parts.get(sending.part) {
             if !is_there(&sending.entry.client_id(sending.part), text) {
                 break;
@@ -309,15 +319,15 @@ impl Delivery {
             sending.part += 1;
         }
         sending.recovered = false;
-        sending.step = Step::Ready;
+        sending.step = PartState::Ready;
         self.advance(seq)
     }
 
     /// Our own message came back: proof that it has arrived, whatever happens to its answer.
-    pub(crate) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<Action> {
+    pub(crate) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<DeliveryAction> {
         let fronts = [&self.topics, &self.errands].map(|lanes| lanes.get(topic).and_then(VecDeque::front));
         let sent = fronts.into_iter().flatten().find_map(|seq| {
-            let sending = self.sending.get(seq).filter(|s| s.step != Step::Ready && !s.is_said())?;
+            let sending = self.sending.get(seq).filter(|s| s.step != PartState::Ready && !s.is_said())?;
             (sending.entry.client_id(sending.part) == client_id).then_some((*seq, sending.part))
         });
         sent.and_then(|(seq, part)| self.accepted(seq, part))
@@ -327,8 +337,8 @@ impl Delivery {
     pub(crate) fn disconnected(&mut self) {
         for sending in self.sending.values_mut() {
             // an errand has a connection of its own
-            if matches!(sending.step, Step::Sent | Step::Looking) && !sending.is_said() {
-                sending.step = Step::Unknown;
+            if matches!(sending.step, PartState::Sent | PartState::Looking) && !sending.is_said() {
+                sending.step = PartState::Unknown;
             }
         }
     }
@@ -338,8 +348,8 @@ impl Delivery {
         self.sending
             .values()
             .filter_map(|s| match s.step {
-                Step::Pause(until) | Step::UnknownUntil(until) => Some(until),
-                Step::Ready | Step::Sent | Step::Unknown | Step::Looking => None,
+                PartState::Pause(until) | PartState::UnknownUntil(until) => Some(until),
+                PartState::Ready | PartState::Sent | PartState::Unknown | PartState::Looking => None,
             })
             .min()
     }
@@ -367,7 +377,7 @@ fn pause_after_loss(lost: &mut u32) -> Duration {
     pause
 }
 
-fn looked_in_vain(sending: &mut Sending) {
+fn looked_in_vain(sending: &mut Undelivered) {
     sending.lookups += 1;
-    sending.step = if sending.lookups < LOOKUPS { Step::Unknown } else { Step::Ready };
+    sending.step = if sending.lookups < LOOKUPS { PartState::Unknown } else { PartState::Ready };
 }

@@ -8,7 +8,8 @@ mod reply;
 mod route;
 
 use serde_json::{Value, json};
-use wtt_connect::wire::intake::{Identity, Job, Verdict, intake};
+use wtt_connect::wire::identity::Identity;
+use wtt_connect::wire::intake::{Job, Verdict, intake};
 use wtt_connect::wire::message::Message;
 
 /// This agent, in all tests of this folder.

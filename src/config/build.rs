@@ -2,9 +2,10 @@
 //!
 //! Looks at the disk only for certificate files and the permission rules.
 
-use super::keys::{self, Key};
+use super::adapter_names::ADAPTER_NAMES;
+use super::keys;
 use super::permissions::{self, Rule};
-use super::source::Source;
+use super::source::{Source, key, take};
 use super::switch::{self, Switch};
 use super::{Config, Limits, Mode, Selection, Settings, profile, value, voice};
 use crate::secret::Secret;
@@ -12,27 +13,6 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
-
-/// One value, parsed; a value that is not accepted is recorded and counts as not set.
-pub(super) fn take<T>(
-    settings: &mut Settings,
-    name: &'static str,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Option<T> {
-    let parsed = parse(&checked(settings, name)?);
-    parsed.map_err(|why| settings.wrong(key(name), &why)).ok()
-}
-
-/// The text of a value when its kind accepts it.
-fn checked(settings: &mut Settings, name: &str) -> Option<String> {
-    let key = key(name);
-    let text = settings.get(name)?.text.clone();
-    key.kind.check(&text).map(|()| text).map_err(|why| settings.wrong(key, &why)).ok()
-}
-
-fn key(name: &str) -> &'static Key {
-    keys::find(name).expect("names in this file are rows of the table, as a test checks")
-}
 
 /// The configuration, as far as it can be worked out; complete when `settings` has no problems afterwards. What is
 /// missing is empty.
@@ -72,7 +52,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
     let artifact_dir = or_default(s, "WTT_CONNECT_ARTIFACT_DIR", path, below("artifacts"));
 
     let (mut commands, mut transports) = (BTreeMap::new(), BTreeMap::new());
-    for (adapter, _) in keys::ADAPTER_NAMES {
+    for (adapter, _) in ADAPTER_NAMES {
         let row = |what| {
             let name = adapter.replace('-', "_").to_ascii_uppercase();
             keys::find(&format!("WTT_CONNECT_{name}_{what}"))

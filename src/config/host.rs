@@ -1,6 +1,6 @@
 //! The settings of terminal and shell, as one small struct. Which keys there are is said in `keys/host.rs`.
 
-use super::build::take;
+use super::source::take;
 use super::{Settings, keys, value};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The JSON file of `--config`: one flat object, keys spelt as variables or in camel case.
 
 use super::keys;
-use super::value::Kind;
+use super::kind::Kind;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

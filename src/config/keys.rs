@@ -10,7 +10,7 @@ mod permissions;
 pub mod smoke;
 mod voice;
 
-use super::value::Kind;
+use super::kind::Kind;
 pub use host::SHELL_MODES;
 
 /// One setting.
@@ -54,38 +54,6 @@ pub fn camel(name: &str) -> String {
     }
     out
 }
-
-/// Names of adapters that are known, also those of later versions, with the short spellings that people type.
-pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
-    ("codex", &[]),
-    ("claude-code", &["claude", "claude_code", "claudecode"]),
-    ("cursor", &[]),
-    ("gemini", &[]),
-    ("qoder", &[]),
-    ("opencode", &[]),
-    ("crush", &[]),
-    ("iflow", &[]),
-    ("kimi", &[]),
-    ("pi", &[]),
-    ("acp", &[]),
-    ("devin", &[]),
-];
-
-/// Those that this version drives: what settings accept.
-pub const DRIVEN: &[&str] = &[
-    "codex",
-    "claude-code",
-    "cursor",
-    "gemini",
-    "qoder",
-    "opencode",
-    "crush",
-    "iflow",
-    "kimi",
-    "pi",
-    "acp",
-    "devin",
-];
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";

@@ -3,6 +3,7 @@
 //! [`source`] merges the layers, [`keys`] says which keys there are, [`value`] what each accepts; here they become
 //! [`Config`]. All problems are reported together, each with key, place and what is accepted.
 
+pub mod adapter_names;
 mod address;
 mod build;
 pub mod dotenv;
@@ -10,6 +11,8 @@ pub mod edit;
 mod host;
 pub mod json;
 pub mod keys;
+pub mod kind;
+mod mode;
 pub mod paths;
 pub mod permissions;
 pub mod profile;
@@ -19,6 +22,7 @@ pub mod value;
 pub mod voice;
 
 pub use host::{Shell, ShellMode};
+pub use mode::Mode;
 use source::Source;
 pub use source::{Selection, Settings};
 
@@ -27,46 +31,6 @@ use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// How much an agent may do without asking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// No approvals (the default).
-    #[default]
-    FullAuto,
-    /// Edits without asking.
-    AutoEdit,
-    /// As full-auto with every safety off; needs its permission setting.
-    Yolo,
-    /// Asks, or reads only.
-    Suggest,
-}
-
-impl Mode {
-    /// All modes in the order of the manual.
-    pub const ALL: [Mode; 4] = [Mode::FullAuto, Mode::AutoEdit, Mode::Yolo, Mode::Suggest];
-
-    /// The word of settings and chat commands.
-    pub fn name(self) -> &'static str {
-        match self {
-            Mode::FullAuto => "full-auto",
-            Mode::AutoEdit => "auto-edit",
-            Mode::Yolo => "yolo",
-            Mode::Suggest => "suggest",
-        }
-    }
-
-    /// Whether it allows no more than another one.
-    pub fn is_within(self, limit: Mode) -> bool {
-        let rank = |mode| match mode {
-            Mode::Suggest => 0,
-            Mode::AutoEdit => 1,
-            Mode::FullAuto => 2,
-            Mode::Yolo => 3,
-        };
-        rank(self) <= rank(limit)
-    }
-}
 
 /// What is done with a message for an agent that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

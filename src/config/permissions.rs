@@ -2,7 +2,7 @@
 //!
 //! What a question is compared with, and which rule wins, is in `session/permissions/policy.rs`.
 
-use super::keys::ADAPTER_NAMES;
+use super::adapter_names::ADAPTER_NAMES;
 use crate::json;
 use serde_json::{Map, Value};
 

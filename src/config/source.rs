@@ -351,3 +351,23 @@ pub(super) fn readable(path: &Path) -> String {
 fn printable(name: &str) -> String {
     crate::text::truncate(&crate::text::one_line(name), 60)
 }
+/// One value, parsed; a value that is not accepted is recorded and counts as not set.
+pub(super) fn take<T>(
+    settings: &mut Settings,
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<T> {
+    let parsed = parse(&checked(settings, name)?);
+    parsed.map_err(|why| settings.wrong(key(name), &why)).ok()
+}
+
+/// The text of a value when its kind accepts it.
+fn checked(settings: &mut Settings, name: &str) -> Option<String> {
+    let key = key(name);
+    let text = settings.get(name)?.text.clone();
+    key.kind.check(&text).map(|()| text).map_err(|why| settings.wrong(key, &why)).ok()
+}
+
+pub(super) fn key(name: &str) -> &'static Key {
+    keys::find(name).expect("names in these files are rows of the table, as a test checks")
+}

@@ -1,6 +1,6 @@
 //! Hearing and speaking as settings: what they accept and what they become. Nothing is run here.
 
-use super::build::take;
+use super::source::take;
 use super::{Settings, value};
 use crate::secret::Secret;
 

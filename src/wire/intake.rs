@@ -3,23 +3,13 @@
 //!
 //! What needs memory is not here: duplicates, the age of missed messages, and answering agents too often.
 
+use crate::wire::identity::Identity;
 use crate::wire::media::Media;
 use crate::wire::mention::{Names, Who};
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::value::{self, Object};
 use crate::wire::{assumed, content};
 use serde_json::Value;
-
-/// Who this agent is, for gating.
-#[derive(Debug, Clone, Default)]
-pub struct Identity {
-    /// `WTT_AGENT_ID`.
-    pub agent_id: String,
-    /// Learnt from the auth reply; it is a mention alias as well.
-    pub display_name: Option<String>,
-    /// `WTT_CONNECT_AGENT_ALIASES`.
-    pub aliases: Vec<String>,
-}
 
 /// What has one mailbox and one worker thread: a task, or else a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

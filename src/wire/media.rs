@@ -5,7 +5,6 @@
 
 use crate::json::object;
 use crate::wire::content;
-use crate::wire::message::{Message, SenderKind};
 use crate::wire::value::Object;
 use serde_json::Value;
 use std::ops::Range;
@@ -101,15 +100,15 @@ fn is_address(url: &str) -> bool {
     begins && url.len() <= 4096 && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// The files that a message names: those of its text in order, then what its row lists besides. A sealed text names
-/// none.
-pub fn find(message: &Message) -> Vec<Media> {
-    let mut found = in_text(&message.content);
-    if let Some(row) = message.source.as_object() {
+/// The files that a message names: those of its text (`content`) in order, then what its row (`source`) and its
+/// metadata list besides. An encrypted text names none.
+pub fn find(content: &str, source: &Value, metadata: &Object) -> Vec<Media> {
+    let mut found = in_text(content);
+    if let Some(row) = source.as_object() {
         walk(row, false, DEPTH, &mut found);
     }
     // it may be JSON within a text
-    walk(&message.metadata, false, DEPTH, &mut found);
+    walk(metadata, false, DEPTH, &mut found);
     found
 }
 
@@ -285,15 +284,11 @@ const PICTURES: [&str; 14] = [
     "文件",
 ];
 
-/// Whether a message without files reads as if it should have some: the service may push it before they are known to
-/// it, and have them in the history (see FILES in wtt-connect-protocol(7)).
-pub fn seems_to_lack(message: &Message) -> bool {
-    if !message.media.is_empty() || message.sender_kind == SenderKind::System {
-        return false;
-    }
+/// Whether a text of this content type reads as if files should have come with it.
+pub fn announces_files(content_type: &str, content: &str) -> bool {
     let kinds = ["image", "audio", "video", "file", "media", "mixed"];
-    let typed = content::typed(&message.content).to_lowercase();
-    kinds.contains(&message.content_type.as_str())
+    let typed = content::typed(content).to_lowercase();
+    kinds.contains(&content_type)
         || content::is_invisible(&typed)
         || PICTURES.iter().any(|word| typed.contains(word))
 }

@@ -3,7 +3,7 @@
 //! Two grammars at once: the ASCII token of the plugin (`@alice_codex`, compared without case and punctuation), and
 //! the literal display name behind the `@` (`@Alice Codex`, `@小明`), which the web's completion inserts.
 
-use crate::wire::intake::Identity;
+use crate::wire::identity::Identity;
 
 /// Longest token behind `@` (plugin grammar, confirmed).
 const TOKEN_CHARS: usize = 64;

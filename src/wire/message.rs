@@ -108,6 +108,14 @@ impl TopicKind {
 }
 
 impl Message {
+    /// Whether a message without files reads as if it should have some: the service may push it before they are known
+    /// to it, and have them in the history (see FILES in wtt-connect-protocol(7)).
+    pub fn seems_to_lack_files(&self) -> bool {
+        self.media.is_empty()
+            && self.sender_kind != SenderKind::System
+            && media::announces_files(&self.content_type, &self.content)
+    }
+
     /// The message as it came, with the kind of its topic: decodes to the same message again, later.
     pub fn to_source(&self) -> Value {
         let mut row = self.source.clone();
@@ -194,7 +202,7 @@ impl Message {
             mention_targets,
             metadata,
         };
-        message.media = media::find(&message);
+        message.media = media::find(&message.content, &message.source, &message.metadata);
         Ok(message)
     }
 

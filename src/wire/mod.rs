@@ -9,6 +9,7 @@ pub mod content;
 pub mod e2e;
 pub mod frame;
 pub mod host;
+pub mod identity;
 pub mod intake;
 pub mod media;
 pub mod mention;

@@ -9,7 +9,8 @@ use wtt_connect::agent::{Request, adapter, permission};
 use wtt_connect::config::{Mode, dotenv, json, profile};
 use wtt_connect::session::{chat_command, prompt, routing};
 use wtt_connect::wire::frame::{self, Frame};
-use wtt_connect::wire::intake::{Identity, Verdict, intake};
+use wtt_connect::wire::identity::Identity;
+use wtt_connect::wire::intake::{Verdict, intake};
 use wtt_connect::wire::message::Message;
 use wtt_connect::wire::{artifact, content, outgoing, reply, topic};
 

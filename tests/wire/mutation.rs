@@ -7,7 +7,8 @@ use serde_json::json;
 use std::time::Duration;
 use wtt_connect::session::{chat_command, prompt};
 use wtt_connect::wire::frame::{self, Frame};
-use wtt_connect::wire::intake::{Identity, Verdict, intake};
+use wtt_connect::wire::identity::Identity;
+use wtt_connect::wire::intake::{Verdict, intake};
 use wtt_connect::wire::reply;
 
 /// Texts of these sizes must pass through everything within [`LONGEST`]. Linear work needs a tenth of it; quadratic

@@ -76,7 +76,7 @@ fn the_adapter_is_chosen_in_the_documented_order() {
 #[test]
 fn every_adapter_can_be_asked_for_in_every_way() {
     use wtt_connect::agent::adapters::ADAPTERS;
-    use wtt_connect::config::keys::ADAPTER_NAMES;
+    use wtt_connect::config::adapter_names::ADAPTER_NAMES;
     let all: Vec<&str> = ADAPTER_NAMES.iter().map(|(name, _)| *name).rev().collect();
     assert_eq!(all.len(), 12);
     let mut spellings: Vec<(&str, String)> = Vec::new();
@@ -156,7 +156,8 @@ fn the_map_of_models_comes_before_their_families() {
 
 #[test]
 fn a_mention_of_this_agent_is_no_adapter_mention() {
-    use wtt_connect::wire::intake::{Identity, Verdict, intake};
+    use wtt_connect::wire::identity::Identity;
+    use wtt_connect::wire::intake::{Verdict, intake};
     let me = Identity { agent_id: super::ME.into(), display_name: Some("Claude".into()), aliases: vec![] };
     let message =
         wtt_connect::wire::message::Message::decode(&super::message(&json!({"content": "@claude hi"})))

@@ -170,7 +170,7 @@ pub(super) static BOUND_ADAPTER: Flag = Flag {
     long_text: "Names the agent CLI that the agent is to be bound to. Without it that is the one of the profile, else the first that is installed here; the output says which, and names the others.",
     set: |args, value| {
         let word = text(value)?;
-        let accepted = |why| format!("{why}; accepted: {}", keys::DRIVEN.join(", "));
+        let accepted = |why| format!("{why}; accepted: {}", crate::config::adapter_names::DRIVEN.join(", "));
         args.adapter = Some(crate::config::value::adapter(&word).map_err(accepted)?);
         Ok(())
     },

@@ -2,7 +2,7 @@
 
 use super::{Key, key};
 use crate::config::Busy;
-use crate::config::value::Kind;
+use crate::config::kind::Kind;
 
 /// What is done with a message for an agent that is at work.
 pub const BUSY: &str = "WTT_CONNECT_BUSY";

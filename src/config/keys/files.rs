@@ -1,7 +1,7 @@
 //! Settings of files that go out.
 
 use super::{Key, key};
-use crate::config::value::Kind;
+use crate::config::kind::Kind;
 
 /// Files out.
 pub(super) static KEYS: &[Key] = &[key(

@@ -1,7 +1,7 @@
 //! Settings of what the web can do on this machine itself: terminal, one-shot shell commands, end-to-end encryption.
 
 use super::{Key, key, told};
-use crate::config::value::Kind;
+use crate::config::kind::Kind;
 
 /// Words of `WTT_CONNECT_SHELL_MODE`.
 pub const SHELL_MODES: &[&str] = &["unsafe", "readonly", "off"];

@@ -1,7 +1,7 @@
 //! Settings of `smoke-chat`: who asks.
 
 use super::{Key, key, told};
-use crate::config::value::Kind;
+use crate::config::kind::Kind;
 
 /// The identity that asks.
 pub const SENDER: &str = "WTT_SMOKE_SENDER_AGENT_ID";

@@ -28,7 +28,7 @@ use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::Record;
 use crate::sys::signal::Signal;
 use crate::wire::frame::{self, ActionResult, Frame};
-use crate::wire::intake::Identity;
+use crate::wire::identity::Identity;
 use crate::wire::message::TopicKind;
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;

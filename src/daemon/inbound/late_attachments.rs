@@ -135,7 +135,7 @@ impl Hub {
     fn look_up_files(&mut self, message: &Message) -> bool {
         let opened = self.unseal(message);
         let readable = opened.as_ref().unwrap_or(message);
-        let lacks = media::seems_to_lack(readable)
+        let lacks = readable.seems_to_lack_files()
             && self.link.up_since.is_some()
             && !self.files.in_vain
             && !self.files.has_some(message)

@@ -3,8 +3,8 @@
 use super::{Finding, Verdict};
 use crate::cli::out::{self, Colour};
 use crate::config::keys::Key;
+use crate::config::kind::Kind;
 use crate::config::source::Source;
-use crate::config::value::Kind;
 use crate::config::{Config, Settings};
 use crate::json::object;
 use serde_json::Value;

@@ -1,5 +1,4 @@
 //! What survives: kill -9 at any moment, restarts, shutdown with work in flight, a service that is away or forgetful.
-//! Rows D, P14, P15 and S of the reliability table.
 
 mod disk;
 mod killing;

@@ -1,4 +1,4 @@
-//! The files that must survive: state, journal, outbox, lock (reliability tables S and D).
+//! The files that must survive: state, journal, outbox, lock.
 
 mod recorded;
 

@@ -282,6 +282,105 @@ fn words_that_do_not_belong() {
     none("nothing unfinished, no unwrap outside tests, no print macros", breaches);
 }
 
+/// Texts that a stranger reads: sources and the documents beside them.
+fn texts() -> Vec<Source> {
+    let documents =
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "tests/fixtures/README.md"];
+    let mut all: Vec<Source> = sources("src").into_iter().chain(sources("tests")).collect();
+    all.extend(documents.map(|path| Source {
+        path: path.to_owned(),
+        text: std::fs::read_to_string(root().join(path)).unwrap(),
+    }));
+    all
+}
+
+/// The comments of a file as one text, so that a reference may be broken across lines.
+fn comments(text: &str) -> String {
+    let comment = |line: &str| {
+        let rest = line.trim_start().strip_prefix("//")?;
+        Some(rest.trim_start_matches(['/', '!']).trim().to_owned())
+    };
+    text.lines().map(|line| comment(line).unwrap_or_default()).collect::<Vec<_>>().join(" ")
+}
+
+/// The section names in front of each mention of the page: `see TERMINAL and SHELL in …`.
+fn cited_sections(comments: &str) -> Vec<String> {
+    let mut cited = Vec::new();
+    for (at, _) in comments.match_indices(" in wtt-connect-protocol(7)") {
+        let is_name = |word: &&str| {
+            *word == "and" || word.trim_end_matches(',').chars().all(|c| c.is_ascii_uppercase() || c == '-')
+        };
+        let mut words: Vec<&str> = comments[..at].split_whitespace().rev().take_while(is_name).collect();
+        words.reverse();
+        let names = words.join(" ").replace(" and ", ", ");
+        cited.extend(names.split(", ").filter(|name| !name.is_empty()).map(str::to_owned));
+    }
+    cited
+}
+
+#[test]
+fn references_resolve_inside_the_repository() {
+    // Spelled in two parts, so that this file does not break its own rule.
+    let elsewhere = [
+        concat!("(proto", "col "),
+        concat!("(age", "nts "),
+        concat!("(ho", "use "),
+        concat!("(na", "mes "),
+        concat!("(pe", "ers "),
+        concat!("(reliab", "ility "),
+    ];
+    let notes = [
+        concat!("design ", "notes"),
+        concat!("protocol ", "notes"),
+        concat!("reliability ", "table"),
+        concat!("house", ".md"),
+        concat!("names", ".md"),
+        concat!("peers", ".md"),
+        concat!("reliability", ".md"),
+        concat!("wtt-protocol", ".md"),
+        concat!("../sha", "red"),
+    ];
+    let page = std::fs::read_to_string(root().join("man/wtt-connect-protocol.7")).unwrap();
+    let sections: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix(".Sh ")).collect();
+    let mut breaches = Vec::new();
+    for file in texts() {
+        for (i, line) in file.text.lines().enumerate() {
+            let numbered = elsewhere.iter().any(|name| {
+                line.match_indices(*name)
+                    .any(|(at, _)| line[at + name.len()..].starts_with(|c: char| c.is_ascii_digit()))
+            });
+            if numbered || notes.iter().any(|name| line.contains(name)) {
+                breaches.push(format!("{}:{}: {}", file.path, i + 1, line.trim()));
+            }
+        }
+        let comments = comments(&file.text);
+        for section in cited_sections(&comments) {
+            if !sections.contains(section.as_str()) {
+                breaches.push(format!("{}: no section {section} in wtt-connect-protocol(7)", file.path));
+            }
+        }
+        for (at, _) in comments.match_indices("tests/fixtures/") {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+            let end = comments[at..].find(|c| !is_part(c)).unwrap_or(comments.len() - at);
+            let path = comments[at..at + end].trim_end_matches('.');
+            if !root().join(path).exists() {
+                breaches.push(format!("{}: {path} is not there", file.path));
+            }
+        }
+    }
+    none(
+        "comments and documents refer to sections of the manual, fixtures, or other files that are here",
+        breaches,
+    );
+}
+
+#[test]
+fn cited_sections_are_found_across_words() {
+    let text = "x (see TERMINAL, RUNTIME INFORMATION and SHELL in wtt-connect-protocol(7)). It is as in wtt-connect-protocol(7)";
+    assert_eq!(cited_sections(text), ["TERMINAL", "RUNTIME INFORMATION", "SHELL"]);
+    assert_eq!(comments("/// see A\n    //! in B\nlet x = 1; // no"), "see A in B ");
+}
+
 /// Libraries whose generic code is linked again for each type that another file uses them with.
 #[test]
 fn every_time_limit_has_its_reason() {

@@ -1,5 +1,5 @@
 //! A disk that breaks at any step, an outbox that is full, locks and children after a crash, the order of the system
-//! calls. Rows D7, S1, S5, S6, S9 of the reliability table, and what is left running at shutdown.
+//! calls, and what is left running at shutdown.
 //!
 //! `WTT_TEST_FAIL_POINTS=all` tries every storage step; the default takes a handful.
 

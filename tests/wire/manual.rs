@@ -127,7 +127,7 @@ fn what_we_are_said_to_understand_is_understood() {
             other => panic!("{documented}: {other:?}"),
         });
     }
-    assert_eq!(kinds, ["auth", "error", "message", "request", "terminal", "shell"]);
+    assert_eq!(kinds, ["auth", "error", "request", "message", "terminal", "shell"]);
 }
 
 #[test]

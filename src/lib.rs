@@ -7,25 +7,26 @@
 //! each message that is answered is one *turn*; an *adapter* drives one *agent* CLI; a *profile* is one
 //! WTT identity on this machine; the *outbox* holds replies until the service has acknowledged them.
 
-// L3: commands, and the local service behind `try`
-pub mod cli;
-pub mod local;
-
-// L2: the daemon
 pub mod agent;
-pub mod daemon;
-pub mod host;
-pub mod session;
-
-// L1: pure and small
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod error;
+pub mod host;
 pub mod http;
 pub mod json;
+pub mod local;
 pub mod secret;
+pub mod session;
 pub mod store;
+pub mod sys;
 pub mod text;
 pub mod wire;
 
+// L3: commands, and the local service behind `try`
+
+// L2: the daemon
+
+// L1: pure and small
+
 // L0: the floor
-pub mod sys;

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use wtt_connect::http::Client;
 use wtt_connect::local::service::{Knobs, Seen, Speaker};
 use wtt_connect::secret::Secret;
-use wtt_connect::wire::media::{self, Kind};
+use wtt_connect::wire::attachment;
+use wtt_connect::wire::attachment::Kind;
 use wtt_connect::wire::message::Message;
 
 /// The smallest PNG that decoders take.
@@ -275,9 +276,9 @@ fn names_are_safe_whatever_was_sent() {
         ("", "x.bin"),
         (" \n ", "x.bin"),
     ] {
-        assert_eq!(media::safe_name(name, "https://h/p/x.bin?y=/z"), want, "{name:?}");
+        assert_eq!(attachment::safe_name(name, "https://h/p/x.bin?y=/z"), want, "{name:?}");
     }
-    assert_eq!(media::safe_name("", "https://h/"), "file");
+    assert_eq!(attachment::safe_name("", "https://h/"), "file");
     let parts = [
         "..", "/", "\\", "\0", ".", "-", "测试", "a", " ", "\u{202e}", "\n", ":", "%2e", "png", "~",
         "\u{feff}",
@@ -290,7 +291,7 @@ fn names_are_safe_whatever_was_sent() {
             name.push_str(parts[(seed >> 33) as usize % parts.len()]);
         }
         seed = seed.wrapping_add(1);
-        let safe = media::safe_name(&name, "");
+        let safe = attachment::safe_name(&name, "");
         let components: Vec<_> = std::path::Path::new(&safe).components().collect();
         assert!(matches!(components[..], [std::path::Component::Normal(_)]), "{name:?}: {safe:?}");
         assert!(
@@ -298,7 +299,7 @@ fn names_are_safe_whatever_was_sent() {
             "{safe:?}"
         );
     }
-    assert!(media::safe_name(&format!("{}.pdf", "长".repeat(2000)), "").ends_with("长.pdf"));
+    assert!(attachment::safe_name(&format!("{}.pdf", "长".repeat(2000)), "").ends_with("长.pdf"));
 }
 
 #[test]
@@ -343,9 +344,9 @@ fn files_are_found_in_texts_and_rows() {
     }
     // what waits on disk is found again
     let mut row = json!({"content": "", "topic_id": "t", "sender_id": "u"});
-    let media = vec![media::Media { kind: Kind::Audio, name: "x".into(), url: "https://h/1".into() }];
-    media::enclose(row.as_object_mut().unwrap(), &media);
+    let media = vec![attachment::Media { kind: Kind::Audio, name: "x".into(), url: "https://h/1".into() }];
+    attachment::enclose(row.as_object_mut().unwrap(), &media);
     assert_eq!(Message::decode(&row).unwrap().media, media);
     let bomb = "[".repeat(200_000) + &"![](".repeat(100_000);
-    assert_eq!(media::tokens(&bomb).len(), 0);
+    assert_eq!(attachment::tokens(&bomb).len(), 0);
 }

@@ -3,8 +3,10 @@
 //! Nothing here knows WTT frames. Dialects and specs do no IO; [`run`] is the one place that does.
 
 pub mod adapter;
+pub mod adapters;
 pub mod classify;
 pub mod dialect;
+pub mod discovery;
 mod elicitation;
 pub mod helper_command;
 pub mod limit_reset;
@@ -16,8 +18,6 @@ pub mod pool;
 pub mod runner;
 pub mod slash_commands;
 
-pub mod adapters;
-pub mod discovery;
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;

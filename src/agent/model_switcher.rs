@@ -1,6 +1,6 @@
 //! The model switcher's command line for one turn. Pure; it is run by the session, through [`crate::agent::helper_command`].
 
-use crate::config::switch::{PLACEHOLDERS, Switch};
+use crate::config::model_switch::{PLACEHOLDERS, Switch};
 
 /// The agents of cc-switch-cli that are also ours, with their names there.
 const APPS: [(&str, &str); 4] =
@@ -76,7 +76,7 @@ fn fill<'v>(word: &str, value: &dyn Fn(&str) -> Result<&'v str, String>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::switch::{CC_SWITCH_ARGS, COMMAND_ARGS, template};
+    use crate::config::model_switch::{CC_SWITCH_ARGS, COMMAND_ARGS, template};
     use std::time::Duration;
 
     fn switch(words: &[&str], cc_switch: bool) -> Switch {

@@ -6,8 +6,9 @@ use super::adapter_names::ADAPTER_NAMES;
 use super::keys;
 use super::permissions::{self, Rule};
 use super::source::{Source, key, take};
-use super::switch::{self, Switch};
 use super::{Config, Limits, Mode, Selection, Settings, profile, value, voice};
+use crate::config::model_switch;
+use crate::config::model_switch::Switch;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -109,7 +110,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         max_agents: take(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
         agent_idle: take(s, "WTT_CONNECT_AGENT_IDLE_SECONDS", value::seconds).unwrap_or(AGENT_IDLE),
         session_idle: take(s, "WTT_CONNECT_SESSION_IDLE_SECONDS", value::seconds).unwrap_or(SESSION_IDLE),
-        shell: super::host::shell(s),
+        shell: crate::config::shell::shell(s),
         e2e_password: take(s, "WTT_E2E_PASSWORD", text).map(Secret::new),
         ca_file: ca_file(selection, s, path),
         log: take(s, "WTT_CONNECT_LOG", text).unwrap_or(rust_log),
@@ -139,8 +140,8 @@ const SWITCH: Duration = Duration::from_secs(15);
 const MAX_AGENTS: usize = 8;
 
 /// The map; an adapter that is not enabled is told of now, and not only when somebody asks for its model.
-fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<switch::MapRow> {
-    let rows = take(settings, "WTT_CONNECT_MODEL_PROVIDER_MAP", switch::map).unwrap_or_default();
+fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<model_switch::MapRow> {
+    let rows = take(settings, "WTT_CONNECT_MODEL_PROVIDER_MAP", model_switch::map).unwrap_or_default();
     for row in &rows {
         if let Some(adapter) = row.adapter.as_ref().filter(|adapter| !enabled.contains(adapter)) {
             settings.notes.push(format!(
@@ -171,20 +172,20 @@ fn rules(text: &str, path: impl Fn(&str) -> Result<PathBuf, String>) -> Result<V
 
 /// What the switcher runs, when it is on.
 fn switcher(settings: &mut Settings) -> Option<Switch> {
-    let mode = take(settings, "WTT_CONNECT_MODEL_SWITCH_MODE", |text| value::word(text, switch::MODES));
+    let mode = take(settings, "WTT_CONNECT_MODEL_SWITCH_MODE", |text| value::word(text, model_switch::MODES));
     let program = take(settings, "WTT_CONNECT_MODEL_SWITCH_COMMAND", value::command);
-    let args = take(settings, "WTT_CONNECT_MODEL_SWITCH_ARGS", switch::arguments);
-    let template = take(settings, "WTT_CONNECT_MODEL_SWITCH_TEMPLATE", switch::template);
+    let args = take(settings, "WTT_CONNECT_MODEL_SWITCH_ARGS", model_switch::arguments);
+    let template = take(settings, "WTT_CONNECT_MODEL_SWITCH_TEMPLATE", model_switch::template);
     let strict = take(settings, "WTT_CONNECT_MODEL_SWITCH_STRICT", value::flag).unwrap_or(false);
     let timeout = take(settings, "WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS", value::count);
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let (cc_switch, needed) = match mode? {
         "cc-switch" => {
             let program = program.unwrap_or_else(|| owned(&["cc-switch"]));
-            (true, Some([program, args.unwrap_or_else(|| owned(switch::CC_SWITCH_ARGS))].concat()))
+            (true, Some([program, args.unwrap_or_else(|| owned(model_switch::CC_SWITCH_ARGS))].concat()))
         }
         "command" => {
-            let args = args.unwrap_or_else(|| owned(switch::COMMAND_ARGS));
+            let args = args.unwrap_or_else(|| owned(model_switch::COMMAND_ARGS));
             (false, program.map(|program| [program, args].concat()))
         }
         "custom" => (false, template),

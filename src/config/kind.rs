@@ -1,7 +1,7 @@
 //! The kinds of values that settings have: what each accepts, in words and as a check. Pure: no file is read.
 
 use super::adapter_names::DRIVEN;
-use super::{permissions, switch, value};
+use crate::config::{model_switch, permissions, value};
 
 /// Kinds of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,9 +121,9 @@ impl Kind {
             }
             Kind::Command => value::command(text).map(drop),
             Kind::Word(words) => value::word(text, words).map(drop),
-            Kind::Arguments => switch::arguments(text).map(drop),
-            Kind::Template => switch::template(text).map(drop),
-            Kind::ProviderMap => switch::map(text).map(drop),
+            Kind::Arguments => model_switch::arguments(text).map(drop),
+            Kind::Template => model_switch::template(text).map(drop),
+            Kind::ProviderMap => model_switch::map(text).map(drop),
             Kind::Permissions if value::is_json(text) => permissions::read(text).map(drop),
             Kind::Permissions => value::text(text).map(drop),
             Kind::Filter => value::filter(text),
@@ -132,7 +132,7 @@ impl Kind {
 }
 
 fn placeholders() -> String {
-    let names: Vec<String> = switch::PLACEHOLDERS.iter().map(|name| format!("{{{name}}}")).collect();
+    let names: Vec<String> = model_switch::PLACEHOLDERS.iter().map(|name| format!("{{{name}}}")).collect();
     format!("{} stand for values", names.join(", "))
 }
 

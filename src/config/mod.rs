@@ -8,20 +8,20 @@ mod address;
 mod build;
 pub mod dotenv;
 pub mod edit;
-mod host;
 pub mod json;
 pub mod keys;
 pub mod kind;
 mod mode;
+pub mod model_switch;
 pub mod paths;
 pub mod permissions;
 pub mod profile;
+mod shell;
 pub mod source;
-pub mod switch;
 pub mod value;
 pub mod voice;
 
-pub use host::{Shell, ShellMode};
+pub use crate::config::shell::{Shell, ShellMode};
 pub use mode::Mode;
 use source::Source;
 pub use source::{Selection, Settings};
@@ -114,13 +114,13 @@ pub struct Config {
     /// `WTT_CONNECT_UPLOAD_ARTIFACTS`: the summary of a run goes into its topic as a file.
     pub upload_artifacts: bool,
     /// `WTT_CONNECT_MODEL_SWITCH_*`; `None` when it is off.
-    pub switch: Option<switch::Switch>,
+    pub switch: Option<model_switch::Switch>,
     /// `WTT_CONNECT_STT_*` and `WTT_CONNECT_TTS_*`.
     pub voice: voice::Voice,
     /// `WTT_CONNECT_MEDIA_HOSTS`.
     pub media_hosts: Vec<String>,
     /// `WTT_CONNECT_MODEL_PROVIDER_MAP`, the most particular pattern first.
-    pub provider_map: Vec<switch::MapRow>,
+    pub provider_map: Vec<model_switch::MapRow>,
     /// `WTT_CONNECT_PUBLISH_PROGRESS`.
     pub publish_progress: bool,
     /// `WTT_CONNECT_<ADAPTER>_COMMAND` by adapter name: program and leading arguments (shell words).

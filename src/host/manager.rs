@@ -6,7 +6,8 @@ use crate::host::terminal::{Over, Terminal};
 use crate::host::{Event, Out, Settings, runtime, shell};
 use crate::json::object;
 use crate::sys::id;
-use crate::wire::host::{self, Ask, Call, DISABLED, Size};
+use crate::wire::host_frames;
+use crate::wire::host_frames::{Ask, Call, DISABLED, Size};
 use crossbeam_channel::{Receiver, Sender};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -240,7 +241,7 @@ impl Keeper {
     /// The page shows the error of a terminal, and a program reads the answer: both are told.
     fn refuse_open(&self, call: &Call, session: &str, error: &str, why: &str) {
         self.send(call.refuse(error, why));
-        self.send(Some(host::error(session, error, why)));
+        self.send(Some(host_frames::error(session, error, why)));
     }
 
     fn send(&self, frame: Option<String>) {
@@ -306,7 +307,7 @@ impl Keeper {
                     let piece = terminal.take(now, room);
                     room = room.saturating_sub(piece.len().max(room / 4));
                     if !piece.is_empty() {
-                        shown.push(host::output(&terminal.session, &piece));
+                        shown.push(host_frames::output(&terminal.session, &piece));
                     }
                     again(terminal.due().map(|at| at.max(now)));
                 }
@@ -315,7 +316,7 @@ impl Keeper {
             match terminal.idle_at(&times) {
                 Some(at) if now >= at => {
                     let note = "\r\n[wtt-connect: closed, because it was not used for long]\r\n";
-                    shown.push(host::output(&terminal.session, note));
+                    shown.push(host_frames::output(&terminal.session, note));
                     terminal.hang_up(now);
                 }
                 at => again(at),
@@ -348,13 +349,13 @@ impl Keeper {
         match how {
             Over::Exit(code) => {
                 log::info!(target: "host", "terminal {number} ended with code {code}");
-                self.show(&host::exit(session, code));
+                self.show(&host_frames::exit(session, code));
             }
             Over::Stillborn => {
                 let why = "The login shell ended at once; see SHELL in the environment of the connector.";
                 log::warn!(target: "host", "terminal {number}: {why}");
-                self.show(&host::error(session, "cannot_open", why));
-                self.show(&host::exit(session, 127));
+                self.show(&host_frames::error(session, "cannot_open", why));
+                self.show(&host_frames::exit(session, 127));
             }
         }
         terminal.close();

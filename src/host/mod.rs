@@ -20,7 +20,7 @@ use crate::json;
 use crate::sys::pump::Echo;
 use crate::sys::thread;
 use crate::wire::frame::ActionResult;
-use crate::wire::host::Call;
+use crate::wire::host_frames::Call;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use serde_json::Value;
 use std::io;

@@ -7,7 +7,7 @@
 
 use crate::sys::family;
 use crate::sys::proc::{self, Sig};
-use crate::wire::host::Size;
+use crate::wire::host_frames::Size;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::{Action, QueueSelector, tcflow, tcflush};

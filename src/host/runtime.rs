@@ -10,7 +10,8 @@ use crate::config::Config;
 use crate::json::object;
 use crate::sys::path::find_program;
 use crate::sys::{id, proc, thread, time};
-use crate::wire::host::{self, Call};
+use crate::wire::host_frames;
+use crate::wire::host_frames::Call;
 use crossbeam_channel::Sender;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -142,7 +143,7 @@ impl Runtime {
             frames.extend(call.answer(true, object!({ "runtime": info })));
         }
         if self.welcome && self.sent.as_ref() != Some(&info) {
-            frames.push(host::runtime_info(&format!("{REQUEST}-{}", id::hex()), &info));
+            frames.push(host_frames::runtime_info(&format!("{REQUEST}-{}", id::hex()), &info));
             self.sent = Some(info);
         }
         if std::mem::take(&mut self.stale) {

@@ -3,7 +3,7 @@
 use super::{Out, child, env, readonly};
 use crate::sys::path::find_program;
 use crate::sys::{proc, thread};
-use crate::wire::host::{Call, Done};
+use crate::wire::host_frames::{Call, Done};
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use crate::host::output_buffer;
 use crate::host::output_buffer::{PIECE, Screen};
 use crate::sys::proc::{self, Sig};
 use crate::sys::thread;
-use crate::wire::host::Size;
+use crate::wire::host_frames::Size;
 use crossbeam_channel::Sender;
 use std::io::Write;
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! Fetching what a URL of a message names: redirects by hand, the token for the service alone, nothing from private
-//! addresses ([`super::guard`]). The bytes are handed on as they come; how many are taken is the caller's business.
+//! addresses ([`crate::http::address_guard`]). The bytes are handed on as they come; how many are taken is the caller's business.
 
-use super::guard::{Guard, Origin};
 use super::proxy::Proxies;
 use super::{HttpError, agent};
+use crate::http::address_guard::{Guard, Origin};
 use crate::secret::Secret;
 use crate::text;
 use rustls::ClientConfig;

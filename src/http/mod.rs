@@ -4,15 +4,15 @@
 //! host that it is meant for. Both headers, the prefixes and the shapes of errors: see HTTP
 //! in wtt-connect-protocol(7).
 
+pub mod address_guard;
 pub mod fetch;
-pub mod guard;
-pub mod media;
-pub mod post;
+pub mod file_upload;
+pub mod multipart;
 pub mod proxy;
 mod tls;
 
-use self::guard::Guard;
 use self::proxy::Proxies;
+use crate::http::address_guard::Guard;
 use crate::secret::Secret;
 use crate::text;
 use rustls::ClientConfig;

@@ -7,7 +7,8 @@ use crate::agent::runner::TURN;
 use crate::config::Config;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::media::{self, Failure, Outgoing};
+use crate::http::file_upload;
+use crate::http::file_upload::{Failure, Outgoing};
 use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::messages::{Lang, Say, kept};
@@ -285,7 +286,7 @@ impl Post<'_> {
                     Failure::last(format!("its copy is gone: {}", crate::error::reason(&e)))
                 })?;
                 let out = Outgoing { file: &file, size: copied.size, name, mime };
-                media::upload(self.client, self.fetcher, &out, on)?
+                file_upload::upload(self.client, self.fetcher, &out, on)?
             }
         };
         let row = Row {

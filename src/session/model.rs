@@ -1,6 +1,6 @@
 //! Model ids: who makes a model, which adapter is at home with it, what its CLI wants to hear, and the user's map. Pure.
 
-use crate::config::switch::MapRow;
+use crate::config::model_switch::MapRow;
 
 /// Makers of models, as far as routing knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

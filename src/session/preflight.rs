@@ -11,7 +11,7 @@ use crate::agent::model_switcher;
 use crate::agent::model_switcher::Choice;
 use crate::agent::outcome::{Outcome, Reason};
 use crate::agent::runner::{BEAT, Control};
-use crate::config::switch::Switch;
+use crate::config::model_switch::Switch;
 use crate::config::{Busy, Config, Mode};
 use crate::session::Shared;
 use crate::session::routing::Route;

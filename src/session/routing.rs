@@ -6,7 +6,7 @@
 
 use crate::agent::adapters;
 use crate::config::Mode;
-use crate::config::switch::MapRow;
+use crate::config::model_switch::MapRow;
 use crate::session::model::{Family, Model, home};
 use crate::wire::intake::{Job, Scope};
 use crate::wire::mention;

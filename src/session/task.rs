@@ -8,9 +8,9 @@ use crate::json::object;
 use crate::session::turn::End;
 use crate::store::errand::Errand;
 use crate::text;
+use crate::wire::attachment;
 use crate::wire::identity::Identity;
 use crate::wire::intake::{self, Job, Scope, Verdict};
-use crate::wire::media;
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::task::{self, Task};
 use serde_json::Value;
@@ -173,7 +173,7 @@ pub fn job(task: &Task, comment: Option<&str>, key: String) -> Option<Job> {
         sender_id: task.owner.clone().unwrap_or_default(),
         sender_name: None,
         sender_kind: SenderKind::Human,
-        media: media::in_text(&text),
+        media: attachment::in_text(&text),
         instruction: text.clone(),
         text,
         mentions: Vec::new(),

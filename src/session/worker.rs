@@ -32,8 +32,8 @@ use crate::sys::time::now_ms;
 use crate::text;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{Job, Scope};
+use crate::wire::outbound_text;
 use crate::wire::outgoing::{Status, StatusKind};
-use crate::wire::reply;
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -359,7 +359,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             // the card of the file is the answer
             "" if !uploads.is_empty() => Vec::new(),
             "" => vec![Say::Empty.to(self.lang, &[])],
-            _ => reply::chunk(&text, CHUNK_CHARS),
+            _ => outbound_text::chunk(&text, CHUNK_CHARS),
         };
         let parts = self.shared.seal(job, parts);
         let reply_to = job.message_id.as_deref();

@@ -2,7 +2,7 @@
 //! that the interfaces show as cards (see FILES in wtt-connect-protocol(7)). No file is looked at here.
 
 use crate::text;
-use crate::wire::reply;
+use crate::wire::outbound_text;
 
 /// What a marker line begins with, in capitals as in the README.
 const MARKER: &str = "[WTT_ARTIFACT_FILE";
@@ -34,7 +34,7 @@ pub fn markers(text: &str) -> (String, Vec<Wish>) {
     }
     let (mut visible, mut wishes) = (String::with_capacity(text.len()), Vec::new());
     let mut gap = false;
-    for (line, in_code) in reply::code_lines(text) {
+    for (line, in_code) in outbound_text::code_lines(text) {
         if !in_code && let Some(wish) = marker(line) {
             wishes.push(wish);
             gap = true;
@@ -209,7 +209,7 @@ pub fn excerpt(text: &str) -> Option<(String, usize)> {
         return None;
     }
     let begin: String = text.chars().take(2 * EXCERPT_CHARS).collect();
-    let shown = reply::chunk(&begin, EXCERPT_CHARS).into_iter().next().unwrap_or_default();
+    let shown = outbound_text::chunk(&begin, EXCERPT_CHARS).into_iter().next().unwrap_or_default();
     Some((shown, count))
 }
 

@@ -60,7 +60,7 @@ pub fn status_refuses_token(status: u16) -> bool {
 }
 
 /// Frames by which the service asks this agent something and waits for an answer (see FRAMES in
-/// wtt-connect-protocol(7)), besides those of [`crate::wire::host`]. Only `e2e_key_request` is confirmed; the rest
+/// wtt-connect-protocol(7)), besides those of [`crate::wire::host_frames`]. Only `e2e_key_request` is confirmed; the rest
 /// follows its pattern.
 pub fn expects_answer(kind: &str) -> bool {
     kind.ends_with("_request")

@@ -2,9 +2,10 @@
 //! things become `Other`.
 
 use crate::text;
+use crate::wire::lenient_json;
+use crate::wire::lenient_json::Object;
 use crate::wire::message::Message;
-use crate::wire::value::{self, Object};
-use crate::wire::{assumed, host};
+use crate::wire::{assumed, host_frames};
 use serde_json::Value;
 
 /// Error texts of the service are cut to this many characters; they end up in a log line or a chat message.
@@ -32,7 +33,7 @@ pub enum Frame {
         body: Value,
     },
     /// The web asks for a terminal, a shell command or the runtime information of this machine.
-    Host(Box<host::Call>),
+    Host(Box<host_frames::Call>),
     /// Anything else: ignored, with its kind for the debug log.
     Other(String),
 }
@@ -53,20 +54,21 @@ pub struct ActionResult {
 impl ActionResult {
     /// Whether this says that the connection is authenticated (it may carry no request id).
     pub fn is_authenticated(&self) -> bool {
-        self.ok && self.data.as_object().and_then(|d| value::flag(d, &["authenticated"])).unwrap_or(false)
+        self.ok
+            && self.data.as_object().and_then(|d| lenient_json::flag(d, &["authenticated"])).unwrap_or(false)
     }
 
     /// This agent's display name, told by the auth reply (confirmed); it is a mention alias.
     pub fn display_name(&self) -> Option<String> {
         let data = self.data.as_object().filter(|_| self.is_authenticated())?;
-        value::text(data, &["agent_display_name", "display_name"])
+        lenient_json::text(data, &["agent_display_name", "display_name"])
     }
 
     /// The id of the message that a `publish` created.
     pub fn message_id(&self) -> Option<String> {
         let data = self.data.as_object()?;
-        value::text(data, &["id", "message_id"])
-            .or_else(|| value::text(value::object(data, &["message"])?, &["id", "message_id"]))
+        lenient_json::text(data, &["id", "message_id"])
+            .or_else(|| lenient_json::text(lenient_json::object(data, &["message"])?, &["id", "message_id"]))
     }
 }
 
@@ -81,13 +83,13 @@ pub fn decode(text: &str) -> Frame {
         Ok(_) => return Frame::Other("JSON that is not an object".into()),
         Err(_) => return Frame::Other("text that is not JSON".into()),
     };
-    let kind = value::word(&body, &["type", "action", "event"]).unwrap_or_default();
+    let kind = lenient_json::word(&body, &["type", "action", "event"]).unwrap_or_default();
     match kind.as_str() {
         "pong" => Frame::Pong,
         "action_result" => Frame::Result(result(&body)),
         "new_message" | "message" | "" => message(&kind, body),
         "task_status" | "task_update" | "run_status" | "agent_status" => task_status(&kind, body),
-        _ => match host::decode(&kind, &body) {
+        _ => match host_frames::decode(&kind, &body) {
             Some(call) => Frame::Host(Box::new(call)),
             None => request(kind, body),
         },
@@ -121,7 +123,7 @@ fn task_status(kind: &str, mut body: Object) -> Frame {
             }
         }
     }
-    match value::text(&body, &["task_id", "taskId", "id"]) {
+    match lenient_json::text(&body, &["task_id", "taskId", "id"]) {
         Some(id) => {
             body.insert("task_id".into(), Value::String(id));
             Frame::TaskStatus(Value::Object(body))
@@ -131,7 +133,7 @@ fn task_status(kind: &str, mut body: Object) -> Frame {
 }
 
 fn request(kind: String, body: Object) -> Frame {
-    let id = value::text(&body, &["request_id", "requestId", "job_id", "id"]);
+    let id = lenient_json::text(&body, &["request_id", "requestId", "job_id", "id"]);
     match id {
         Some(request_id) if assumed::expects_answer(&kind) => {
             Frame::Request { kind, request_id, body: Value::Object(body) }
@@ -142,10 +144,10 @@ fn request(kind: String, body: Object) -> Frame {
 
 fn result(body: &Object) -> ActionResult {
     let error = error_text(body);
-    let ok = value::flag(body, &["ok", "success"]).unwrap_or(error.is_none());
+    let ok = lenient_json::flag(body, &["ok", "success"]).unwrap_or(error.is_none());
     let data = body.get("data").or_else(|| body.get("result")).cloned().unwrap_or(Value::Null);
     ActionResult {
-        request_id: value::text(body, &["request_id", "requestId"]),
+        request_id: lenient_json::text(body, &["request_id", "requestId"]),
         ok,
         error: if ok { None } else { error.or_else(|| error_text(data.as_object()?)) },
         data,
@@ -157,19 +159,21 @@ fn result(body: &Object) -> ActionResult {
 pub fn error_text(body: &Object) -> Option<String> {
     ["error", "detail", "message", "msg", "reason"].iter().find_map(|key| {
         let said = match body.get(*key)? {
-            Value::Object(inner) => value::text(inner, &["message", "msg", "detail", "error", "code"])?,
+            Value::Object(inner) => {
+                lenient_json::text(inner, &["message", "msg", "detail", "error", "code"])?
+            }
             Value::Array(items) => {
                 let each: Vec<String> = items
                     .iter()
                     .take(5)
                     .filter_map(|item| match item {
-                        Value::Object(o) => value::text(o, &["msg", "message"]),
-                        other => value::as_text(other),
+                        Value::Object(o) => lenient_json::text(o, &["msg", "message"]),
+                        other => lenient_json::as_text(other),
                     })
                     .collect();
                 (!each.is_empty()).then(|| each.join("; "))?
             }
-            other => value::as_text(other)?,
+            other => lenient_json::as_text(other)?,
         };
         Some(text::truncate(&text::one_line(&said), ERROR_CHARS))
     })

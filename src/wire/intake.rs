@@ -3,12 +3,13 @@
 //!
 //! What needs memory is not here: duplicates, the age of missed messages, and answering agents too often.
 
+use crate::wire::attachment::Media;
 use crate::wire::identity::Identity;
-use crate::wire::media::Media;
+use crate::wire::lenient_json;
+use crate::wire::lenient_json::Object;
 use crate::wire::mention::{Names, Who};
 use crate::wire::message::{Message, SenderKind, TopicKind};
-use crate::wire::value::{self, Object};
-use crate::wire::{assumed, content};
+use crate::wire::{assumed, inbound_text};
 use serde_json::Value;
 
 /// What has one mailbox and one worker thread: a task, or else a topic.
@@ -116,11 +117,12 @@ pub fn intake(message: &Message, me: &Identity) -> Verdict {
     if let Some(why) = not_for_agents(message, me) {
         return Verdict::Ignore(why);
     }
-    let text = if is_envelope(message) { ENCRYPTED.to_owned() } else { content::clean(&message.content) };
+    let text =
+        if is_envelope(message) { ENCRYPTED.to_owned() } else { inbound_text::clean(&message.content) };
     if let Some(why) = no_request(message, &text) {
         return Verdict::Ignore(why);
     }
-    let typed = content::typed(&text);
+    let typed = inbound_text::typed(&text);
     let names = Names::of(me);
     let addressed = Addressed::new(message, me, &names, &typed);
     if let Some(why) = gate(message, &addressed, &typed) {
@@ -156,12 +158,12 @@ fn no_request(message: &Message, text: &str) -> Option<&'static str> {
     if text.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("[system:")) {
         return Some("system text");
     }
-    if content::is_invisible(text) && message.media.is_empty() {
+    if inbound_text::is_invisible(text) && message.media.is_empty() {
         return Some(EMPTY);
     }
     // A person may paste a log with such a line further down; from an agent it is its heartbeat.
-    let is_progress =
-        content::starts_as_progress(text) || (!is_person(message) && !content::hidden_lines(text).is_empty());
+    let is_progress = inbound_text::starts_as_progress(text)
+        || (!is_person(message) && !inbound_text::hidden_lines(text).is_empty());
     if is_progress {
         return Some("progress text");
     }
@@ -208,7 +210,7 @@ impl Addressed {
         let resolved_to_others =
             !in_targets && !runner_is_me && (has_runner || !message.mention_targets.is_empty());
         let command_target =
-            value::text(&message.metadata, &["command_target_agent_id"]).map(|id| id == me.agent_id);
+            lenient_json::text(&message.metadata, &["command_target_agent_id"]).map(|id| id == me.agent_id);
         let mut addressed = Addressed {
             me: in_targets,
             everyone: false,
@@ -352,21 +354,21 @@ pub(crate) fn model_config(metadata: &Object) -> ModelConfig {
     };
     let Some(config) = parsed.as_object() else { return ModelConfig::default() };
     ModelConfig {
-        adapter: value::word(config, &["adapter"]),
-        model: value::text(config, &["model", "model_id"]),
-        effort: value::word(config, &["reasoning_effort", "reasoningEffort", "effort"]),
-        provider: value::text(config, &["provider"]),
+        adapter: lenient_json::word(config, &["adapter"]),
+        model: lenient_json::text(config, &["model", "model_id"]),
+        effort: lenient_json::word(config, &["reasoning_effort", "reasoningEffort", "effort"]),
+        provider: lenient_json::text(config, &["provider"]),
     }
 }
 
 fn is_forwarded(message: &Message) -> bool {
-    value::word(&message.metadata, &["slash_type"]).is_some_and(|kind| kind == "agent_passthrough")
+    lenient_json::word(&message.metadata, &["slash_type"]).is_some_and(|kind| kind == "agent_passthrough")
 }
 
 fn personas(metadata: &Object) -> Vec<String> {
     [("worker_persona", "persona_md"), ("worker_context", "worker_md")]
         .iter()
-        .filter_map(|(outer, inner)| value::text(value::object(metadata, &[outer])?, &[inner]))
+        .filter_map(|(outer, inner)| lenient_json::text(lenient_json::object(metadata, &[outer])?, &[inner]))
         .collect()
 }
 

@@ -3,8 +3,10 @@
 //! Pushes, HTTP rows and history rows of several server ages differ in names, letter case and nesting; after
 //! [`Message::decode`] nobody else needs to know. Whether to answer is decided in [`crate::wire::intake`].
 
-use crate::wire::media::{self, Media};
-use crate::wire::value::{self, Object};
+use crate::wire::attachment;
+use crate::wire::attachment::Media;
+use crate::wire::lenient_json;
+use crate::wire::lenient_json::Object;
 use crate::wire::when;
 use serde_json::{Map, Value};
 
@@ -113,7 +115,7 @@ impl Message {
     pub fn seems_to_lack_files(&self) -> bool {
         self.media.is_empty()
             && self.sender_kind != SenderKind::System
-            && media::announces_files(&self.content_type, &self.content)
+            && attachment::announces_files(&self.content_type, &self.content)
     }
 
     /// The message as it came, with the kind of its topic: decodes to the same message again, later.
@@ -121,7 +123,7 @@ impl Message {
         let mut row = self.source.clone();
         if let Value::Object(row) = &mut row {
             row.entry("topic_type").or_insert_with(|| self.topic_kind.word().into());
-            media::enclose(row, &self.media);
+            attachment::enclose(row, &self.media);
         }
         row
     }
@@ -137,18 +139,19 @@ impl Message {
     pub fn decode(row_as_sent: &Value) -> Result<Message, &'static str> {
         let row = row_as_sent.as_object().ok_or("not an object")?;
         let none = Object::new();
-        let topic = value::object(row, &["topic"]).unwrap_or(&none);
-        let task = value::object(row, &["task"]).unwrap_or(&none);
-        let sender = value::object(row, &["sender", "author"]).unwrap_or(&none);
+        let topic = lenient_json::object(row, &["topic"]).unwrap_or(&none);
+        let task = lenient_json::object(row, &["task"]).unwrap_or(&none);
+        let sender = lenient_json::object(row, &["sender", "author"]).unwrap_or(&none);
         let metadata = metadata(row);
 
-        let topic_id = value::text(row, &["topic_id", "topicId", "p2p_topic_id", "p2pTopicId"])
-            .or_else(|| value::text(topic, &["id", "topic_id"]))
+        let topic_id = lenient_json::text(row, &["topic_id", "topicId", "p2p_topic_id", "p2pTopicId"])
+            .or_else(|| lenient_json::text(topic, &["id", "topic_id"]))
             .ok_or("no topic id")?;
-        let sender_name = value::text(row, &["sender_display_name", "senderDisplayName", "sender_name"])
-            .or_else(|| value::text(sender, &["display_name", "name"]));
-        let sender_id = value::text(row, &["sender_id", "senderId", "sender"])
-            .or_else(|| value::text(sender, &["id", "agent_id", "user_id"]))
+        let sender_name =
+            lenient_json::text(row, &["sender_display_name", "senderDisplayName", "sender_name"])
+                .or_else(|| lenient_json::text(sender, &["display_name", "name"]));
+        let sender_id = lenient_json::text(row, &["sender_id", "senderId", "sender"])
+            .or_else(|| lenient_json::text(sender, &["id", "agent_id", "user_id"]))
             .or_else(|| sender_name.clone())
             .ok_or("no sender")?;
         let content = match row.get("content") {
@@ -156,21 +159,23 @@ impl Message {
             None | Some(Value::Null) => String::new(),
             Some(_) => return Err("content is not text"),
         };
-        let topic_name =
-            value::text(row, &["topic_name", "topicName"]).or_else(|| value::text(topic, &["name"]));
-        let task_id = value::text(row, &["task_id", "taskId"])
-            .or_else(|| value::text(task, &["id", "task_id"]))
-            .or_else(|| value::text(topic, &["task_id"]))
-            .or_else(|| value::text(&metadata, &["task_id"]));
-        let encrypted = value::flag(row, &["encrypted"]).unwrap_or(false);
+        let topic_name = lenient_json::text(row, &["topic_name", "topicName"])
+            .or_else(|| lenient_json::text(topic, &["name"]));
+        let task_id = lenient_json::text(row, &["task_id", "taskId"])
+            .or_else(|| lenient_json::text(task, &["id", "task_id"]))
+            .or_else(|| lenient_json::text(topic, &["task_id"]))
+            .or_else(|| lenient_json::text(&metadata, &["task_id"]));
+        let encrypted = lenient_json::flag(row, &["encrypted"]).unwrap_or(false);
         let topic_kind = stated_kind(row, topic, &metadata).unwrap_or_else(|| inferred_kind(row, encrypted));
-        let mut mention_targets = value::ids(row, &["mention_target_agent_ids", "mentionTargetAgentIds"]);
-        mention_targets.extend(value::ids(&metadata, &["mention_target_agent_ids", "mentionTargetAgentIds"]));
+        let mut mention_targets =
+            lenient_json::ids(row, &["mention_target_agent_ids", "mentionTargetAgentIds"]);
+        mention_targets
+            .extend(lenient_json::ids(&metadata, &["mention_target_agent_ids", "mentionTargetAgentIds"]));
 
         let mut message = Message {
             media: Vec::new(),
             source: row_as_sent.clone(),
-            id: value::text(row, &["id", "message_id", "messageId"]),
+            id: lenient_json::text(row, &["id", "message_id", "messageId"]),
             topic_kind: with_task(topic_kind, task_id.is_some(), topic_name.as_deref()),
             topic_id,
             topic_name,
@@ -178,31 +183,32 @@ impl Message {
             sender_kind: sender_kind(row, sender),
             sender_name,
             content,
-            content_type: value::word(row, &["content_type", "contentType"]).unwrap_or_else(|| "text".into()),
-            semantic_type: value::word(row, &["semantic_type", "semanticType"])
+            content_type: lenient_json::word(row, &["content_type", "contentType"])
+                .unwrap_or_else(|| "text".into()),
+            semantic_type: lenient_json::word(row, &["semantic_type", "semanticType"])
                 .unwrap_or_else(|| "post".into()),
             created_at: ["created_at", "createdAt", "timestamp", "ts"]
                 .iter()
                 .find_map(|key| row.get(*key).and_then(when::millis)),
             encrypted,
-            reply_to: value::text(row, &["reply_to", "replyTo", "reply_to_id"]),
-            task_title: value::text(row, &["task_title", "taskTitle", "title"])
-                .or_else(|| value::text(task, &["title"]))
-                .or_else(|| value::text(topic, &["task_title"])),
-            task_description: value::text(row, &["task_description", "taskDescription"])
-                .or_else(|| value::text(task, &["description"])),
-            exec_mode: value::word(row, &["exec_mode", "execMode"])
-                .or_else(|| value::word(task, &["exec_mode"]))
-                .or_else(|| value::word(topic, &["exec_mode"]))
-                .or_else(|| value::word(&metadata, &["exec_mode"])),
+            reply_to: lenient_json::text(row, &["reply_to", "replyTo", "reply_to_id"]),
+            task_title: lenient_json::text(row, &["task_title", "taskTitle", "title"])
+                .or_else(|| lenient_json::text(task, &["title"]))
+                .or_else(|| lenient_json::text(topic, &["task_title"])),
+            task_description: lenient_json::text(row, &["task_description", "taskDescription"])
+                .or_else(|| lenient_json::text(task, &["description"])),
+            exec_mode: lenient_json::word(row, &["exec_mode", "execMode"])
+                .or_else(|| lenient_json::word(task, &["exec_mode"]))
+                .or_else(|| lenient_json::word(topic, &["exec_mode"]))
+                .or_else(|| lenient_json::word(&metadata, &["exec_mode"])),
             task_id,
-            runner_agent_id: value::text(row, &["runner_agent_id", "runnerAgentId"])
-                .or_else(|| value::text(&metadata, &["runner_agent_id"])),
-            runner_agent_name: value::text(row, &["runner_agent_name", "runnerAgentName"]),
+            runner_agent_id: lenient_json::text(row, &["runner_agent_id", "runnerAgentId"])
+                .or_else(|| lenient_json::text(&metadata, &["runner_agent_id"])),
+            runner_agent_name: lenient_json::text(row, &["runner_agent_name", "runnerAgentName"]),
             mention_targets,
             metadata,
         };
-        message.media = media::find(&message.content, &message.source, &message.metadata);
+        message.media = attachment::find(&message.content, &message.source, &message.metadata);
         Ok(message)
     }
 
@@ -239,7 +245,8 @@ fn metadata(row: &Object) -> Object {
 }
 
 fn sender_kind(row: &Object, sender: &Object) -> SenderKind {
-    let said = value::word(row, &["sender_type", "senderType"]).or_else(|| value::word(sender, &["type"]));
+    let said = lenient_json::word(row, &["sender_type", "senderType"])
+        .or_else(|| lenient_json::word(sender, &["type"]));
     match said.as_deref() {
         Some("human" | "user" | "person" | "member") => SenderKind::Human,
         Some("agent" | "bot" | "assistant" | "ai") => SenderKind::Agent,
@@ -249,9 +256,9 @@ fn sender_kind(row: &Object, sender: &Object) -> SenderKind {
 }
 
 fn stated_kind(row: &Object, topic: &Object, metadata: &Object) -> Option<TopicKind> {
-    let said = value::word(row, &["topic_type", "topicType"])
-        .or_else(|| value::word(topic, &["type", "topic_type"]))
-        .or_else(|| value::word(metadata, &["topic_type", "chat_type"]))?;
+    let said = lenient_json::word(row, &["topic_type", "topicType"])
+        .or_else(|| lenient_json::word(topic, &["type", "topic_type"]))
+        .or_else(|| lenient_json::word(metadata, &["topic_type", "chat_type"]))?;
     match said.as_str() {
         "p2p" | "direct" | "dm" => Some(TopicKind::P2p),
         "task" => Some(TopicKind::Task),
@@ -267,8 +274,8 @@ fn stated_kind(row: &Object, topic: &Object, metadata: &Object) -> Option<TopicK
 pub(crate) fn kind_of_topic(topic: &Object) -> TopicKind {
     let none = Object::new();
     let stated = stated_kind(&none, topic, &none).unwrap_or(TopicKind::Unknown);
-    let name = value::text(topic, &["name"]);
-    with_task(stated, value::text(topic, &["task_id"]).is_some(), name.as_deref())
+    let name = lenient_json::text(topic, &["name"]);
+    with_task(stated, lenient_json::text(topic, &["task_id"]).is_some(), name.as_deref())
 }
 
 /// The kind of a topic whose type is not stated.

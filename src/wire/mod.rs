@@ -5,19 +5,19 @@
 
 pub mod artifact;
 pub mod assumed;
-pub mod content;
+pub mod attachment;
 pub mod e2e;
 pub mod frame;
-pub mod host;
+pub mod host_frames;
 pub mod identity;
+pub mod inbound_text;
 pub mod intake;
-pub mod media;
+pub mod lenient_json;
 pub mod mention;
 pub mod message;
+pub mod outbound_text;
 pub mod outgoing;
-pub mod reply;
-pub mod speech;
+pub mod spoken_text;
 pub mod task;
 pub mod topic;
-pub mod value;
 pub mod when;

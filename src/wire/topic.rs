@@ -1,8 +1,9 @@
 //! Topic rows of `subscribed` (see TOPICS in wtt-connect-protocol(7)): what the catch-up after a reconnect needs to
 //! know of them.
 
+use crate::wire::lenient_json;
+use crate::wire::lenient_json::Object;
 use crate::wire::message::{self, Message, TopicKind};
-use crate::wire::value::{self, Object};
 use crate::wire::when;
 use serde_json::Value;
 
@@ -47,7 +48,7 @@ pub fn topics(data: &Value) -> Vec<Topic> {
 
 fn topic(row: &Value) -> Option<Topic> {
     let row = row.as_object()?;
-    let id = value::text(row, &["id", "topic_id"])?;
+    let id = lenient_json::text(row, &["id", "topic_id"])?;
     let mut about = Object::new();
     about.extend(TELLING.iter().filter_map(|key| Some(((*key).to_owned(), row.get(*key)?.clone()))));
     let active_at = ["last_activity_at", "last_message_at", "updated_at"]

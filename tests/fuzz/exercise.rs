@@ -12,7 +12,7 @@ use wtt_connect::wire::frame::{self, Frame};
 use wtt_connect::wire::identity::Identity;
 use wtt_connect::wire::intake::{Verdict, intake};
 use wtt_connect::wire::message::Message;
-use wtt_connect::wire::{artifact, content, outgoing, reply, topic};
+use wtt_connect::wire::{artifact, inbound_text, outbound_text, outgoing, topic};
 
 fn me() -> Identity {
     Identity {
@@ -75,8 +75,8 @@ pub fn mention(data: &[u8]) {
 pub fn reply(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for max in [200, 12_000] {
-        for piece in reply::chunk(&text, max) {
-            assert!(content::hidden_lines(&piece).is_empty(), "{piece:?}");
+        for piece in outbound_text::chunk(&text, max) {
+            assert!(inbound_text::hidden_lines(&piece).is_empty(), "{piece:?}");
             assert!(piece.chars().count() <= max, "{piece:?}");
         }
     }
@@ -89,7 +89,7 @@ pub fn reply(data: &[u8]) {
         assert!(card.lines().count() == 1 && card.matches("](").count() == 1, "{card:?}");
         assert!(artifact::markers(&card).1.is_empty(), "{card:?}");
     }
-    let _ = (content::clean(&text), content::typed(&text), content::starts_as_progress(&text));
+    let _ = (inbound_text::clean(&text), inbound_text::typed(&text), inbound_text::starts_as_progress(&text));
 }
 
 /// Fixes the adapter, so that each can be given its own time.

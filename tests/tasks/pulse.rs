@@ -22,7 +22,7 @@ fn a_run_gives_signs_of_life_and_a_chat_none() {
         _ => None,
     });
     let line = row["content"].as_str().unwrap();
-    assert!(!wtt_connect::wire::content::hidden_lines(line).is_empty(), "every UI hides it: {line}");
+    assert!(!wtt_connect::wire::inbound_text::hidden_lines(line).is_empty(), "every UI hides it: {line}");
     let parts: Vec<&str> = line.split(" | ").collect();
     assert!(parts[0].starts_with("[20") && parts[0].ends_with("Z]"), "{line}");
     assert_eq!((parts[1], parts[4]), ("状态=doing", "queue_depth=0"), "{line}");

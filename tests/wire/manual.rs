@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use wtt_connect::wire::assumed;
 use wtt_connect::wire::frame::{self, Frame};
-use wtt_connect::wire::host;
+use wtt_connect::wire::host_frames;
+use wtt_connect::wire::outbound_text::{TaskStatusLine, task_status_line};
 use wtt_connect::wire::outgoing::{self, Publish, Status, StatusKind};
-use wtt_connect::wire::reply::{TaskStatusLine, task_status_line};
 
 const PAGE: &str = include_str!("../../man/wtt-connect-protocol.7");
 
@@ -32,7 +32,7 @@ fn is_ours(frame: &Value) -> bool {
 }
 
 /// A request of the service that is about this machine.
-fn call(frame: Value) -> host::Call {
+fn call(frame: Value) -> host_frames::Call {
     match frame::decode(&frame.to_string()) {
         Frame::Host(call) => *call,
         other => panic!("{other:?}"),
@@ -76,9 +76,12 @@ fn what_we_send_is_documented_to_the_letter() {
             .answer(true, json!({"session_id":"ts1","data":{"session_id":"ts1"}}))
             .unwrap(),
         call(json!({"type":"shell_exec","request_id":"sh1","command":"uname"}))
-            .answer(true, host::Done { stdout: "Linux".into(), ..host::Done::default() }.fields())
+            .answer(
+                true,
+                host_frames::Done { stdout: "Linux".into(), ..host_frames::Done::default() }.fields(),
+            )
             .unwrap(),
-        host::runtime_info(
+        host_frames::runtime_info(
             "runtime_info-1",
             &json!({"kind":"wtt-connect","adapter":"codex","adapters":["codex"],"model":null,
                 "workdir":"/home/u/ws","workdir_name":"ws","hostname":"box1","platform":"linux",
@@ -120,8 +123,8 @@ fn what_we_are_said_to_understand_is_understood() {
             }
             Frame::Request { .. } => "request",
             Frame::Host(call) => match call.ask {
-                host::Ask::Open { .. } => "terminal",
-                host::Ask::Shell { .. } => "shell",
+                host_frames::Ask::Open { .. } => "terminal",
+                host_frames::Ask::Shell { .. } => "shell",
                 other => panic!("{other:?}"),
             },
             other => panic!("{documented}: {other:?}"),

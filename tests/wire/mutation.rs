@@ -9,7 +9,7 @@ use wtt_connect::session::{chat_command, prompt};
 use wtt_connect::wire::frame::{self, Frame};
 use wtt_connect::wire::identity::Identity;
 use wtt_connect::wire::intake::{Verdict, intake};
-use wtt_connect::wire::reply;
+use wtt_connect::wire::outbound_text;
 
 /// Texts of these sizes must pass through everything within [`LONGEST`]. Linear work needs a tenth of it; quadratic
 /// work would take many seconds for the small one already.
@@ -34,7 +34,7 @@ fn time_of_text(text: &str, me: &Identity) -> Duration {
         if let Verdict::Run(job) = intake(&message, me) {
             let _ = (prompt::build(&job, &me.agent_id, false), chat_command::parse(&job.instruction));
         }
-        pieces = reply::chunk(text, 12_000);
+        pieces = outbound_text::chunk(text, 12_000);
     });
     assert!(pieces.iter().all(|piece| piece.chars().count() <= 12_000), "{unit:?}");
     took

@@ -1,7 +1,7 @@
 //! What the reader sees: nothing of a reply is lost, hidden or cut, whatever the agent wrote.
 
-use wtt_connect::wire::content::hidden_lines;
-use wtt_connect::wire::reply::{chunk, defuse};
+use wtt_connect::wire::inbound_text::hidden_lines;
+use wtt_connect::wire::outbound_text::{chunk, defuse};
 
 const SEED: u64 = 0x77_74_74;
 

@@ -108,7 +108,7 @@ fn every_adapter_can_be_asked_for_in_every_way() {
 
 #[test]
 fn the_map_of_models_comes_before_their_families() {
-    let map = wtt_connect::config::switch::map(
+    let map = wtt_connect::config::model_switch::map(
         r#"{"openai-codex/*":{"adapter":"codex","provider":"openai"},"deepseek/*":{"adapter":"claude-code","provider":"ds"},
             "gpt-?-proxy":{"adapter":"claude-code","provider":"proxy"},"qwen/*":{"provider":"qw"},
             "glm*":{"adapter":"gemini"},"*":{"provider":"any"}}"#,

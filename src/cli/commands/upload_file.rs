@@ -8,7 +8,7 @@ use crate::daemon::control::{self, AskError, UploadRequest};
 use crate::error::{Error, Result};
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::media::Failure;
+use crate::http::file_upload::Failure;
 use crate::json::object;
 use crate::session::file_upload;
 use crate::session::file_upload::{Place, Post};

@@ -3,7 +3,7 @@
 use crate::daemon::hub::Hub;
 use crate::json::object;
 use crate::store::ledger::Tokens;
-use crate::wire::media;
+use crate::wire::attachment;
 use crate::wire::message::Message;
 use crate::wire::outgoing;
 use serde_json::{Map, Value};
@@ -37,9 +37,9 @@ impl Hub {
         let key = self.shared.e2e.as_ref().filter(|_| message.encrypted)?;
         let mut opened = message.clone();
         opened.content = key.open(&message.content)?;
-        opened.media = media::in_text(&opened.content);
+        opened.media = attachment::in_text(&opened.content);
         for media in &message.media {
-            media::add(&mut opened.media, media.clone());
+            attachment::add(&mut opened.media, media.clone());
         }
         // a turn that is put off is decoded from this again
         opened.source["content"] = opened.content.as_str().into();

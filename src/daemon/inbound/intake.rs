@@ -15,8 +15,9 @@ use crate::sys::time;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{self, Job, Scope, Verdict};
 use crate::wire::message::{Message, SenderKind, TopicKind};
+use crate::wire::outbound_text;
+use crate::wire::outbound_text::TaskStatusLine;
 use crate::wire::outgoing::{self, Status, StatusKind};
-use crate::wire::reply::{self, TaskStatusLine};
 use crate::wire::task;
 use std::sync::Arc;
 use std::time::Instant;
@@ -227,7 +228,7 @@ impl Hub {
             let adapter = self.shared.config.adapter.clone();
             return self.show_now(&job.topic_id, &status(text, StatusKind::Error, &adapter));
         }
-        let parts = self.shared.seal(job, reply::chunk(text, CHUNK_CHARS));
+        let parts = self.shared.seal(job, outbound_text::chunk(text, CHUNK_CHARS));
         let reply_to = job.message_id.as_deref();
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(after);
@@ -251,7 +252,7 @@ pub(crate) fn progress_line(
     agent_id: &str,
 ) -> String {
     let kind = status.kind.as_str();
-    let line = reply::task_status_line(&TaskStatusLine {
+    let line = outbound_text::task_status_line(&TaskStatusLine {
         time: &time::rfc3339(time::now_ms()),
         status: "doing",
         action: &format!("{kind}:{}", status.text),

@@ -4,8 +4,9 @@
 use crate::daemon::hub::Hub;
 use crate::daemon::outbound::requests::Purpose;
 use crate::wire::assumed::HISTORY_LIMIT;
+use crate::wire::attachment;
+use crate::wire::attachment::Media;
 use crate::wire::intake::{self, Job, Verdict};
-use crate::wire::media::{self, Media};
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::outgoing;
 use crate::wire::topic::Topic;
@@ -101,7 +102,7 @@ impl LateAttachments {
             post.had = true;
         }
         if let Value::Object(row) = &mut job.source {
-            media::enclose(row, &job.media);
+            attachment::enclose(row, &job.media);
         }
     }
 

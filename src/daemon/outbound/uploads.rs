@@ -12,7 +12,7 @@ use crate::daemon::outbound::http_call::{HttpOutcome, HttpPurpose};
 use crate::daemon::outbound::upload_waiters::FinishedUpload;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::media::Failure;
+use crate::http::file_upload::Failure;
 use crate::json::object;
 use crate::secret::Secret;
 use crate::session::Shared;
@@ -26,8 +26,8 @@ use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::Scope;
+use crate::wire::outbound_text;
 use crate::wire::outgoing::{Status, StatusKind};
-use crate::wire::reply;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -230,7 +230,7 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
         && let Ok(mut file) = shared.shelf.file(&upload.copied.copy)
         && file.read_to_string(&mut text).is_ok()
     {
-        return reply::chunk(&text, CHUNK_CHARS);
+        return outbound_text::chunk(&text, CHUNK_CHARS);
     }
     let lang = Lang::stored(upload.zh);
     vec![file_upload::not_sent(

@@ -23,7 +23,7 @@ use crate::sys::{id, time};
 use crate::wire::assumed::{self, CHUNK_CHARS};
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, SenderKind};
-use crate::wire::reply;
+use crate::wire::outbound_text;
 pub(crate) use display::close_left_over;
 use display::{closed, told, words};
 use serde_json::Value;
@@ -319,5 +319,5 @@ impl Hub {
 
 /// Its key is that of the question, so that it is never taken for the answer to a message.
 fn entry(outbox: &Outbox, id: &str, topic: &str, text: &str, kind: ReplyKind) -> Entry {
-    outbox.entry(&format!("ask:{id}"), topic, None, reply::chunk(text, CHUNK_CHARS), kind)
+    outbox.entry(&format!("ask:{id}"), topic, None, outbound_text::chunk(text, CHUNK_CHARS), kind)
 }

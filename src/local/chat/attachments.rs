@@ -6,7 +6,7 @@ use crate::error::{Error, reason};
 use crate::local::service::Observed;
 use crate::store::outbox::Outbox;
 use crate::sys::signal::Signal;
-use crate::wire::media;
+use crate::wire::attachment;
 use crossbeam_channel::{Receiver, select};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -67,21 +67,21 @@ impl Chat<'_> {
             return Err("it is not a regular file".to_owned());
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().replace(['[', ']', '(', ')'], "_");
-        let name = media::safe_name(&name, "");
+        let name = attachment::safe_name(&name, "");
         let url = self.service.keep_file(path, &name)?;
         self.attached.push_str(&format!("\n[file:{name}]({url})"));
         Ok(format!("Attached {name} ({}): it goes with your next message.", size(about.len())))
     }
 
     /// Where the bytes of a file are that a message shows, and how many.
-    fn kept(&self, file: &media::Media) -> Option<(PathBuf, u64)> {
+    fn kept(&self, file: &attachment::Media) -> Option<(PathBuf, u64)> {
         self.service.kept_file(file.url.rsplit("/media/").next().unwrap_or_default())
     }
 
     /// Where the files are that a message shows: the service keeps them until the end of the chat.
     /// Those of an only answer stay longer.
     pub(super) fn tell_where(&mut self, text: &str, once: bool) {
-        for file in media::in_text(text) {
+        for file in attachment::in_text(text) {
             if let Some((path, bytes)) = self.kept(&file) {
                 self.sent_files = true;
                 let (bytes, path) = (size(bytes), path.display());
@@ -99,7 +99,7 @@ impl Chat<'_> {
         let text = text.trim();
         text.starts_with('[')
             && text.lines().count() == 1
-            && media::in_text(text).iter().any(|file| self.kept(file).is_some())
+            && attachment::in_text(text).iter().any(|file| self.kept(file).is_some())
     }
 
     /// Hears what follows the last answer: files are sent after it. Until nothing is left in the outbox.

@@ -246,7 +246,7 @@ mod tests {
             ("x".repeat(30_000), ""),
             ("好".repeat(30_000), ""),
         ] {
-            let parts = crate::wire::reply::chunk(&text, crate::wire::assumed::CHUNK_CHARS);
+            let parts = crate::wire::outbound_text::chunk(&text, crate::wire::assumed::CHUNK_CHARS);
             assert!(parts.len() > 1);
             let mut joined = parts[0].clone();
             for pair in parts.windows(2) {

@@ -7,7 +7,7 @@ use super::state::{Media, Row, text};
 use crate::error::reason;
 use crate::json::object;
 use crate::sys::id;
-use crate::wire::media::safe_name;
+use crate::wire::attachment::safe_name;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

@@ -11,9 +11,10 @@ use crate::session::attachments::inbox;
 use crate::session::messages::{Lang, Say, kept};
 use crate::sys::thread;
 use crate::text;
-use crate::wire::content;
+use crate::wire::attachment;
+use crate::wire::attachment::{Kind, Media};
+use crate::wire::inbound_text;
 use crate::wire::intake::Job;
-use crate::wire::media::{self, Kind, Media};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -154,7 +155,7 @@ fn with_files(job: &Job, said: &[(&Media, String)]) -> Job {
         let known = said.iter().find(|(known, _)| known.url == media.url);
         known.map_or_else(|| format!("[{}]", label(media)), |(_, words)| words.clone())
     };
-    let in_text = media::tokens(&job.text);
+    let in_text = attachment::tokens(&job.text);
     let mut end = String::new();
     for (media, words) in
         said.iter().filter(|(media, _)| !in_text.iter().any(|(_, known)| known.url == media.url))
@@ -166,8 +167,8 @@ fn with_files(job: &Job, said: &[(&Media, String)]) -> Job {
         end.insert_str(0, "\n\nSent along, with this message or just before it:");
     }
     // nothing but files, or speech that says it all
-    let bare = media::replace(&job.instruction, |_| String::new());
-    let only = content::is_invisible(&bare)
+    let bare = attachment::replace(&job.instruction, |_| String::new());
+    let only = inbound_text::is_invisible(&bare)
         && !said.iter().any(|(_, words)| words.contains("transcript by a machine"));
     if only {
         end.push_str(
@@ -175,8 +176,8 @@ fn with_files(job: &Job, said: &[(&Media, String)]) -> Job {
              briefly what it shows, and ask what is wanted.)",
         );
     }
-    job.text = (media::replace(&job.text, words) + &end).trim().to_owned();
-    job.instruction = (media::replace(&job.instruction, words) + &end).trim().to_owned();
+    job.text = (attachment::replace(&job.text, words) + &end).trim().to_owned();
+    job.instruction = (attachment::replace(&job.instruction, words) + &end).trim().to_owned();
     job
 }
 
@@ -235,7 +236,7 @@ fn bring(
 ) -> Result<Kept, String> {
     let incoming = fetcher.open(&media.url).map_err(|e| e.to_string())?;
     let media_type = incoming.media_type.clone();
-    let mut name = media::safe_name(&media.name, &media.url);
+    let mut name = attachment::safe_name(&media.name, &media.url);
     if !name.contains('.') {
         let ending = ENDINGS.iter().find(|(known, _)| *known == media_type).map_or("", |(_, ending)| ending);
         name.push_str(ending);

@@ -3,7 +3,8 @@
 
 use crate::config::voice::{Endpoint, Speaking};
 use crate::config::{Config, paths};
-use crate::http::post::{self, Post};
+use crate::http::multipart;
+use crate::http::multipart::Post;
 use crate::json::object;
 use crate::session::attachments::inbox;
 use crate::session::file_upload::Place;
@@ -16,7 +17,7 @@ use crate::store::shelf::Copied;
 use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::intake::Job;
-use crate::wire::speech;
+use crate::wire::spoken_text;
 use std::ffi::OsStr;
 use std::io::{Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -41,7 +42,7 @@ pub type Tell = Box<dyn FnMut(SessionEvent) + Send>;
 
 /// Speaks an answer, in a thread of its own, and tells of the outbox entry that brings the sound.
 pub(crate) fn speak(shared: &Arc<Shared>, job: &Job, lang: Lang, answer: &str, tell: Tell) {
-    let text = speech::spoken(answer);
+    let text = spoken_text::spoken(answer);
     // the sound of an encrypted answer would be in the clear
     if text.is_empty() || job.encrypted || shared.config.voice.speaking.is_none() {
         return;
@@ -144,7 +145,7 @@ fn by_address(config: &Config, endpoint: &Endpoint, folder: &Path, text: &str) -
     let voice = config.voice.voice.as_deref().unwrap_or("alloy");
     let body = object!({ "model": endpoint.model, "input": text, "voice": voice, "response_format": "mp3" });
     let body = body.to_string().into_bytes();
-    let answer = post::post(Post {
+    let answer = multipart::post(Post {
         url: &format!("{}/audio/speech", endpoint.base_url),
         key: &endpoint.key,
         ca_file: config.ca_file.as_deref(),

@@ -5,7 +5,8 @@ use crate::agent::helper_command::{Aside, Trouble};
 use crate::agent::runner::Control;
 use crate::config::voice::{Endpoint, Hearing};
 use crate::http::HttpError;
-use crate::http::post::{self, Post};
+use crate::http::multipart;
+use crate::http::multipart::Post;
 use crate::session::Shared;
 use crate::session::attachments::download::{Stopped, wait};
 use crate::session::messages::{Lang, Say};
@@ -166,10 +167,10 @@ fn transcribe(
     let size = file.metadata().map_err(lost)?.len();
     let name = sound.file_name().and_then(OsStr::to_str).unwrap_or("audio");
     let fields = [("model", endpoint.model.as_str()), ("response_format", "json"), ("language", language)];
-    let (content_type, before, after) = post::form(&id::hex(), &fields, name);
+    let (content_type, before, after) = multipart::form(&id::hex(), &fields, name);
     let length = before.len() as u64 + size + after.len() as u64;
     let body = std::io::Cursor::new(before).chain(file.take(size)).chain(std::io::Cursor::new(after));
-    let answer = post::post(Post {
+    let answer = multipart::post(Post {
         url: &format!("{}/audio/transcriptions", endpoint.base_url),
         key: &endpoint.key,
         ca_file: ca_file.as_deref(),

@@ -4,8 +4,8 @@
 //! Nothing is fetched here. Names come from the network: [`safe_name`] makes a file's name of one.
 
 use crate::json::object;
-use crate::wire::content;
-use crate::wire::value::Object;
+use crate::wire::inbound_text;
+use crate::wire::lenient_json::Object;
 use serde_json::Value;
 use std::ops::Range;
 
@@ -141,9 +141,9 @@ pub fn add(found: &mut Vec<Media>, media: Media) {
 /// The tokens in a text, outside of code and of context blocks, with their places. Linear in the length of the text.
 pub fn tokens(text: &str) -> Vec<(Range<usize>, Media)> {
     let mut found = Vec::new();
-    let mut hidden = content::blocks(text);
+    let mut hidden = inbound_text::blocks(text);
     // the picture of a message that is quoted is meant as well
-    hidden.retain(|block| !text[block.clone()].starts_with(content::QUOTE));
+    hidden.retain(|block| !text[block.clone()].starts_with(inbound_text::QUOTE));
     hidden.extend(fences(text));
     hidden.sort_by_key(|block| block.start);
     let mut hidden = hidden.into_iter().peekable();
@@ -287,9 +287,9 @@ const PICTURES: [&str; 14] = [
 /// Whether a text of this content type reads as if files should have come with it.
 pub fn announces_files(content_type: &str, content: &str) -> bool {
     let kinds = ["image", "audio", "video", "file", "media", "mixed"];
-    let typed = content::typed(content).to_lowercase();
+    let typed = inbound_text::typed(content).to_lowercase();
     kinds.contains(&content_type)
-        || content::is_invisible(&typed)
+        || inbound_text::is_invisible(&typed)
         || PICTURES.iter().any(|word| typed.contains(word))
 }
 

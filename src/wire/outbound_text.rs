@@ -5,7 +5,7 @@
 //! both must not cost the reader a word.
 
 use crate::text;
-use crate::wire::content;
+use crate::wire::inbound_text;
 
 /// Put before a line that would hide the message: it cannot be seen, and the web's patterns no longer match.
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
@@ -25,7 +25,7 @@ pub fn defuse(text: &str) -> String {
     let text = &text.replace('\u{feff}', "");
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    for line in content::hidden_lines(text) {
+    for line in inbound_text::hidden_lines(text) {
         out.push_str(&text[at..line]);
         out.push(ZERO_WIDTH_SPACE);
         at = line;
@@ -271,7 +271,7 @@ mod tests {
     fn hidden_lines_become_visible_and_stay_readable() {
         let text = "ok\n[TASK_STATUS] x\n```\nProgress: 50%\n```\nTime: 12:00:00\nProgress: 3%";
         let out = defuse(text);
-        assert!(content::hidden_lines(&out).is_empty());
+        assert!(inbound_text::hidden_lines(&out).is_empty());
         assert_eq!(out.replace(ZERO_WIDTH_SPACE, ""), text);
         assert_eq!(defuse(&out), out);
         assert_eq!(defuse("plain\n[x] text"), "plain\n[x] text");
@@ -311,7 +311,7 @@ mod tests {
         let text = format!("{} [TASK_STATUS] {}", "x".repeat(80), "y".repeat(80));
         for max in 60..140 {
             for piece in chunk(&text, max) {
-                assert!(content::hidden_lines(&piece).is_empty(), "{max}: {piece:?}");
+                assert!(inbound_text::hidden_lines(&piece).is_empty(), "{max}: {piece:?}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What of an answer is spoken: the words, without code, addresses, tables' bars and marks of emphasis. Pure.
 
-use crate::wire::reply;
+use crate::wire::outbound_text;
 
 /// About four minutes of speech; whoever wants more reads.
 const MAX_CHARS: usize = 4_000;
@@ -8,7 +8,7 @@ const MAX_CHARS: usize = 4_000;
 /// The text to be spoken; empty when nothing is left.
 pub fn spoken(answer: &str) -> String {
     let mut out = String::new();
-    for (line, in_code) in reply::code_lines(answer) {
+    for (line, in_code) in outbound_text::code_lines(answer) {
         let bare = line.trim();
         // rules and the second line of a table
         let is_rule =

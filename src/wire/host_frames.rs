@@ -6,8 +6,9 @@
 //! file to change. A `token` that is relayed with them is never read.
 
 use crate::json::object;
+use crate::wire::lenient_json;
+use crate::wire::lenient_json::Object;
 use crate::wire::outgoing;
-use crate::wire::value::{self, Object};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
@@ -165,7 +166,7 @@ fn find<'a, T>(body: &'a Object, look: impl Fn(&'a Object) -> Option<T>) -> Opti
 }
 
 fn text(body: &Object, keys: &[&str]) -> Option<String> {
-    find(body, |o| value::text(o, keys))
+    find(body, |o| lenient_json::text(o, keys))
 }
 
 fn number(body: &Object, keys: &[&str]) -> Option<f64> {
@@ -267,7 +268,7 @@ mod tests {
 
     fn call(frame: Value) -> Call {
         let body = frame.as_object().unwrap();
-        let kind = value::word(body, &["type", "action"]).unwrap();
+        let kind = lenient_json::word(body, &["type", "action"]).unwrap();
         decode(&kind, body).unwrap_or_else(|| panic!("{frame}"))
     }
 

@@ -5,13 +5,13 @@
 
 pub mod chat;
 mod files;
-mod host;
 mod permissions;
+mod shell;
 pub mod smoke;
 mod voice;
 
 use super::kind::Kind;
-pub use host::SHELL_MODES;
+pub use crate::config::keys::shell::SHELL_MODES;
 
 /// One setting.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
 }
 
 static GROUPS: &[&[Key]] =
-    &[CORE, chat::CHAT, files::KEYS, voice::KEYS, host::HOST, permissions::KEYS, smoke::KEYS];
+    &[CORE, chat::CHAT, files::KEYS, voice::KEYS, shell::HOST, permissions::KEYS, smoke::KEYS];
 
 /// Identity, addresses, agents, limits.
 static CORE: &[Key] = &[
@@ -193,7 +193,7 @@ static CORE: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_MODE",
-        Kind::Word(super::switch::MODES),
+        Kind::Word(crate::config::model_switch::MODES),
         "off",
         "A program that is run before each answer and points the agent CLIs to the provider of its model: cc-switch is cc-switch-cli, command is a program of your own with the same words, custom is a whole command line. It runs when a message, the map or WTT_CONNECT_MODEL says model or provider. Switching and answering then happen for one topic at a time.",
         "cc-switch",

@@ -1,9 +1,9 @@
 //! Sending a file to the service in three steps (see FILES in wtt-connect-protocol(7)): sign, PUT, commit. The bytes
 //! are read from the file as they go out, so a large file takes no memory. The PUT carries no token, follows no
-//! redirect, and never leads to a private address that is not the service's own ([`super::guard`]).
+//! redirect, and never leads to a private address that is not the service's own ([`crate::http::address_guard`]).
 
-use super::fetch::{FILE_TOTAL, Fetcher};
-use super::{Client, HttpError};
+use crate::http::fetch::{FILE_TOTAL, Fetcher};
+use crate::http::{Client, HttpError};
 use crate::json::object;
 use crate::text;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Settings of what the web can do on this machine itself: terminal, one-shot shell commands, end-to-end encryption.
 
-use super::{Key, key, told};
+use crate::config::keys::{Key, key, told};
 use crate::config::kind::Kind;
 
 /// Words of `WTT_CONNECT_SHELL_MODE`.

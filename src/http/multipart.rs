@@ -1,9 +1,9 @@
 //! A request to an address that the user has configured, with a file in it: OpenAI's audio interface. Bodies stream.
 
-use super::fetch::{Incoming, incoming};
-use super::guard::{Guard, Origin};
-use super::proxy::Proxies;
-use super::{ERROR_MAX_CHARS, HttpError, agent, error_text};
+use crate::http::address_guard::{Guard, Origin};
+use crate::http::fetch::{Incoming, incoming};
+use crate::http::proxy::Proxies;
+use crate::http::{ERROR_MAX_CHARS, HttpError, agent, error_text};
 use crate::secret::Secret;
 use crate::text;
 use std::io::Read;

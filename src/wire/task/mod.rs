@@ -6,8 +6,9 @@ mod settled;
 use crate::json::object;
 use crate::text;
 use crate::wire::intake::{ModelConfig, model_config};
+use crate::wire::lenient_json;
+use crate::wire::lenient_json::Object;
 use crate::wire::message::Message;
-use crate::wire::value::{self, Object};
 use crate::wire::when;
 use serde_json::Value;
 
@@ -111,31 +112,32 @@ pub struct Task {
 /// The row itself, or the one that an answer holds.
 fn inner(row: &Value) -> Option<&Object> {
     let row = row.as_object()?;
-    Some(value::object(row, &["task", "data"]).unwrap_or(row))
+    Some(lenient_json::object(row, &["task", "data"]).unwrap_or(row))
 }
 
 impl Task {
     /// Decodes a row, an answer that holds one, or a flattened push; None when it has no id.
     pub fn decode(row: &Value) -> Option<Task> {
         let row = inner(row)?;
-        let id = value::text(row, &["task_id", "taskId", "id"])?;
-        let description = value::text(row, &["description"]);
-        let comment = value::text(row, &["review_comment", "comment", "feedback"])
-            .or_else(|| value::text(value::object(row, &["review", "last_review"])?, &["comment"]));
+        let id = lenient_json::text(row, &["task_id", "taskId", "id"])?;
+        let description = lenient_json::text(row, &["description"]);
+        let comment = lenient_json::text(row, &["review_comment", "comment", "feedback"]).or_else(|| {
+            lenient_json::text(lenient_json::object(row, &["review", "last_review"])?, &["comment"])
+        });
         let mut source = Object::new();
         source.extend(KEPT.iter().filter_map(|key| Some(((*key).to_owned(), row.get(*key)?.clone()))));
         source.insert("id".to_owned(), id.as_str().into());
         Some(Task {
-            status: Status::of(&value::word(row, &["status", "task_status"]).unwrap_or_default()),
-            runner: value::text(row, &["runner_agent_id", "runnerAgentId"]),
-            owner: value::text(row, &["owner_agent_id"]),
-            topic_id: value::text(row, &["topic_id", "topicId"]),
-            title: value::text(row, &["title", "task_title"]),
+            status: Status::of(&lenient_json::word(row, &["status", "task_status"]).unwrap_or_default()),
+            runner: lenient_json::text(row, &["runner_agent_id", "runnerAgentId"]),
+            owner: lenient_json::text(row, &["owner_agent_id"]),
+            topic_id: lenient_json::text(row, &["topic_id", "topicId"]),
+            title: lenient_json::text(row, &["title", "task_title"]),
             description: description.filter(|text| !super::intake::is_placeholder(text)),
-            exec_mode: value::word(row, &["exec_mode", "execMode"]),
+            exec_mode: lenient_json::word(row, &["exec_mode", "execMode"]),
             comment,
             model: model_config(row),
-            stamp: value::text(row, &["updated_at", "started_at"]),
+            stamp: lenient_json::text(row, &["updated_at", "started_at"]),
             updated_at: row.get("updated_at").and_then(when::millis),
             usage: USAGE.map(|key| row.get(key).and_then(Value::as_u64).unwrap_or_default()),
             source: Value::Object(source),

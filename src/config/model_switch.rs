@@ -2,7 +2,7 @@
 //!
 //! What is run for a turn is decided in `agent/switcher.rs`.
 
-use super::value;
+use crate::config::value;
 use serde_json::Value;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The settings of terminal and shell, as one small struct. Which keys there are is said in `keys/host.rs`.
 
-use super::source::take;
-use super::{Settings, keys, value};
+use crate::config::source::take;
+use crate::config::{Settings, keys, value};
 use std::time::Duration;
 
 /// What one-shot shell commands may do.

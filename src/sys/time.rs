@@ -1,10 +1,11 @@
 //! The wall clock. Deadlines use `Instant`; the wall clock is only for what people and the service read.
 
 use super::{path, proc};
+use jiff::Timestamp;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// What has to be done again and again is done at these times, by all threads at once: an idle machine is woken for all
 /// of it together. The pings set the pace.
@@ -28,9 +29,7 @@ fn tick(first: Instant, now: Instant, every: Duration) -> Instant {
 
 /// Milliseconds since the Unix epoch.
 pub fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+    Timestamp::now().as_millisecond()
 }
 
 /// Seconds east of UTC, and the name of the zone where it is known. None of our crates can tell, and every system has a
@@ -46,15 +45,34 @@ pub fn zone() -> Option<(i64, String)> {
     Some(((number / 100 * 60 + number % 100) * 60, name.to_owned()))
 }
 
-/// RFC 3339 in UTC with seconds, e.g. `2026-04-01T08:00:01Z`.
+/// Formats milliseconds since the epoch as RFC 3339 in UTC with whole seconds: `2026-04-01T08:00:01Z`.
 pub fn rfc3339(ms: i64) -> String {
-    let since = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+    format!("{:.0}", timestamp(ms))
+}
+
+/// Formats milliseconds since the epoch as RFC 3339 in UTC with milliseconds: `2026-04-01T08:00:01.250Z`.
+pub fn rfc3339_millis(ms: i64) -> String {
+    format!("{:.3}", timestamp(ms))
+}
+
+/// The epoch itself stands for times that jiff cannot express (beyond the year 9999).
+fn timestamp(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_printed_in_utc_and_cut_not_rounded() {
+        assert_eq!(rfc3339(1_775_030_401_999), "2026-04-01T08:00:01Z");
+        assert_eq!(rfc3339_millis(1_775_030_401_050), "2026-04-01T08:00:01.050Z");
+        assert_eq!(
+            (rfc3339(0), rfc3339(i64::MAX)),
+            ("1970-01-01T00:00:00Z".into(), "1970-01-01T00:00:00Z".into())
+        );
+    }
 
     #[test]
     fn what_is_due_every_minute_is_due_with_a_ping() {

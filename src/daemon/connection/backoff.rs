@@ -1,6 +1,7 @@
 //! How long to wait before the next attempt. Pure but for the random number.
 
-use std::time::{Duration, SystemTime};
+use jiff::Timestamp;
+use std::time::Duration;
 
 /// No wait is shorter, unless the bound itself is small.
 const FLOOR: Duration = Duration::from_millis(250);
@@ -37,17 +38,14 @@ impl Backoff {
     }
 }
 
-/// Reads `Retry-After`: seconds, or an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+/// Reads the value of a `Retry-After` header: seconds, or an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+pub(crate) fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
+    if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let [_, day, month, year, time, "GMT"] = value.split(' ').collect::<Vec<_>>()[..] else { return None };
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let month = months.iter().position(|m| *m == month)? + 1;
-    let at = humantime::parse_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z")).ok()?;
-    Some(at.duration_since(now).unwrap_or_default())
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    Some(now.duration_until(at).try_into().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -91,7 +89,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        let now = humantime::parse_rfc3339("1994-11-06T08:49:00Z").unwrap();
+        let now = "1994-11-06T08:49:00Z".parse().unwrap();
         #[rustfmt::skip]
         let rows = [
             ("120", Some(120)), (" 0 ", Some(0)), ("Sun, 06 Nov 1994 08:49:37 GMT", Some(37)),

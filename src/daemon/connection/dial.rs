@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::handshake::client::{ClientHandshake, Response};
@@ -206,7 +206,7 @@ fn explain_status(response: &Response, host: &str) -> DialError {
             ))
         }
         _ => {
-            let after = text(header::RETRY_AFTER).and_then(|v| retry_after(v, SystemTime::now()));
+            let after = text(header::RETRY_AFTER).and_then(|v| retry_after(v, jiff::Timestamp::now()));
             // A gateway in front of a service that is down says 5xx, and one that is overrun 429.
             let why = match status.as_u16() {
                 429 | 500.. => format!("{host} answers HTTP {status}"),

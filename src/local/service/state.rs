@@ -2,10 +2,12 @@
 
 use crate::json::object;
 use crate::sys::{id, time};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Messages kept per topic: more than any client asks for (500), bounded for soak tests.
 const HISTORY_MAX: usize = 5_000;
@@ -98,8 +100,7 @@ pub struct State {
 
 /// The present, as the service writes it.
 pub fn now() -> String {
-    let since = Duration::from_millis(u64::try_from(time::now_ms()).unwrap_or(0));
-    humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
+    time::rfc3339_millis(time::now_ms())
 }
 
 fn set(members: &[&str]) -> BTreeSet<String> {
@@ -228,7 +229,7 @@ impl State {
         let all = &self.topics.get(topic_id)?.messages;
         let cut = before.map_or(all.len(), |mark| {
             let by_id = all.iter().position(|r| text(r, "id") == Some(mark));
-            let is_time = humantime::parse_rfc3339_weak(mark).is_ok();
+            let is_time = mark.parse::<Timestamp>().is_ok() || mark.parse::<DateTime>().is_ok();
             let by_time =
                 || all.iter().position(|r| is_time && text(r, "created_at").is_some_and(|t| t >= mark));
             by_id.or_else(by_time).unwrap_or(all.len())

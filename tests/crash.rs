@@ -425,6 +425,40 @@ fn a_turn_that_meets_a_usage_limit_is_kept_and_run_when_it_resets_also_across_a_
 }
 
 #[test]
+fn a_reset_time_of_another_zone_is_waited_for_at_the_right_instant() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[("TZ", "Europe/Berlin")]);
+    let minute = (wtt_connect::sys::time::now_ms() / 60_000 + 180) * 60_000;
+    let reset = jiff::Timestamp::from_millisecond(minute).unwrap();
+    let written = |zone: &str| reset.in_tz(zone).unwrap().strftime("%-I:%M%P").to_string();
+    for (message, zone) in [
+        ("You have hit your session limit · resets TIME (Asia/Shanghai)", "Asia/Shanghai"),
+        ("You have hit your session limit · resets TIME", "Europe/Berlin"),
+        ("usage limit reached, access resets at TIME GMT-5.", "Etc/GMT+5"),
+    ] {
+        let topic = wtt.p2p();
+        let message = message.replace("TIME", &written(zone));
+        wtt.say(&topic, &format!("RUN: fail 'usage limit: {message}'"));
+        let notice = wtt.answer(&topic, "usage limit");
+        assert!(notice["content"].as_str().unwrap().contains(&format!("{reset:.0}")[..16]), "{notice}");
+    }
+    until("an empty outbox", || home.outbox().is_empty());
+    // the journal holds them until it is folded into the snapshot
+    let read = |name| std::fs::read_to_string(home.state_dir().join(name)).unwrap_or_default();
+    let state = read("state.json.journal") + &read("state.json");
+    let stored: Vec<i64> = state
+        .split("\"until\":")
+        .skip(1)
+        .filter_map(|behind| behind.split([',', '}']).next()?.trim().parse().ok())
+        .collect();
+    assert!(stored.len() >= 3, "{state}");
+    for until in stored {
+        // a few seconds later, so that the CLI's clock is past it
+        assert!((0..10_000).contains(&(until - minute)), "{until} is not {minute}: {state}");
+    }
+}
+
+#[test]
 fn what_was_answered_is_not_answered_again_when_all_state_is_lost() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);

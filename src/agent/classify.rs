@@ -3,8 +3,8 @@
 //! Only ever applied to error messages and stderr, never to an agent's answer. "Recorded" examples are those of
 //! `tests/fixtures`; the others are known from the CLIs' public sources and from their users' reports.
 
+use crate::agent::limit_reset;
 use crate::agent::outcome::Reason;
-use std::time::Duration;
 
 /// A row: any of these words, in lower case, means this reason.
 type Row = (&'static [&'static str], Reason);
@@ -250,7 +250,8 @@ const TABLE: &[Row] = &[
 const INVALID: &[&str] =
     &["invalid_request_error", "api error: 400", "unexpected status 400", "400 bad request"];
 
-/// What a message means, if the table knows it.
+/// What a message means, if the table knows it. The time until a usage limit resets is only that of a stated duration; a
+/// time of day needs a clock, see [`limit_reset::time_left`].
 pub fn words(message: &str) -> Option<Reason> {
     let lower = message.to_lowercase().replace(['‘', '’'], "'");
     let reason = TABLE
@@ -258,7 +259,7 @@ pub fn words(message: &str) -> Option<Reason> {
         .find(|(needles, _)| needles.iter().any(|n| lower.contains(n)))
         .map(|(_, r)| r.clone())?;
     Some(match reason {
-        Reason::UsageLimit(_) => Reason::UsageLimit(reset(&lower)),
+        Reason::UsageLimit(_) => Reason::UsageLimit(limit_reset::stated_duration(message)),
         other => other,
     })
 }
@@ -289,44 +290,10 @@ pub fn tail(stderr_tail: &str) -> Option<(Reason, String)> {
     stderr_tail.lines().rev().find_map(|line| Some((words(line)?, line.to_owned())))
 }
 
-/// "try again in 2 days 3 hours 5 minutes", "resets in 45m": the time until a limit resets. Clock times cannot be
-/// told from here; `clock.rs` does that.
-fn reset(lower: &str) -> Option<Duration> {
-    let after = ["again in ", "resets in ", "reset in ", "reset after ", "retry after ", "retry in "]
-        .iter()
-        .find_map(|intro| lower.split_once(intro).map(|(_, after)| after))?;
-    let mut total: u64 = 0;
-    let mut words = after.split([' ', ',']).filter(|w| !w.is_empty() && *w != "and").peekable();
-    while let Some(word) = words.next() {
-        let digits: String = word.chars().take_while(char::is_ascii_digit).collect();
-        let Ok(number) = digits.parse::<u64>() else { break };
-        let mut unit = word[digits.len()..].trim_end_matches(['.', ')', '!']).to_owned();
-        if unit.is_empty() {
-            let Some(next) = words.next() else { break };
-            unit = next.trim_end_matches(['.', ')', '!']).to_owned();
-        }
-        let seconds = match unit.as_str() {
-            "d" | "day" | "days" => 86_400,
-            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60,
-            "s" | "sec" | "secs" | "second" | "seconds" => 1,
-            _ => break,
-        };
-        total = total.saturating_add(number.saturating_mul(seconds));
-    }
-    (total > 0).then(|| Duration::from_secs(total))
-}
-
-/// "…usage limit reached|1760000000": the second since the epoch at which claude's limit resets (public reports).
-pub fn reset_second(detail: &str) -> Option<i64> {
-    let (_, second) = detail.rsplit_once('|')?;
-    let second = second.trim();
-    (second.len() == 10).then(|| second.parse().ok()).flatten()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn recorded_and_reported_words() {
@@ -393,8 +360,6 @@ mod tests {
         assert_eq!(limit("try again in 2 days 3 hours and 5 minutes."), some(2 * 86_400 + 3 * 3_600 + 300));
         assert_eq!(limit("resets in 45m"), some(45 * 60));
         assert_eq!(limit("retry after 20s"), some(20));
-        assert_eq!(reset_second("Claude AI usage limit reached|1760000000"), Some(1_760_000_000));
-        assert_eq!(reset_second("a|b"), None);
         assert_eq!(limit("try again at 3:04 PM"), Some(Reason::UsageLimit(None)));
         assert_eq!(limit("try again in 99999999999999999999 days"), Some(Reason::UsageLimit(None)));
     }

@@ -1,9 +1,7 @@
 //! The wall clock. Deadlines use `Instant`; the wall clock is only for what people and the service read.
 
-use super::{path, proc};
 use jiff::Timestamp;
-use std::ffi::OsStr;
-use std::path::Path;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -32,17 +30,10 @@ pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// Seconds east of UTC, and the name of the zone where it is known. None of our crates can tell, and every system has a
-/// `date` that can.
-pub fn zone() -> Option<(i64, String)> {
-    let date =
-        proc::command(&path::find_program(OsStr::new("date"))?, Path::new("/")).arg("+%z").output().ok()?;
-    let text = String::from_utf8(date.stdout).ok()?;
-    let number: i64 = text.trim().parse().ok()?;
-    let link = || std::fs::read_link("/etc/localtime").unwrap_or_default().to_string_lossy().into_owned();
-    let name = std::env::var("TZ").unwrap_or_else(|_| link());
-    let name = name.rsplit_once("zoneinfo/").map_or(name.trim_start_matches(':'), |(_, name)| name);
-    Some(((number / 100 * 60 + number % 100) * 60, name.to_owned()))
+/// A time zone by its IANA name, in any case. The system's database comes first, as it may be newer; some systems have none,
+/// or one without the old names that CLIs still print (`Asia/Calcutta`).
+pub fn zone(name: &str) -> Option<TimeZone> {
+    jiff::tz::db().get(name).or_else(|_| TimeZoneDatabase::bundled().get(name)).ok()
 }
 
 /// Formats milliseconds since the epoch as RFC 3339 in UTC with whole seconds: `2026-04-01T08:00:01Z`.
@@ -86,12 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn the_zone_is_told_where_there_is_a_date() {
-        if path::find_program(OsStr::new("date")).is_none() {
-            return;
-        }
-        let (offset, name) = zone().expect("an offset");
-        assert!((-14 * 3600..=14 * 3600).contains(&offset) && offset % 60 == 0, "{offset}");
-        assert!(!name.contains("zoneinfo"), "{name}");
+    fn zones_are_found_by_name() {
+        let offset = |name| Some(zone(name)?.to_offset(Timestamp::UNIX_EPOCH).seconds());
+        assert_eq!((offset("asia/shanghai"), offset("Asia/Calcutta")), (Some(28_800), Some(19_800)));
+        assert_eq!((offset("Mars/Olympus"), offset("../passwd")), (None, None));
     }
 }

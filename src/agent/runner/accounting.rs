@@ -2,9 +2,9 @@
 
 use crate::agent::dialect::Effects;
 use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::{AgentEvent, Request, Usage, classify, limit_reset};
+use crate::agent::{AgentEvent, Request, Usage, limit_reset};
 use crate::sys::time;
-use std::time::Duration;
+use jiff::ZonedDateTime;
 
 /// What is known of the turn for its report.
 pub(crate) struct Book<'r> {
@@ -36,7 +36,7 @@ impl<'r> Book<'r> {
     }
 
     pub(crate) fn report(&mut self, outcome: Outcome) -> Report {
-        let outcome = with_reset(outcome, time::now_ms());
+        let outcome = with_reset(outcome, &ZonedDateTime::now());
         let keep = match &outcome {
             Outcome::Failed { reason, .. } => reason.next() == Next::Resume,
             Outcome::Done(_) | Outcome::Cancelled { .. } => true,
@@ -50,22 +50,15 @@ impl<'r> Book<'r> {
     }
 }
 
-fn zone() -> Option<limit_reset::Zone> {
-    let (offset, name) = time::zone()?;
-    Some(limit_reset::Zone { offset, name })
-}
-
-/// Turns a reset time by the clock, which only we can read, into the time until then.
-fn with_reset(outcome: Outcome, now_ms: i64) -> Outcome {
+/// Reads the time at which a usage limit resets, for which the dialects have no clock.
+fn with_reset(outcome: Outcome, now: &ZonedDateTime) -> Outcome {
     match outcome {
         Outcome::Failed { reason: Reason::UsageLimit(None), detail, partial } => {
-            let left_ms = classify::reset_second(&detail).map(|second| second.saturating_mul(1000) - now_ms);
-            let left = match left_ms {
-                Some(ms) => u64::try_from(ms).ok().map(Duration::from_millis),
-                None => limit_reset::until(&detail, now_ms, &zone),
+            let left = limit_reset::time_left(&detail, now, &time::zone);
+            let detail = match left {
+                Some(_) => limit_reset::without_epoch(&detail).to_owned(),
+                None => detail,
             };
-            let words = detail.split('|').next().unwrap_or_default().to_owned();
-            let detail = if left.is_some() { words } else { detail };
             Outcome::Failed { reason: Reason::UsageLimit(left), detail, partial }
         }
         other => other,
@@ -90,6 +83,7 @@ fn since(total: Usage, before: Option<Option<Usage>>) -> Option<Usage> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_limit_that_resets_by_the_clock() {
@@ -98,19 +92,21 @@ mod tests {
             detail: detail.to_owned(),
             partial: String::new(),
         };
-        let Outcome::Failed { reason, detail, .. } =
-            with_reset(limit("reached|1760000000"), 1_759_999_940_000)
+        let reset = |message: &str, now: &str| with_reset(limit(message), &now.parse().unwrap());
+        let Outcome::Failed { reason, detail, .. } = reset("reached|1760000000", "2025-10-09T08:52:20Z[UTC]")
         else {
             panic!("still a failure");
         };
         assert_eq!((reason, detail.as_str()), (Reason::UsageLimit(Some(Duration::from_secs(60))), "reached"));
         assert_eq!(
-            with_reset(limit("reached|1760000000"), 1_770_000_000_000),
+            reset("reached|1760000000", "2026-02-02T02:40:00Z[UTC]"),
             limit("reached|1760000000"),
             "in the past"
         );
-        assert_eq!(with_reset(limit("reached"), 0), limit("reached"));
-        let Outcome::Failed { reason, .. } = with_reset(limit("resets 3pm (UTC)"), 14 * 3_600_000) else {
+        assert_eq!(reset("reached", "2026-02-02T02:40:00Z[UTC]"), limit("reached"));
+        let Outcome::Failed { reason, .. } =
+            reset("resets 3pm (UTC)", "2026-02-02T15:00:00+01:00[Europe/Berlin]")
+        else {
             panic!("still a failure");
         };
         assert_eq!(reason, Reason::UsageLimit(Some(Duration::from_secs(3600))), "by the clock on the wall");

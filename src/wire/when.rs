@@ -1,4 +1,5 @@
-//! Timestamps of the service: ISO 8601 text with or without a zone or a fraction, or a number of seconds since the epoch.
+//! Timestamps of the service: ISO 8601 text with or without a zone or a fraction, or a number since the epoch
+//! (see MESSAGES in wtt-connect-protocol(7)).
 //!
 //! The unit here is milliseconds since the epoch. Text without a zone is UTC, as the service's own Python client reads it.
 

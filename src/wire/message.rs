@@ -7,7 +7,7 @@ use crate::wire::attachment;
 use crate::wire::attachment::Media;
 use crate::wire::lenient_json;
 use crate::wire::lenient_json::Object;
-use crate::wire::when;
+use crate::wire::timestamp;
 use serde_json::{Map, Value};
 
 /// What kind of topic a message belongs to; decides gating.
@@ -189,7 +189,7 @@ impl Message {
                 .unwrap_or_else(|| "post".into()),
             created_at: ["created_at", "createdAt", "timestamp", "ts"]
                 .iter()
-                .find_map(|key| row.get(*key).and_then(when::millis)),
+                .find_map(|key| row.get(*key).and_then(timestamp::millis)),
             encrypted,
             reply_to: lenient_json::text(row, &["reply_to", "replyTo", "reply_to_id"]),
             task_title: lenient_json::text(row, &["task_title", "taskTitle", "title"])

@@ -19,5 +19,5 @@ pub mod outbound_text;
 pub mod outgoing;
 pub mod spoken_text;
 pub mod task;
+pub mod timestamp;
 pub mod topic;
-pub mod when;

@@ -4,7 +4,7 @@
 use crate::wire::lenient_json;
 use crate::wire::lenient_json::Object;
 use crate::wire::message::{self, Message, TopicKind};
-use crate::wire::when;
+use crate::wire::timestamp;
 use serde_json::Value;
 
 /// Fields of a topic that tell what its messages are; history rows may lack them.
@@ -53,7 +53,7 @@ fn topic(row: &Value) -> Option<Topic> {
     about.extend(TELLING.iter().filter_map(|key| Some(((*key).to_owned(), row.get(*key)?.clone()))));
     let active_at = ["last_activity_at", "last_message_at", "updated_at"]
         .iter()
-        .find_map(|key| row.get(*key).and_then(when::millis));
+        .find_map(|key| row.get(*key).and_then(timestamp::millis));
     Some(Topic { id, kind: message::kind_of_topic(&about), active_at, about })
 }
 

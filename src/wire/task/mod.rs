@@ -9,7 +9,7 @@ use crate::wire::intake::{ModelConfig, model_config};
 use crate::wire::lenient_json;
 use crate::wire::lenient_json::Object;
 use crate::wire::message::Message;
-use crate::wire::when;
+use crate::wire::timestamp;
 use serde_json::Value;
 
 pub use settled::is_settled;
@@ -138,7 +138,7 @@ impl Task {
             comment,
             model: model_config(row),
             stamp: lenient_json::text(row, &["updated_at", "started_at"]),
-            updated_at: row.get("updated_at").and_then(when::millis),
+            updated_at: row.get("updated_at").and_then(timestamp::millis),
             usage: USAGE.map(|key| row.get(key).and_then(Value::as_u64).unwrap_or_default()),
             source: Value::Object(source),
             id,

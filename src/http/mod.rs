@@ -10,6 +10,7 @@ pub mod file_upload;
 pub mod multipart;
 pub mod proxy;
 mod tls;
+pub mod token_policy;
 
 use self::proxy::Proxies;
 use crate::http::address_guard::Guard;
@@ -180,17 +181,12 @@ impl Client {
         PREFIXES.get(found).copied()
     }
 
-    /// Notes whether the token was refused now. Whether that is news, and bad.
-    pub fn note_refusal(&self, is_refused: bool) -> bool {
-        !self.refused.swap(is_refused, Ordering::Relaxed) && is_refused
-    }
-
     fn token(&self) -> Secret {
         self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Uses this token from now on. Whether it is another one.
-    pub fn renew(&self, token: Secret) -> bool {
+    /// Uses this token from now on. Returns whether it differs from the one before.
+    pub fn replace_token(&self, token: Secret) -> bool {
         let mut old = self.token.write().unwrap_or_else(PoisonError::into_inner);
         let is_new = old.expose() != token.expose();
         *old = token;

@@ -53,12 +53,6 @@ pub fn close_refuses_token(code: u16) -> bool {
     matches!(code, 1008 | 4001 | 4003 | 4401 | 4403)
 }
 
-/// Whether an HTTP status, at the upgrade or on an endpoint, means that the token was refused (see AUTHENTICATION in
-/// wtt-connect-protocol(7)).
-pub fn status_refuses_token(status: u16) -> bool {
-    matches!(status, 401 | 403)
-}
-
 /// Frames by which the service asks this agent something and waits for an answer (see FRAMES in
 /// wtt-connect-protocol(7)), besides those of [`crate::wire::host_frames`]. Only `e2e_key_request` is confirmed; the rest
 /// follows its pattern.
@@ -79,7 +73,6 @@ mod tests {
     #[test]
     fn a_refused_token_is_told_from_other_failures() {
         assert!(close_refuses_token(4401) && !close_refuses_token(1000) && !close_refuses_token(1006));
-        assert!(status_refuses_token(401) && status_refuses_token(403) && !status_refuses_token(502));
     }
 
     #[test]

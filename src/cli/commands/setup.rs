@@ -9,6 +9,7 @@ use crate::config::keys;
 use crate::config::paths::Places;
 use crate::config::{Settings, edit, profile, value};
 use crate::error::{Error, Result, reason};
+use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, HttpError};
 use crate::json::object;
 use crate::secret::Secret;
@@ -105,7 +106,7 @@ fn failed(error: HttpError) -> Error {
         HttpError::Offline(why) => {
             Error::Unavailable(format!("{why}; try again when the service can be reached"))
         }
-        HttpError::Status(401 | 403, why) => Error::Config(format!(
+        HttpError::Status(status, why) if status_refuses_token(status) => Error::Config(format!(
             "the service refuses this identity ({why}); reset its token on the web page"
         )),
         other => Error::Failed(format!("the service answers {other}")),

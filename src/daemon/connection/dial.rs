@@ -5,11 +5,11 @@
 
 use super::backoff::retry_after;
 use crate::http::proxy::{Proxies, Proxy};
+use crate::http::token_policy::status_refuses_token;
 use crate::sys::poll::{WakeFd, remaining, wait};
 use crate::sys::pump;
 use crate::sys::tcp;
 use crate::sys::tls::Stream;
-use crate::wire::assumed::status_refuses_token;
 use rustls::ClientConfig;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

@@ -85,13 +85,9 @@ fn work(
     for (tag, call) in inbox.iter() {
         let posted = match client {
             Ok(client) => {
-                let mut answer = perform(client, &call);
-                // there may be a new token in the profile
-                let is_refused = matches!(answer, Err(HttpError::Status(401 | 403, _)));
-                if is_refused && client.renew(shared.config.http_token_now()) {
-                    answer = perform(client, &call);
-                }
-                warn(shared, client, &answer);
+                let current_token = || shared.config.http_token_now();
+                let answer = client.retry_with_current_token(current_token, |client| perform(client, &call));
+                report_refusal(shared, client, &answer);
                 outcome(answer)
             }
             Err(why) => HttpOutcome::Unknown(why.to_string()),
@@ -127,10 +123,9 @@ fn outcome(answer: Result<(u16, Value), HttpError>) -> HttpOutcome {
     }
 }
 
-/// A refused token is said once: what it holds back is tried again and again.
-fn warn(shared: &Shared, client: &Client, answer: &Result<(u16, Value), HttpError>) {
-    let is_refused = matches!(answer, Err(HttpError::Status(401, _)));
-    if client.note_refusal(is_refused) {
+/// Logs a refused token once: what it holds back is retried.
+fn report_refusal(shared: &Shared, client: &Client, answer: &Result<(u16, Value), HttpError>) {
+    if client.is_first_refusal(answer) {
         let remedy = shared.config.token_remedy();
         log::error!(target: "hub", "the service refuses the token by HTTP; what needs it is tried again; {remedy}");
     }

@@ -155,7 +155,7 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
     for work in inbox.iter() {
         // there may be a new token in the profile
         let token = config.http_token_now();
-        if client.as_ref().is_ok_and(|client| client.renew(token.clone())) {
+        if client.as_ref().is_ok_and(|client| client.replace_token(token.clone())) {
             fetcher_now = fetcher(token);
         }
         let post = match (&client, &fetcher_now) {

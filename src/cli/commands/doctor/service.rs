@@ -3,6 +3,7 @@
 use super::{Finding, Verdict, finding};
 use crate::config::Config;
 use crate::http::proxy::Proxies;
+use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, HttpError, Settings};
 use crate::secret::Secret;
 use serde_json::Value;
@@ -83,7 +84,7 @@ fn token(result: Result<(u16, Value), HttpError>, agent_id: &str) -> Finding {
                 format!("accepted, but it belongs to {}, and not to {agent_id}", ids.join(", ")),
             ),
         },
-        Err(HttpError::Status(status @ (401 | 403), why)) => (
+        Err(HttpError::Status(status, why)) if status_refuses_token(status) => (
             Verdict::Bad,
             format!(
                 "refused ({status} {why}); take the current token of {agent_id} from the web page and put it into WTT_TOKEN"

@@ -3,6 +3,7 @@
 use super::Smoke;
 use crate::cli::table::Args;
 use crate::error::{Error, Result};
+use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, HttpError};
 use crate::json::object;
 use crate::wire::task::{self, Status, Task};
@@ -86,7 +87,7 @@ fn watch(smoke: &Smoke, client: &Client, path: &str) -> Result<(Status, Value)> 
 fn failed(error: HttpError) -> Error {
     match error {
         HttpError::Offline(why) => Error::Unavailable(why),
-        HttpError::Status(401 | 403, why) => {
+        HttpError::Status(status, why) if status_refuses_token(status) => {
             Error::Config(format!("the service refuses the token ({why}); put a valid one into the profile"))
         }
         other => Error::Failed(format!("the service answers {other}")),

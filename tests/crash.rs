@@ -33,32 +33,72 @@ fn proxied(wtt: &Wtt) -> (Proxy, String) {
 }
 
 #[test]
-fn p13_a_bug_costs_the_running_turns_and_nothing_else() {
+fn a_panic_in_a_turn_ends_that_turn_alone() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    let mut connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_TEST_BUG", "boom")]);
-    let (one, two) = (wtt.p2p(), wtt.p2p());
-    wtt.say(&one, "RUN: text begun; echo $$ > \"$HOME/pid\"; touch \"$HOME/begun\"; await never");
+    let connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_TEST_PANIC", "turn:boom")]);
+    let (beside, hit, chinese) = (wtt.p2p(), wtt.p2p(), wtt.p2p());
+    wtt.say(&beside, "RUN: text begun; touch \"$HOME/begun\"; await go; answer fine");
     home.wait_for("begun");
-    let agent = std::fs::read_to_string(home.path().join("pid")).unwrap();
-    wtt.say(&two, "boom");
-    wtt.answer(&one, "interrupted");
-    wtt.answer(&two, "interrupted");
-    assert!(!is_alive(agent.trim()), "the next start has ended it");
-    wtt.say(&two, "RUN: answer alive");
-    wtt.answer(&two, "alive");
-    assert!(connector.log().contains("a bug of wtt-connect"), "{}", connector.log());
-    assert_eq!(home.runs().len(), 2, "nothing was run again");
-    until("an empty outbox", || home.outbox().is_empty());
-    // the same process all the time, and it does not get up for ever
-    for n in 1..=5 {
-        wtt.forget();
-        wtt.say(&two, &format!("boom {n}"));
-        if n < 5 {
-            wtt.connected();
-        }
+    let tool = "setsid sh -c 'echo $$ > \"$HOME/tool\"; exec sleep 600' & echo $$ > \"$HOME/pid\"";
+    let message = wtt.say(&hit, &format!("RUN: {tool}; await detonate; text boom; await never"));
+    until("the processes", || {
+        ["pid", "tool"].iter().all(|name| home.path().join(name).metadata().is_ok_and(|m| m.len() > 1))
+    });
+    home.touch("detonate");
+    let said = wtt.answer(&hit, "An internal error of wtt-connect ended this turn");
+    assert_eq!(said["reply_to"], message.as_str());
+    for name in ["pid", "tool"] {
+        let pid = std::fs::read_to_string(home.path().join(name)).unwrap();
+        assert!(!is_alive(pid.trim()), "the {name} of the turn has outlived it");
     }
-    use std::os::unix::process::ExitStatusExt;
-    assert_eq!(connector.wait().signal(), Some(6), "ended for the service manager to start");
+    wtt.say(&hit, "RUN: answer alive");
+    wtt.answer(&hit, "alive");
+    wtt.say(&chinese, "RUN: text boom; await never # 请你现在就运行这个命令，然后把结果如实告诉我，谢谢");
+    wtt.answer(&chinese, "连接器内部出错，本轮已终止");
+    home.touch("go");
+    wtt.answer(&beside, "fine");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(wtt.posts(&hit).len(), 2, "the sentence came once");
+    assert_eq!(wtt.posts(&beside).len(), 1);
+    let log = connector.log();
+    assert_eq!(log.matches("it ends one turn").count(), 2, "{log}");
+    assert!(!log.contains("starting again"), "{log}");
+    let runs = home.runs();
+    assert_eq!(runs.len(), 4, "nothing was run again: {runs:?}");
+    let session = |run: usize| runs[run].split('|').next().unwrap().to_owned();
+    assert_eq!(session(2), session(1), "the native session goes on");
+}
+
+#[test]
+fn a_panic_outside_a_turn_restarts_the_connector_in_place() {
+    for place in ["hub", "net"] {
+        let (wtt, home) = (Wtt::start(), Home::new());
+        let wanted = format!("{place}:boom");
+        let mut connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_TEST_PANIC", &wanted)]);
+        let topic = wtt.p2p();
+        wtt.say(&topic, "RUN: text begun; echo $$ > \"$HOME/pid\"; touch \"$HOME/begun\"; await never");
+        home.wait_for("begun");
+        let agent = std::fs::read_to_string(home.path().join("pid")).unwrap();
+        let detonate = || assert!(wtt.service.push(AGENT, json!({ "type": "boom" })));
+        detonate();
+        wtt.answer(&topic, "interrupted");
+        assert!(!is_alive(agent.trim()), "the next start has ended it");
+        wtt.say(&topic, "RUN: answer alive");
+        wtt.answer(&topic, "alive");
+        assert!(connector.log().contains("starting again"), "{}", connector.log());
+        assert_eq!(home.runs().len(), 2, "nothing was run again");
+        until("an empty outbox", || home.outbox().is_empty());
+        // the same process all the time, and it does not start again for ever
+        for n in 1..=5 {
+            wtt.forget();
+            detonate();
+            if n < 5 {
+                wtt.connected();
+            }
+        }
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(connector.wait().signal(), Some(6), "ended for the service manager to start");
+    }
 }
 
 #[test]

@@ -175,6 +175,8 @@ texts! {
     RefusedBecause: "{0} refused to run this: {1}", "{0} 拒绝运行（{1}）";
     Internal: "wtt-connect itself failed while running {0}. Its log says why; try again.", "连接器运行 {0} 时自身出错。原因见日志；请重试。";
     InternalBecause: "wtt-connect itself failed while running {0}: {1}. Try again in a moment.", "连接器运行 {0} 时自身出错：{1}。请稍后重试。";
+    InternalPanic: "An internal error of wtt-connect ended this turn, and what {0} had running was stopped. The log of the connector says where it happened. Send the message again, or “continue” to go on in the same session.",
+        "连接器内部出错，本轮已终止，{0} 运行的进程也已结束。出错位置见连接器日志。请重发消息，或发送“继续”在同一会话中接着做。";
     InBrackets: " ({0})", "（{0}）";
     Works: "{0} is working", "{0} 正在工作";
     Started: "{0} session started", "{0} 会话已开始";

@@ -27,8 +27,8 @@ use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
 use crate::store::upload::Upload;
-use crate::sys::chaos;
 use crate::sys::time::now_ms;
+use crate::sys::{chaos, thread};
 use crate::text;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{Job, Scope};
@@ -116,26 +116,51 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         }
         turn.begin();
         (self.tell)(SessionEvent::Began { scope: self.scope.clone(), generation });
-        chaos::bug(&job.instruction);
-        let began = Instant::now();
         let line = Line { control: &control, steers: &steers };
-        let mut ran = self.run(&job, &route, lang, generation, line);
+        // unwinding ends the processes of the turn: their owners are values of the runner
+        let answer = thread::contain_panic(|| self.answer(&job, &route, lang, generation, line));
+        let (composed, end) = answer.unwrap_or_else(|| self.after_panic(&job, &route, lang));
+        let to_speak = (route.speak && composed.kind == ReplyKind::Done).then(|| composed.said.clone());
+        self.send(&job, turn.end(end), composed);
+        if let Some(text) = to_speak {
+            synthesize::speak(&self.shared, &job, lang, &text, Box::new(self.tell.clone()));
+        }
+    }
+
+    /// Runs the agent and composes its reply. Everything that depends on what the agent says happens in here.
+    fn answer(
+        &mut self,
+        job: &Job,
+        route: &Route,
+        lang: Lang,
+        generation: u64,
+        line: Line<'_>,
+    ) -> (Composed, End) {
+        let began = Instant::now();
+        let mut ran = self.run(job, route, lang, generation, line);
         // an agent that did and said nothing is asked once more for a task (confirmed, see TASKS in
         // wtt-connect-protocol(7))
         if let End::Failed(Reason::SilentExit(0) | Reason::NoOutput) = ran.2
             && self.task.task_id().is_some()
         {
-            ran = self.run(&job, &route, lang, generation, line);
+            ran = self.run(job, route, lang, generation, line);
         }
         let (text, kind, end) = ran;
         let wanted = kind == ReplyKind::Done && self.shared.config.upload_artifacts;
         let summary = self.task.title().filter(|_| wanted).and_then(|title| {
-            file_upload::summary(&self.shared.shelf, (&job, lang), &title, &route, began.elapsed(), &text)
+            file_upload::summary(&self.shared.shelf, (job, lang), &title, route, began.elapsed(), &text)
         });
-        self.reply_with(&job, turn.end(end), &text, kind, summary);
-        if route.speak && kind == ReplyKind::Done {
-            synthesize::speak(&self.shared, &job, lang, &text, Box::new(self.tell.clone()));
-        }
+        (self.compose(job, text, kind, summary), end)
+    }
+
+    /// The reply of a turn that a panic of ours has ended. A task becomes `blocked` by it.
+    fn after_panic(&self, job: &Job, route: &Route, lang: Lang) -> (Composed, End) {
+        let title = adapters::find(&route.adapter).map_or(route.adapter.as_str(), |adapter| adapter.title);
+        let text = format!("⚠️ {}", Say::InternalPanic.to(lang, &[title]));
+        let parts = self.shared.seal(job, vec![text.clone()]);
+        let composed =
+            Composed { said: text.clone(), text, kind: ReplyKind::Failed, parts, uploads: Vec::new() };
+        (composed, End::Failed(Reason::Internal))
     }
 
     fn never_begun(&mut self, job: &Job, lang: Lang, turn: Turn, request: Control) {
@@ -260,6 +285,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             if let Progress::Event(event) = &progress {
                 remarks.note(event);
                 match event {
+                    AgentEvent::Text(text) => chaos::panic_at("turn", text),
                     AgentEvent::Session(id) if pinned.as_ref() != Some(id) => {
                         pinned = Some(id.clone());
                         self.rows.entry(session_key.clone()).or_default().opened_at = Some(now_ms());
@@ -345,15 +371,14 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         }
     }
 
-    /// Makes the reply durable, then hands it to the hub. The order is the promise: once an agent has finished,
-    /// its reply survives a crash.
     fn reply(&mut self, job: &Job, ended: Ended, text: &str, kind: ReplyKind) {
-        self.reply_with(job, ended, text, kind, None);
+        let composed = self.compose(job, text.to_owned(), kind, None);
+        self.send(job, ended, composed);
     }
 
-    /// The same with files: those that the answer names, and one of ours.
-    fn reply_with(&mut self, job: &Job, ended: Ended, text: &str, kind: ReplyKind, own: Option<Upload>) {
-        let (text, mut uploads) = file_upload::of_reply(&self.shared, job, self.lang, text, kind);
+    /// Composes a reply with copies of the files that it names, and of one more.
+    fn compose(&self, job: &Job, said: String, kind: ReplyKind, own: Option<Upload>) -> Composed {
+        let (text, mut uploads) = file_upload::of_reply(&self.shared, job, self.lang, &said, kind);
         uploads.extend(own);
         let parts = match text.trim() {
             // the card of the file is the answer
@@ -362,6 +387,13 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             _ => outbound_text::chunk(&text, CHUNK_CHARS),
         };
         let parts = self.shared.seal(job, parts);
+        Composed { said, text, kind, parts, uploads }
+    }
+
+    /// Makes the reply durable, then hands it to the hub. The order is the promise: once an agent has finished,
+    /// its reply survives a crash.
+    fn send(&mut self, job: &Job, ended: Ended, composed: Composed) {
+        let Composed { text, kind, parts, uploads, .. } = composed;
         let reply_to = job.message_id.as_deref();
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(uploads.into_iter().map(Errand::Upload));
@@ -372,6 +404,18 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let (scope, entry) = (self.scope.clone(), Box::new(entry));
         (self.tell)(SessionEvent::Ended { scope, ended, entry, on_disk });
     }
+}
+
+/// A reply that is ready to be made durable.
+struct Composed {
+    /// What the agent said.
+    said: String,
+    /// The same without the markers of files, and shortened where a file holds all of it.
+    text: String,
+    kind: ReplyKind,
+    /// The text in pieces, encrypted where the message was.
+    parts: Vec<String>,
+    uploads: Vec<Upload>,
 }
 
 /// Where a native session is kept, and what is known of it.

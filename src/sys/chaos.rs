@@ -1,4 +1,4 @@
-//! Dying or failing on purpose at the N-th storage step, for the loops of the tests, and hanging. Debug builds only:
+//! Fault injection for the tests: dying or failing at the N-th storage step, hanging, panicking. Debug builds only:
 //! release builds have empty functions here.
 
 use std::io;
@@ -28,15 +28,17 @@ pub fn hang() {
     }
 }
 
-/// A bug: panics when the text holds what `WTT_CONNECT_TEST_BUG` says.
+/// Panics if `WTT_CONNECT_TEST_PANIC` is `PLACE:WORD` with this place and a word that `text` contains.
 #[inline]
-pub fn bug(text: &str) {
+pub fn panic_at(place: &str, text: &str) {
     #[cfg(debug_assertions)]
-    if let Ok(word) = std::env::var("WTT_CONNECT_TEST_BUG") {
-        assert!(!text.contains(&word), "a bug on request");
+    if let Ok(wanted) = std::env::var("WTT_CONNECT_TEST_PANIC")
+        && let Some((at, word)) = wanted.split_once(':')
+    {
+        assert!(at != place || !text.contains(word), "a requested panic in the {place}");
     }
     #[cfg(not(debug_assertions))]
-    let _ = text;
+    let _ = (place, text);
 }
 
 #[cfg(debug_assertions)]

@@ -96,6 +96,19 @@ fn a_failure_blocks_the_task_with_its_reason() {
 }
 
 #[test]
+fn a_panic_in_its_turn_blocks_the_task() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let _connector = Connector::start(&wtt, &home, &[FAST, ("WTT_CONNECT_TEST_PANIC", "turn:boom")]);
+    let task = create(&wtt, "RUN: text boom; await never", "doing");
+    wtt.answer(topic(&task), "An internal error of wtt-connect ended this turn");
+    let (body, _) = patch(&wtt, id(&task), 0);
+    assert_eq!(body["status"], "blocked");
+    assert!(body["notes"].as_str().unwrap().contains("internal error"), "{body}");
+    until("an empty outbox", || home.outbox().is_empty());
+    assert_eq!(wtt.posts(topic(&task)).len(), 1);
+}
+
+#[test]
 fn who_ends_a_task_ends_its_run() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[FAST]);

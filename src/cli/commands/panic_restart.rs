@@ -1,23 +1,28 @@
-//! What happens after a panic, which is a bug of ours: the connector says so in its log and starts again in this process.
+//! The panic hook. A panic is a bug in this program; the log says where it happened.
 //!
-//! Nothing is unwound, and no state of a thread that failed is trusted: what was accepted and answered is on disk, and the
-//! start reports what was cut, ends what was left running, and goes on. It takes some milliseconds, keeps the process id,
-//! and costs the turns that ran at that moment; unwinding would have cost a seventh of the whole program's size.
+//! A panic in a turn is contained there (`session/worker.rs`) and ends that turn alone. After any other panic the program
+//! starts again in this process: the state of the hub or of the network thread cannot be trusted, but everything accepted
+//! and answered is on disk. The restart takes some milliseconds and keeps the process id; it interrupts the running turns,
+//! and their topics are told so.
 
 use crate::sys::image::Image;
-use crate::sys::time;
+use crate::sys::{thread, time};
 
 /// Carries the count across starts: `<seconds since the epoch of the first>:<how many>`.
 pub const COUNT: &str = "WTT_CONNECT_FALLS";
-/// So many times in [`WINDOW`] the connector gets up by itself; then it ends, and the service manager starts it slowly.
+/// Restarts within [`WINDOW`]; after these the process ends, and the service manager restarts it at its slower pace.
 const MOST: u32 = 5;
 /// In seconds.
 const WINDOW: i64 = 600;
 
-/// Installs it. Call it once, when the log is open.
+/// Installs the hook. Call it once, when the log is open.
 pub fn restart_on_panic() {
     let image = Image::of_this_process();
     std::panic::set_hook(Box::new(move |panic| {
+        if thread::take_contained() {
+            log::error!(target: "session", "a bug of wtt-connect: {panic}; it ends one turn");
+            return;
+        }
         let now = time::now_ms() / 1000;
         match next(std::env::var(COUNT).ok().as_deref(), now) {
             Some(count) => {

@@ -6,6 +6,7 @@
 use super::config::Timing;
 use super::event::NetEvent;
 use super::handle::Flags;
+use crate::sys::chaos;
 use crate::sys::pump::{Driver, Flow};
 use crate::sys::time;
 use crate::wire::frame::{Frame, decode};
@@ -116,6 +117,7 @@ impl<'a> ConnectionDriver<'a> {
     }
 
     fn on_text(&mut self, text: String) -> Flow {
+        chaos::panic_at("net", &text);
         if text.trim() == "pong" || matches!(self.ended, Some(DriverEnd::Refused(_))) {
             return Flow::Continue;
         }

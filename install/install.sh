@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 done
 case $prefix in /*) ;; *) prefix=$(pwd)/$prefix ;; esac
 cd "$(dirname "$0")/.."
-command -v cargo >/dev/null || fail 69 'cargo is not installed; Rust 1.89 or newer is needed to build'
+command -v cargo >/dev/null || fail 69 'cargo is not installed; Rust 1.95 or newer is needed to build'
 root=${DESTDIR:-}$prefix
 # found out now, not after the build
 mkdir -p "$root/bin" 2>/dev/null || :

@@ -10,8 +10,8 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::sync::RwLock;
 
-/// Their debug and trace lines hold addresses with tokens, headers or whole payloads.
-const CAPPED: &[&str] = &["tungstenite", "rustls", "ureq", "ureq_proto"];
+/// Their debug and trace lines hold addresses with tokens, headers, whole payloads or typed keys.
+const CAPPED: &[&str] = &["tungstenite", "rustls", "ureq", "ureq_proto", "rustyline"];
 /// A shorter secret would blot out ordinary words; real ones are far longer.
 pub const MIN_SECRET: usize = 4;
 

@@ -307,7 +307,7 @@ fn settings_of_another_connector_do_not_reach_this_one() {
     command.env("WTT_CONNECT_MODE", "nonsense").env("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/no/such/program");
     let (code, out, err) = Try::start(command).end();
     assert!(code == 0 && out.contains("working directory is empty"), "{out}\n{err}");
-    let said = "do not count here: WTT_BASE_URL, WTT_CONNECT_ADAPTER, \
+    let said = "do not apply here: WTT_BASE_URL, WTT_CONNECT_ADAPTER, \
         WTT_CONNECT_CLAUDE_CODE_COMMAND, WTT_CONNECT_MODE, WTT_TOKEN.";
     assert!(err.contains(said), "{err}");
 }

@@ -1,11 +1,11 @@
-//! `try`: hands the command line to the local chat.
+//! `try`: checks the command line and starts the local chat.
 
 use crate::cli::table::Args;
 use crate::config::Mode;
 use crate::error::{Error, Result};
-use crate::local::chat;
+use crate::local::chat::{self, ChatOptions};
 
-/// Starts service, connector and chat.
+/// Starts the service, the connector and the chat.
 pub fn run(args: Args) -> Result<()> {
     let words: Option<Vec<String>> = args.operands.into_iter().map(|w| w.into_string().ok()).collect();
     let words = words.ok_or_else(|| Error::Usage("the prompt is not UTF-8 text".into()))?;
@@ -16,19 +16,19 @@ pub fn run(args: Args) -> Result<()> {
         ));
     }
     if args.terminal && !words.is_empty() {
-        return Err(Error::Usage("--terminal takes no prompt; what is typed goes to the shell".into()));
+        return Err(Error::Usage("--terminal takes no prompt; what you type goes to the shell".into()));
     }
     if args.settings.iter().any(|(name, mode)| *name == "WTT_CONNECT_MODE" && mode == Mode::Yolo.name()) {
         return Err(Error::Usage(
-            "`try` has no mode yolo; full-auto, its default, asks nothing either".into(),
+            "`try` has no mode yolo; full-auto, its default, does not ask either".into(),
         ));
     }
-    chat::run(chat::Options {
-        terminal: args.terminal,
+    chat::run(ChatOptions {
+        opens_terminal: args.terminal,
         adapter: args.adapter,
         prompt: (!words.is_empty()).then_some(prompt),
         workdir: args.workdir,
-        verbose: args.verbose,
+        is_verbose: args.verbose,
         settings: args.settings,
     })
 }

@@ -1,7 +1,7 @@
-//! The real connector as a child process, with a profile that is written for it.
+//! The real connector as a child process, with a profile written for it.
 
-use super::adapter_choice::{self, Pick};
-use super::sandbox_profile::{Stage, private};
+use super::adapter_choice::{self, AdapterChoice};
+use super::sandbox_profile::{SandboxProfile, create_private_file};
 use crate::config::keys;
 use crate::error::{Error, Result};
 use crate::local::service::Service;
@@ -18,10 +18,10 @@ use std::time::Duration;
 
 /// The connector promises to end within 20 s of SIGTERM.
 const END_TIME: Duration = Duration::from_secs(22);
-/// Lines of the log that are shown when the connector ends unasked.
+/// Lines of the log that are shown when the connector ends by itself.
 const LOG_TAIL: usize = 12;
 
-/// The identity that is used.
+/// The agent id under which the connector connects.
 pub const AGENT_ID: &str = "agent-try";
 
 /// The running connector.
@@ -38,40 +38,40 @@ pub struct Connector {
 impl Connector {
     /// Starts `wtt-connect start` with a profile for the local service.
     pub fn start(
-        stage: &Stage,
+        sandbox: &SandboxProfile,
         service: &Service,
-        pick: &Pick,
+        choice: &AdapterChoice,
         workdir: &Path,
         settings: &[(&str, String)],
         verbose: bool,
     ) -> Result<Connector> {
         let token = format!("wtt-tok-{}", id::hex());
-        service.add_agent(AGENT_ID, &token, pick.title());
+        service.add_agent(AGENT_ID, &token, choice.title());
         let exe = std::env::current_exe()
             .map_err(|e| Error::Failed(format!("cannot find the program's own file: {e}")))?;
-        let profile = stage.path("profile.env");
-        private(&profile)
+        let profile = sandbox.path("profile.env");
+        create_private_file(&profile)
             .and_then(|mut file| {
-                let mut text = profile_text(stage, service, pick, workdir, &token, &exe);
+                let mut text = profile_text(sandbox, service, choice, workdir, &token, &exe);
                 for (name, value) in settings {
                     let _ = writeln!(text, "{name}={}", quoted(value));
                 }
                 file.write_all(text.as_bytes())
             })
-            .map_err(|e| stage.failed(&e))?;
-        let log = stage.log();
-        let to = private(&log).map_err(|e| stage.failed(&e))?;
-        let also_to = to.try_clone().map_err(|e| stage.failed(&e))?;
-        // The folder as current directory: a `.env` of the user's project must not be read.
-        let mut command = proc::command(&exe, stage.folder());
-        for name in foreign_settings(pick) {
+            .map_err(|e| sandbox.write_error(&e))?;
+        let log = sandbox.log();
+        let stdout = create_private_file(&log).map_err(|e| sandbox.write_error(&e))?;
+        let stderr = stdout.try_clone().map_err(|e| sandbox.write_error(&e))?;
+        // The sandbox is its current directory: a `.env` of the user's project must not be read.
+        let mut command = proc::command(&exe, sandbox.folder());
+        for name in foreign_settings(choice) {
             command.env_remove(name);
         }
-        // It ends with its stdin, so that nothing is left even if we are killed.
+        // It ends with its stdin, so that nothing is left running even if this process is killed.
         command.env(UNTIL_EOF, "1");
         command.env("WTT_CONNECT_LOG", if verbose { "debug" } else { "info" });
         command.args(["start".as_ref(), "--env-file".as_ref(), profile.as_os_str()]);
-        command.stdin(Stdio::piped()).stdout(to).stderr(also_to);
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr);
         let mut child = Running::spawn(&mut command)
             .map_err(|e| Error::Failed(format!("cannot start the connector {}: {e}", exe.display())))?;
         let (stdin, _, _) = child.pipes();
@@ -84,13 +84,13 @@ impl Connector {
         Ok(Connector { child: Some(child), gone, log, _stdin: stdin })
     }
 
-    /// Where it logs.
+    /// Its log file.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// What to tell when it did something that it should not: the fact and the end of the log.
-    pub fn trouble(&self, what: &str) -> Error {
+    /// The error, for people, when the connector fails: what happened, and the end of its log.
+    pub fn failure(&self, what: &str) -> Error {
         let text = fs::read(&self.log).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let tail = lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n");
@@ -100,7 +100,7 @@ impl Connector {
         ))
     }
 
-    /// Ends it with SIGTERM and waits; SIGKILL when it does not keep its promise.
+    /// Ends it with SIGTERM, waits at most [`END_TIME`], and then kills it.
     pub fn end(&mut self) {
         let Some(child) = self.child.take() else { return };
         child.signal_group(Sig::Term);
@@ -115,9 +115,9 @@ impl Drop for Connector {
     }
 }
 
-/// The settings of the environment that do not count here, for people.
-pub fn passed_over(pick: &Pick) -> String {
-    let settings = foreign_settings(pick).into_iter().filter_map(|name| name.into_string().ok());
+/// The settings of the environment that do not apply to this connector, for people.
+pub fn ignored_settings(choice: &AdapterChoice) -> String {
+    let settings = foreign_settings(choice).into_iter().filter_map(|name| name.into_string().ok());
     let settings = settings
         .filter(|name| keys::find(name).is_some() || name == keys::ENV_FILE || name == keys::CONFIG_FILE);
     let mut names: Vec<String> = settings.collect();
@@ -125,9 +125,9 @@ pub fn passed_over(pick: &Pick) -> String {
     names.join(", ")
 }
 
-/// Settings of the user's own connector, which must not reach this one; a command for the agent may stay.
-fn foreign_settings(pick: &Pick) -> Vec<OsString> {
-    let command = (!pick.demo).then(|| adapter_choice::command_variable(pick.spec));
+/// Settings of the user's own connector, which must not reach this one; the command of the agent that answers may.
+fn foreign_settings(choice: &AdapterChoice) -> Vec<OsString> {
+    let command = (!choice.is_demo).then(|| adapter_choice::command_variable(choice.spec));
     let names = std::env::vars_os().map(|(name, _)| name);
     names
         .filter(|name| name.to_str().is_some_and(|n| n.starts_with("WTT_") && Some(n) != command.as_deref()))
@@ -135,9 +135,9 @@ fn foreign_settings(pick: &Pick) -> Vec<OsString> {
 }
 
 fn profile_text(
-    stage: &Stage,
+    sandbox: &SandboxProfile,
     service: &Service,
-    pick: &Pick,
+    choice: &AdapterChoice,
     workdir: &Path,
     token: &str,
     exe: &Path,
@@ -149,21 +149,21 @@ fn profile_text(
     set("WTT_BASE_URL", &service.base_url());
     set("WTT_AGENT_ID", AGENT_ID);
     set("WTT_TOKEN", token);
-    set("WTT_CONNECT_ADAPTER", pick.spec.name);
-    set("WTT_CONNECT_ADAPTERS", pick.spec.name);
+    set("WTT_CONNECT_ADAPTER", choice.spec.name);
+    set("WTT_CONNECT_ADAPTERS", choice.spec.name);
     set("WTT_CONNECT_WORKDIR", &workdir.to_string_lossy());
-    set("WTT_CONNECT_STATE_DIR", &stage.path("state").to_string_lossy());
-    set("WTT_CONNECT_INBOX_DIR", &stage.path("inbox").to_string_lossy());
-    set("WTT_CONNECT_ARTIFACT_DIR", &stage.path("artifacts").to_string_lossy());
-    if pick.demo {
-        let (exe, memory) = (exe.to_string_lossy(), stage.path("demo"));
-        let command = shell_words::join([&*exe, "demo-agent", "--memory", &memory.to_string_lossy()]);
-        set(&adapter_choice::command_variable(pick.spec), &command);
+    set("WTT_CONNECT_STATE_DIR", &sandbox.path("state").to_string_lossy());
+    set("WTT_CONNECT_INBOX_DIR", &sandbox.path("inbox").to_string_lossy());
+    set("WTT_CONNECT_ARTIFACT_DIR", &sandbox.path("artifacts").to_string_lossy());
+    if choice.is_demo {
+        let (exe, transcripts) = (exe.to_string_lossy(), sandbox.path("demo"));
+        let command = shell_words::join([&*exe, "demo-agent", "--memory", &transcripts.to_string_lossy()]);
+        set(&adapter_choice::command_variable(choice.spec), &command);
     }
     text
 }
 
-/// A value of an env file, in double quotes.
+/// A value in double quotes, for an env file.
 fn quoted(value: &str) -> String {
     let mut out = String::from("\"");
     for c in value.chars() {

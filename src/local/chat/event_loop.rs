@@ -1,12 +1,14 @@
-//! The chat itself: one loop over what the service sees, what is typed, signals and time.
+//! The chat itself: one loop over what the service observes, what the person types, signals and time.
+//!
+//! What is done with input is in `input_handler.rs`.
 
+use super::INTERRUPTED;
 use super::connector::{AGENT_ID, Connector};
-use super::conversation::{Outcome, Talk};
-use super::help::help;
-use super::input::{is_answer, is_for_the_running_turn, question_id, read_lines};
-use super::screen::{Screen, Status};
-use super::strings::{TOO_LONG, is_chinese, renamed};
-use super::{INTERRUPTED, killed_by};
+use super::conversation::{Conversation, ReplyOutcome};
+use super::input::{is_for_running_turn, is_permission_answer, permission_request_id, read_lines};
+use super::line_editor::{LineEditor, PromptEvent};
+use super::screen::{AgentStatus, Screen};
+use super::strings::{self, is_chinese, replace_name};
 use crate::error::{Error, Result};
 use crate::local::service::{Observed, Seen, Service, Speaker};
 use crate::sys::signal::Signal;
@@ -18,377 +20,306 @@ use std::time::{Duration, Instant};
 
 /// The elapsed time is shown in seconds.
 const TICK: Duration = Duration::from_secs(1);
-/// A reply whose end is not announced (the connection broke in between) counts as complete after this.
-const ENDING_TIME: Duration = Duration::from_secs(3);
-/// After `/stop` the connector needs up to 10 s to be sure that nothing is left running.
-const STOP_TIME: Duration = Duration::from_secs(15);
-
-/// Where no status line is shown, the one who waits for the only answer hears what is waited for after this,
-const QUIET: Duration = Duration::from_secs(4);
-/// and so often afterwards, if it has changed.
-const STILL: Duration = Duration::from_secs(20);
-
+/// A reply counts as complete after this if its end is not announced, because the connection broke in between.
+const REPLY_END_TIME: Duration = Duration::from_secs(3);
+/// Without a status line, whoever waits for a single answer is told after this what it is waiting for; before that,
+/// most answers are there.
+const FIRST_REMINDER: Duration = Duration::from_secs(4);
+/// Time between further reminders, if the status has changed: often enough to see that it lives.
+const NEXT_REMINDER: Duration = Duration::from_secs(20);
 /// In the status by which the connector refuses a message, because too many wait.
 const NOT_TAKEN: &str = "was not taken";
 
-/// Lines of a paste follow each other at once; nobody types that fast.
-const PASTE_GAP: Duration = Duration::from_millis(50);
-/// Lines of a paste; more is not meant for a prompt.
-const PASTE_MAX: usize = 2000;
-/// The terminal keeps so many bytes of a line and drops the rest (n_tty(4), `MAX_CANON` and more).
-const TERMINAL_LINE: usize = 4095;
-/// What to do after an event.
-pub(super) enum Next {
-    Go,
+/// What the loop does after an event.
+pub(super) enum ChatStep {
+    /// Waits for the next event.
+    Continue,
+    /// Ends with this outcome.
     Quit(Result<()>),
 }
 
-/// One conversation.
+/// One chat with the agent, in one topic.
 pub struct Chat<'a> {
     pub(super) service: &'a Service,
     connector: &'a Connector,
     topic: String,
-    name: &'static str,
-    /// Words of the connector, and what people read instead.
-    names: &'static [(&'static str, &'static str)],
+    /// The agent in the status line.
+    agent_name: &'static str,
+    /// Names in the connector's texts, and what the person reads instead.
+    name_replacements: &'static [(&'static str, &'static str)],
     pub(super) screen: Screen,
-    talk: Talk,
-    /// Lines of a script: sent one after the other. A person's lines are sent at once.
-    waiting: VecDeque<String>,
-    /// Lines that came at once from a terminal; Enter sends them as one message.
-    pasted: Vec<String>,
-    /// Ctrl-C was pressed at the prompt; the next one ends.
-    warned: bool,
-    since: Instant,
-    ending: Option<Instant>,
-    stopping: Option<Instant>,
-    remind: Option<Instant>,
-    input_over: bool,
-    /// What the agent has asked and nobody has answered yet, by the ids of the questions.
-    asked: Vec<String>,
-    /// Files that go with the next message.
-    pub(super) attached: String,
-    /// Files came.
-    pub(super) sent_files: bool,
-    pub(super) once: bool,
+    /// On a terminal that can have one.
+    pub(super) editor: Option<LineEditor>,
+    pub(super) conversation: Conversation,
+    /// Lines of a script, which are sent one after the other. The lines of a person are sent at once.
+    pub(super) queued_lines: VecDeque<String>,
+    /// Lines that were pasted without a mark at their end; Enter sends them as one message.
+    pub(super) pasted: Vec<String>,
+    /// Ctrl-C was pressed at the prompt; the next one ends the chat.
+    pub(super) is_quit_warned: bool,
+    pub(super) busy_since: Instant,
+    pub(super) reply_end: Option<Instant>,
+    pub(super) stop_end: Option<Instant>,
+    next_reminder: Option<Instant>,
+    pub(super) has_input_ended: bool,
+    /// Ids of the permission requests that nobody has answered yet.
+    pub(super) open_requests: Vec<String>,
+    /// Markdown links to files that go with the next message.
+    pub(super) attached_links: String,
+    /// The agent has sent files.
+    pub(super) has_received_files: bool,
+    pub(super) is_single_answer: bool,
 }
 
 impl<'a> Chat<'a> {
-    /// A conversation in a topic. `name` stands in the status line; `names` replaces words of the connector.
+    /// A chat in a topic. `agent_name` stands in the status line; `name_replacements` replace names in the connector's
+    /// texts.
     pub fn new(
         service: &'a Service,
         connector: &'a Connector,
         topic: String,
-        name: &'static str,
-        names: &'static [(&'static str, &'static str)],
+        agent_name: &'static str,
+        name_replacements: &'static [(&'static str, &'static str)],
         screen: Screen,
     ) -> Chat<'a> {
         Chat {
             service,
             connector,
             topic,
-            name,
-            names,
+            agent_name,
+            name_replacements,
             screen,
-            talk: Talk::default(),
-            waiting: VecDeque::new(),
+            editor: None,
+            conversation: Conversation::default(),
+            queued_lines: VecDeque::new(),
             pasted: Vec::new(),
-            warned: false,
-            since: Instant::now(),
-            ending: None,
-            stopping: None,
-            remind: None,
-            input_over: false,
-            asked: Vec::new(),
-            attached: String::new(),
-            sent_files: false,
-            once: false,
+            is_quit_warned: false,
+            busy_since: Instant::now(),
+            reply_end: None,
+            stop_end: None,
+            next_reminder: None,
+            has_input_ended: false,
+            open_requests: Vec::new(),
+            attached_links: String::new(),
+            has_received_files: false,
+            is_single_answer: false,
         }
     }
 
-    /// Until the person has had enough, or until the one `prompt` is answered.
+    /// Runs until the person quits, or until the one `prompt` is answered.
     pub fn run(
         &mut self,
         prompt: Option<&str>,
         seen: &Receiver<Observed>,
         signals: &Receiver<Signal>,
     ) -> Result<()> {
-        let once = prompt.is_some();
-        self.once = once;
-        let mut lines = match prompt {
+        self.is_single_answer = prompt.is_some();
+        let mut input = match prompt {
             Some(prompt) => {
                 self.send(prompt);
-                self.remind = (!self.screen.is_live()).then(|| Instant::now() + QUIET);
+                self.next_reminder =
+                    (!self.screen.has_live_status()).then(|| Instant::now() + FIRST_REMINDER);
                 never()
             }
-            None => {
-                self.screen.prompt();
-                read_lines()?
-            }
+            None => self.start_input()?,
         };
         loop {
-            let next = select! {
+            let step = select! {
                 recv(seen) -> event => match event {
-                    Ok(observed) => self.observed(observed.seen, once),
-                    Err(_) => Next::Quit(Err(Error::Failed("the local service has ended".into()))),
+                    Ok(observed) => self.handle_observed(observed.seen),
+                    Err(_) => ChatStep::Quit(Err(Error::Failed("the local service has ended".into()))),
                 },
-                recv(lines) -> line => {
-                    if line.is_err() {
+                recv(input) -> event => {
+                    let event = event.unwrap_or(PromptEvent::EndOfInput);
+                    if event == PromptEvent::EndOfInput {
                         // A closed channel is always ready.
-                        lines = never();
+                        input = never();
                     }
-                    match line {
-                        Ok(line) if self.screen.interactive => self.typed(line, &lines),
-                        line => self.line(line.ok()),
-                    }
+                    self.handle_input(event, &input)
                 }
-                recv(signals) -> signal => self.signal(signal.ok(), once),
+                recv(signals) -> signal => self.handle_signal(signal.ok()),
                 recv(self.connector.gone) -> _ => {
-                    self.screen.idle();
-                    Next::Quit(Err(self.connector.trouble("ended unexpectedly")))
+                    self.screen.end_turn();
+                    ChatStep::Quit(Err(self.connector.failure("ended unexpectedly")))
                 }
-                default(self.timer()) => self.time(once),
+                default(self.time_to_next_deadline()) => self.handle_deadlines(),
             };
-            if let Next::Quit(outcome) = next {
+            if let ChatStep::Quit(outcome) = step {
                 return outcome;
             }
         }
     }
 
-    /// The next moment at which something is due without an event; never while idle.
-    fn timer(&self) -> Duration {
-        let tick = self.talk.is_busy() && self.screen.is_live();
-        let due = self.ending.into_iter().chain(self.stopping).chain(self.remind).min();
-        let wait = due.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
-        if tick { wait.min(TICK) } else { wait }
+    /// Shows the first prompt, where there is somebody to type.
+    fn start_input(&mut self) -> Result<Receiver<PromptEvent>> {
+        self.editor = self.screen.start_editor()?;
+        match &self.editor {
+            Some(editor) => Ok(editor.events.clone()),
+            None => {
+                self.screen.ask_for_line();
+                read_lines()
+            }
+        }
     }
 
-    fn time(&mut self, once: bool) -> Next {
+    /// Time to the next moment at which something is due without an event; endless while idle.
+    fn time_to_next_deadline(&self) -> Duration {
+        let ticks = self.conversation.is_busy() && self.screen.has_live_status();
+        let next = self.reply_end.into_iter().chain(self.stop_end).chain(self.next_reminder).min();
+        let wait = next.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()));
+        if ticks { wait.min(TICK) } else { wait }
+    }
+
+    fn handle_deadlines(&mut self) -> ChatStep {
         let now = Instant::now();
-        if self.ending.is_some_and(|at| at <= now) {
-            return self.turn_over(once);
+        if self.reply_end.is_some_and(|at| at <= now) {
+            return self.end_turn();
         }
-        if once && self.stopping.is_some_and(|at| at <= now) {
-            return Next::Quit(Err(Error::Silent(INTERRUPTED)));
+        if self.is_single_answer && self.stop_end.is_some_and(|at| at <= now) {
+            return ChatStep::Quit(Err(Error::Silent(INTERRUPTED)));
         }
-        self.stopping = self.stopping.filter(|at| *at > now);
-        if self.remind.is_some_and(|at| at <= now) {
-            self.remind = Some(now + STILL);
-            self.screen.remind(self.since.elapsed());
+        self.stop_end = self.stop_end.filter(|at| *at > now);
+        if self.next_reminder.is_some_and(|at| at <= now) {
+            self.next_reminder = Some(now + NEXT_REMINDER);
+            self.screen.remind(self.busy_since.elapsed());
         }
-        self.screen.tick(self.since.elapsed());
-        Next::Go
+        self.screen.update_elapsed(self.busy_since.elapsed());
+        ChatStep::Continue
     }
 
-    fn send(&mut self, words: &str) {
-        let message_id = self.service.say(&self.topic, Speaker::Human, words, Value::Null);
-        if self.talk.is_busy() && is_for_the_running_turn(words) {
+    pub(super) fn send(&mut self, message: &str) {
+        let message_id = self.service.say(&self.topic, Speaker::Human, message, Value::Null);
+        if self.conversation.is_busy() && is_for_running_turn(message) {
             // Answered by the turn that it stops, or is added to.
             return;
         }
-        if !self.talk.is_busy() {
-            self.since = Instant::now();
+        if !self.conversation.is_busy() {
+            self.busy_since = Instant::now();
         }
-        self.talk.sent(message_id);
+        self.conversation.add_sent(message_id);
     }
 
-    pub(super) fn observed(&mut self, seen: Seen, once: bool) -> Next {
+    pub(super) fn handle_observed(&mut self, seen: Seen) -> ChatStep {
         match seen {
             Seen::Message(Value::Object(row))
                 if row.get("topic_id").and_then(Value::as_str) == Some(&self.topic) =>
             {
-                let Some(post) = self.talk.message(AGENT_ID, &row) else { return Next::Go };
-                self.ending = self.talk.is_ending().then(|| Instant::now() + ENDING_TIME);
-                let text =
-                    if post.outcome == Outcome::Done { post.text } else { self.rightly_named(&post.text) };
-                let told = once && self.is_file(&text);
-                if told || (once && matches!(post.outcome, Outcome::Failed | Outcome::Cancelled)) {
-                    if !told {
-                        self.screen.note(&text);
-                    }
-                } else if let Err(e) = self.screen.post(&text) {
-                    return Next::Quit(unwritten(e));
-                }
-                self.tell_where(&text, once);
-                if post.outcome == Outcome::Question {
-                    self.screen.prompt();
-                    self.asked.push(question_id(&text));
-                    // a script has written its answer before
-                    if self.waiting.front().is_some_and(|line| is_answer(line))
-                        && let Some(line) = self.waiting.pop_front()
-                    {
-                        return self.line(Some(line));
-                    }
-                    self.refuse_unheard();
-                }
-                if self.talk.is_busy() { Next::Go } else { self.rest(once) }
+                self.handle_message(&row)
             }
             Seen::Typing(body) if body["topic_id"] == self.topic.as_str() => {
                 if body["state"] == "stop" {
-                    return self.turn_over(once);
+                    return self.end_turn();
                 }
-                self.talk.started_typing();
-                if self.talk.is_busy() && !self.talk.is_ending() {
+                self.conversation.typing_started();
+                if self.conversation.is_busy() && !self.conversation.is_reply_open() {
                     let status = self.status(&body);
                     if status.kind == "error" && status.text.contains(NOT_TAKEN) {
-                        self.talk.refused();
+                        self.conversation.remove_refused();
                         self.screen.note(&status.text);
-                        return Next::Go;
+                        return ChatStep::Continue;
                     }
-                    self.screen.status(status, self.since.elapsed());
+                    self.screen.show_status(status, self.busy_since.elapsed());
                 }
-                Next::Go
+                ChatStep::Continue
             }
-            _ => Next::Go,
+            _ => ChatStep::Continue,
         }
     }
 
-    /// Nobody is left who could answer what the agent asks.
-    fn refuse_unheard(&mut self) {
-        if self.input_over && !self.screen.interactive && self.talk.is_busy() {
-            for id in std::mem::take(&mut self.asked) {
-                self.screen.note("The input is at its end, so nobody can answer: denied.");
+    fn handle_message(&mut self, row: &serde_json::Map<String, Value>) -> ChatStep {
+        let Some(post) = self.conversation.add_message(AGENT_ID, row) else { return ChatStep::Continue };
+        self.reply_end = self.conversation.is_reply_open().then(|| Instant::now() + REPLY_END_TIME);
+        let text = if post.outcome == ReplyOutcome::Done {
+            post.text
+        } else {
+            self.with_person_facing_names(&post.text)
+        };
+        let is_file_of_single_answer = self.is_single_answer && self.is_file_card(&text);
+        let is_failure = matches!(post.outcome, ReplyOutcome::Failed | ReplyOutcome::Cancelled);
+        if self.is_single_answer && is_failure && !is_file_of_single_answer {
+            self.screen.note(&text);
+        } else if !is_file_of_single_answer && let Err(e) = self.screen.post(&text) {
+            return ChatStep::Quit(write_outcome(e));
+        }
+        self.show_file_locations(&text);
+        if post.outcome == ReplyOutcome::PermissionRequest {
+            self.screen.ask_for_line();
+            self.open_requests.push(permission_request_id(&text));
+            // a script has written its answer before
+            if self.queued_lines.front().is_some_and(|line| is_permission_answer(line))
+                && let Some(line) = self.queued_lines.pop_front()
+            {
+                return self.handle_line(&line);
+            }
+            self.deny_unanswerable_requests();
+        }
+        if self.conversation.is_busy() { ChatStep::Continue } else { self.rest() }
+    }
+
+    /// Denies what the agent asks once nobody is left who could answer.
+    pub(super) fn deny_unanswerable_requests(&mut self) {
+        if self.has_input_ended && !self.screen.is_interactive() && self.conversation.is_busy() {
+            for id in std::mem::take(&mut self.open_requests) {
+                self.screen.note(strings::DENIED_AT_END_OF_INPUT);
                 self.send(&format!("/deny {id}"));
             }
         }
     }
 
-    fn status(&self, body: &Value) -> Status {
-        let word = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
-        let who = match body["model"].as_str() {
-            Some(model) => format!("{} ({model})", self.name),
-            None => self.name.to_owned(),
+    fn status(&self, body: &Value) -> AgentStatus {
+        let field = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+        let agent = match body["model"].as_str() {
+            Some(model) => format!("{} ({model})", self.agent_name),
+            None => self.agent_name.to_owned(),
         };
-        Status { who, kind: word("status_kind"), text: self.rightly_named(&word("status_text")) }
+        let text = self.with_person_facing_names(&field("status_text"));
+        AgentStatus { agent, kind: field("status_kind"), text }
     }
 
-    fn rightly_named(&self, words: &str) -> String {
-        let chinese = is_chinese(words);
-        let names = self.names.iter().filter(|(_, right)| is_chinese(right) == chinese);
-        names.fold(words.to_owned(), |words, (wrong, right)| renamed(&words, wrong, right))
+    fn with_person_facing_names(&self, text: &str) -> String {
+        let chinese = is_chinese(text);
+        let names =
+            self.name_replacements.iter().filter(|(_, replacement)| is_chinese(replacement) == chinese);
+        names.fold(text.to_owned(), |text, (name, replacement)| replace_name(&text, name, replacement))
     }
 
-    fn turn_over(&mut self, once: bool) -> Next {
-        self.ending = None;
-        let Some(outcome) = self.talk.stopped_typing() else { return Next::Go };
-        if once {
-            self.screen.idle();
-            return Next::Quit(match outcome {
-                Outcome::Done | Outcome::Notice | Outcome::Question => Ok(()),
-                Outcome::Failed => Err(Error::Silent(1)),
-                Outcome::Cancelled => Err(Error::Silent(INTERRUPTED)),
+    fn end_turn(&mut self) -> ChatStep {
+        self.reply_end = None;
+        let Some(outcome) = self.conversation.typing_stopped() else { return ChatStep::Continue };
+        if self.is_single_answer {
+            self.screen.end_turn();
+            return ChatStep::Quit(match outcome {
+                ReplyOutcome::Done | ReplyOutcome::Notice | ReplyOutcome::PermissionRequest => Ok(()),
+                ReplyOutcome::Failed => Err(Error::Silent(1)),
+                ReplyOutcome::Cancelled => Err(Error::Silent(INTERRUPTED)),
             });
         }
-        if self.talk.is_busy() { Next::Go } else { self.rest(once) }
+        if self.conversation.is_busy() { ChatStep::Continue } else { self.rest() }
     }
 
-    /// Nothing is awaited: on with what waits, else the prompt.
-    fn rest(&mut self, once: bool) -> Next {
-        self.ending = None;
-        self.stopping = None;
-        self.asked.clear();
-        self.screen.idle();
-        if let Some(line) = self.waiting.pop_front() {
-            return self.line(Some(line));
+    /// No answer is awaited: sends the next queued line, else asks for one.
+    pub(super) fn rest(&mut self) -> ChatStep {
+        self.reply_end = None;
+        self.stop_end = None;
+        self.open_requests.clear();
+        self.screen.end_turn();
+        if let Some(line) = self.queued_lines.pop_front() {
+            return self.handle_line(&line);
         }
-        if once || self.input_over {
-            return Next::Quit(Ok(()));
+        if self.is_single_answer || self.has_input_ended {
+            return ChatStep::Quit(Ok(()));
         }
-        self.screen.prompt();
-        Next::Go
+        self.screen.ask_for_line();
+        ChatStep::Continue
     }
 
-    /// A line from a terminal, which passes a paste on as many lines, and cuts long ones without a word.
-    fn typed(&mut self, first: String, lines: &Receiver<String>) -> Next {
-        self.warned = false;
-        let mut all = vec![first];
-        while all.len() < PASTE_MAX
-            && let Ok(more) = lines.recv_timeout(PASTE_GAP)
-        {
-            all.push(more);
-        }
-        if all.iter().any(|line| line.len() >= TERMINAL_LINE) {
-            self.pasted.clear();
-            self.screen.entered();
-            self.screen.note(TOO_LONG);
-            return if self.talk.is_busy() { Next::Go } else { self.rest(false) };
-        }
-        let many = all.len() > 1;
-        self.pasted.extend(all);
-        if many {
-            self.screen.entered();
-            let count = self.pasted.len();
-            self.screen
-                .note(&format!("{count} lines pasted: Enter sends them as one message, Ctrl-C drops them."));
-            return if self.talk.is_busy() { Next::Go } else { self.rest(false) };
-        }
-        let message = std::mem::take(&mut self.pasted).join("\n").trim_end().to_owned();
-        self.screen.echo(&message);
-        self.line(Some(message))
-    }
-
-    /// A line of input; None at its end.
-    fn line(&mut self, line: Option<String>) -> Next {
-        let Some(line) = line else {
-            self.input_over = true;
-            self.refuse_unheard();
-            return if self.talk.is_busy() && !self.screen.interactive { Next::Go } else { self.quit(None) };
-        };
-        self.screen.entered();
-        let word = line.trim();
-        let answers = is_answer(word) && self.asked.pop().is_some();
-        if self.talk.is_busy() && !self.screen.interactive && !answers && !is_for_the_running_turn(word) {
-            self.waiting.push_back(line);
-            return Next::Go;
-        }
-        match word {
-            "" => {}
-            "/quit" | "/exit" => return self.quit(None),
-            "/help" => self.screen.note(&help()),
-            _ if self.attach(word) => {}
-            _ if word.starts_with('/') => self.send(&line),
-            _ => {
-                let files = std::mem::take(&mut self.attached);
-                self.send(&format!("{line}{files}"));
-            }
-        }
-        if self.talk.is_busy() { Next::Go } else { self.rest(false) }
-    }
-
-    fn signal(&mut self, signal: Option<Signal>, once: bool) -> Next {
-        let interrupt = killed_by(signal) == INTERRUPTED;
-        if interrupt && !self.pasted.is_empty() {
-            self.pasted.clear();
-            self.screen.note("The pasted lines are dropped.");
-            return if self.talk.is_busy() { Next::Go } else { self.rest(false) };
-        }
-        if interrupt && !self.talk.is_busy() && self.screen.interactive && !self.warned {
-            // The terminal has already thrown away what was typed.
-            self.warned = true;
-            self.screen.note("Ctrl-C again ends, like /quit.");
-            return self.rest(false);
-        }
-        if interrupt && self.talk.is_busy() && self.stopping.is_none() {
-            self.send("/stop");
-            self.stopping = Some(Instant::now() + STOP_TIME);
-            self.screen.note("Stopping. Ctrl-C again quits.");
-            return Next::Go;
-        }
-        self.quit((once || !interrupt).then(|| killed_by(signal)))
-    }
-
-    /// With an exit code, unless that is what the person wanted.
-    fn quit(&mut self, code: Option<u8>) -> Next {
-        self.screen.idle();
-        if self.talk.is_busy() {
-            self.screen.note("Ending what runs.");
-        }
-        Next::Quit(code.map_or(Ok(()), |code| Err(Error::Silent(code))))
+    pub(super) fn rest_unless_busy(&mut self) -> ChatStep {
+        if self.conversation.is_busy() { ChatStep::Continue } else { self.rest() }
     }
 }
 
-/// An answer is lost, unless its reader has seen enough, as in `| head`.
-pub(super) fn unwritten(e: io::Error) -> Result<()> {
+/// What an answer that could not be written means: it is lost, unless its reader has seen enough, as in `| head`.
+pub(super) fn write_outcome(e: io::Error) -> Result<()> {
     if e.kind() == io::ErrorKind::BrokenPipe {
         return Ok(());
     }

@@ -1,4 +1,6 @@
-//! Answers as a terminal shows them: light markdown, file cards with a link. Pure; robust rather than complete.
+//! Renders answers for a terminal: light markdown, and file cards with a link. Pure; robust rather than complete.
+
+use unicode_width::UnicodeWidthChar;
 
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
@@ -7,43 +9,43 @@ const PLAIN: &str = "\x1b[0m";
 
 /// How to render.
 #[derive(Debug, Clone)]
-pub struct Style {
-    /// Escape sequences are welcome.
-    pub colours: bool,
-    /// Put before relative links: the service.
+pub struct MarkdownStyle {
+    /// The terminal understands escape sequences.
+    pub colors: bool,
+    /// Address of the service, put before relative links.
     pub base_url: String,
-    /// Put behind links to the service, so that a browser may fetch them.
+    /// Token put behind links to the service, so that a browser may fetch them.
     pub access: String,
-    /// Prose is wrapped at this width.
+    /// Width at which prose is wrapped, in columns.
     pub columns: usize,
 }
 
-/// Renders an answer. The text is the agent's and may hold anything: control characters are removed for a terminal.
-pub fn render(text: &str, style: &Style) -> String {
+/// Renders an answer. The text is the agent's and may hold anything; for a terminal control characters are removed.
+pub fn render(text: &str, style: &MarkdownStyle) -> String {
     let mut out = String::with_capacity(text.len());
     let mut fence = false;
     let mut buttons = false;
     for line in text.lines() {
-        let line = if style.colours { printable(line) } else { line.to_owned() };
+        let line = if style.colors { printable(line) } else { line.to_owned() };
         let trimmed = line.trim_start();
         if trimmed.starts_with("```") || trimmed.starts_with("~~~") {
             fence = !fence;
             let closes = std::mem::replace(&mut buttons, fence && trimmed == "```action");
-            if !style.colours && !buttons && !closes {
+            if !style.colors && !buttons && !closes {
                 out.push_str(&line);
                 out.push('\n');
             }
             continue;
         }
-        if buttons && let Some(rows) = actions(&line) {
+        if buttons && let Some(rows) = render_buttons(&line) {
             out.push_str(&rows);
             continue;
         }
-        let shown = match card(trimmed, style).filter(|_| !fence) {
+        let shown = match render_card(trimmed, style).filter(|_| !fence) {
             Some(card) => card,
-            None if fence && style.colours => format!("    {CYAN}{line}{PLAIN}"),
+            None if fence && style.colors => format!("    {CYAN}{line}{PLAIN}"),
             None if fence => line,
-            None if style.colours => wrap(&prose(&line), style.columns),
+            None if style.colors => wrap(&render_prose(&line), style.columns),
             None => wrap(&line, style.columns),
         };
         out.push_str(&shown);
@@ -53,8 +55,9 @@ pub fn render(text: &str, style: &Style) -> String {
     out
 }
 
-/// What the web shows as buttons: what each one says when it is clicked, and its label.
-fn actions(line: &str) -> Option<String> {
+/// The buttons of an `action` block: for each, the command that a click sends, and its label. None if the line is no
+/// such block.
+fn render_buttons(line: &str) -> Option<String> {
     let block = crate::json::parse(line.as_bytes()).ok()?;
     let mut out = String::new();
     for button in block["buttons"].as_array()? {
@@ -64,25 +67,26 @@ fn actions(line: &str) -> Option<String> {
     Some(out)
 }
 
-/// Without control characters, tabs excepted: an answer must not drive the terminal.
+/// Removes control characters, tabs excepted: an answer must not drive the terminal.
 pub fn printable(line: &str) -> String {
     line.chars().filter(|c| *c == '\t' || !c.is_control()).collect()
 }
 
-/// Columns of a character: those of East Asia and beyond take two.
+/// Columns of a character; a tab counts as eight.
 pub fn width(c: char) -> usize {
-    match u32::from(c) {
-        0x9 => 8,
-        0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
-        0x1100..=0x115f | 0x2e80..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xffe6 | 0x1f300.. => 2,
-        _ => 1,
-    }
+    if c == '\t' { 8 } else { c.width().unwrap_or(0) }
 }
 
-/// What no line begins with.
-const CLOSING: &str = "。，、；：？！）】》」』”’…,.;:?!)]}";
+/// Columns of a text without line ends.
+pub fn text_width(text: &str) -> usize {
+    text.chars().map(width).sum()
+}
 
-/// Breaks a line at blanks, or behind a wide character. What follows is indented like the line, or like its item.
+/// Punctuation that never begins a line.
+const CLOSING_PUNCTUATION: &str = "。，、；：？！）】》」』”’…,.;:?!)]}";
+
+/// Breaks a line at spaces, or after a wide character. Further rows are indented like the line, or like the text of its
+/// list item.
 pub fn wrap(line: &str, columns: usize) -> String {
     let text = line.trim_start_matches(' ');
     let item = ["• ", "- ", "* ", "> "].iter().any(|mark| text.starts_with(mark));
@@ -98,7 +102,7 @@ pub fn wrap(line: &str, columns: usize) -> String {
             out.push(c);
             continue;
         }
-        if CLOSING.contains(c) && border.is_some_and(|(at, _)| at == out.len()) {
+        if CLOSING_PUNCTUATION.contains(c) && border.is_some_and(|(at, _)| at == out.len()) {
             border = earlier.take();
         }
         if c != ' ' && used + width(c) > columns {
@@ -117,11 +121,11 @@ pub fn wrap(line: &str, columns: usize) -> String {
     out
 }
 
-/// What stood between two parts of a long answer. The connector cuts, when a part is more than a third full, at the
-/// last end of a paragraph, else of a line, else of a word, and removes the white space there: so what else there is
-/// of these in the part tells where it was cut.
+/// The white space between two parts of a long answer. The connector cuts a part that is more than a third full at the
+/// last end of a paragraph, else of a line, else of a word, and removes the white space there. So the largest of these
+/// units that the part still contains tells where it was cut.
 pub fn seam(part: &str, next: &str) -> &'static str {
-    /// A part that ends earlier was not cut within a line.
+    /// Characters; a shorter part was not cut within a line.
     const NEARLY_FULL: usize = 9_000;
     let chars = part.chars().count();
     let tail = part.char_indices().nth(chars / 3).map_or("", |(at, _)| &part[at..]);
@@ -138,7 +142,7 @@ pub fn seam(part: &str, next: &str) -> &'static str {
     }
 }
 
-fn prose(line: &str) -> String {
+fn render_prose(line: &str) -> String {
     let trimmed = line.trim_start();
     let hashes = trimmed.chars().take_while(|c| *c == '#').count();
     if (1..=6).contains(&hashes) && trimmed[hashes..].starts_with(' ') {
@@ -150,26 +154,26 @@ fn prose(line: &str) -> String {
     let indent = &line[..line.len() - trimmed.len()];
     let item = trimmed.strip_prefix("- ").or_else(|| trimmed.strip_prefix("* "));
     match item {
-        Some(item) => format!("{indent}• {}", inline(item)),
-        None => inline(line),
+        Some(item) => format!("{indent}• {}", render_inline(item)),
+        None => render_inline(line),
     }
 }
 
-/// `code` and **bold**; an opening mark without its end stays as it is.
-fn inline(text: &str) -> String {
+/// Renders `code` and **bold**; an opening mark without a closing one stays as it is.
+fn render_inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['`', '*']) {
-        let (mark, colour) = match &rest[at..] {
+        let (mark, color) = match &rest[at..] {
             tail if tail.starts_with('`') => ("`", CYAN),
             tail if tail.starts_with("**") => ("**", BOLD),
             _ => ("*", ""),
         };
         let inner = at + mark.len();
         out.push_str(&rest[..at]);
-        match rest[inner..].find(mark).filter(|end| *end > 0 && !colour.is_empty()) {
+        match rest[inner..].find(mark).filter(|end| *end > 0 && !color.is_empty()) {
             Some(end) => {
-                out.push_str(&format!("{colour}{}{PLAIN}", &rest[inner..inner + end]));
+                out.push_str(&format!("{color}{}{PLAIN}", &rest[inner..inner + end]));
                 rest = &rest[inner + end + mark.len()..];
             }
             None => {
@@ -181,8 +185,9 @@ fn inline(text: &str) -> String {
     out + rest
 }
 
-/// A token alone on its line (see FILES in wtt-connect-protocol(7)): `[file:Title](url)`, an image, audio or video.
-fn card(line: &str, style: &Style) -> Option<String> {
+/// Renders a media token that is alone on its line: `[file:Title](url)`, an image, audio or video. None for other lines.
+/// See FILES in wtt-connect-protocol(7).
+fn render_card(line: &str, style: &MarkdownStyle) -> Option<String> {
     let line = line.trim_end();
     let (label, url) = line.strip_suffix(')')?.split_once("](")?;
     if url.is_empty() || url.contains([' ', ')', '(']) {
@@ -202,7 +207,7 @@ fn card(line: &str, style: &Style) -> Option<String> {
         link.push_str(&format!("{joint}access={}", style.access));
     }
     let title = if title.is_empty() { kind } else { title };
-    Some(if style.colours {
+    Some(if style.colors {
         format!("{BOLD}{kind}: {title}{PLAIN}\n  {link}")
     } else {
         format!("{kind}: {title} <{link}>")
@@ -213,13 +218,13 @@ fn card(line: &str, style: &Style) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn style(colours: bool) -> Style {
-        Style { colours, base_url: "http://h:1".into(), access: "k".into(), columns: usize::MAX }
+    fn style(colors: bool) -> MarkdownStyle {
+        MarkdownStyle { colors, base_url: "http://h:1".into(), access: "k".into(), columns: usize::MAX }
     }
 
     #[test]
     fn prose_is_wrapped_and_code_is_not() {
-        let narrow = |colours| Style { columns: 8, ..style(colours) };
+        let narrow = |colors| MarkdownStyle { columns: 8, ..style(colors) };
         for (text, shown) in [
             ("one two three", "one two\nthree"),
             ("- one two three", "• one\n  two\n  three"),

@@ -1,6 +1,6 @@
 //! The temporary folder of one `try`: the profile, the state and the log of its connector, and uploads.
 //!
-//! It is removed in the end. What a killed `try` has left is removed by a later one.
+//! It is removed at the end. What a killed `try` has left behind is removed by a later one.
 
 use crate::error::{self, Error, Result};
 use crate::store::lock;
@@ -10,38 +10,38 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How the names of the folders begin.
+/// The beginning of the folders' names.
 const PREFIX: &str = "wtt-try-";
 const LOG: &str = "connector.log";
-/// Where the service keeps files.
+/// The subfolder in which the service keeps files.
 pub const MEDIA: &str = "media";
-/// What was left behind may be looked at for so long.
-const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
+/// What was left behind can be looked at for a day; then a later `try` removes it.
+const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A private folder among the temporary files; removed in the end.
+/// A private temporary folder, removed when dropped.
 #[derive(Debug)]
-pub struct Stage {
+pub struct SandboxProfile {
     folder: PathBuf,
-    keep_log: bool,
-    keep_files: bool,
+    keeps_log: bool,
+    keeps_files: bool,
 }
 
-impl Stage {
-    /// Makes it.
-    pub fn new() -> Result<Stage> {
+impl SandboxProfile {
+    /// Creates the folder in TMPDIR. The error is for people.
+    pub fn create() -> Result<SandboxProfile> {
         let folder = std::env::temp_dir().join(format!("{PREFIX}{}", &id::hex()[..12]));
         DirBuilder::new().mode(0o700).create(&folder).map_err(|e| {
             let why = error::reason(&e);
             Error::Failed(format!(
-                "cannot make the temporary folder {}: {why}; set TMPDIR to a folder that you may write to",
+                "cannot create the temporary folder {}: {why}; set TMPDIR to a folder that you may write to",
                 folder.display()
             ))
         })?;
-        let stage = Stage { folder, keep_log: false, keep_files: false };
+        let sandbox = SandboxProfile { folder, keeps_log: false, keeps_files: false };
         for part in [MEDIA, "demo"] {
-            DirBuilder::new().mode(0o700).create(stage.path(part)).map_err(|e| stage.failed(&e))?;
+            DirBuilder::new().mode(0o700).create(sandbox.path(part)).map_err(|e| sandbox.write_error(&e))?;
         }
-        Ok(stage)
+        Ok(sandbox)
     }
 
     /// A file or folder in it.
@@ -49,17 +49,17 @@ impl Stage {
         self.folder.join(name)
     }
 
-    /// Leaves the log when everything else is removed, because something went wrong.
+    /// Keeps the log when everything else is removed.
     pub fn keep_log(&mut self) {
-        self.keep_log = true;
+        self.keeps_log = true;
     }
 
-    /// Leaves the files that were sent: whoever asked for one answer looks at them afterwards.
+    /// Keeps the files that the agent sent: a single answer is followed by no chat in which to look at them.
     pub fn keep_files(&mut self) {
-        self.keep_files = true;
+        self.keeps_files = true;
     }
 
-    /// Where replies lie that are not with the service yet.
+    /// The connector's outbox: replies that the service has not acknowledged yet.
     pub fn outbox(&self) -> PathBuf {
         self.path("state/outbox")
     }
@@ -69,55 +69,55 @@ impl Stage {
         &self.folder
     }
 
-    /// For people: it cannot be written to.
-    pub fn failed(&self, e: &std::io::Error) -> Error {
+    /// The error, for people, of a write to the folder.
+    pub fn write_error(&self, e: &std::io::Error) -> Error {
         Error::Failed(format!("cannot write to {}: {}", self.folder.display(), error::reason(e)))
     }
 
-    /// Where the connector logs.
+    /// The log file of the connector.
     pub fn log(&self) -> PathBuf {
         self.path(LOG)
     }
 }
 
-impl Drop for Stage {
+impl Drop for SandboxProfile {
     fn drop(&mut self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        let stays = |path: &PathBuf| {
-            (self.keep_log && *path == self.log()) || (self.keep_files && *path == self.path(MEDIA))
+        let is_kept = |path: &PathBuf| {
+            (self.keeps_log && *path == self.log()) || (self.keeps_files && *path == self.path(MEDIA))
         };
-        for path in entries.flatten().map(|e| e.path()).filter(|p| !stays(p)) {
+        for path in entries.flatten().map(|e| e.path()).filter(|p| !is_kept(p)) {
             let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         }
         let _ = fs::remove_dir(&self.folder);
     }
 }
 
-/// Removes what earlier ones have left in the folder for temporary files: only what is ours, has been lying there for a
-/// day, and has no connector. Trouble is not ours to tell.
-pub fn sweep() {
+/// Removes what an earlier `try` has left in TMPDIR: only folders of this user that are a day old and whose connector
+/// has ended. Errors are ignored: the next `try` can do it as well.
+pub fn remove_leftovers() {
     for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_left_over(&entry.path()) {
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_leftover(&entry.path()) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-fn is_left_over(folder: &Path) -> bool {
-    let Ok(about) = fs::symlink_metadata(folder) else { return false };
-    let old = |path: &Path| {
-        let changed = fs::symlink_metadata(path).and_then(|about| about.modified()).ok();
-        changed.is_none_or(|at| at.elapsed().is_ok_and(|age| age > LEFT_OVER))
+fn is_leftover(folder: &Path) -> bool {
+    let Ok(metadata) = fs::symlink_metadata(folder) else { return false };
+    let is_old = |path: &Path| {
+        let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok();
+        changed.is_none_or(|at| at.elapsed().is_ok_and(|age| age > LEFTOVER_AGE))
     };
-    about.is_dir()
-        && about.uid() == rustix::process::geteuid().as_raw()
-        && old(folder)
-        && old(&folder.join(LOG))
+    metadata.is_dir()
+        && metadata.uid() == rustix::process::geteuid().as_raw()
+        && is_old(folder)
+        && is_old(&folder.join(LOG))
         && lock::holder(&folder.join("state/lock")).is_none()
 }
 
-/// A new file that nobody else may read.
-pub fn private(path: &Path) -> std::io::Result<fs::File> {
+/// Creates a file with mode 0600; an existing one is an error.
+pub fn create_private_file(path: &Path) -> std::io::Result<fs::File> {
     OpenOptions::new().append(true).create_new(true).mode(0o600).open(path)
 }
 
@@ -126,14 +126,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_leaves_nothing_but_a_wanted_log() {
-        let mut stage = Stage::new().expect("a stage");
-        let (folder, log) = (stage.folder.clone(), stage.log());
-        private(&log).expect("a log");
-        stage.keep_log();
-        drop(stage);
+    fn a_sandbox_leaves_nothing_but_a_wanted_log() {
+        let mut sandbox = SandboxProfile::create().expect("a sandbox");
+        let (folder, log) = (sandbox.folder.clone(), sandbox.log());
+        create_private_file(&log).expect("a log");
+        sandbox.keep_log();
+        drop(sandbox);
         assert!(log.exists() && fs::read_dir(&folder).expect("the folder").count() == 1);
-        let again = Stage { folder: folder.clone(), keep_log: false, keep_files: false };
+        let again = SandboxProfile { folder: folder.clone(), keeps_log: false, keeps_files: false };
         drop(again);
         assert!(!folder.exists());
     }

@@ -1,24 +1,30 @@
-//! The terminal: one live status line, answers, notes. Degrades to plain lines where there is no terminal.
+//! What the person sees: answers on stdout, notes and the status of the agent on stderr. On a terminal with an editable
+//! prompt all of it goes above the line that is being typed; elsewhere it is plain lines.
 
-use super::markdown::{self, Style};
+use super::line_editor::{KeyboardMode, LineEditor};
+use super::markdown::{self, MarkdownStyle};
+use super::prompt_display::PromptDisplay;
+use super::strings;
+use crate::error::Result;
 use crate::text;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::tcgetwinsize;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Assumed where the terminal does not say.
-const COLUMNS: usize = 80;
-/// Between the person and the text.
-const PROMPT: &str = "you › ";
-/// Before text that the person typed while nothing was shown of it.
-const TYPED: &str = "you: ";
+/// Columns of a terminal that does not say how many it has.
+const DEFAULT_COLUMNS: usize = 80;
+/// What stands before the line that the person types.
+pub(super) const PROMPT: &str = "you › ";
+/// Terminals, by TERM, that cannot move the cursor.
+const LINE_TERMINALS: &[&str] = &["dumb", "cons25", "emacs"];
 
-/// What the status line shows.
+/// What the agent is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
+pub struct AgentStatus {
     /// `codex`, possibly with a model.
-    pub who: String,
-    /// `command`, `tool`, …
+    pub agent: String,
+    /// `command`, `tool`, … as in `status_kind`, see PROGRESS in wtt-connect-protocol(7).
     pub kind: String,
     /// One line.
     pub text: String,
@@ -26,157 +32,201 @@ pub struct Status {
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub enum ScreenMode {
     /// A chat: prompt, status, answers.
     Chat,
-    /// One answer on stdout; status only where stderr is a terminal.
-    Once,
+    /// One answer on stdout; a status only if stderr is a terminal.
+    SingleAnswer,
 }
 
-/// Both streams.
+/// How the person is asked for input.
+#[derive(Debug)]
+enum Prompt {
+    /// Not at all: stdin is a pipe, or there is only one answer.
+    None,
+    /// A terminal that cannot move the cursor: the prompt is printed before each line.
+    Line { is_shown: bool },
+    /// The line editor; until it starts, what is typed is kept back.
+    Editor { display: Option<Arc<PromptDisplay>>, keyboard: KeyboardMode },
+}
+
+/// Both output streams, and the prompt.
 #[derive(Debug)]
 pub struct Screen {
-    manner: Manner,
-    /// stderr is a terminal: the status line is rewritten in place.
-    live: bool,
-    /// stdin and stdout are terminals: a prompt is shown, typing is hidden while the agent works.
-    pub interactive: bool,
-    style: Style,
-    status: Option<Status>,
-    /// The status of which the one who waits was last reminded.
-    reminded: Option<Status>,
-    prompted: bool,
-    /// The part of an only answer that was written last, without its line end.
+    mode: ScreenMode,
+    /// stderr is a terminal: the status is rewritten in place.
+    has_live_status: bool,
+    /// stdin and stdout are terminals: there is a person at the prompt.
+    is_interactive: bool,
+    style: MarkdownStyle,
+    status: Option<AgentStatus>,
+    /// The status that the last reminder showed.
+    reminded: Option<AgentStatus>,
+    prompt: Prompt,
+    /// The part of a single answer that was written last, without its line end.
     part: Option<String>,
-    on_terminal: bool,
-    echo: Option<Termios>,
 }
 
 impl Screen {
-    /// Looks at the streams.
-    pub fn new(manner: Manner, base_url: String, access: String) -> Screen {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
-        let smart = std::env::var_os("TERM").is_some_and(|t| t != "dumb");
-        let on_terminal = io::stdout().is_terminal();
+    /// Looks at the streams. `base_url` and `access` make links to the local service complete.
+    pub fn new(mode: ScreenMode, base_url: String, access: String) -> Screen {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+        let moves_cursor = can_move_cursor();
+        let is_interactive =
+            mode == ScreenMode::Chat && io::stdout().is_terminal() && io::stdin().is_terminal();
         Screen {
-            manner,
-            live: io::stderr().is_terminal() && smart,
-            interactive: manner == Manner::Chat && on_terminal && io::stdin().is_terminal(),
-            style: Style {
-                colours: on_terminal && smart && !set("NO_COLOR"),
+            mode,
+            has_live_status: io::stderr().is_terminal() && moves_cursor,
+            is_interactive,
+            style: MarkdownStyle {
+                colors: io::stdout().is_terminal() && moves_cursor && !is_set("NO_COLOR"),
                 base_url,
                 access,
                 columns: usize::MAX,
             },
             status: None,
             reminded: None,
-            prompted: false,
+            prompt: if is_interactive { Prompt::Line { is_shown: false } } else { Prompt::None },
             part: None,
-            on_terminal,
-            echo: None,
         }
     }
 
-    /// Whether the elapsed time is worth a tick.
-    pub fn is_live(&self) -> bool {
-        self.live
+    /// Keeps back what is typed from now on until there is a prompt to type it at.
+    pub fn hold_keyboard(&mut self) {
+        if self.is_interactive
+            && can_move_cursor()
+            && let Some(keyboard) = KeyboardMode::enter()
+        {
+            self.prompt = Prompt::Editor { display: None, keyboard };
+        }
     }
 
-    /// Whether a person sees our own words.
+    /// Starts the line editor if this terminal can have one.
+    pub fn start_editor(&mut self) -> Result<Option<LineEditor>> {
+        let Prompt::Editor { display, keyboard } = &mut self.prompt else { return Ok(None) };
+        let typed_ahead = keyboard.typed_ahead();
+        let has_typed_ahead = !typed_ahead.is_empty();
+        let (editor, shared) = LineEditor::start(typed_ahead)?;
+        *display = Some(shared);
+        if has_typed_ahead {
+            self.note(strings::TYPED_AHEAD);
+        }
+        Ok(Some(editor))
+    }
+
+    /// Whether the status is rewritten in place, so that the elapsed time is worth a tick.
+    pub fn has_live_status(&self) -> bool {
+        self.has_live_status
+    }
+
+    /// Whether a person types at a prompt.
+    pub fn is_interactive(&self) -> bool {
+        self.is_interactive
+    }
+
+    /// Whether a person sees our notes.
     pub fn is_watched(&self) -> bool {
         io::stderr().is_terminal()
     }
 
-    /// Shows what was typed unseen while the agent was at work.
-    pub fn echo(&mut self, words: &str) {
-        if self.echo.is_some() {
-            self.wipe();
-            let mut out = io::stdout();
-            for (i, line) in words.lines().enumerate() {
-                let _ = writeln!(out, "{}{}", if i == 0 { TYPED } else { "" }, markdown::printable(line));
-            }
+    fn display(&self) -> Option<&PromptDisplay> {
+        match &self.prompt {
+            Prompt::Editor { display, .. } => display.as_deref(),
+            Prompt::None | Prompt::Line { .. } => None,
         }
     }
 
-    /// Our own words, on stderr.
-    pub fn note(&mut self, words: &str) {
-        self.wipe();
-        let _ = self.finish();
-        // a path that breaks in the middle of a word cannot be read
+    /// A note of our own, on stderr.
+    pub fn note(&mut self, note: &str) {
+        self.clear_status();
+        let _ = self.end_answer();
+        // a path that is broken in the middle of a word cannot be read
         let width = if self.is_watched() { columns(io::stderr()) } else { usize::MAX };
-        for line in words.lines() {
-            let _ = writeln!(io::stderr(), "{}", markdown::wrap(line, width));
+        let text: String = note.lines().map(|line| markdown::wrap(line, width) + "\n").collect();
+        match self.display().filter(|_| self.is_watched()) {
+            Some(display) => display.print(&text),
+            None => drop(io::stderr().write_all(text.as_bytes())),
         }
     }
 
-    /// Asks for input.
-    pub fn prompt(&mut self) {
-        self.show_typing();
-        if self.interactive && !self.prompted {
+    /// Asks for a line on a terminal without an editor. The editor shows its prompt by itself.
+    pub fn ask_for_line(&mut self) {
+        if let Prompt::Line { is_shown } = &mut self.prompt
+            && !*is_shown
+        {
             let mut out = io::stdout();
             let _ = write!(out, "{PROMPT}").and_then(|()| out.flush());
-            self.prompted = true;
+            *is_shown = true;
         }
     }
 
     /// The person has pressed Enter: the cursor is on a new line.
-    pub fn entered(&mut self) {
-        self.prompted = false;
+    pub fn line_entered(&mut self) {
+        if let Prompt::Line { is_shown } = &mut self.prompt {
+            *is_shown = false;
+        }
     }
 
-    /// What the agent does, and for how long the turn has been running.
-    pub fn status(&mut self, mut status: Status, elapsed: Duration) {
-        if self.live {
-            self.hide_typing();
-            let line = line(&status, elapsed);
-            let line =
-                fit(&markdown::printable(&text::one_line(&line)), columns(io::stderr()).saturating_sub(1));
-            self.leave_prompt();
-            let mut err = io::stderr();
-            let _ = write!(err, "\r\x1b[2K{line}").and_then(|()| err.flush());
-        } else if self.manner == Manner::Chat {
+    /// Shows what the agent does, and for how long its turn has been running.
+    pub fn show_status(&mut self, mut status: AgentStatus, elapsed: Duration) {
+        if self.has_live_status {
+            let line = markdown::printable(&text::one_line(&status_line(&status, elapsed)));
+            let line = fit(&line, columns(io::stderr()).saturating_sub(1));
+            match self.display() {
+                Some(display) => display.set_status(&line),
+                None => {
+                    let mut err = io::stderr();
+                    let _ = write!(err, "\r\x1b[2K{line}").and_then(|()| err.flush());
+                }
+            }
+        } else if self.mode == ScreenMode::Chat {
             if status.kind == "response" {
                 // Pieces of the answer would only repeat what is about to come.
                 status.text = "answering".to_owned();
             }
             if self.status.as_ref() != Some(&status) {
-                let _ = writeln!(io::stderr(), "· {}", text::one_line(&label(&status)));
+                self.leave_prompt();
+                let _ = writeln!(io::stderr(), "· {}", text::one_line(&status_label(&status)));
             }
         }
         self.status = Some(status);
     }
 
-    /// The same status, later.
-    pub fn tick(&mut self, elapsed: Duration) {
-        if let Some(status) = self.status.clone().filter(|_| self.live) {
-            self.status(status, elapsed);
+    /// Shows the same status again with a later time.
+    pub fn update_elapsed(&mut self, elapsed: Duration) {
+        if let Some(status) = self.status.clone().filter(|_| self.has_live_status) {
+            self.show_status(status, elapsed);
         }
     }
 
-    /// Says what is waited for, where no status line shows it.
+    /// Notes what is waited for, unless that was noted before.
     pub fn remind(&mut self, elapsed: Duration) {
         if let Some(status) = self.status.clone().filter(|now| self.reminded.as_ref() != Some(now)) {
-            self.note(&text::one_line(&line(&status, elapsed)));
+            self.note(&text::one_line(&status_line(&status, elapsed)));
             self.reminded = Some(status);
         }
     }
 
     /// A visible message of the agent, on stdout.
-    pub fn post(&mut self, words: &str) -> io::Result<()> {
-        self.wipe();
-        self.leave_prompt();
-        if self.on_terminal {
+    pub fn post(&mut self, message: &str) -> io::Result<()> {
+        self.clear_status();
+        if io::stdout().is_terminal() {
             self.style.columns = columns(io::stdout());
         }
-        let shown = markdown::render(words, &self.style);
+        let shown = markdown::render(message, &self.style);
+        if let Some(display) = self.display() {
+            // the status row below it is empty, or separates it well enough
+            display.print(&if self.style.colors { format!("\n{shown}\n") } else { shown });
+            return Ok(());
+        }
         let mut out = io::stdout().lock();
-        match self.manner {
-            Manner::Chat if self.style.colours => writeln!(out, "\n{shown}\n")?,
-            Manner::Chat => writeln!(out, "{shown}")?,
-            Manner::Once => {
-                // A long answer comes in parts; the line end of the last one is written in the end.
-                let seam = self.part.take().map_or("", |part| markdown::seam(&part, words));
-                self.part = Some(words.to_owned());
+        match self.mode {
+            ScreenMode::Chat if self.style.colors => writeln!(out, "\n{shown}\n")?,
+            ScreenMode::Chat => writeln!(out, "{shown}")?,
+            ScreenMode::SingleAnswer => {
+                // A long answer comes in parts; the line end of the last one is written by `end_answer`.
+                let seam = self.part.take().map_or("", |part| markdown::seam(&part, message));
+                self.part = Some(message.to_owned());
                 self.status = None;
                 write!(out, "{seam}{shown}")?;
             }
@@ -184,21 +234,24 @@ impl Screen {
         out.flush()
     }
 
-    /// The turn is over.
-    pub fn idle(&mut self) {
-        self.wipe();
+    /// The turn is over: clears the status.
+    pub fn end_turn(&mut self) {
+        self.clear_status();
         self.status = None;
+        if let Some(display) = self.display() {
+            display.set_status("");
+        }
     }
 
-    /// Ends the last line of an only answer.
-    pub fn finish(&mut self) -> io::Result<()> {
+    /// Ends the last line of a single answer.
+    pub fn end_answer(&mut self) -> io::Result<()> {
         let mut out = io::stdout();
         if self.part.take().is_some() { writeln!(out).and_then(|()| out.flush()) } else { Ok(()) }
     }
 
-    /// Takes the status line away.
-    fn wipe(&mut self) {
-        if self.live && self.status.is_some() {
+    /// Makes room for other output where there is no editor, which does so by itself.
+    fn clear_status(&mut self) {
+        if self.display().is_none() && self.has_live_status && self.status.is_some() {
             let mut err = io::stderr();
             let _ = write!(err, "\r\x1b[2K").and_then(|()| err.flush());
         }
@@ -206,45 +259,33 @@ impl Screen {
     }
 
     fn leave_prompt(&mut self) {
-        if self.prompted {
+        if let Prompt::Line { is_shown } = &mut self.prompt
+            && std::mem::take(is_shown)
+        {
             let _ = writeln!(io::stdout());
-            self.prompted = false;
-        }
-    }
-
-    /// While the status line is rewritten, typed characters would land in it.
-    fn hide_typing(&mut self) {
-        if !self.interactive || self.echo.is_some() {
-            return;
-        }
-        if let Ok(before) = tcgetattr(io::stdin()) {
-            let mut quiet = before.clone();
-            quiet.local_modes.remove(LocalModes::ECHO);
-            if tcsetattr(io::stdin(), OptionalActions::Now, &quiet).is_ok() {
-                self.echo = Some(before);
-            }
-        }
-    }
-
-    fn show_typing(&mut self) {
-        if let Some(before) = self.echo.take() {
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
         }
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        self.wipe();
-        self.show_typing();
+        self.clear_status();
+        if let Some(display) = self.display() {
+            display.close();
+        }
     }
 }
 
-fn line(status: &Status, elapsed: Duration) -> String {
-    format!("{} · {} · {} s", status.who, label(status), elapsed.as_secs())
+fn can_move_cursor() -> bool {
+    std::env::var_os("TERM")
+        .is_some_and(|term| !LINE_TERMINALS.iter().any(|name| term.eq_ignore_ascii_case(name)))
 }
 
-fn label(status: &Status) -> String {
+fn status_line(status: &AgentStatus, elapsed: Duration) -> String {
+    format!("{} · {} · {} s", status.agent, status_label(status), elapsed.as_secs())
+}
+
+fn status_label(status: &AgentStatus) -> String {
     match status.kind.as_str() {
         "session" if status.text.ends_with(" started") => format!("{}, no answer yet", status.text),
         "" | "running" | "response" | "session" => status.text.clone(),
@@ -253,10 +294,10 @@ fn label(status: &Status) -> String {
 }
 
 fn columns(stream: impl std::os::fd::AsFd) -> usize {
-    tcgetwinsize(stream).map(|s| usize::from(s.ws_col)).ok().filter(|c| *c > 0).unwrap_or(COLUMNS)
+    tcgetwinsize(stream).map(|s| usize::from(s.ws_col)).ok().filter(|c| *c > 0).unwrap_or(DEFAULT_COLUMNS)
 }
 
-/// Cut to so many columns, so that the line never wraps.
+/// The beginning of a line that fits into this many columns, so that it never wraps.
 fn fit(line: &str, columns: usize) -> String {
     let mut used = 0;
     line.chars()
@@ -280,7 +321,9 @@ mod tests {
 
     #[test]
     fn kinds_with_a_label_show_it() {
-        let of = |kind: &str| label(&Status { kind: kind.into(), text: "x".into(), ..Status::default() });
+        let of = |kind: &str| {
+            status_label(&AgentStatus { kind: kind.into(), text: "x".into(), ..AgentStatus::default() })
+        };
         assert_eq!(
             (of("command"), of("web_search"), of("running")),
             ("command: x".into(), "web search: x".into(), "x".into())

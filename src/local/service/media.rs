@@ -12,8 +12,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 impl Service {
-    /// Stores a copy of a file, as if it had been uploaded; its address. The error is for people.
-    pub fn keep_file(&self, file: &Path, name: &str) -> Result<String, String> {
+    /// Stores a copy of a file, as if it had been uploaded. Returns its path on the service; the error is for people.
+    pub fn store_file(&self, file: &Path, name: &str) -> Result<String, String> {
         let (token, name) = (id::hex(), name.to_owned());
         let uploads = self.ask(|desk| desk.uploads.clone()).unwrap_or_default();
         let kept = uploads.join(kept_name(&name));
@@ -34,8 +34,8 @@ impl Service {
         Ok(url)
     }
 
-    /// Where the bytes of a stored file are, and how many.
-    pub fn kept_file(&self, media_id: &str) -> Option<(PathBuf, u64)> {
+    /// Where a stored file is, and its length in bytes.
+    pub fn stored_file(&self, media_id: &str) -> Option<(PathBuf, u64)> {
         let media_id = media_id.to_owned();
         self.ask(move |desk| desk.state.media.get(&media_id).and_then(|media| media.file.clone())).flatten()
     }

@@ -64,6 +64,10 @@ static FILES: &[(&str, &str)] = &[
         "~/.local/state/wtt-connect/PROFILE/versions.json",
         "Versions of the agent CLIs, so that `status` need not ask them each time.",
     ),
+    (
+        "~/.local/state/wtt-connect/try_history",
+        "The last 500 lines that were typed at the prompt of `try`. Below `$XDG_STATE_HOME` when that is set.",
+    ),
     ("~/.wtt-connect/AGENT_ID/", "Where agents work unless `WTT_CONNECT_WORKDIR` says otherwise."),
     (
         "~/.config/systemd/user/wtt-connect@.service",

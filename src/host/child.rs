@@ -11,36 +11,36 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// From SIGTERM to SIGKILL.
-const POLITE: Duration = Duration::from_secs(2);
+const TERM_GRACE: Duration = Duration::from_secs(2);
 /// Reads in a row: a child that never stops writing must not outlive its time. More than a pipe can hold.
-const BURST: usize = 256;
+const MAX_READS_PER_ROUND: usize = 256;
 /// Exit code of what was ended because its time was up, as `timeout(1)` has it.
 const TIMED_OUT: i32 = 124;
 
 /// Ends a running child from another thread.
 #[derive(Debug, Clone)]
-pub(super) struct Stop {
-    asked: Arc<AtomicBool>,
+pub(super) struct ChildStopper {
+    is_requested: Arc<AtomicBool>,
     waker: Waker,
 }
 
-impl Stop {
+impl ChildStopper {
     /// A stop, and what it wakes.
-    pub(super) fn new() -> io::Result<(Stop, WakeFd)> {
+    pub(super) fn new() -> io::Result<(ChildStopper, WakeFd)> {
         let (waker, wake) = poll::waker()?;
-        Ok((Stop { asked: Arc::default(), waker }, wake))
+        Ok((ChildStopper { is_requested: Arc::default(), waker }, wake))
     }
 
     /// Now.
     pub(super) fn stop(&self) {
-        self.asked.store(true, Ordering::Release);
+        self.is_requested.store(true, Ordering::Release);
         self.waker.wake();
     }
 }
 
 /// How many characters of a stream are kept, and which.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Keep {
+pub(super) enum Retain {
     /// The first.
     Start(usize),
     /// The last.
@@ -49,24 +49,24 @@ pub(super) enum Keep {
 
 /// What is kept of a stream of bytes.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct CapturedOutput {
     bytes: Vec<u8>,
-    keep: Keep,
+    keep: Retain,
     cut: bool,
 }
 
-impl Kept {
+impl CapturedOutput {
     fn add(&mut self, bytes: &[u8]) {
         // a character has up to four bytes
-        let (Keep::Start(chars) | Keep::End(chars)) = self.keep;
+        let (Retain::Start(chars) | Retain::End(chars)) = self.keep;
         let room = chars.saturating_mul(4);
         match self.keep {
-            Keep::Start(_) => {
+            Retain::Start(_) => {
                 let taken = bytes.len().min(room.saturating_sub(self.bytes.len()));
                 self.bytes.extend_from_slice(&bytes[..taken]);
                 self.cut |= taken < bytes.len();
             }
-            Keep::End(_) => {
+            Retain::End(_) => {
                 self.bytes.extend_from_slice(bytes);
                 // twice as much is kept, so that little is moved often
                 if self.bytes.len() > room * 2 {
@@ -82,21 +82,21 @@ impl Kept {
         let text = String::from_utf8_lossy(&self.bytes);
         let count = text.chars().count();
         let (skip, chars) = match self.keep {
-            Keep::Start(chars) => (0, chars),
-            Keep::End(chars) => (count.saturating_sub(chars), chars),
+            Retain::Start(chars) => (0, chars),
+            Retain::End(chars) => (count.saturating_sub(chars), chars),
         };
         (text.chars().skip(skip).take(chars).collect(), self.cut || count > chars)
     }
 }
 
 /// How it went.
-pub(super) struct Finished {
+pub(super) struct ChildResult {
     /// As shells count it; 124 when the time was up.
     pub(super) code: i32,
     pub(super) timed_out: bool,
     pub(super) stopped: bool,
-    pub(super) out: Kept,
-    pub(super) err: Kept,
+    pub(super) out: CapturedOutput,
+    pub(super) err: CapturedOutput,
 }
 
 /// Runs it. `input` is written to its stdin, which then ends; a child that does not read it has its time all the same.
@@ -107,10 +107,10 @@ pub(super) fn run(
     command: &mut Command,
     input: &[u8],
     limit: Duration,
-    keep: Keep,
-    stop: &Stop,
+    keep: Retain,
+    stop: &ChildStopper,
     mut wake: WakeFd,
-) -> io::Result<Finished> {
+) -> io::Result<ChildResult> {
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     let mut child = Running::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (ended, waker) = (Arc::new(AtomicBool::new(false)), stop.waker.clone());
@@ -126,7 +126,7 @@ pub(super) fn run(
     for pipe in pipes.iter().chain([&stdin]).flatten() {
         rustix::io::ioctl_fionbio(pipe, true)?;
     }
-    let kept = || Kept { bytes: Vec::new(), keep, cut: false };
+    let kept = || CapturedOutput { bytes: Vec::new(), keep, cut: false };
     let (mut out, mut err) = (kept(), kept());
     let mut until = Instant::now() + limit;
     let (mut timed_out, mut stopped, mut killed) = (false, false, false);
@@ -141,13 +141,13 @@ pub(super) fn run(
             break;
         }
         let now = Instant::now();
-        if !stopped && stop.asked.load(Ordering::Acquire) {
+        if !stopped && stop.is_requested.load(Ordering::Acquire) {
             (stopped, until) = (true, now);
         }
         if now >= until {
             timed_out |= !stopped;
             child.signal_group(if killed { Sig::Kill } else { Sig::Term });
-            (killed, until) = (true, now + POLITE);
+            (killed, until) = (true, now + TERM_GRACE);
         }
         poll::wait_all(&pipes, stdin.as_ref(), &mut wake, until.saturating_duration_since(now))?;
     }
@@ -157,7 +157,7 @@ pub(super) fn run(
             Ended::Signal(number) => 128 + number,
         });
     let code = if timed_out { TIMED_OUT } else { code.unwrap_or(-1) };
-    Ok(Finished { code, timed_out, stopped, out, err })
+    Ok(ChildResult { code, timed_out, stopped, out, err })
 }
 
 /// Writes what the child takes now; the pipe goes when all is written, or when nobody reads it any more.
@@ -173,9 +173,9 @@ fn feed(pipe: &mut Option<File>, left: &mut &[u8]) {
 }
 
 /// Reads what is there; the pipe goes when it has ended.
-fn drain(pipe: &mut Option<File>, kept: &mut Kept) {
+fn drain(pipe: &mut Option<File>, kept: &mut CapturedOutput) {
     let mut buffer = [0; 8192];
-    for _ in 0..BURST {
+    for _ in 0..MAX_READS_PER_ROUND {
         let Some(file) = pipe else { return };
         match file.read(&mut buffer) {
             Ok(count @ 1..) => kept.add(&buffer[..count]),
@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn start_or_end_of_a_stream_is_kept_within_bounds() {
-        for (keep, want) in [(Keep::Start(5), "aébéa"), (Keep::End(5), "éaébZ")] {
-            let mut kept = Kept { bytes: Vec::new(), keep, cut: false };
+        for (keep, want) in [(Retain::Start(5), "aébéa"), (Retain::End(5), "éaébZ")] {
+            let mut kept = CapturedOutput { bytes: Vec::new(), keep, cut: false };
             for _ in 0..10_000 {
                 "aéb".bytes().for_each(|byte| kept.add(&[byte]));
                 "é".bytes().for_each(|byte| kept.add(&[byte]));
@@ -202,7 +202,7 @@ mod tests {
             "aébZ".bytes().for_each(|byte| kept.add(&[byte]));
             assert_eq!(kept.text(), (want.to_owned(), true));
         }
-        let mut kept = Kept { bytes: Vec::new(), keep: Keep::End(3), cut: false };
+        let mut kept = CapturedOutput { bytes: Vec::new(), keep: Retain::End(3), cut: false };
         kept.add("é漢🦀".as_bytes());
         assert_eq!(kept.text(), ("é漢🦀".to_owned(), false));
     }

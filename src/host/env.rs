@@ -24,7 +24,7 @@ pub(super) fn variables(base_url: &str) -> Vec<(OsString, OsString)> {
             out.push((name.into(), value));
         }
     };
-    add("HOME", account(5).map(OsString::from));
+    add("HOME", passwd_field(5).map(OsString::from));
     // a service that the system starts at boot has neither, and `systemctl --user` needs both
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let runtime = runtime.unwrap_or_else(|| format!("/run/user/{}", proc::user_id()).into());
@@ -55,7 +55,7 @@ fn search_path() -> OsString {
 /// The user's login shell: `SHELL`, else what the account says, else one that is everywhere.
 pub(super) fn login_shell() -> PathBuf {
     let own = env::var_os("SHELL").map(PathBuf::from);
-    let named = account(6).map(PathBuf::from);
+    let named = passwd_field(6).map(PathBuf::from);
     let usable = |shell: &PathBuf| {
         let refuses = shell.ends_with("nologin") || shell.ends_with("false");
         shell.is_absolute() && !refuses && is_executable(shell)
@@ -70,7 +70,7 @@ pub(super) fn command_shell() -> PathBuf {
 }
 
 /// A field of this user's row in the list of accounts.
-fn account(field: usize) -> Option<String> {
+fn passwd_field(field: usize) -> Option<String> {
     let list = std::fs::read_to_string("/etc/passwd").ok()?;
     let uid = proc::user_id().to_string();
     let row = list.lines().find(|row| row.split(':').nth(2) == Some(&uid))?;

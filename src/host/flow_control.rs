@@ -9,15 +9,15 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Output may hold up a reply for 50 ms; what is under way may double before the next pong says that it was too much.
-const TARGET: Duration = Duration::from_millis(20);
+const ADDED_DELAY_TARGET: Duration = Duration::from_millis(20);
 /// Before anything is known of the way.
-const FIRST: usize = 4 * 1024;
+const INITIAL_WINDOW_BYTES: usize = 4 * 1024;
 /// Less is not worth a frame; a way of 40 KiB a second delivers it in 50 ms.
-const LEAST: usize = 2 * 1024;
+const MIN_WINDOW_BYTES: usize = 2 * 1024;
 /// More never gets anything there sooner.
-const MOST: usize = 256 * 1024;
+const MAX_WINDOW_BYTES: usize = 256 * 1024;
 /// A service that answers no ping for so long answers none: only our own queue is watched then.
-const MUTE: Duration = Duration::from_secs(20);
+const PONG_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A ping that is not answered yet.
 #[derive(Debug)]
@@ -32,101 +32,112 @@ struct Probe {
 
 /// What is under way to the service.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct FlowControl {
     window: usize,
     /// Bytes of all frames so far, and those that have arrived.
     sent: u64,
-    heard: u64,
+    confirmed: u64,
     probe: Option<Probe>,
     number: usize,
     /// The shortest way.
-    best: Option<Duration>,
+    shortest_round_trip: Option<Duration>,
     /// No ping is answered.
-    blind: bool,
+    is_unanswered: bool,
     /// What may not have arrived, with the mark behind it.
-    kept: VecDeque<(u64, String)>,
+    unconfirmed: VecDeque<(u64, String)>,
 }
 
-impl Pace {
-    pub(super) fn new() -> Pace {
+impl FlowControl {
+    pub(super) fn new() -> FlowControl {
         let (sent, heard) = (0, 0);
         let kept = VecDeque::new();
-        Pace { window: FIRST, sent, heard, probe: None, number: 0, best: None, blind: false, kept }
+        FlowControl {
+            window: INITIAL_WINDOW_BYTES,
+            sent,
+            confirmed: heard,
+            probe: None,
+            number: 0,
+            shortest_round_trip: None,
+            is_unanswered: false,
+            unconfirmed: kept,
+        }
     }
 
-    fn ahead(&self) -> usize {
-        usize::try_from(self.sent - self.heard).unwrap_or(usize::MAX)
+    fn bytes_in_flight(&self) -> usize {
+        usize::try_from(self.sent - self.confirmed).unwrap_or(usize::MAX)
     }
 
     /// So many bytes may go now.
-    pub(super) fn room(&self) -> usize {
-        let left = self.window.saturating_sub(self.ahead());
+    pub(super) fn available_bytes(&self) -> usize {
+        let left = self.window.saturating_sub(self.bytes_in_flight());
         match left {
-            _ if self.blind => MOST,
+            _ if self.is_unanswered => MAX_WINDOW_BYTES,
             // not in crumbs
-            left if left >= LEAST / 4 => left,
+            left if left >= MIN_WINDOW_BYTES / 4 => left,
             _ => 0,
         }
     }
 
     /// A frame goes, or would go if there were a connection.
-    pub(super) fn note(&mut self, frame: &str) {
-        if !self.blind {
+    pub(super) fn record_sent(&mut self, frame: &str) {
+        if !self.is_unanswered {
             self.sent += frame.len() as u64;
-            self.kept.push_back((self.sent, frame.to_owned()));
+            self.unconfirmed.push_back((self.sent, frame.to_owned()));
         }
     }
 
     /// The number of the ping that is to be sent now, if any.
-    pub(super) fn ask(&mut self, now: Instant) -> Option<usize> {
+    pub(super) fn next_probe(&mut self, now: Instant) -> Option<usize> {
         // the first one goes before any output, and shows how long the way is
-        let known = self.best.is_some() && self.sent == self.heard;
-        if self.blind || self.probe.is_some() || known {
+        let known = self.shortest_round_trip.is_some() && self.sent == self.confirmed;
+        if self.is_unanswered || self.probe.is_some() || known {
             return None;
         }
         self.number += 1;
-        self.probe = Some(Probe { number: self.number, at: now, mark: self.sent, ahead: self.ahead() });
+        self.probe =
+            Some(Probe { number: self.number, at: now, mark: self.sent, ahead: self.bytes_in_flight() });
         Some(self.number)
     }
 
     /// What pong came last.
-    pub(super) fn listen(&mut self, echo: Option<Echo>, now: Instant) {
+    pub(super) fn on_pong(&mut self, echo: Option<Echo>, now: Instant) {
         let Some(probe) = &self.probe else { return };
         if let Some((_, at)) = echo.filter(|(number, _)| *number == probe.number) {
             let (mark, ahead, way) = (probe.mark, probe.ahead, at.saturating_duration_since(probe.at));
             self.probe = None;
-            self.heard = mark;
-            while self.kept.front().is_some_and(|(end, _)| *end <= mark) {
-                self.kept.pop_front();
+            self.confirmed = mark;
+            while self.unconfirmed.front().is_some_and(|(end, _)| *end <= mark) {
+                self.unconfirmed.pop_front();
             }
-            self.learn(way, ahead);
-        } else if self.best.is_none() && now.saturating_duration_since(probe.at) > MUTE {
+            self.adjust_window(way, ahead);
+        } else if self.shortest_round_trip.is_none() && now.saturating_duration_since(probe.at) > PONG_TIMEOUT
+        {
             log::debug!(target: "host", "the service answers no pings; terminals are paced by our own queue alone");
-            (self.blind, self.probe, self.heard) = (true, None, self.sent);
-            self.kept.clear();
+            (self.is_unanswered, self.probe, self.confirmed) = (true, None, self.sent);
+            self.unconfirmed.clear();
         }
     }
 
-    fn learn(&mut self, way: Duration, ahead: usize) {
-        let best = self.best.map_or(way, |best| best.min(way));
+    fn adjust_window(&mut self, way: Duration, ahead: usize) {
+        let best = self.shortest_round_trip.map_or(way, |best| best.min(way));
         let late = way - best;
-        self.best = Some(best);
-        if late > TARGET && self.window == LEAST {
+        self.shortest_round_trip = Some(best);
+        if late > ADDED_DELAY_TARGET && self.window == MIN_WINDOW_BYTES {
             // so little cannot be what takes so long: the way has become longer
-            self.best = Some(way);
+            self.shortest_round_trip = Some(way);
         }
         // what would have been delivered in time; one pong may be late or early by chance
-        let (allowed, took) = ((best + TARGET).as_micros(), way.as_micros().max(1));
-        let fits = usize::try_from(ahead as u128 * allowed / took).unwrap_or(MOST);
-        let fits = if late > TARGET { fits.max(self.window / 4) } else { fits.max(self.window) };
-        self.window = fits.min(self.window * 2).clamp(LEAST, MOST);
+        let (allowed, took) = ((best + ADDED_DELAY_TARGET).as_micros(), way.as_micros().max(1));
+        let fits = usize::try_from(ahead as u128 * allowed / took).unwrap_or(MAX_WINDOW_BYTES);
+        let fits = if late > ADDED_DELAY_TARGET { fits.max(self.window / 4) } else { fits.max(self.window) };
+        self.window = fits.min(self.window * 2).clamp(MIN_WINDOW_BYTES, MAX_WINDOW_BYTES);
     }
 
     /// There is a connection again: what may not have arrived on the last one.
-    pub(super) fn reconnected(&mut self) -> Vec<String> {
-        let old = std::mem::replace(self, Pace { number: self.number, ..Pace::new() });
+    pub(super) fn unconfirmed_frames(&mut self) -> Vec<String> {
+        let old = std::mem::replace(self, FlowControl { number: self.number, ..FlowControl::new() });
         let mut frames = Vec::new();
-        frames.extend(old.kept.into_iter().map(|(_, frame)| frame));
+        frames.extend(old.unconfirmed.into_iter().map(|(_, frame)| frame));
         frames
     }
 }
@@ -140,9 +151,9 @@ mod tests {
         let begin = Instant::now();
         let at = |us: u64| begin + Duration::from_micros(us);
         let (mut pace, mut now, mut free, mut echo, mut waits, mut total) =
-            (Pace::new(), 0u64, 0u64, None, vec![], 0);
+            (FlowControl::new(), 0u64, 0u64, None, vec![], 0);
         let mut pongs: VecDeque<(u64, usize)> = VecDeque::new();
-        assert_eq!(pace.ask(at(0)), Some(1));
+        assert_eq!(pace.next_probe(at(0)), Some(1));
         if answers {
             pongs.push_back((delay_ms * 1000, 1));
         }
@@ -151,20 +162,20 @@ mod tests {
                 let (when, number) = pongs.pop_front().unwrap();
                 echo = Some((number, at(when)));
             }
-            pace.listen(echo, at(now));
-            while pace.room() > 0 && !pace.blind {
-                let bytes = pace.room().min(16 * 1024);
-                pace.note(&"x".repeat(bytes));
+            pace.on_pong(echo, at(now));
+            while pace.available_bytes() > 0 && !pace.is_unanswered {
+                let bytes = pace.available_bytes().min(16 * 1024);
+                pace.record_sent(&"x".repeat(bytes));
                 total += bytes as u64;
                 free = free.max(now) + bytes as u64 * 1_000_000 / bytes_per_second;
                 waits.push((free - now) / 1000);
             }
-            if let (Some(number), true) = (pace.ask(at(now)), answers) {
+            if let (Some(number), true) = (pace.next_probe(at(now)), answers) {
                 pongs.push_back((free.max(now) + delay_ms * 1000, number));
             }
             now += 1000;
-            assert!(pace.kept.iter().map(|(_, frame)| frame.len()).sum::<usize>() <= MOST);
-            if pace.blind {
+            assert!(pace.unconfirmed.iter().map(|(_, frame)| frame.len()).sum::<usize>() <= MAX_WINDOW_BYTES);
+            if pace.is_unanswered {
                 return (waits, total);
             }
         }
@@ -179,7 +190,7 @@ mod tests {
             let (waits, reached) = run(delay, rate, true);
             let worst = waits.iter().max().unwrap();
             // the first bytes go before anything is known
-            let first = FIRST as u64 * 1000 / rate;
+            let first = INITIAL_WINDOW_BYTES as u64 * 1000 / rate;
             assert!(*worst <= first.max(50) + 1, "{delay} ms, {rate} B/s: {worst} ms");
             let possible = rate * 20 / (40 + delay) / 3;
             assert!(reached >= possible.min(2_000_000), "{delay} ms, {rate} B/s: {reached} B/s");
@@ -189,35 +200,35 @@ mod tests {
     #[test]
     fn a_service_that_answers_no_pings_is_served_all_the_same() {
         let (_, total) = run(1, 1_000_000, false);
-        assert!(total <= FIRST as u64 + 1);
+        assert!(total <= INITIAL_WINDOW_BYTES as u64 + 1);
     }
 
     #[test]
     fn a_way_that_becomes_longer_is_still_used() {
-        let (mut pace, mut now) = (Pace::new(), Instant::now());
+        let (mut pace, mut now) = (FlowControl::new(), Instant::now());
         for round in 0..80 {
             let way = Duration::from_millis(if round < 10 { 5 } else { 305 });
-            pace.note(&"x".repeat(pace.room()));
-            let number = pace.ask(now).unwrap();
+            pace.record_sent(&"x".repeat(pace.available_bytes()));
+            let number = pace.next_probe(now).unwrap();
             now += way;
-            pace.listen(Some((number, now)), now);
+            pace.on_pong(Some((number, now)), now);
         }
-        assert!(pace.window >= FIRST, "{pace:?}");
+        assert!(pace.window >= INITIAL_WINDOW_BYTES, "{pace:?}");
     }
 
     #[test]
     fn what_may_not_have_arrived_is_given_back_once() {
-        let (mut pace, now) = (Pace::new(), Instant::now());
-        let number = pace.ask(now).unwrap();
-        pace.listen(Some((number, now)), now);
-        assert_eq!(pace.ask(now), None);
-        pace.note("one");
-        let number = pace.ask(now).unwrap();
-        pace.note("two");
-        assert_eq!(pace.ask(now), None);
-        pace.listen(Some((number, now)), now);
-        pace.note("three");
-        assert_eq!(pace.reconnected(), ["two", "three"]);
-        assert!(pace.reconnected().is_empty());
+        let (mut pace, now) = (FlowControl::new(), Instant::now());
+        let number = pace.next_probe(now).unwrap();
+        pace.on_pong(Some((number, now)), now);
+        assert_eq!(pace.next_probe(now), None);
+        pace.record_sent("one");
+        let number = pace.next_probe(now).unwrap();
+        pace.record_sent("two");
+        assert_eq!(pace.next_probe(now), None);
+        pace.on_pong(Some((number, now)), now);
+        pace.record_sent("three");
+        assert_eq!(pace.unconfirmed_frames(), ["two", "three"]);
+        assert!(pace.unconfirmed_frames().is_empty());
     }
 }

@@ -1,9 +1,9 @@
 //! The keeper's loop: who may open what, when output is sent, when a terminal is over.
 
 use crate::config::ShellMode;
-use crate::host::flow_control::Pace;
-use crate::host::terminal::{Over, Terminal};
-use crate::host::{Event, Out, Settings, runtime, shell};
+use crate::host::flow_control::FlowControl;
+use crate::host::terminal::{Terminal, TerminalEnd};
+use crate::host::{FrameSink, HostEvent, HostSettings, runtime, shell};
 use crate::json::object;
 use crate::sys::id;
 use crate::wire::host_frames;
@@ -15,107 +15,111 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Open at a time: each is a window that somebody looks at.
-const TERMINALS: usize = 10;
+const MAX_TERMINALS: usize = 10;
 /// Commands at a time; the web sends one and waits.
-const JOBS: usize = 4;
+const MAX_JOBS: usize = 4;
 /// No output is sent while more than this waits for the socket: a reply behind it is late by some milliseconds.
-const WINDOW: usize = 64 * 1024;
+const MAX_SOCKET_BACKLOG_BYTES: usize = 64 * 1024;
 /// How soon to look again whether the socket has taken it.
-const DRAIN: Duration = Duration::from_millis(4);
+const BACKLOG_RECHECK: Duration = Duration::from_millis(4);
 /// Events handled before the terminals get their turn.
-const BATCH: usize = 64;
+const MAX_EVENTS_PER_ROUND: usize = 64;
 
-pub(super) struct Keeper {
-    settings: Settings,
-    out: Arc<dyn Out>,
-    to_itself: Sender<Event>,
+pub(super) struct HostManager {
+    settings: HostSettings,
+    out: Arc<dyn FrameSink>,
+    event_sender: Sender<HostEvent>,
     terminals: Vec<(u64, Terminal)>,
-    jobs: Vec<(u64, shell::Stop)>,
-    runtime: runtime::Runtime,
-    pace: Pace,
+    jobs: Vec<(u64, shell::ChildStopper)>,
+    runtime: runtime::RuntimeInfo,
+    flow_control: FlowControl,
     counter: u64,
     /// Since when there is no connection.
-    down: Option<Instant>,
-    ending: bool,
-    warned: bool,
+    disconnected_since: Option<Instant>,
+    is_shutting_down: bool,
+    has_warned: bool,
 }
 
-impl Keeper {
-    pub(super) fn new(settings: Settings, out: Arc<dyn Out>, to_itself: Sender<Event>) -> Keeper {
-        let runtime = runtime::Runtime::new(&settings, to_itself.clone());
-        Keeper {
+impl HostManager {
+    pub(super) fn new(
+        settings: HostSettings,
+        out: Arc<dyn FrameSink>,
+        to_itself: Sender<HostEvent>,
+    ) -> HostManager {
+        let runtime = runtime::RuntimeInfo::new(&settings, to_itself.clone());
+        HostManager {
             settings,
             out,
-            to_itself,
+            event_sender: to_itself,
             terminals: Vec::new(),
             jobs: Vec::new(),
             runtime,
-            pace: Pace::new(),
+            flow_control: FlowControl::new(),
             counter: 0,
-            down: Some(Instant::now()),
-            ending: false,
-            warned: false,
+            disconnected_since: Some(Instant::now()),
+            is_shutting_down: false,
+            has_warned: false,
         }
     }
 
-    pub(super) fn run(mut self, inbox: &Receiver<Event>, open: &AtomicUsize) {
+    pub(super) fn run(mut self, inbox: &Receiver<HostEvent>, open: &AtomicUsize) {
         let mut next = None;
         loop {
             let first = match next {
                 Some(at) => inbox.recv_deadline(at).ok(),
                 None => inbox.recv().ok(),
             };
-            for event in first.into_iter().chain(inbox.try_iter().take(BATCH)) {
+            for event in first.into_iter().chain(inbox.try_iter().take(MAX_EVENTS_PER_ROUND)) {
                 self.handle(event);
             }
-            next = self.tick(Instant::now());
+            next = self.run_due(Instant::now());
             open.store(self.terminals.len(), Ordering::Relaxed);
-            if self.ending && self.terminals.is_empty() && self.jobs.is_empty() {
+            if self.is_shutting_down && self.terminals.is_empty() && self.jobs.is_empty() {
                 return;
             }
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: HostEvent) {
         let now = Instant::now();
         match event {
-            Event::Call(call) => self.answer(*call),
-            Event::Link(up) => {
-                let was_down = self.down.is_some();
-                self.down = if up { None } else { self.down.or(Some(now)) };
+            HostEvent::Call(call) => self.handle_call(*call),
+            HostEvent::Connection(up) => {
+                let was_down = self.disconnected_since.is_some();
+                self.disconnected_since = if up { None } else { self.disconnected_since.or(Some(now)) };
                 if up && was_down {
                     // seen twice is better than never seen
-                    for frame in self.pace.reconnected() {
-                        self.show(&frame);
+                    for frame in self.flow_control.unconfirmed_frames() {
+                        self.send_terminal_frame(&frame);
                     }
                     self.terminals.iter().for_each(|(_, t)| t.redraw());
                 }
                 self.runtime.link(up);
             }
-            Event::Look(usage) => self.runtime.look(usage, now),
-            Event::Unwelcome => self.runtime.unwelcome(),
-            Event::Git(git) => {
+            HostEvent::TurnEnded(usage) => self.runtime.run_git_status(usage, now),
+            HostEvent::RuntimeInfoRefused => self.runtime.on_refused(),
+            HostEvent::Git(git) => {
                 for frame in self.runtime.git(git) {
                     self.out.send(frame);
                 }
             }
             // what there is to send is seen in each round
-            Event::Output => {}
-            Event::Exited(number, code) => {
+            HostEvent::Output => {}
+            HostEvent::Exited(number, code) => {
                 if let Some((_, terminal)) = self.terminals.iter_mut().find(|(n, _)| *n == number) {
                     terminal.exited(code, now);
                 }
             }
-            Event::Done(number) => self.jobs.retain(|(n, _)| *n != number),
-            Event::End => {
-                self.ending = true;
+            HostEvent::JobDone(number) => self.jobs.retain(|(n, _)| *n != number),
+            HostEvent::Shutdown => {
+                self.is_shutting_down = true;
                 self.terminals.iter_mut().for_each(|(_, t)| t.hang_up(now));
                 self.jobs.iter().for_each(|(_, stop)| stop.stop());
             }
         }
     }
 
-    fn answer(&mut self, call: Call) {
+    fn handle_call(&mut self, call: Call) {
         match &call.ask {
             Ask::Runtime => {
                 let frame = self.runtime.ask(call);
@@ -131,7 +135,7 @@ impl Keeper {
             Ask::Shell { .. } => self.run_job(call),
             Ask::Open { session, size, cwd } => {
                 let session = session.clone().unwrap_or_else(id::hex);
-                let (size, cwd) = (*size, self.folder(cwd.as_deref()));
+                let (size, cwd) = (*size, self.resolve_cwd(cwd.as_deref()));
                 self.open(&call, session, size, cwd);
             }
             Ask::Input { session, .. } | Ask::Resize { session, .. } | Ask::Close { session } => {
@@ -142,7 +146,7 @@ impl Keeper {
                 };
                 let fields = object!({ "session_id": session });
                 match &call.ask {
-                    Ask::Input { keys, .. } if !terminal.keys(keys.clone()) => {
+                    Ask::Input { keys, .. } if !terminal.input(keys.clone()) => {
                         let why = "The program in the terminal does not read; these keys were dropped.";
                         return self.refuse(&call, "busy", why);
                     }
@@ -163,8 +167,8 @@ impl Keeper {
             terminal.resize(size);
             return self.send(call.answer(true, fields));
         }
-        if self.ending || self.terminals.len() >= TERMINALS {
-            let why = format!("{TERMINALS} terminals are open on this machine; close one first.");
+        if self.is_shutting_down || self.terminals.len() >= MAX_TERMINALS {
+            let why = format!("{MAX_TERMINALS} terminals are open on this machine; close one first.");
             return self.refuse_open(call, &session, "too_many_terminals", &why);
         }
         self.counter += 1;
@@ -174,7 +178,7 @@ impl Keeper {
             &cwd,
             size,
             &self.settings.base_url,
-            &self.to_itself,
+            &self.event_sender,
         );
         match opened {
             Ok(terminal) => {
@@ -190,7 +194,7 @@ impl Keeper {
     }
 
     /// The workdir, or a folder in it.
-    fn folder(&self, asked: Option<&str>) -> PathBuf {
+    fn resolve_cwd(&self, asked: Option<&str>) -> PathBuf {
         let workdir = &self.settings.workdir;
         let inside = asked.and_then(|cwd| workdir.join(cwd).canonicalize().ok());
         let inside = inside.filter(|cwd| workdir.canonicalize().is_ok_and(|base| cwd.starts_with(base)));
@@ -204,7 +208,7 @@ impl Keeper {
             ShellMode::Off => {
                 Some((DISABLED, "Shell commands are off on this machine: WTT_CONNECT_SHELL_MODE is off."))
             }
-            _ if self.ending || self.jobs.len() >= JOBS => {
+            _ if self.is_shutting_down || self.jobs.len() >= MAX_JOBS => {
                 Some(("busy", "Too many commands run at once; try again later."))
             }
             _ => None,
@@ -212,18 +216,18 @@ impl Keeper {
         if let Some((error, why)) = why {
             return self.refuse(&call, error, why);
         }
-        let job = shell::Job {
+        let job = shell::ShellJob {
             command: command.clone(),
             readonly: settings.shell.mode == ShellMode::Readonly,
-            cwd: self.folder(cwd.as_deref()),
+            cwd: self.resolve_cwd(cwd.as_deref()),
             base_url: settings.base_url.clone(),
             timeout: timeout.unwrap_or(settings.shell.timeout).min(settings.shell.timeout),
             max_chars: settings.shell.max_chars,
         };
         self.counter += 1;
         let number = self.counter;
-        let (out, over) = (self.out.clone(), self.to_itself.clone());
-        match shell::start(job, call.clone(), out, move || drop(over.send(Event::Done(number)))) {
+        let (out, over) = (self.out.clone(), self.event_sender.clone());
+        match shell::start(job, call.clone(), out, move || drop(over.send(HostEvent::JobDone(number)))) {
             Ok(stop) => self.jobs.push((number, stop)),
             Err(e) => self.refuse(&call, "busy", &format!("cannot start a thread: {e}")),
         }
@@ -251,16 +255,16 @@ impl Keeper {
     }
 
     /// A frame that belongs to what a terminal shows: in order, and again after a cut.
-    fn show(&mut self, frame: &str) {
-        self.pace.note(frame);
+    fn send_terminal_frame(&mut self, frame: &str) {
+        self.flow_control.record_sent(frame);
         self.out.send(frame.to_owned());
     }
 
     /// Sends the ping that is due.
-    fn ask(&mut self) {
-        if self.down.is_none()
+    fn send_due_probe(&mut self) {
+        if self.disconnected_since.is_none()
             && !self.terminals.is_empty()
-            && let Some(number) = self.pace.ask(Instant::now())
+            && let Some(number) = self.flow_control.next_probe(Instant::now())
         {
             self.out.probe(number);
         }
@@ -268,12 +272,12 @@ impl Keeper {
 
     fn warn_once(&mut self) {
         let level =
-            if std::mem::replace(&mut self.warned, true) { log::Level::Debug } else { log::Level::Warn };
+            if std::mem::replace(&mut self.has_warned, true) { log::Level::Debug } else { log::Level::Warn };
         log::log!(target: "host", level, "refused a terminal or a shell command: WTT_CONNECT_ENABLE_SHELL is off");
     }
 
     /// What is due now; when to come again.
-    fn tick(&mut self, now: Instant) -> Option<Instant> {
+    fn run_due(&mut self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         let mut again = |at: Option<Instant>| {
             if let Some(at) = at {
@@ -281,39 +285,41 @@ impl Keeper {
             }
         };
         let times = self.settings.times;
-        again(self.runtime.glance(now, times.glance));
-        let deaf_at = self.down.map(|since| since + times.grace);
-        let deaf = self.ending || deaf_at.is_some_and(|at| now >= at);
+        again(self.runtime.check_repository(now, times.glance));
+        let deaf_at = self.disconnected_since.map(|since| since + times.grace);
+        let deaf = self.is_shutting_down || deaf_at.is_some_and(|at| now >= at);
         if !self.terminals.is_empty() {
             again(deaf_at.filter(|_| !deaf));
         }
-        self.pace.listen(self.out.echo(), now);
+        self.flow_control.on_pong(self.out.echo(), now);
         let (mut over, mut shown) = (Vec::new(), Vec::new());
-        let mut room = self.pace.room();
+        let mut room = self.flow_control.available_bytes();
         for (number, terminal) in &mut self.terminals {
             if deaf {
                 terminal.hang_up(now);
             }
             // without a connection output waits; after the grace period nobody will want it
-            let due = terminal.due().filter(|_| self.down.is_none() || deaf);
+            let due = terminal.next_send_at().filter(|_| self.disconnected_since.is_none() || deaf);
             match due {
                 Some(at) if at > now => again(Some(at)),
-                Some(_) if self.down.is_some() => {
-                    terminal.take(now, usize::MAX);
-                    again(terminal.due().map(|at| at.max(now)));
+                Some(_) if self.disconnected_since.is_some() => {
+                    terminal.take_chunk(now, usize::MAX);
+                    again(terminal.next_send_at().map(|at| at.max(now)));
                 }
-                Some(_) if room == 0 || self.out.backlog() > WINDOW => again(Some(now + DRAIN)),
+                Some(_) if room == 0 || self.out.backlog() > MAX_SOCKET_BACKLOG_BYTES => {
+                    again(Some(now + BACKLOG_RECHECK))
+                }
                 Some(_) => {
-                    let piece = terminal.take(now, room);
+                    let piece = terminal.take_chunk(now, room);
                     room = room.saturating_sub(piece.len().max(room / 4));
                     if !piece.is_empty() {
                         shown.push(host_frames::output(&terminal.session, &piece));
                     }
-                    again(terminal.due().map(|at| at.max(now)));
+                    again(terminal.next_send_at().map(|at| at.max(now)));
                 }
                 None => {}
             }
-            match terminal.idle_at(&times) {
+            match terminal.idle_deadline(&times) {
                 Some(at) if now >= at => {
                     let note = "\r\n[wtt-connect: closed, because it was not used for long]\r\n";
                     shown.push(host_frames::output(&terminal.session, note));
@@ -321,8 +327,8 @@ impl Keeper {
                 }
                 at => again(at),
             }
-            again(terminal.press(now).filter(|at| *at > now));
-            if let Some(how) = terminal.over(now) {
+            again(terminal.escalate_termination(now).filter(|at| *at > now));
+            if let Some(how) = terminal.end_if_finished(now) {
                 over.push((*number, how));
             }
         }
@@ -331,31 +337,31 @@ impl Keeper {
             self.terminals.rotate_left(1);
         }
         for frame in shown {
-            self.show(&frame);
+            self.send_terminal_frame(&frame);
         }
         for (number, how) in over {
             self.close(number, how);
         }
         if next.is_none_or(|at| at > now) {
-            self.ask();
+            self.send_due_probe();
         }
         next
     }
 
-    fn close(&mut self, number: u64, how: Over) {
+    fn close(&mut self, number: u64, how: TerminalEnd) {
         let Some(at) = self.terminals.iter().position(|(n, _)| *n == number) else { return };
         let (_, terminal) = self.terminals.remove(at);
         let session = &terminal.session;
         match how {
-            Over::Exit(code) => {
+            TerminalEnd::Exited(code) => {
                 log::info!(target: "host", "terminal {number} ended with code {code}");
-                self.show(&host_frames::exit(session, code));
+                self.send_terminal_frame(&host_frames::exit(session, code));
             }
-            Over::Stillborn => {
+            TerminalEnd::NeverStarted => {
                 let why = "The login shell ended at once; see SHELL in the environment of the connector.";
                 log::warn!(target: "host", "terminal {number}: {why}");
-                self.show(&host_frames::error(session, "cannot_open", why));
-                self.show(&host_frames::exit(session, 127));
+                self.send_terminal_frame(&host_frames::error(session, "cannot_open", why));
+                self.send_terminal_frame(&host_frames::exit(session, 127));
             }
         }
         terminal.close();

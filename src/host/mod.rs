@@ -30,12 +30,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Terminals and commands get this long to end with the daemon.
-const END: Duration = Duration::from_secs(3);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 /// The variable that shortens [`Times`] for tests of the real binary: a JSON object of milliseconds by field name.
 const TEST_TIMES: &str = "WTT_CONNECT_TEST_HOST_TIMES";
 
 /// Where frames go: the connection, whoever has it.
-pub trait Out: Send + Sync {
+pub trait FrameSink: Send + Sync {
     /// Queues a frame; false when there is no connection.
     fn send(&self, frame: String) -> bool;
     /// Bytes queued and not yet on the wire.
@@ -48,7 +48,7 @@ pub trait Out: Send + Sync {
 
 /// How long terminals are kept, and how often the repository is looked at.
 #[derive(Debug, Clone, Copy)]
-struct Times {
+struct HostTimeouts {
     /// Without a connection.
     grace: Duration,
     /// With neither keys nor output.
@@ -59,8 +59,8 @@ struct Times {
     glance: Duration,
 }
 
-impl Times {
-    fn from_env() -> Times {
+impl HostTimeouts {
+    fn from_env() -> HostTimeouts {
         let text = std::env::var(TEST_TIMES).unwrap_or_default();
         let changes = json::parse(text.as_bytes()).unwrap_or_default();
         let time = |name: &str, usual: u64| {
@@ -68,7 +68,7 @@ impl Times {
         };
         // a restart of the service or of a router takes a minute; a closed tab does not come back; and who only watches
         // is gone after a night; the connection's own pings wake the machine more often than every minute
-        Times {
+        HostTimeouts {
             grace: time("grace", 120),
             idle: time("idle", 30 * 60),
             forgotten: time("forgotten", 12 * 60 * 60),
@@ -78,40 +78,40 @@ impl Times {
 }
 
 /// What of the configuration is needed here.
-struct Settings {
+struct HostSettings {
     shell: Shell,
     workdir: PathBuf,
     base_url: String,
     /// Runtime info without what changes.
     about: Value,
-    times: Times,
+    times: HostTimeouts,
 }
 
 /// Everything that makes the keeper do something.
-enum Event {
+enum HostEvent {
     /// The service asks.
     Call(Box<Call>),
     /// The connection has come or gone.
-    Link(bool),
+    Connection(bool),
     /// Something may have changed that runtime info shows: a turn is over. With the usage so far.
-    Look(Value),
+    TurnEnded(Value),
     /// The service does not know runtime info.
-    Unwelcome,
+    RuntimeInfoRefused,
     /// What git says.
-    Git(runtime::Look),
+    Git(runtime::GitReport),
     /// A terminal has output, or has ended its output.
     Output,
     /// The shell of a terminal has ended.
     Exited(u64, i32),
     /// A one-shot command is over.
-    Done(u64),
+    JobDone(u64),
     /// The daemon ends.
-    End,
+    Shutdown,
 }
 
 /// The hub's handle. Nothing here blocks but [`Host::end`].
 pub struct Host {
-    keeper: Sender<Event>,
+    manager: Sender<HostEvent>,
     ended: Receiver<()>,
     terminals: Arc<AtomicUsize>,
 }
@@ -124,56 +124,56 @@ impl std::fmt::Debug for Host {
 
 impl Host {
     /// Starts the keeper.
-    pub fn start(config: &Config, out: Arc<dyn Out>) -> io::Result<Host> {
-        let settings = Settings {
+    pub fn start(config: &Config, out: Arc<dyn FrameSink>) -> io::Result<Host> {
+        let settings = HostSettings {
             shell: config.shell,
             workdir: config.workdir.clone(),
             base_url: config.base_url.clone(),
-            about: runtime::about(config),
-            times: Times::from_env(),
+            about: runtime::static_info(config),
+            times: HostTimeouts::from_env(),
         };
         let (keeper, inbox) = unbounded();
         let (over, ended) = bounded::<()>(0);
         let (to_itself, terminals) = (keeper.clone(), Arc::<AtomicUsize>::default());
         let open = terminals.clone();
         thread::spawn("host", move || {
-            manager::Keeper::new(settings, out, to_itself).run(&inbox, &open);
+            manager::HostManager::new(settings, out, to_itself).run(&inbox, &open);
             drop(over);
         })?;
-        Ok(Host { keeper, ended, terminals })
+        Ok(Host { manager: keeper, ended, terminals })
     }
 
     /// The service asks something.
-    pub fn ask(&self, call: Call) {
-        let _ = self.keeper.send(Event::Call(Box::new(call)));
+    pub fn handle_call(&self, call: Call) {
+        let _ = self.manager.send(HostEvent::Call(Box::new(call)));
     }
 
     /// How many terminals are open.
-    pub fn terminals(&self) -> usize {
+    pub fn open_terminals(&self) -> usize {
         self.terminals.load(Ordering::Relaxed)
     }
 
     /// The connection has come or gone.
-    pub fn link(&self, up: bool) {
-        let _ = self.keeper.send(Event::Link(up));
+    pub fn on_connection(&self, up: bool) {
+        let _ = self.manager.send(HostEvent::Connection(up));
     }
 
     /// A turn is over: git may say something else, and so does the usage.
-    pub fn look(&self, usage: Value) {
-        let _ = self.keeper.send(Event::Look(usage));
+    pub fn on_turn_ended(&self, usage: Value) {
+        let _ = self.manager.send(HostEvent::TurnEnded(usage));
     }
 
     /// An answer of the service to nothing that the hub asked. Refused runtime info: quiet until the next connection.
-    pub fn result(&self, result: &ActionResult) {
-        let ours = result.request_id.as_deref().is_some_and(|id| id.starts_with(runtime::REQUEST));
+    pub fn on_action_result(&self, result: &ActionResult) {
+        let ours = result.request_id.as_deref().is_some_and(|id| id.starts_with(runtime::REQUEST_ID_PREFIX));
         if ours && !result.ok {
-            let _ = self.keeper.send(Event::Unwelcome);
+            let _ = self.manager.send(HostEvent::RuntimeInfoRefused);
         }
     }
 
     /// Ends every terminal and command, and waits for that.
     pub fn end(&self) {
-        let _ = self.keeper.send(Event::End);
-        let _ = self.ended.recv_timeout(END);
+        let _ = self.manager.send(HostEvent::Shutdown);
+        let _ = self.ended.recv_timeout(SHUTDOWN_GRACE);
     }
 }

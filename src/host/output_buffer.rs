@@ -5,17 +5,17 @@ use crossbeam_channel::Sender;
 use std::io::{ErrorKind, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::host::Event;
+use crate::host::HostEvent;
 
 /// Largest piece: more than a screen, and quick to draw.
-pub(super) const PIECE: usize = 16 * 1024;
+pub(super) const CHUNK_BYTES: usize = 16 * 1024;
 /// What waits before programs have to: some pieces, so that neither side idles while the other works.
-const HELD_MAX: usize = 4 * PIECE;
+const MAX_BUFFERED_BYTES: usize = 4 * CHUNK_BYTES;
 /// Bytes of the longest character.
-const LONGEST: usize = 4;
+const MAX_CHAR_BYTES: usize = 4;
 
 #[derive(Debug, Default)]
-struct Held {
+struct BufferState {
     bytes: Vec<u8>,
     /// There will be no more.
     ended: bool,
@@ -25,14 +25,14 @@ struct Held {
 
 /// Shared by the reader of a terminal and its keeper.
 #[derive(Debug, Default)]
-pub(super) struct Screen {
-    held: Mutex<Held>,
+pub(super) struct OutputBuffer {
+    state: Mutex<BufferState>,
     room: Condvar,
 }
 
-impl Screen {
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+impl OutputBuffer {
+    fn lock(&self) -> MutexGuard<'_, BufferState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes that wait, and whether there will be no more.
@@ -43,13 +43,14 @@ impl Screen {
 
     /// The next piece, of at most so many bytes; all of it `to_the_end`, else what are whole characters. And how many
     /// bytes are left that wait for the rest of their character; none when there is more to take.
-    pub(super) fn take(&self, to_the_end: bool, most: usize) -> (String, usize) {
+    pub(super) fn take_chunk(&self, to_the_end: bool, most: usize) -> (String, usize) {
         let mut held = self.lock();
-        let end = held.bytes.len().min(PIECE).min(most.max(LONGEST));
-        let cut = if to_the_end && end == held.bytes.len() { end } else { whole(&held.bytes[..end]) };
+        let end = held.bytes.len().min(CHUNK_BYTES).min(most.max(MAX_CHAR_BYTES));
+        let cut =
+            if to_the_end && end == held.bytes.len() { end } else { complete_prefix_len(&held.bytes[..end]) };
         let piece = String::from_utf8_lossy(&held.bytes[..cut]).into_owned();
         held.bytes.drain(..cut);
-        let rest = if whole(&held.bytes) == 0 { held.bytes.len() } else { 0 };
+        let rest = if complete_prefix_len(&held.bytes) == 0 { held.bytes.len() } else { 0 };
         drop(held);
         self.room.notify_one();
         (piece, rest)
@@ -62,9 +63,9 @@ impl Screen {
     }
 
     /// Waits for room; what was there before, and `None` when nobody wants more.
-    fn put(&self, bytes: &[u8]) -> Option<usize> {
+    fn append(&self, bytes: &[u8]) -> Option<usize> {
         let mut held = self.lock();
-        while held.bytes.len() >= HELD_MAX && !held.closed {
+        while held.bytes.len() >= MAX_BUFFERED_BYTES && !held.closed {
             held = self.room.wait(held).unwrap_or_else(PoisonError::into_inner);
         }
         let before = held.bytes.len();
@@ -74,16 +75,16 @@ impl Screen {
 }
 
 /// The reader's thread: until the last process has closed the terminal, or nobody wants more.
-pub(super) fn read(mut from: Box<dyn Read + Send>, screen: &Arc<Screen>, to: &Sender<Event>) {
-    let mut buffer = [0; PIECE];
+pub(super) fn read(mut from: Box<dyn Read + Send>, screen: &Arc<OutputBuffer>, to: &Sender<HostEvent>) {
+    let mut buffer = [0; CHUNK_BYTES];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => {
-                let Some(before) = screen.put(&buffer[..count]) else { break };
+                let Some(before) = screen.append(&buffer[..count]) else { break };
                 // told when there is something to add to what may be the beginning of a character, and when it fills a piece
-                if before < 4 || (before < PIECE && before + count >= PIECE) {
-                    let _ = to.send(Event::Output);
+                if before < 4 || (before < CHUNK_BYTES && before + count >= CHUNK_BYTES) {
+                    let _ = to.send(HostEvent::Output);
                 }
             }
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -91,11 +92,11 @@ pub(super) fn read(mut from: Box<dyn Read + Send>, screen: &Arc<Screen>, to: &Se
         }
     }
     screen.lock().ended = true;
-    let _ = to.send(Event::Output);
+    let _ = to.send(HostEvent::Output);
 }
 
 /// How many of these bytes come before an unfinished character at their end.
-fn whole(bytes: &[u8]) -> usize {
+fn complete_prefix_len(bytes: &[u8]) -> usize {
     for back in 1..=bytes.len().min(3) {
         let at = bytes.len() - back;
         let length = match bytes[at] {
@@ -118,34 +119,34 @@ mod tests {
     fn pieces_end_between_characters() {
         let text = "a🦀é漢";
         for cut in 0..=text.len() {
-            let at = whole(&text.as_bytes()[..cut]);
+            let at = complete_prefix_len(&text.as_bytes()[..cut]);
             assert!(text.is_char_boundary(at) && cut - at < 4, "{cut}");
         }
         for (bytes, want) in
             [(&b"\xff"[..], 1), (b"\x80\x80\x80\x80", 4), (b"a\xe9", 1), (b"\xe9a", 2), (b"", 0)]
         {
-            assert_eq!(whole(bytes), want, "{bytes:?}");
+            assert_eq!(complete_prefix_len(bytes), want, "{bytes:?}");
         }
     }
 
     #[test]
     fn what_is_put_comes_out_whole_and_in_order() {
-        let screen = Screen::default();
+        let screen = OutputBuffer::default();
         let text = "🦀漢é-".repeat(1000);
         let mut out = String::new();
         for piece in text.as_bytes().chunks(7) {
-            screen.put(piece).unwrap();
-            out += &screen.take(false, PIECE).0;
+            screen.append(piece).unwrap();
+            out += &screen.take_chunk(false, CHUNK_BYTES).0;
         }
         assert_eq!(out, text);
-        screen.put(b"\xf0\x9f").unwrap();
-        assert_eq!(screen.take(false, PIECE), (String::new(), 2));
-        assert_eq!(screen.take(true, PIECE), ("\u{fffd}".to_owned(), 0));
+        screen.append(b"\xf0\x9f").unwrap();
+        assert_eq!(screen.take_chunk(false, CHUNK_BYTES), (String::new(), 2));
+        assert_eq!(screen.take_chunk(true, CHUNK_BYTES), ("\u{fffd}".to_owned(), 0));
         // a little more than a piece: the rest is no unfinished character, and is not left behind
-        screen.put(&[b'x'; PIECE + 2]).unwrap();
-        assert_eq!(screen.take(false, usize::MAX).1, 0);
-        assert_eq!(screen.take(false, 1), ("xx".to_owned(), 0));
+        screen.append(&[b'x'; CHUNK_BYTES + 2]).unwrap();
+        assert_eq!(screen.take_chunk(false, usize::MAX).1, 0);
+        assert_eq!(screen.take_chunk(false, 1), ("xx".to_owned(), 0));
         screen.close();
-        assert_eq!(screen.put(b"x"), None);
+        assert_eq!(screen.append(b"x"), None);
     }
 }

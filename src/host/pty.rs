@@ -23,7 +23,7 @@ pub(super) struct Pty {
 }
 
 /// The two ends that threads block on.
-pub(super) struct Ends {
+pub(super) struct PtyStreams {
     pub(super) output: Box<dyn Read + Send>,
     pub(super) input: Box<dyn Write + Send>,
 }
@@ -34,7 +34,7 @@ pub(super) fn open(
     cwd: &Path,
     env: &[(OsString, OsString)],
     size: Size,
-) -> Result<(Pty, Ends), String> {
+) -> Result<(Pty, PtyStreams), String> {
     proc::check_dir(cwd).map_err(|e| format!("cannot enter {}: {e}", cwd.display()))?;
     let mut command = CommandBuilder::new_default_prog();
     command.env_clear();
@@ -53,7 +53,8 @@ pub(super) fn open(
         })
     });
     let (master, mut child) = opened.map_err(|e| format!("cannot open a terminal: {e}"))?;
-    let ends = master.try_clone_reader().and_then(|output| Ok(Ends { output, input: master.take_writer()? }));
+    let ends =
+        master.try_clone_reader().and_then(|output| Ok(PtyStreams { output, input: master.take_writer()? }));
     match (ends, child.process_id().and_then(|pid| i32::try_from(pid).ok())) {
         (Ok(ends), Some(pid)) => Ok((Pty { master, child, pid }, ends)),
         _ => {
@@ -93,13 +94,13 @@ impl Pty {
     /// stays behind keeps open: input that nobody reads is thrown away, output is let on, and one byte is written.
     pub(super) fn close(mut self) {
         let _ = self.child.wait();
-        if let Some(Err(e)) = self.master.tty_name().map(|path| release(&path)) {
+        if let Some(Err(e)) = self.master.tty_name().map(|path| unblock_threads(&path)) {
             log::debug!(target: "host", "a closed terminal: {e}");
         }
     }
 }
 
-fn release(path: &PathBuf) -> io::Result<()> {
+fn unblock_threads(path: &PathBuf) -> io::Result<()> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let slave = rustix::fs::open(path, flags, Mode::empty())?;
     tcflush(&slave, QueueSelector::IOFlush)?;

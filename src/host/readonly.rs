@@ -3,7 +3,7 @@
 //! It guards against accidents. It is no sandbox: some of these programs read files that configure what they run.
 
 /// What a command may be called with.
-enum May {
+enum AllowedArguments {
     /// Anything but these flags, also as the beginning of `--flag=value` or of several letters in one word.
     AllBut(&'static [&'static str]),
     /// Flags, and nothing else.
@@ -13,66 +13,69 @@ enum May {
 }
 
 /// THE list. Each row was looked at for flags that write, delete, run something or wait for ever.
-const LIST: &[(&str, May)] = &[
-    ("basename", May::AllBut(&[])),
-    ("cat", May::AllBut(&[])),
-    ("cut", May::AllBut(&[])),
-    ("date", May::FlagsBut(&["-s", "--set"])),
-    ("df", May::AllBut(&[])),
-    ("dirname", May::AllBut(&[])),
-    ("du", May::AllBut(&[])),
-    ("echo", May::AllBut(&[])),
-    ("file", May::AllBut(&["-C", "--compile"])),
+const COMMANDS: &[(&str, AllowedArguments)] = &[
+    ("basename", AllowedArguments::AllBut(&[])),
+    ("cat", AllowedArguments::AllBut(&[])),
+    ("cut", AllowedArguments::AllBut(&[])),
+    ("date", AllowedArguments::FlagsBut(&["-s", "--set"])),
+    ("df", AllowedArguments::AllBut(&[])),
+    ("dirname", AllowedArguments::AllBut(&[])),
+    ("du", AllowedArguments::AllBut(&[])),
+    ("echo", AllowedArguments::AllBut(&[])),
+    ("file", AllowedArguments::AllBut(&["-C", "--compile"])),
     (
         "find",
-        May::AllBut(&[
+        AllowedArguments::AllBut(&[
             "-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprint0", "-fprintf", "-fls",
         ]),
     ),
-    ("free", May::AllBut(&["-s", "--seconds"])),
+    ("free", AllowedArguments::AllBut(&["-s", "--seconds"])),
     (
         "git",
-        May::Under(
+        AllowedArguments::Under(
             &["status", "log", "diff", "show", "blame", "rev-parse", "ls-files", "describe", "shortlog"],
             &["--output", "--ext-diff", "--textconv", "-O", "--open-files-in-pager", "--no-index"],
         ),
     ),
-    ("grep", May::AllBut(&[])),
-    ("head", May::AllBut(&[])),
-    ("hostname", May::FlagsBut(&["-F", "--file", "-b", "--boot"])),
-    ("id", May::AllBut(&[])),
-    ("ls", May::AllBut(&[])),
-    ("md5sum", May::AllBut(&[])),
-    ("nl", May::AllBut(&[])),
-    ("printenv", May::AllBut(&[])),
-    ("ps", May::AllBut(&[])),
-    ("pwd", May::AllBut(&[])),
-    ("readlink", May::AllBut(&[])),
-    ("realpath", May::AllBut(&[])),
-    ("sha256sum", May::AllBut(&[])),
-    ("stat", May::AllBut(&[])),
-    ("tail", May::AllBut(&["-f", "-F", "--follow", "--retry"])),
-    ("uname", May::AllBut(&[])),
-    ("uptime", May::AllBut(&[])),
-    ("wc", May::AllBut(&[])),
-    ("which", May::AllBut(&[])),
-    ("whoami", May::AllBut(&[])),
-    ("wtt-connect", May::Under(&["list", "status", "doctor", "--version", "--help"], &["--rehearse"])),
+    ("grep", AllowedArguments::AllBut(&[])),
+    ("head", AllowedArguments::AllBut(&[])),
+    ("hostname", AllowedArguments::FlagsBut(&["-F", "--file", "-b", "--boot"])),
+    ("id", AllowedArguments::AllBut(&[])),
+    ("ls", AllowedArguments::AllBut(&[])),
+    ("md5sum", AllowedArguments::AllBut(&[])),
+    ("nl", AllowedArguments::AllBut(&[])),
+    ("printenv", AllowedArguments::AllBut(&[])),
+    ("ps", AllowedArguments::AllBut(&[])),
+    ("pwd", AllowedArguments::AllBut(&[])),
+    ("readlink", AllowedArguments::AllBut(&[])),
+    ("realpath", AllowedArguments::AllBut(&[])),
+    ("sha256sum", AllowedArguments::AllBut(&[])),
+    ("stat", AllowedArguments::AllBut(&[])),
+    ("tail", AllowedArguments::AllBut(&["-f", "-F", "--follow", "--retry"])),
+    ("uname", AllowedArguments::AllBut(&[])),
+    ("uptime", AllowedArguments::AllBut(&[])),
+    ("wc", AllowedArguments::AllBut(&[])),
+    ("which", AllowedArguments::AllBut(&[])),
+    ("whoami", AllowedArguments::AllBut(&[])),
+    (
+        "wtt-connect",
+        AllowedArguments::Under(&["list", "status", "doctor", "--version", "--help"], &["--rehearse"]),
+    ),
 ];
 
 /// What a shell would not take literally.
-const SPECIAL: &[char] = &[
+const SHELL_METACHARACTERS: &[char] = &[
     '|', '&', ';', '<', '>', '(', ')', '$', '`', '\\', '*', '?', '[', ']', '{', '}', '~', '#', '!', '\n',
     '\r', '\0',
 ];
 
 /// The command as program and arguments, or why it may not run.
-pub(super) fn words(command: &str) -> Result<Vec<String>, String> {
+pub(super) fn parse_command(command: &str) -> Result<Vec<String>, String> {
     let mut quote = None;
     for c in command.trim().chars() {
         quote = match quote {
             None if c == '\'' || c == '"' => Some(c),
-            None if SPECIAL.contains(&c) => {
+            None if SHELL_METACHARACTERS.contains(&c) => {
                 let c = c.escape_default();
                 return Err(format!(
                     "With WTT_CONNECT_SHELL_MODE=readonly a command is one program with its arguments; \"{c}\" is only possible in quotes."
@@ -89,9 +92,9 @@ pub(super) fn words(command: &str) -> Result<Vec<String>, String> {
     }
     let words = shell_words::split(command.trim()).map_err(|_| "A quote is not closed.".to_owned())?;
     let name = words.first().map_or("", String::as_str);
-    let Some((_, may)) = LIST.iter().find(|(known, _)| *known == name) else {
+    let Some((_, may)) = COMMANDS.iter().find(|(known, _)| *known == name) else {
         let mut known = String::new();
-        for (name, _) in LIST {
+        for (name, _) in COMMANDS {
             known.push_str(if known.is_empty() { "" } else { ", " });
             known.push_str(name);
         }
@@ -110,10 +113,10 @@ pub(super) fn words(command: &str) -> Result<Vec<String>, String> {
 }
 
 /// The word that is too much.
-fn check(may: &May, arguments: &[String]) -> Result<(), String> {
+fn check(may: &AllowedArguments, arguments: &[String]) -> Result<(), String> {
     let (banned, rest) = match may {
-        May::AllBut(banned) => (banned, arguments),
-        May::FlagsBut(banned) => {
+        AllowedArguments::AllBut(banned) => (banned, arguments),
+        AllowedArguments::FlagsBut(banned) => {
             // a date's format is no flag and does no harm
             let odd = arguments.iter().find(|word| !word.starts_with('-') && !word.starts_with('+'));
             if let Some(word) = odd {
@@ -121,7 +124,7 @@ fn check(may: &May, arguments: &[String]) -> Result<(), String> {
             }
             (banned, arguments)
         }
-        May::Under(first, banned) => match arguments.split_first() {
+        AllowedArguments::Under(first, banned) => match arguments.split_first() {
             Some((word, rest)) if first.contains(&word.as_str()) => (banned, rest),
             Some((word, _)) => return Err(word.clone()),
             None => return Err("nothing after it".to_owned()),
@@ -162,7 +165,7 @@ mod tests {
             "echo \"a > b\"",
             "git diff --stat",
         ] {
-            assert!(words(good).is_ok(), "{good}");
+            assert!(parse_command(good).is_ok(), "{good}");
         }
         for bad in [
             "rm -rf x",
@@ -214,15 +217,15 @@ mod tests {
             "FOO=1 ls",
             "cat ~/x",
         ] {
-            assert!(words(bad).is_err(), "{bad}");
+            assert!(parse_command(bad).is_err(), "{bad}");
         }
-        let list: Vec<&str> = LIST.iter().map(|(name, _)| *name).collect();
+        let list: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
         assert!(list.is_sorted(), "{list:?}");
     }
 
     #[test]
     fn a_refusal_says_what_is_possible() {
-        let said = |command| words(command).unwrap_err();
+        let said = |command| parse_command(command).unwrap_err();
         assert!(said("rm x").contains("rm is not among the commands") && said("rm x").contains("ls, md5sum"));
         assert!(said("ls | wc").contains("\"|\" is only possible in quotes"));
         assert!(said("tail -f x").contains("tail with \"-f\""));

@@ -4,8 +4,8 @@
 //! three files of the repository once a minute; git is asked only when one of them has changed. A file that was
 //! edited alone is seen after the next turn, or when asked.
 
-use super::child::{self, Keep};
-use super::{Event, Settings};
+use super::child::{self, Retain};
+use super::{HostEvent, HostSettings};
 use crate::config::Config;
 use crate::json::object;
 use crate::sys::path::find_program;
@@ -19,17 +19,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A huge repository on a slow disk is shown without its state.
-const GIT_TIME: Duration = Duration::from_secs(5);
+const GIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What git said is told again within this.
-const FRESH: Duration = Duration::from_secs(5);
+const GIT_CACHE_TIME: Duration = Duration::from_secs(5);
 /// So long after a turn git is asked: the next message often comes at once, and git would hold up the start of its
 /// agent.
-const SETTLE: Duration = Duration::from_millis(500);
+const AFTER_TURN_DELAY: Duration = Duration::from_millis(500);
 /// Enough to tell branch and commit, and whether anything has changed.
-const GIT_CHARS: usize = 4000;
+const MAX_GIT_OUTPUT_CHARS: usize = 4000;
 
 /// What does not change while the daemon runs.
-pub(super) fn about(config: &Config) -> Value {
+pub(super) fn static_info(config: &Config) -> Value {
     let name = config.workdir.file_name().map(|name| name.to_string_lossy().into_owned());
     let shell = config.shell.enabled && config.shell.mode != crate::config::ShellMode::Off;
     let platform = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
@@ -42,112 +42,112 @@ pub(super) fn about(config: &Config) -> Value {
 }
 
 /// What was said, and to whom more is to be said.
-pub(super) struct Runtime {
+pub(super) struct RuntimeInfo {
     about: Value,
     workdir: PathBuf,
-    to_keeper: Sender<Event>,
+    to_keeper: Sender<HostEvent>,
     usage: Value,
     git: Value,
-    looked: Option<Instant>,
+    git_read_at: Option<Instant>,
     /// When git is asked because a turn is over.
-    settled: Option<Instant>,
+    git_due_at: Option<Instant>,
     /// The state of the repository's files at that time, and when they are glanced at again.
-    stamps: Stamps,
+    stamps: RepositoryStamps,
     next: Option<Instant>,
-    looking: bool,
+    is_git_running: bool,
     /// Something has happened since the look began.
-    stale: bool,
+    is_outdated: bool,
     sent: Option<Value>,
-    waiting: Vec<Call>,
+    pending_calls: Vec<Call>,
     /// Connected, and the service has not refused it.
-    welcome: bool,
+    is_accepted: bool,
 }
 
-impl Runtime {
-    pub(super) fn new(settings: &Settings, to_keeper: Sender<Event>) -> Runtime {
-        Runtime {
+impl RuntimeInfo {
+    pub(super) fn new(settings: &HostSettings, to_keeper: Sender<HostEvent>) -> RuntimeInfo {
+        RuntimeInfo {
             about: settings.about.clone(),
             workdir: settings.workdir.clone(),
             to_keeper,
             usage: Value::Null,
             git: Value::Null,
-            looked: None,
-            settled: None,
-            stamps: Stamps::default(),
+            git_read_at: None,
+            git_due_at: None,
+            stamps: RepositoryStamps::default(),
             next: None,
-            looking: false,
-            stale: false,
+            is_git_running: false,
+            is_outdated: false,
             sent: None,
-            waiting: Vec::new(),
-            welcome: false,
+            pending_calls: Vec::new(),
+            is_accepted: false,
         }
     }
 
     pub(super) fn link(&mut self, up: bool) {
-        (self.welcome, self.sent, self.next, self.settled) = (up, None, None, None);
+        (self.is_accepted, self.sent, self.next, self.git_due_at) = (up, None, None, None);
         if up {
-            self.begin(None);
+            self.start_git(None);
         }
     }
 
-    pub(super) fn unwelcome(&mut self) {
-        if std::mem::replace(&mut self.welcome, false) {
+    pub(super) fn on_refused(&mut self) {
+        if std::mem::replace(&mut self.is_accepted, false) {
             log::debug!(target: "host", "the service does not take runtime info");
         }
     }
 
-    pub(super) fn look(&mut self, usage: Value, now: Instant) {
+    pub(super) fn run_git_status(&mut self, usage: Value, now: Instant) {
         self.usage = usage;
-        self.settled.get_or_insert(now + SETTLE);
+        self.git_due_at.get_or_insert(now + AFTER_TURN_DELAY);
     }
 
     /// Asks git once the turns that have ended are settled, and looks whether people have changed branch or commit.
     /// Returns when to come again: never while nobody wants to know.
-    pub(super) fn glance(&mut self, now: Instant, every: Duration) -> Option<Instant> {
-        if !self.welcome {
+    pub(super) fn check_repository(&mut self, now: Instant, every: Duration) -> Option<Instant> {
+        if !self.is_accepted {
             return None;
         }
-        if self.settled.is_some_and(|at| at <= now) {
-            self.settled = None;
-            self.begin(None);
+        if self.git_due_at.is_some_and(|at| at <= now) {
+            self.git_due_at = None;
+            self.start_git(None);
         }
         let at = *self.next.get_or_insert(time::again(now, every));
         if at <= now {
             self.next = Some(time::again(now, every));
-            if !self.looking {
-                self.begin(Some(self.stamps));
+            if !self.is_git_running {
+                self.start_git(Some(self.stamps));
             }
         }
-        self.next.into_iter().chain(self.settled).min()
+        self.next.into_iter().chain(self.git_due_at).min()
     }
 
     /// A request: answered now, or when git has answered.
     pub(super) fn ask(&mut self, call: Call) -> Option<String> {
-        if self.looked.is_some_and(|at| at.elapsed() < FRESH) && !self.looking {
+        if self.git_read_at.is_some_and(|at| at.elapsed() < GIT_CACHE_TIME) && !self.is_git_running {
             return call.answer(true, object!({ "runtime": self.info() }));
         }
-        self.waiting.push(call);
-        self.begin(None);
+        self.pending_calls.push(call);
+        self.start_git(None);
         None
     }
 
     /// Git has answered: what is to be sent.
-    pub(super) fn git(&mut self, look: Look) -> Vec<String> {
-        self.looking = false;
+    pub(super) fn git(&mut self, look: GitReport) -> Vec<String> {
+        self.is_git_running = false;
         if let Some((git, stamps)) = look {
-            (self.git, self.stamps, self.looked) = (git, stamps, Some(Instant::now()));
+            (self.git, self.stamps, self.git_read_at) = (git, stamps, Some(Instant::now()));
         }
         let info = self.info();
         let mut frames = Vec::new();
-        for call in std::mem::take(&mut self.waiting) {
+        for call in std::mem::take(&mut self.pending_calls) {
             frames.extend(call.answer(true, object!({ "runtime": info })));
         }
-        if self.welcome && self.sent.as_ref() != Some(&info) {
-            frames.push(host_frames::runtime_info(&format!("{REQUEST}-{}", id::hex()), &info));
+        if self.is_accepted && self.sent.as_ref() != Some(&info) {
+            frames.push(host_frames::runtime_info(&format!("{REQUEST_ID_PREFIX}-{}", id::hex()), &info));
             self.sent = Some(info);
         }
-        if std::mem::take(&mut self.stale) {
-            self.begin(None);
+        if std::mem::take(&mut self.is_outdated) {
+            self.start_git(None);
         }
         frames
     }
@@ -162,36 +162,36 @@ impl Runtime {
     }
 
     /// Asks git, or not when the files are as they were.
-    fn begin(&mut self, unless: Option<Stamps>) {
-        if self.looking {
-            self.stale = true;
+    fn start_git(&mut self, unless: Option<RepositoryStamps>) {
+        if self.is_git_running {
+            self.is_outdated = true;
             return;
         }
-        self.looking = true;
+        self.is_git_running = true;
         let (workdir, to) = (self.workdir.clone(), self.to_keeper.clone());
         let started = thread::spawn_small("host/git", move || {
             let root = workdir.ancestors().find(|folder| folder.join(".git").exists());
             // before git is asked: what changes meanwhile is seen next time
             let stamps = root.map(stamps).unwrap_or_default();
             let git = || root.and_then(|root| look(&workdir, root)).unwrap_or_default();
-            let _ = to.send(Event::Git((unless != Some(stamps)).then(|| (git(), stamps))));
+            let _ = to.send(HostEvent::Git((unless != Some(stamps)).then(|| (git(), stamps))));
         });
         if started.is_err() {
-            let _ = self.to_keeper.send(Event::Git(None));
+            let _ = self.to_keeper.send(HostEvent::Git(None));
         }
     }
 }
 
 /// How the ids of our own frames begin.
-pub const REQUEST: &str = "runtime_info";
+pub const REQUEST_ID_PREFIX: &str = "runtime_info";
 
 /// What git says, and the files it says it of; nothing when they are as they were.
-pub(super) type Look = Option<(Value, Stamps)>;
+pub(super) type GitReport = Option<(Value, RepositoryStamps)>;
 
 /// Time and size of the files that change with branch, commit and index.
-type Stamps = [Option<(SystemTime, u64)>; 3];
+type RepositoryStamps = [Option<(SystemTime, u64)>; 3];
 
-fn stamps(root: &Path) -> Stamps {
+fn stamps(root: &Path) -> RepositoryStamps {
     let mut folder = root.join(".git");
     // a worktree names its folder in a file
     if folder.is_file() {
@@ -218,13 +218,14 @@ fn look(workdir: &Path, root: &Path) -> Option<Value> {
         "--branch",
     ]);
     command.args(["--untracked-files=no", "--ignore-submodules=all"]);
-    let (stop, wake) = child::Stop::new().ok()?;
-    let end = child::run(&mut command, b"", GIT_TIME, Keep::Start(GIT_CHARS), &stop, wake).ok()?;
-    (end.code == 0).then(|| read(&end.out.text().0, root))
+    let (stop, wake) = child::ChildStopper::new().ok()?;
+    let end =
+        child::run(&mut command, b"", GIT_TIMEOUT, Retain::Start(MAX_GIT_OUTPUT_CHARS), &stop, wake).ok()?;
+    (end.code == 0).then(|| parse_git_status(&end.out.text().0, root))
 }
 
 /// Reads `git status --porcelain=v2 --branch`.
-fn read(status: &str, root: &Path) -> Value {
+fn parse_git_status(status: &str, root: &Path) -> Value {
     let header = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let commit = header("# branch.oid ")
         .filter(|oid| !oid.starts_with('('))
@@ -245,30 +246,30 @@ mod tests {
         let config =
             Config::draft(&crate::config::Selection::default(), &mut crate::config::Settings::default());
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings {
+        let settings = HostSettings {
             shell: config.shell,
             workdir: folder.path().to_owned(),
             base_url: String::new(),
             about: Value::Null,
-            times: crate::host::Times::from_env(),
+            times: crate::host::HostTimeouts::from_env(),
         };
         let (to, from) = crossbeam_channel::unbounded();
-        let mut runtime = Runtime::new(&settings, to);
+        let mut runtime = RuntimeInfo::new(&settings, to);
         runtime.link(true);
-        let Ok(Event::Git(look)) = from.recv() else { panic!("asked when connected") };
+        let Ok(HostEvent::Git(look)) = from.recv() else { panic!("asked when connected") };
         runtime.git(look);
         let (now, every) = (Instant::now(), Duration::from_secs(3600));
-        runtime.look(Value::Null, now);
-        runtime.look(Value::Null, now + SETTLE / 2);
-        assert_eq!(runtime.glance(now, every), Some(now + SETTLE), "once for both");
-        assert!(!runtime.looking, "the next turn may begin now");
-        runtime.glance(now + SETTLE, every);
-        assert!(runtime.looking && matches!(from.recv(), Ok(Event::Git(Some(_)))));
+        runtime.run_git_status(Value::Null, now);
+        runtime.run_git_status(Value::Null, now + AFTER_TURN_DELAY / 2);
+        assert_eq!(runtime.check_repository(now, every), Some(now + AFTER_TURN_DELAY), "once for both");
+        assert!(!runtime.is_git_running, "the next turn may begin now");
+        runtime.check_repository(now + AFTER_TURN_DELAY, every);
+        assert!(runtime.is_git_running && matches!(from.recv(), Ok(HostEvent::Git(Some(_)))));
     }
 
     #[test]
     fn the_state_of_a_repository_is_read() {
-        let of = |status| read(status, Path::new("/home/u/ws"));
+        let of = |status| parse_git_status(status, Path::new("/home/u/ws"));
         let head = "# branch.oid 0123456789abcdef\n# branch.head main\n# branch.upstream o/main\n# branch.ab +0 -0\n";
         assert_eq!(of(head), json!({"repo":"ws","branch":"main","commit":"0123456","dirty":false}));
         let changed = format!("{head}1 .M N... 100644 100644 100644 a b f\n");

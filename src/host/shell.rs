@@ -1,6 +1,6 @@
 //! One-shot shell commands: the web sends a script, and gets its exit code and the end of its output.
 
-use super::{Out, child, env, readonly};
+use super::{FrameSink, child, env, readonly};
 use crate::sys::path::find_program;
 use crate::sys::{proc, thread};
 use crate::wire::host_frames::{Call, Done};
@@ -10,17 +10,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::child::Keep;
-pub(super) use super::child::Stop;
+pub(super) use super::child::ChildStopper;
+use super::child::Retain;
 
 /// Reads the script from stdin and runs it: on the command line other users of the machine could read it, and the
 /// script of "Clone Agent" has a token in it. Its commands find their stdin at its end.
 const RUN_STDIN: &str = "script=$(cat) && eval \"$script\"";
 /// An exit code of shells: found, but may not be run.
-const REFUSED: i32 = 126;
+const NOT_EXECUTABLE: i32 = 126;
 
 /// What is to be run.
-pub(super) struct Job {
+pub(super) struct ShellJob {
     pub(super) command: String,
     pub(super) readonly: bool,
     pub(super) cwd: PathBuf,
@@ -31,12 +31,12 @@ pub(super) struct Job {
 
 /// Runs it on a thread of its own, which sends the answer.
 pub(super) fn start(
-    job: Job,
+    job: ShellJob,
     call: Call,
-    out: Arc<dyn Out>,
+    out: Arc<dyn FrameSink>,
     over: impl FnOnce() + Send + 'static,
-) -> io::Result<Stop> {
-    let (stop, wake) = Stop::new()?;
+) -> io::Result<ChildStopper> {
+    let (stop, wake) = ChildStopper::new()?;
     let handle = stop.clone();
     thread::spawn_small("host/job", move || {
         let answer = match run(&job, &stop, wake) {
@@ -51,12 +51,12 @@ pub(super) fn start(
     Ok(handle)
 }
 
-fn run(job: &Job, stop: &Stop, wake: crate::sys::poll::WakeFd) -> Result<Done, String> {
-    let words = if job.readonly { readonly::words(&job.command) } else { Ok(Vec::new()) };
+fn run(job: &ShellJob, stop: &ChildStopper, wake: crate::sys::poll::WakeFd) -> Result<Done, String> {
+    let words = if job.readonly { readonly::parse_command(&job.command) } else { Ok(Vec::new()) };
     let words = match words {
         Ok(words) => words,
         Err(why) => {
-            return Ok(Done { exit_code: REFUSED, stderr: format!("{why}\n"), ..Done::default() });
+            return Ok(Done { exit_code: NOT_EXECUTABLE, stderr: format!("{why}\n"), ..Done::default() });
         }
     };
     let program = match words.first() {
@@ -74,7 +74,7 @@ fn run(job: &Job, stop: &Stop, wake: crate::sys::poll::WakeFd) -> Result<Done, S
         command.args(&words[1..]).envs([("PAGER", "cat"), ("GIT_PAGER", "cat"), ("GIT_OPTIONAL_LOCKS", "0")]);
         &[]
     };
-    let end = child::run(&mut command, input, job.timeout, Keep::End(job.max_chars), stop, wake)
+    let end = child::run(&mut command, input, job.timeout, Retain::End(job.max_chars), stop, wake)
         .map_err(|e| format!("cannot run {}: {e}", program.display()))?;
     if end.stopped {
         return Err("The connector was stopped while the command ran.".to_owned());

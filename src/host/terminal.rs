@@ -1,9 +1,9 @@
 //! One open terminal: its threads, its keys, its end. When its output may be sent is the keeper's business.
 
-use super::pty::{self, Ends, Pty};
-use super::{Event, Times, env};
+use super::pty::{self, Pty, PtyStreams};
+use super::{HostEvent, HostTimeouts, env};
 use crate::host::output_buffer;
-use crate::host::output_buffer::{PIECE, Screen};
+use crate::host::output_buffer::{CHUNK_BYTES, OutputBuffer};
 use crate::sys::proc::{self, Sig};
 use crate::sys::thread;
 use crate::wire::host_frames::Size;
@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A first piece goes at once, the next ones are gathered for so long: a screen is drawn sixty times a second.
-const GATHER: Duration = Duration::from_millis(16);
+const MIN_SEND_INTERVAL: Duration = Duration::from_millis(16);
 /// Keys that may wait for a program that does not read: a large paste.
-const KEYS_MAX: usize = 1 << 20;
+const MAX_PENDING_INPUT_BYTES: usize = 1 << 20;
 /// What a shell that has ended may still have in its terminal comes within this.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+const OUTPUT_DRAIN: Duration = Duration::from_millis(200);
 /// From SIGHUP to SIGKILL.
-const POLITE: Duration = Duration::from_secs(1);
+const HANGUP_GRACE: Duration = Duration::from_secs(1);
 /// A shell that is gone before this with an error, without a word of its own, was none. A busy machine is slow to see it.
-const STILLBORN: Duration = Duration::from_secs(5);
+const STARTUP_FAILURE_WINDOW: Duration = Duration::from_secs(5);
 /// Ended by SIGABRT.
 const ABORTED: i32 = 128 + 6;
 
@@ -32,17 +32,17 @@ pub(super) struct Terminal {
     /// Its name on the wire.
     pub(super) session: String,
     pty: Pty,
-    screen: Arc<Screen>,
+    output: Arc<OutputBuffer>,
     keys: Sender<Vec<u8>>,
-    waiting_keys: Arc<AtomicUsize>,
-    opened: Instant,
-    sent: Option<Instant>,
+    pending_input_bytes: Arc<AtomicUsize>,
+    opened_at: Instant,
+    last_sent_at: Option<Instant>,
     /// So many bytes wait that are no whole character yet.
     unfinished: usize,
     /// The last key, resize or output.
-    pub(super) used: Instant,
+    pub(super) last_activity: Instant,
     /// The last key or resize.
-    pub(super) touched: Instant,
+    pub(super) last_input: Instant,
     /// It is being ended; since when, and whether it was killed.
     ending: Option<(Instant, bool)>,
     /// How the shell has ended, and when.
@@ -51,11 +51,11 @@ pub(super) struct Terminal {
 
 /// What became of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Over {
+pub(super) enum TerminalEnd {
     /// The shell ended with this code.
-    Exit(i32),
+    Exited(i32),
     /// There never was a shell.
-    Stillborn,
+    NeverStarted,
 }
 
 impl Terminal {
@@ -65,11 +65,11 @@ impl Terminal {
         cwd: &Path,
         size: Size,
         base_url: &str,
-        to: &Sender<Event>,
+        to: &Sender<HostEvent>,
     ) -> Result<Terminal, String> {
         let shell = env::login_shell();
-        let (pty, Ends { output, input }) = pty::open(&shell, cwd, &env::variables(base_url), size)?;
-        let screen = Arc::new(Screen::default());
+        let (pty, PtyStreams { output, input }) = pty::open(&shell, cwd, &env::variables(base_url), size)?;
+        let screen = Arc::new(OutputBuffer::default());
         let (keys, typed) = crossbeam_channel::unbounded::<Vec<u8>>();
         let waiting_keys = Arc::new(AtomicUsize::new(0));
         let now = Instant::now();
@@ -77,14 +77,14 @@ impl Terminal {
         let terminal = Terminal {
             session,
             pty,
-            screen,
+            output: screen,
             keys,
-            waiting_keys,
-            opened: now,
-            sent: None,
+            pending_input_bytes: waiting_keys,
+            opened_at: now,
+            last_sent_at: None,
             unfinished: 0,
-            used: now,
-            touched: now,
+            last_activity: now,
+            last_input: now,
             ending: None,
             exit: None,
         };
@@ -95,7 +95,7 @@ impl Terminal {
                 .and_then(|_| {
                     thread::spawn_small("term/exit", move || {
                         let code = proc::await_child(pid);
-                        let _ = exited.send(Event::Exited(number, code));
+                        let _ = exited.send(HostEvent::Exited(number, code));
                     })
                 });
         match started {
@@ -109,18 +109,18 @@ impl Terminal {
     }
 
     /// Types; false when the program has not read for long.
-    pub(super) fn keys(&mut self, keys: String) -> bool {
-        (self.used, self.touched) = (Instant::now(), Instant::now());
-        if self.waiting_keys.load(Ordering::Relaxed) > KEYS_MAX {
+    pub(super) fn input(&mut self, keys: String) -> bool {
+        (self.last_activity, self.last_input) = (Instant::now(), Instant::now());
+        if self.pending_input_bytes.load(Ordering::Relaxed) > MAX_PENDING_INPUT_BYTES {
             return false;
         }
-        self.waiting_keys.fetch_add(keys.len(), Ordering::Relaxed);
+        self.pending_input_bytes.fetch_add(keys.len(), Ordering::Relaxed);
         let _ = self.keys.send(keys.into_bytes());
         true
     }
 
     pub(super) fn resize(&mut self, size: Size) {
-        (self.used, self.touched) = (Instant::now(), Instant::now());
+        (self.last_activity, self.last_input) = (Instant::now(), Instant::now());
         self.pty.resize(size);
     }
 
@@ -147,60 +147,64 @@ impl Terminal {
     }
 
     /// When the next piece may be sent; nothing while there is none.
-    pub(super) fn due(&self) -> Option<Instant> {
-        let (held, _) = self.screen.state();
-        match (held, self.sent) {
+    pub(super) fn next_send_at(&self) -> Option<Instant> {
+        let (held, _) = self.output.state();
+        match (held, self.last_sent_at) {
             (0, _) => None,
             (held, _) if held == self.unfinished && self.exit.is_none() => None,
-            (PIECE.., sent) => Some(sent.unwrap_or(self.opened)),
-            (_, sent) => Some(sent.map_or(self.opened, |at| at + GATHER)),
+            (CHUNK_BYTES.., sent) => Some(sent.unwrap_or(self.opened_at)),
+            (_, sent) => Some(sent.map_or(self.opened_at, |at| at + MIN_SEND_INTERVAL)),
         }
     }
 
     /// The next piece, of at most so many bytes.
-    pub(super) fn take(&mut self, now: Instant, most: usize) -> String {
-        (self.sent, self.used) = (Some(now), now);
-        let (piece, unfinished) = self.screen.take(self.exit.is_some(), most);
+    pub(super) fn take_chunk(&mut self, now: Instant, most: usize) -> String {
+        (self.last_sent_at, self.last_activity) = (Some(now), now);
+        let (piece, unfinished) = self.output.take_chunk(self.exit.is_some(), most);
         self.unfinished = unfinished;
         piece
     }
 
     /// Whether it is over: the shell has ended, and all that it said was taken.
-    pub(super) fn over(&self, now: Instant) -> Option<Over> {
+    pub(super) fn end_if_finished(&self, now: Instant) -> Option<TerminalEnd> {
         let (code, at) = self.exit?;
-        let (held, ended) = self.screen.state();
-        if held > 0 || !(ended || now >= at + LAST_WORDS) {
+        let (held, ended) = self.output.state();
+        if held > 0 || !(ended || now >= at + OUTPUT_DRAIN) {
             return None;
         }
         // a failed exec makes the library abort in the new process, which says so in words of its own
-        let silent = self.sent.is_none() || code == ABORTED;
-        let silent = silent && at < self.opened + STILLBORN && code != 0;
-        Some(if silent && self.ending.is_none() { Over::Stillborn } else { Over::Exit(code) })
+        let silent = self.last_sent_at.is_none() || code == ABORTED;
+        let silent = silent && at < self.opened_at + STARTUP_FAILURE_WINDOW && code != 0;
+        Some(if silent && self.ending.is_none() {
+            TerminalEnd::NeverStarted
+        } else {
+            TerminalEnd::Exited(code)
+        })
     }
 
     /// Looks whether it is time to kill. Returns when to look again.
-    pub(super) fn press(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn escalate_termination(&mut self, now: Instant) -> Option<Instant> {
         match (self.ending, self.exit) {
-            (_, Some((_, at))) => Some(at + LAST_WORDS),
-            (Some((since, false)), None) if now >= since + POLITE => {
+            (_, Some((_, at))) => Some(at + OUTPUT_DRAIN),
+            (Some((since, false)), None) if now >= since + HANGUP_GRACE => {
                 self.ending = Some((since, true));
                 self.pty.kill();
                 None
             }
-            (Some((since, false)), None) => Some(since + POLITE),
+            (Some((since, false)), None) => Some(since + HANGUP_GRACE),
             (Some((_, true)) | None, None) => None,
         }
     }
 
     /// When it has been left alone for too long.
-    pub(super) fn idle_at(&self, times: &Times) -> Option<Instant> {
-        let idle = (self.used + times.idle).min(self.touched + times.forgotten);
+    pub(super) fn idle_deadline(&self, times: &HostTimeouts) -> Option<Instant> {
+        let idle = (self.last_activity + times.idle).min(self.last_input + times.forgotten);
         self.ending.is_none().then_some(idle)
     }
 
     /// Gives everything back. The shell has ended, or was killed.
     pub(super) fn close(self) {
-        self.screen.close();
+        self.output.close();
         self.pty.close();
     }
 }

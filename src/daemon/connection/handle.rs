@@ -1,6 +1,6 @@
 //! The handle by which other threads talk to the network thread. No call blocks.
 
-use crate::host::Out;
+use crate::host::FrameSink;
 use crate::sys::pump::{self, Outgoing};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +75,7 @@ impl NetHandle {
     }
 }
 
-impl Out for NetHandle {
+impl FrameSink for NetHandle {
     fn send(&self, frame: String) -> bool {
         NetHandle::send(self, frame)
     }

@@ -29,8 +29,8 @@ impl Hub {
                 }
                 self.begin_catch_up();
                 self.tasks.sweep_from(Some(Instant::now()));
-                self.host.look(self.usage_totals());
-                self.host.link(true);
+                self.host.on_turn_ended(self.usage_totals());
+                self.host.on_connection(true);
             }
             NetEvent::Down { why, retry_in, refused } => {
                 let wait = humantime::format_duration(Duration::from_millis(
@@ -58,7 +58,7 @@ impl Hub {
                 }
                 self.delivery.disconnected();
                 self.tasks.sweep_from(None);
-                self.host.link(false);
+                self.host.on_connection(false);
             }
             NetEvent::Frame(text) => return self.on_frame(&text),
         }

@@ -214,7 +214,7 @@ impl Hub {
             Frame::Result(result) => self.on_result(result),
             Frame::Message(message) => self.on_message(*message),
             Frame::Request { kind, request_id, .. } => self.on_request(&kind, &request_id),
-            Frame::Host(call) => self.host.ask(*call),
+            Frame::Host(call) => self.host.handle_call(*call),
             Frame::TaskStatus(fields) => self.on_task_status(&fields),
             Frame::Other(kind) => log::debug!(target: "hub", "ignored a frame of type `{kind}`"),
         }
@@ -222,7 +222,7 @@ impl Hub {
 
     fn on_result(&mut self, result: ActionResult) {
         let Some(purpose) = result.request_id.as_deref().and_then(|id| self.requests.settle(id)) else {
-            return self.host.result(&result);
+            return self.host.on_action_result(&result);
         };
         let error = || result.error.clone().unwrap_or_else(|| "no reason given".to_owned());
         match (purpose, result.ok) {
@@ -346,7 +346,7 @@ impl Hub {
                 self.close_asks_of(ended.generation);
                 self.board.clear(&entry.topic_id);
                 self.add_reply(&ended.end, *entry);
-                self.host.look(self.usage_totals());
+                self.host.on_turn_ended(self.usage_totals());
             }
         }
     }

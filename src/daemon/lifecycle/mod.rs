@@ -77,7 +77,7 @@ impl Hub {
             care.look_at = Some(time::again(now, LOOK));
             if !care.again && self.drain.is_none() && care.image.is_replaced() {
                 // messages are kept for later once `again` is set: the wait for terminals comes before it
-                let (open, first) = (self.host.terminals(), care.due.is_none());
+                let (open, first) = (self.host.open_terminals(), care.due.is_none());
                 let since = *care.due.get_or_insert(now);
                 care.again = open == 0 || now >= since + TERMINALS;
                 if care.again {

@@ -61,6 +61,22 @@ fn http(service: &Service, method: &str, path: &str, token: &str, body: &str) ->
     (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or_else(|_| body.into()))
 }
 
+/// Sends these bytes as they are; the status of the answer, and its body.
+fn raw_http(service: &Service, request: &[u8]) -> (u16, String) {
+    let mut socket = TcpStream::connect(service.base_url().trim_start_matches("http://")).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    // the service may have answered before it has read everything
+    let _ = socket.write_all(request);
+    let mut answer = [0; 4096];
+    let mut received = 0;
+    while let Ok(n @ 1..) = socket.read(&mut answer[received..]) {
+        received += n;
+    }
+    let answer = String::from_utf8_lossy(&answer[..received]).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head[9..12].parse().unwrap(), body.to_owned())
+}
+
 fn with_alice() -> (Service, String) {
     let service = Service::start(Options::default()).unwrap();
     service.add_agent("agent-alice", "tok", "Alice");
@@ -282,4 +298,39 @@ fn a_file_is_signed_put_committed_and_fetched() {
     assert_eq!(http(&service, "GET", url, "wrong", "").0, 401);
     assert_eq!(http(&service, "GET", url, "tok", ""), (200, json!("hello")));
     assert_eq!(http(&service, "GET", &format!("{url}?access={}", service.user_token()), "", "").0, 200);
+}
+
+#[test]
+fn malformed_and_too_large_requests_are_refused() {
+    let (service, _) = with_alice();
+    let long_path = format!("GET /{} HTTP/1.1\r\n", "x".repeat(70_000));
+    let many_headers = format!("GET /health HTTP/1.1\r\n{}\r\n", "X-Header: x\r\n".repeat(101));
+    let large_body = "POST /tasks HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n";
+    let large_upload = "PUT /media/upload-direct/x HTTP/1.1\r\nContent-Length: 104857601\r\n\r\n";
+    let large_chunk =
+        "POST /tasks HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nffffffffffffffff\r\n";
+    for (request, status) in [
+        ("GET /health HTTP/1.1\r\n\r\n", 200),
+        ("GET http://127.0.0.1/health HTTP/1.1\r\n\r\n", 400),
+        ("GET /health HTTP/9.9\r\n\r\n", 400),
+        ("GET /health HTTP/1.1\r\nno header\r\n\r\n", 400),
+        (&*long_path, 400),
+        (&*many_headers, 400),
+        (large_body, 413),
+        (large_upload, 413),
+        (large_chunk, 413),
+    ] {
+        let (answered, body) = raw_http(&service, request.as_bytes());
+        assert_eq!(answered, status, "{:.80?} {body}", request);
+    }
+}
+
+#[test]
+fn a_body_in_chunks_is_read_whole() {
+    let (service, _) = with_alice();
+    let request = "POST /tasks HTTP/1.1\r\nAuthorization: Bearer tok\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   9\r\n{\"title\":\r\n7;x=y\r\n\"Build\"\r\n1\r\n}\r\n0\r\n\r\n";
+    let (status, body) = raw_http(&service, request.as_bytes());
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["title"], "Build");
 }

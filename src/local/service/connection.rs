@@ -3,7 +3,7 @@
 //! Decides nothing about WTT: requests and frames go to the desk, which owns all state.
 
 use super::event_loop::Event;
-use super::http::{self, Body, BodyError, Head, Request, Response};
+use super::http::{self, Body, BodyError, RequestHead, ServiceRequest, ServiceResponse};
 use crate::sys::pump::{self, Driver, End, Flow};
 use crate::sys::tls::Stream;
 use crossbeam_channel::{Sender, bounded};
@@ -33,13 +33,13 @@ pub fn serve(number: u64, socket: TcpStream, desk: &Sender<Event>, uploads: &Pat
 }
 
 fn refuse(socket: &TcpStream, why: &io::Error) -> io::Result<()> {
-    http::write_response(socket, &Response::error(400, &why.to_string()))
+    http::write_response(socket, &ServiceResponse::error(400, &why.to_string()))
 }
 
 fn exchange(
     number: u64,
     socket: &TcpStream,
-    head: Head,
+    head: RequestHead,
     early: Vec<u8>,
     desk: &Sender<Event>,
     uploads: &Path,
@@ -49,7 +49,7 @@ fn exchange(
     let body = match http::read_body(socket, &head, early, upload.as_deref()) {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
-            return http::write_response(socket, &Response::error(413, "the body is too large"));
+            return http::write_response(socket, &ServiceResponse::error(413, "the body is too large"));
         }
         Err(BodyError::Io(e)) => return Err(e),
     };
@@ -58,7 +58,7 @@ fn exchange(
         Body::Bytes(_) => None,
     };
     let (reply, answer) = bounded(1);
-    let asked = desk.send(Event::Http { request: Request { head, body }, reply }).is_ok();
+    let asked = desk.send(Event::Http { request: ServiceRequest { head, body }, reply }).is_ok();
     let response = asked.then(|| answer.recv_timeout(ANSWER_TIME).ok()).flatten();
     if let Some(part) = file {
         // Taken over by rename when it was wanted.
@@ -73,13 +73,13 @@ fn exchange(
 fn web_socket(
     number: u64,
     socket: TcpStream,
-    head: &Head,
+    head: &RequestHead,
     early: Vec<u8>,
     desk: &Sender<Event>,
 ) -> io::Result<()> {
     let agent = match head.path.iter().position(|s| s == "ws").map(|at| &head.path[at + 1..]) {
         Some([agent]) => agent.clone(),
-        _ => return http::write_response(&socket, &Response::error(404, "Not Found")),
+        _ => return http::write_response(&socket, &ServiceResponse::error(404, "Not Found")),
     };
     let mut request = tungstenite::http::Request::builder().method("GET").uri(&head.target);
     for (name, value) in &head.headers {

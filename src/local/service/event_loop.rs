@@ -3,7 +3,7 @@
 //! Actions of sockets are in `actions.rs`, HTTP routes in `routes.rs`; both are methods of [`Desk`].
 
 use super::events::{Knobs, Observed, Seen};
-use super::http::{Request, Response};
+use super::http::{ServiceRequest, ServiceResponse};
 use super::state::{Row, State, text};
 use crate::json::object;
 use crate::sys::pump::Outgoing;
@@ -46,9 +46,9 @@ pub enum Event {
     /// An HTTP request.
     Http {
         /// The request.
-        request: Request,
+        request: ServiceRequest,
         /// Where the answer goes.
-        reply: Sender<Response>,
+        reply: Sender<ServiceResponse>,
     },
     /// A call of the in-process interface; each is one small method of [`super::Service`].
     Call(Box<dyn FnOnce(&mut Desk) + Send>),
@@ -163,7 +163,7 @@ impl Desk {
         }
     }
 
-    fn answer(&mut self, request: &Request, reply: &Sender<Response>) {
+    fn answer(&mut self, request: &ServiceRequest, reply: &Sender<ServiceResponse>) {
         let response = self.route(request);
         let (head, status) = (&request.head, response.status);
         let agent =

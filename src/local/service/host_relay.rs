@@ -4,7 +4,7 @@
 
 use super::event_loop::Desk;
 use super::events::Seen;
-use super::http::Response;
+use super::http::ServiceResponse;
 use super::state::{Row, text};
 use crate::json::object;
 use crate::sys::id;
@@ -113,9 +113,9 @@ impl Desk {
     }
 
     /// `POST /agents/{id}/shell/jobs`
-    pub fn start_job(&mut self, agent: &str, body: &Row) -> Result<Value, Response> {
+    pub fn start_job(&mut self, agent: &str, body: &Row) -> Result<Value, ServiceResponse> {
         let command = text(body, "command").filter(|command| command.len() <= COMMAND_MAX);
-        let command = command.ok_or_else(|| Response::error(422, "command is missing or too long"))?;
+        let command = command.ok_or_else(|| ServiceResponse::error(422, "command is missing or too long"))?;
         let (job, ours) = (id::hex(), id::hex());
         let frame = object!({ "type": "shell_exec", "request_id": ours, "command": command,
             "timeout_seconds": body.get("timeout_seconds") });
@@ -125,7 +125,7 @@ impl Desk {
         if self.send_to_agent(agent, &frame) {
             Ok(row)
         } else {
-            Err(Response::error(409, "the agent is offline"))
+            Err(ServiceResponse::error(409, "the agent is offline"))
         }
     }
 

@@ -9,39 +9,41 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Head of a request: far above what clients send, small enough for a thousand connections.
-const HEAD_MAX: usize = 64 * 1024;
-/// JSON bodies: four times the largest task output (see LIMITS in wtt-connect-protocol(7)).
-const JSON_MAX: u64 = 1024 * 1024;
-/// Uploads (confirmed, see LIMITS in wtt-connect-protocol(7)).
-pub const UPLOAD_MAX: u64 = 100 * 1024 * 1024;
-/// A head on loopback arrives at once; a silent connection must not keep its thread.
+/// Head of a request: far above what clients send, small enough for hundreds of connections.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Headers of a request: several times what browsers send.
+const HEADERS_MAX: usize = 100;
+/// JSON bodies: four times the largest task output, see LIMITS in wtt-connect-protocol(7).
+const JSON_BYTES_MAX: u64 = 1024 * 1024;
+/// Uploads, see LIMITS in wtt-connect-protocol(7).
+pub const UPLOAD_BYTES_MAX: u64 = 100 * 1024 * 1024;
+/// A head arrives at once on loopback; a silent connection must not keep its thread.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// A whole body or response.
+/// A whole body or response: an upload of the largest size from a slow disk.
 const BODY_TIME: Duration = Duration::from_secs(120);
 
-/// A parsed request line and its headers.
+/// The request line and the headers of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Head {
-    /// Upper case.
+pub struct RequestHead {
+    /// In upper case.
     pub method: String,
     /// Path and query as sent.
     pub target: String,
-    /// Decoded path segments, empty ones dropped.
+    /// Decoded path segments, without empty ones.
     pub path: Vec<String>,
-    /// Decoded query pairs.
+    /// Decoded query parameters: name and value.
     pub query: Vec<(String, String)>,
-    /// Names in lower case.
+    /// Name, in lower case, and value.
     pub headers: Vec<(String, String)>,
 }
 
-impl Head {
-    /// The first header of that (lower-case) name.
+impl RequestHead {
+    /// The first header of a name, which is given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
-    /// The first query parameter of that name.
+    /// The first query parameter of a name.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
@@ -54,65 +56,65 @@ impl Head {
 
 /// A request with its body.
 #[derive(Debug)]
-pub struct Request {
-    /// The head.
-    pub head: Head,
-    /// The body.
+pub struct ServiceRequest {
+    /// Request line and headers.
+    pub head: RequestHead,
+    /// Empty if the head announces none.
     pub body: Body,
 }
 
-/// Bytes in memory or in a file.
+/// The body of a request or response.
 #[derive(Debug)]
 pub enum Body {
     /// In memory.
     Bytes(Vec<u8>),
-    /// In a file, with its length.
+    /// In a file: path and length in bytes.
     File(PathBuf, u64),
 }
 
-/// One response.
+/// The response to one request.
 #[derive(Debug)]
-pub struct Response {
+pub struct ServiceResponse {
     /// Status code.
     pub status: u16,
-    /// `Content-Type`.
+    /// Value of `Content-Type`.
     pub content_type: String,
-    /// What follows.
+    /// Sent with its `Content-Length`.
     pub body: Body,
 }
 
-impl Response {
+impl ServiceResponse {
     /// JSON with a status.
-    pub fn json(status: u16, value: &serde_json::Value) -> Response {
+    pub fn json(status: u16, value: &serde_json::Value) -> ServiceResponse {
         let body = Body::Bytes(value.to_string().into_bytes());
-        Response { status, content_type: "application/json".to_owned(), body }
+        ServiceResponse { status, content_type: "application/json".to_owned(), body }
     }
 
     /// An error in the shape of FastAPI: `{"detail": "…"}` (see HTTP in wtt-connect-protocol(7)).
-    pub fn error(status: u16, detail: &str) -> Response {
-        Response::json(status, &object!({ "detail": detail }))
+    pub fn error(status: u16, detail: &str) -> ServiceResponse {
+        ServiceResponse::json(status, &object!({ "detail": detail }))
     }
 }
 
-/// A socket whose every call gives up at one deadline, however slowly the other side drips.
-struct Timed<'a> {
+/// A socket with one deadline for all its reads and writes, however slowly the other side sends.
+struct TimedSocket<'a> {
     socket: &'a TcpStream,
-    until: Instant,
+    deadline: Instant,
 }
 
-impl Timed<'_> {
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.until.saturating_duration_since(Instant::now());
+impl TimedSocket<'_> {
+    fn time_left(&self) -> io::Result<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
     }
 }
 
-impl Read for Timed<'_> {
+impl Read for TimedSocket<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            self.socket.set_read_timeout(Some(self.left()?))?;
+            self.socket.set_read_timeout(Some(self.time_left()?))?;
             match self.socket.read(buf) {
-                // a read with a time limit, while the process was stopped and went on
+                // The process was stopped and continued during a read with a time limit.
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 read => return read,
             }
@@ -120,9 +122,9 @@ impl Read for Timed<'_> {
     }
 }
 
-impl Write for Timed<'_> {
+impl Write for TimedSocket<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.set_write_timeout(Some(self.left()?))?;
+        self.socket.set_write_timeout(Some(self.time_left()?))?;
         self.socket.write(buf)
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -130,84 +132,64 @@ impl Write for Timed<'_> {
     }
 }
 
-/// Reads the head; also returns what was read beyond it.
-pub fn read_head(socket: &TcpStream) -> io::Result<(Head, Vec<u8>)> {
-    let mut from = Timed { socket, until: Instant::now() + HEAD_TIME };
-    let mut seen = Vec::new();
-    let mut buf = [0u8; 4096];
+/// Reads the head of a request. Returns it with the bytes that were read beyond it. A head that is malformed or larger
+/// than [`HEAD_BYTES_MAX`] is an error of kind `InvalidData`.
+pub fn read_head(socket: &TcpStream) -> io::Result<(RequestHead, Vec<u8>)> {
+    let mut source = TimedSocket { socket, deadline: Instant::now() + HEAD_TIME };
+    let mut received = Vec::new();
+    let mut buffer = [0u8; 4096];
     loop {
-        if let Some(end) = seen.windows(4).position(|w| w == b"\r\n\r\n") {
-            let rest = seen.split_off(end + 4);
-            let text = String::from_utf8_lossy(&seen);
-            let head = parse_head(&text).map_err(|why| io::Error::new(ErrorKind::InvalidData, why))?;
-            return Ok((head, rest));
+        if let Some((head, length)) = parse_head(&received)? {
+            return Ok((head, received.split_off(length)));
         }
-        if seen.len() > HEAD_MAX {
-            return Err(io::Error::new(ErrorKind::InvalidData, "head too large"));
+        if received.len() > HEAD_BYTES_MAX {
+            return Err(io::Error::new(ErrorKind::InvalidData, "the head is too large"));
         }
-        match from.read(&mut buf)? {
+        match source.read(&mut buffer)? {
             0 => return Err(ErrorKind::UnexpectedEof.into()),
-            n => seen.extend_from_slice(&buf[..n]),
+            n => received.extend_from_slice(&buffer[..n]),
         }
     }
 }
 
-/// Parses a head that ends in an empty line.
-pub fn parse_head(text: &str) -> Result<Head, &'static str> {
-    let mut lines = text.split("\r\n");
-    let mut first = lines.next().unwrap_or_default().split(' ');
-    let (Some(method), Some(target), Some(version)) = (first.next(), first.next(), first.next()) else {
-        return Err("bad request line");
+/// Parses a head and its length in bytes; None while its end has not been received.
+pub fn parse_head(received: &[u8]) -> io::Result<Option<(RequestHead, usize)>> {
+    let invalid = |e: httparse::Error| io::Error::new(ErrorKind::InvalidData, e);
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut parsed = httparse::Request::new(&mut headers);
+    let httparse::Status::Complete(length) = parsed.parse(received).map_err(invalid)? else {
+        return Ok(None);
     };
-    if !version.starts_with("HTTP/1.") || method.is_empty() || !target.starts_with('/') {
-        return Err("bad request line");
-    }
+    let target = parsed.path.filter(|target| target.starts_with('/'));
+    let target = target.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "the target is not a path"))?;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut headers = Vec::new();
-    for line in lines.take_while(|l| !l.is_empty()) {
-        let (name, value) = line.split_once(':').ok_or("bad header line")?;
-        headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    Ok(Head {
-        method: method.to_ascii_uppercase(),
+    let value = |header: &httparse::Header<'_>| String::from_utf8_lossy(header.value).trim().to_owned();
+    let head = RequestHead {
+        method: parsed.method.unwrap_or_default().to_ascii_uppercase(),
         target: target.to_owned(),
-        path: path.split('/').filter(|s| !s.is_empty()).map(|s| decode(s, false)).collect(),
+        path: path.split('/').filter(|s| !s.is_empty()).map(decode).collect(),
         query: query
             .split('&')
-            .filter(|p| !p.is_empty())
-            .map(|p| p.split_once('=').unwrap_or((p, "")))
-            .map(|(k, v)| (decode(k, true), decode(v, true)))
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (decode(&name.replace('+', " ")), decode(&value.replace('+', " "))))
             .collect(),
-        headers,
-    })
+        headers: parsed.headers.iter().map(|h| (h.name.to_ascii_lowercase(), value(h))).collect(),
+    };
+    Ok(Some((head, length)))
 }
 
 /// Undoes percent encoding; a broken escape stays as it is.
-fn decode(text: &str, plus_is_space: bool) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while i < bytes.len() {
-        let hex = bytes.get(i + 1..i + 3).and_then(|h| std::str::from_utf8(h).ok());
-        match (bytes[i], hex.and_then(|h| u8::from_str_radix(h, 16).ok())) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                i += 2;
-            }
-            (b'+', _) if plus_is_space => out.push(b' '),
-            (byte, _) => out.push(byte),
-        }
-        i += 1;
-    }
-    String::from_utf8_lossy(&out).into_owned()
+fn decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Why a body was not read.
 #[derive(Debug)]
 pub enum BodyError {
-    /// Larger than allowed: 413.
+    /// It is larger than allowed; answered with 413.
     TooLarge,
-    /// The client stopped, lied or was too slow.
+    /// The client stopped, sent something malformed, or was too slow.
     Io(io::Error),
 }
 
@@ -217,37 +199,38 @@ impl From<io::Error> for BodyError {
     }
 }
 
-/// Reads the body that `head` announces: into the file `into` (uploads), else into memory.
+/// Reads the body that `head` announces, into a new `file` (uploads) or else into memory. `early` is what was read beyond
+/// the head.
 pub fn read_body(
     socket: &TcpStream,
-    head: &Head,
+    head: &RequestHead,
     early: Vec<u8>,
-    into: Option<&Path>,
+    file: Option<&Path>,
 ) -> Result<Body, BodyError> {
-    let max = if into.is_some() { UPLOAD_MAX } else { JSON_MAX };
-    let mut timed = Timed { socket, until: Instant::now() + BODY_TIME };
+    let max = if file.is_some() { UPLOAD_BYTES_MAX } else { JSON_BYTES_MAX };
+    let mut timed = TimedSocket { socket, deadline: Instant::now() + BODY_TIME };
     if head.header("expect").is_some_and(|v| v.eq_ignore_ascii_case("100-continue")) {
         timed.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
-    let mut from = io::Cursor::new(early).chain(timed);
+    let mut source = io::Cursor::new(early).chain(timed);
     let mut bytes = Vec::new();
-    let mut file = into.map(File::create).transpose()?;
-    let sink: &mut dyn Write = match &mut file {
-        Some(file) => file,
+    let mut open_file = file.map(File::create).transpose()?;
+    let sink: &mut dyn Write = match &mut open_file {
+        Some(open_file) => open_file,
         None => &mut bytes,
     };
-    let chunked = head.header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked"));
+    let is_chunked = head.header("transfer-encoding").is_some_and(|v| v.eq_ignore_ascii_case("chunked"));
     let mut total = 0;
-    if chunked {
+    if is_chunked {
         loop {
-            let size = chunk_size(&mut from)?;
+            let size = read_chunk_size(&mut source)?;
             if size > max - total {
                 return Err(BodyError::TooLarge);
             }
-            copy_exactly(&mut from, sink, size)?;
+            copy_exactly(&mut source, sink, size)?;
             total += size;
             let mut end = [0u8; 2];
-            from.read_exact(&mut end)?;
+            source.read_exact(&mut end)?;
             if size == 0 {
                 break;
             }
@@ -257,27 +240,28 @@ pub fn read_body(
         if total > max {
             return Err(BodyError::TooLarge);
         }
-        copy_exactly(&mut from, sink, total)?;
+        copy_exactly(&mut source, sink, total)?;
     }
-    Ok(match into {
+    Ok(match file {
         Some(path) => Body::File(path.to_owned(), total),
         None => Body::Bytes(bytes),
     })
 }
 
-fn copy_exactly(from: &mut dyn Read, to: &mut dyn Write, size: u64) -> io::Result<()> {
-    if io::copy(&mut from.take(size), to)? < size {
+fn copy_exactly(source: &mut dyn Read, sink: &mut dyn Write, size: u64) -> io::Result<()> {
+    if io::copy(&mut source.take(size), sink)? < size {
         return Err(ErrorKind::UnexpectedEof.into());
     }
     Ok(())
 }
 
-/// Reads a chunk's size line; extensions are dropped. Trailers are not supported: no client of WTT sends any.
-fn chunk_size(from: &mut dyn Read) -> io::Result<u64> {
+/// Reads the line with the size of a chunk, in bytes; extensions are ignored. Trailers are not supported: no client of WTT
+/// sends any.
+fn read_chunk_size(source: &mut dyn Read) -> io::Result<u64> {
     let mut line = Vec::new();
     let mut byte = [0u8; 1];
     while line.len() < 64 {
-        from.read_exact(&mut byte)?;
+        source.read_exact(&mut byte)?;
         if byte[0] == b'\n' {
             let text = String::from_utf8_lossy(&line);
             let hex = text.split(';').next().unwrap_or_default().trim();
@@ -288,9 +272,9 @@ fn chunk_size(from: &mut dyn Read) -> io::Result<u64> {
     Err(ErrorKind::InvalidData.into())
 }
 
-/// Writes the response and ends our half of the connection.
-pub fn write_response(socket: &TcpStream, response: &Response) -> io::Result<()> {
-    let mut to = Timed { socket, until: Instant::now() + BODY_TIME };
+/// Writes a response and shuts down the sending half of the connection.
+pub fn write_response(socket: &TcpStream, response: &ServiceResponse) -> io::Result<()> {
+    let mut sink = TimedSocket { socket, deadline: Instant::now() + BODY_TIME };
     let length = match &response.body {
         Body::Bytes(bytes) => bytes.len() as u64,
         Body::File(_, length) => *length,
@@ -298,20 +282,20 @@ pub fn write_response(socket: &TcpStream, response: &Response) -> io::Result<()>
     let head = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n",
         response.status,
-        reason(response.status),
+        reason_phrase(response.status),
         response.content_type,
     );
-    to.write_all(head.as_bytes())?;
+    sink.write_all(head.as_bytes())?;
     match &response.body {
-        Body::Bytes(bytes) => to.write_all(bytes)?,
+        Body::Bytes(bytes) => sink.write_all(bytes)?,
         Body::File(path, _) => {
-            io::copy(&mut File::open(path)?, &mut to)?;
+            io::copy(&mut File::open(path)?, &mut sink)?;
         }
     }
     socket.shutdown(std::net::Shutdown::Write)
 }
 
-fn reason(status: u16) -> &'static str {
+fn reason_phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
         201 => "Created",
@@ -332,9 +316,9 @@ mod tests {
 
     #[test]
     fn a_head_is_split_and_decoded() {
-        let head =
-            parse_head("get /topics/a%20b/messages?limit=5&q=x+y HTTP/1.1\r\nX-Agent-Token: t\r\n\r\n");
-        let head = head.expect("a good head");
+        let request = b"get /topics/a%20b/messages?limit=5&q=x+y HTTP/1.1\r\nX-Agent-Token: t\r\n\r\nbody";
+        let (head, length) = parse_head(request).expect("a good head").expect("a whole head");
+        assert_eq!(&request[length..], b"body");
         assert_eq!(head.method, "GET");
         assert_eq!(head.path, ["topics", "a b", "messages"]);
         assert_eq!((head.query("limit"), head.query("q")), (Some("5"), Some("x y")));
@@ -351,15 +335,15 @@ mod tests {
             "GET x HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nx\r\n\r\n",
         ] {
-            assert!(parse_head(bad).is_err(), "{bad:?}");
+            assert!(!matches!(parse_head(bad.as_bytes()), Ok(Some(_))), "{bad:?}");
         }
     }
 
     #[test]
     fn a_broken_escape_stays() {
-        assert_eq!(decode("50%", false), "50%");
-        assert_eq!(decode("%zz%41", false), "%zzA");
-        assert_eq!(decode("%E4%BD%A0", false), "你");
+        assert_eq!(decode("50%"), "50%");
+        assert_eq!(decode("%zz%41"), "%zzA");
+        assert_eq!(decode("%E4%BD%A0"), "你");
     }
 
     #[test]
@@ -368,15 +352,17 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
         let (socket, _) = listener.accept().expect("connected");
-        let head =
-            Head { headers: vec![("transfer-encoding".to_owned(), "chunked".to_owned())], ..Head::default() };
+        let head = RequestHead {
+            headers: vec![("transfer-encoding".to_owned(), "chunked".to_owned())],
+            ..RequestHead::default()
+        };
         let early = b"1\r\nx\r\nffffffffffffffff\r\nrest".to_vec();
         assert!(matches!(read_body(&socket, &head, early, None), Err(BodyError::TooLarge)));
     }
 
     #[test]
     fn chunk_sizes() {
-        assert_eq!(chunk_size(&mut &b"1f;x=y\r\n"[..]).expect("hex"), 31);
-        assert!(chunk_size(&mut &b"zz\r\n"[..]).is_err());
+        assert_eq!(read_chunk_size(&mut &b"1f;x=y\r\n"[..]).expect("hex"), 31);
+        assert!(read_chunk_size(&mut &b"zz\r\n"[..]).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Service;
 use super::event_loop::Desk;
-use super::http::{Body, Head, Response};
+use super::http::{Body, RequestHead, ServiceResponse};
 use super::state::{Media, Row, text};
 use crate::error::reason;
 use crate::json::object;
@@ -18,9 +18,9 @@ impl Service {
         let uploads = self.ask(|desk| desk.uploads.clone()).unwrap_or_default();
         let kept = uploads.join(kept_name(&name));
         let size = std::fs::copy(file, &kept).map_err(|e| reason(&e))?;
-        if size == 0 || size > super::http::UPLOAD_MAX {
+        if size == 0 || size > super::http::UPLOAD_BYTES_MAX {
             let _ = std::fs::remove_file(&kept);
-            let most = super::http::UPLOAD_MAX >> 20;
+            let most = super::http::UPLOAD_BYTES_MAX >> 20;
             return Err(if size == 0 {
                 "it is empty".to_owned()
             } else {
@@ -48,12 +48,13 @@ fn kept_name(filename: &str) -> String {
 
 impl Desk {
     /// `sign` and `commit`.
-    pub fn media(&mut self, method: &str, path: &[&str], body: &Row) -> Result<Value, Response> {
+    pub fn media(&mut self, method: &str, path: &[&str], body: &Row) -> Result<Value, ServiceResponse> {
         match (method, path) {
             ("POST", ["sign"]) => {
                 let filename = text(body, "filename").unwrap_or("file");
-                if body.get("size").and_then(Value::as_u64).is_some_and(|s| s > super::http::UPLOAD_MAX) {
-                    return Err(Response::error(413, "the file is too large"));
+                if body.get("size").and_then(Value::as_u64).is_some_and(|s| s > super::http::UPLOAD_BYTES_MAX)
+                {
+                    return Err(ServiceResponse::error(413, "the file is too large"));
                 }
                 let mime_type = text(body, "mime_type").unwrap_or("application/octet-stream").to_owned();
                 let media = Media { filename: filename.to_owned(), mime_type, file: None, public: false };
@@ -66,51 +67,51 @@ impl Desk {
             }
             ("POST", ["commit"]) => {
                 let token = text(body, "upload_token").unwrap_or_default();
-                let not_found = || Response::error(404, "unknown upload_token");
+                let not_found = || ServiceResponse::error(404, "unknown upload_token");
                 let media = self.state.media.get_mut(token).ok_or_else(not_found)?;
                 let late = self.knobs.late_uploads > 0;
                 self.knobs.late_uploads = self.knobs.late_uploads.saturating_sub(1);
                 let Some((_, size)) = media.file.as_ref().filter(|_| !late) else {
-                    return Err(Response::error(400, "File not uploaded yet"));
+                    return Err(ServiceResponse::error(400, "File not uploaded yet"));
                 };
                 media.public = true;
                 Ok(object!({ "url": format!("/media/{token}"), "filename": media.filename, "size": size,
                     "mime_type": media.mime_type }))
             }
-            _ => Err(Response::error(404, "Not Found")),
+            _ => Err(ServiceResponse::error(404, "Not Found")),
         }
     }
 
     /// Takes over the uploaded file.
-    pub fn store_upload(&mut self, token: &str, body: &Body) -> Response {
+    pub fn store_upload(&mut self, token: &str, body: &Body) -> ServiceResponse {
         let Some(media) = self.state.media.get_mut(token) else {
-            return Response::error(404, "unknown upload");
+            return ServiceResponse::error(404, "unknown upload");
         };
         let Body::File(part, size) = body else {
-            return Response::error(400, "no file");
+            return ServiceResponse::error(400, "no file");
         };
         let kept = self.uploads.join(kept_name(&media.filename));
         if let Err(e) = std::fs::rename(part, &kept) {
-            return Response::error(500, &e.to_string());
+            return ServiceResponse::error(500, &e.to_string());
         }
         media.file = Some((kept, *size));
-        Response::json(200, &object!({}))
+        ServiceResponse::json(200, &object!({}))
     }
 
     /// A stored file, to who has a token in a header or, for links in a terminal, as `?access=`.
-    pub fn fetch_media(&self, media_id: &str, head: &Head) -> Response {
+    pub fn fetch_media(&self, media_id: &str, head: &RequestHead) -> ServiceResponse {
         let by_link = head.query("access").is_some_and(|t| t == self.user_token);
         if !by_link && self.caller(head).is_none() {
-            return Response::error(401, "invalid or missing token");
+            return ServiceResponse::error(401, "invalid or missing token");
         }
         let found = self.state.media.get(media_id).filter(|m| m.public);
         match found.and_then(|m| m.file.as_ref().map(|(path, size)| (m, path, size))) {
-            Some((media, path, size)) => Response {
+            Some((media, path, size)) => ServiceResponse {
                 status: 200,
                 content_type: media.mime_type.clone(),
                 body: Body::File(path.clone(), *size),
             },
-            None => Response::error(404, "media not found"),
+            None => ServiceResponse::error(404, "media not found"),
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::actions::{message_row, page};
 use super::event_loop::{Desk, Role};
 use super::events::Seen;
-use super::http::{Body, Head, Request, Response};
+use super::http::{Body, RequestHead, ServiceRequest, ServiceResponse};
 use super::state::{Claim, Row, USER_ID, text};
 use crate::json::object;
 use crate::sys::id;
@@ -20,9 +20,9 @@ pub enum Caller {
     User,
 }
 
-type Answer = Result<Value, Response>;
+type Answer = Result<Value, ServiceResponse>;
 
-impl Head {
+impl RequestHead {
     /// The bearer token, else the agent token (see HTTP in wtt-connect-protocol(7)).
     pub fn token(&self) -> Option<&str> {
         let bearer = self.header("authorization").and_then(|v| v.strip_prefix("Bearer "));
@@ -30,18 +30,18 @@ impl Head {
     }
 }
 
-fn not_found(what: &str) -> Response {
-    Response::error(404, &format!("{what} not found"))
+fn not_found(what: &str) -> ServiceResponse {
+    ServiceResponse::error(404, &format!("{what} not found"))
 }
 
-fn missing(field: &str) -> Response {
+fn missing(field: &str) -> ServiceResponse {
     let detail = json!([{ "loc": ["body", field], "msg": "Field required", "type": "missing" }]);
-    Response::json(422, &object!({ "detail": detail }))
+    ServiceResponse::json(422, &object!({ "detail": detail }))
 }
 
 impl Desk {
     /// Answers one request.
-    pub fn route(&mut self, request: &Request) -> Response {
+    pub fn route(&mut self, request: &ServiceRequest) -> ServiceResponse {
         let all: Vec<&str> = request.head.path.iter().map(String::as_str).collect();
         let path = match all.as_slice() {
             ["api", "v1", rest @ ..] => rest,
@@ -51,7 +51,7 @@ impl Desk {
         };
         let method = request.head.method.as_str();
         match (method, path) {
-            ("GET", ["health"]) => return Response::json(200, &object!({ "status": "ok" })),
+            ("GET", ["health"]) => return ServiceResponse::json(200, &object!({ "status": "ok" })),
             ("PUT", ["media", "upload-direct", token]) => return self.store_upload(token, &request.body),
             ("GET", ["media", media_id]) => return self.fetch_media(media_id, &request.head),
             _ => {}
@@ -62,23 +62,23 @@ impl Desk {
         };
         if (method, path) == ("POST", &["agents", "register"]) {
             let (agent_id, token) = self.state.register(text(&body, "display_name"));
-            return Response::json(200, &object!({ "agent_id": agent_id, "agent_token": token }));
+            return ServiceResponse::json(200, &object!({ "agent_id": agent_id, "agent_token": token }));
         }
         let Some(caller) = self.caller(&request.head) else {
-            return Response::error(401, "invalid or missing token");
+            return ServiceResponse::error(401, "invalid or missing token");
         };
         let answer = match path.first() {
             Some(&"agents") => self.agents(method, &path[1..], &caller, &body),
             Some(&"topics") => self.topics(method, &path[1..], &caller, &request.head, &body),
             Some(&"tasks") => self.tasks(method, &path[1..], &request.head, &body),
             Some(&"media") => self.media(method, &path[1..], &body),
-            _ => Err(Response::error(404, "Not Found")),
+            _ => Err(ServiceResponse::error(404, "Not Found")),
         };
-        answer.map_or_else(|refusal| refusal, |value| Response::json(200, &value))
+        answer.map_or_else(|refusal| refusal, |value| ServiceResponse::json(200, &value))
     }
 
     /// Who holds the token of a request.
-    pub fn caller(&self, head: &Head) -> Option<Caller> {
+    pub fn caller(&self, head: &RequestHead) -> Option<Caller> {
         let token = head.token()?;
         if token == self.user_token {
             return Some(Caller::User);
@@ -95,7 +95,7 @@ impl Desk {
                 let asked = text(body, "agent_id").ok_or_else(|| missing("agent_id"))?;
                 match caller {
                     Caller::Agent(own) if own == asked => {}
-                    _ => return Err(Response::error(401, "the token is not the one of this agent")),
+                    _ => return Err(ServiceResponse::error(401, "the token is not the one of this agent")),
                 }
                 let code = format!("WTT-CLAIM-{}", id::hex()[..8].to_ascii_uppercase());
                 let claim = Claim { agent_id: asked.to_owned(), made: Instant::now() };
@@ -105,7 +105,7 @@ impl Desk {
             ("POST", ["claim" | "bind"]) => {
                 let code = text(body, "code").ok_or_else(|| missing("code"))?;
                 let claim = self.state.claims.remove(code).filter(Claim::is_fresh);
-                let claim = claim.ok_or_else(|| Response::error(404, "invalid or expired code"))?;
+                let claim = claim.ok_or_else(|| ServiceResponse::error(404, "invalid or expired code"))?;
                 Ok(object!({ "agent_id": claim.agent_id, "bound": true }))
             }
             ("GET", ["my"]) => {
@@ -133,7 +133,7 @@ impl Desk {
                 known.token = format!("wtt-tok-{}", id::hex());
                 Ok(object!({ "agent_token": known.token }))
             }
-            _ => Err(Response::error(404, "Not Found")),
+            _ => Err(ServiceResponse::error(404, "Not Found")),
         }
     }
 
@@ -157,7 +157,14 @@ impl Desk {
         object!({ "max_sub_agents": 8, "agents": counts, "online_agents": online, "runtimes": runtimes })
     }
 
-    fn topics(&mut self, method: &str, path: &[&str], caller: &Caller, head: &Head, body: &Row) -> Answer {
+    fn topics(
+        &mut self,
+        method: &str,
+        path: &[&str],
+        caller: &Caller,
+        head: &RequestHead,
+        body: &Row,
+    ) -> Answer {
         let viewer = match caller {
             Caller::Agent(own) => Some(own.as_str()),
             Caller::User => head.query("agent_id"),
@@ -190,17 +197,19 @@ impl Desk {
                         }
                         Ok(object!({ "message": "joined", "topic_id": topic_id }))
                     }
-                    _ => Err(Response::error(404, "Not Found")),
+                    _ => Err(ServiceResponse::error(404, "Not Found")),
                 }
             }
-            _ => Err(Response::error(405, "Method Not Allowed")),
+            _ => Err(ServiceResponse::error(405, "Method Not Allowed")),
         }
     }
 
-    fn may_read(&self, caller: &Caller, topic_id: &str) -> Result<(), Response> {
+    fn may_read(&self, caller: &Caller, topic_id: &str) -> Result<(), ServiceResponse> {
         let topic = self.state.topics.get(topic_id).ok_or_else(|| not_found("topic"))?;
         match caller {
-            Caller::Agent(own) if !topic.members.contains(own) => Err(Response::error(403, "not a member")),
+            Caller::Agent(own) if !topic.members.contains(own) => {
+                Err(ServiceResponse::error(403, "not a member"))
+            }
             Caller::Agent(_) | Caller::User => Ok(()),
         }
     }
@@ -212,18 +221,18 @@ impl Desk {
         };
         if self.knobs.failing_posts > 0 {
             self.knobs.failing_posts -= 1;
-            return Err(Response::error(500, "Internal Server Error"));
+            return Err(ServiceResponse::error(500, "Internal Server Error"));
         }
-        let row = message_row(body, role, agent).map_err(|why| Response::error(422, &why))?;
+        let row = message_row(body, role, agent).map_err(|why| ServiceResponse::error(422, &why))?;
         let row = self.post(topic_id, row).ok_or_else(|| not_found("topic"))?;
         if self.knobs.late_posts > 0 {
             self.knobs.late_posts -= 1;
-            return Err(Response::error(504, "Gateway Timeout"));
+            return Err(ServiceResponse::error(504, "Gateway Timeout"));
         }
         Ok(as_http(row))
     }
 
-    fn tasks(&mut self, method: &str, path: &[&str], head: &Head, body: &Row) -> Answer {
+    fn tasks(&mut self, method: &str, path: &[&str], head: &RequestHead, body: &Row) -> Answer {
         match (method, path) {
             ("GET", []) => {
                 let wanted = |task: &&Row| {
@@ -242,7 +251,7 @@ impl Desk {
                 let task = self.state.tasks.get(*task_id).cloned().ok_or_else(|| not_found("task"))?;
                 self.task(method, rest, &task, body)
             }
-            _ => Err(Response::error(405, "Method Not Allowed")),
+            _ => Err(ServiceResponse::error(405, "Method Not Allowed")),
         }
     }
 
@@ -255,11 +264,11 @@ impl Desk {
                 let status = refusal.unwrap_or(200);
                 self.note("", Seen::Patch { task_id, body: Value::Object(body.clone()), status });
                 match refusal {
-                    Some(status) => Err(Response::error(status, "not this patch")),
+                    Some(status) => Err(ServiceResponse::error(status, "not this patch")),
                     None => self.change_task(task, body),
                 }
             }
-            ("POST", ["run"]) if self.knobs.no_task_run => Err(Response::error(404, "Not Found")),
+            ("POST", ["run"]) if self.knobs.no_task_run => Err(ServiceResponse::error(404, "Not Found")),
             ("POST", ["run" | "rerun"]) => {
                 let mut fields = object!({ "status": "doing", "review_comment": () });
                 if let Some(runner) = text(body, "runner_agent_id") {
@@ -272,7 +281,7 @@ impl Desk {
                     Some("approve") => "done",
                     Some("reject") => "doing",
                     Some("block") => "blocked",
-                    _ => return Err(Response::error(422, "action must be approve, reject or block")),
+                    _ => return Err(ServiceResponse::error(422, "action must be approve, reject or block")),
                 };
                 let fields = object!({ "status": status, "review_comment": body.get("comment") });
                 self.change_task(task, fields.as_object().unwrap_or(body))
@@ -286,7 +295,7 @@ impl Desk {
                 }
                 self.send_message(&Caller::User, &topic_id, body)
             }
-            _ => Err(Response::error(404, "Not Found")),
+            _ => Err(ServiceResponse::error(404, "Not Found")),
         }
     }
 
@@ -316,14 +325,14 @@ impl Desk {
 }
 
 /// The body as an object; an empty body is an empty object.
-fn row(body: &Body) -> Result<Row, Response> {
+fn row(body: &Body) -> Result<Row, ServiceResponse> {
     let bytes = match body {
         Body::Bytes(bytes) if !bytes.is_empty() => bytes,
         Body::Bytes(_) | Body::File(..) => return Ok(Row::new()),
     };
     match crate::json::parse(bytes) {
         Ok(Value::Object(row)) => Ok(row),
-        _ => Err(Response::error(422, "the body is not a JSON object")),
+        _ => Err(ServiceResponse::error(422, "the body is not a JSON object")),
     }
 }
 

@@ -4,5 +4,5 @@ mod dialing;
 mod http;
 mod living;
 mod process;
-mod pump;
 mod rig;
+mod websocket_loop;

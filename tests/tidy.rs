@@ -76,7 +76,7 @@ const IMPURE: &[&str] = &[
     "ZonedDateTime::now",
     "TimeZone::system",
     "sys::time",
-    "sys::proc",
+    "sys::child_process",
     "sys::thread",
     "sys::id",
 ];

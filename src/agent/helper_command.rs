@@ -5,9 +5,9 @@
 use crate::agent::discovery::locate::Program;
 use crate::agent::runner::Control;
 use crate::secret::Secret;
-use crate::sys::family::{Family, Mark, Spare};
-use crate::sys::lines::{self, Line};
-use crate::sys::proc::{self, Ended, Running, Sig};
+use crate::sys::child_process::{self, Ended, Running, Sig};
+use crate::sys::line_reader::{self, Line};
+use crate::sys::process_tree::{Family, Mark, Spare};
 use crate::sys::{id, thread};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use std::collections::BTreeMap;
@@ -127,11 +127,11 @@ pub fn question(program: &Program, args: &[&str], env: &BTreeMap<String, Secret>
 /// Runs it. Blocks.
 pub fn run(aside: Aside<'_>) -> Result<Said, Trouble> {
     let mark = Mark::new(aside.owner, &id::hex());
-    let mut cmd = proc::command(aside.program, aside.workdir);
-    for (name, value) in aside.env.iter().filter(|(name, _)| !proc::is_scrubbed(OsStr::new(name))) {
+    let mut cmd = child_process::command(aside.program, aside.workdir);
+    for (name, value) in aside.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name))) {
         cmd.env(name, value.expose());
     }
-    cmd.args(&aside.args).env(proc::RUN_MARK, mark.value());
+    cmd.args(&aside.args).env(child_process::RUN_MARK, mark.value());
     cmd.stdin(if aside.input.is_empty() { Stdio::null() } else { Stdio::piped() });
     cmd.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
@@ -197,7 +197,7 @@ fn listen(child: &mut Running, input: String) -> std::io::Result<Receiver<Heard>
     let exited = tell.clone();
     child.watch(move || drop(exited.send(Heard::Exited)))?;
     read(stdout.map(|pipe| Box::new(pipe) as _), MAX_OUTPUT, Heard::Stdout, tell.clone())?;
-    read(stderr.map(|pipe| Box::new(pipe) as _), lines::MAX_STDERR_LINE, Heard::Stderr, tell)?;
+    read(stderr.map(|pipe| Box::new(pipe) as _), line_reader::MAX_STDERR_LINE, Heard::Stderr, tell)?;
     Ok(heard)
 }
 
@@ -209,7 +209,7 @@ fn read(
 ) -> std::io::Result<()> {
     let body = move || {
         if let Some(pipe) = pipe {
-            lines::read_lines(pipe, longest, |batch| tell.send(wrap(batch)).is_ok());
+            line_reader::read_lines(pipe, longest, |batch| tell.send(wrap(batch)).is_ok());
         }
     };
     thread::spawn_small("aside", body).map(drop)

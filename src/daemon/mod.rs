@@ -32,7 +32,7 @@ use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::state::Record;
 use crate::store::{Store, atomic};
-use crate::sys::image::Image;
+use crate::sys::own_executable::Image;
 use crate::sys::{id, signal, thread, time};
 use crate::wire::e2e::Key;
 use connection::NetHandle;

@@ -1,7 +1,7 @@
 //! Runs one child to its end, with limits: of time, and of what is kept of its output. Blocks in poll(2).
 
+use crate::sys::child_process::{Ended, Running, Sig};
 use crate::sys::poll::{self, WakeFd, Waker};
-use crate::sys::proc::{Ended, Running, Sig};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;

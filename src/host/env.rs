@@ -3,8 +3,8 @@
 //! All `WTT_*` variables go, but for the address of the service: what is started here may be another connector, which
 //! must find neither our identity nor a marker by which its processes would be taken for ours.
 
-use crate::sys::path::{find_program, is_executable};
-use crate::sys::proc;
+use crate::sys::child_process;
+use crate::sys::program_path::{find_program, is_executable};
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,9 @@ const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 pub(super) fn variables(base_url: &str) -> Vec<(OsString, OsString)> {
     let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"WTT_");
     let mut out = Vec::new();
-    out.extend(env::vars_os().filter(|(name, _)| !ours(name) && !proc::is_scrubbed(name) && name != "PATH"));
+    out.extend(
+        env::vars_os().filter(|(name, _)| !ours(name) && !child_process::is_scrubbed(name) && name != "PATH"),
+    );
     out.push(("WTT_BASE_URL".into(), base_url.into()));
     out.push(("PATH".into(), search_path()));
     let mut add = |name: &str, value: Option<OsString>| {
@@ -27,7 +29,7 @@ pub(super) fn variables(base_url: &str) -> Vec<(OsString, OsString)> {
     add("HOME", passwd_field(5).map(OsString::from));
     // a service that the system starts at boot has neither, and `systemctl --user` needs both
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let runtime = runtime.unwrap_or_else(|| format!("/run/user/{}", proc::user_id()).into());
+    let runtime = runtime.unwrap_or_else(|| format!("/run/user/{}", child_process::user_id()).into());
     let bus = runtime.join("bus");
     if bus.exists() {
         let mut address = OsString::from("unix:path=");
@@ -72,7 +74,7 @@ pub(super) fn command_shell() -> PathBuf {
 /// A field of this user's row in the list of accounts.
 fn passwd_field(field: usize) -> Option<String> {
     let list = std::fs::read_to_string("/etc/passwd").ok()?;
-    let uid = proc::user_id().to_string();
+    let uid = child_process::user_id().to_string();
     let row = list.lines().find(|row| row.split(':').nth(2) == Some(&uid))?;
     row.split(':').nth(field).filter(|text| !text.is_empty()).map(str::to_owned)
 }

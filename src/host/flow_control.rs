@@ -4,7 +4,7 @@
 //! WebSocket ping follows the output, and its pong tells how much longer than usual that way was: what is under way is
 //! limited to what is delivered in that time. Pure: frames and times are passed in.
 
-use crate::sys::pump::Echo;
+use crate::sys::websocket_loop::Echo;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

@@ -17,8 +17,8 @@ mod terminal;
 
 use crate::config::{Config, Shell};
 use crate::json;
-use crate::sys::pump::Echo;
 use crate::sys::thread;
+use crate::sys::websocket_loop::Echo;
 use crate::wire::frame::ActionResult;
 use crate::wire::host_frames::Call;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};

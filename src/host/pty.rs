@@ -5,8 +5,8 @@
 //! only after opening (so nothing else is started meanwhile), hands on the whole environment (so it is given one), and
 //! signals the shell alone (so groups are signalled here). Dropping its writer types into the shell: it goes last.
 
-use crate::sys::family;
-use crate::sys::proc::{self, Sig};
+use crate::sys::child_process::{self, Sig};
+use crate::sys::process_tree;
 use crate::wire::host_frames::Size;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::fs::{Mode, OFlags};
@@ -35,7 +35,7 @@ pub(super) fn open(
     env: &[(OsString, OsString)],
     size: Size,
 ) -> Result<(Pty, PtyStreams), String> {
-    proc::check_dir(cwd).map_err(|e| format!("cannot enter {}: {e}", cwd.display()))?;
+    child_process::check_dir(cwd).map_err(|e| format!("cannot enter {}: {e}", cwd.display()))?;
     let mut command = CommandBuilder::new_default_prog();
     command.env_clear();
     for (name, value) in env {
@@ -46,7 +46,7 @@ pub(super) fn open(
     command.env("COLORTERM", "truecolor");
     command.env("PWD", cwd);
     command.cwd(cwd);
-    let opened = proc::alone(|| {
+    let opened = child_process::alone(|| {
         native_pty_system().openpty(pty_size(size)).and_then(|pair| {
             let child = pair.slave.spawn_command(command)?;
             Ok((pair.master, child))
@@ -79,14 +79,14 @@ impl Pty {
     /// Signals the shell's group and the one in front.
     pub(super) fn signal(&self, sig: Sig) {
         if let Some(front) = self.master.process_group_leader().filter(|front| *front != self.pid) {
-            proc::signal_group(front, sig);
+            child_process::signal_group(front, sig);
         }
-        proc::signal_group(self.pid, sig);
+        child_process::signal_group(self.pid, sig);
     }
 
     /// Kills the shell and what is in front. Its other jobs are hung up, which it has not done itself.
     pub(super) fn kill(&self) {
-        family::signal_session(self.pid, Sig::Hup);
+        process_tree::signal_session(self.pid, Sig::Hup);
         self.signal(Sig::Kill);
     }
 

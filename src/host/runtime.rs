@@ -8,8 +8,8 @@ use super::child::{self, Retain};
 use super::{HostEvent, HostSettings};
 use crate::config::Config;
 use crate::json::object;
-use crate::sys::path::find_program;
-use crate::sys::{id, proc, thread, time};
+use crate::sys::program_path::find_program;
+use crate::sys::{child_process, id, thread, time};
 use crate::wire::host_frames;
 use crate::wire::host_frames::Call;
 use crossbeam_channel::Sender;
@@ -37,7 +37,7 @@ pub(super) fn static_info(config: &Config) -> Value {
         "agent_type": config.adapter, "adapters": config.adapters, "model": config.model,
         "reasoning_effort": config.effort, "mode": config.mode.name(),
         "workdir": config.workdir.to_string_lossy().into_owned(), "workdir_name": name,
-        "hostname": proc::host_name(), "platform": platform, "arch": std::env::consts::ARCH,
+        "hostname": child_process::host_name(), "platform": platform, "arch": std::env::consts::ARCH,
         "capabilities": object!({ "shell": shell, "terminal": config.shell.enabled }) })
 }
 
@@ -207,7 +207,7 @@ fn stamps(root: &Path) -> RepositoryStamps {
 /// What git says of a folder in a repository; nothing when git is slow or missing.
 fn look(workdir: &Path, root: &Path) -> Option<Value> {
     let git = find_program(OsStr::new("git"))?;
-    let mut command = proc::command(&git, workdir);
+    let mut command = child_process::command(&git, workdir);
     // neither a lock nor a program that the repository names
     command.args([
         "--no-optional-locks",

@@ -1,8 +1,8 @@
 //! One-shot shell commands: the web sends a script, and gets its exit code and the end of its output.
 
 use super::{FrameSink, child, env, readonly};
-use crate::sys::path::find_program;
-use crate::sys::{proc, thread};
+use crate::sys::program_path::find_program;
+use crate::sys::{child_process, thread};
 use crate::wire::host_frames::{Call, Done};
 use std::ffi::OsStr;
 use std::io;
@@ -65,7 +65,7 @@ fn run(job: &ShellJob, stop: &ChildStopper, wake: crate::sys::poll::WakeFd) -> R
         }
         None => env::command_shell(),
     };
-    let mut command = proc::command(&program, &job.cwd);
+    let mut command = child_process::command(&program, &job.cwd);
     command.env_clear().envs(env::variables(&job.base_url)).env("PWD", &job.cwd);
     let input = if words.is_empty() {
         command.args(["-c", RUN_STDIN]);

@@ -4,7 +4,7 @@ use super::pty::{self, Pty, PtyStreams};
 use super::{HostEvent, HostTimeouts, env};
 use crate::host::output_buffer;
 use crate::host::output_buffer::{CHUNK_BYTES, OutputBuffer};
-use crate::sys::proc::{self, Sig};
+use crate::sys::child_process::{self, Sig};
 use crate::sys::thread;
 use crate::wire::host_frames::Size;
 use crossbeam_channel::Sender;
@@ -94,7 +94,7 @@ impl Terminal {
                 .and_then(|_| thread::spawn_small("term/in", move || write(input, &typed, &waiting)))
                 .and_then(|_| {
                     thread::spawn_small("term/exit", move || {
-                        let code = proc::await_child(pid);
+                        let code = child_process::await_child(pid);
                         let _ = exited.send(HostEvent::Exited(number, code));
                     })
                 });

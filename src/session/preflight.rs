@@ -15,7 +15,7 @@ use crate::config::model_switch::Switch;
 use crate::config::{Busy, Config, Mode};
 use crate::session::Shared;
 use crate::session::routing::Route;
-use crate::sys::path;
+use crate::sys::program_path;
 use crate::text;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::ffi::{OsStr, OsString};
@@ -140,7 +140,7 @@ fn run(shared: &Shared, switch: &Switch, route: &Route, control: &Receiver<Contr
         log::debug!(target: "session", "nothing to switch for {}", route.words());
         return Ok(());
     };
-    let program = path::find_program(OsStr::new(name));
+    let program = program_path::find_program(OsStr::new(name));
     let program = program.ok_or_else(|| Trouble::Failed(format!("`{name}` is not an executable program")))?;
     let said = helper_command::run(Aside {
         program: &program,

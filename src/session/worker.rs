@@ -28,7 +28,7 @@ use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
 use crate::store::upload::Upload;
 use crate::sys::time::now_ms;
-use crate::sys::{chaos, thread};
+use crate::sys::{fault_injection, thread};
 use crate::text;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{Job, Scope};
@@ -285,7 +285,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             if let Progress::Event(event) = &progress {
                 remarks.note(event);
                 match event {
-                    AgentEvent::Text(text) => chaos::panic_at("turn", text),
+                    AgentEvent::Text(text) => fault_injection::panic_at("turn", text),
                     AgentEvent::Session(id) if pinned.as_ref() != Some(id) => {
                         pinned = Some(id.clone());
                         self.rows.entry(session_key.clone()).or_default().opened_at = Some(now_ms());

@@ -3,7 +3,7 @@
 //! Order: unique temp file in the same folder (mode 0600 from its first instant), write, fsync, rename, fsync of
 //! the folder. The fsync before the rename prevents the empty file; the one of the folder makes the rename durable.
 
-use crate::sys::chaos;
+use crate::sys::fault_injection;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -31,14 +31,14 @@ fn replace(path: &Path, bytes: &[u8], previous: Option<&Path>) -> io::Result<()>
         if let Some(previous) = previous {
             keep(path, previous)?;
         }
-        chaos::step()?;
+        fault_injection::step()?;
         fs::rename(&temp, path)
     });
     if result.is_err() {
         let _ = fs::remove_file(&temp);
         return result;
     }
-    chaos::step()?;
+    fault_injection::step()?;
     sync_folder(folder)
 }
 
@@ -49,12 +49,12 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 
 fn fill(temp: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temp)?;
-    chaos::step()?;
+    fault_injection::step()?;
     let half = bytes.len() / 2;
     file.write_all(&bytes[..half])?;
-    chaos::step()?;
+    fault_injection::step()?;
     file.write_all(&bytes[half..])?;
-    chaos::step()?;
+    fault_injection::step()?;
     file.sync_all()
 }
 
@@ -63,7 +63,7 @@ fn keep(path: &Path, previous: &Path) -> io::Result<()> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    chaos::step()?;
+    fault_injection::step()?;
     match fs::hard_link(path, previous) {
         // nothing to keep yet, or a file system without hard links: the copy is insurance, not a promise
         Err(e) if e.kind() == io::ErrorKind::NotFound || e.kind() == io::ErrorKind::Unsupported => Ok(()),

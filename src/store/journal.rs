@@ -4,7 +4,7 @@
 //! the snapshot is rewritten only when the journal has grown as large as the snapshot itself.
 
 use crate::store::state::{Record, State};
-use crate::sys::chaos;
+use crate::sys::fault_injection;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -68,7 +68,7 @@ pub(crate) fn replay(path: &Path, state: &mut State) -> io::Result<usize> {
 impl Journal {
     /// Opens for appending, after [`replay`]; the caller writes a snapshot first, so the old content is not needed.
     pub(crate) fn create(path: &Path, last: u64) -> io::Result<Journal> {
-        chaos::step()?;
+        fault_injection::step()?;
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         file.sync_all()?;
         if let Some(folder) = path.parent() {
@@ -114,13 +114,13 @@ impl Journal {
         }
         let (first, rest) = self.pending.split_at(self.pending.len() / 2);
         let mut written = || {
-            chaos::step()?;
+            fault_injection::step()?;
             self.file.write_all(first)?;
-            chaos::step()?;
+            fault_injection::step()?;
             self.file.write_all(rest)?;
-            chaos::step()?;
+            fault_injection::step()?;
             self.file.sync_data()?;
-            chaos::step()
+            fault_injection::step()
         };
         let result = written();
         if result.is_err() {

@@ -6,7 +6,7 @@
 use crate::json::null_as_default;
 use crate::store::atomic;
 use crate::store::errand::Errand;
-use crate::sys::chaos;
+use crate::sys::fault_injection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -236,7 +236,7 @@ impl Outbox {
 
     /// The service has it: the file goes.
     pub fn remove(&self, entry: &Entry) -> io::Result<()> {
-        chaos::step()?;
+        fault_injection::step()?;
         match fs::remove_file(self.folder.join(file_name(entry))) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,

@@ -6,8 +6,8 @@
 
 use crate::error::reason;
 use crate::store::atomic;
-use crate::sys::beneath::{self, Refused};
-use crate::sys::{chaos, id, zip};
+use crate::sys::open_beneath::{self, Refused};
+use crate::sys::{fault_injection, id, zip};
 use crate::text;
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,7 @@ impl Shelf {
             return Err("it belongs to the connector itself".to_owned());
         }
         let rest = real.strip_prefix(root).map_err(|_| outside())?;
-        let file = beneath::open(root, rest).map_err(|why| match why {
+        let file = open_beneath::open(root, rest).map_err(|why| match why {
             Refused::Special => "it is not a regular file".to_owned(),
             Refused::Way => "a link has come between".to_owned(),
             Refused::System(e) => reason(&e),
@@ -181,9 +181,9 @@ impl Shelf {
         let path = self.folder.join(&copy);
         let filled = (|| {
             let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-            chaos::step()?;
+            fault_injection::step()?;
             fill(&file)?;
-            chaos::step()?;
+            fault_injection::step()?;
             file.sync_all()?;
             digest(file)
         })();

@@ -2,23 +2,23 @@
 //!
 //! Nothing here knows of WTT, agents or configuration.
 
-pub mod beneath;
-pub mod chaos;
-pub mod family;
+pub mod child_process;
+pub mod fault_injection;
 pub mod id;
-pub mod image;
-pub mod lines;
+pub mod line_reader;
 pub mod log;
 pub mod log_file;
 pub mod notify;
-pub mod passing;
-pub mod path;
+pub mod open_beneath;
+pub mod own_executable;
 pub mod poll;
-pub mod proc;
-pub mod pump;
+pub mod process_tree;
+pub mod program_path;
 pub mod signal;
 pub mod tcp;
 pub mod thread;
 pub mod time;
 pub mod tls;
+pub mod transient_line;
+pub mod websocket_loop;
 pub mod zip;

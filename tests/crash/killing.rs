@@ -1,7 +1,7 @@
 //! The kill loop: the daemon dies by SIGKILL at its N-th storage step of a scripted conversation, for one N after the
 //! other; after a restart every question is answered, and none was run twice.
 //!
-//! The steps are counted by `sys::chaos`, over all threads. `WTT_TEST_KILL_POINTS=all` goes on until the conversation
+//! The steps are counted by `sys::fault_injection`, over all threads. `WTT_TEST_KILL_POINTS=all` goes on until the conversation
 //! completes without a kill; the default takes a handful of points, so that the suite stays short.
 
 use crate::support::daemon::{Connector, Home, Wtt, command, kill_points, until};

@@ -3,7 +3,7 @@
 
 use crate::agent::adapter::{AdapterSpec, Launcher};
 use crate::agent::adapters::acp::quirks::PRESETS;
-use crate::sys::path;
+use crate::sys::program_path;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -19,15 +19,14 @@ pub struct Program {
 /// Finds it. The error says what was looked for.
 pub fn locate(spec: &AdapterSpec, command: &[String]) -> Result<Program, String> {
     if let Some((program, leading)) = command.split_first() {
-        let path = path::find_program(OsStr::new(program))
+        let path = program_path::find_program(OsStr::new(program))
             .ok_or_else(|| format!("`{program}` of the configured command is not an executable program"))?;
         let leading = if leading.is_empty() { preset(spec, &path) } else { leading.to_vec() };
         return Ok(Program { path, leading });
     }
-    let found = spec
-        .programs
-        .iter()
-        .find_map(|name| path::find_program(OsStr::new(name)).filter(|found| is_genuine(name, found)));
+    let found = spec.programs.iter().find_map(|name| {
+        program_path::find_program(OsStr::new(name)).filter(|found| is_genuine(name, found))
+    });
     let path = found
         .ok_or_else(|| format!("no `{}` on PATH or in the usual places", spec.programs.join("` or `")))?;
     let native = spec.launcher.and_then(|launcher| behind(launcher, &path));
@@ -75,7 +74,7 @@ fn behind(launcher: Launcher, found: &Path) -> Option<PathBuf> {
     let roots = [modules.to_owned(), package.join("node_modules"), package.to_owned()];
     let candidates =
         launcher.natives.iter().flat_map(|native| roots.iter().map(move |root| root.join(native)));
-    candidates.into_iter().find(|file| path::is_executable(file))
+    candidates.into_iter().find(|file| program_path::is_executable(file))
 }
 
 #[cfg(test)]

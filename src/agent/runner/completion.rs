@@ -7,8 +7,8 @@ use crate::agent::runner::accounting::Book;
 use crate::agent::runner::process::Process;
 use crate::agent::runner::termination::Ending;
 use crate::agent::runner::turn::Turn;
-use crate::sys::family::Spare;
-use crate::sys::proc::{self, Ended};
+use crate::sys::child_process::{self, Ended};
+use crate::sys::process_tree::Spare;
 use std::time::Instant;
 
 /// A turn that is over.
@@ -115,7 +115,7 @@ pub(crate) fn finish(
 fn out_of_memory(outcome: Outcome, before: Option<u64>) -> Outcome {
     match outcome {
         Outcome::Failed { reason: Reason::Killed(9), detail, partial }
-            if before.zip(proc::oom_kills()).is_some_and(|(before, now)| now > before) =>
+            if before.zip(child_process::oom_kills()).is_some_and(|(before, now)| now > before) =>
         {
             Outcome::Failed { reason: Reason::OutOfMemory, detail, partial }
         }

@@ -32,9 +32,9 @@ use crate::agent::runner::turn::Turn;
 use crate::agent::{AgentEvent, Request, Usage};
 use crate::config::Limits;
 use crate::secret::Secret;
-use crate::sys::family::{self, Family, Mark};
+use crate::sys::child_process::{self, Running};
 use crate::sys::id;
-use crate::sys::proc::{self, Running};
+use crate::sys::process_tree::{self, Family, Mark};
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -225,7 +225,7 @@ fn start_of(runner: &Runner<'_>, request: &Request) -> String {
 /// Everything of other instances goes, also what had left its session on purpose: after a crash nobody can tell
 /// which tool was meant to stay, and a service manager ends all of them anyway.
 pub fn sweep_left_over(owner_prefix: &str, instance: &str) -> usize {
-    let ended = family::end_left_over(|mark| is_left_over(mark, owner_prefix, instance));
+    let ended = process_tree::end_left_over(|mark| is_left_over(mark, owner_prefix, instance));
     temp_dir::remove_left_over(owner_prefix);
     ended
 }
@@ -281,7 +281,7 @@ fn attempt(
         return Over::without(book.report(Outcome::Cancelled { partial: String::new() }));
     }
     let fresh_id = id::uuid_v4();
-    let host = Host { fresh_id: &fresh_id, root: proc::is_root() };
+    let host = Host { fresh_id: &fresh_id, root: child_process::is_root() };
     match start(runner, request, &host, dialect) {
         Ok((process, session)) => {
             if let Some(id) = session {
@@ -306,23 +306,23 @@ fn start(
     dialect: Box<dyn Dialect>,
 ) -> Result<(Process, Option<String>), (Reason, String)> {
     let workdir = &request.workdir;
-    proc::check_dir(workdir)
+    child_process::check_dir(workdir)
         .map_err(|e| (Reason::WorkdirUnusable, format!("{}: {}", workdir.display(), words(&e))))?;
     let Program { path, leading } =
         locate::locate(runner.spec, runner.command).map_err(|what| (Reason::CliMissing, what))?;
     let invocation = (runner.spec.invoke)(request, host);
     let mark = Mark::new(runner.owner, &id::hex());
-    let mut cmd = proc::command(&path, workdir);
-    for (name, value) in runner.env.iter().filter(|(name, _)| !proc::is_scrubbed(OsStr::new(name))) {
+    let mut cmd = child_process::command(&path, workdir);
+    for (name, value) in runner.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name))) {
         cmd.env(name, value.expose());
     }
     if runner.can_stay(&*dialect) && runner.env.get(TURN).is_some() {
         cmd.env(TURN, CURRENT_TURN);
     }
-    cmd.args(leading).args(invocation.args).envs(invocation.env).env(proc::RUN_MARK, mark.value());
+    cmd.args(leading).args(invocation.args).envs(invocation.env).env(child_process::RUN_MARK, mark.value());
     let set = |name: &str| match runner.env.get(name) {
         Some(value) => Some(value.expose().into()),
-        None => proc::inherited(name),
+        None => child_process::inherited(name),
     };
     for (name, value) in invocation.env_defaults {
         if set(&name).is_none() {
@@ -335,13 +335,13 @@ fn start(
     match Running::spawn(&mut cmd) {
         Ok(child) => {
             // the count before: read while the agent is still being loaded, not while it is waited for
-            let oom_kills = proc::oom_kills();
+            let oom_kills = child_process::oom_kills();
             log::debug!("started {} as process {}", path.display(), child.id());
             let family = Family::new(mark, child.id());
             let process = Process::new(family, child, dialect, oom_kills, folder);
             process.map(|process| (process, invocation.session)).map_err(|e| (Reason::Internal, busy(&e)))
         }
-        Err(e) if proc::is_busy(&e) => Err((Reason::Internal, busy(&e))),
+        Err(e) if child_process::is_busy(&e) => Err((Reason::Internal, busy(&e))),
         Err(e) => {
             let detail = format!("{}: {}", path.display(), words(&e));
             Err(match e.kind() {

@@ -1,7 +1,7 @@
 //! The threads around a child: two readers, a writer and a watcher. They decide nothing; they only tell.
 
-use crate::sys::lines::{self, Line, Tail};
-use crate::sys::proc::Running;
+use crate::sys::child_process::Running;
+use crate::sys::line_reader::{self, Line, Tail};
 use crate::sys::thread;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::io::{self, Write};
@@ -41,14 +41,16 @@ pub(crate) fn connect(child: &mut Running) -> io::Result<Pipes> {
     let out = tell.clone();
     thread::spawn_small("agent/out", move || {
         if let Some(pipe) = stdout {
-            lines::read_lines(pipe, lines::MAX_LINE, |batch| out.send(Heard::Lines(batch)).is_ok());
+            line_reader::read_lines(pipe, line_reader::MAX_LINE, |batch| {
+                out.send(Heard::Lines(batch)).is_ok()
+            });
         }
         let _ = out.send(Heard::End);
     })?;
     let (kept, err) = (tail.clone(), tell.clone());
     thread::spawn_small("agent/err", move || {
         if let Some(pipe) = stderr {
-            lines::read_lines(pipe, lines::MAX_STDERR_LINE, |batch| {
+            line_reader::read_lines(pipe, line_reader::MAX_STDERR_LINE, |batch| {
                 for Line::Text(line) | Line::TooLong { head: line, .. } in batch {
                     log::debug!("agent stderr: {line}");
                     kept.push(&line);

@@ -6,9 +6,9 @@ use crate::agent::permission::Decision;
 use crate::agent::runner::pipes;
 use crate::agent::runner::pipes::{Heard, Pipes};
 use crate::agent::runner::temp_dir::Folder;
-use crate::sys::family::{Family, Spare};
-use crate::sys::lines::{Line, Tail};
-use crate::sys::proc::{self, Ended, Running, Sig};
+use crate::sys::child_process::{self, Ended, Running, Sig};
+use crate::sys::line_reader::{Line, Tail};
+use crate::sys::process_tree::{Family, Spare};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::io;
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ impl Process {
 
     /// Another turn begins: what was said in the last one is no part of it.
     pub(crate) fn renew(&mut self) {
-        self.oom_kills = proc::oom_kills();
+        self.oom_kills = child_process::oom_kills();
         self.pipes.stderr.clear();
     }
 

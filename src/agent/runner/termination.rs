@@ -5,7 +5,7 @@ use crate::agent::outcome::Reason;
 use crate::agent::runner::process::STUCK;
 use crate::agent::runner::turn::Turn;
 use crate::config::Limits;
-use crate::sys::proc::Sig;
+use crate::sys::child_process::Sig;
 use std::time::{Duration, Instant};
 
 /// A CLI that has given its answer may linger for this long (it usually needs 30 ms); codex has been seen to take 5 s

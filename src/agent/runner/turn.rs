@@ -15,7 +15,7 @@ use crate::agent::runner::process::Process;
 use crate::agent::runner::termination::{CANCEL, Ending, LINGER, Ladder, SHUTDOWN};
 use crate::agent::runner::{BEAT, Control, Progress, Runner};
 use crate::config::Mode;
-use crate::sys::lines::Line;
+use crate::sys::line_reader::Line;
 use crossbeam_channel::{never, select_biased};
 use std::time::{Duration, Instant};
 

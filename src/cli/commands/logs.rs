@@ -5,7 +5,7 @@ use crate::cli::out;
 use crate::cli::table::Args;
 use crate::daemon::control::Request;
 use crate::error::{Error, Result, reason};
-use crate::sys::{image, log_file, path, proc};
+use crate::sys::{child_process, log_file, own_executable, program_path};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Becomes journalctl, so that Ctrl-C and a pager work as they do there. Returns only when there is none.
 fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> Error {
-    let Some(tool) = path::find_program(OsStr::new("journalctl")) else {
+    let Some(tool) = program_path::find_program(OsStr::new("journalctl")) else {
         return Error::Unavailable(format!(
             "{} has no log yet: no journal is here, and {} is not there; `wtt-connect start` logs to stderr, with --log-to-file to that file",
             profile.name,
@@ -42,7 +42,7 @@ fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> E
     let mut words = vec!["--user".to_owned(), format!("--unit=wtt-connect@{}.service", profile.name)];
     // The lock is made by the first start and never removed; the journal may hold what kept that from going on.
     let started = profile.config.state_dir.join("lock").exists();
-    let mut asking = proc::command(&tool, Path::new("/"));
+    let mut asking = child_process::command(&tool, Path::new("/"));
     asking.args(&words).args(["--quiet", "--lines=1"]);
     let empty = !is_service && asking.output().is_ok_and(|said| said.stdout.is_empty());
     if started && empty {
@@ -60,7 +60,7 @@ fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> E
     }
     words.extend([format!("--lines={lines}"), "--no-pager".to_owned(), "--output=short-iso".to_owned()]);
     words.extend(follow.then(|| "--follow".to_owned()));
-    let why = image::become_program(&tool, &words);
+    let why = own_executable::become_program(&tool, &words);
     Error::Unavailable(format!("cannot run {}: {}", tool.display(), reason(&why)))
 }
 

@@ -5,7 +5,7 @@
 //! and answered is on disk. The restart takes some milliseconds and keeps the process id; it interrupts the running turns,
 //! and their topics are told so.
 
-use crate::sys::image::Image;
+use crate::sys::own_executable::Image;
 use crate::sys::{thread, time};
 
 /// Carries the count across starts: `<seconds since the epoch of the first>:<how many>`.

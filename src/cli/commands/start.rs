@@ -5,8 +5,8 @@ use crate::cli::table::Args;
 use crate::config::{Config, Settings};
 use crate::daemon::{self, Ending};
 use crate::error::{Error, Result, reason};
+use crate::sys::child_process::UNTIL_EOF;
 use crate::sys::log_file::{self, LogFile};
-use crate::sys::proc::UNTIL_EOF;
 use crossbeam_channel::Receiver;
 use std::io::Read;
 
@@ -45,7 +45,7 @@ fn start_log(config: &Config, to_file: bool) -> Result<()> {
 
 fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
     panic_restart::restart_on_panic();
-    crate::sys::proc::keep_memory_private();
+    crate::sys::child_process::keep_memory_private();
     config.prepare()?;
     for note in &config.notes {
         log::warn!("{note}");

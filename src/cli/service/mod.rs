@@ -6,7 +6,7 @@ pub mod unit;
 
 use crate::config::paths::{NO_HOME, Places};
 use crate::store::atomic;
-use crate::sys::{path, proc};
+use crate::sys::{child_process, program_path};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -70,8 +70,8 @@ impl Manager {
     pub fn find(places: &Places) -> Result<Manager, String> {
         let kind = if cfg!(target_os = "macos") { Kind::Launchd } else { Kind::Systemd };
         let name = if kind == Kind::Systemd { "systemctl" } else { "launchctl" };
-        let tool =
-            path::find_program(OsStr::new(name)).ok_or_else(|| format!("there is no {name} on PATH"))?;
+        let tool = program_path::find_program(OsStr::new(name))
+            .ok_or_else(|| format!("there is no {name} on PATH"))?;
         Manager::with(kind, tool, places)
     }
 
@@ -260,7 +260,7 @@ fn step(args: &[&str]) -> Step {
 
 /// Runs a tool to its end; what it wrote to stdout, or why it failed, in one line.
 fn run(tool: &Path, step: &Step) -> Result<String, String> {
-    let mut command = proc::command(tool, Path::new("/"));
+    let mut command = child_process::command(tool, Path::new("/"));
     command.args(&step.args).stdin(Stdio::null());
     // `su` and cron leave this out, and the user's manager is there all the same.
     let folder = PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw()));

@@ -7,9 +7,9 @@ use super::backoff::retry_after;
 use crate::http::proxy::{Proxies, Proxy};
 use crate::http::token_policy::status_refuses_token;
 use crate::sys::poll::{WakeFd, remaining, wait};
-use crate::sys::pump;
 use crate::sys::tcp;
 use crate::sys::tls::Stream;
+use crate::sys::websocket_loop;
 use rustls::ClientConfig;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -133,7 +133,7 @@ impl Dial<'_> {
         let mut request = uri.into_client_request().map_err(|e| retry(e.to_string()))?;
         let agent = HeaderValue::from_static(concat!("wtt-connect/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert(header::USER_AGENT, agent);
-        let start = ClientHandshake::start(stream, request, Some(pump::limits()));
+        let start = ClientHandshake::start(stream, request, Some(websocket_loop::limits()));
         let mut step = start.map_err(|e| retry(e.to_string()))?.handshake();
         loop {
             match step {

@@ -6,9 +6,9 @@
 use super::config::Timing;
 use super::event::NetEvent;
 use super::handle::Flags;
-use crate::sys::chaos;
-use crate::sys::pump::{Driver, Flow};
+use crate::sys::fault_injection;
 use crate::sys::time;
+use crate::sys::websocket_loop::{Driver, Flow};
 use crate::wire::frame::{Frame, decode};
 use std::time::{Duration, Instant};
 use tungstenite::Message;
@@ -117,7 +117,7 @@ impl<'a> ConnectionDriver<'a> {
     }
 
     fn on_text(&mut self, text: String) -> Flow {
-        chaos::panic_at("net", &text);
+        fault_injection::panic_at("net", &text);
         if text.trim() == "pong" || matches!(self.ended, Some(DriverEnd::Refused(_))) {
             return Flow::Continue;
         }

@@ -1,7 +1,7 @@
 //! The handle by which other threads talk to the network thread. No call blocks.
 
 use crate::host::FrameSink;
-use crate::sys::pump::{self, Outgoing};
+use crate::sys::websocket_loop::{self, Outgoing};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tungstenite::Message;
@@ -56,7 +56,7 @@ impl NetHandle {
         }
     }
     /// See [`Outgoing::echo`].
-    pub fn echo(&self) -> Option<pump::Echo> {
+    pub fn echo(&self) -> Option<websocket_loop::Echo> {
         self.out.echo()
     }
     /// Ends the waiting between attempts (profile changed, network is back). Nothing happens while connected.
@@ -88,7 +88,7 @@ impl FrameSink for NetHandle {
         NetHandle::probe(self, number);
     }
 
-    fn echo(&self) -> Option<pump::Echo> {
+    fn echo(&self) -> Option<websocket_loop::Echo> {
         NetHandle::echo(self)
     }
 }

@@ -8,7 +8,7 @@ use super::event::NetEvent;
 use super::handle::{Flags, NetHandle};
 use crate::secret::Secret;
 use crate::sys::poll::{remaining, wait};
-use crate::sys::pump::{self, End, Queue};
+use crate::sys::websocket_loop::{self, End, Queue};
 use crate::sys::{id, tls};
 use crate::wire::assumed::close_refuses_token;
 use crossbeam_channel::Sender;
@@ -30,7 +30,7 @@ pub fn start<E: Send + 'static>(
     events: Sender<E>,
     wrap: fn(NetEvent) -> E,
 ) -> io::Result<(NetHandle, std::thread::JoinHandle<()>)> {
-    let (out, queue) = pump::outgoing()?;
+    let (out, queue) = websocket_loop::outgoing()?;
     let flags = Arc::new(Flags::default());
     let handle = NetHandle::new(out, flags.clone());
     let thread = crate::sys::thread::spawn("net", move || {
@@ -168,7 +168,7 @@ impl NetworkThread {
             Err(e) if !matches!(&e, WsError::Io(e) if e.kind() == std::io::ErrorKind::WouldBlock) => {
                 Err(Box::new(e))
             }
-            _ => pump::run(&mut ws, &mut self.queue, &mut link),
+            _ => websocket_loop::run(&mut ws, &mut self.queue, &mut link),
         };
         let (age, accepted, ended) = (link.age(), link.accepted(), link.ended().cloned());
         if self.flags.closing() || matches!(end, Ok(End::Dropped)) || ended == Some(DriverEnd::Deaf) {

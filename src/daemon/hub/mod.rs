@@ -26,7 +26,7 @@ use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
 use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::Record;
-use crate::sys::chaos;
+use crate::sys::fault_injection;
 use crate::sys::signal::Signal;
 use crate::wire::frame::{self, ActionResult, Frame};
 use crate::wire::identity::Identity;
@@ -208,7 +208,7 @@ impl Hub {
     }
 
     pub(crate) fn on_frame(&mut self, text: &str) {
-        chaos::panic_at("hub", text);
+        fault_injection::panic_at("hub", text);
         match frame::decode(text) {
             Frame::Pong => {}
             Frame::Result(result) => self.on_result(result),

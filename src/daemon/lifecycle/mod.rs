@@ -4,9 +4,9 @@
 pub(crate) mod shutdown;
 
 use crate::daemon::hub::Hub;
-use crate::sys::chaos;
-use crate::sys::image::Image;
+use crate::sys::fault_injection;
 use crate::sys::notify::Notify;
+use crate::sys::own_executable::Image;
 use crate::sys::time;
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ impl Lifecycle {
 impl Hub {
     /// Called in each round of the hub's loop: a hub that hangs gives no sign of life.
     pub(crate) fn look_after(&mut self, now: Instant) {
-        chaos::hang();
+        fault_injection::hang();
         let care = &mut self.care;
         if care.alive_at.is_some_and(|at| at <= now) {
             care.notify.send("WATCHDOG=1");

@@ -6,7 +6,7 @@ use crate::agent::adapters;
 use crate::agent::adapters::ADAPTERS;
 use crate::agent::discovery::{locate, login};
 use crate::error::{Error, Result};
-use crate::sys::passing::Passing;
+use crate::sys::transient_line::Passing;
 use std::collections::BTreeMap;
 
 /// The value of `--adapter` for the demonstration agent.

@@ -5,8 +5,8 @@ use super::sandbox_profile::{SandboxProfile, create_private_file};
 use crate::config::keys;
 use crate::error::{Error, Result};
 use crate::local::service::Service;
+use crate::sys::child_process::{self, Running, Sig, UNTIL_EOF};
 use crate::sys::id;
-use crate::sys::proc::{self, Running, Sig, UNTIL_EOF};
 use crossbeam_channel::{Receiver, bounded};
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -63,7 +63,7 @@ impl Connector {
         let stdout = create_private_file(&log).map_err(|e| sandbox.write_error(&e))?;
         let stderr = stdout.try_clone().map_err(|e| sandbox.write_error(&e))?;
         // The sandbox is its current directory: a `.env` of the user's project must not be read.
-        let mut command = proc::command(&exe, sandbox.folder());
+        let mut command = child_process::command(&exe, sandbox.folder());
         for name in foreign_settings(choice) {
             command.env_remove(name);
         }

@@ -4,10 +4,10 @@
 use crate::error::{Error, Result};
 use crate::json::{self, object};
 use crate::local::service::Service;
-use crate::sys::pump::{self, Driver, Flow, Outgoing};
 use crate::sys::signal::{self, Signal};
 use crate::sys::thread;
 use crate::sys::tls::Stream;
+use crate::sys::websocket_loop::{self, Driver, Flow, Outgoing};
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use serde_json::Value;
@@ -118,13 +118,13 @@ fn connect_as_browser(service: &Service, agent: &str) -> io::Result<(Outgoing, R
     let second_handle = socket.try_clone()?;
     let url = format!("ws://{address}/ws/{agent}");
     let (mut ws, _) =
-        tungstenite::client::client_with_config(url, Stream::Plain(socket), Some(pump::limits()))
+        tungstenite::client::client_with_config(url, Stream::Plain(socket), Some(websocket_loop::limits()))
             .map_err(|e| io::Error::other(e.to_string()))?;
     second_handle.set_nonblocking(true)?;
-    let (out, mut queue) = pump::outgoing()?;
+    let (out, mut queue) = websocket_loop::outgoing()?;
     let (sender, frames) = unbounded();
     thread::spawn("browser", move || {
-        drop(pump::run(&mut ws, &mut queue, &mut BrowserSocket { frames: sender }))
+        drop(websocket_loop::run(&mut ws, &mut queue, &mut BrowserSocket { frames: sender }))
     })?;
     Ok((out, frames))
 }

@@ -1,7 +1,7 @@
 //! The one tool of the demonstration agent: a real child process whose output is captured.
 
 use super::Halt;
-use crate::sys::proc::{self, Ended, RUN_MARK, Running, Sig};
+use crate::sys::child_process::{self, Ended, RUN_MARK, Running, Sig};
 use crate::sys::signal::Signal;
 use crate::sys::thread;
 use crossbeam_channel::{Receiver, bounded, select};
@@ -15,7 +15,7 @@ const OUTPUT_MAX: u64 = 16 * 1024;
 /// Runs a program of PATH in the current directory. Err holds what a failed tool says.
 pub fn run(program: &str, args: &[&str], stop: &Receiver<Signal>) -> Result<Result<String, String>, Halt> {
     let here = std::env::current_dir().unwrap_or_else(|_| Path::new("/").to_owned());
-    let mut command = proc::command(Path::new(program), &here);
+    let mut command = child_process::command(Path::new(program), &here);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(mark) = std::env::var_os(RUN_MARK) {
         // As a real CLI does: its tools are found by the same mark as itself.

@@ -4,8 +4,8 @@
 
 use super::event_loop::Event;
 use super::http::{self, Body, BodyError, RequestHead, ServiceRequest, ServiceResponse};
-use crate::sys::pump::{self, Driver, End, Flow};
 use crate::sys::tls::Stream;
+use crate::sys::websocket_loop::{self, Driver, End, Flow};
 use crossbeam_channel::{Sender, bounded};
 use std::io;
 use std::net::TcpStream;
@@ -94,15 +94,15 @@ fn web_socket(
     write_response(&socket, &response).map_err(io::Error::other)?;
     socket.set_nodelay(true)?;
     socket.set_nonblocking(true)?;
-    let (out, mut queue) = pump::outgoing()?;
+    let (out, mut queue) = websocket_loop::outgoing()?;
     let open = Event::Open { link: number, agent, out, socket: socket.try_clone()? };
     if desk.send(open).is_err() {
         return Ok(());
     }
     let stream = Stream::Plain(socket);
-    let mut ws = WebSocket::from_partially_read(stream, early, Role::Server, Some(pump::limits()));
+    let mut ws = WebSocket::from_partially_read(stream, early, Role::Server, Some(websocket_loop::limits()));
     let mut driver = Link { number, desk, auth_by: Some(Instant::now() + AUTH_TIME) };
-    let why = match pump::run(&mut ws, &mut queue, &mut driver) {
+    let why = match websocket_loop::run(&mut ws, &mut queue, &mut driver) {
         Ok(End::Peer(Some((code, reason)))) => format!("closed by the peer: {code} {reason}"),
         Ok(End::Peer(None)) => "closed by the peer".to_owned(),
         Ok(End::Driver | End::Dropped) => "closed by the service".to_owned(),

@@ -6,7 +6,7 @@ use super::events::{Knobs, Observed, Seen};
 use super::http::{ServiceRequest, ServiceResponse};
 use super::state::{Row, State, text};
 use crate::json::object;
-use crate::sys::pump::Outgoing;
+use crate::sys::websocket_loop::Outgoing;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use serde_json::Value;
 use std::collections::BTreeMap;

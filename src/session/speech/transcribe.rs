@@ -10,7 +10,7 @@ use crate::http::multipart::Post;
 use crate::session::Shared;
 use crate::session::attachments::download::{Stopped, wait};
 use crate::session::messages::{Lang, Say};
-use crate::sys::{id, path, thread};
+use crate::sys::{id, program_path, thread};
 use crate::text;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use serde_json::Value;
@@ -97,7 +97,7 @@ pub(crate) fn run(
 ) -> Result<Result<String, String>, Stopped> {
     let Some((name, args)) = words.split_first() else { return Ok(Err("no program is set".to_owned())) };
     let shown = name.to_string_lossy();
-    let Some(program) = path::find_program(name) else {
+    let Some(program) = program_path::find_program(name) else {
         return Ok(Err(format!("`{shown}` is not an executable program")));
     };
     let said = helper_command::run(Aside {
@@ -207,7 +207,7 @@ fn by_curl(
     control: &Receiver<Control>,
     why: String,
 ) -> Result<Result<String, String>, Stopped> {
-    if !why.is_empty() && path::find_program(OsStr::new("curl")).is_none() {
+    if !why.is_empty() && program_path::find_program(OsStr::new("curl")).is_none() {
         return Ok(Err(why));
     }
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");

@@ -8,8 +8,8 @@ use crate::agent::discovery::locate;
 use crate::agent::discovery::login;
 use crate::agent::discovery::login::Probe;
 use crate::config::{Config, Mode};
-use crate::sys::passing::Passing;
-use crate::sys::{path, thread};
+use crate::sys::transient_line::Passing;
+use crate::sys::{program_path, thread};
 use std::ffi::OsStr;
 use std::sync::{Arc, OnceLock};
 
@@ -174,7 +174,7 @@ fn agent(
 fn switcher(config: &Config) -> Option<Finding> {
     let switch = config.switch.as_ref()?;
     let name = switch.words.first()?;
-    let (verdict, text) = match path::find_program(OsStr::new(name)) {
+    let (verdict, text) = match program_path::find_program(OsStr::new(name)) {
         Some(path) => (Verdict::Good, format!("{}", path.display())),
         None if switch.strict => (
             Verdict::Bad,

@@ -16,7 +16,7 @@ use crate::session::failure_text::sentence;
 use crate::session::messages::Lang;
 use crate::session::{self, model};
 use crate::store::atomic;
-use crate::sys::passing::Passing;
+use crate::sys::transient_line::Passing;
 use crate::sys::{id, signal};
 use crate::text;
 use crossbeam_channel::{Receiver, Sender, unbounded};

@@ -16,7 +16,7 @@ use crate::config::{Config, Mode, Selection, Settings, dotenv, edit, profile};
 use crate::error::{Error, Result, reason};
 use crate::secret::Secret;
 use crate::store::lock;
-use crate::sys::proc::RUN_MARK;
+use crate::sys::child_process::RUN_MARK;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 

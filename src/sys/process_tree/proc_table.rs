@@ -1,7 +1,7 @@
 //! The process table as `/proc` shows it: who is there, whose marker a process carries, a signal to exactly one.
-//! What belongs to a turn is decided in [`crate::sys::family`].
+//! What belongs to a turn is decided in [`crate::sys::process_tree`].
 
-use crate::sys::proc::{self, RUN_MARK, Sig};
+use crate::sys::child_process::{self, RUN_MARK, Sig};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, kill_process, pidfd_open, pidfd_send_signal};
 use std::io::Read;
@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 pub(super) fn lookup(pid: i32) -> Option<Row> {
-    parse(pid, &proc::read(&format!("/proc/{pid}/stat"))?)
+    parse(pid, &child_process::read(&format!("/proc/{pid}/stat"))?)
 }
 
 /// The command name is in parentheses and may hold anything, so fields are counted from the last `)`.

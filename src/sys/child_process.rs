@@ -3,7 +3,7 @@
 //!
 //! The only place that creates a `Command`. Only the owner of a [`Running`] signals and reaps; the watcher thread
 //! merely observes, so a process id cannot be used again between a decision and its signal.
-//! Finding descendants in other groups is [`crate::sys::family`]; finding programs is [`crate::sys::path`].
+//! Finding descendants in other groups is [`crate::sys::process_tree`]; finding programs is [`crate::sys::program_path`].
 
 use crate::sys::thread;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};

@@ -1,4 +1,4 @@
-//! `sys::pump` over real sockets, without a handshake: echo, close, back-pressure, idleness.
+//! `sys::websocket_loop` over real sockets, without a handshake: echo, close, back-pressure, idleness.
 
 use crate::support::daemon::PATIENCE;
 use crate::support::watch::Watch;
@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Message, WebSocket};
-use wtt_connect::sys::pump::{self, Driver, End, Flow, Outgoing};
 use wtt_connect::sys::tls::Stream;
+use wtt_connect::sys::websocket_loop::{self, Driver, End, Flow, Outgoing};
 
 /// Passes on what arrives; ends at a deadline that never moves unless told.
 struct Recorder {
@@ -46,12 +46,12 @@ fn pair() -> (TcpStream, TcpStream) {
 /// Runs a pump on `socket` in a thread.
 fn side(socket: TcpStream, role: Role) -> Side {
     socket.set_nonblocking(true).unwrap();
-    let mut ws = WebSocket::from_raw_socket(Stream::Plain(socket), role, Some(pump::limits()));
-    let (out, mut queue) = pump::outgoing().unwrap();
+    let mut ws = WebSocket::from_raw_socket(Stream::Plain(socket), role, Some(websocket_loop::limits()));
+    let (out, mut queue) = websocket_loop::outgoing().unwrap();
     let (tx, seen) = unbounded();
     let thread = std::thread::spawn(move || {
         let mut driver = Recorder { seen: tx };
-        pump::run(&mut ws, &mut queue, &mut driver).map_err(|e| e.to_string())
+        websocket_loop::run(&mut ws, &mut queue, &mut driver).map_err(|e| e.to_string())
     });
     Side { out, seen, thread }
 }
@@ -129,7 +129,7 @@ fn a_wake_up_consumed_while_the_socket_was_full_is_not_lost() {
     client.out.send(Message::text("last"));
     b.set_read_timeout(Some(PATIENCE)).unwrap();
     // Now read everything; nobody wakes the pump any more.
-    let mut ws = WebSocket::from_raw_socket(&mut b, Role::Server, Some(pump::limits()));
+    let mut ws = WebSocket::from_raw_socket(&mut b, Role::Server, Some(websocket_loop::limits()));
     let took = Watch::start();
     let mut read = || loop {
         match ws.read() {

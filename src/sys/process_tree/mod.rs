@@ -1,11 +1,11 @@
 //! Finding and ending the processes of a turn wherever they went: other groups, other sessions, other parents.
 //!
-//! Every process of a turn carries [`crate::sys::proc::RUN_MARK`] in its environment; `/proc/<pid>/environ` shows it. Descendants that
+//! Every process of a turn carries [`crate::sys::child_process::RUN_MARK`] in its environment; `/proc/<pid>/environ` shows it. Descendants that
 //! cleared their environment are found through their parents, as long as these live. Linux only: elsewhere the process
 //! group is all that we can end.
 
 #[cfg(target_os = "linux")]
-mod table;
+mod proc_table;
 
 /// The marker of one turn, as put into the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +36,9 @@ pub use system::{Family, end_left_over, signal_session};
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::table::{Row, Sight, await_gone, lookup, pause, sight, signal, table};
+    use super::proc_table::{Row, Sight, await_gone, lookup, pause, sight, signal, table};
     use super::{Mark, Spare};
-    use crate::sys::proc::Sig;
+    use crate::sys::child_process::Sig;
     use std::time::Duration;
 
     /// Rounds of "look and kill" before giving up: each finds what was forked during the one before.
@@ -320,7 +320,7 @@ mod system {
     }
 
     /// Nothing can be found without `/proc`.
-    pub fn signal_session(_leader: i32, _sig: crate::sys::proc::Sig) {}
+    pub fn signal_session(_leader: i32, _sig: crate::sys::child_process::Sig) {}
 
     /// Nothing can be found without `/proc`.
     pub fn end_left_over(_is_left_over: impl Fn(&str) -> bool) -> usize {

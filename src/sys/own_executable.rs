@@ -24,7 +24,7 @@ impl Image {
         let exact = std::env::current_exe().unwrap_or_default();
         let identity = look(&exact).map(|meta| identity(&meta));
         // The name that was typed may be a link, which an update makes point elsewhere.
-        let typed = std::env::args_os().next().and_then(|name| super::path::find_program(&name));
+        let typed = std::env::args_os().next().and_then(|name| super::program_path::find_program(&name));
         let same = |path: &PathBuf| identity.is_some() && look(path).map(|m| self::identity(&m)) == identity;
         Image { path: typed.filter(same).unwrap_or(exact), identity }
     }

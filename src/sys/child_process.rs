@@ -36,7 +36,7 @@ const SCRUBBED: &[&str] = &[
     "NODE_DEBUG",
     "DEBUG",
     "WTT_CONNECT_LOG",
-    "WTT_CONNECT_FALLS",
+    "WTT_CONNECT_PANIC_RESTARTS",
     UNTIL_EOF,
     RUN_MARK,
 ];

@@ -8,11 +8,11 @@
 use crate::sys::own_executable::Image;
 use crate::sys::{thread, time};
 
-/// Carries the count across starts: `<seconds since the epoch of the first>:<how many>`.
-pub const COUNT: &str = "WTT_CONNECT_FALLS";
+/// Environment variable that carries the count across restarts: `<seconds since the epoch of the first>:<how many>`.
+pub const COUNT_VARIABLE: &str = "WTT_CONNECT_PANIC_RESTARTS";
 /// Restarts within [`WINDOW`]; after these the process ends, and the service manager restarts it at its slower pace.
-const MOST: u32 = 5;
-/// In seconds.
+const MAX_RESTARTS: u32 = 5;
+/// Seconds.
 const WINDOW: i64 = 600;
 
 /// Installs the hook. Call it once, when the log is open.
@@ -24,27 +24,27 @@ pub fn restart_on_panic() {
             return;
         }
         let now = time::now_ms() / 1000;
-        match next(std::env::var(COUNT).ok().as_deref(), now) {
+        match next_count(std::env::var(COUNT_VARIABLE).ok().as_deref(), now) {
             Some(count) => {
                 log::error!(target: "daemon", "a bug of wtt-connect: {panic}; starting again");
-                let error = image.start_again(COUNT, &count);
+                let error = image.start_again(COUNT_VARIABLE, &count);
                 log::error!(target: "daemon", "cannot start again: {error}");
             }
-            None => log::error!(target: "daemon", "a bug of wtt-connect, again and again: {panic}; ending"),
+            None => log::error!(target: "daemon", "a bug of wtt-connect, repeatedly: {panic}; ending"),
         }
         std::process::abort();
     }));
 }
 
-/// The count after one more fall at `now`; `None` when there were too many.
-fn next(count: Option<&str>, now: i64) -> Option<String> {
+/// The count after one more restart at `now` (seconds since the epoch); `None` when there were too many.
+fn next_count(count: Option<&str>, now: i64) -> Option<String> {
     let parsed = count.and_then(|count| {
-        let (first, falls) = count.split_once(':')?;
-        Some((first.parse::<i64>().ok()?, falls.parse::<u32>().ok()?))
+        let (first, restarts) = count.split_once(':')?;
+        Some((first.parse::<i64>().ok()?, restarts.parse::<u32>().ok()?))
     });
     match parsed.filter(|(first, _)| (0..WINDOW).contains(&(now - first))) {
-        Some((_, falls)) if falls >= MOST => None,
-        Some((first, falls)) => Some(format!("{first}:{}", falls + 1)),
+        Some((_, restarts)) if restarts >= MAX_RESTARTS => None,
+        Some((first, restarts)) => Some(format!("{first}:{}", restarts + 1)),
         None => Some(format!("{now}:1")),
     }
 }
@@ -54,12 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn falls_are_counted_for_a_while() {
-        assert_eq!(next(None, 1000).as_deref(), Some("1000:1"));
-        assert_eq!(next(Some("1000:1"), 1010).as_deref(), Some("1000:2"));
-        assert_eq!(next(Some("1000:5"), 1599), None);
-        assert_eq!(next(Some("1000:5"), 1600).as_deref(), Some("1600:1"), "long ago");
-        assert_eq!(next(Some("2000:5"), 1000).as_deref(), Some("1000:1"), "the clock was set back");
-        assert_eq!(next(Some("rubbish"), 7).as_deref(), Some("7:1"));
+    fn restarts_are_counted_within_the_window() {
+        assert_eq!(next_count(None, 1000).as_deref(), Some("1000:1"));
+        assert_eq!(next_count(Some("1000:1"), 1010).as_deref(), Some("1000:2"));
+        assert_eq!(next_count(Some("1000:5"), 1599), None);
+        assert_eq!(next_count(Some("1000:5"), 1600).as_deref(), Some("1600:1"), "long ago");
+        assert_eq!(next_count(Some("2000:5"), 1000).as_deref(), Some("1000:1"), "the clock was set back");
+        assert_eq!(next_count(Some("rubbish"), 7).as_deref(), Some("7:1"));
     }
 }

@@ -65,7 +65,7 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
         // told to end after the hub had gone: nobody else would heed it
         Ending::Again(_) if crate::sys::signal::end_was_asked() => Ok(()),
         Ending::Again(image) => {
-            let why = reason(&image.start_again(panic_restart::COUNT, ""));
+            let why = reason(&image.start_again(panic_restart::COUNT_VARIABLE, ""));
             Err(Error::TryAgain(format!("cannot start the program again: {why}")))
         }
     }

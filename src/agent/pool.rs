@@ -100,9 +100,11 @@ impl Pool {
     pub(crate) fn seat(&self, who: &Who) -> (Seat, Option<Process>) {
         let mut doomed = Vec::new();
         let mut mine = None;
+        self.0.lock().busy += 1;
+        // given back also when a dialect panics below
+        let seat = Seat(self.0.clone());
         {
             let mut state = self.0.lock();
-            state.busy += 1;
             if let Some(at) = state.kept.iter().position(|kept| kept.who.session == who.session) {
                 let mut kept = state.kept.remove(at);
                 let fits = kept.who == *who && who.native.is_some() && kept.until > Instant::now();
@@ -118,7 +120,7 @@ impl Pool {
             state.wake();
         }
         process::end(doomed);
-        (Seat(self.0.clone()), mine)
+        (seat, mine)
     }
 
     pub(crate) fn keeps(&self) -> bool {

@@ -12,13 +12,13 @@ mod steering;
 use player::{Player, request, rows};
 use std::fmt::Write;
 use std::path::Path;
-use wtt_connect::agent::outcome::Outcome;
+use wtt_connect::agent::outcome::AgentOutcome;
 
-fn word(outcome: &Outcome) -> String {
+fn word(outcome: &AgentOutcome) -> String {
     match outcome {
-        Outcome::Done(_) => "done".to_owned(),
-        Outcome::Cancelled { .. } => "cancelled".to_owned(),
-        Outcome::Failed { reason, .. } => reason.word().to_owned(),
+        AgentOutcome::Done(_) => "done".to_owned(),
+        AgentOutcome::Cancelled { .. } => "cancelled".to_owned(),
+        AgentOutcome::Failed { reason, .. } => reason.word().to_owned(),
     }
 }
 

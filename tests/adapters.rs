@@ -13,10 +13,10 @@ use std::time::Duration;
 use wtt_connect::agent::adapter::{AdapterSpec, Login};
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::discovery::login::probe;
-use wtt_connect::agent::outcome::{Outcome, Reason, Report};
+use wtt_connect::agent::outcome::{AgentOutcome, Reason, TurnReport};
 use wtt_connect::agent::runner;
-use wtt_connect::agent::runner::{Control, Progress, Runner};
-use wtt_connect::agent::{AgentEvent, Request, Usage, adapter};
+use wtt_connect::agent::runner::{Control, Runner, RunnerEvent};
+use wtt_connect::agent::{AgentEvent, TurnRequest, Usage, adapter};
 use wtt_connect::config::{Limits, Mode};
 use wtt_connect::secret::Secret;
 
@@ -37,7 +37,7 @@ struct Bench {
     spec: &'static AdapterSpec,
     command: Vec<String>,
     limits: Limits,
-    request: Request,
+    request: TurnRequest,
     usage_before: Option<Usage>,
     env: std::collections::BTreeMap<String, Secret>,
     control: (Sender<Control>, Receiver<Control>),
@@ -45,7 +45,7 @@ struct Bench {
 
 /// What came of it.
 struct Ran {
-    report: Report,
+    report: TurnReport,
     events: Vec<AgentEvent>,
     /// Since the beginning, or since the stop.
     took: Watch,
@@ -62,7 +62,7 @@ fn bench(agent: &str) -> Bench {
     let script = agents().join(format!("{agent}.sh"));
     assert!(script.exists());
     Bench {
-        request: Request {
+        request: TurnRequest {
             prompt: "hello".to_owned(),
             fresh_prompt: None,
             workdir: dir.path().to_owned(),
@@ -72,7 +72,7 @@ fn bench(agent: &str) -> Bench {
             resume: None,
             images: Vec::new(),
             transport: None,
-            slash: false,
+            is_slash_command: false,
         },
         dir,
         spec: adapters::find("codex").unwrap(),
@@ -104,13 +104,13 @@ impl Bench {
             steers: &crossbeam_channel::never(),
             usage_before: self.usage_before,
             opened_at: None,
-            keep: None,
-            judge: &wtt_connect::agent::permission::Plain { people: false },
+            keep_process: None,
+            policy: &wtt_connect::agent::permission::ModePolicy { can_ask_people: false },
         };
         let took = Watch::start();
         let mut events = Vec::new();
         let report = runner::run(&runner, &self.request, &mut |progress| {
-            if let Progress::Event(event) = progress {
+            if let RunnerEvent::Agent(event) = progress {
                 on(&event);
                 events.push(event);
             }
@@ -157,13 +157,13 @@ fn kill(pid: u32) {
     Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
 }
 
-fn done(text: &str) -> Outcome {
-    Outcome::Done(text.to_owned())
+fn done(text: &str) -> AgentOutcome {
+    AgentOutcome::Done(text.to_owned())
 }
 
-fn failure(report: &Report) -> (&Reason, &str, &str) {
+fn failure(report: &TurnReport) -> (&Reason, &str, &str) {
     match &report.outcome {
-        Outcome::Failed { reason, detail, partial } => (reason, detail, partial),
+        AgentOutcome::Failed { reason, detail, partial } => (reason, detail, partial),
         other => panic!("expected a failure: {other:?}"),
     }
 }
@@ -251,7 +251,7 @@ fn workdir_missing_or_a_file() {
 fn an_agent_that_ignores_signals_is_killed() {
     let bench = bench("deaf");
     let ran = bench.stop_when_it_speaks(Control::Cancel);
-    assert_eq!(ran.report.outcome, Outcome::Cancelled { partial: "half an answer".to_owned() });
+    assert_eq!(ran.report.outcome, AgentOutcome::Cancelled { partial: "half an answer".to_owned() });
     assert_eq!(ran.report.session.as_deref(), Some(THREAD), "the next message resumes");
     let (passed, counted) = (ran.took.passed(), ran.took.counted());
     assert!(passed >= Duration::from_secs(2) && counted < PROMPT, "{passed:?}, {counted:?}");
@@ -276,7 +276,11 @@ fn every_adapter_can_be_cancelled() {
         let ran = bench.run();
         let took = asker.join().unwrap().counted();
         let name = spec.name;
-        assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }), "{name}: {:?}", ran.report.outcome);
+        assert!(
+            matches!(ran.report.outcome, AgentOutcome::Cancelled { .. }),
+            "{name}: {:?}",
+            ran.report.outcome
+        );
         bench.assert_all_gone(2);
         took
     };
@@ -303,7 +307,7 @@ fn every_adapter_can_be_cancelled() {
 fn a_kill_request_does_not_wait() {
     let bench = bench("deaf");
     let ran = bench.stop_when_it_speaks(Control::Kill);
-    assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }));
+    assert!(matches!(ran.report.outcome, AgentOutcome::Cancelled { .. }));
     assert!(ran.took.counted() < AT_ONCE, "{:?}", ran.took.counted());
     bench.assert_all_gone(1);
 }
@@ -318,7 +322,7 @@ fn a_harder_request_shortens_the_termination() {
             }
         }
     });
-    assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }));
+    assert!(matches!(ran.report.outcome, AgentOutcome::Cancelled { .. }));
     assert!(ran.took.counted() < AT_ONCE, "{:?}", ran.took.counted());
 }
 
@@ -347,7 +351,7 @@ fn only_detached_processes_survive_a_normal_end() {
 fn a_cancel_ends_every_descendant() {
     let bench = bench("scatter");
     let ran = bench.stop_when_it_speaks(Control::Cancel);
-    assert_eq!(ran.report.outcome, Outcome::Cancelled { partial: "scattered".to_owned() });
+    assert_eq!(ran.report.outcome, AgentOutcome::Cancelled { partial: "scattered".to_owned() });
     assert!(ran.took.counted() < PROMPT, "{:?}", ran.took.counted());
     bench.assert_all_gone(4);
 }
@@ -481,7 +485,7 @@ fn a_cancel_between_two_attempts_is_not_lost() {
     });
     let ran = bench.run();
     user.join().unwrap();
-    assert!(matches!(ran.report.outcome, Outcome::Cancelled { .. }), "{:?}", ran.report);
+    assert!(matches!(ran.report.outcome, AgentOutcome::Cancelled { .. }), "{:?}", ran.report);
     assert_eq!(ran.report.session, bench.request.resume);
 }
 
@@ -499,7 +503,7 @@ fn an_invalid_session_id_never_reaches_the_command_line() {
 fn a_turn_cancelled_before_its_start_is_never_started() {
     let bench = bench("recorder");
     bench.control.0.send(Control::Cancel).unwrap();
-    assert_eq!(bench.run().report.outcome, Outcome::Cancelled { partial: String::new() });
+    assert_eq!(bench.run().report.outcome, AgentOutcome::Cancelled { partial: String::new() });
     assert_eq!(bench.file("args"), "", "it was never started");
 }
 
@@ -509,7 +513,9 @@ fn a_cancel_after_the_answer_keeps_the_answer() {
     let ran = bench.stop_when_it_speaks(Control::Cancel);
     // The request may be seen before or after the final line: then it is the partial text or the answer.
     match &ran.report.outcome {
-        Outcome::Done(text) | Outcome::Cancelled { partial: text } => assert_eq!(text, "the answer"),
+        AgentOutcome::Done(text) | AgentOutcome::Cancelled { partial: text } => {
+            assert_eq!(text, "the answer")
+        }
         other => panic!("{other:?}"),
     }
     bench.assert_all_gone(1);
@@ -528,7 +534,7 @@ fn an_interrupted_agent_ends_politely() {
     for control in [Control::Cancel, Control::Shutdown] {
         let bench = bench("slow");
         let ran = bench.stop_when_it_speaks(control);
-        assert_eq!(ran.report.outcome, Outcome::Cancelled { partial: "half an answer".to_owned() });
+        assert_eq!(ran.report.outcome, AgentOutcome::Cancelled { partial: "half an answer".to_owned() });
         assert!(ran.took.counted() < PROMPT, "SIGINT is enough: {:?}", ran.took.counted());
         bench.assert_all_gone(1);
     }
@@ -713,7 +719,7 @@ fn a_session_whose_id_is_ours_is_known_from_the_start() {
         let id = ran.report.session.clone().unwrap();
         assert!(adapter::is_uuid(&id) && bench.file("args").contains(&format!("--session={id}")));
         assert_eq!(ran.events.first(), Some(&AgentEvent::Session(id)));
-        assert_eq!(matches!(ran.report.outcome, Outcome::Failed { .. }), failed);
+        assert_eq!(matches!(ran.report.outcome, AgentOutcome::Failed { .. }), failed);
     }
 }
 
@@ -791,11 +797,11 @@ fn left_overs_of_a_crashed_instance_are_swept() {
             steers: &crossbeam_channel::never(),
             usage_before: None,
             opened_at: None,
-            keep: None,
-            judge: &wtt_connect::agent::permission::Plain { people: false },
+            keep_process: None,
+            policy: &wtt_connect::agent::permission::ModePolicy { can_ask_people: false },
         };
         runner::run(&runner, &bench.request, &mut |progress| {
-            if matches!(progress, Progress::Event(AgentEvent::Text(_))) {
+            if matches!(progress, RunnerEvent::Agent(AgentEvent::Text(_))) {
                 std::process::abort();
             }
         });
@@ -858,7 +864,7 @@ fn doctor_learns_version_and_login_without_a_turn() {
     let known = codex("login-status-key", 0);
     assert_eq!(known.version.as_deref(), Some("codex-cli 0.169.0"));
     assert_eq!(known.login, Login::LoggedIn("API key".to_owned()));
-    assert!(known.path.is_some() && known.trouble.is_empty());
+    assert!(known.path.is_some() && known.problem.is_empty());
     assert_eq!(codex("login-status-none", 1).login, Login::LoggedOut);
     assert_eq!(look("codex", "0.1", "exit 2").login, Login::Unknown);
 
@@ -872,7 +878,7 @@ fn doctor_learns_version_and_login_without_a_turn() {
 
     let codex = adapters::find("codex").unwrap();
     let broken = probe(codex, &fake("broken", "echo 'cannot find module' >&2; exit 1\n"), &BTreeMap::new());
-    assert!(broken.trouble.contains("cannot find module") && broken.version.is_none(), "{broken:?}");
+    assert!(broken.problem.contains("cannot find module") && broken.version.is_none(), "{broken:?}");
     let missing = probe(codex, &["/no/such/codex".to_owned()], &BTreeMap::new());
-    assert!(missing.path.is_none() && missing.trouble.contains("/no/such/codex"), "{missing:?}");
+    assert!(missing.path.is_none() && missing.problem.contains("/no/such/codex"), "{missing:?}");
 }

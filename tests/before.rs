@@ -10,9 +10,9 @@ use wtt_connect::agent::adapters;
 use wtt_connect::agent::adapters::ADAPTERS;
 use wtt_connect::agent::discovery::login::probe;
 use wtt_connect::agent::discovery::version;
-use wtt_connect::agent::discovery::version::{About, Flavour};
+use wtt_connect::agent::discovery::version::{Flavour, ProgramAnswers};
 use wtt_connect::agent::helper_command;
-use wtt_connect::agent::helper_command::{Aside, Trouble};
+use wtt_connect::agent::helper_command::{HelperCommand, HelperError};
 use wtt_connect::agent::runner::Control;
 use wtt_connect::config::Mode;
 
@@ -31,7 +31,7 @@ fn lines(file: &Path) -> Vec<String> {
 
 /// A name for two programs, one of them dead.
 fn two_in_one() -> &'static AdapterSpec {
-    fn tell(about: &About) -> Result<Flavour, String> {
+    fn tell(about: &ProgramAnswers) -> Result<Flavour, String> {
         if about.version.contains("no longer maintained") {
             return Err("this release is dead; install the new one".to_owned());
         }
@@ -70,7 +70,7 @@ fn a_program_is_asked_once_which_one_it_is() {
     assert_eq!((found.version.as_deref(), found.flavour), (Some("2.1.0"), "new"));
     cli("echo 'cli is no longer maintained'");
     assert!(flavour().unwrap_err().contains("dead"));
-    assert!(probe(spec, &command, &env).trouble.contains("dead"));
+    assert!(probe(spec, &command, &env).problem.contains("dead"));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn every_adapter_says_which_modes_it_keeps_and_others_are_refused() {
         for mode in Mode::ALL {
             let rows = spec.modes.iter().filter(|(known, _)| *known == mode).count();
             assert!(rows <= 1, "{} has {} twice", spec.name, mode.name());
-            match adapter::refusal(spec, mode) {
+            match adapter::mode_refusal(spec, mode) {
                 None => assert_eq!(rows, 1),
                 Some(why) => {
                     assert_eq!(rows, 0);
@@ -120,9 +120,18 @@ fn aside<'a>(
     program: &'a Path,
     env: &'a BTreeMap<String, wtt_connect::secret::Secret>,
     limit: Duration,
-) -> Aside<'a> {
+) -> HelperCommand<'a> {
     let workdir = program.parent().unwrap();
-    Aside { program, args: Vec::new(), env, input: "", workdir, owner: "tests:aside", limit, stop: None }
+    HelperCommand {
+        program,
+        args: Vec::new(),
+        env,
+        input: "",
+        workdir,
+        owner: "tests:aside",
+        limit,
+        stop: None,
+    }
 }
 
 fn gone(pids: &Path) {
@@ -145,7 +154,7 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
     let took = crate::support::watch::Watch::start();
     // within it the program starts and writes down what it has started
     let limit = Duration::from_secs(2);
-    assert_eq!(helper_command::run(aside(&deaf, &env, limit)), Err(Trouble::TooLong(limit)));
+    assert_eq!(helper_command::run_to_end(aside(&deaf, &env, limit)), Err(HelperError::TimedOut(limit)));
     assert!(took.counted() < Duration::from_secs(10));
     assert_eq!(lines(&pids).len(), 3);
     gone(&pids);
@@ -156,18 +165,18 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
         let running = scope.spawn(|| {
             let mut what = aside(&deaf, &env, Duration::from_secs(60));
             what.stop = Some(&control);
-            helper_command::run(what)
+            helper_command::run_to_end(what)
         });
         until("three processes", || lines(&pids).len() == 3);
         stop.send(Control::Cancel).unwrap();
         running.join().unwrap()
     });
-    assert_eq!(runs, Err(Trouble::Stopped));
+    assert_eq!(runs, Err(HelperError::Stopped));
     gone(&pids);
 
     let polite = executable(dir.path(), "polite", "cat; echo out; echo err >&2; exit 3");
-    let said = helper_command::run(aside(&polite, &env, Duration::from_secs(20))).unwrap();
+    let said = helper_command::run_to_end(aside(&polite, &env, Duration::from_secs(20))).unwrap();
     assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (Some(3), "out\n", "err\n"));
-    let missing = helper_command::run(aside(&dir.path().join("none"), &env, limit));
-    assert!(matches!(missing, Err(Trouble::Failed(_))));
+    let missing = helper_command::run_to_end(aside(&dir.path().join("none"), &env, limit));
+    assert!(matches!(missing, Err(HelperError::CannotRun(_))));
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use wtt_connect::agent::adapter::AdapterSpec;
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Effects, Exit};
-use wtt_connect::agent::outcome::Outcome;
-use wtt_connect::agent::{Request, adapter};
+use wtt_connect::agent::outcome::AgentOutcome;
+use wtt_connect::agent::{TurnRequest, adapter};
 use wtt_connect::config::Mode;
 
 fn fixtures(adapter: &str) -> PathBuf {
@@ -34,8 +34,8 @@ fn read(file: PathBuf) -> String {
     String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned()
 }
 
-fn request() -> Request {
-    Request {
+fn request() -> TurnRequest {
+    TurnRequest {
         prompt: "prompt".to_owned(),
         workdir: "/home/user/project".into(),
         model: None,
@@ -46,7 +46,7 @@ fn request() -> Request {
         images: Vec::new(),
         // what is recorded here is that, in every mode
         transport: Some("one-shot".to_owned()),
-        slash: false,
+        is_slash_command: false,
     }
 }
 
@@ -72,49 +72,49 @@ fn command_line(text: &str, meta: &str) -> (Exit, Option<String>) {
 }
 
 /// Plays one transcript, as the runner would.
-fn play(adapter: &AdapterSpec, case: &str) -> (String, Outcome) {
+fn play(adapter: &AdapterSpec, case: &str) -> (String, AgentOutcome) {
     play_in(adapter, &fixtures(adapter.name), case)
 }
 
-fn play_in(adapter: &AdapterSpec, dir: &Path, case: &str) -> (String, Outcome) {
+fn play_in(adapter: &AdapterSpec, dir: &Path, case: &str) -> (String, AgentOutcome) {
     let cmd = read(dir.join(format!("{case}.cmd")));
     let (exit, resume) = command_line(&cmd, &read(dir.join(format!("{case}.meta"))));
     // Crush's session is remembered with its data directory.
     let resume = resume.map(|id| if adapter.name == "crush" { format!("{id}:{id}") } else { id });
     let mode = if adapter.name == "gemini" && !cmd.contains("yolo") { Mode::Suggest } else { Mode::FullAuto };
-    let request = Request { prompt: "prompt".to_owned(), resume, mode, ..request() };
+    let request = TurnRequest { prompt: "prompt".to_owned(), resume, mode, ..request() };
     let mut dialect = (adapter.dialect)(&request);
-    let mut fx = Effects::default();
-    dialect.start(&mut fx);
-    assert!(fx.stdin.is_empty() || fx.stdin == ["prompt"], "{case}");
+    let mut effects = Effects::default();
+    dialect.start(&mut effects);
+    assert!(effects.stdin.is_empty() || effects.stdin == ["prompt"], "{case}");
     let mut out = String::new();
-    let mut outcome: Option<Outcome> = fx.done.take();
-    let mut record = |fx: Effects, outcome: &mut Option<Outcome>| {
-        for event in fx.events {
+    let mut outcome: Option<AgentOutcome> = effects.outcome.take();
+    let mut record = |effects: Effects, outcome: &mut Option<AgentOutcome>| {
+        for event in effects.events {
             writeln!(out, "{event:?}").unwrap();
         }
-        for (name, usage) in [("usage", fx.usage), ("thread total", fx.usage_total)] {
+        for (name, usage) in [("usage", effects.usage), ("thread total", effects.usage_total)] {
             if let Some(usage) = usage {
                 writeln!(out, "{name}: {usage:?}").unwrap();
             }
         }
-        if let Some(done) = fx.done {
+        if let Some(done) = effects.outcome {
             assert!(outcome.is_none(), "{case}: a turn has one outcome");
             *outcome = Some(done);
         }
     };
     for line in read(dir.join(format!("{case}.jsonl"))).lines() {
-        let mut fx = Effects::default();
-        dialect.line(line, &mut fx);
-        record(fx, &mut outcome);
+        let mut effects = Effects::default();
+        dialect.on_line(line, &mut effects);
+        record(effects, &mut outcome);
     }
     if outcome.is_none() {
         let stderr = read(dir.join(format!("{case}.stderr")));
         let stderr: String =
             stderr.lines().filter(|l| !l.starts_with("[rec]")).map(|l| format!("{l}\n")).collect();
-        let mut fx = Effects::default();
-        dialect.end(exit, &stderr, &mut fx);
-        record(fx, &mut outcome);
+        let mut effects = Effects::default();
+        dialect.on_exit(exit, &stderr, &mut effects);
+        record(effects, &mut outcome);
     }
     let outcome = outcome.expect("every ending has an outcome");
     writeln!(out, "{outcome:#?}").unwrap();
@@ -140,9 +140,9 @@ fn check_in(adapter: &AdapterSpec, folder: &str) -> Vec<String> {
             wrong.push(format!("--- {case}\n{got}"));
         }
         verdicts.push(match outcome {
-            Outcome::Done(_) => format!("{case}: done"),
-            Outcome::Failed { reason, .. } => format!("{case}: {}", reason.word()),
-            Outcome::Cancelled { .. } => format!("{case}: cancelled"),
+            AgentOutcome::Done(_) => format!("{case}: done"),
+            AgentOutcome::Failed { reason, .. } => format!("{case}: {}", reason.word()),
+            AgentOutcome::Cancelled { .. } => format!("{case}: cancelled"),
         });
     }
     assert!(wrong.is_empty(), "UPDATE_EXPECT=1 rewrites; differing:\n{}", wrong.join("\n"));
@@ -479,19 +479,19 @@ fn garbage_between_the_lines_changes_nothing() {
             let mut notes = 0;
             for line in read(dir.join(format!("{case}.jsonl"))).lines() {
                 for junk in JUNK.iter().copied().chain([&line[..line.len() / 2]]) {
-                    let mut fx = Effects::default();
-                    dialect.line(junk, &mut fx);
-                    assert!(fx.done.is_none(), "{junk}");
-                    notes += fx.events.len();
+                    let mut effects = Effects::default();
+                    dialect.on_line(junk, &mut effects);
+                    assert!(effects.outcome.is_none(), "{junk}");
+                    notes += effects.events.len();
                 }
-                let mut fx = Effects::default();
-                dialect.line(line, &mut fx);
-                outcome = outcome.or(fx.done);
+                let mut effects = Effects::default();
+                dialect.on_line(line, &mut effects);
+                outcome = outcome.or(effects.outcome);
             }
             if outcome.is_none() {
-                let mut fx = Effects::default();
-                dialect.end(Exit::Code(0), "", &mut fx);
-                outcome = fx.done;
+                let mut effects = Effects::default();
+                dialect.on_exit(Exit::Code(0), "", &mut effects);
+                outcome = effects.outcome;
             }
             assert_eq!(outcome, Some(want), "{}/{case}", adapter.name);
             assert!(notes <= 10, "garbage must not flood the log: {notes} notes");
@@ -539,13 +539,13 @@ fn mutated_transcripts_never_panic_or_end_twice() {
                         _ => line.extend_from_within(..at),
                     }
                 }
-                let mut fx = Effects::default();
-                dialect.line(&String::from_utf8_lossy(&line), &mut fx);
-                ends += usize::from(fx.done.is_some());
+                let mut effects = Effects::default();
+                dialect.on_line(&String::from_utf8_lossy(&line), &mut effects);
+                ends += usize::from(effects.outcome.is_some());
             }
-            let mut fx = Effects::default();
-            dialect.end(Exit::Code(1), "", &mut fx);
-            ends += usize::from(fx.done.is_some());
+            let mut effects = Effects::default();
+            dialect.on_exit(Exit::Code(1), "", &mut effects);
+            ends += usize::from(effects.outcome.is_some());
             assert_eq!(ends, 1, "seed {seed}");
         }
         let huge = "x".repeat(1 << 20);
@@ -557,7 +557,7 @@ fn mutated_transcripts_never_panic_or_end_twice() {
         ];
         let took = crate::support::watch::computed(|| {
             for line in lines {
-                (adapter.dialect)(&request()).line(&line, &mut Effects::default());
+                (adapter.dialect)(&request()).on_line(&line, &mut Effects::default());
             }
         });
         assert!(took.as_secs() < 2, "{took:?}");
@@ -617,12 +617,14 @@ fn a_silent_turn_is_a_failure_unless_a_tool_has_worked() {
     for (adapter, worked, failed, end) in WORK {
         for (line, fails) in [(worked, false), (failed, true)] {
             let mut dialect = (adapters::find(adapter).unwrap().dialect)(&request());
-            let mut fx = Effects::default();
-            dialect.line(line, &mut fx);
-            dialect.line(end, &mut fx);
-            match fx.done.unwrap() {
-                Outcome::Failed { reason, .. } => assert!(fails && reason.word() == "no_output", "{adapter}"),
-                Outcome::Done(text) => {
+            let mut effects = Effects::default();
+            dialect.on_line(line, &mut effects);
+            dialect.on_line(end, &mut effects);
+            match effects.outcome.unwrap() {
+                AgentOutcome::Failed { reason, .. } => {
+                    assert!(fails && reason.word() == "no_output", "{adapter}")
+                }
+                AgentOutcome::Done(text) => {
                     assert!(!fails && text.contains("The work is done"), "{adapter}: {text}")
                 }
                 other => panic!("{adapter}: {other:?}"),

@@ -11,12 +11,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use wtt_connect::agent::adapter::{AdapterSpec, Invocation};
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
-use wtt_connect::agent::outcome::{Outcome, Reason, Report};
-use wtt_connect::agent::permission::{Ask, AskKind, Decision};
+use wtt_connect::agent::outcome::{AgentOutcome, Reason, TurnReport};
+use wtt_connect::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use wtt_connect::agent::pool::Pool;
 use wtt_connect::agent::runner;
-use wtt_connect::agent::runner::{Control, Fate, Keep, Progress, Runner, Steer};
-use wtt_connect::agent::{AgentEvent, Image, Request};
+use wtt_connect::agent::runner::{Control, KeepProcess, Runner, RunnerEvent, SteerOutcome, SteeringMessage};
+use wtt_connect::agent::{AgentEvent, PromptImage, TurnRequest};
 use wtt_connect::config::{Limits, Mode};
 
 /// `session ID`, `started`, `text T`, `done T`, `fail T`, `ask ID T`, `withdraw ID`; stdin: prompts, `answer yes`, `cancel`.
@@ -28,72 +28,72 @@ struct Lines {
 }
 
 impl Dialect for Lines {
-    fn start(&mut self, fx: &mut Effects) {
-        fx.stdin.push(format!("{}\n", self.prompt));
+    fn start(&mut self, effects: &mut Effects) {
+        effects.stdin.push(format!("{}\n", self.prompt));
     }
-    fn line(&mut self, line: &str, fx: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let text = rest.to_owned();
-        fx.alive = true;
+        effects.is_sign_of_life = true;
         match word {
-            "session" => fx.events.push(AgentEvent::Session(text)),
-            "started" => fx.events.push(AgentEvent::Started),
+            "session" => effects.events.push(AgentEvent::Session(text)),
+            "started" => effects.events.push(AgentEvent::Started),
             "text" => {
                 self.said.push_str(rest);
-                fx.events.push(AgentEvent::Text(text));
+                effects.events.push(AgentEvent::Text(text));
             }
-            "done" => fx.done = Some(Outcome::Done(text)),
+            "done" => effects.outcome = Some(AgentOutcome::Done(text)),
             "fail" | "login" => {
                 let reason = if word == "fail" { Reason::ProviderError } else { Reason::NotLoggedIn };
-                fx.done = Some(Outcome::Failed { reason, detail: text, partial: String::new() });
+                effects.outcome = Some(AgentOutcome::Failed { reason, detail: text, partial: String::new() });
             }
             "ask" => {
                 let (id, title) = rest.split_once(' ').unwrap();
-                fx.asks.push(Ask {
+                effects.permission_requests.push(PermissionRequest {
                     id: id.to_owned(),
-                    kind: AskKind::Command,
+                    kind: PermissionKind::Command,
                     tool: "Shell".to_owned(),
                     title: title.to_owned(),
                     detail: String::new(),
-                    what: Vec::new(),
-                    for_session: false,
+                    subjects: Vec::new(),
+                    can_allow_session: false,
                     choices: Vec::new(),
-                    answers: 1,
+                    answer_count: 1,
                 });
             }
-            "withdraw" => fx.withdrawn.push(text),
-            _ => fx.alive = false,
+            "withdraw" => effects.withdrawn_requests.push(text),
+            _ => effects.is_sign_of_life = false,
         }
     }
-    fn end(&mut self, exit: Exit, _stderr: &str, fx: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, _stderr: &str, effects: &mut Effects) {
         let code = if let Exit::Code(code) = exit { code } else { -1 };
-        let (reason, partial) = (Reason::SilentExit(code), self.partial());
-        fx.done = Some(Outcome::Failed { reason, detail: String::new(), partial });
+        let (reason, partial) = (Reason::SilentExit(code), self.partial_text());
+        effects.outcome = Some(AgentOutcome::Failed { reason, detail: String::new(), partial });
     }
-    fn partial(&self) -> String {
+    fn partial_text(&self) -> String {
         self.said.clone()
     }
     fn keeps_process(&self) -> bool {
         true
     }
-    fn next_turn(&mut self, request: &Request, fx: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
         (self.prompt, self.said) = (request.prompt.clone(), String::new());
-        self.start(fx);
+        self.start(effects);
     }
-    fn cancel(&mut self, fx: &mut Effects) -> bool {
-        fx.stdin.extend(self.cancel.as_ref().map(|word| format!("{word}\n")));
+    fn cancel(&mut self, effects: &mut Effects) -> bool {
+        effects.stdin.extend(self.cancel.as_ref().map(|word| format!("{word}\n")));
         self.cancel.is_some()
     }
-    fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
         let word = match decision {
             Decision::Allow => "yes".to_owned(),
             Decision::Answer(text) => text.clone(),
             _ => "no".to_owned(),
         };
-        fx.stdin.push(format!("{id} {word}\n"));
+        effects.stdin.push(format!("{id} {word}\n"));
     }
-    fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
-        fx.stdin.push(format!("{text}\n"));
+    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+        effects.stdin.push(format!("{text}\n"));
         text != "not this"
     }
 }
@@ -103,16 +103,16 @@ static SPEC: AdapterSpec = AdapterSpec {
     title: "Lines",
     aliases: &[],
     programs: &[],
-    install: "",
-    login: "",
+    install_hint: "",
+    login_hint: "",
     session_key: "linesSession",
     launcher: None,
     login_query: None,
     modes: &[],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: true,
-    after: None,
+    post_turn_query: None,
     invoke: |request, _| Invocation {
         args: request.resume.iter().map(Into::into).collect(),
         ..Invocation::default()
@@ -132,10 +132,10 @@ struct Bench {
     model: Option<String>,
     limits: Limits,
     people: bool,
-    images: Vec<Image>,
+    images: Vec<PromptImage>,
     owner: String,
     control: (Sender<Control>, Receiver<Control>),
-    steers: (Sender<Steer>, Receiver<Steer>),
+    steers: (Sender<SteeringMessage>, Receiver<SteeringMessage>),
 }
 
 const LONG: Duration = Duration::from_secs(60);
@@ -160,13 +160,13 @@ impl Bench {
     fn turn_with(
         &self,
         session: &str,
-        resume: Option<&Report>,
+        resume: Option<&TurnReport>,
         prompt: &str,
-        on: &mut dyn FnMut(&Progress),
-    ) -> Report {
+        on: &mut dyn FnMut(&RunnerEvent),
+    ) -> TurnReport {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/stays.sh");
         let env = std::collections::BTreeMap::new();
-        let request = Request {
+        let request = TurnRequest {
             prompt: prompt.to_owned(),
             fresh_prompt: None,
             workdir: self.dir.path().to_owned(),
@@ -176,7 +176,7 @@ impl Bench {
             resume: resume.map(|report| report.session.clone().unwrap()),
             images: self.images.clone(),
             transport: None,
-            slash: false,
+            is_slash_command: false,
         };
         let runner = Runner {
             spec: &SPEC,
@@ -188,24 +188,24 @@ impl Bench {
             steers: &self.steers.1,
             usage_before: None,
             opened_at: None,
-            keep: Some(Keep { pool: &self.pool, session }),
-            judge: &wtt_connect::agent::permission::Plain { people: self.people },
+            keep_process: Some(KeepProcess { pool: &self.pool, session }),
+            policy: &wtt_connect::agent::permission::ModePolicy { can_ask_people: self.people },
         };
         runner::run(&runner, &request, &mut |progress| {
-            assert!(!matches!(progress, Progress::Event(AgentEvent::FreshSession(_))), "{progress:?}");
+            assert!(!matches!(progress, RunnerEvent::Agent(AgentEvent::FreshSession(_))), "{progress:?}");
             on(&progress);
         })
     }
 
-    fn turn(&self, session: &str, resume: Option<&Report>, prompt: &str) -> Report {
+    fn turn(&self, session: &str, resume: Option<&TurnReport>, prompt: &str) -> TurnReport {
         self.turn_with(session, resume, prompt, &mut |_| {})
     }
 
     /// Stops the turn when it has said something. How long that took.
-    fn stopped(&self, resume: &Report, prompt: &str) -> (Report, Watch) {
+    fn stopped(&self, resume: &TurnReport, prompt: &str) -> (TurnReport, Watch) {
         let mut at = Watch::start();
         let report = self.turn_with("a", Some(resume), prompt, &mut |progress| {
-            if matches!(progress, Progress::Event(AgentEvent::Text(_))) {
+            if matches!(progress, RunnerEvent::Agent(AgentEvent::Text(_))) {
                 at = Watch::start();
                 self.control.0.send(Control::Cancel).unwrap();
             }
@@ -229,8 +229,8 @@ impl Bench {
     }
 }
 
-fn done(text: &str) -> Outcome {
-    Outcome::Done(text.to_owned())
+fn done(text: &str) -> AgentOutcome {
+    AgentOutcome::Done(text.to_owned())
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn two_turns_are_served_by_one_process() {
     assert_eq!(second.outcome, done(&pids[0]));
     assert_eq!((pids.len(), &second.session), (1, &first.session));
     let failed = bench.turn("a", Some(&first), "echo fail busy");
-    assert!(matches!(failed.outcome, Outcome::Failed { reason: Reason::ProviderError, .. }));
+    assert!(matches!(failed.outcome, AgentOutcome::Failed { reason: Reason::ProviderError, .. }));
     assert_eq!(bench.turn("a", Some(&first), "answer four").outcome, done("four"), "a plain failure");
     assert_eq!(bench.close(), pids, "it has ended by itself when its input ended");
 }
@@ -262,7 +262,7 @@ fn a_process_that_does_not_fit_is_replaced_before_the_turn() {
     assert_eq!(bench.turn("b", None, "answer \"$#\"").outcome, done("0"), "another topic");
     assert_eq!((bench.pool.len(), bench.file("pids").len()), (2, 4));
     let out = bench.turn("b", Some(&bench.turn("b", None, "answer x")), "echo login please");
-    assert!(matches!(out.outcome, Outcome::Failed { reason: Reason::NotLoggedIn, .. }));
+    assert!(matches!(out.outcome, AgentOutcome::Failed { reason: Reason::NotLoggedIn, .. }));
     assert_eq!(bench.pool.len(), 1, "after a login a new process must look");
     bench.pool.forget("a");
     until("nothing kept", || bench.pool.is_empty());
@@ -315,7 +315,7 @@ fn a_kept_process_that_dies_is_replaced_and_nobody_notices() {
     // once it has begun, its death is the turn's
     let report = bench.turn("a", Some(&first), "say half; exit 5");
     assert!(
-        matches!(&report.outcome, Outcome::Failed { reason: Reason::SilentExit(5), partial, .. } if partial == "half"),
+        matches!(&report.outcome, AgentOutcome::Failed { reason: Reason::SilentExit(5), partial, .. } if partial == "half"),
         "{report:?}"
     );
     assert_eq!(bench.turn("a", Some(&first), "answer five").outcome, done("five"));
@@ -331,7 +331,7 @@ fn what_is_said_between_turns_belongs_to_none() {
     until("its answer", || bench.file("said") == ["7 no 8 no"]);
     let mut texts = Vec::new();
     let second = bench.turn_with("a", Some(&first), "say two; answer two", &mut |progress| {
-        if let Progress::Event(AgentEvent::Text(text)) = progress {
+        if let RunnerEvent::Agent(AgentEvent::Text(text)) = progress {
             texts.push(text.clone());
         }
     });
@@ -345,7 +345,7 @@ fn an_agent_is_asked_to_stop_before_it_is_made_to() {
     bench.model = Some("cancel".to_owned());
     let first = bench.turn("a", None, "answer one");
     let (report, took) = bench.stopped(&first, "say half; read -r word; echo $word >asked; answer stopped");
-    assert_eq!(report.outcome, Outcome::Cancelled { partial: "half".to_owned() });
+    assert_eq!(report.outcome, AgentOutcome::Cancelled { partial: "half".to_owned() });
     // a machine that stands still may leave it no time to do so
     if took.passed() < Duration::from_millis(1400) {
         assert_eq!((bench.file("asked"), bench.file("signals")), (vec!["cancel".to_owned()], vec![]));
@@ -364,7 +364,7 @@ fn an_agent_that_does_not_listen_gets_the_signals() {
     let first = bench.turn("a", None, "answer one");
     let waits = "trap 'echo term >>signals; exit 1' TERM; setsid sleep 300 & echo $! >>pids; say half; wait";
     let (report, took) = bench.stopped(&first, waits);
-    assert_eq!(report.outcome, Outcome::Cancelled { partial: "half".to_owned() });
+    assert_eq!(report.outcome, AgentOutcome::Cancelled { partial: "half".to_owned() });
     // the first that it has time to hear: on a busy machine it is killed before it hears any
     assert!(bench.file("signals").first().is_none_or(|first| first == "int"), "{:?}", bench.file("signals"));
     let (passed, counted) = (took.passed(), took.counted());
@@ -390,7 +390,7 @@ fn a_kept_agent_has_no_tool_of_the_turn() {
     assert_eq!(["tool", "orphan"].map(alive), [false; 2], "when the turn is over, its tools are");
     assert_eq!(["helper", "own", "server", "pids"].map(alive), [true; 4]);
     let (report, _) = bench.stopped(&first, "say three; wait");
-    assert!(matches!(report.outcome, Outcome::Cancelled { .. }));
+    assert!(matches!(report.outcome, AgentOutcome::Cancelled { .. }));
     assert_eq!(["helper", "own", "pids"].map(alive), [false; 3]);
     assert!(alive("server"), "a turn that is stopped takes nothing of an earlier one");
     Command::new("kill").args(["-9", &bench.file("server")[0]]).status().unwrap();
@@ -416,7 +416,7 @@ fn a_question_is_answered_by_the_mode() {
     bench.mode = Mode::Suggest;
     let mut denied = Vec::new();
     let report = bench.turn_with("b", None, ask, &mut |progress| {
-        if let Progress::Event(AgentEvent::Denied(title)) = progress {
+        if let RunnerEvent::Agent(AgentEvent::Denied(title)) = progress {
             denied.push(title.clone());
         }
     });
@@ -442,21 +442,21 @@ fn people_may_take_their_time_to_answer() {
     let mut withdrawn = Vec::new();
     let script = "echo ask 1 rm; read -r a; echo ask 2 mv; echo ask 3 cp; echo withdraw 2; read -r b; answer \"$a $b\"";
     let report = bench.turn_with("a", None, script, &mut |progress| match progress {
-        Progress::Ask(ask, _) if ask.id != "2" => asked.send(ask.id.clone()).unwrap(),
-        Progress::Withdrawn(id) => withdrawn.push(id.clone()),
+        RunnerEvent::PermissionRequested(ask, _) if ask.id != "2" => asked.send(ask.id.clone()).unwrap(),
+        RunnerEvent::PermissionWithdrawn(id) => withdrawn.push(id.clone()),
         _ => {}
     });
     assert_eq!((report.outcome, withdrawn), (done("1 go 3 yes"), vec!["2".to_owned()]));
     people.join().unwrap();
     // the limit counts again
     let report = bench.turn("a", Some(&bench.turn("a", None, "answer x")), "say half; sleep 20");
-    assert!(matches!(report.outcome, Outcome::Failed { reason: Reason::IdleTimeout, .. }), "{report:?}");
+    assert!(matches!(report.outcome, AgentOutcome::Failed { reason: Reason::IdleTimeout, .. }), "{report:?}");
     bench.close();
 }
 
 /// A further message for the running turn.
 fn steer(bench: &Bench, id: &str, text: &str, interrupt: bool) {
-    bench.steers.0.send(Steer { id: id.to_owned(), text: text.to_owned(), interrupt }).unwrap();
+    bench.steers.0.send(SteeringMessage { id: id.to_owned(), text: text.to_owned(), interrupt }).unwrap();
 }
 
 #[test]
@@ -465,11 +465,11 @@ fn a_message_reaches_the_running_turn() {
     let mut back = Vec::new();
     let report =
         bench.turn_with("a", None, "say x; read -r b; answer \"$b\"", &mut |progress| match progress {
-            Progress::Event(AgentEvent::Text(_)) => steer(&bench, "1", "but this", false),
-            Progress::Steered { id, fate } => back.push((id.clone(), *fate)),
+            RunnerEvent::Agent(AgentEvent::Text(_)) => steer(&bench, "1", "but this", false),
+            RunnerEvent::Steered { id, outcome: fate } => back.push((id.clone(), *fate)),
             _ => {}
         });
-    assert_eq!((report.outcome, back), (done("but this"), vec![("1".to_owned(), Fate::Taken)]));
+    assert_eq!((report.outcome, back), (done("but this"), vec![("1".to_owned(), SteerOutcome::Accepted)]));
     bench.close();
 }
 
@@ -480,11 +480,11 @@ fn an_agent_that_cannot_take_it_is_interrupted_and_goes_on_with_all() {
         let mut back = Vec::new();
         let report =
             bench.turn_with("a", None, "say half; [ -e on ] || sleep 30", &mut |progress| match progress {
-                Progress::Event(AgentEvent::Text(said)) if said == "half" && back.is_empty() => {
+                RunnerEvent::Agent(AgentEvent::Text(said)) if said == "half" && back.is_empty() => {
                     steer(&bench, "1", text, interrupt);
                     steer(&bench, "2", "answer fine", interrupt);
                 }
-                Progress::Steered { id, fate } => {
+                RunnerEvent::Steered { id, outcome: fate } => {
                     std::fs::write(bench.dir.path().join("on"), "").unwrap();
                     back.push((id.clone(), *fate));
                 }
@@ -492,7 +492,7 @@ fn an_agent_that_cannot_take_it_is_interrupted_and_goes_on_with_all() {
             });
         std::fs::remove_file(bench.dir.path().join("on")).unwrap();
         assert_eq!(report.outcome, done("fine"), "{text}");
-        let both = ["1", "2"].map(|id| (id.to_owned(), Fate::Interrupts));
+        let both = ["1", "2"].map(|id| (id.to_owned(), SteerOutcome::Interrupting));
         assert_eq!(back, both, "{text}");
     }
     bench.close();
@@ -505,16 +505,16 @@ fn a_stop_ends_a_turn_that_is_being_interrupted() {
     let report =
         bench.turn_with("a", None, "trap : INT; say half; while :; do sleep 0.1; done", &mut |progress| {
             match progress {
-                Progress::Event(AgentEvent::Text(_)) => steer(&bench, "1", "answer never", true),
-                Progress::Steered { fate, .. } => {
+                RunnerEvent::Agent(AgentEvent::Text(_)) => steer(&bench, "1", "answer never", true),
+                RunnerEvent::Steered { outcome: fate, .. } => {
                     fates.push(*fate);
                     bench.control.0.send(Control::Cancel).unwrap();
                 }
                 _ => {}
             }
         });
-    assert!(matches!(report.outcome, Outcome::Cancelled { .. }), "{report:?}");
-    assert_eq!(fates, [Fate::Interrupts]);
+    assert!(matches!(report.outcome, AgentOutcome::Cancelled { .. }), "{report:?}");
+    assert_eq!(fates, [SteerOutcome::Interrupting]);
     bench.close();
 }
 
@@ -524,11 +524,11 @@ fn a_message_before_the_start_is_part_of_the_prompt() {
     steer(&bench, "1", "answer second", false);
     let mut fates = Vec::new();
     let report = bench.turn_with("a", None, "say first", &mut |progress| {
-        if let Progress::Steered { fate, .. } = progress {
+        if let RunnerEvent::Steered { outcome: fate, .. } = progress {
             fates.push(*fate);
         }
     });
-    assert_eq!((report.outcome, fates), (done("second"), vec![Fate::Taken]));
+    assert_eq!((report.outcome, fates), (done("second"), vec![SteerOutcome::Accepted]));
     bench.close();
 }
 
@@ -536,7 +536,8 @@ fn a_message_before_the_start_is_part_of_the_prompt() {
 fn images_are_read_for_agents_that_take_them_as_data() {
     let mut bench = bench(Duration::ZERO, 4);
     let path = bench.dir.path().join("image.png");
-    let image = |path: &Path| Image { path: path.to_owned(), media_type: "image/png".to_owned(), data: None };
+    let image =
+        |path: &Path| PromptImage { path: path.to_owned(), media_type: "image/png".to_owned(), data: None };
     std::fs::write(&path, b"\x89PNG?").unwrap();
     bench.images = vec![image(&path)];
     assert_eq!(bench.turn("a", None, "answer path").outcome, done("iVBORz8="));

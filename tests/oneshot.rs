@@ -10,16 +10,16 @@ use wtt_connect::agent::adapter;
 use wtt_connect::agent::adapter::Login;
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::discovery::login::probe;
-use wtt_connect::agent::outcome::{Outcome, Reason, Report};
+use wtt_connect::agent::outcome::{AgentOutcome, Reason, TurnReport};
 use wtt_connect::agent::runner;
 use wtt_connect::agent::runner::Runner;
-use wtt_connect::agent::{Image, Request};
+use wtt_connect::agent::{PromptImage, TurnRequest};
 use wtt_connect::config::{Limits, Mode};
 
 const CRUSH_ID: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 
-fn request(dir: &Path) -> Request {
-    Request {
+fn request(dir: &Path) -> TurnRequest {
+    TurnRequest {
         prompt: "hello".to_owned(),
         fresh_prompt: None,
         workdir: dir.to_owned(),
@@ -29,7 +29,7 @@ fn request(dir: &Path) -> Request {
         resume: None,
         images: Vec::new(),
         transport: None,
-        slash: false,
+        is_slash_command: false,
     }
 }
 
@@ -39,7 +39,7 @@ fn command(agent: &str) -> Vec<String> {
     vec!["/bin/sh".to_owned(), script.to_str().unwrap().to_owned()]
 }
 
-fn run(adapter: &str, agent: &str, request: &Request) -> Report {
+fn run(adapter: &str, agent: &str, request: &TurnRequest) -> TurnReport {
     let (_stop, control) = unbounded();
     let runner = Runner {
         env: &BTreeMap::new(),
@@ -55,15 +55,15 @@ fn run(adapter: &str, agent: &str, request: &Request) -> Report {
         steers: &crossbeam_channel::never(),
         usage_before: None,
         opened_at: None,
-        keep: None,
-        judge: &wtt_connect::agent::permission::Plain { people: false },
+        keep_process: None,
+        policy: &wtt_connect::agent::permission::ModePolicy { can_ask_people: false },
     };
     runner::run(&runner, request, &mut |_| {})
 }
 
-fn refusal(report: &Report) -> &str {
+fn refusal(report: &TurnReport) -> &str {
     match &report.outcome {
-        Outcome::Failed { reason: Reason::RefusedByPolicy, detail, .. } => detail,
+        AgentOutcome::Failed { reason: Reason::RefusedByPolicy, detail, .. } => detail,
         other => panic!("expected a refusal: {other:?}"),
     }
 }
@@ -87,7 +87,7 @@ fn crush_is_asked_for_its_session_and_resumed_in_the_same_place() {
     let dir = tempfile::tempdir().unwrap();
     let mut request = request(dir.path());
     let first = run("crush", "crush", &request);
-    assert_eq!(first.outcome, Outcome::Done("I got: hello".to_owned()));
+    assert_eq!(first.outcome, AgentOutcome::Done("I got: hello".to_owned()));
     let id = first.session.unwrap();
     let (place, session) = id.split_once(':').unwrap();
     assert_eq!(session, CRUSH_ID);
@@ -119,7 +119,7 @@ fn crush_may_be_silent_at_first() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("slow"), "").unwrap();
     let report = run("crush", "crush", &request(dir.path()));
-    assert_eq!(report.outcome, Outcome::Done("I got: hello".to_owned()));
+    assert_eq!(report.outcome, AgentOutcome::Done("I got: hello".to_owned()));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn modes_that_these_clis_cannot_keep_are_refused() {
         ("cursor", Mode::AutoEdit),
     ] {
         assert!(
-            adapter::refusal(adapters::find(adapter).unwrap(), mode).is_some(),
+            adapter::mode_refusal(adapters::find(adapter).unwrap(), mode).is_some(),
             "{adapter} {}",
             mode.name()
         );
@@ -142,21 +142,21 @@ fn modes_that_these_clis_cannot_keep_are_refused() {
 fn a_prompt_that_is_too_long_for_cursors_command_line_is_refused_with_the_numbers() {
     let dir = tempfile::tempdir().unwrap();
     let prompt = "x".repeat(200_000);
-    let report = run("cursor", "crush", &Request { prompt, ..request(dir.path()) });
+    let report = run("cursor", "crush", &TurnRequest { prompt, ..request(dir.path()) });
     let detail = refusal(&report);
     assert!(detail.contains("200000 bytes") && detail.contains("131071"), "{detail}");
     // The longest that is let through can really be started.
     let prompt = "x".repeat(131_071);
-    let report = run("cursor", "crush", &Request { prompt, ..request(dir.path()) });
-    assert!(matches!(&report.outcome, Outcome::Failed { reason: Reason::NoOutput, .. }), "{report:?}");
+    let report = run("cursor", "crush", &TurnRequest { prompt, ..request(dir.path()) });
+    assert!(matches!(&report.outcome, AgentOutcome::Failed { reason: Reason::NoOutput, .. }), "{report:?}");
 }
 
 #[test]
 fn images_are_named_where_they_cannot_be_given() {
     let dir = tempfile::tempdir().unwrap();
-    let image = Image { path: "/i/a.png".into(), media_type: "image/png".to_owned(), data: None };
-    let report = run("crush", "crush", &Request { images: vec![image], ..request(dir.path()) });
-    let Outcome::Done(answer) = report.outcome else { panic!("{report:?}") };
+    let image = PromptImage { path: "/i/a.png".into(), media_type: "image/png".to_owned(), data: None };
+    let report = run("crush", "crush", &TurnRequest { images: vec![image], ..request(dir.path()) });
+    let AgentOutcome::Done(answer) = report.outcome else { panic!("{report:?}") };
     assert!(answer.starts_with("I got: hello\n") && answer.ends_with("\n/i/a.png"), "{answer}");
 }
 
@@ -164,5 +164,5 @@ fn images_are_named_where_they_cannot_be_given() {
 fn a_version_on_stderr_is_found_and_missing_keys_are_no_login() {
     let found = probe(adapters::find("pi").unwrap(), &command("version_on_stderr"), &BTreeMap::new());
     assert_eq!((found.version.as_deref(), found.login), (Some("0.87.1"), Login::LoggedOut));
-    assert_eq!(found.trouble, "");
+    assert_eq!(found.problem, "");
 }

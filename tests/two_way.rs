@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
-use wtt_connect::agent::adapter::Host;
+use wtt_connect::agent::adapter::LaunchContext;
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects};
-use wtt_connect::agent::permission::{Decision, decide};
-use wtt_connect::agent::{AgentEvent, Image, Request};
+use wtt_connect::agent::permission::{Decision, decide_by_mode};
+use wtt_connect::agent::{AgentEvent, PromptImage, TurnRequest};
 use wtt_connect::config::Mode;
 
 /// A case: folder, name, adapter, mode, whether the transport is forced, and what happens.
@@ -223,9 +223,9 @@ const PI_CONTROL: &[Act] = &[
     Turn("@@empty@@"),
 ];
 
-fn request(case: &Case, prompt: &str) -> Request {
+fn request(case: &Case, prompt: &str) -> TurnRequest {
     let (.., mode, transport, _) = *case;
-    Request {
+    TurnRequest {
         prompt: prompt.to_owned(),
         workdir: "/home/user/project".into(),
         model: (case.0 == PI).then(|| "fake/fake-model".to_owned()),
@@ -235,16 +235,16 @@ fn request(case: &Case, prompt: &str) -> Request {
         fresh_prompt: None,
         images: Vec::new(),
         transport: transport.map(str::to_owned),
-        slash: prompt == "/compact the plan",
+        is_slash_command: prompt == "/compact the plan",
     }
 }
 
 const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-fn image() -> Image {
+fn image() -> PromptImage {
     let path = "/home/user/red.png".into();
-    Image { path, media_type: "image/png".to_owned(), data: Some(PIXEL.to_owned()) }
+    PromptImage { path, media_type: "image/png".to_owned(), data: Some(PIXEL.to_owned()) }
 }
 
 /// One conversation: the dialect, and everything about it that can be seen.
@@ -255,7 +255,7 @@ struct Talk<'c> {
     /// What we have written and nobody has looked at yet.
     written: Vec<Value>,
     /// Open questions.
-    asks: Vec<wtt_connect::agent::permission::Ask>,
+    asks: Vec<wtt_connect::agent::permission::PermissionRequest>,
     seen: String,
     over: bool,
     working: bool,
@@ -268,32 +268,32 @@ impl<'c> Talk<'c> {
         Talk { case, dialect, session, written, asks, seen, over: true, working: false }
     }
 
-    fn note(&mut self, fx: Effects) {
-        for text in &fx.stdin {
+    fn note(&mut self, effects: Effects) {
+        for text in &effects.stdin {
             assert_eq!(text.find('\n'), Some(text.len() - 1), "one line: {text}");
             self.written.push(serde_json::from_str(text).expect("whatever is written is JSON"));
         }
-        for event in &fx.events {
+        for event in &effects.events {
             if let AgentEvent::Session(id) = event {
                 self.session = Some(id.clone());
             }
             self.working |= matches!(event, AgentEvent::Tool { .. } | AgentEvent::Text(_));
             writeln!(self.seen, "{event:?}").unwrap();
         }
-        for ask in fx.asks {
+        for ask in effects.permission_requests {
             writeln!(self.seen, "{ask:#?}").unwrap();
             self.asks.push(ask);
         }
-        for id in fx.withdrawn {
+        for id in effects.withdrawn_requests {
             writeln!(self.seen, "withdrawn {id}").unwrap();
             self.asks.retain(|ask| ask.id != id);
         }
-        for (name, usage) in [("usage", fx.usage), ("thread total", fx.usage_total)] {
+        for (name, usage) in [("usage", effects.usage), ("thread total", effects.usage_total)] {
             if let Some(usage) = usage {
                 writeln!(self.seen, "{name}: {usage:?}").unwrap();
             }
         }
-        if let Some(done) = fx.done {
+        if let Some(done) = effects.outcome {
             assert!(!self.over, "a turn has one outcome: {done:?}");
             writeln!(self.seen, "{done:#?}").unwrap();
             self.over = true;
@@ -302,7 +302,7 @@ impl<'c> Talk<'c> {
 
     fn act(&mut self, what: &Value) {
         writeln!(self.seen, "! {what}").unwrap();
-        let mut fx = Effects::default();
+        let mut effects = Effects::default();
         if what["restart"] == true {
             self.dialect = None;
         } else if let Some(prompt) = what["turn"].as_str() {
@@ -313,37 +313,37 @@ impl<'c> Talk<'c> {
             match &mut self.dialect {
                 Some(dialect) => {
                     assert!(dialect.keeps_process());
-                    dialect.next_turn(&request, &mut fx);
+                    dialect.next_turn(&request, &mut effects);
                 }
                 None => {
                     let spec = adapters::find(self.case.2).unwrap();
-                    self.dialect.insert((spec.dialect)(&request)).start(&mut fx);
+                    self.dialect.insert((spec.dialect)(&request)).start(&mut effects);
                 }
             }
         } else if let Some(text) = what["steer"].as_str() {
-            assert!(self.dialect.as_mut().unwrap().steer(text, &mut fx));
+            assert!(self.dialect.as_mut().unwrap().steer(text, &mut effects));
         } else if what["cancel"] == true {
-            assert!(self.dialect.as_mut().unwrap().cancel(&mut fx));
+            assert!(self.dialect.as_mut().unwrap().cancel(&mut effects));
         } else if let Some(word) = what["decide"].as_str() {
             let ask = self.asks.remove(0);
             let decision = match word {
-                "mode" => decide(self.case.3, &ask),
+                "mode" => decide_by_mode(self.case.3, &ask),
                 "allow" => Decision::Allow,
                 "session" => Decision::AllowSession,
                 "stop" => Decision::DenyAndStop,
                 words => Decision::Answer(words.to_owned()),
             };
-            self.dialect.as_mut().unwrap().answer(&ask.id, &decision, &mut fx);
+            self.dialect.as_mut().unwrap().answer(&ask.id, &decision, &mut effects);
         }
-        self.note(fx);
+        self.note(effects);
     }
 
     fn line(&mut self, line: &str) {
-        let mut fx = Effects::default();
+        let mut effects = Effects::default();
         if !self.over {
-            self.dialect.as_mut().unwrap().line(line, &mut fx);
+            self.dialect.as_mut().unwrap().on_line(line, &mut effects);
         }
-        self.note(fx);
+        self.note(effects);
     }
 }
 
@@ -408,10 +408,13 @@ fn record() {
     }
 }
 
-fn spawn(case: &Case, program: &str, request: &Request) -> (std::process::Child, Receiver<String>) {
+fn spawn(case: &Case, program: &str, request: &TurnRequest) -> (std::process::Child, Receiver<String>) {
     let root = std::env::var("USER").is_ok_and(|user| user == "root");
     let fresh_id = format!("{:08x}-0000-4000-8000-{:012x}", fastrand::u32(..), fastrand::u32(..));
-    let invocation = (adapters::find(case.2).unwrap().invoke)(request, &Host { fresh_id: &fresh_id, root });
+    let invocation = (adapters::find(case.2).unwrap().invoke)(
+        request,
+        &LaunchContext { fresh_id: &fresh_id, is_root: root },
+    );
     let mut child = Command::new(program)
         .args(invocation.args)
         .envs(invocation.env)

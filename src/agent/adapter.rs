@@ -1,7 +1,7 @@
 //! The adapters as data: names, programs, arguments. How each speaks is its dialect; how it is run is
 //! [`crate::agent::runner`].
 
-use crate::agent::Request;
+use crate::agent::TurnRequest;
 use crate::agent::dialect::Dialect;
 use crate::agent::discovery::version;
 use crate::config::Mode;
@@ -19,9 +19,9 @@ pub struct AdapterSpec {
     /// Programs to look for on PATH, best first.
     pub programs: &'static [&'static str],
     /// How to install it, to follow a semicolon.
-    pub install: &'static str,
+    pub install_hint: &'static str,
     /// How to log in, one sentence.
-    pub login: &'static str,
+    pub login_hint: &'static str,
     /// Key of the native session id in the state file: `codexThreadId`, `claudeSessionId`.
     pub session_key: &'static str,
     /// The npm launcher that stands in for a native program, if there is one.
@@ -33,26 +33,26 @@ pub struct AdapterSpec {
     pub modes: &'static [(Mode, &'static str)],
     /// Tells which program is installed, where one name stands for several; it is asked once, before a turn. The others
     /// have `None` and are started without a question.
-    pub flavour: Option<version::Tell>,
+    pub flavour: Option<version::DetectFlavor>,
     /// The product has ended: what `doctor` says about it.
-    pub ended: Option<&'static str>,
+    pub discontinued: Option<&'static str>,
     /// Whether images go to it as data ([`crate::agent::Image::data`]).
     pub image_data: bool,
     /// What is asked of it when a turn has ended well, if it has not told its session id.
-    pub after: Option<After>,
+    pub post_turn_query: Option<PostTurnQuery>,
     /// Builds arguments and extra environment; pure.
-    pub invoke: fn(&Request, &Host<'_>) -> Invocation,
+    pub invoke: fn(&TurnRequest, &LaunchContext<'_>) -> Invocation,
     /// Makes the dialect for one turn.
-    pub dialect: fn(&Request) -> Box<dyn Dialect>,
+    pub dialect: fn(&TurnRequest) -> Box<dyn Dialect>,
 }
 
 /// What an adapter must know about this machine and this start.
 #[derive(Debug, Clone, Copy)]
-pub struct Host<'a> {
+pub struct LaunchContext<'a> {
     /// A new UUID, for CLIs that let us choose the session id.
     pub fresh_id: &'a str,
     /// Whether we run as root.
-    pub root: bool,
+    pub is_root: bool,
 }
 
 /// An npm launcher script in front of a native program. On Node 20 it stays as a parent, and a SIGKILL of the
@@ -64,7 +64,7 @@ pub struct Launcher {
     pub script: &'static str,
     /// Native programs of this platform, relative to the directory that holds the scope (`node_modules`) or to the
     /// package.
-    pub natives: &'static [&'static str],
+    pub native_programs: &'static [&'static str],
 }
 
 /// Login state of a CLI.
@@ -84,16 +84,16 @@ pub struct LoginQuery {
     /// Arguments.
     pub args: &'static [&'static str],
     /// Reads exit code (`None`: ended by a signal), stdout and stderr.
-    pub read: fn(Option<i32>, &str, &str) -> Login,
+    pub parse: fn(Option<i32>, &str, &str) -> Login,
 }
 
 /// How a CLI is asked for the session of the turn that has just ended.
 #[derive(Debug, Clone, Copy)]
-pub struct After {
+pub struct PostTurnQuery {
     /// Arguments.
-    pub args: fn(&Request, &Host<'_>) -> Vec<OsString>,
+    pub args: fn(&TurnRequest, &LaunchContext<'_>) -> Vec<OsString>,
     /// Finds the native session id in stdout.
-    pub read: fn(&str, &Host<'_>) -> Option<String>,
+    pub parse_session: fn(&str, &LaunchContext<'_>) -> Option<String>,
 }
 
 /// How to start a CLI for one turn.
@@ -106,39 +106,39 @@ pub struct Invocation {
     /// The same, but a value that the user has set stays.
     pub env_defaults: Vec<(String, OsString)>,
     /// What must lie in a folder of the turn's own; the runner makes it and removes it with all that is in it.
-    pub private: &'static [Private],
+    pub temp_dir_entries: &'static [TempDirEntry],
     /// The native session id, where we choose it and the CLI never says it.
-    pub session: Option<String>,
+    pub chosen_session: Option<String>,
 }
 
 /// What lies in the turn's own folder, and the variable that tells the CLI about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Private {
+pub enum TempDirEntry {
     /// The folder itself, as this variable.
     Folder(&'static str),
     /// A home with settings of ours.
-    Home(Home),
+    Home(HomeOverlay),
 }
 
 /// A copy of the user's home, made of links, whose settings are the user's with ours on top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Home {
+pub struct HomeOverlay {
     /// The variable that replaces HOME for this CLI; the user's own value is where the links lead.
     pub variable: &'static str,
     /// Its folder there.
-    pub folder: &'static str,
+    pub settings_folder: &'static str,
     /// The file with its settings, in the folder.
-    pub settings: &'static str,
+    pub settings_file: &'static str,
     /// Our settings, an object.
-    pub ours: &'static str,
+    pub overrides: &'static str,
     /// What else it reads in the home.
-    pub beside: &'static [&'static str],
+    pub linked_entries: &'static [&'static str],
     /// Folders that it makes in its folder, and that must last.
-    pub made: &'static [&'static str],
+    pub created_folders: &'static [&'static str],
 }
 
 /// Why this adapter is not run in this mode: half a sentence that follows "refused to run this: ". `None` when it is.
-pub fn refusal(spec: &AdapterSpec, mode: Mode) -> Option<String> {
+pub fn mode_refusal(spec: &AdapterSpec, mode: Mode) -> Option<String> {
     if spec.modes.iter().any(|(known, _)| *known == mode) {
         return None;
     }
@@ -193,13 +193,13 @@ mod tests {
 /// A request and the arguments made of it, for the tests of the specs.
 #[cfg(test)]
 pub mod sample {
-    use super::{AdapterSpec, Host};
-    use crate::agent::Request;
+    use super::{AdapterSpec, LaunchContext};
+    use crate::agent::TurnRequest;
     use crate::config::Mode;
 
     /// `hello` in `/w`, nothing else asked for.
-    pub fn request() -> Request {
-        Request {
+    pub fn request() -> TurnRequest {
+        TurnRequest {
             prompt: "hello".to_owned(),
             workdir: "/w".into(),
             model: None,
@@ -209,13 +209,13 @@ pub mod sample {
             fresh_prompt: None,
             images: Vec::new(),
             transport: None,
-            slash: false,
+            is_slash_command: false,
         }
     }
 
     /// One line; a new session would be `NEW`.
-    pub fn args(spec: &AdapterSpec, request: &Request) -> String {
-        let invocation = (spec.invoke)(request, &Host { fresh_id: "NEW", root: false });
+    pub fn args(spec: &AdapterSpec, request: &TurnRequest) -> String {
+        let invocation = (spec.invoke)(request, &LaunchContext { fresh_id: "NEW", is_root: false });
         invocation.args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 }

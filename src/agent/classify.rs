@@ -7,10 +7,10 @@ use crate::agent::limit_reset;
 use crate::agent::outcome::Reason;
 
 /// A row: any of these words, in lower case, means this reason.
-type Row = (&'static [&'static str], Reason);
+type PatternRow = (&'static [&'static str], Reason);
 
 /// The first row that matches decides: special cases stand before general ones.
-const TABLE: &[Row] = &[
+const TABLE: &[PatternRow] = &[
     // recorded: "no rollout found for thread id …" (codex), "No conversation found with session ID: …" (claude),
     // "Error resuming session: Invalid session identifier …" (gemini), "Session not found" (opencode)
     (
@@ -252,7 +252,7 @@ const INVALID: &[&str] =
 
 /// What a message means, if the table knows it. The time until a usage limit resets is only that of a stated duration; a
 /// time of day needs a clock, see [`limit_reset::time_left`].
-pub fn words(message: &str) -> Option<Reason> {
+pub fn by_message(message: &str) -> Option<Reason> {
     let lower = message.to_lowercase().replace(['‘', '’'], "'");
     let reason = TABLE
         .iter()
@@ -265,29 +265,29 @@ pub fn words(message: &str) -> Option<Reason> {
 }
 
 /// What a request that failed at the provider means; `resumed` when a history went with it.
-pub fn provider(message: &str, resumed: bool) -> Reason {
+pub fn provider_failure(message: &str, resumed: bool) -> Reason {
     let lower = message.to_lowercase();
-    words(message).unwrap_or(match INVALID.iter().any(|n| lower.contains(n)) && resumed {
+    by_message(message).unwrap_or(match INVALID.iter().any(|n| lower.contains(n)) && resumed {
         true => Reason::PoisonedSession,
         false => Reason::ProviderError,
     })
 }
 
 /// The same, for a CLI that passes on the HTTP status (0: it does not).
-pub fn status(message: &str, status: u64, resumed: bool) -> Reason {
-    words(message).unwrap_or_else(|| match status {
+pub fn by_http_status(message: &str, status: u64, resumed: bool) -> Reason {
+    by_message(message).unwrap_or_else(|| match status {
         401 | 403 => Reason::AuthRejected,
         402 => Reason::Quota,
         413 => Reason::ContextOverflow,
         429 => Reason::RateLimited,
         400 if resumed => Reason::PoisonedSession,
-        _ => provider(message, resumed),
+        _ => provider_failure(message, resumed),
     })
 }
 
 /// The last line of stderr that the table knows, and its words.
-pub fn tail(stderr_tail: &str) -> Option<(Reason, String)> {
-    stderr_tail.lines().rev().find_map(|line| Some((words(line)?, line.to_owned())))
+pub fn by_stderr_tail(stderr_tail: &str) -> Option<(Reason, String)> {
+    stderr_tail.lines().rev().find_map(|line| Some((by_message(line)?, line.to_owned())))
 }
 
 #[cfg(test)]
@@ -340,22 +340,22 @@ mod tests {
             ),
         ];
         for (message, want) in cases {
-            assert_eq!(words(message).map(|r| r.word()), Some(want), "{message}");
+            assert_eq!(by_message(message).map(|r| r.word()), Some(want), "{message}");
         }
-        assert_eq!(words("everything is fine"), None);
+        assert_eq!(by_message("everything is fine"), None);
     }
 
     #[test]
     fn an_invalid_request_poisons_only_a_resumed_session() {
         let message = "API Error: 400 fake invalid_request_error";
-        assert_eq!(provider(message, true), Reason::PoisonedSession);
-        assert_eq!(provider(message, false), Reason::ProviderError);
-        assert_eq!(provider("anything else", true), Reason::ProviderError);
+        assert_eq!(provider_failure(message, true), Reason::PoisonedSession);
+        assert_eq!(provider_failure(message, false), Reason::ProviderError);
+        assert_eq!(provider_failure("anything else", true), Reason::ProviderError);
     }
 
     #[test]
     fn reset_times() {
-        let limit = |s: &str| words(&format!("usage limit reached, {s}"));
+        let limit = |s: &str| by_message(&format!("usage limit reached, {s}"));
         let some = |s| Some(Reason::UsageLimit(Some(Duration::from_secs(s))));
         assert_eq!(limit("try again in 2 days 3 hours and 5 minutes."), some(2 * 86_400 + 3 * 3_600 + 300));
         assert_eq!(limit("resets in 45m"), some(45 * 60));
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn the_last_known_line_of_stderr_counts() {
         let tail_text = "ERROR failed to connect\nError: no rollout found for thread id 1\nsome help text\n";
-        assert_eq!(tail(tail_text).map(|(r, _)| r), Some(Reason::StaleSession));
-        assert_eq!(tail("nothing\nknown"), None);
+        assert_eq!(by_stderr_tail(tail_text).map(|(r, _)| r), Some(Reason::StaleSession));
+        assert_eq!(by_stderr_tail("nothing\nknown"), None);
     }
 }

@@ -2,8 +2,8 @@
 //! question, and the words of an answer as the form's content. Pure.
 
 use crate::agent::adapters::codex::approvals::parts;
-use crate::agent::dialect::{items, string, title};
-use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::agent::dialect::{array_items, one_line_title, string_field};
+use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::json::object;
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ const NO: &[&str] = &["no", "false", "n", "否", "不"];
 
 /// What a field takes.
 #[derive(Debug)]
-enum Kind {
+enum FieldKind {
     Text,
     Number,
     Integer,
@@ -30,9 +30,9 @@ enum Kind {
 }
 
 #[derive(Debug)]
-struct Field {
+struct FormField {
     name: String,
-    kind: Kind,
+    kind: FieldKind,
     required: bool,
     /// The field for words that are none of the choices.
     other: Option<String>,
@@ -40,61 +40,68 @@ struct Field {
 
 /// A form that waits for its answer.
 #[derive(Debug)]
-pub struct Form {
-    fields: Vec<Field>,
+pub struct ElicitationForm {
+    fields: Vec<FormField>,
 }
 
 /// Reads a form; the error says why nobody can be asked.
-pub fn read(id: &Value, message: &str, schema: &Value) -> Result<(Form, Ask), &'static str> {
+pub fn parse_form(
+    id: &Value,
+    message: &str,
+    schema: &Value,
+) -> Result<(ElicitationForm, PermissionRequest), &'static str> {
     if schema.to_string().len() > MAX_SCHEMA {
         return Err("the form is too large");
     }
-    let mut ask = Ask {
+    let mut ask = PermissionRequest {
         id: id.to_string(),
-        kind: AskKind::Question,
+        kind: PermissionKind::Question,
         tool: "form".to_owned(),
-        title: title(message),
+        title: one_line_title(message),
         detail: message.to_owned(),
-        what: Vec::new(),
-        for_session: false,
+        subjects: Vec::new(),
+        can_allow_session: false,
         choices: Vec::new(),
-        answers: 1,
+        answer_count: 1,
     };
-    let mut fields: Vec<Field> = Vec::new();
+    let mut fields: Vec<FormField> = Vec::new();
     let nothing = Map::new();
     for (name, about) in schema["properties"].as_object().unwrap_or(&nothing) {
-        let required = items(&schema["required"]).iter().any(|needed| needed == name.as_str());
-        let kind = match string(about, "type") {
-            "string" if about["oneOf"].is_array() || about["enum"].is_array() => Kind::One(options(about)),
-            "string" => Kind::Text,
-            "number" => Kind::Number,
-            "integer" => Kind::Integer,
-            "boolean" => Kind::Flag,
-            "array" => Kind::Many(options(&about["items"])),
+        let required = array_items(&schema["required"]).iter().any(|needed| needed == name.as_str());
+        let kind = match string_field(about, "type") {
+            "string" if about["oneOf"].is_array() || about["enum"].is_array() => {
+                FieldKind::One(options(about))
+            }
+            "string" => FieldKind::Text,
+            "number" => FieldKind::Number,
+            "integer" => FieldKind::Integer,
+            "boolean" => FieldKind::Flag,
+            "array" => FieldKind::Many(options(&about["items"])),
             _ if required => return Err("the form has a field of an unknown kind"),
             _ => continue,
         };
         // claude-agent-acp and codex-acp put a field for words beside each choice, with a name that begins like its
         let choice = fields.last_mut().filter(|field| {
-            let is_choice = matches!(field.kind, Kind::One(_) | Kind::Many(_)) && field.other.is_none();
-            is_choice && !required && matches!(kind, Kind::Text) && name.starts_with(&field.name)
+            let is_choice =
+                matches!(field.kind, FieldKind::One(_) | FieldKind::Many(_)) && field.other.is_none();
+            is_choice && !required && matches!(kind, FieldKind::Text) && name.starts_with(&field.name)
         });
         if let Some(choice) = choice {
             choice.other = Some(name.clone());
             continue;
         }
-        for part in [string(about, "title"), string(about, "description")] {
+        for part in [string_field(about, "title"), string_field(about, "description")] {
             if !part.is_empty() {
                 ask.detail.extend(["\n\n", part]);
             }
         }
-        if string(about, "title").is_empty() && string(about, "description").is_empty() {
+        if string_field(about, "title").is_empty() && string_field(about, "description").is_empty() {
             ask.detail.extend(["\n\n", name]);
         }
         let flag = [("yes".to_owned(), String::new()), ("no".to_owned(), String::new())];
         let choices = match &kind {
-            Kind::One(options) | Kind::Many(options) => options.as_slice(),
-            Kind::Flag => &flag,
+            FieldKind::One(options) | FieldKind::Many(options) => options.as_slice(),
+            FieldKind::Flag => &flag,
             _ => &[],
         };
         ask.choices.clear();
@@ -102,32 +109,32 @@ pub fn read(id: &Value, message: &str, schema: &Value) -> Result<(Form, Ask), &'
             ask.detail.extend(["\n- ", label]);
             ask.choices.push(label.clone());
         }
-        fields.push(Field { name: name.clone(), kind, required, other: None });
+        fields.push(FormField { name: name.clone(), kind, required, other: None });
     }
     match fields.len() {
         // nothing to fill in: it only wants a yes
-        0 => ask.kind = AskKind::Other,
+        0 => ask.kind = PermissionKind::Other,
         1 => {}
         MAX_FIELDS.. => return Err("the form has too many fields"),
         several => {
-            ask.answers = several;
+            ask.answer_count = several;
             ask.choices.clear();
         }
     }
-    Ok((Form { fields }, ask))
+    Ok((ElicitationForm { fields }, ask))
 }
 
 /// The choices of a field, in each of the ways to write them.
 fn options(about: &Value) -> Vec<(String, String)> {
     let mut out = Vec::new();
     for list in ["oneOf", "anyOf"] {
-        out.extend(items(&about[list]).iter().map(|option| {
-            let (label, value) = (string(option, "title"), string(option, "const"));
+        out.extend(array_items(&about[list]).iter().map(|option| {
+            let (label, value) = (string_field(option, "title"), string_field(option, "const"));
             (if label.is_empty() { value } else { label }.to_owned(), value.to_owned())
         }));
     }
-    let names = items(&about["enumNames"]);
-    for (at, value) in items(&about["enum"]).iter().enumerate() {
+    let names = array_items(&about["enumNames"]);
+    for (at, value) in array_items(&about["enum"]).iter().enumerate() {
         let value = value.as_str().unwrap_or_default();
         let label = names.get(at).and_then(Value::as_str).unwrap_or(value);
         out.push((label.to_owned(), value.to_owned()));
@@ -137,27 +144,27 @@ fn options(about: &Value) -> Vec<(String, String)> {
 
 /// A tool server wants something to be known, or an address to be opened: how codex and claude write it. `schema`: where
 /// they put the form.
-pub fn asked(id: &Value, params: &Value, schema: &str) -> Ask {
-    if let Some((_, ask)) = wished(id, params, schema) {
+pub fn elicitation_request(id: &Value, params: &Value, schema: &str) -> PermissionRequest {
+    if let Some((_, ask)) = parse_elicitation(id, params, schema) {
         return ask;
     }
-    let words = [string(params, "message"), "\n\n", string(params, "url")].concat();
-    Ask {
+    let words = [string_field(params, "message"), "\n\n", string_field(params, "url")].concat();
+    PermissionRequest {
         id: id.to_string(),
-        kind: AskKind::Other,
+        kind: PermissionKind::Other,
         tool: String::new(),
-        title: title(string(params, "message")),
+        title: one_line_title(string_field(params, "message")),
         detail: words.trim().to_owned(),
-        what: Vec::new(),
-        for_session: false,
+        subjects: Vec::new(),
+        can_allow_session: false,
         choices: Vec::new(),
-        answers: 1,
+        answer_count: 1,
     }
 }
 
 /// What is answered to the same; the error says what does not fit.
-pub fn answered(params: &Value, schema: &str, decision: &Decision) -> Result<Value, String> {
-    match (wished(&Value::Null, params, schema), decision) {
+pub fn elicitation_response(params: &Value, schema: &str, decision: &Decision) -> Result<Value, String> {
+    match (parse_elicitation(&Value::Null, params, schema), decision) {
         (Some((form, ask)), _) => form.result(&ask, decision),
         // An address can be said yes to; to a form that nobody can fill in there is only a no.
         (None, Decision::Allow | Decision::AllowSession) if params["mode"] == "url" => {
@@ -169,18 +176,22 @@ pub fn answered(params: &Value, schema: &str, decision: &Decision) -> Result<Val
 }
 
 /// The form, if it is one and can be filled in.
-fn wished(id: &Value, params: &Value, schema: &str) -> Option<(Form, Ask)> {
-    let is_form = string(params, "mode") != "url";
-    is_form.then(|| read(id, string(params, "message"), &params[schema]).ok())?
+fn parse_elicitation(
+    id: &Value,
+    params: &Value,
+    schema: &str,
+) -> Option<(ElicitationForm, PermissionRequest)> {
+    let is_form = string_field(params, "mode") != "url";
+    is_form.then(|| parse_form(id, string_field(params, "message"), &params[schema]).ok())?
 }
 
-impl Form {
+impl ElicitationForm {
     /// What is answered to the request, `ask` being its question; the error says what does not fit.
-    pub fn result(&self, ask: &Ask, decision: &Decision) -> Result<Value, String> {
+    pub fn result(&self, ask: &PermissionRequest, decision: &Decision) -> Result<Value, String> {
         Ok(match decision {
             Decision::Answer(words) => result("accept", Some(self.fill(words)?)),
             // only what has no fields can be allowed
-            Decision::Allow | Decision::AllowSession if ask.kind != AskKind::Question => {
+            Decision::Allow | Decision::AllowSession if ask.kind != PermissionKind::Question => {
                 result("accept", Some(object!({})))
             }
             Decision::DenyAndStop => result("cancel", None),
@@ -217,18 +228,18 @@ impl Form {
     }
 }
 
-impl Field {
+impl FormField {
     fn value(&self, words: &str) -> Option<Value> {
         let is_one = |list: &[&str]| list.iter().any(|word| words.eq_ignore_ascii_case(word));
         match &self.kind {
-            Kind::Text => Some(words.into()),
-            Kind::Integer => words.parse::<i64>().ok().map(Value::from),
-            Kind::Number => crate::json::number(words).map(Value::from),
-            Kind::Flag if is_one(YES) || words == "1" => Some(true.into()),
-            Kind::Flag if is_one(NO) || words == "2" => Some(false.into()),
-            Kind::Flag => None,
-            Kind::One(options) => chosen(options, words).map(Value::from),
-            Kind::Many(options) => {
+            FieldKind::Text => Some(words.into()),
+            FieldKind::Integer => words.parse::<i64>().ok().map(Value::from),
+            FieldKind::Number => crate::json::number(words).map(Value::from),
+            FieldKind::Flag if is_one(YES) || words == "1" => Some(true.into()),
+            FieldKind::Flag if is_one(NO) || words == "2" => Some(false.into()),
+            FieldKind::Flag => None,
+            FieldKind::One(options) => chosen(options, words).map(Value::from),
+            FieldKind::Many(options) => {
                 let mut values: Vec<Value> = Vec::new();
                 match chosen(options, words) {
                     Some(value) => values.push(value.into()),

@@ -32,7 +32,7 @@ const MAX_OUTPUT: usize = 64 << 10;
 
 /// What to run.
 #[derive(Debug)]
-pub struct Aside<'a> {
+pub struct HelperCommand<'a> {
     /// The program, absolute.
     pub program: &'a Path,
     /// Its arguments.
@@ -53,7 +53,7 @@ pub struct Aside<'a> {
 
 /// What it said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct HelperOutput {
     /// Exit code; `None` when a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
@@ -62,7 +62,7 @@ pub struct Said {
     pub stderr: String,
 }
 
-impl Said {
+impl HelperOutput {
     /// The first line that begins with the name of an error, else the first that is not empty; of stderr before stdout.
     /// Node and Python print the place and a line of source before (or a whole stack) and `TypeError: …` after it.
     pub fn complaint(&self) -> &str {
@@ -80,39 +80,43 @@ impl Said {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum HelperError {
     /// It could not be run: why.
-    Failed(String),
+    CannotRun(String),
     /// It took too long, and was ended.
-    TooLong(Duration),
+    TimedOut(Duration),
     /// The turn was stopped; the program was ended.
     Stopped,
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for HelperError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Trouble::Failed(why) => f.write_str(why),
-            Trouble::TooLong(limit) => {
+            HelperError::CannotRun(why) => f.write_str(why),
+            HelperError::TimedOut(limit) => {
                 write!(f, "did not answer within {}", humantime::format_duration(*limit))
             }
-            Trouble::Stopped => f.write_str("was stopped"),
+            HelperError::Stopped => f.write_str("was stopped"),
         }
     }
 }
 
 /// What the threads around the program tell.
-enum Heard {
+enum HelperEvent {
     Stdout(Vec<Line>),
     Stderr(Vec<Line>),
     Exited,
 }
 
 /// Asks a CLI one thing about itself.
-pub fn question(program: &Program, args: &[&str], env: &BTreeMap<String, Secret>) -> Result<Said, Trouble> {
+pub fn query(
+    program: &Program,
+    args: &[&str],
+    env: &BTreeMap<String, Secret>,
+) -> Result<HelperOutput, HelperError> {
     let leading = program.leading.iter().map(OsString::from);
     let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    run(Aside {
+    run_to_end(HelperCommand {
         program: &program.path,
         args: leading.chain(args.iter().map(OsString::from)).collect(),
         env,
@@ -125,7 +129,7 @@ pub fn question(program: &Program, args: &[&str], env: &BTreeMap<String, Secret>
 }
 
 /// Runs it. Blocks.
-pub fn run(aside: Aside<'_>) -> Result<Said, Trouble> {
+pub fn run_to_end(aside: HelperCommand<'_>) -> Result<HelperOutput, HelperError> {
     let mark = Mark::new(aside.owner, &id::hex());
     let mut cmd = child_process::command(aside.program, aside.workdir);
     for (name, value) in aside.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name))) {
@@ -135,27 +139,27 @@ pub fn run(aside: Aside<'_>) -> Result<Said, Trouble> {
     cmd.stdin(if aside.input.is_empty() { Stdio::null() } else { Stdio::piped() });
     cmd.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
-        Running::spawn(&mut cmd).map_err(|e| Trouble::Failed(format!("cannot be started: {e}")))?;
+        Running::spawn(&mut cmd).map_err(|e| HelperError::CannotRun(format!("cannot be started: {e}")))?;
     let mut family = Family::new(mark, child.id());
-    let wrong = |e: std::io::Error| Trouble::Failed(format!("cannot be watched: {e}"));
+    let wrong = |e: std::io::Error| HelperError::CannotRun(format!("cannot be watched: {e}"));
     let heard = listen(&mut child, aside.input.to_owned()).map_err(wrong)?;
 
-    let mut said = Said::default();
+    let mut said = HelperOutput::default();
     let mut stop = aside.stop.cloned().unwrap_or_else(never);
     let mut until = Instant::now() + aside.limit;
     let mut exited = false;
-    let mut trouble: Option<Trouble> = None;
+    let mut trouble: Option<HelperError> = None;
     loop {
         let over = select_biased! {
             recv(stop) -> asked => {
                 stop = never();
-                (asked.is_ok() && !exited && trouble.is_none()).then_some(Trouble::Stopped)
+                (asked.is_ok() && !exited && trouble.is_none()).then_some(HelperError::Stopped)
             }
             recv(heard) -> batch => {
                 match batch {
-                    Ok(Heard::Stdout(batch)) => keep(&mut said.stdout, batch),
-                    Ok(Heard::Stderr(batch)) => keep(&mut said.stderr, batch),
-                    Ok(Heard::Exited) => (exited, until) = (true, Instant::now() + DRAIN),
+                    Ok(HelperEvent::Stdout(batch)) => keep(&mut said.stdout, batch),
+                    Ok(HelperEvent::Stderr(batch)) => keep(&mut said.stderr, batch),
+                    Ok(HelperEvent::Exited) => (exited, until) = (true, Instant::now() + DRAIN),
                     // Everything has been told, the exit too.
                     Err(_) => break,
                 }
@@ -165,7 +169,7 @@ pub fn run(aside: Aside<'_>) -> Result<Said, Trouble> {
                 if exited || trouble.is_some() {
                     break;
                 }
-                Some(Trouble::TooLong(aside.limit))
+                Some(HelperError::TimedOut(aside.limit))
             }
         };
         if over.is_some() {
@@ -187,7 +191,7 @@ pub fn run(aside: Aside<'_>) -> Result<Said, Trouble> {
 }
 
 /// Starts the threads that tell; they end with the pipes of the program.
-fn listen(child: &mut Running, input: String) -> std::io::Result<Receiver<Heard>> {
+fn listen(child: &mut Running, input: String) -> std::io::Result<Receiver<HelperEvent>> {
     let (stdin, stdout, stderr) = child.pipes();
     if let Some(mut stdin) = stdin {
         // a program that does not read it all has its reasons
@@ -195,17 +199,17 @@ fn listen(child: &mut Running, input: String) -> std::io::Result<Receiver<Heard>
     }
     let (tell, heard) = bounded(8);
     let exited = tell.clone();
-    child.watch(move || drop(exited.send(Heard::Exited)))?;
-    read(stdout.map(|pipe| Box::new(pipe) as _), MAX_OUTPUT, Heard::Stdout, tell.clone())?;
-    read(stderr.map(|pipe| Box::new(pipe) as _), line_reader::MAX_STDERR_LINE, Heard::Stderr, tell)?;
+    child.watch(move || drop(exited.send(HelperEvent::Exited)))?;
+    read(stdout.map(|pipe| Box::new(pipe) as _), MAX_OUTPUT, HelperEvent::Stdout, tell.clone())?;
+    read(stderr.map(|pipe| Box::new(pipe) as _), line_reader::MAX_STDERR_LINE, HelperEvent::Stderr, tell)?;
     Ok(heard)
 }
 
 fn read(
     pipe: Option<Box<dyn Read + Send>>,
     longest: usize,
-    wrap: fn(Vec<Line>) -> Heard,
-    tell: Sender<Heard>,
+    wrap: fn(Vec<Line>) -> HelperEvent,
+    tell: Sender<HelperEvent>,
 ) -> std::io::Result<()> {
     let body = move || {
         if let Some(pipe) = pipe {

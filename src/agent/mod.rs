@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 /// What one turn asks of an agent.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct TurnRequest {
     /// The whole prompt.
     pub prompt: String,
     /// Working directory; exists.
@@ -41,16 +41,16 @@ pub struct Request {
     /// The prompt for a fresh session, in case the one to resume is not known any more; standing instructions are in it.
     pub fresh_prompt: Option<String>,
     /// Image files for the agent.
-    pub images: Vec<Image>,
+    pub images: Vec<PromptImage>,
     /// `WTT_CONNECT_<ADAPTER>_TRANSPORT`, for CLIs that can be spoken to in more than one way; `None` lets the spec choose.
     pub transport: Option<String>,
     /// The prompt is a command for the CLI itself ([`slash`]), so it begins with a slash and stays so.
-    pub slash: bool,
+    pub is_slash_command: bool,
 }
 
 /// An image that goes to the agent with the prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
+pub struct PromptImage {
     /// The file, absolute.
     pub path: PathBuf,
     /// `image/png` and so on.

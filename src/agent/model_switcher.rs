@@ -11,7 +11,7 @@ const MAX_VALUE: usize = 128;
 
 /// What a turn runs with.
 #[derive(Debug, Clone, Copy)]
-pub struct Choice<'a> {
+pub struct SwitchTarget<'a> {
     /// The adapter's name.
     pub adapter: &'a str,
     /// Its provider, when one is known.
@@ -21,7 +21,7 @@ pub struct Choice<'a> {
 }
 
 /// Program and arguments, or `None` when there is nothing to switch to. The error says what is missing.
-pub fn plan(switch: &Switch, choice: &Choice<'_>) -> Result<Option<Vec<String>>, String> {
+pub fn switch_command(switch: &Switch, choice: &SwitchTarget<'_>) -> Result<Option<Vec<String>>, String> {
     let app = APPS.iter().find(|(adapter, _)| *adapter == choice.adapter).map(|(_, app)| *app);
     let chosen = choice.provider.is_some() || choice.model.is_some();
     if !chosen || (switch.cc_switch && app.is_none()) {
@@ -84,9 +84,9 @@ mod tests {
         Switch { words, cc_switch, strict: true, timeout: Duration::from_secs(1) }
     }
 
-    fn choice<'a>(adapter: &'a str, provider: &'a str, model: &'a str) -> Choice<'a> {
+    fn choice<'a>(adapter: &'a str, provider: &'a str, model: &'a str) -> SwitchTarget<'a> {
         let given = |text: &'a str| (!text.is_empty()).then_some(text);
-        Choice { adapter, provider: given(provider), model: given(model) }
+        SwitchTarget { adapter, provider: given(provider), model: given(model) }
     }
 
     #[test]
@@ -94,21 +94,30 @@ mod tests {
         let own = switch(&[&["cc-switch"], CC_SWITCH_ARGS].concat(), true);
         let run = |words: &str| Ok(Some(words.split(' ').map(str::to_owned).collect::<Vec<_>>()));
         assert_eq!(
-            plan(&own, &choice("claude-code", "deepseek", "v4")),
+            switch_command(&own, &choice("claude-code", "deepseek", "v4")),
             run("cc-switch --app claude use deepseek")
         );
-        assert_eq!(plan(&own, &choice("codex", "openai", "")), run("cc-switch --app codex use openai"));
-        assert_eq!(plan(&own, &choice("kimi", "moonshot", "k2")), Ok(None), "cc-switch does not know kimi");
-        assert_eq!(plan(&own, &choice("codex", "", "")), Ok(None), "nothing is chosen");
+        assert_eq!(
+            switch_command(&own, &choice("codex", "openai", "")),
+            run("cc-switch --app codex use openai")
+        );
+        assert_eq!(
+            switch_command(&own, &choice("kimi", "moonshot", "k2")),
+            Ok(None),
+            "cc-switch does not know kimi"
+        );
+        assert_eq!(switch_command(&own, &choice("codex", "", "")), Ok(None), "nothing is chosen");
         assert!(
-            plan(&own, &choice("codex", "", "gpt-x")).unwrap_err().contains("no provider is known for gpt-x")
+            switch_command(&own, &choice("codex", "", "gpt-x"))
+                .unwrap_err()
+                .contains("no provider is known for gpt-x")
         );
         let command = switch(&[&["/x/my"], COMMAND_ARGS].concat(), false);
         assert_eq!(
-            plan(&command, &choice("claude-code", "p", "m")),
+            switch_command(&command, &choice("claude-code", "p", "m")),
             run("/x/my use claude-code p --model m")
         );
-        assert!(plan(&command, &choice("kimi", "p", "")).unwrap_err().contains("no model"));
+        assert!(switch_command(&command, &choice("kimi", "p", "")).unwrap_err().contains("no model"));
     }
 
     #[test]
@@ -118,13 +127,13 @@ mod tests {
         let words = template("sw --to={provider} '{model} of {app}' {model}{model} {} {").unwrap();
         let switch = Switch { words, ..switch(&[], false) };
         for model in ["x --dangerous", "; rm -rf /", "$(id) `id` | & > \"'", "{provider}", "*"] {
-            let got = plan(&switch, &choice("claude-code", "p", model)).unwrap().unwrap();
+            let got = switch_command(&switch, &choice("claude-code", "p", model)).unwrap().unwrap();
             let want = ["sw", "--to=p", &format!("{model} of claude"), &format!("{model}{model}"), "{}", "{"];
             assert_eq!(got, want);
         }
         for odd in ["--dangerous", "-x", "a\nb", "a\0", &"x".repeat(200)] {
-            assert!(plan(&switch, &choice("codex", odd, "m")).is_err(), "{odd:?}");
-            assert!(plan(&switch, &choice("codex", "p", odd)).is_err(), "{odd:?}");
+            assert!(switch_command(&switch, &choice("codex", odd, "m")).is_err(), "{odd:?}");
+            assert!(switch_command(&switch, &choice("codex", "p", odd)).is_err(), "{odd:?}");
         }
     }
 }

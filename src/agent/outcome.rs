@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// Exactly one of these ends a turn of an agent.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+pub struct TurnReport {
     /// The terminal outcome.
-    pub outcome: Outcome,
+    pub outcome: AgentOutcome,
     /// Native session id to remember, if one is known and resumable.
     pub session: Option<String>,
     /// Tokens of this turn.
@@ -16,16 +16,16 @@ pub struct Report {
     pub usage_total: Option<Usage>,
 }
 
-impl Report {
+impl TurnReport {
     /// Of a turn whose agent was never started.
-    pub fn unbegun(outcome: Outcome) -> Report {
-        Report { outcome, session: None, usage: None, usage_total: None }
+    pub fn not_started(outcome: AgentOutcome) -> TurnReport {
+        TurnReport { outcome, session: None, usage: None, usage_total: None }
     }
 }
 
 /// The terminal outcome.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum AgentOutcome {
     /// The answer.
     Done(String),
     /// No answer, with the reason, and the text that was there already (may be empty).
@@ -125,21 +125,21 @@ pub(crate) const ALL: &[Reason] = &[
 
 /// What to do with the native session after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum SessionAction {
     /// Keep it; the next message resumes.
-    Resume,
+    Keep,
     /// Forget it; the next message starts fresh.
-    Fresh,
+    Forget,
     /// Forget it and run this turn once more at once.
-    RetryFresh,
+    ForgetAndRetry,
 }
 
 impl Reason {
     /// What follows. A session is given up only when the CLI does not know it or cannot use it any more.
-    pub fn next(&self) -> Next {
+    pub fn session_action(&self) -> SessionAction {
         match self {
-            Reason::StaleSession => Next::RetryFresh,
-            Reason::ContextOverflow | Reason::PoisonedSession => Next::Fresh,
+            Reason::StaleSession => SessionAction::ForgetAndRetry,
+            Reason::ContextOverflow | Reason::PoisonedSession => SessionAction::Forget,
             Reason::CliMissing
             | Reason::CliUnsupported
             | Reason::NotLoggedIn
@@ -159,7 +159,7 @@ impl Reason {
             | Reason::WorkdirUnusable
             | Reason::SwitcherFailed
             | Reason::RefusedByPolicy
-            | Reason::Internal => Next::Resume,
+            | Reason::Internal => SessionAction::Keep,
         }
     }
 
@@ -199,9 +199,10 @@ mod tests {
 
     #[test]
     fn sessions_are_given_up_for_three_reasons_only() {
-        let given_up: Vec<_> = ALL.iter().filter(|r| r.next() != Next::Resume).map(Reason::word).collect();
+        let given_up: Vec<_> =
+            ALL.iter().filter(|r| r.session_action() != SessionAction::Keep).map(Reason::word).collect();
         assert_eq!(given_up, ["context_overflow", "poisoned_session", "stale_session"]);
-        assert_eq!(Reason::StaleSession.next(), Next::RetryFresh);
+        assert_eq!(Reason::StaleSession.session_action(), SessionAction::ForgetAndRetry);
         let words: std::collections::BTreeSet<_> = ALL.iter().map(Reason::word).collect();
         assert_eq!(words.len(), ALL.len() - 1, "one word each; the usage limit stands here twice");
     }

@@ -8,7 +8,7 @@ use crate::config::Mode;
 
 /// What the agent wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AskKind {
+pub enum PermissionKind {
     /// Run a shell command.
     Command,
     /// Write, move or delete files.
@@ -27,11 +27,11 @@ pub enum AskKind {
 
 /// One open question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
+pub struct PermissionRequest {
     /// The dialect's name for it, unique within the turn; [`crate::agent::dialect::Dialect::answer`] takes it.
     pub id: String,
     /// What it is about.
-    pub kind: AskKind,
+    pub kind: PermissionKind,
     /// The CLI's name of the tool.
     pub tool: String,
     /// One line: the command, the file, the question.
@@ -39,13 +39,13 @@ pub struct Ask {
     /// All of it: the whole command, a diff, the choices; may be long.
     pub detail: String,
     /// What rules are compared with: the command line, the paths, the address. Empty where the CLI does not say it.
-    pub what: Vec<String>,
+    pub subjects: Vec<String>,
     /// Whether "for this session" can be answered too.
-    pub for_session: bool,
+    pub can_allow_session: bool,
     /// The choices of a [`AskKind::Question`]; empty when it wants words.
     pub choices: Vec<String>,
     /// Answers that a [`AskKind::Question`] wants; of several, each has a line of its own.
-    pub answers: usize,
+    pub answer_count: usize,
 }
 
 /// What is answered.
@@ -65,7 +65,7 @@ pub enum Decision {
 
 /// What was decided about a question, and by which rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ruling {
+pub struct PolicyDecision {
     /// `None`: people are asked.
     pub decision: Option<Decision>,
     /// The rule, in words.
@@ -73,40 +73,40 @@ pub struct Ruling {
 }
 
 /// Rules on questions as they come.
-pub trait Judge: std::fmt::Debug {
+pub trait PermissionPolicy: std::fmt::Debug {
     /// Decides, or leaves it to people.
-    fn rule(&self, mode: Mode, ask: &Ask) -> Ruling;
+    fn evaluate(&self, mode: Mode, ask: &PermissionRequest) -> PolicyDecision;
     /// People have allowed this and the like.
-    fn granted(&self, ask: &Ask) {
+    fn record_grant(&self, ask: &PermissionRequest) {
         let _ = ask;
     }
 }
 
 /// The mode alone, where there are no rules.
 #[derive(Debug, Clone, Copy)]
-pub struct Plain {
+pub struct ModePolicy {
     /// Whether people are asked what the mode does not allow by itself.
-    pub people: bool,
+    pub can_ask_people: bool,
 }
 
-impl Judge for Plain {
-    fn rule(&self, mode: Mode, ask: &Ask) -> Ruling {
-        let decision = decide(mode, ask);
-        let asks = self.people && matches!(decision, Decision::Deny(_));
-        Ruling { decision: (!asks).then_some(decision), rule: format!("the mode {}", mode.name()) }
+impl PermissionPolicy for ModePolicy {
+    fn evaluate(&self, mode: Mode, ask: &PermissionRequest) -> PolicyDecision {
+        let decision = decide_by_mode(mode, ask);
+        let asks = self.can_ask_people && matches!(decision, Decision::Deny(_));
+        PolicyDecision { decision: (!asks).then_some(decision), rule: format!("the mode {}", mode.name()) }
     }
 }
 
 /// What the mode says by itself. Modes that never ask allow everything; the others allow what they are named for.
-pub fn decide(mode: Mode, ask: &Ask) -> Decision {
+pub fn decide_by_mode(mode: Mode, ask: &PermissionRequest) -> Decision {
     let refused = || Decision::Deny("The permission mode of this connector does not allow it.".to_owned());
     match (mode, ask.kind) {
-        (_, AskKind::Question) => {
+        (_, PermissionKind::Question) => {
             Decision::Deny("Nobody can answer now. Go on with what seems best to you.".to_owned())
         }
         (Mode::FullAuto | Mode::Yolo, _)
-        | (_, AskKind::Read)
-        | (Mode::AutoEdit, AskKind::Edit | AskKind::Plan) => Decision::Allow,
+        | (_, PermissionKind::Read)
+        | (Mode::AutoEdit, PermissionKind::Edit | PermissionKind::Plan) => Decision::Allow,
         (Mode::AutoEdit | Mode::Suggest, _) => refused(),
     }
 }
@@ -117,24 +117,33 @@ mod tests {
 
     #[test]
     fn the_mode_alone() {
-        let ask = |kind| Ask {
+        let ask = |kind| PermissionRequest {
             id: "1".to_owned(),
             kind,
             tool: "Bash".to_owned(),
             title: "ls".to_owned(),
             detail: String::new(),
-            what: Vec::new(),
-            for_session: true,
+            subjects: Vec::new(),
+            can_allow_session: true,
             choices: Vec::new(),
-            answers: 1,
+            answer_count: 1,
         };
-        let allowed = |mode, kind| decide(mode, &ask(kind)) == Decision::Allow;
-        for kind in [AskKind::Command, AskKind::Edit, AskKind::Fetch, AskKind::Plan, AskKind::Other] {
+        let allowed = |mode, kind| decide_by_mode(mode, &ask(kind)) == Decision::Allow;
+        for kind in [
+            PermissionKind::Command,
+            PermissionKind::Edit,
+            PermissionKind::Fetch,
+            PermissionKind::Plan,
+            PermissionKind::Other,
+        ] {
             assert!(allowed(Mode::FullAuto, kind) && allowed(Mode::Yolo, kind));
             assert!(!allowed(Mode::Suggest, kind));
         }
-        assert!(allowed(Mode::AutoEdit, AskKind::Edit) && !allowed(Mode::AutoEdit, AskKind::Command));
-        assert!(allowed(Mode::Suggest, AskKind::Read));
-        assert!(matches!(decide(Mode::Yolo, &ask(AskKind::Question)), Decision::Deny(_)));
+        assert!(
+            allowed(Mode::AutoEdit, PermissionKind::Edit)
+                && !allowed(Mode::AutoEdit, PermissionKind::Command)
+        );
+        assert!(allowed(Mode::Suggest, PermissionKind::Read));
+        assert!(matches!(decide_by_mode(Mode::Yolo, &ask(PermissionKind::Question)), Decision::Deny(_)));
     }
 }

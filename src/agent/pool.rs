@@ -11,31 +11,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// All kept processes of the daemon.
-pub struct Pool(Arc<Inner>);
+pub struct Pool(Arc<PoolShared>);
 
-struct Inner {
+struct PoolShared {
     idle: Duration,
     max: usize,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
 }
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     /// Least recently used first, which is also the one whose limit comes first.
-    kept: Vec<Kept>,
+    kept: Vec<IdleProcess>,
     /// Turns that have a process, or will have.
     busy: usize,
     closed: bool,
-    keeper: Option<Keeper>,
+    keeper: Option<IdleWatcher>,
 }
 
-struct Kept {
-    who: Who,
+struct IdleProcess {
+    who: PoolKey,
     until: Instant,
     process: Process,
 }
 
-struct Keeper {
+struct IdleWatcher {
     wake: Sender<()>,
     /// Disconnected when the thread has ended all that was to be ended.
     gone: Receiver<()>,
@@ -43,7 +43,7 @@ struct Keeper {
 
 /// For whom a process is kept. It serves a turn only when all of it is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Who {
+pub(crate) struct PoolKey {
     pub(crate) session: String,
     /// Everything that is fixed when a process is started: program, mode, model.
     pub(crate) start: String,
@@ -60,7 +60,7 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     /// Keeps a process for `idle` at most; zero keeps none. `max` is for running and kept ones together.
     pub fn new(idle: Duration, max: usize) -> Self {
-        Self(Arc::new(Inner { idle, max, state: Mutex::default() }))
+        Self(Arc::new(PoolShared { idle, max, state: Mutex::default() }))
     }
 
     /// Kept processes.
@@ -97,12 +97,12 @@ impl Pool {
 
     /// A place for a turn, and the process that is kept for it, if one fits and lives. What no longer fits or has no
     /// room beside it is gone when this returns: two processes must not write to one native session.
-    pub(crate) fn seat(&self, who: &Who) -> (Seat, Option<Process>) {
+    pub(crate) fn acquire(&self, who: &PoolKey) -> (Slot, Option<Process>) {
         let mut doomed = Vec::new();
         let mut mine = None;
         self.0.lock().busy += 1;
         // given back also when a dialect panics below
-        let seat = Seat(self.0.clone());
+        let slot = Slot(self.0.clone());
         {
             let mut state = self.0.lock();
             if let Some(at) = state.kept.iter().position(|kept| kept.who.session == who.session) {
@@ -120,10 +120,10 @@ impl Pool {
             state.wake();
         }
         process::end(doomed);
-        (seat, mine)
+        (slot, mine)
     }
 
-    pub(crate) fn keeps(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !self.0.idle.is_zero() && !self.0.lock().closed
     }
 }
@@ -135,18 +135,18 @@ impl Drop for Pool {
 }
 
 /// A turn's place among the processes.
-pub(crate) struct Seat(Arc<Inner>);
+pub(crate) struct Slot(Arc<PoolShared>);
 
-impl Seat {
+impl Slot {
     /// The turn is over, and its process stays.
-    pub(crate) fn keep(self, who: Who, process: Process) {
+    pub(crate) fn release(self, who: PoolKey, process: Process) {
         let inner = self.0.clone();
         let refused = {
             let mut state = inner.lock();
             let stays = !state.closed && who.native.is_some() && inner.idle > Duration::ZERO;
-            if stays && (state.keeper.is_some() || state.hire(&inner)) {
+            if stays && (state.keeper.is_some() || state.start_watcher(&inner)) {
                 log::debug!("kept process {} for {}", process.child.id(), who.session);
-                state.kept.push(Kept { who, until: Instant::now() + inner.idle, process });
+                state.kept.push(IdleProcess { who, until: Instant::now() + inner.idle, process });
                 state.wake();
                 None
             } else {
@@ -157,14 +157,14 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.0.lock().busy -= 1;
     }
 }
 
-impl Inner {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl PoolShared {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -207,7 +207,7 @@ impl Inner {
     }
 }
 
-impl State {
+impl PoolState {
     fn wake(&self) {
         if let Some(keeper) = &self.keeper {
             let _ = keeper.wake.try_send(()); // full: it will look anyway
@@ -215,7 +215,7 @@ impl State {
     }
 
     /// Starts the keeper.
-    fn hire(&mut self, inner: &Arc<Inner>) -> bool {
+    fn start_watcher(&mut self, inner: &Arc<PoolShared>) -> bool {
         let (wake, woken) = bounded(1);
         let (leave, gone) = bounded::<()>(0);
         let inner = inner.clone();
@@ -223,7 +223,7 @@ impl State {
             inner.watch(&woken);
             drop(leave);
         });
-        self.keeper = hired.is_ok().then_some(Keeper { wake, gone });
+        self.keeper = hired.is_ok().then_some(IdleWatcher { wake, gone });
         self.keeper.is_some()
     }
 }

@@ -14,13 +14,13 @@
 //! - An ACP agent reads it at the beginning of the prompt, and announces its list.
 //! - Crush and Cursor in their one-shot forms: nothing is known, so nothing is tried.
 
-use crate::agent::Request;
+use crate::agent::TurnRequest;
 use crate::agent::adapter::AdapterSpec;
 use crate::agent::adapters::acp::dialect;
 
 /// How a command goes to an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum SlashSupport {
     /// As the prompt, whatever it is called. The transport that it needs, if not the usual one.
     Prompt(Option<&'static str>),
     /// By a request of its own, if it is one of these; in this transport.
@@ -32,22 +32,22 @@ pub enum Way {
 }
 
 /// The way of an agent, for a turn like this one.
-pub fn way(spec: &AdapterSpec, request: &Request) -> Way {
+pub fn slash_support(spec: &AdapterSpec, request: &TurnRequest) -> SlashSupport {
     match spec.name {
-        "claude-code" => Way::Prompt(Some("one-shot")),
-        "codex" => Way::Only(&["/compact", "/review"], "app-server"),
-        "pi" => Way::Prompt(Some("rpc")),
-        "opencode" | "kimi" => Way::Prompt(Some("acp")),
-        "acp" | "devin" | "iflow" => Way::Prompt(None),
+        "claude-code" => SlashSupport::Prompt(Some("one-shot")),
+        "codex" => SlashSupport::Only(&["/compact", "/review"], "app-server"),
+        "pi" => SlashSupport::Prompt(Some("rpc")),
+        "opencode" | "kimi" => SlashSupport::Prompt(Some("acp")),
+        "acp" | "devin" | "iflow" => SlashSupport::Prompt(None),
         // Its sessions over ACP are not those of its one-shot form.
-        "cursor" if request.transport.as_deref() == Some("acp") => Way::Prompt(None),
-        "gemini" | "qoder" if dialect::is_chosen(request) => Way::Prompt(None),
-        "gemini" | "qoder" => Way::NoCompact,
-        _ => Way::None,
+        "cursor" if request.transport.as_deref() == Some("acp") => SlashSupport::Prompt(None),
+        "gemini" | "qoder" if dialect::is_chosen(request) => SlashSupport::Prompt(None),
+        "gemini" | "qoder" => SlashSupport::NoCompact,
+        _ => SlashSupport::None,
     }
 }
 
 /// The answer to a command that is not in the agent's list; neither begins with a slash here.
-pub fn unknown(name: &str, known: &[String]) -> String {
+pub fn unknown_command_text(name: &str, known: &[String]) -> String {
     ["`/", name, "` is none of this agent's commands. It has: /", &known.join(", /"), "."].concat()
 }

@@ -10,8 +10,8 @@ pub fn sentence(reason: &Reason, lang: Lang, adapter: &str, detail: &str) -> Str
     let spec = adapters::ADAPTERS.iter().find(|spec| spec.title == adapter);
     let other = |say: Say| say.to(lang, &[]);
     let install =
-        || spec.map_or_else(|| other(Say::InstallIt), |spec| remedy(lang, Say::Install, spec.install));
-    let login = || spec.map_or_else(|| other(Say::LogIn), |spec| remedy(lang, Say::RunIt, spec.login));
+        || spec.map_or_else(|| other(Say::InstallIt), |spec| remedy(lang, Say::Install, spec.install_hint));
+    let login = || spec.map_or_else(|| other(Say::LogIn), |spec| remedy(lang, Say::RunIt, spec.login_hint));
     let limit = || if detail.is_empty() { other(Say::TimeLimit) } else { detail.to_owned() };
     let (say, with) = match reason {
         Reason::CliMissing => (Say::CliMissing, install()),

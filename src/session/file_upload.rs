@@ -3,7 +3,7 @@
 //! The worker copies the files before the reply is kept; sending is done later, from the copy, by the daemon's threads
 //! (`daemon/outbound/uploads.rs`) or by the command `upload-file` where no daemon runs.
 
-use crate::agent::runner::TURN;
+use crate::agent::runner::TURN_VARIABLE;
 use crate::config::Config;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
@@ -175,7 +175,7 @@ pub fn environment(config: &Config, topic_id: &str, turn: String) -> BTreeMap<St
     let socket = std::fs::read_link(&socket).unwrap_or(socket);
     env.insert(SOCKET.to_owned(), Secret::new(socket.to_string_lossy().into_owned()));
     env.insert(TOPIC.to_owned(), Secret::new(topic_id.to_owned()));
-    env.insert(TURN.to_owned(), Secret::new(turn));
+    env.insert(TURN_VARIABLE.to_owned(), Secret::new(turn));
     env
 }
 

@@ -21,14 +21,14 @@ pub mod turn;
 mod worker;
 
 use crate::agent::Usage;
-use crate::agent::permission::{Ask, Decision};
+use crate::agent::permission::{Decision, PermissionRequest};
 use crate::agent::pool::Pool;
-use crate::agent::runner::{Control, Fate, Steer};
+use crate::agent::runner::{Control, SteerOutcome, SteeringMessage};
 use crate::config::Config;
 use crate::session::messages::Lang;
 pub use crate::session::preflight::{Gate, ready};
 use crate::session::routing::Route;
-use crate::session::turn::Ended;
+use crate::session::turn::{EndedTurn, TurnId};
 use crate::store::artifacts::Artifacts;
 use crate::store::outbox::{Entry, Outbox};
 use crate::store::shelf::Shelf;
@@ -68,8 +68,8 @@ pub struct Shared {
 
 impl Shared {
     /// The name of a turn, for the environment of its agent: its number in this life of the daemon.
-    pub fn turn(&self, generation: u64) -> String {
-        format!("{}-{generation}", self.owner.rsplit(':').next().unwrap_or_default())
+    pub fn turn(&self, turn_id: TurnId) -> String {
+        format!("{}-{turn_id}", self.owner.rsplit(':').next().unwrap_or_default())
     }
 
     /// The parts of a reply as they may leave: encrypted when the message was. Each has a context of its own.
@@ -96,7 +96,7 @@ pub struct Change {
     /// The command.
     pub job: Job,
     /// Number of the turn in this process.
-    pub generation: u64,
+    pub turn_id: TurnId,
     /// The session that goes on, under its key; none puts all aside.
     pub go_on: Option<(String, SessionRow)>,
     /// The answer.
@@ -113,11 +113,11 @@ pub struct Assignment {
     /// The language of what the connector itself has to say.
     pub lang: Lang,
     /// Number of the turn in this process.
-    pub generation: u64,
+    pub turn_id: TurnId,
     /// Stop requests and answers for exactly this turn.
     pub control: Receiver<Control>,
     /// Further messages for it.
-    pub steers: Receiver<Steer>,
+    pub steers: Receiver<SteeringMessage>,
     /// Keys of messages that were merged into it before it began.
     pub also: Vec<String>,
     /// What people have allowed for the session.
@@ -134,14 +134,14 @@ pub enum SessionEvent {
         /// Its session.
         scope: Scope,
         /// Number of the turn.
-        generation: u64,
+        turn_id: TurnId,
     },
     /// Progress for the topic's status card.
     Status {
         /// Topic.
         topic_id: String,
         /// Number of the turn.
-        generation: u64,
+        turn_id: TurnId,
         /// What to show.
         status: Status,
     },
@@ -150,7 +150,7 @@ pub enum SessionEvent {
     /// The agent does not wait for this any more.
     Withdrawn {
         /// Number of the turn.
-        generation: u64,
+        turn_id: TurnId,
         /// The agent's id of the question.
         id: String,
     },
@@ -190,7 +190,7 @@ pub enum SessionEvent {
         /// Key of the message.
         key: String,
         /// What became of it.
-        fate: Fate,
+        fate: SteerOutcome,
     },
     /// An agent has worked.
     Used {
@@ -211,7 +211,7 @@ pub enum SessionEvent {
         /// Its session.
         scope: Scope,
         /// The outcome.
-        ended: Ended,
+        ended: EndedTurn,
         /// The reply.
         entry: Box<Entry>,
         /// False when the disk refused the outbox file; the reply then lives in memory only.
@@ -227,11 +227,11 @@ pub struct Asked {
     /// Topic.
     pub topic_id: String,
     /// Number of the turn.
-    pub generation: u64,
+    pub turn_id: TurnId,
     /// The adapter, for people.
     pub who: &'static str,
     /// The question.
-    pub ask: Ask,
+    pub ask: PermissionRequest,
     /// Why people are asked, or by which rule it was decided.
     pub rule: String,
     /// What "for this session" would allow.

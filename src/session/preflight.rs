@@ -6,11 +6,11 @@ use crate::agent::adapter::AdapterSpec;
 use crate::agent::adapters;
 use crate::agent::discovery::{locate, version};
 use crate::agent::helper_command;
-use crate::agent::helper_command::{Aside, Trouble};
+use crate::agent::helper_command::{HelperCommand, HelperError};
 use crate::agent::model_switcher;
-use crate::agent::model_switcher::Choice;
-use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::runner::{BEAT, Control};
+use crate::agent::model_switcher::SwitchTarget;
+use crate::agent::outcome::{AgentOutcome, Reason};
+use crate::agent::runner::{Control, HEARTBEAT_INTERVAL};
 use crate::config::model_switch::Switch;
 use crate::config::{Busy, Config, Mode};
 use crate::session::Shared;
@@ -50,7 +50,7 @@ pub fn ready(
     mode: Mode,
     instead: &[String],
 ) -> Result<&'static AdapterSpec, (Reason, String)> {
-    if let Some(why) = adapter::refusal(adapter, mode) {
+    if let Some(why) = adapter::mode_refusal(adapter, mode) {
         return Err((Reason::RefusedByPolicy, why));
     }
     if let Err(why) = locate::locate(adapter, command) {
@@ -59,7 +59,7 @@ pub fn ready(
     let flavour =
         version::flavour(adapter, command, &config.extra_env).map_err(|why| (Reason::CliUnsupported, why))?;
     // A flavour may know fewer modes than its adapter promises.
-    match adapter::refusal(flavour.spec, mode) {
+    match adapter::mode_refusal(flavour.spec, mode) {
         Some(why) => Err((Reason::RefusedByPolicy, why)),
         None => Ok(flavour.spec),
     }
@@ -96,7 +96,7 @@ impl Gate {
     fn pass(&self, control: &Receiver<Control>, waiting: &mut dyn FnMut()) -> Option<Pass<'_>> {
         let mut told: Option<Instant> = None;
         while self.0.swap(true, Ordering::Acquire) {
-            if told.is_none_or(|at| at.elapsed() >= BEAT) {
+            if told.is_none_or(|at| at.elapsed() >= HEARTBEAT_INTERVAL) {
                 told = Some(Instant::now());
                 waiting();
             }
@@ -113,36 +113,42 @@ pub(super) fn switch<'s>(
     route: &Route,
     control: &Receiver<Control>,
     waiting: &mut dyn FnMut(),
-) -> Result<Option<Pass<'s>>, Outcome> {
+) -> Result<Option<Pass<'s>>, AgentOutcome> {
     let Some(switch) = &shared.config.switch else { return Ok(None) };
-    let stopped = || Outcome::Cancelled { partial: String::new() };
+    let stopped = || AgentOutcome::Cancelled { partial: String::new() };
     let pass = shared.gate.pass(control, waiting).ok_or_else(stopped)?;
     let detail = match run(shared, switch, route, control) {
         Ok(()) => return Ok(Some(pass)),
-        Err(Trouble::Stopped) => return Err(stopped()),
+        Err(HelperError::Stopped) => return Err(stopped()),
         Err(trouble) => text::truncate(&text::one_line(&trouble.to_string()), COMPLAINT_CHARS),
     };
     if switch.strict {
-        return Err(Outcome::Failed { reason: Reason::SwitcherFailed, detail, partial: String::new() });
+        return Err(AgentOutcome::Failed { reason: Reason::SwitcherFailed, detail, partial: String::new() });
     }
     log::warn!(target: "session", "the model switcher failed, the agent runs as it is set up: {detail}");
     Ok(Some(pass))
 }
 
-fn run(shared: &Shared, switch: &Switch, route: &Route, control: &Receiver<Control>) -> Result<(), Trouble> {
-    let choice = Choice {
+fn run(
+    shared: &Shared,
+    switch: &Switch,
+    route: &Route,
+    control: &Receiver<Control>,
+) -> Result<(), HelperError> {
+    let choice = SwitchTarget {
         adapter: &route.adapter,
         provider: route.provider.as_deref(),
         model: route.model.as_deref(),
     };
-    let words = model_switcher::plan(switch, &choice).map_err(Trouble::Failed)?;
+    let words = model_switcher::switch_command(switch, &choice).map_err(HelperError::CannotRun)?;
     let Some((name, args)) = words.as_deref().and_then(<[String]>::split_first) else {
         log::debug!(target: "session", "nothing to switch for {}", route.words());
         return Ok(());
     };
     let program = program_path::find_program(OsStr::new(name));
-    let program = program.ok_or_else(|| Trouble::Failed(format!("`{name}` is not an executable program")))?;
-    let said = helper_command::run(Aside {
+    let program =
+        program.ok_or_else(|| HelperError::CannotRun(format!("`{name}` is not an executable program")))?;
+    let said = helper_command::run_to_end(HelperCommand {
         program: &program,
         args: args.iter().map(OsString::from).collect(),
         env: &shared.config.extra_env,
@@ -153,14 +159,14 @@ fn run(shared: &Shared, switch: &Switch, route: &Route, control: &Receiver<Contr
         stop: Some(control),
     });
     let said = said.map_err(|trouble| match trouble {
-        Trouble::Stopped => Trouble::Stopped,
-        other => Trouble::Failed(format!("`{name}` {other}")),
+        HelperError::Stopped => HelperError::Stopped,
+        other => HelperError::CannotRun(format!("`{name}` {other}")),
     })?;
     if said.code == Some(0) {
         log::debug!(target: "session", "switched for {}", route.words());
         return Ok(());
     }
-    Err(Trouble::Failed(format!("`{name}` ended with {}: {}", said.exit(), said.complaint())))
+    Err(HelperError::CannotRun(format!("`{name}` ended with {}: {}", said.exit(), said.complaint())))
 }
 
 #[cfg(test)]

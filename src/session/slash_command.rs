@@ -1,9 +1,9 @@
 //! Whether a message is a command for the agent's CLI, and what becomes of it. Pure.
 
-use crate::agent::Request;
+use crate::agent::TurnRequest;
 use crate::agent::adapter::AdapterSpec;
 use crate::agent::slash_commands;
-use crate::agent::slash_commands::Way;
+use crate::agent::slash_commands::SlashSupport;
 use crate::session::messages::{Lang, Say};
 use crate::wire::intake::Job;
 
@@ -19,16 +19,16 @@ pub enum Plan {
 }
 
 /// Decides; the request is the one of an ordinary message.
-pub fn plan(job: &Job, adapter: &AdapterSpec, request: &Request, lang: Lang) -> Plan {
+pub fn plan(job: &Job, adapter: &AdapterSpec, request: &TurnRequest, lang: Lang) -> Plan {
     let Some(name) = job.instruction.split_whitespace().next().filter(|word| word.starts_with('/')) else {
         return Plan::Message;
     };
     let compacts = name == "/compact";
-    let (fits, transport, takes) = match slash_commands::way(adapter, request) {
-        Way::Prompt(transport) => (true, transport, String::new()),
-        Way::NoCompact => (!compacts, None, String::new()),
-        Way::Only(names, transport) => (names.contains(&name), Some(transport), names.join(", ")),
-        Way::None => (false, None, Say::SlashNone.to(lang, &[])),
+    let (fits, transport, takes) = match slash_commands::slash_support(adapter, request) {
+        SlashSupport::Prompt(transport) => (true, transport, String::new()),
+        SlashSupport::NoCompact => (!compacts, None, String::new()),
+        SlashSupport::Only(names, transport) => (names.contains(&name), Some(transport), names.join(", ")),
+        SlashSupport::None => (false, None, Say::SlashNone.to(lang, &[])),
     };
     match fits {
         // before the first message there is no conversation to work on

@@ -5,7 +5,7 @@
 
 use crate::agent::Usage;
 use crate::json::object;
-use crate::session::turn::End;
+use crate::session::turn::TurnEnd;
 use crate::store::errand::Errand;
 use crate::text;
 use crate::wire::attachment;
@@ -126,14 +126,16 @@ impl Link {
     }
 
     /// The turn has ended: what the service is to be told of its task.
-    pub fn seal(&self, end: &End, said: &str, used: Option<Usage>, adapter: &str) -> Option<Errand> {
+    pub fn seal(&self, end: &TurnEnd, said: &str, used: Option<Usage>, adapter: &str) -> Option<Errand> {
         let mut shared = self.lock();
         shared.sealed = true;
         let status = match end {
-            End::Done => "review",
+            TurnEnd::Done => "review",
             // it goes on by itself
-            End::Parked { .. } => return None,
-            End::Failed(_) | End::Cancelled | End::Interrupted { .. } | End::Refused => "blocked",
+            TurnEnd::Parked { .. } => return None,
+            TurnEnd::Failed(_) | TurnEnd::Cancelled | TurnEnd::Interrupted { .. } | TurnEnd::Refused => {
+                "blocked"
+            }
         };
         if shared.over {
             return None;

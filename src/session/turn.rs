@@ -3,6 +3,26 @@
 //! Pure. The owner is the session's worker; ending consumes the turn, so a second end does not compile.
 
 use crate::agent::outcome::Reason;
+use std::fmt;
+
+/// Number of a turn, unique as long as this process lives: 1 is the first. Events of a turn carry it, so that those of
+/// a turn that has ended meanwhile can be dropped. It is never stored: a restart counts anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TurnId(u64);
+
+impl TurnId {
+    /// The number of the next turn. The first turn follows the default, 0, which is no turn's.
+    #[must_use]
+    pub fn next(self) -> TurnId {
+        TurnId(self.0 + 1)
+    }
+}
+
+impl fmt::Display for TurnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// Where a live turn stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +35,7 @@ pub enum State {
 
 /// The terminal outcome of a turn.
 #[derive(Debug, Clone, PartialEq)]
-pub enum End {
+pub enum TurnEnd {
     /// Answered.
     Done,
     /// Failed, with the reason.
@@ -36,16 +56,16 @@ pub enum End {
     },
 }
 
-impl End {
+impl TurnEnd {
     /// The word for logs.
     pub fn word(&self) -> &'static str {
         match self {
-            End::Done => "done",
-            End::Failed(reason) => reason.word(),
-            End::Cancelled => "cancelled",
-            End::Interrupted { .. } => "interrupted",
-            End::Refused => "refused",
-            End::Parked { .. } => "parked",
+            TurnEnd::Done => "done",
+            TurnEnd::Failed(reason) => reason.word(),
+            TurnEnd::Cancelled => "cancelled",
+            TurnEnd::Interrupted { .. } => "interrupted",
+            TurnEnd::Refused => "refused",
+            TurnEnd::Parked { .. } => "parked",
         }
     }
 }
@@ -54,25 +74,25 @@ impl End {
 #[derive(Debug)]
 pub struct Turn {
     key: String,
-    generation: u64,
+    turn_id: TurnId,
     state: State,
 }
 
 /// An ended turn: what is left is its outcome.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
+pub struct EndedTurn {
     /// Message key.
     pub key: String,
     /// Number of the turn in this process; events of older turns are dropped by it.
-    pub generation: u64,
+    pub turn_id: TurnId,
     /// How it ended.
-    pub end: End,
+    pub end: TurnEnd,
 }
 
 impl Turn {
     /// An accepted message takes its place in the mailbox.
-    pub fn queued(key: String, generation: u64) -> Turn {
-        Turn { key, generation, state: State::Queued }
+    pub fn queued(key: String, turn_id: TurnId) -> Turn {
+        Turn { key, turn_id, state: State::Queued }
     }
 
     /// Message key.
@@ -81,8 +101,8 @@ impl Turn {
     }
 
     /// Number of the turn in this process.
-    pub fn generation(&self) -> u64 {
-        self.generation
+    pub fn turn_id(&self) -> TurnId {
+        self.turn_id
     }
 
     /// Where it stands.
@@ -98,7 +118,7 @@ impl Turn {
     }
 
     /// The only way out.
-    pub fn end(self, end: End) -> Ended {
-        Ended { key: self.key, generation: self.generation, end }
+    pub fn end(self, end: TurnEnd) -> EndedTurn {
+        EndedTurn { key: self.key, turn_id: self.turn_id, end }
     }
 }

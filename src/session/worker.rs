@@ -2,11 +2,11 @@
 
 use crate::agent::adapter::AdapterSpec;
 use crate::agent::adapters;
-use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::permission::Ask;
+use crate::agent::outcome::{AgentOutcome, Reason, SessionAction, TurnReport};
+use crate::agent::permission::PermissionRequest;
 use crate::agent::runner;
-use crate::agent::runner::{Control, Fate, Keep, Progress, Runner, Steer};
-use crate::agent::{AgentEvent, Request, Usage};
+use crate::agent::runner::{Control, KeepProcess, Runner, RunnerEvent, SteerOutcome, SteeringMessage};
+use crate::agent::{AgentEvent, TurnRequest, Usage};
 use crate::session::attachments::download;
 use crate::session::attachments::download::Received;
 use crate::session::messages::{Lang, Say};
@@ -21,7 +21,7 @@ use crate::session::slash_command;
 use crate::session::slash_command::Plan;
 use crate::session::speech::synthesize;
 use crate::session::task::Link;
-use crate::session::turn::{End, Ended, Turn};
+use crate::session::turn::{EndedTurn, Turn, TurnEnd, TurnId};
 use crate::session::{Asked, Assignment, Change, SessionEvent, Shared, Work, file_upload, preflight, prompt};
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
@@ -64,7 +64,7 @@ pub(super) struct Worker<F: FnMut(SessionEvent)> {
 #[derive(Clone, Copy)]
 struct Line<'a> {
     control: &'a Receiver<Control>,
-    steers: &'a Receiver<Steer>,
+    steers: &'a Receiver<SteeringMessage>,
 }
 
 impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
@@ -86,7 +86,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     }
 
     fn change(&mut self, change: Change) {
-        let Change { job, generation, go_on, text } = change;
+        let Change { job, turn_id, go_on, text } = change;
         self.task = Arc::default();
         match go_on {
             None => {
@@ -102,23 +102,23 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             }
         }
         (self.tell)(SessionEvent::Revoke { scope: self.scope.clone() });
-        let ended = Turn::queued(job.key.clone(), generation).end(End::Done);
+        let ended = Turn::queued(job.key.clone(), turn_id).end(TurnEnd::Done);
         self.reply(&job, ended, &text, ReplyKind::Notice);
     }
 
     fn turn(&mut self, assignment: Assignment) {
-        let Assignment { job, route, lang, generation, control, steers, also, grants, task } = assignment;
+        let Assignment { job, route, lang, turn_id, control, steers, also, grants, task } = assignment;
         (self.also, self.task, self.adapter, self.used) = (also, task, route.adapter.clone(), None);
         (self.grants, self.lang) = (grants, lang);
-        let mut turn = Turn::queued(job.key.clone(), generation);
+        let mut turn = Turn::queued(job.key.clone(), turn_id);
         if let Ok(request) = control.try_recv() {
             return self.never_begun(&job, lang, turn, request);
         }
         turn.begin();
-        (self.tell)(SessionEvent::Began { scope: self.scope.clone(), generation });
+        (self.tell)(SessionEvent::Began { scope: self.scope.clone(), turn_id });
         let line = Line { control: &control, steers: &steers };
         // unwinding ends the processes of the turn: their owners are values of the runner
-        let answer = thread::contain_panic(|| self.answer(&job, &route, lang, generation, line));
+        let answer = thread::contain_panic(|| self.answer(&job, &route, lang, turn_id, line));
         let (composed, end) = answer.unwrap_or_else(|| self.after_panic(&job, &route, lang));
         let to_speak = (route.speak && composed.kind == ReplyKind::Done).then(|| composed.said.clone());
         self.send(&job, turn.end(end), composed);
@@ -133,17 +133,17 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         job: &Job,
         route: &Route,
         lang: Lang,
-        generation: u64,
+        turn_id: TurnId,
         line: Line<'_>,
-    ) -> (Composed, End) {
+    ) -> (Composed, TurnEnd) {
         let began = Instant::now();
-        let mut ran = self.run(job, route, lang, generation, line);
+        let mut ran = self.run(job, route, lang, turn_id, line);
         // an agent that did and said nothing is asked once more for a task (confirmed, see TASKS in
         // wtt-connect-protocol(7))
-        if let End::Failed(Reason::SilentExit(0) | Reason::NoOutput) = ran.2
+        if let TurnEnd::Failed(Reason::SilentExit(0) | Reason::NoOutput) = ran.2
             && self.task.task_id().is_some()
         {
-            ran = self.run(job, route, lang, generation, line);
+            ran = self.run(job, route, lang, turn_id, line);
         }
         let (text, kind, end) = ran;
         let wanted = kind == ReplyKind::Done && self.shared.config.upload_artifacts;
@@ -154,22 +154,22 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     }
 
     /// The reply of a turn that a panic of ours has ended. A task becomes `blocked` by it.
-    fn after_panic(&self, job: &Job, route: &Route, lang: Lang) -> (Composed, End) {
+    fn after_panic(&self, job: &Job, route: &Route, lang: Lang) -> (Composed, TurnEnd) {
         let title = adapters::find(&route.adapter).map_or(route.adapter.as_str(), |adapter| adapter.title);
         let text = format!("⚠️ {}", Say::InternalPanic.to(lang, &[title]));
         let parts = self.shared.seal(job, vec![text.clone()]);
         let composed =
             Composed { said: text.clone(), text, kind: ReplyKind::Failed, parts, uploads: Vec::new() };
-        (composed, End::Failed(Reason::Internal))
+        (composed, TurnEnd::Failed(Reason::Internal))
     }
 
     fn never_begun(&mut self, job: &Job, lang: Lang, turn: Turn, request: Control) {
         if request == Control::Cancel {
             let text = Say::StoppedEarly.to(lang, &[]);
-            self.reply(job, turn.end(End::Cancelled), &text, ReplyKind::Cancelled);
+            self.reply(job, turn.end(TurnEnd::Cancelled), &text, ReplyKind::Cancelled);
         } else {
             let text = formatter::interrupted(lang, false);
-            self.reply(job, turn.end(End::Interrupted { started: false }), &text, ReplyKind::Interrupted);
+            self.reply(job, turn.end(TurnEnd::Interrupted { started: false }), &text, ReplyKind::Interrupted);
         }
     }
 
@@ -178,43 +178,43 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         job: &Job,
         route: &Route,
         lang: Lang,
-        generation: u64,
+        turn_id: TurnId,
         Line { control, steers }: Line<'_>,
-    ) -> (String, ReplyKind, End) {
+    ) -> (String, ReplyKind, TurnEnd) {
         let shared = self.shared.clone();
         let config = &shared.config;
         let Some(adapter) = adapters::find(&route.adapter) else {
             let text = Say::NoAdapter.to(lang, &[&route.adapter]);
-            return (text, ReplyKind::Failed, End::Refused);
+            return (text, ReplyKind::Failed, TurnEnd::Refused);
         };
         let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
         let adapter = match preflight::ready(adapter, command, config, route.mode, &config.adapters) {
             Ok(adapter) => adapter,
             Err((reason, detail)) => {
-                let outcome = Outcome::Failed { reason, detail, partial: String::new() };
-                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default(), lang);
+                let outcome = AgentOutcome::Failed { reason, detail, partial: String::new() };
+                return self.conclude(&TurnReport::not_started(outcome), adapter, &Remarks::default(), lang);
             }
         };
         let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
         let mut show = Show::new(adapter, route, lang);
         let received = download::receive(&shared, job, lang, control, &mut |text| {
             let status = Status { text, ..show.last.clone() };
-            (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
+            (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), turn_id, status });
         });
         let Ok(Received { job, images, remark }) = received else {
-            let stopped = Report::unbegun(Outcome::Cancelled { partial: String::new() });
+            let stopped = TurnReport::not_started(AgentOutcome::Cancelled { partial: String::new() });
             return self.conclude(&stopped, adapter, &Remarks::default(), lang);
         };
         let job = &*job;
         let switched = preflight::switch(&shared, route, control, &mut || {
             let text = Say::WaitsForSwitch.to(lang, &[]);
             let status = Status { text, kind: StatusKind::Queued, ..show.last.clone() };
-            (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
+            (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), turn_id, status });
         });
         let pass = match switched {
             Ok(pass) => pass,
             Err(outcome) => {
-                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default(), lang);
+                return self.conclude(&TurnReport::not_started(outcome), adapter, &Remarks::default(), lang);
             }
         };
         let session_key = routing::session_key(&self.scope, route);
@@ -229,7 +229,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             text if job.forwarded_command => text,
             text => format!("{}\n\n{text}", prompt::files(&job.topic_id, &file_upload::command())),
         };
-        let mut request = Request {
+        let mut request = TurnRequest {
             prompt: resume.as_ref().map_or_else(fresh, |_| prompt::build(job, &config.agent_id, false)),
             fresh_prompt: resume.is_some().then(fresh),
             workdir: config.workdir.clone(),
@@ -239,31 +239,31 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             resume,
             images,
             transport: preflight::transport(config, adapter),
-            slash: false,
+            is_slash_command: false,
         };
         match slash_command::plan(job, adapter, &request, lang) {
             Plan::Message => {}
-            Plan::Answer(text) => return (text, ReplyKind::Notice, End::Refused),
+            Plan::Answer(text) => return (text, ReplyKind::Notice, TurnEnd::Refused),
             Plan::Command(transport) => {
                 request.prompt.clone_from(&job.instruction);
                 request.fresh_prompt = None;
                 request.transport = transport.map(str::to_owned).or(request.transport);
-                request.slash = true;
+                request.is_slash_command = true;
             }
         }
-        let env = file_upload::environment(config, &job.topic_id, shared.turn(generation));
+        let env = file_upload::environment(config, &job.topic_id, shared.turn(turn_id));
         let court = Court::new(config, adapter, job, request.mode, std::mem::take(&mut self.grants));
         request.mode = match evaluator::start_mode(config, adapter, &request) {
             Ok(mode) => mode,
             Err((reason, detail)) => {
-                let outcome = Outcome::Failed { reason, detail, partial: String::new() };
-                return self.conclude(&Report::unbegun(outcome), adapter, &Remarks::default(), lang);
+                let outcome = AgentOutcome::Failed { reason, detail, partial: String::new() };
+                return self.conclude(&TurnReport::not_started(outcome), adapter, &Remarks::default(), lang);
             }
         };
-        let asked = |ask: Ask, rule: String| {
+        let asked = |ask: PermissionRequest, rule: String| {
             let grant = court.grant(&ask);
             let (scope, topic_id) = (job.scope.clone(), job.topic_id.clone());
-            Box::new(Asked { scope, topic_id, generation, who: adapter.title, ask, rule, grant })
+            Box::new(Asked { scope, topic_id, turn_id, who: adapter.title, ask, rule, grant })
         };
         let runner = Runner {
             spec: adapter,
@@ -276,13 +276,13 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             usage_before,
             opened_at,
             // What a switcher changes, an agent reads when it starts.
-            keep: pass.is_none().then_some(Keep { pool: &shared.pool, session: &session_key }),
-            judge: &court,
+            keep_process: pass.is_none().then_some(KeepProcess { pool: &shared.pool, session: &session_key }),
+            policy: &court,
         };
         let mut remarks = Remarks::default();
         let mut pinned = None;
         let mut result = runner::run(&runner, &request, &mut |progress| {
-            if let Progress::Event(event) = &progress {
+            if let RunnerEvent::Agent(event) = &progress {
                 remarks.note(event);
                 match event {
                     AgentEvent::Text(text) => fault_injection::panic_at("turn", text),
@@ -295,32 +295,38 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
                     _ => {}
                 }
             }
-            if let Progress::Steered { id, fate } = &progress {
-                if *fate != Fate::TooLate {
+            if let RunnerEvent::Steered { id, outcome: fate } = &progress {
+                if *fate != SteerOutcome::TooLate {
                     self.also.push(id.clone());
                 }
                 let (scope, key, fate) = (self.scope.clone(), id.clone(), *fate);
                 return (self.tell)(SessionEvent::Steered { scope, key, fate });
             }
             if let Some(status) = show.next(&progress, lang) {
-                (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), generation, status });
+                (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), turn_id, status });
             }
             match progress {
-                Progress::Ask(ask, rule) => (self.tell)(SessionEvent::Asked(asked(ask, rule))),
-                Progress::Withdrawn(id) => (self.tell)(SessionEvent::Withdrawn { generation, id }),
-                Progress::Decided(ask, decision, rule) => {
+                RunnerEvent::PermissionRequested(ask, rule) => {
+                    (self.tell)(SessionEvent::Asked(asked(ask, rule)))
+                }
+                RunnerEvent::PermissionWithdrawn(id) => (self.tell)(SessionEvent::Withdrawn { turn_id, id }),
+                RunnerEvent::PermissionDecided(ask, decision, rule) => {
                     (self.tell)(SessionEvent::Decided { asked: asked(ask, rule), decision });
                 }
-                Progress::Event(_) | Progress::Beat | Progress::Steered { .. } => {}
+                RunnerEvent::Agent(_) | RunnerEvent::Heartbeat | RunnerEvent::Steered { .. } => {}
             }
         });
         // most commands do their work without a word
-        if request.slash && matches!(result.outcome, Outcome::Failed { reason: Reason::NoOutput, .. }) {
+        if request.is_slash_command
+            && matches!(result.outcome, AgentOutcome::Failed { reason: Reason::NoOutput, .. })
+        {
             let name = job.instruction.split_whitespace().next().unwrap_or_default();
-            result.outcome = Outcome::Done(Say::CommandDone.to(lang, &[name]));
+            result.outcome = AgentOutcome::Done(Say::CommandDone.to(lang, &[name]));
         }
         match (&result.outcome, &result.session) {
-            (Outcome::Failed { reason, .. }, _) if reason.next() != Next::Resume => self.forget(&session_key),
+            (AgentOutcome::Failed { reason, .. }, _) if reason.session_action() != SessionAction::Keep => {
+                self.forget(&session_key)
+            }
             (_, Some(id)) => self.remember(place, id, result.usage_total),
             _ => {}
         }
@@ -336,12 +342,12 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
 
     fn conclude(
         &self,
-        result: &Report,
+        result: &TurnReport,
         adapter: &AdapterSpec,
         remarks: &Remarks,
         lang: Lang,
-    ) -> (String, ReplyKind, End) {
-        if let Outcome::Failed { reason, detail, .. } = &result.outcome {
+    ) -> (String, ReplyKind, TurnEnd) {
+        if let AgentOutcome::Failed { reason, detail, .. } = &result.outcome {
             log::warn!(target: "session", "{} failed in {}: {} {detail}", adapter.name, self.scope, reason.word());
         }
         let draining = self.shared.draining.load(Ordering::Relaxed);
@@ -371,7 +377,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         }
     }
 
-    fn reply(&mut self, job: &Job, ended: Ended, text: &str, kind: ReplyKind) {
+    fn reply(&mut self, job: &Job, ended: EndedTurn, text: &str, kind: ReplyKind) {
         let composed = self.compose(job, text.to_owned(), kind, None);
         self.send(job, ended, composed);
     }
@@ -392,7 +398,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
 
     /// Makes the reply durable, then hands it to the hub. The order is the promise: once an agent has finished,
     /// its reply survives a crash.
-    fn send(&mut self, job: &Job, ended: Ended, composed: Composed) {
+    fn send(&mut self, job: &Job, ended: EndedTurn, composed: Composed) {
         let Composed { text, kind, parts, uploads, .. } = composed;
         let reply_to = job.message_id.as_deref();
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
@@ -400,7 +406,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         entry.also = std::mem::take(&mut self.also);
         entry.after.extend(self.task.seal(&ended.end, &text, self.used.take(), &self.adapter));
         // of a turn that is put off the hub keeps the message first
-        let on_disk = !matches!(ended.end, End::Parked { .. }) && self.shared.outbox.keep(&entry);
+        let on_disk = !matches!(ended.end, TurnEnd::Parked { .. }) && self.shared.outbox.keep(&entry);
         let (scope, entry) = (self.scope.clone(), Box::new(entry));
         (self.tell)(SessionEvent::Ended { scope, ended, entry, on_disk });
     }

@@ -4,7 +4,7 @@ use super::hostile::Talk;
 use super::player::request;
 use serde_json::{Value, json};
 use wtt_connect::agent::AgentEvent;
-use wtt_connect::agent::permission::{AskKind, Decision};
+use wtt_connect::agent::permission::{Decision, PermissionKind};
 
 fn prompted() -> Talk {
     let mut talk = Talk::prompted(&request(), json!({}));
@@ -23,8 +23,8 @@ fn form(properties: Value, required: &[&str]) -> Value {
 }
 
 fn answer(talk: &mut Talk, decision: Decision) -> Option<Value> {
-    let asked = talk.fx.asks.remove(0);
-    talk.with(|dialect, fx| dialect.answer(&asked.id, &decision, fx));
+    let asked = talk.effects.permission_requests.remove(0);
+    talk.with(|dialect, effects| dialect.answer(&asked.id, &decision, effects));
     (!talk.wrote.is_empty()).then(|| talk.wrote.remove(0)["result"].clone())
 }
 
@@ -63,14 +63,22 @@ fn words_become_values() {
     ] {
         let mut talk = prompted();
         ask(&mut talk, form(properties.clone(), required));
-        let asked = &talk.fx.asks[0];
-        assert_eq!((asked.kind, asked.title.as_str()), (AskKind::Question, "Tell me."), "{properties}");
+        let asked = &talk.effects.permission_requests[0];
+        assert_eq!(
+            (asked.kind, asked.title.as_str()),
+            (PermissionKind::Question, "Tell me."),
+            "{properties}"
+        );
         let got = answer(&mut talk, Decision::Answer(words.to_owned()));
         let want = want.map(|content| json!({ "action": "accept", "content": content }));
         assert_eq!(got, want, "{words:?} for {properties}");
         // what does not fit is asked again, and can still be declined
         if want.is_none() {
-            assert!(talk.fx.asks[0].detail.ends_with(&*asked_again(&properties)), "{:?}", talk.fx.asks[0]);
+            assert!(
+                talk.effects.permission_requests[0].detail.ends_with(&*asked_again(&properties)),
+                "{:?}",
+                talk.effects.permission_requests[0]
+            );
             let got = answer(&mut talk, Decision::Deny(String::new()));
             assert_eq!(got, Some(json!({ "action": "decline" })));
         }
@@ -81,7 +89,7 @@ fn words_become_values() {
 fn asked_again(properties: &Value) -> String {
     let mut talk = prompted();
     ask(&mut talk, form(properties.clone(), &[]));
-    talk.fx.asks[0].detail.clone()
+    talk.effects.permission_requests[0].detail.clone()
 }
 
 #[test]
@@ -104,9 +112,9 @@ fn what_cannot_be_asked_is_refused_with_a_reason() {
         let said = talk.next();
         assert!(said["id"] == "e" && said["error"]["code"] == -32602, "{said}");
         assert!(said["error"]["message"].as_str().unwrap().contains(why), "{said}");
-        assert!(talk.fx.asks.is_empty());
+        assert!(talk.effects.permission_requests.is_empty());
         let told = |event: &AgentEvent| matches!(event, AgentEvent::Note(note) if note.contains(why));
-        assert!(talk.fx.events.iter().any(told), "{:?}", talk.fx.events);
+        assert!(talk.effects.events.iter().any(told), "{:?}", talk.effects.events);
     }
 }
 
@@ -116,7 +124,7 @@ fn odd_forms_do_no_harm() {
         // nothing to fill in: a yes is wanted
         let mut talk = prompted();
         ask(&mut talk, json!({ "requestedSchema": schema }));
-        assert_eq!(talk.fx.asks[0].kind, AskKind::Other);
+        assert_eq!(talk.effects.permission_requests[0].kind, PermissionKind::Other);
         assert_eq!(answer(&mut talk, Decision::Allow), Some(json!({ "action": "accept", "content": {} })));
     }
     let mut talk = prompted();
@@ -132,10 +140,10 @@ fn odd_forms_do_no_harm() {
     // the end of the turn cancels what is open
     let mut talk = prompted();
     ask(&mut talk, form(json!({ "x": { "type": "string" } }), &[]));
-    talk.with(|dialect, fx| assert!(dialect.cancel(fx)));
+    talk.with(|dialect, effects| assert!(dialect.cancel(effects)));
     let said: Vec<Value> = talk.wrote.drain(..).collect();
     assert!(said.iter().any(|message| message["result"] == json!({ "action": "cancel" })), "{said:?}");
-    assert_eq!(talk.fx.withdrawn.len(), 1);
+    assert_eq!(talk.effects.withdrawn_requests.len(), 1);
     ask(&mut talk, form(json!({ "x": { "type": "string" } }), &[]));
     assert_eq!(talk.next()["result"], json!({ "action": "cancel" }), "the turn is being stopped");
 }
@@ -144,8 +152,9 @@ fn odd_forms_do_no_harm() {
 fn cursor(method: &str, params: Value) -> (Talk, Value) {
     let mut talk = prompted();
     talk.hear(json!({ "jsonrpc": "2.0", "id": 0, "method": method, "params": params }));
-    let asked = talk.fx.asks.first();
-    let shown = asked.map(|ask| json!([ask.kind == AskKind::Question, ask.title, ask.detail, ask.answers]));
+    let asked = talk.effects.permission_requests.first();
+    let shown = asked
+        .map(|ask| json!([ask.kind == PermissionKind::Question, ask.title, ask.detail, ask.answer_count]));
     (talk, shown.unwrap_or_default())
 }
 
@@ -173,7 +182,7 @@ fn cursors_questions_are_answered_with_its_own_ids() {
     }
     let (mut talk, _) = cursor("cursor/ask_question", two);
     assert_eq!(answer(&mut talk, Decision::Answer("one; both".to_owned())), None, "asked again");
-    assert_eq!(talk.fx.asks.len(), 1);
+    assert_eq!(talk.effects.permission_requests.len(), 1);
 }
 
 #[test]
@@ -187,7 +196,7 @@ fn cursors_plan_is_for_people_to_accept() {
     ] {
         let (mut talk, shown) = cursor("cursor/create_plan", plan.clone());
         assert_eq!(shown, json!([false, "Tidy up", "1. Read.\n2. Change.", 1]));
-        assert_eq!(talk.fx.asks[0].kind, AskKind::Plan);
+        assert_eq!(talk.effects.permission_requests[0].kind, PermissionKind::Plan);
         assert_eq!(answer(&mut talk, decision), Some(json!({ "outcome": want })));
     }
     // what is only told is refused like any other method

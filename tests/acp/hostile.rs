@@ -3,9 +3,9 @@
 use super::player::{acp, request, rows};
 use serde_json::{Value, json};
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
-use wtt_connect::agent::outcome::{Outcome, Reason};
-use wtt_connect::agent::permission::{AskKind, Decision};
-use wtt_connect::agent::{AgentEvent, Image, Request};
+use wtt_connect::agent::outcome::{AgentOutcome, Reason};
+use wtt_connect::agent::permission::{Decision, PermissionKind};
+use wtt_connect::agent::{AgentEvent, PromptImage, TurnRequest};
 use wtt_connect::config::Mode;
 
 /// A dialect whose agent is this test.
@@ -13,36 +13,36 @@ pub(super) struct Talk {
     dialect: Box<dyn Dialect>,
     /// What the dialect wrote and nobody has looked at.
     pub(super) wrote: Vec<Value>,
-    pub(super) fx: Effects,
+    pub(super) effects: Effects,
 }
 
 impl Talk {
-    pub(super) fn begin(request: &Request) -> Talk {
-        let mut talk = Talk { dialect: acp(request), wrote: Vec::new(), fx: Effects::default() };
-        talk.with(|dialect, fx| dialect.start(fx));
+    pub(super) fn begin(request: &TurnRequest) -> Talk {
+        let mut talk = Talk { dialect: acp(request), wrote: Vec::new(), effects: Effects::default() };
+        talk.with(|dialect, effects| dialect.start(effects));
         talk
     }
 
     pub(super) fn with<T>(&mut self, act: impl FnOnce(&mut dyn Dialect, &mut Effects) -> T) -> T {
-        let mut fx = Effects::default();
-        let got = act(self.dialect.as_mut(), &mut fx);
-        self.wrote.extend(fx.stdin.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()));
-        self.fx.events.append(&mut fx.events);
-        self.fx.asks.append(&mut fx.asks);
-        self.fx.withdrawn.append(&mut fx.withdrawn);
-        if let Some(done) = fx.done {
-            assert!(self.fx.done.replace(done).is_none(), "one outcome");
+        let mut effects = Effects::default();
+        let got = act(self.dialect.as_mut(), &mut effects);
+        self.wrote.extend(effects.stdin.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()));
+        self.effects.events.append(&mut effects.events);
+        self.effects.permission_requests.append(&mut effects.permission_requests);
+        self.effects.withdrawn_requests.append(&mut effects.withdrawn_requests);
+        if let Some(done) = effects.outcome {
+            assert!(self.effects.outcome.replace(done).is_none(), "one outcome");
         }
         got
     }
 
     pub(super) fn hear(&mut self, message: Value) {
-        self.with(|dialect, fx| dialect.line(&message.to_string(), fx));
+        self.with(|dialect, effects| dialect.on_line(&message.to_string(), effects));
     }
 
     /// The one message that was written since the last look.
     pub(super) fn next(&mut self) -> Value {
-        assert_eq!(self.wrote.len(), 1, "{:?} {:?}", self.wrote, self.fx.done);
+        assert_eq!(self.wrote.len(), 1, "{:?} {:?}", self.wrote, self.effects.outcome);
         self.wrote.remove(0)
     }
 
@@ -59,7 +59,7 @@ impl Talk {
     }
 
     /// As far as the prompt, with an agent that can do this.
-    pub(super) fn prompted(request: &Request, able: Value) -> Talk {
+    pub(super) fn prompted(request: &TurnRequest, able: Value) -> Talk {
         let mut talk = Talk::begin(request);
         talk.answer("initialize", able);
         talk.answer("session/new", json!({"sessionId": "s1"}));
@@ -84,8 +84,8 @@ impl Talk {
     }
 
     pub(super) fn failure(&mut self) -> (&'static str, String) {
-        match self.fx.done.take() {
-            Some(Outcome::Failed { reason, detail, .. }) => (reason.word(), detail),
+        match self.effects.outcome.take() {
+            Some(AgentOutcome::Failed { reason, detail, .. }) => (reason.word(), detail),
             other => panic!("{other:?}"),
         }
     }
@@ -103,27 +103,27 @@ fn the_two_spaces_of_ids_do_not_mix() {
     }
     talk.asks(prompt["id"].clone());
     talk.asks(json!(prompt["id"].to_string()));
-    assert_eq!(talk.fx.asks.len(), 2);
-    let second = talk.fx.asks[1].id.clone();
-    talk.with(|dialect, fx| dialect.answer(&second, &Decision::Allow, fx));
+    assert_eq!(talk.effects.permission_requests.len(), 2);
+    let second = talk.effects.permission_requests[1].id.clone();
+    talk.with(|dialect, effects| dialect.answer(&second, &Decision::Allow, effects));
     assert_eq!(
         talk.next(),
         json!({"jsonrpc": "2.0", "id": prompt["id"].to_string(), "result": {"outcome": {"outcome": "selected", "optionId": "y"}}})
     );
-    talk.with(|dialect, fx| dialect.answer(&second, &Decision::Allow, fx));
-    talk.with(|dialect, fx| dialect.answer("nonsense", &Decision::Allow, fx));
+    talk.with(|dialect, effects| dialect.answer(&second, &Decision::Allow, effects));
+    talk.with(|dialect, effects| dialect.answer("nonsense", &Decision::Allow, effects));
     assert!(talk.wrote.is_empty(), "answered once");
     // answers to nothing of ours
     for id in [json!(null), json!(99), json!("4"), json!(1)] {
         talk.hear(json!({"jsonrpc": "2.0", "id": id, "result": {"stopReason": "end_turn"}}));
     }
-    assert_eq!(talk.fx.done, None);
+    assert_eq!(talk.effects.outcome, None);
     talk.says("hello");
     talk.hear(json!({"jsonrpc": "2.0", "id": prompt["id"], "result": {"stopReason": "end_turn"}}));
-    assert_eq!(talk.fx.done, Some(Outcome::Done("hello".to_owned())));
+    assert_eq!(talk.effects.outcome, Some(AgentOutcome::Done("hello".to_owned())));
     // the other question was never decided: it is answered all the same
     assert_eq!(talk.next()["result"]["outcome"]["outcome"], "cancelled");
-    assert_eq!(talk.fx.withdrawn.len(), 1);
+    assert_eq!(talk.effects.withdrawn_requests.len(), 1);
     talk.asks(json!(7));
     assert_eq!(talk.next()["result"]["outcome"]["outcome"], "cancelled", "between the turns");
 }
@@ -141,43 +141,43 @@ fn always_is_never_chosen_where_it_outlives_the_session() {
         talk.hear(json!({"jsonrpc": "2.0", "id": 0, "method": "session/request_permission", "params": {
             "toolCall": {"toolCallId": "t", "kind": "edit", "content": [{"type": "diff", "path": "/w/a.txt", "oldText": null, "newText": "new"}], "title": "Write a.txt"},
             "options": [{"optionId": "a", "kind": "allow_always", "name": name}, {"optionId": "y", "kind": "allow_once", "name": "Yes"}, {"optionId": "n", "kind": "reject_once"}]}}));
-        let ask = talk.fx.asks[0].clone();
+        let ask = talk.effects.permission_requests[0].clone();
         assert_eq!(
-            (ask.kind, ask.title.as_str(), ask.for_session),
-            (AskKind::Edit, "Write a.txt", name != "Always")
+            (ask.kind, ask.title.as_str(), ask.can_allow_session),
+            (PermissionKind::Edit, "Write a.txt", name != "Always")
         );
         assert_eq!(ask.detail, "Write a.txt\n/w/a.txt\nnew");
-        talk.with(|dialect, fx| dialect.answer(&ask.id, &decision, fx));
+        talk.with(|dialect, effects| dialect.answer(&ask.id, &decision, effects));
         assert_eq!(talk.next()["result"]["outcome"]["optionId"], want, "{name} {decision:?}");
     }
     // in auto-edit an edit that is still asked for is no ordinary one
     let offers = json!({"sessionId": "s1", "modes": {"currentModeId": "autoEdit", "availableModes": [{"id": "autoEdit"}]}});
-    let mut talk = Talk::begin(&Request { mode: Mode::AutoEdit, ..request() });
+    let mut talk = Talk::begin(&TurnRequest { mode: Mode::AutoEdit, ..request() });
     talk.answer("initialize", json!({"agentInfo": {"name": "gemini-cli"}}));
     talk.answer("session/new", offers);
     talk.next();
     talk.hear(json!({"jsonrpc": "2.0", "id": 0, "method": "session/request_permission", "params": {
         "toolCall": {"toolCallId": "t", "kind": "edit", "title": "Write /etc/x"}, "options": []}}));
-    assert_eq!(talk.fx.asks[0].kind, AskKind::Other);
+    assert_eq!(talk.effects.permission_requests[0].kind, PermissionKind::Other);
     // nothing but an "always" that stays: the answer is no
     let mut talk = Talk::prompted(&request(), json!({}));
     talk.next();
     talk.hear(json!({"jsonrpc": "2.0", "id": 0, "method": "session/request_permission", "params": {"toolCall": {"toolCallId": "t"},
         "options": [{"optionId": "a", "kind": "allow_always", "name": "Always"}]}}));
-    talk.with(|dialect, fx| dialect.answer("0", &Decision::Allow, fx));
+    talk.with(|dialect, effects| dialect.answer("0", &Decision::Allow, effects));
     assert_eq!(talk.next()["result"]["outcome"]["outcome"], "cancelled");
 }
 
 #[test]
 fn a_cancel_answers_what_is_open_and_what_still_comes() {
     let mut talk = Talk::begin(&request());
-    assert!(!talk.with(|dialect, fx| dialect.cancel(fx)), "nothing runs yet: only signals help");
+    assert!(!talk.with(|dialect, effects| dialect.cancel(effects)), "nothing runs yet: only signals help");
     talk.answer("initialize", json!({}));
     talk.answer("session/new", json!({"sessionId": "s1"}));
     let prompt = talk.next();
     talk.says("half");
     talk.asks(json!("q"));
-    assert!(talk.with(|dialect, fx| dialect.cancel(fx)));
+    assert!(talk.with(|dialect, effects| dialect.cancel(effects)));
     assert_eq!(
         talk.wrote[0],
         json!({"jsonrpc": "2.0", "method": "session/cancel", "params": {"sessionId": "s1"}})
@@ -189,9 +189,9 @@ fn a_cancel_answers_what_is_open_and_what_still_comes() {
     talk.wrote.clear();
     talk.asks(json!("late"));
     assert_eq!(talk.next()["id"], "late");
-    assert_eq!(talk.fx.asks.len(), 1);
+    assert_eq!(talk.effects.permission_requests.len(), 1);
     talk.hear(json!({"jsonrpc": "2.0", "id": prompt["id"], "error": {"code": -32603, "message": "aborted"}}));
-    assert_eq!(talk.fx.done, Some(Outcome::Cancelled { partial: "half".to_owned() }));
+    assert_eq!(talk.effects.outcome, Some(AgentOutcome::Cancelled { partial: "half".to_owned() }));
 }
 
 #[test]
@@ -200,17 +200,17 @@ fn a_question_can_be_withdrawn() {
     talk.next();
     talk.asks(json!(5));
     talk.hear(json!({"jsonrpc": "2.0", "method": "$/cancel_request", "params": {"requestId": 5}}));
-    assert_eq!(talk.fx.withdrawn, ["5"]);
+    assert_eq!(talk.effects.withdrawn_requests, ["5"]);
     // what is taken back is answered all the same, once, and what was never asked is not
     let answer = talk.next();
     assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(5), &json!(-32800)), "{answer}");
     talk.hear(json!({"jsonrpc": "2.0", "method": "$/cancel_request", "params": {"requestId": 5}}));
     talk.hear(json!({"jsonrpc": "2.0", "method": "$/cancel_request"}));
-    talk.with(|dialect, fx| dialect.answer("5", &Decision::Allow, fx));
+    talk.with(|dialect, effects| dialect.answer("5", &Decision::Allow, effects));
     assert!(talk.wrote.is_empty(), "{:?}", talk.wrote);
     talk.asks(json!(6));
     talk.update(json!({"sessionUpdate": "tool_call_update", "toolCallId": "t", "status": "failed"}));
-    assert_eq!(talk.fx.withdrawn, ["5", "6"]);
+    assert_eq!(talk.effects.withdrawn_requests, ["5", "6"]);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn logins() {
 
 #[test]
 fn sessions_are_resumed_as_the_agent_can() {
-    let resumed = Request { resume: Some("s1".to_owned()), ..request() };
+    let resumed = TurnRequest { resume: Some("s1".to_owned()), ..request() };
     let open = |able: Value| {
         let mut talk = Talk::begin(&resumed);
         talk.answer("initialize", json!({"agentCapabilities": able}));
@@ -260,9 +260,9 @@ fn sessions_are_resumed_as_the_agent_can() {
     let prompt = talk.next();
     talk.says("new");
     talk.hear(json!({"jsonrpc": "2.0", "id": prompt["id"], "result": {"stopReason": "end_turn"}}));
-    assert_eq!(talk.fx.done, Some(Outcome::Done("new".to_owned())));
+    assert_eq!(talk.effects.outcome, Some(AgentOutcome::Done("new".to_owned())));
     assert_eq!(
-        talk.fx.events,
+        talk.effects.events,
         [AgentEvent::Session("s1".into()), AgentEvent::Started, AgentEvent::Text("new".into())]
     );
     assert_eq!(open(json!({})).failure().0, "stale_session");
@@ -279,20 +279,20 @@ fn a_kept_process_goes_on_in_its_session_or_opens_another() {
         Talk::prompted(&request(), json!({"agentCapabilities": {"sessionCapabilities": {"resume": {}}}}));
     talk.says("one");
     talk.answer("session/prompt", json!({"stopReason": "end_turn"}));
-    assert_eq!(talk.fx.done.take(), Some(Outcome::Done("one".to_owned())));
+    assert_eq!(talk.effects.outcome.take(), Some(AgentOutcome::Done("one".to_owned())));
     talk.says("late words of the last turn");
-    let next = Request { prompt: "again".to_owned(), resume: Some("s1".to_owned()), ..request() };
-    talk.with(|dialect, fx| dialect.next_turn(&next, fx));
+    let next = TurnRequest { prompt: "again".to_owned(), resume: Some("s1".to_owned()), ..request() };
+    talk.with(|dialect, effects| dialect.next_turn(&next, effects));
     talk.says("two");
     let params = talk.answer("session/prompt", json!({"stopReason": "end_turn"}));
     assert_eq!(params, json!({"sessionId": "s1", "prompt": [{"type": "text", "text": "again"}]}));
-    assert_eq!(talk.fx.done.take(), Some(Outcome::Done("two".to_owned())));
-    let other = Request { resume: Some("s2".to_owned()), ..request() };
-    talk.with(|dialect, fx| dialect.next_turn(&other, fx));
+    assert_eq!(talk.effects.outcome.take(), Some(AgentOutcome::Done("two".to_owned())));
+    let other = TurnRequest { resume: Some("s2".to_owned()), ..request() };
+    talk.with(|dialect, effects| dialect.next_turn(&other, effects));
     assert_eq!(talk.answer("session/resume", json!({}))["sessionId"], "s2");
     talk.answer("session/prompt", json!({"stopReason": "end_turn"}));
     assert_eq!(talk.failure().0, "no_output");
-    talk.with(|dialect, fx| dialect.next_turn(&request(), fx));
+    talk.with(|dialect, effects| dialect.next_turn(&request(), effects));
     assert_eq!(talk.next()["method"], "session/new");
 }
 
@@ -303,7 +303,7 @@ fn strict_modes_are_kept_or_refused() {
         json!({"sessionId": "s1", "modes": {"currentModeId": ids.first(), "availableModes": modes}})
     };
     let open = |mode: Mode, agent: &str, offers: Value| {
-        let mut talk = Talk::begin(&Request { mode, ..request() });
+        let mut talk = Talk::begin(&TurnRequest { mode, ..request() });
         talk.answer("initialize", json!({"agentInfo": {"name": agent}}));
         talk.answer("session/new", offers);
         talk
@@ -336,7 +336,7 @@ fn strict_modes_are_kept_or_refused() {
 
 #[test]
 fn models_and_efforts_are_set_or_refused_clearly() {
-    let wish = Request { model: Some("big".to_owned()), effort: Some("max".to_owned()), ..request() };
+    let wish = TurnRequest { model: Some("big".to_owned()), effort: Some("max".to_owned()), ..request() };
     let offers = json!({"sessionId": "s1", "configOptions": [
         {"id": "m", "category": "model", "currentValue": "small", "options": [{"value": "small"}, {"value": "big"}]},
         {"id": "e", "category": "thought_level", "currentValue": "low", "options": [{"value": "low"}, {"value": "xhigh"}]}]});
@@ -348,7 +348,7 @@ fn models_and_efforts_are_set_or_refused_clearly() {
     assert_eq!(effort, json!({"configId": "e", "sessionId": "s1", "value": "xhigh"}));
     assert_eq!(talk.next()["method"], "session/prompt", "an effort is no reason to fail");
 
-    let mut talk = Talk::begin(&Request { model: Some("huge".to_owned()), ..request() });
+    let mut talk = Talk::begin(&TurnRequest { model: Some("huge".to_owned()), ..request() });
     talk.answer("initialize", json!({}));
     talk.answer("session/new", offers);
     talk.answer("session/set_config_option", json!({"error": {"code": -32602, "message": "?"}}));
@@ -364,12 +364,12 @@ fn models_and_efforts_are_set_or_refused_clearly() {
 
 #[test]
 fn images_go_as_data_or_as_paths() {
-    let image = |data: Option<&str>| Image {
+    let image = |data: Option<&str>| PromptImage {
         path: "/i/a.png".into(),
         media_type: "image/png".into(),
         data: data.map(str::to_owned),
     };
-    let wish = Request { images: vec![image(Some("QUJD")), image(None)], ..request() };
+    let wish = TurnRequest { images: vec![image(Some("QUJD")), image(None)], ..request() };
     let mut talk =
         Talk::prompted(&wish, json!({"agentCapabilities": {"promptCapabilities": {"image": true}}}));
     let prompt = talk.next()["params"]["prompt"].clone();
@@ -381,7 +381,7 @@ fn images_go_as_data_or_as_paths() {
 
 #[test]
 fn prompts_that_name_commands_or_files_are_defused() {
-    let wish = Request { prompt: "/logout".to_owned(), ..request() };
+    let wish = TurnRequest { prompt: "/logout".to_owned(), ..request() };
     let prompt = Talk::prompted(&wish, json!({})).next()["params"]["prompt"][0]["text"].clone();
     assert_eq!(prompt, " /logout");
 }
@@ -394,10 +394,10 @@ fn how_a_turn_stops() {
             talk.says(text);
         }
         talk.answer("session/prompt", json!({"stopReason": stop}));
-        match talk.fx.done.unwrap() {
-            Outcome::Failed { reason, .. } => reason.word(),
-            Outcome::Done(_) => "done",
-            Outcome::Cancelled { .. } => "cancelled",
+        match talk.effects.outcome.unwrap() {
+            AgentOutcome::Failed { reason, .. } => reason.word(),
+            AgentOutcome::Done(_) => "done",
+            AgentOutcome::Cancelled { .. } => "cancelled",
         }
     };
     for (stop, text, want) in [
@@ -415,8 +415,8 @@ fn how_a_turn_stops() {
     let mut talk = Talk::prompted(&request(), json!({}));
     talk.update(json!({"sessionUpdate": "tool_call", "toolCallId": "t", "kind": "edit", "title": "Write x", "status": "completed"}));
     talk.answer("session/prompt", json!({"stopReason": "end_turn"}));
-    let Some(Outcome::Done(text)) = &talk.fx.done else {
-        panic!("it worked without words: {:?}", talk.fx.done)
+    let Some(AgentOutcome::Done(text)) = &talk.effects.outcome else {
+        panic!("it worked without words: {:?}", talk.effects.outcome)
     };
     assert!(text.contains("The work is done"), "{text}");
 }
@@ -427,9 +427,9 @@ fn an_agent_that_compacts_behind_the_end_of_its_turn_is_waited_for() {
     let started = "Context compaction started — it runs in the background.";
     talk.says(started);
     talk.answer("session/prompt", json!({"stopReason": "end_turn"}));
-    assert_eq!(talk.fx.done, None, "a message now would get no answer");
+    assert_eq!(talk.effects.outcome, None, "a message now would get no answer");
     talk.says("Compaction completed.");
-    assert_eq!(talk.fx.done, Some(Outcome::Done(format!("{started}\n\nCompaction completed."))));
+    assert_eq!(talk.effects.outcome, Some(AgentOutcome::Done(format!("{started}\n\nCompaction completed."))));
 }
 
 #[test]
@@ -441,11 +441,11 @@ fn the_answer_is_what_came_after_the_last_tool() {
     talk.says("[MODE_UPDATE] yolo");
     talk.says("Found ");
     talk.says("it.");
-    assert_eq!(talk.dialect.partial(), "I look.\n\nFound it.");
+    assert_eq!(talk.dialect.partial_text(), "I look.\n\nFound it.");
     talk.answer("session/prompt", json!({"stopReason": "end_turn"}));
-    assert_eq!(talk.fx.done, Some(Outcome::Done("Found it.".to_owned())));
+    assert_eq!(talk.effects.outcome, Some(AgentOutcome::Done("Found it.".to_owned())));
     assert!(
-        talk.fx.events.contains(&AgentEvent::ToolEnd { id: "t".into(), ok: false }),
+        talk.effects.events.contains(&AgentEvent::ToolEnd { id: "t".into(), ok: false }),
         "a completed call may have failed"
     );
 }
@@ -455,11 +455,11 @@ fn programs_that_are_no_agents() {
     let end = |lines: &[&str], exit: Exit, stderr: &str| {
         let mut talk = Talk::begin(&request());
         for line in lines {
-            talk.with(|dialect, fx| dialect.line(line, fx));
+            talk.with(|dialect, effects| dialect.on_line(line, effects));
         }
-        talk.with(|dialect, fx| dialect.end(exit, stderr, fx));
-        match talk.fx.done.unwrap() {
-            Outcome::Failed { reason, .. } => reason,
+        talk.with(|dialect, effects| dialect.on_exit(exit, stderr, effects));
+        match talk.effects.outcome.unwrap() {
+            AgentOutcome::Failed { reason, .. } => reason,
             other => panic!("{other:?}"),
         }
     };
@@ -493,8 +493,8 @@ fn mutated_conversations() {
     const SHAPES: [&[u8]; 6] = [b"null", b"[]", b"\"x\"", b"{}", b"-1", b"1e999"];
     for _ in 0..100 {
         let mut dialect = acp(&request());
-        let mut fx = Effects::default();
-        dialect.start(&mut fx);
+        let mut effects = Effects::default();
+        dialect.start(&mut effects);
         let mut ends = 0;
         for turn in 0..3 {
             for _ in 0..20 {
@@ -518,25 +518,25 @@ fn mutated_conversations() {
                         _ => line.extend_from_within(..at),
                     }
                 }
-                let mut fx = Effects::default();
-                dialect.line(&String::from_utf8_lossy(&line), &mut fx);
-                ends += usize::from(fx.done.is_some());
-                for ask in fx.asks {
+                let mut effects = Effects::default();
+                dialect.on_line(&String::from_utf8_lossy(&line), &mut effects);
+                ends += usize::from(effects.outcome.is_some());
+                for ask in effects.permission_requests {
                     dialect.answer(&ask.id, &Decision::AllowSession, &mut Effects::default());
                 }
                 // good answers in between, so that it gets further
                 let id = random.u64(1..6);
                 let good = json!({"id": id, "result": {"sessionId": "s", "stopReason": "end_turn"}});
-                let mut fx = Effects::default();
-                dialect.line(&good.to_string(), &mut fx);
-                ends += usize::from(fx.done.is_some());
+                let mut effects = Effects::default();
+                dialect.on_line(&good.to_string(), &mut effects);
+                ends += usize::from(effects.outcome.is_some());
             }
             dialect.cancel(&mut Effects::default());
-            let mut fx = Effects::default();
+            let mut effects = Effects::default();
             if turn == 2 {
-                dialect.end(Exit::Code(1), "", &mut fx)
+                dialect.on_exit(Exit::Code(1), "", &mut effects)
             } else {
-                dialect.next_turn(&request(), &mut fx)
+                dialect.next_turn(&request(), &mut effects)
             }
             assert!(ends <= turn + 1, "seed {seed}");
         }
@@ -546,7 +546,7 @@ fn mutated_conversations() {
         [format!("{{\"method\":\"{huge}\",\"id\":1}}"), "[".repeat(1 << 20), "{\"a\":".repeat(100_000)];
     let took = crate::support::watch::computed(|| {
         for line in lines {
-            acp(&request()).line(&line, &mut Effects::default());
+            acp(&request()).on_line(&line, &mut Effects::default());
         }
     });
     assert!(took.as_secs() < 2, "{took:?}");
@@ -554,7 +554,7 @@ fn mutated_conversations() {
 
 /// As far as the session, with a command of the agent's own as prompt.
 fn commanded(agent: &str, command: &str) -> Talk {
-    let slash = Request { prompt: command.to_owned(), slash: true, ..request() };
+    let slash = TurnRequest { prompt: command.to_owned(), is_slash_command: true, ..request() };
     let mut talk = Talk::begin(&slash);
     talk.answer("initialize", json!({"agentInfo": {"name": agent}}));
     talk.answer("session/new", json!({"sessionId": "s1"}));
@@ -574,7 +574,7 @@ fn a_command_waits_for_the_list_of_an_agent_that_ignores_what_it_does_not_know()
             assert!(talk.wrote.is_empty(), "it is sent once");
         } else {
             let words = "`/zzz` is none of this agent's commands. It has: /init, /hello.";
-            assert_eq!(talk.fx.done, Some(Outcome::Done(words.to_owned())));
+            assert_eq!(talk.effects.outcome, Some(AgentOutcome::Done(words.to_owned())));
         }
     }
     // others say what they do not know, and may announce nothing

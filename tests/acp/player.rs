@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects};
-use wtt_connect::agent::outcome::Outcome;
-use wtt_connect::agent::permission::{Ask, Decision};
-use wtt_connect::agent::{AgentEvent, Request};
+use wtt_connect::agent::outcome::AgentOutcome;
+use wtt_connect::agent::permission::{Decision, PermissionRequest};
+use wtt_connect::agent::{AgentEvent, TurnRequest};
 use wtt_connect::config::Mode;
 
 /// A row of a recording: whether it is ours, and the message.
@@ -24,8 +24,8 @@ pub fn rows(case: &str) -> Vec<Row> {
     text.lines().map(row).collect()
 }
 
-pub fn request() -> Request {
-    Request {
+pub fn request() -> TurnRequest {
+    TurnRequest {
         prompt: "prompt".to_owned(),
         workdir: "/home/user/project".into(),
         model: None,
@@ -35,11 +35,11 @@ pub fn request() -> Request {
         fresh_prompt: None,
         images: Vec::new(),
         transport: None,
-        slash: false,
+        is_slash_command: false,
     }
 }
 
-pub fn acp(request: &Request) -> Box<dyn Dialect> {
+pub fn acp(request: &TurnRequest) -> Box<dyn Dialect> {
     (adapters::find("acp").unwrap().dialect)(request)
 }
 
@@ -53,13 +53,13 @@ pub struct Player {
     pub wrote: Vec<Value>,
     pub events: Vec<String>,
     pub session: Option<String>,
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<AgentOutcome>,
     /// Index of the first row that has not been said.
     at: usize,
 }
 
 impl Player {
-    pub fn new(case: &str, request: &Request) -> Player {
+    pub fn new(case: &str, request: &TurnRequest) -> Player {
         let mut rows = rows(case);
         // A recording that only loaded shows how loading goes, which comes second where both can be had.
         let recorded = |method: &str| rows.iter().any(|(ours, m)| *ours && m["method"] == method);
@@ -84,35 +84,38 @@ impl Player {
     }
 
     /// Plays one turn to its end.
-    pub fn turn(&mut self, request: &Request, first: bool) -> Outcome {
+    pub fn turn(&mut self, request: &TurnRequest, first: bool) -> AgentOutcome {
         self.outcome = None;
-        let mut fx = Effects::default();
+        let mut effects = Effects::default();
         if first {
-            self.dialect.start(&mut fx)
+            self.dialect.start(&mut effects)
         } else {
-            self.dialect.next_turn(request, &mut fx)
+            self.dialect.next_turn(request, &mut effects)
         }
-        self.apply(fx);
+        self.apply(effects);
         while self.outcome.is_none() {
             let line =
                 self.inbox.pop_front().unwrap_or_else(|| panic!("nothing left to say: {:?}", self.wrote));
             if line["method"] == "our cancel" {
-                let mut fx = Effects::default();
-                assert!(self.dialect.cancel(&mut fx));
-                assert_eq!(serde_json::from_str::<Value>(&fx.stdin[0]).unwrap()["method"], "session/cancel");
-                self.apply(fx);
+                let mut effects = Effects::default();
+                assert!(self.dialect.cancel(&mut effects));
+                assert_eq!(
+                    serde_json::from_str::<Value>(&effects.stdin[0]).unwrap()["method"],
+                    "session/cancel"
+                );
+                self.apply(effects);
                 continue;
             }
-            let mut fx = Effects::default();
-            self.dialect.line(&line.to_string(), &mut fx);
-            assert!(fx.alive, "{line}");
-            self.apply(fx);
+            let mut effects = Effects::default();
+            self.dialect.on_line(&line.to_string(), &mut effects);
+            assert!(effects.is_sign_of_life, "{line}");
+            self.apply(effects);
         }
         self.outcome.clone().unwrap()
     }
 
-    fn apply(&mut self, fx: Effects) {
-        for event in fx.events {
+    fn apply(&mut self, effects: Effects) {
+        for event in effects.events {
             if let AgentEvent::Session(id) = &event {
                 self.session = Some(id.clone());
             }
@@ -126,13 +129,13 @@ impl Player {
                 _ => self.events.push(line),
             }
         }
-        if let Some(usage) = fx.usage {
+        if let Some(usage) = effects.usage {
             self.events.push(format!("{usage:?}"));
         }
-        for id in fx.withdrawn {
+        for id in effects.withdrawn_requests {
             self.events.push(format!("withdrawn {id}"));
         }
-        for text in fx.stdin.into_iter().chain(fx.held) {
+        for text in effects.stdin.into_iter().chain(effects.delayed_stdin) {
             assert!(text.ends_with('\n') && !text.trim_end().contains('\n'), "one message a line: {text}");
             let message: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(message["jsonrpc"], "2.0");
@@ -141,18 +144,18 @@ impl Player {
             }
             self.wrote.push(message);
         }
-        for ask in fx.asks {
+        for ask in effects.permission_requests {
             self.events.push(format!("{ask:?}"));
             self.decide(&ask);
         }
-        if let Some(done) = fx.done {
+        if let Some(done) = effects.outcome {
             assert!(self.outcome.is_none(), "a turn has one outcome");
             self.outcome = Some(done);
         }
     }
 
     /// Decides as it was decided then, and compares the answers.
-    fn decide(&mut self, ask: &Ask) {
+    fn decide(&mut self, ask: &PermissionRequest) {
         let is = |(ours, m): &Row| *ours && format!("{}", m["id"]) == ask.id && m["method"].is_null();
         let Some(place) = self.rows[..self.at].iter().rposition(is) else { return };
         let then = &self.rows[place].1;
@@ -170,15 +173,15 @@ impl Player {
             _ if self.rows[place - 1].1["method"] == "session/cancel" => return,
             _ => Decision::DenyAndStop,
         };
-        let mut fx = Effects::default();
-        self.dialect.answer(&ask.id, &decision, &mut fx);
-        let answer: Value = serde_json::from_str(&fx.stdin[0]).unwrap();
-        if decision == Decision::AllowSession && !ask.for_session {
+        let mut effects = Effects::default();
+        self.dialect.answer(&ask.id, &decision, &mut effects);
+        let answer: Value = serde_json::from_str(&effects.stdin[0]).unwrap();
+        if decision == Decision::AllowSession && !ask.can_allow_session {
             assert_eq!(answer["result"]["outcome"]["outcome"], "selected");
         } else {
             assert_eq!(answer["result"]["outcome"], outcome, "{ask:?}");
         }
-        self.apply(fx);
+        self.apply(effects);
     }
 
     /// Says what was said to the recorded request of that method, and answers ours.

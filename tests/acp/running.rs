@@ -7,11 +7,11 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::time::Duration;
 use wtt_connect::agent::adapters;
-use wtt_connect::agent::outcome::{Outcome, Reason, Report};
+use wtt_connect::agent::outcome::{AgentOutcome, Reason, TurnReport};
 use wtt_connect::agent::pool::Pool;
 use wtt_connect::agent::runner;
-use wtt_connect::agent::runner::{Control, Keep, Progress, Runner};
-use wtt_connect::agent::{AgentEvent, Request};
+use wtt_connect::agent::runner::{Control, KeepProcess, Runner, RunnerEvent};
+use wtt_connect::agent::{AgentEvent, TurnRequest};
 use wtt_connect::config::{Limits, Mode};
 use wtt_connect::sys::time::now_ms;
 
@@ -41,10 +41,15 @@ fn bench() -> Bench {
 }
 
 impl Bench {
-    fn turn_with(&self, resume: Option<&Report>, prompt: &str, on: &mut dyn FnMut(&Progress)) -> Report {
+    fn turn_with(
+        &self,
+        resume: Option<&TurnReport>,
+        prompt: &str,
+        on: &mut dyn FnMut(&RunnerEvent),
+    ) -> TurnReport {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/acp.sh");
         let env = std::collections::BTreeMap::new();
-        let request = Request {
+        let request = TurnRequest {
             prompt: prompt.to_owned(),
             workdir: self.dir.path().to_owned(),
             mode: self.mode,
@@ -61,21 +66,21 @@ impl Bench {
             steers: &crossbeam_channel::never(),
             usage_before: None,
             opened_at: self.opened_at,
-            keep: Some(Keep { pool: &self.pool, session: "a" }),
-            judge: &wtt_connect::agent::permission::Plain { people: self.people },
+            keep_process: Some(KeepProcess { pool: &self.pool, session: "a" }),
+            policy: &wtt_connect::agent::permission::ModePolicy { can_ask_people: self.people },
         };
         runner::run(&runner, &request, &mut |progress| on(&progress))
     }
 
-    fn turn(&self, resume: Option<&Report>, prompt: &str) -> Report {
+    fn turn(&self, resume: Option<&TurnReport>, prompt: &str) -> TurnReport {
         self.turn_with(resume, prompt, &mut |_| {})
     }
 
     /// Stops the turn as soon as the agent has said something. How long that took.
-    fn stopped(&self, resume: Option<&Report>, prompt: &str) -> (Report, Watch) {
+    fn stopped(&self, resume: Option<&TurnReport>, prompt: &str) -> (TurnReport, Watch) {
         let mut at = Watch::start();
         let report = self.turn_with(resume, prompt, &mut |progress| {
-            if matches!(progress, Progress::Event(AgentEvent::Text(_))) {
+            if matches!(progress, RunnerEvent::Agent(AgentEvent::Text(_))) {
                 at = Watch::start();
                 self.control.0.send(Control::Cancel).unwrap();
             }
@@ -103,9 +108,9 @@ impl Bench {
     }
 }
 
-fn reason(report: &Report) -> &Reason {
+fn reason(report: &TurnReport) -> &Reason {
     match &report.outcome {
-        Outcome::Failed { reason, .. } => reason,
+        AgentOutcome::Failed { reason, .. } => reason,
         other => panic!("expected a failure: {other:?}"),
     }
 }
@@ -115,7 +120,7 @@ fn one_process_serves_many_turns_and_is_replaced_when_it_dies() {
     let bench = bench();
     let first = bench.turn(None, "hello");
     let pid = bench.file("pids").trim().to_owned();
-    assert_eq!(first.outcome, Outcome::Done(format!("hello from {pid}")));
+    assert_eq!(first.outcome, AgentOutcome::Done(format!("hello from {pid}")));
     assert_eq!(first.session.as_deref(), Some("s-1"));
     assert_eq!(bench.file("heard").matches("yolo").count(), 1);
     assert_eq!(bench.turn(Some(&first), "hello").outcome, first.outcome);
@@ -123,20 +128,22 @@ fn one_process_serves_many_turns_and_is_replaced_when_it_dies() {
     let died = bench.turn(Some(&first), "die");
     assert_eq!(
         died.outcome,
-        Outcome::Failed { reason: Reason::SilentExit(3), detail: String::new(), partial: "half".into() }
+        AgentOutcome::Failed { reason: Reason::SilentExit(3), detail: String::new(), partial: "half".into() }
     );
     assert_eq!(died.session, first.session);
     assert_eq!(*reason(&bench.turn(Some(&first), "kill")), Reason::Killed(9));
     assert_eq!(*reason(&bench.turn(Some(&first), "nothing")), Reason::NoOutput);
-    assert!(matches!(bench.turn(Some(&first), "garbage").outcome, Outcome::Done(text) if text == "fine"));
+    assert!(
+        matches!(bench.turn(Some(&first), "garbage").outcome, AgentOutcome::Done(text) if text == "fine")
+    );
     bench.touch("stale");
     bench.pool.forget("a");
     let mut fresh = false;
     let again = bench.turn_with(Some(&first), "hello", &mut |progress| {
-        fresh |= matches!(progress, Progress::Event(AgentEvent::FreshSession(_)));
+        fresh |= matches!(progress, RunnerEvent::Agent(AgentEvent::FreshSession(_)));
     });
     assert!(
-        fresh && matches!(again.outcome, Outcome::Done(_)),
+        fresh && matches!(again.outcome, AgentOutcome::Done(_)),
         "a stale id means one retry, and the user is told"
     );
     bench.close();
@@ -147,13 +154,13 @@ fn a_cancel_is_asked_for_first_and_leaves_nothing() {
     let bench = bench();
     let first = bench.turn(None, "hello");
     let (report, took) = bench.stopped(Some(&first), "tool");
-    assert_eq!(report.outcome, Outcome::Cancelled { partial: "half".to_owned() });
+    assert_eq!(report.outcome, AgentOutcome::Cancelled { partial: "half".to_owned() });
     let took = took.counted();
     assert!(bench.file("heard").contains("cancel") && took < Duration::from_secs(3), "{took:?}");
     assert_eq!(report.session, first.session, "it can be resumed");
     bench.touch("deaf");
     let (report, took) = bench.stopped(Some(&first), "tool");
-    assert_eq!(report.outcome, Outcome::Cancelled { partial: "half".to_owned() });
+    assert_eq!(report.outcome, AgentOutcome::Cancelled { partial: "half".to_owned() });
     let took = took.counted();
     assert!(took < Duration::from_secs(8), "signals end who does not listen: {took:?}");
     bench.close();
@@ -176,11 +183,11 @@ fn questions_are_answered_as_the_mode_says() {
         bench.mode = mode;
         let mut denied = Vec::new();
         let report = bench.turn_with(None, "ask", &mut |progress| {
-            if let Progress::Event(AgentEvent::Denied(what)) = progress {
+            if let RunnerEvent::Agent(AgentEvent::Denied(what)) = progress {
                 denied.push(what.clone());
             }
         });
-        assert_eq!(report.outcome, Outcome::Done("went on".to_owned()));
+        assert_eq!(report.outcome, AgentOutcome::Done("went on".to_owned()));
         assert!(bench.file("heard").contains(option), "{}", bench.file("heard"));
         let want: &[&str] = if mode == Mode::Suggest { &["rm -rf x (the mode suggest)"] } else { &[] };
         assert_eq!(denied, want);
@@ -195,8 +202,9 @@ fn a_question_that_nobody_answers_ends_with_the_turn() {
     // within it the agent starts and asks
     bench.limits.total = Duration::from_secs(3);
     let mut asked = 0;
-    let report = bench
-        .turn_with(None, "ask", &mut |progress| asked += u32::from(matches!(progress, Progress::Ask(..))));
+    let report = bench.turn_with(None, "ask", &mut |progress| {
+        asked += u32::from(matches!(progress, RunnerEvent::PermissionRequested(..)))
+    });
     assert_eq!((*reason(&report) == Reason::TotalTimeout, asked), (true, 1));
     assert!(bench.file("heard").contains("\"outcome\":\"cancelled\""), "{}", bench.file("heard"));
     bench.close();
@@ -215,13 +223,13 @@ fn gemini_loads_a_session_in_a_later_minute_only_and_a_stop_ends_the_wait() {
         bench.opened_at = Some(now_ms());
         let mut waits = 0;
         let report = bench.turn_with(Some(&first), "hello", &mut |progress| {
-            if matches!(progress, Progress::Event(AgentEvent::Waiting)) {
+            if matches!(progress, RunnerEvent::Agent(AgentEvent::Waiting)) {
                 waits += 1;
                 bench.control.0.send(Control::Cancel).unwrap();
             }
         });
         if minute() == began {
-            assert_eq!((report.outcome, waits), (Outcome::Cancelled { partial: String::new() }, 1));
+            assert_eq!((report.outcome, waits), (AgentOutcome::Cancelled { partial: String::new() }, 1));
             assert_eq!(report.session, first.session, "it can be resumed");
             assert!(!bench.file("heard").contains("load"), "{}", bench.file("heard"));
             break;
@@ -230,7 +238,7 @@ fn gemini_loads_a_session_in_a_later_minute_only_and_a_stop_ends_the_wait() {
     }
     bench.opened_at = Some(now_ms() - 60_000);
     let again = bench.turn(Some(&first), "hello");
-    assert!(matches!(again.outcome, Outcome::Done(_)), "{again:?}");
+    assert!(matches!(again.outcome, AgentOutcome::Done(_)), "{again:?}");
     assert!(bench.file("heard").contains("load"));
     bench.close();
 }

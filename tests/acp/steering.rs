@@ -4,18 +4,18 @@
 use super::hostile::Talk;
 use super::request;
 use serde_json::{Value, json};
-use wtt_connect::agent::outcome::Outcome;
+use wtt_connect::agent::outcome::AgentOutcome;
 
 fn steer(talk: &mut Talk, text: &str) -> bool {
-    talk.with(|dialect, fx| dialect.steer(text, fx))
+    talk.with(|dialect, effects| dialect.steer(text, effects))
 }
 
 fn end(talk: &mut Talk, prompt: &Value, why: &str) {
     talk.hear(json!({"jsonrpc": "2.0", "id": prompt["id"], "result": {"stopReason": why}}));
 }
 
-fn done(text: &str) -> Option<Outcome> {
-    Some(Outcome::Done(text.to_owned()))
+fn done(text: &str) -> Option<AgentOutcome> {
+    Some(AgentOutcome::Done(text.to_owned()))
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn an_agent_that_announces_it_takes_the_message_in() {
     talk.says("one");
     // the prompt ends while the fate of the second one is open: then it is prompted for
     end(&mut talk, &prompt, "end_turn");
-    assert!(talk.fx.done.is_none() && talk.wrote.is_empty());
+    assert!(talk.effects.outcome.is_none() && talk.wrote.is_empty());
     talk.hear(json!({"jsonrpc": "2.0", "id": second["id"], "result": {"outcome": "promptRequired"}}));
     let prompt = talk.next();
     assert_eq!(
@@ -40,7 +40,7 @@ fn an_agent_that_announces_it_takes_the_message_in() {
     );
     talk.says("two");
     end(&mut talk, &prompt, "end_turn");
-    assert_eq!(talk.fx.done, done("one\n\ntwo"));
+    assert_eq!(talk.effects.outcome, done("one\n\ntwo"));
     assert!(!steer(&mut talk, "too late"));
 }
 
@@ -65,7 +65,7 @@ fn one_that_does_not_is_cancelled_and_prompted_again() {
         assert!(text.ends_with("further\n\nand more") && text.contains("Go on with both"), "{text}");
         talk.says("both");
         end(&mut talk, &prompt, "end_turn");
-        assert_eq!(talk.fx.done, done("both"));
+        assert_eq!(talk.effects.outcome, done("both"));
     }
 }
 
@@ -78,9 +78,13 @@ fn before_the_prompt_it_is_part_of_it_and_after_a_stop_it_is_not_taken() {
     let prompt = talk.next();
     assert!(prompt["params"]["prompt"][0]["text"].as_str().unwrap().ends_with("\n\nfurther"));
     assert!(steer(&mut talk, "never"));
-    assert!(talk.with(|dialect, fx| dialect.cancel(fx)));
+    assert!(talk.with(|dialect, effects| dialect.cancel(effects)));
     assert!(!steer(&mut talk, "too late"));
     talk.wrote.clear();
     end(&mut talk, &prompt, "cancelled");
-    assert!(matches!(talk.fx.done, Some(Outcome::Cancelled { .. })), "{:?}", talk.fx.done);
+    assert!(
+        matches!(talk.effects.outcome, Some(AgentOutcome::Cancelled { .. })),
+        "{:?}",
+        talk.effects.outcome
+    );
 }

@@ -1,20 +1,20 @@
 //! The table of the permission policy: who decides what, and by which rule.
 
-use wtt_connect::agent::permission::{Ask, AskKind, Decision};
+use wtt_connect::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use wtt_connect::config::{Mode, permissions};
 use wtt_connect::session::permissions::policy::{Case, decide, normal, restricts};
 
-fn ask(kind: AskKind, tool: &str, what: &[&str]) -> Ask {
-    Ask {
+fn ask(kind: PermissionKind, tool: &str, what: &[&str]) -> PermissionRequest {
+    PermissionRequest {
         id: "1".to_owned(),
         kind,
         tool: tool.to_owned(),
         title: what.first().copied().unwrap_or("title").to_owned(),
         detail: String::new(),
-        what: what.iter().map(|w| (*w).to_owned()).collect(),
-        for_session: true,
+        subjects: what.iter().map(|w| (*w).to_owned()).collect(),
+        can_allow_session: true,
         choices: Vec::new(),
-        answers: 1,
+        answer_count: 1,
     }
 }
 
@@ -39,10 +39,10 @@ struct At<'a> {
 
 const SUGGEST: At<'static> = At { mode: Mode::Suggest, people: true, topic: "t", task: None, grants: &[] };
 
-fn with(at: &At<'_>, rules: &str, ask: &Ask) -> (char, String) {
+fn with(at: &At<'_>, rules: &str, ask: &PermissionRequest) -> (char, String) {
     let mut paths: Vec<String> = Vec::new();
-    if ask.kind != AskKind::Command {
-        paths.extend(ask.what.iter().map(|path| normal("/w", path)));
+    if ask.kind != PermissionKind::Command {
+        paths.extend(ask.subjects.iter().map(|path| normal("/w", path)));
     }
     let case = Case {
         adapter: "claude-code",
@@ -88,8 +88,11 @@ fn commands() {
         ("cargo test", '+', '?', "the mode"),
         ("", '?', '?', "rule 4 (deny), which may"),
     ] {
-        let ask =
-            ask(AskKind::Command, "Bash", if line.is_empty() { &[] } else { std::slice::from_ref(&line) });
+        let ask = ask(
+            PermissionKind::Command,
+            "Bash",
+            if line.is_empty() { &[] } else { std::slice::from_ref(&line) },
+        );
         for (mode, want) in [(Mode::FullAuto, full_auto), (Mode::Suggest, suggest)] {
             let (got, by) = with(&At { mode, ..SUGGEST }, RULES, &ask);
             assert_eq!(got, want, "{line} in {mode:?}: {by}");
@@ -120,34 +123,36 @@ fn files() {
         ("/home/u/.ssh/id", '-', '-'),
     ] {
         for (mode, want) in [(Mode::AutoEdit, auto_edit), (Mode::Suggest, suggest)] {
-            let (got, by) = with(&At { mode, ..SUGGEST }, RULES, &ask(AskKind::Edit, "Write", &[path]));
+            let (got, by) =
+                with(&At { mode, ..SUGGEST }, RULES, &ask(PermissionKind::Edit, "Write", &[path]));
             assert_eq!(got, want, "{path} in {mode:?}: {by}");
         }
     }
     // of several files all must be allowed, and one that is denied is enough
-    assert_eq!(with(&SUGGEST, RULES, &ask(AskKind::Edit, "apply_patch", &["docs/a", "src/b"])).0, '?');
-    assert_eq!(with(&SUGGEST, RULES, &ask(AskKind::Edit, "apply_patch", &["docs/a", ".env"])).0, '-');
+    assert_eq!(with(&SUGGEST, RULES, &ask(PermissionKind::Edit, "apply_patch", &["docs/a", "src/b"])).0, '?');
+    assert_eq!(with(&SUGGEST, RULES, &ask(PermissionKind::Edit, "apply_patch", &["docs/a", ".env"])).0, '-');
     assert_eq!(
-        with(&At { mode: Mode::FullAuto, ..SUGGEST }, RULES, &ask(AskKind::Other, "Write", &[".env"])).0,
+        with(&At { mode: Mode::FullAuto, ..SUGGEST }, RULES, &ask(PermissionKind::Other, "Write", &[".env"]))
+            .0,
         '-'
     );
 }
 
 #[test]
 fn adapters_topics_tasks_and_tools() {
-    let mcp = ask(AskKind::Other, "mcp__x__y", &[]);
+    let mcp = ask(PermissionKind::Other, "mcp__x__y", &[]);
     assert_eq!(with(&SUGGEST, RULES, &mcp).0, '?');
     assert_eq!(with(&At { topic: "t1", ..SUGGEST }, RULES, &mcp), ('+', "rule 7 (allow)".to_owned()));
     let other = RULES.replace("claude-code", "codex");
     assert_eq!(with(&At { topic: "t1", ..SUGGEST }, &other, &mcp).0, '?');
-    let fetch = ask(AskKind::Fetch, "WebFetch", &["https://x"]);
+    let fetch = ask(PermissionKind::Fetch, "WebFetch", &["https://x"]);
     assert_eq!(with(&At { mode: Mode::FullAuto, task: Some("k1"), ..SUGGEST }, RULES, &fetch).0, '-');
     assert_eq!(with(&At { mode: Mode::FullAuto, task: Some("k2"), ..SUGGEST }, RULES, &fetch).0, '+');
     // an earlier rule wins, but never over one that denies
     let rules = r#"[{"action":"allow"},{"action":"ask","tool":"Bash"}]"#;
-    assert_eq!(with(&SUGGEST, rules, &ask(AskKind::Command, "Bash", &["x"])).0, '+');
+    assert_eq!(with(&SUGGEST, rules, &ask(PermissionKind::Command, "Bash", &["x"])).0, '+');
     let rules = r#"[{"action":"allow"},{"action":"deny","tool":"Bash"}]"#;
-    assert_eq!(with(&SUGGEST, rules, &ask(AskKind::Command, "Bash", &["x"])).0, '-');
+    assert_eq!(with(&SUGGEST, rules, &ask(PermissionKind::Command, "Bash", &["x"])).0, '-');
 }
 
 #[test]
@@ -159,25 +164,25 @@ fn what_people_allowed_for_the_session() {
     ];
     let grants = grants.map(str::to_owned);
     let at = At { grants: &grants, ..SUGGEST };
-    let command = |line: &'static str| ask(AskKind::Command, "Bash", &[line]);
+    let command = |line: &'static str| ask(PermissionKind::Command, "Bash", &[line]);
     assert_eq!(with(&at, RULES, &command("cargo test")), ('+', "allowed for this session".to_owned()));
     assert_eq!(with(&at, RULES, &command("cargo test; x")).0, '?');
     assert_eq!(with(&at, RULES, &command("rm x")).0, '-', "a rule that denies wins");
-    let edit = |path: &'static str| ask(AskKind::Edit, "Write", &[path]);
+    let edit = |path: &'static str| ask(PermissionKind::Edit, "Write", &[path]);
     assert_eq!((with(&at, RULES, &edit("b")).0, with(&at, RULES, &edit("../b")).0), ('+', '?'));
     assert_eq!((with(&at, RULES, &edit(".git/hooks/x")).0, with(&at, RULES, &edit(".env")).0), ('?', '-'));
 }
 
 #[test]
 fn questions_go_to_people_whatever_the_rules_say() {
-    let question = ask(AskKind::Question, "AskUserQuestion", &[]);
+    let question = ask(PermissionKind::Question, "AskUserQuestion", &[]);
     for rules in ["[]", r#"[{"action":"allow"}]"#, r#"[{"action":"deny"}]"#] {
         for mode in Mode::ALL {
             assert_eq!(with(&At { mode, ..SUGGEST }, rules, &question).0, '?');
             assert_eq!(with(&At { mode, people: false, ..SUGGEST }, rules, &question).0, '-');
         }
     }
-    let plan = ask(AskKind::Plan, "ExitPlanMode", &[]);
+    let plan = ask(PermissionKind::Plan, "ExitPlanMode", &[]);
     assert_eq!(
         (with(&SUGGEST, "[]", &plan).0, with(&At { mode: Mode::AutoEdit, ..SUGGEST }, "[]", &plan).0),
         ('?', '+')

@@ -83,24 +83,28 @@ fn an_agent_without_commands_says_what_it_can_do() {
 
 #[test]
 fn in_which_form_each_agent_takes_them() {
-    use wtt_connect::agent::slash_commands::{Way, way};
+    use wtt_connect::agent::slash_commands::{SlashSupport, slash_support};
     let mut request = crate::acp::player::request();
     for (adapter, transport, want) in [
-        ("claude-code", Some("stream"), Way::Prompt(Some("one-shot"))),
-        ("codex", None, Way::Only(&["/compact", "/review"], "app-server")),
-        ("pi", None, Way::Prompt(Some("rpc"))),
-        ("opencode", None, Way::Prompt(Some("acp"))),
-        ("kimi", None, Way::Prompt(Some("acp"))),
-        ("gemini", None, Way::NoCompact),
-        ("gemini", Some("acp"), Way::Prompt(None)),
-        ("acp", None, Way::Prompt(None)),
-        ("qoder", None, Way::NoCompact),
-        ("qoder", Some("acp"), Way::Prompt(None)),
-        ("cursor", None, Way::None),
-        ("cursor", Some("acp"), Way::Prompt(None)),
-        ("crush", None, Way::None),
+        ("claude-code", Some("stream"), SlashSupport::Prompt(Some("one-shot"))),
+        ("codex", None, SlashSupport::Only(&["/compact", "/review"], "app-server")),
+        ("pi", None, SlashSupport::Prompt(Some("rpc"))),
+        ("opencode", None, SlashSupport::Prompt(Some("acp"))),
+        ("kimi", None, SlashSupport::Prompt(Some("acp"))),
+        ("gemini", None, SlashSupport::NoCompact),
+        ("gemini", Some("acp"), SlashSupport::Prompt(None)),
+        ("acp", None, SlashSupport::Prompt(None)),
+        ("qoder", None, SlashSupport::NoCompact),
+        ("qoder", Some("acp"), SlashSupport::Prompt(None)),
+        ("cursor", None, SlashSupport::None),
+        ("cursor", Some("acp"), SlashSupport::Prompt(None)),
+        ("crush", None, SlashSupport::None),
     ] {
         request.transport = transport.map(str::to_owned);
-        assert_eq!(way(wtt_connect::agent::adapters::find(adapter).unwrap(), &request), want, "{adapter}");
+        assert_eq!(
+            slash_support(wtt_connect::agent::adapters::find(adapter).unwrap(), &request),
+            want,
+            "{adapter}"
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
-use wtt_connect::agent::{Request, adapter, permission};
+use wtt_connect::agent::{TurnRequest, adapter, permission};
 use wtt_connect::config::{Mode, dotenv, json, profile};
 use wtt_connect::session::{chat_command, prompt, routing};
 use wtt_connect::wire::frame::{self, Frame};
@@ -112,7 +112,7 @@ pub fn dialect(data: &[u8]) {
         (_, other) => other,
     };
     let modes = [Mode::FullAuto, Mode::AutoEdit, Mode::Suggest, Mode::Yolo];
-    let request = Request {
+    let request = TurnRequest {
         prompt: "hello".to_owned(),
         workdir: PathBuf::from("/w"),
         model: None,
@@ -122,39 +122,39 @@ pub fn dialect(data: &[u8]) {
         fresh_prompt: None,
         images: Vec::new(),
         transport: transport.map(str::to_owned),
-        slash: false,
+        is_slash_command: false,
     };
     let mut dialect = (adapter.dialect)(&request);
-    let mut fx = Effects::default();
-    dialect.start(&mut fx);
-    let mut ends = heard(dialect.as_mut(), fx);
+    let mut effects = Effects::default();
+    dialect.start(&mut effects);
+    let mut ends = heard(dialect.as_mut(), effects);
     for line in String::from_utf8_lossy(rest).lines() {
         if ends > 0 {
             break; // the runner does not listen any more
         }
-        let mut fx = Effects::default();
-        dialect.line(line, &mut fx);
-        ends += heard(dialect.as_mut(), fx);
+        let mut effects = Effects::default();
+        dialect.on_line(line, &mut effects);
+        ends += heard(dialect.as_mut(), effects);
     }
     if ends == 0 {
-        let mut fx = Effects::default();
-        dialect.end(Exit::Code(1), "", &mut fx);
-        ends += heard(dialect.as_mut(), fx);
+        let mut effects = Effects::default();
+        dialect.on_exit(Exit::Code(1), "", &mut effects);
+        ends += heard(dialect.as_mut(), effects);
     }
     assert_eq!(ends, 1, "{}: a turn ends once", adapter.name);
-    let _ = (dialect.partial(), dialect.classify("error: 401"));
+    let _ = (dialect.partial_text(), dialect.classify("error: 401"));
 }
 
 /// Answers what is asked, as the runner does; how many ends there were.
-fn heard(dialect: &mut dyn Dialect, fx: Effects) -> usize {
-    let mut ends = usize::from(fx.done.is_some());
-    for text in fx.stdin.iter().chain(&fx.held) {
+fn heard(dialect: &mut dyn Dialect, effects: Effects) -> usize {
+    let mut ends = usize::from(effects.outcome.is_some());
+    for text in effects.stdin.iter().chain(&effects.delayed_stdin) {
         assert!(text.is_empty() || text.ends_with('\n') || !dialect.keeps_stdin(), "half a line: {text:?}");
     }
-    for question in fx.asks {
-        let mut fx = Effects::default();
-        dialect.answer(&question.id, &permission::decide(Mode::AutoEdit, &question), &mut fx);
-        ends += usize::from(fx.done.is_some());
+    for question in effects.permission_requests {
+        let mut effects = Effects::default();
+        dialect.answer(&question.id, &permission::decide_by_mode(Mode::AutoEdit, &question), &mut effects);
+        ends += usize::from(effects.outcome.is_some());
     }
     ends
 }

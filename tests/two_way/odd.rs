@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
-use wtt_connect::agent::outcome::{Outcome, Reason};
-use wtt_connect::agent::permission::{AskKind, Decision};
-use wtt_connect::agent::{AgentEvent, Request};
+use wtt_connect::agent::outcome::{AgentOutcome, Reason};
+use wtt_connect::agent::permission::{Decision, PermissionKind};
+use wtt_connect::agent::{AgentEvent, TurnRequest};
 use wtt_connect::config::Mode;
 
 pub(super) const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
@@ -13,8 +13,8 @@ pub(super) const THREAD: &str = "01a201fc-49a6-73b2-93a6-9a4fe7056111";
 pub(super) struct Rig(pub(super) Box<dyn Dialect>);
 
 impl Rig {
-    fn request(mode: Mode, prompt: &str, resume: Option<&str>) -> Request {
-        Request {
+    fn request(mode: Mode, prompt: &str, resume: Option<&str>) -> TurnRequest {
+        TurnRequest {
             prompt: prompt.to_owned(),
             workdir: "/w".into(),
             model: Some("m".to_owned()),
@@ -24,33 +24,33 @@ impl Rig {
             fresh_prompt: None,
             images: Vec::new(),
             transport: None,
-            slash: false,
+            is_slash_command: false,
         }
     }
 
     pub(super) fn start(adapter: &str, prompt: &str, resume: Option<&str>) -> (Rig, Vec<Value>) {
         let mut rig =
             Rig((adapters::find(adapter).unwrap().dialect)(&Rig::request(Mode::Suggest, prompt, resume)));
-        let mut fx = Effects::default();
-        rig.0.start(&mut fx);
-        (rig, written(&fx))
+        let mut effects = Effects::default();
+        rig.0.start(&mut effects);
+        (rig, written(&effects))
     }
 
     pub(super) fn hear(&mut self, line: Value) -> Effects {
-        let mut fx = Effects::default();
-        self.0.line(&line.to_string(), &mut fx);
-        fx
+        let mut effects = Effects::default();
+        self.0.on_line(&line.to_string(), &mut effects);
+        effects
     }
 
     pub(super) fn answer(&mut self, id: &str, decision: &Decision) -> Vec<Value> {
-        let mut fx = Effects::default();
-        self.0.answer(id, decision, &mut fx);
-        written(&fx)
+        let mut effects = Effects::default();
+        self.0.answer(id, decision, &mut effects);
+        written(&effects)
     }
 
     pub(super) fn steer(&mut self, text: &str) -> Option<Vec<Value>> {
-        let mut fx = Effects::default();
-        self.0.steer(text, &mut fx).then(|| written(&fx))
+        let mut effects = Effects::default();
+        self.0.steer(text, &mut effects).then(|| written(&effects))
     }
 
     /// A codex whose turn runs, with what was written last.
@@ -63,8 +63,8 @@ impl Rig {
     }
 }
 
-pub(super) fn written(fx: &Effects) -> Vec<Value> {
-    fx.stdin.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+pub(super) fn written(effects: &Effects) -> Vec<Value> {
+    effects.stdin.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
 }
 
 fn codex_end(status: &str) -> Value {
@@ -93,13 +93,13 @@ fn codex_is_asked_for_what_the_mode_allows() {
     let (mut rig, _) = Rig::codex();
     rig.hear(codex_says("x"));
     rig.hear(codex_end("completed"));
-    let mut fx = Effects::default();
-    rig.0.next_turn(&Rig::request(Mode::Suggest, "again", Some(THREAD)), &mut fx);
-    assert_eq!(written(&fx)[0]["method"], "turn/start");
+    let mut effects = Effects::default();
+    rig.0.next_turn(&Rig::request(Mode::Suggest, "again", Some(THREAD)), &mut effects);
+    assert_eq!(written(&effects)[0]["method"], "turn/start");
     // Another thread is opened, not continued.
-    let mut fx = Effects::default();
-    rig.0.next_turn(&Rig::request(Mode::Suggest, "fresh", None), &mut fx);
-    assert_eq!(written(&fx)[0]["method"], "thread/start");
+    let mut effects = Effects::default();
+    rig.0.next_turn(&Rig::request(Mode::Suggest, "fresh", None), &mut effects);
+    assert_eq!(written(&effects)[0]["method"], "thread/start");
 }
 
 #[test]
@@ -107,8 +107,11 @@ fn a_thread_that_codex_does_not_know_is_stale() {
     let (mut rig, _) = Rig::start("codex", "go", Some(THREAD));
     rig.hear(json!({ "id": 1, "result": {} }));
     let message = format!("no rollout found for thread id {THREAD}");
-    let fx = rig.hear(json!({ "id": 2, "error": { "code": -32600, "message": message } }));
-    assert!(matches!(fx.done, Some(Outcome::Failed { reason: Reason::StaleSession, .. })), "{fx:?}");
+    let effects = rig.hear(json!({ "id": 2, "error": { "code": -32600, "message": message } }));
+    assert!(
+        matches!(effects.outcome, Some(AgentOutcome::Failed { reason: Reason::StaleSession, .. })),
+        "{effects:?}"
+    );
     let (_, said) = Rig::start("codex", "go", Some("--last"));
     assert!(said.is_empty(), "what is no id is not sent");
 }
@@ -128,52 +131,58 @@ fn codex_questions_and_their_answers() {
         (
             "item/tool/requestUserInput",
             &two,
-            AskKind::Question,
+            PermissionKind::Question,
             Decision::Answer("x\nwell".to_owned()),
             json!({ "answers": { "a": { "answers": ["x"] }, "b": { "answers": ["well"] } } }),
         ),
         (
             "item/tool/requestUserInput",
             &two,
-            AskKind::Question,
+            PermissionKind::Question,
             Decision::Answer("both".to_owned()),
             json!({ "answers": { "a": { "answers": ["both"] }, "b": { "answers": ["both"] } } }),
         ),
-        ("item/tool/requestUserInput", &two, AskKind::Question, no.clone(), json!({ "answers": {} })),
+        ("item/tool/requestUserInput", &two, PermissionKind::Question, no.clone(), json!({ "answers": {} })),
         (
             "item/permissions/requestApproval",
             &wish,
-            AskKind::Other,
+            PermissionKind::Other,
             Decision::AllowSession,
             json!({ "permissions": { "network": { "enabled": true } }, "scope": "session" }),
         ),
         (
             "item/permissions/requestApproval",
             &wish,
-            AskKind::Other,
+            PermissionKind::Other,
             no.clone(),
             json!({ "permissions": {}, "scope": "turn" }),
         ),
         (
             "mcpServer/elicitation/request",
             &form,
-            AskKind::Other,
+            PermissionKind::Other,
             Decision::Allow,
             json!({ "action": "accept", "content": {} }),
         ),
-        ("mcpServer/elicitation/request", &form, AskKind::Other, no.clone(), json!({ "action": "decline" })),
+        (
+            "mcpServer/elicitation/request",
+            &form,
+            PermissionKind::Other,
+            no.clone(),
+            json!({ "action": "decline" }),
+        ),
         (
             "item/commandExecution/requestApproval",
             &host,
-            AskKind::Fetch,
+            PermissionKind::Fetch,
             no.clone(),
             json!({ "decision": "decline" }),
         ),
     ];
     for (method, params, kind, decision, want) in cases {
         let (mut rig, _) = Rig::codex();
-        let fx = rig.hear(ask(method, params.clone()));
-        let [asked] = &fx.asks[..] else { panic!("{method}: one question") };
+        let effects = rig.hear(ask(method, params.clone()));
+        let [asked] = &effects.permission_requests[..] else { panic!("{method}: one question") };
         assert_eq!(asked.kind, kind, "{method}");
         assert!(!asked.title.is_empty() && !asked.tool.is_empty(), "{method}: {asked:?}");
         let said = rig.answer(&asked.id, &decision);
@@ -181,10 +190,10 @@ fn codex_questions_and_their_answers() {
         assert!(rig.answer(&asked.id, &decision).is_empty(), "a question is answered once");
     }
     let (mut rig, _) = Rig::codex();
-    let fx = rig.hear(ask("account/chatgptAuthTokens/refresh", json!({})));
-    assert!(fx.asks.is_empty());
-    assert_eq!(written(&fx)[0]["error"]["code"], -32601);
-    assert_eq!(written(&fx)[0]["id"], "q-1");
+    let effects = rig.hear(ask("account/chatgptAuthTokens/refresh", json!({})));
+    assert!(effects.permission_requests.is_empty());
+    assert_eq!(written(&effects)[0]["error"]["code"], -32601);
+    assert_eq!(written(&effects)[0]["id"], "q-1");
 }
 
 #[test]
@@ -199,10 +208,10 @@ fn an_edit_is_asked_about_with_its_own_diff() {
         let params = json!({ "threadId": THREAD, "itemId": id });
         let request =
             json!({ "method": "item/fileChange/requestApproval", "id": format!("q{id}"), "params": params });
-        rig.hear(request).asks.remove(0)
+        rig.hear(request).permission_requests.remove(0)
     };
     let first = ask("one");
-    assert_eq!((first.title.as_str(), first.kind), ("update a", AskKind::Edit));
+    assert_eq!((first.title.as_str(), first.kind), ("update a", PermissionKind::Edit));
     assert_eq!(first.detail, "update /w/a\n@@ -1 +1 @@\n-x\n+y\n");
     assert_eq!(ask("two").title, "update b");
     assert_eq!(ask("three").detail, "", "nothing is shown rather than another edit");
@@ -211,14 +220,14 @@ fn an_edit_is_asked_about_with_its_own_diff() {
 #[test]
 fn other_threads_and_other_turns_are_not_ours() {
     let (mut rig, _) = Rig::codex();
-    let fx = rig.hear(json!({ "method": "turn/completed", "params": {
+    let effects = rig.hear(json!({ "method": "turn/completed", "params": {
         "threadId": "another", "turn": { "id": "t1", "status": "completed" } } }));
-    assert!(fx.done.is_none());
-    let fx = rig.hear(json!({ "method": "turn/completed", "params": {
+    assert!(effects.outcome.is_none());
+    let effects = rig.hear(json!({ "method": "turn/completed", "params": {
         "threadId": THREAD, "turn": { "id": "t0", "status": "interrupted" } } }));
-    assert!(fx.done.is_none());
+    assert!(effects.outcome.is_none());
     rig.hear(codex_says("mine"));
-    assert_eq!(rig.hear(codex_end("completed")).done, Some(Outcome::Done("mine".to_owned())));
+    assert_eq!(rig.hear(codex_end("completed")).outcome, Some(AgentOutcome::Done("mine".to_owned())));
     assert_eq!(rig.steer("late"), None, "the turn is over");
 }
 
@@ -229,14 +238,17 @@ fn a_message_that_codex_did_not_take_begins_the_next_turn() {
     assert_eq!(steer["method"], "turn/steer");
     rig.hear(json!({ "id": steer["id"], "error": { "message": "no active turn to steer" } }));
     rig.hear(codex_says("first"));
-    let fx = rig.hear(codex_end("completed"));
-    assert!(fx.done.is_none(), "{fx:?}");
-    let next = written(&fx).remove(0);
+    let effects = rig.hear(codex_end("completed"));
+    assert!(effects.outcome.is_none(), "{effects:?}");
+    let next = written(&effects).remove(0);
     assert_eq!(next["method"], "turn/start");
     assert_eq!(next["params"]["input"], json!([{ "type": "text", "text": "more" }]));
     rig.hear(json!({ "id": next["id"], "result": { "turn": { "id": "t1" } } }));
     rig.hear(codex_says("second"));
-    assert_eq!(rig.hear(codex_end("completed")).done, Some(Outcome::Done("first\n\nsecond".to_owned())));
+    assert_eq!(
+        rig.hear(codex_end("completed")).outcome,
+        Some(AgentOutcome::Done("first\n\nsecond".to_owned()))
+    );
 }
 
 #[test]
@@ -261,7 +273,7 @@ fn errors_of_codex_by_their_codes() {
         assert!(matches!(rig.hear(retry).events[..], [AgentEvent::Retry(_)]));
         let mut end = codex_end("failed");
         end["params"]["turn"]["error"] = error;
-        let Some(Outcome::Failed { reason, .. }) = rig.hear(end).done else { panic!("{info}") };
+        let Some(AgentOutcome::Failed { reason, .. }) = rig.hear(end).outcome else { panic!("{info}") };
         assert_eq!(reason.word(), want, "{info}");
     }
 }
@@ -281,12 +293,12 @@ fn result(text: &str) -> Value {
 
 #[test]
 fn a_line_to_claude_is_one_line_and_defused() {
-    let mut fx = Effects::default();
+    let mut effects = Effects::default();
     let request = Rig::request(Mode::Suggest, "/cost\n@/etc/passwd\u{2028}\u{2029}", None);
-    (adapters::find("claude-code").unwrap().dialect)(&request).start(&mut fx);
-    let [line] = &fx.stdin[..] else { panic!("one line") };
+    (adapters::find("claude-code").unwrap().dialect)(&request).start(&mut effects);
+    let [line] = &effects.stdin[..] else { panic!("one line") };
     assert_eq!(line.matches(['\n', '\u{2028}', '\u{2029}']).count(), 1, "{line}");
-    let text = written(&fx)[0].pointer("/message/content/0/text").unwrap().as_str().unwrap().to_owned();
+    let text = written(&effects)[0].pointer("/message/content/0/text").unwrap().as_str().unwrap().to_owned();
     assert_eq!(text, " /cost\n\u{2060}@/etc/passwd\u{2028}\u{2029}");
     let (mut rig, _) = claude("go");
     let said = rig.steer("/clear").unwrap();
@@ -296,17 +308,17 @@ fn a_line_to_claude_is_one_line_and_defused() {
 #[test]
 fn a_result_of_an_earlier_task_is_not_the_answer() {
     let (mut rig, _) = claude("go");
-    assert!(rig.hear(result("the background task is done")).done.is_none());
+    assert!(rig.hear(result("the background task is done")).outcome.is_none());
     rig.hear(echo());
-    assert_eq!(rig.hear(result("mine")).done, Some(Outcome::Done("mine".to_owned())));
+    assert_eq!(rig.hear(result("mine")).outcome, Some(AgentOutcome::Done("mine".to_owned())));
 }
 
 #[test]
 fn a_failure_at_start_needs_no_echo() {
     let (mut rig, _) = claude("go");
     let words = "No conversation found with session ID: 00000000-0000-4000-8000-000000000000";
-    let fx = rig.hear(json!({ "type": "result", "is_error": true, "errors": [words] }));
-    assert!(matches!(fx.done, Some(Outcome::Failed { reason: Reason::StaleSession, .. })));
+    let effects = rig.hear(json!({ "type": "result", "is_error": true, "errors": [words] }));
+    assert!(matches!(effects.outcome, Some(AgentOutcome::Failed { reason: Reason::StaleSession, .. })));
 }
 
 #[test]
@@ -315,46 +327,47 @@ fn a_message_that_still_waits_has_the_last_word() {
     rig.hear(json!({ "type": "system", "subtype": "init", "session_id": THREAD }));
     rig.hear(echo());
     rig.steer("more").unwrap();
-    let fx = rig.hear(json!({ "type": "result", "is_error": true, "result": "API Error: 500 x" }));
-    assert!(fx.done.is_none(), "the process would answer the message in the next turn");
+    let effects = rig.hear(json!({ "type": "result", "is_error": true, "result": "API Error: 500 x" }));
+    assert!(effects.outcome.is_none(), "the process would answer the message in the next turn");
     rig.hear(echo());
-    assert_eq!(rig.hear(result("mine")).done, Some(Outcome::Done("mine".to_owned())));
+    assert_eq!(rig.hear(result("mine")).outcome, Some(AgentOutcome::Done("mine".to_owned())));
 }
 
 #[test]
 fn a_task_in_the_background_may_ask_between_turns() {
     let (mut rig, _) = claude("go");
     rig.hear(echo());
-    assert!(rig.hear(result("done")).done.is_some());
+    assert!(rig.hear(result("done")).outcome.is_some());
     let request = json!({ "subtype": "can_use_tool", "tool_name": "Bash", "input": { "command": "ls" } });
-    let fx = rig.hear(json!({ "type": "control_request", "request_id": "r", "request": request }));
-    assert_eq!(fx.asks.len(), 1);
+    let effects = rig.hear(json!({ "type": "control_request", "request_id": "r", "request": request }));
+    assert_eq!(effects.permission_requests.len(), 1);
     let said = rig.answer("r", &Decision::DenyAndStop);
     assert_eq!(said[0]["response"]["response"]["behavior"], "deny");
-    assert!(rig.hear(result("late")).done.is_none(), "it belongs to no turn");
+    assert!(rig.hear(result("late")).outcome.is_none(), "it belongs to no turn");
 }
 
 #[test]
 fn claude_is_told_what_we_do_not_offer() {
     let (mut rig, _) = claude("go");
-    let fx = rig.hear(
+    let effects = rig.hear(
         json!({ "type": "control_request", "request_id": "r", "request": { "subtype": "hook_callback" } }),
     );
-    assert_eq!(written(&fx)[0]["response"]["subtype"], "error");
-    assert_eq!(written(&fx)[0]["response"]["request_id"], "r");
-    let mut fx = Effects::default();
-    rig.0.end(Exit::Code(1), "Error parsing streaming input line", &mut fx);
-    assert!(matches!(fx.done, Some(Outcome::Failed { reason: Reason::SilentExit(1), .. })));
+    assert_eq!(written(&effects)[0]["response"]["subtype"], "error");
+    assert_eq!(written(&effects)[0]["response"]["request_id"], "r");
+    let mut effects = Effects::default();
+    rig.0.on_exit(Exit::Code(1), "Error parsing streaming input line", &mut effects);
+    assert!(matches!(effects.outcome, Some(AgentOutcome::Failed { reason: Reason::SilentExit(1), .. })));
 }
 
 /// A pi that was asked something, with its ends of turns.
 pub(super) fn pi(prompt: &str, slash: bool) -> (Rig, Vec<Value>) {
     let transport = Some("rpc".to_owned());
-    let request = Request { transport, slash, ..Rig::request(Mode::FullAuto, prompt, None) };
+    let request =
+        TurnRequest { transport, is_slash_command: slash, ..Rig::request(Mode::FullAuto, prompt, None) };
     let mut rig = Rig((adapters::find("pi").unwrap().dialect)(&request));
-    let mut fx = Effects::default();
-    rig.0.start(&mut fx);
-    (rig, written(&fx))
+    let mut effects = Effects::default();
+    rig.0.start(&mut effects);
+    (rig, written(&effects))
 }
 
 pub(super) fn pi_says(text: &str) -> Value {
@@ -374,32 +387,39 @@ fn a_message_that_pi_heard_too_late_is_asked_again() {
     rig.hear(pi_hears());
     rig.hear(pi_says("one"));
     assert_eq!(rig.steer("more").unwrap()[0]["streamingBehavior"], "steer");
-    let fx = rig.hear(json!({ "type": "agent_settled" }));
-    assert_eq!((written(&fx)[0]["type"].as_str(), fx.done), (Some("get_state"), None));
+    let effects = rig.hear(json!({ "type": "agent_settled" }));
+    assert_eq!((written(&effects)[0]["type"].as_str(), effects.outcome), (Some("get_state"), None));
     let rest = json!({ "type": "response", "id": "rest", "success": true, "data": { "isStreaming": false } });
-    let fx = rig.hear(rest.clone());
-    assert_eq!((written(&fx)[0]["message"].as_str(), fx.done), (Some("more"), None));
+    let effects = rig.hear(rest.clone());
+    assert_eq!((written(&effects)[0]["message"].as_str(), effects.outcome), (Some("more"), None));
     rig.hear(json!({ "type": "agent_start" }));
     rig.hear(pi_hears());
     rig.hear(pi_says("two"));
-    let fx = rig.hear(json!({ "type": "agent_settled" }));
-    assert_eq!(fx.done, Some(Outcome::Done("one\n\ntwo".to_owned())));
+    let effects = rig.hear(json!({ "type": "agent_settled" }));
+    assert_eq!(effects.outcome, Some(AgentOutcome::Done("one\n\ntwo".to_owned())));
     assert!(rig.steer("later").is_none());
 }
 
 #[test]
 fn pi_is_refused_what_nobody_can_answer_and_its_refusals_are_failures() {
     let (mut rig, _) = pi("go", false);
-    let fx = rig.hear(json!({ "type": "extension_ui_request", "id": "e1", "method": "confirm" }));
-    assert_eq!((&written(&fx)[0]["id"], &written(&fx)[0]["cancelled"]), (&json!("e1"), &json!(true)));
+    let effects = rig.hear(json!({ "type": "extension_ui_request", "id": "e1", "method": "confirm" }));
+    assert_eq!(
+        (&written(&effects)[0]["id"], &written(&effects)[0]["cancelled"]),
+        (&json!("e1"), &json!(true))
+    );
     let words = "No API key found for fake. Use /login";
-    let fx = rig.hear(json!({ "type": "response", "id": "turn", "success": false, "error": words }));
-    assert!(matches!(fx.done, Some(Outcome::Failed { reason: Reason::NotLoggedIn, .. })), "{:?}", fx.done);
+    let effects = rig.hear(json!({ "type": "response", "id": "turn", "success": false, "error": words }));
+    assert!(
+        matches!(effects.outcome, Some(AgentOutcome::Failed { reason: Reason::NotLoggedIn, .. })),
+        "{:?}",
+        effects.outcome
+    );
 
     let (mut rig, first) = pi("/compact", true);
     assert_eq!(first[1], json!({ "type": "compact", "id": "turn" }));
     assert!(rig.steer("more").is_none());
     let error = "Nothing to compact (session too small)";
-    let fx = rig.hear(json!({ "type": "response", "id": "turn", "success": false, "error": error }));
-    assert_eq!(fx.done, Some(Outcome::Done(error.to_owned())));
+    let effects = rig.hear(json!({ "type": "response", "id": "turn", "success": false, "error": error }));
+    assert_eq!(effects.outcome, Some(AgentOutcome::Done(error.to_owned())));
 }

@@ -3,8 +3,8 @@
 use super::odd::{Rig, THREAD, pi, pi_hears, pi_says, written};
 use serde_json::{Value, json};
 use wtt_connect::agent::dialect::Effects;
-use wtt_connect::agent::outcome::Outcome;
-use wtt_connect::agent::permission::{AskKind, Decision};
+use wtt_connect::agent::outcome::AgentOutcome;
+use wtt_connect::agent::permission::{Decision, PermissionKind};
 
 /// A request of a tool server, as codex passes it on.
 fn elicit(mut params: Value) -> Value {
@@ -25,17 +25,20 @@ fn paint() -> Value {
 #[test]
 fn people_fill_in_the_form_of_a_tool_server() {
     let (mut rig, _) = Rig::codex();
-    let asked = rig.hear(elicit(paint())).asks.remove(0);
-    assert_eq!((asked.kind, asked.answers, asked.tool.as_str()), (AskKind::Question, 2, "probe"));
+    let asked = rig.hear(elicit(paint())).permission_requests.remove(0);
+    assert_eq!((asked.kind, asked.answer_count, asked.tool.as_str()), (PermissionKind::Question, 2, "probe"));
     assert!(
         asked.detail.contains("Colour\n- red\n- green") && asked.detail.contains("How many"),
         "{asked:?}"
     );
     // what does not fit is asked again, and says why
-    let mut fx = Effects::default();
-    rig.0.answer(&asked.id, &Decision::Answer("green; many".to_owned()), &mut fx);
-    assert!(written(&fx).is_empty(), "{fx:?}");
-    assert_eq!(fx.asks[0].detail, format!("“many” does not fit count\n\n{}", asked.detail));
+    let mut effects = Effects::default();
+    rig.0.answer(&asked.id, &Decision::Answer("green; many".to_owned()), &mut effects);
+    assert!(written(&effects).is_empty(), "{effects:?}");
+    assert_eq!(
+        effects.permission_requests[0].detail,
+        format!("“many” does not fit count\n\n{}", asked.detail)
+    );
     let said = rig.answer(&asked.id, &Decision::Answer("green; 3".to_owned()));
     let content = json!({ "colour": "green", "count": 3 });
     assert_eq!(
@@ -62,8 +65,8 @@ fn a_form_is_not_allowed_but_filled_in() {
         (odd, Decision::DenyAndStop, json!({ "action": "cancel" })),
     ] {
         let (mut rig, _) = Rig::codex();
-        let asked = rig.hear(elicit(params.clone())).asks.remove(0);
-        assert_eq!((asked.title.as_str(), asked.for_session), ("Which paint?", false), "{params}");
+        let asked = rig.hear(elicit(params.clone())).permission_requests.remove(0);
+        assert_eq!((asked.title.as_str(), asked.can_allow_session), ("Which paint?", false), "{params}");
         assert!(asked.detail.contains(params["url"].as_str().unwrap_or_default()), "{asked:?}");
         assert_eq!(rig.answer(&asked.id, &decision)[0]["result"], want, "{params} {decision:?}");
     }
@@ -83,29 +86,29 @@ fn pi_gets_the_commands_that_it_has() {
     let (mut rig, first) = pi("/hello you", true);
     assert_eq!(first[1], json!({ "id": "list", "type": "get_commands" }));
     assert!(rig.steer("more").is_none(), "not yet");
-    let fx = listed(&mut rig);
+    let effects = listed(&mut rig);
     assert_eq!(
-        (&written(&fx)[0]["type"], &written(&fx)[0]["message"]),
+        (&written(&effects)[0]["type"], &written(&effects)[0]["message"]),
         (&json!("prompt"), &json!("/hello you"))
     );
     rig.hear(json!({ "type": "response", "id": "turn", "command": "prompt", "success": true }));
     rig.hear(json!({ "type": "agent_start" }));
     rig.hear(pi_hears());
     rig.hear(pi_says("hi"));
-    let fx = rig.hear(json!({ "type": "agent_settled" }));
-    assert_eq!(fx.done, Some(Outcome::Done("hi".to_owned())));
+    let effects = rig.hear(json!({ "type": "agent_settled" }));
+    assert_eq!(effects.outcome, Some(AgentOutcome::Done("hi".to_owned())));
 
     let (mut rig, _) = pi("/zzz", true);
     let words = "`/zzz` is none of this agent's commands. It has: /compact, /llama, /hello, /skill:draw.";
-    assert_eq!(listed(&mut rig).done, Some(Outcome::Done(words.to_owned())));
+    assert_eq!(listed(&mut rig).outcome, Some(AgentOutcome::Done(words.to_owned())));
 
     // what an extension does may need no model
     let (mut rig, _) = pi("/llama", true);
     listed(&mut rig);
-    let fx = rig.hear(json!({ "type": "response", "id": "turn", "command": "prompt", "success": true }));
-    assert_eq!(written(&fx)[0]["type"], "get_state");
+    let effects = rig.hear(json!({ "type": "response", "id": "turn", "command": "prompt", "success": true }));
+    assert_eq!(written(&effects)[0]["type"], "get_state");
     let rest = json!({ "type": "response", "id": "rest", "success": true, "data": { "isStreaming": false } });
-    assert!(rig.hear(rest).done.is_some());
+    assert!(rig.hear(rest).outcome.is_some());
 }
 
 #[test]
@@ -116,14 +119,18 @@ fn claude_passes_on_the_forms_of_its_tool_servers() {
         json!({ "type": "control_request", "request_id": "r1", "request": request })
     };
     let (mut rig, _) = Rig::start("claude-code", "go", None);
-    let asked = rig.hear(wish("elicitation")).asks.remove(0);
+    let asked = rig.hear(wish("elicitation")).permission_requests.remove(0);
     assert_eq!(
-        (asked.id.as_str(), asked.kind, asked.answers, asked.tool.as_str()),
-        ("r1", AskKind::Question, 2, "probe")
+        (asked.id.as_str(), asked.kind, asked.answer_count, asked.tool.as_str()),
+        ("r1", PermissionKind::Question, 2, "probe")
     );
-    let mut fx = Effects::default();
-    rig.0.answer("r1", &Decision::Answer("blue; 3".to_owned()), &mut fx);
-    assert!(written(&fx).is_empty() && fx.asks[0].detail.starts_with("“blue” does not fit colour"), "{fx:?}");
+    let mut effects = Effects::default();
+    rig.0.answer("r1", &Decision::Answer("blue; 3".to_owned()), &mut effects);
+    assert!(
+        written(&effects).is_empty()
+            && effects.permission_requests[0].detail.starts_with("“blue” does not fit colour"),
+        "{effects:?}"
+    );
     let said = rig.answer("r1", &Decision::Answer("red; 3".to_owned()));
     let content = json!({ "action": "accept", "content": { "colour": "red", "count": 3 } });
     let response = json!({ "subtype": "success", "request_id": "r1", "response": content });

@@ -52,7 +52,7 @@ fn is_genuine(name: &str, found: &Path) -> bool {
 /// What to do when [`locate`] finds nothing, to follow a semicolon.
 pub fn remedy(spec: &AdapterSpec, command: &[String]) -> String {
     if command.is_empty() {
-        return spec.install.to_owned();
+        return spec.install_hint.to_owned();
     }
     let name = spec.name.replace('-', "_").to_ascii_uppercase();
     format!("correct WTT_CONNECT_{name}_COMMAND")
@@ -73,7 +73,7 @@ fn behind(launcher: Launcher, found: &Path) -> Option<PathBuf> {
     let modules = package.parent()?.parent()?;
     let roots = [modules.to_owned(), package.join("node_modules"), package.to_owned()];
     let candidates =
-        launcher.natives.iter().flat_map(|native| roots.iter().map(move |root| root.join(native)));
+        launcher.native_programs.iter().flat_map(|native| roots.iter().map(move |root| root.join(native)));
     candidates.into_iter().find(|file| program_path::is_executable(file))
 }
 
@@ -98,7 +98,7 @@ mod tests {
         symlink(&script, &link).unwrap();
         assert_eq!(behind(launcher, &link), None, "the optional dependency is not there");
         assert!(is_launcher(&crate::agent::adapters::codex::SPEC, &link), "which is worth a warning");
-        let native = root.join("lib/node_modules").join(launcher.natives[0]);
+        let native = root.join("lib/node_modules").join(launcher.native_programs[0]);
         executable(&native);
         assert!(!is_launcher(&crate::agent::adapters::codex::SPEC, &native));
         assert_eq!(behind(launcher, &link), Some(native));

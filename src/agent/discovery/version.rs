@@ -7,7 +7,7 @@ use crate::agent::adapter::AdapterSpec;
 use crate::agent::discovery::locate;
 use crate::agent::discovery::locate::Program;
 use crate::agent::helper_command;
-use crate::agent::helper_command::Trouble;
+use crate::agent::helper_command::HelperError;
 use crate::secret::Secret;
 use crate::sys::thread;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ const MAX_KNOWN: usize = 32;
 
 /// What the program printed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct About {
+pub struct ProgramAnswers {
     /// For `--version`: stdout, then stderr.
     pub version: String,
     /// The same for `--help`; empty when it did not answer.
@@ -36,12 +36,12 @@ pub struct Flavour {
 }
 
 /// Tells the flavour, or says in one sentence why the program cannot be driven ([`AdapterSpec::flavour`]).
-pub type Tell = fn(&About) -> Result<Flavour, String>;
+pub type DetectFlavor = fn(&ProgramAnswers) -> Result<Flavour, String>;
 
 /// A file that is replaced gets another one of these, whatever its package manager does with the times.
-type Stamp = [i64; 5];
+type FileStamp = [i64; 5];
 
-static KNOWN: Mutex<BTreeMap<String, (Stamp, Arc<About>)>> = Mutex::new(BTreeMap::new());
+static KNOWN: Mutex<BTreeMap<String, (FileStamp, Arc<ProgramAnswers>)>> = Mutex::new(BTreeMap::new());
 
 /// The flavour that is installed; the adapter itself when it has only one, or when there is no program, which the
 /// runner says better. Blocks for some seconds when the program has not been asked yet.
@@ -59,7 +59,7 @@ pub fn flavour(
     tell(&about)
 }
 
-fn about(program: &Program, env: &BTreeMap<String, Secret>) -> Result<Arc<About>, Trouble> {
+fn about(program: &Program, env: &BTreeMap<String, Secret>) -> Result<Arc<ProgramAnswers>, HelperError> {
     let name = [&[program.path.to_string_lossy().into_owned()][..], &program.leading].concat().join("\n");
     let stamp = stamp(program);
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,24 +79,24 @@ fn about(program: &Program, env: &BTreeMap<String, Secret>) -> Result<Arc<About>
     Ok(about)
 }
 
-fn stamp(program: &Program) -> Option<Stamp> {
+fn stamp(program: &Program) -> Option<FileStamp> {
     let meta = std::fs::metadata(&program.path).ok()?;
     let [size, inode] = [meta.size(), meta.ino()].map(u64::cast_signed);
     Some([size, inode, meta.mtime(), meta.ctime(), meta.ctime_nsec()])
 }
 
 /// Both questions side by side: a Node CLI takes a second for each.
-fn ask(program: &Program, env: &BTreeMap<String, Secret>) -> Result<About, Trouble> {
+fn ask(program: &Program, env: &BTreeMap<String, Secret>) -> Result<ProgramAnswers, HelperError> {
     let help = Arc::new(OnceLock::new());
     let (asked, with, to) = (program.clone(), env.clone(), help.clone());
     let thread = thread::spawn_small("about", move || {
-        drop(to.set(helper_command::question(&asked, &["--help"], &with)));
+        drop(to.set(helper_command::query(&asked, &["--help"], &with)));
     });
-    let thread = thread.map_err(|e| Trouble::Failed(format!("cannot be asked: {e}")))?;
-    let both = |said: &helper_command::Said| format!("{}{}", said.stdout, said.stderr);
-    let version = helper_command::question(program, &["--version"], env).map(|said| both(&said));
+    let thread = thread.map_err(|e| HelperError::CannotRun(format!("cannot be asked: {e}")))?;
+    let both = |said: &helper_command::HelperOutput| format!("{}{}", said.stdout, said.stderr);
+    let version = helper_command::query(program, &["--version"], env).map(|said| both(&said));
     // A thread of ours is not left behind, whatever the first question came to.
     let _ = thread.join();
     let help = help.get().and_then(|said| said.as_ref().ok()).map(both).unwrap_or_default();
-    Ok(About { version: version?, help })
+    Ok(ProgramAnswers { version: version?, help })
 }

@@ -1,14 +1,14 @@
 //! What a turn's report is made of: the native session id, the tokens, and what a thread's total means for one turn.
 
 use crate::agent::dialect::Effects;
-use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::{AgentEvent, Request, Usage, limit_reset};
+use crate::agent::outcome::{AgentOutcome, Reason, SessionAction, TurnReport};
+use crate::agent::{AgentEvent, TurnRequest, Usage, limit_reset};
 use crate::sys::time;
 use jiff::ZonedDateTime;
 
 /// What is known of the turn for its report.
 pub(crate) struct Book<'r> {
-    request: &'r Request,
+    request: &'r TurnRequest,
     session: Option<String>,
     usage: Option<Usage>,
     total: Option<Usage>,
@@ -16,7 +16,7 @@ pub(crate) struct Book<'r> {
 }
 
 impl<'r> Book<'r> {
-    pub(crate) fn new(request: &'r Request, before: Option<Usage>) -> Self {
+    pub(crate) fn new(request: &'r TurnRequest, before: Option<Usage>) -> Self {
         Self { request, session: None, usage: None, total: None, before }
     }
 
@@ -25,41 +25,41 @@ impl<'r> Book<'r> {
         self.session = Some(id.to_owned());
     }
 
-    pub(crate) fn note(&mut self, fx: &mut Effects) {
-        self.usage = fx.usage.take().or(self.usage);
-        self.total = fx.usage_total.take().or(self.total);
-        for event in &fx.events {
+    pub(crate) fn note(&mut self, effects: &mut Effects) {
+        self.usage = effects.usage.take().or(self.usage);
+        self.total = effects.usage_total.take().or(self.total);
+        for event in &effects.events {
             if let AgentEvent::Session(id) = event {
                 self.session = Some(id.clone());
             }
         }
     }
 
-    pub(crate) fn report(&mut self, outcome: Outcome) -> Report {
+    pub(crate) fn report(&mut self, outcome: AgentOutcome) -> TurnReport {
         let outcome = with_reset(outcome, &ZonedDateTime::now());
         let keep = match &outcome {
-            Outcome::Failed { reason, .. } => reason.next() == Next::Resume,
-            Outcome::Done(_) | Outcome::Cancelled { .. } => true,
+            AgentOutcome::Failed { reason, .. } => reason.session_action() == SessionAction::Keep,
+            AgentOutcome::Done(_) | AgentOutcome::Cancelled { .. } => true,
         };
         let session = self.session.take().or_else(|| self.request.resume.clone()).filter(|_| keep);
         let usage =
             self.usage.or_else(|| since(self.total?, self.request.resume.as_ref().map(|_| self.before)));
         // Totals of earlier turns stay what must be subtracted when this one counted nothing.
         let usage_total = self.total.or(self.before).filter(|_| session.is_some());
-        Report { outcome, session, usage, usage_total }
+        TurnReport { outcome, session, usage, usage_total }
     }
 }
 
 /// Reads the time at which a usage limit resets, for which the dialects have no clock.
-fn with_reset(outcome: Outcome, now: &ZonedDateTime) -> Outcome {
+fn with_reset(outcome: AgentOutcome, now: &ZonedDateTime) -> AgentOutcome {
     match outcome {
-        Outcome::Failed { reason: Reason::UsageLimit(None), detail, partial } => {
+        AgentOutcome::Failed { reason: Reason::UsageLimit(None), detail, partial } => {
             let left = limit_reset::time_left(&detail, now, &time::zone);
             let detail = match left {
                 Some(_) => limit_reset::without_epoch(&detail).to_owned(),
                 None => detail,
             };
-            Outcome::Failed { reason: Reason::UsageLimit(left), detail, partial }
+            AgentOutcome::Failed { reason: Reason::UsageLimit(left), detail, partial }
         }
         other => other,
     }
@@ -87,13 +87,14 @@ mod tests {
 
     #[test]
     fn a_limit_that_resets_by_the_clock() {
-        let limit = |detail: &str| Outcome::Failed {
+        let limit = |detail: &str| AgentOutcome::Failed {
             reason: Reason::UsageLimit(None),
             detail: detail.to_owned(),
             partial: String::new(),
         };
         let reset = |message: &str, now: &str| with_reset(limit(message), &now.parse().unwrap());
-        let Outcome::Failed { reason, detail, .. } = reset("reached|1760000000", "2025-10-09T08:52:20Z[UTC]")
+        let AgentOutcome::Failed { reason, detail, .. } =
+            reset("reached|1760000000", "2025-10-09T08:52:20Z[UTC]")
         else {
             panic!("still a failure");
         };
@@ -104,7 +105,7 @@ mod tests {
             "in the past"
         );
         assert_eq!(reset("reached", "2026-02-02T02:40:00Z[UTC]"), limit("reached"));
-        let Outcome::Failed { reason, .. } =
+        let AgentOutcome::Failed { reason, .. } =
             reset("resets 3pm (UTC)", "2026-02-02T15:00:00+01:00[Europe/Berlin]")
         else {
             panic!("still a failure");

@@ -1,8 +1,8 @@
 //! The end of a turn: reaping, sweeping, and the verdict on an agent that went without a last word.
 
 use crate::agent::dialect::{Effects, Exit};
-use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::runner::Progress;
+use crate::agent::outcome::{AgentOutcome, Reason, SessionAction, TurnReport};
+use crate::agent::runner::RunnerEvent;
 use crate::agent::runner::accounting::Book;
 use crate::agent::runner::process::Process;
 use crate::agent::runner::termination::Ending;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 /// A turn that is over.
 pub(crate) struct Over {
-    pub(crate) report: Report,
+    pub(crate) report: TurnReport,
     /// The process, when it can serve another turn.
     pub(crate) kept: Option<Process>,
     /// A kept process went before it gave a sign of life in this turn: the turn has not really begun.
@@ -26,26 +26,27 @@ pub(crate) struct Over {
 
 impl Over {
     /// A turn without a process.
-    pub(crate) fn without(report: Report) -> Self {
+    pub(crate) fn without(report: TurnReport) -> Self {
         Self { report, kept: None, unheard: false, taken: Vec::new(), more: Vec::new() }
     }
 }
 
 /// Whether the process that ended its turn so can serve another. After what people or time must mend (a login, credit)
 /// a new process looks at it afresh.
-pub(crate) fn is_usable(outcome: &Outcome) -> bool {
+pub(crate) fn is_usable(outcome: &AgentOutcome) -> bool {
     match outcome {
-        Outcome::Done(_) => true,
-        Outcome::Failed { reason, .. } => {
+        AgentOutcome::Done(_) => true,
+        AgentOutcome::Failed { reason, .. } => {
             matches!(reason, Reason::RateLimited | Reason::ProviderError | Reason::Network)
         }
-        Outcome::Cancelled { .. } => false,
+        AgentOutcome::Cancelled { .. } => false,
     }
 }
 
 /// What the CLI itself has said.
-pub(crate) fn verdict(said: Option<(Outcome, Instant)>) -> Outcome {
-    let unsaid = Outcome::Failed { reason: Reason::Internal, detail: String::new(), partial: String::new() };
+pub(crate) fn verdict(said: Option<(AgentOutcome, Instant)>) -> AgentOutcome {
+    let unsaid =
+        AgentOutcome::Failed { reason: Reason::Internal, detail: String::new(), partial: String::new() };
     said.map_or(unsaid, |(outcome, _)| outcome)
 }
 
@@ -54,7 +55,7 @@ pub(crate) fn finish(
     mut turn: Turn<'_>,
     unheard: bool,
     book: &mut Book<'_>,
-    on: &mut dyn FnMut(Progress),
+    on: &mut dyn FnMut(RunnerEvent),
 ) -> Over {
     let spare = match (&turn.ending, &turn.verdict) {
         (None | Some(Ending::Linger), Some(_)) => Spare::Detached,
@@ -67,18 +68,18 @@ pub(crate) fn finish(
     }
     let (oom_kills, unsaid) = (turn.process.oom_kills, turn.verdict.is_none());
     let (exit, mut dialect, stderr) = turn.process.bury(spare);
-    let partial = dialect.partial();
+    let partial = dialect.partial_text();
     let stderr = stderr.text();
     let unheard = unheard && unsaid && matches!(turn.ending, None | Some(Ending::Linger));
     let outcome = match (turn.verdict, turn.ending) {
         // It would be run again, and the request to stop has been used up.
-        (Some((Outcome::Failed { reason, .. }, _)), Some(Ending::Stop))
-            if reason.next() == Next::RetryFresh =>
+        (Some((AgentOutcome::Failed { reason, .. }, _)), Some(Ending::Stop))
+            if reason.session_action() == SessionAction::ForgetAndRetry =>
         {
-            Outcome::Cancelled { partial }
+            AgentOutcome::Cancelled { partial }
         }
         (said @ Some(_), _) => verdict(said),
-        (None, Some(Ending::Stop | Ending::Interrupt)) => Outcome::Cancelled { partial },
+        (None, Some(Ending::Stop | Ending::Interrupt)) => AgentOutcome::Cancelled { partial },
         (None, Some(Ending::Limit(reason, limit))) => {
             // A CLI that was complaining when it fell silent has told the reason.
             let known = (reason != Reason::TotalTimeout).then(|| dialect.classify(&stderr)).flatten();
@@ -86,9 +87,9 @@ pub(crate) fn finish(
             match known {
                 Some(known) => {
                     let detail = format!("nothing more within {limit}");
-                    Outcome::Failed { reason: known, detail, partial }
+                    AgentOutcome::Failed { reason: known, detail, partial }
                 }
-                None => Outcome::Failed { reason, detail: limit, partial },
+                None => AgentOutcome::Failed { reason, detail: limit, partial },
             }
         }
         (None, None | Some(Ending::Linger)) => {
@@ -97,14 +98,14 @@ pub(crate) fn finish(
                 Some(Ended::Signal(signal)) => Exit::Signal(signal),
                 None => Exit::Code(-1),
             };
-            let mut fx = Effects::default();
-            dialect.end(exit, &stderr, &mut fx);
-            let done = fx.done.take();
-            book.note(&mut fx);
+            let mut effects = Effects::default();
+            dialect.on_exit(exit, &stderr, &mut effects);
+            let done = effects.outcome.take();
+            book.note(&mut effects);
             if !unheard {
-                fx.events.into_iter().for_each(|event| on(Progress::Event(event)));
+                effects.events.into_iter().for_each(|event| on(RunnerEvent::Agent(event)));
             }
-            let unsaid = || Outcome::Failed { reason: Reason::Internal, detail: String::new(), partial };
+            let unsaid = || AgentOutcome::Failed { reason: Reason::Internal, detail: String::new(), partial };
             out_of_memory(done.unwrap_or_else(unsaid), oom_kills)
         }
     };
@@ -112,12 +113,12 @@ pub(crate) fn finish(
 }
 
 /// A SIGKILL that was not ours, while the kernel ended somebody for want of memory, was most likely that.
-fn out_of_memory(outcome: Outcome, before: Option<u64>) -> Outcome {
+fn out_of_memory(outcome: AgentOutcome, before: Option<u64>) -> AgentOutcome {
     match outcome {
-        Outcome::Failed { reason: Reason::Killed(9), detail, partial }
+        AgentOutcome::Failed { reason: Reason::Killed(9), detail, partial }
             if before.zip(child_process::oom_kills()).is_some_and(|(before, now)| now > before) =>
         {
-            Outcome::Failed { reason: Reason::OutOfMemory, detail, partial }
+            AgentOutcome::Failed { reason: Reason::OutOfMemory, detail, partial }
         }
         other => other,
     }

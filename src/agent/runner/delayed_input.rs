@@ -2,7 +2,7 @@
 //! dialect; when the session was last opened is known by whoever starts the turn.
 
 use crate::agent::AgentEvent;
-use crate::agent::runner::Progress;
+use crate::agent::runner::RunnerEvent;
 use crate::agent::runner::turn::Turn;
 use crate::sys::time;
 use std::time::{Duration, Instant};
@@ -18,11 +18,11 @@ pub(crate) struct Held {
 
 impl Turn<'_> {
     /// Writes the text to the agent, now or in the next minute.
-    pub(crate) fn hold(&mut self, text: String, on: &mut dyn FnMut(Progress)) {
+    pub(crate) fn hold(&mut self, text: String, on: &mut dyn FnMut(RunnerEvent)) {
         let now = Instant::now();
         self.held = Some(Held { until: now, text });
         if self.release(now).is_some() {
-            self.tell(Progress::Event(AgentEvent::Waiting), on);
+            self.tell(RunnerEvent::Agent(AgentEvent::Waiting), on);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A home of the turn's own for a CLI that takes settings from there only: links to all that the user has in the real
 //! one, and a settings file with the user's settings and ours. What the CLI writes goes through the links.
 
-use crate::agent::adapter::Home;
+use crate::agent::adapter::HomeOverlay;
 use crate::json;
 use serde_json::Value;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -10,33 +10,34 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::Path;
 
 /// Makes `own` such a home; `real` is the user's. False when the user's settings cannot be read: then the CLI must say so.
-pub(crate) fn make(home: &Home, own: &Path, real: &Path) -> io::Result<bool> {
-    let (mine, theirs) = (own.join(home.folder), real.join(home.folder));
-    let text = match fs::read_to_string(theirs.join(home.settings)) {
+pub(crate) fn make(home: &HomeOverlay, own: &Path, real: &Path) -> io::Result<bool> {
+    let (mine, theirs) = (own.join(home.settings_folder), real.join(home.settings_folder));
+    let text = match fs::read_to_string(theirs.join(home.settings_file)) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => "{}".to_owned(),
         Err(_) => return Ok(false),
     };
     let (Ok(mut settings), Ok(ours)) =
-        (json::parse(&without_comments(text.into_bytes())), json::parse(home.ours.as_bytes()))
+        (json::parse(&without_comments(text.into_bytes())), json::parse(home.overrides.as_bytes()))
     else {
         return Ok(false);
     };
     merge(&mut settings, ours);
     // What it would make there itself, so that it is not lost with this home.
-    for name in home.made {
+    for name in home.created_folders {
         let _ = fs::create_dir_all(theirs.join(name));
     }
     DirBuilder::new().mode(0o700).recursive(true).create(&mine)?;
     for entry in fs::read_dir(&theirs).into_iter().flatten().flatten() {
-        if entry.file_name() != home.settings {
+        if entry.file_name() != home.settings_file {
             symlink(entry.path(), mine.join(entry.file_name()))?;
         }
     }
-    for name in home.beside.iter().filter(|name| real.join(name).exists()) {
+    for name in home.linked_entries.iter().filter(|name| real.join(name).exists()) {
         symlink(real.join(name), own.join(name))?;
     }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(mine.join(home.settings));
+    let file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(mine.join(home.settings_file));
     file?.write_all(settings.to_string().as_bytes())?;
     Ok(true)
 }

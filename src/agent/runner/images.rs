@@ -1,6 +1,6 @@
 //! Images as data: reads the files of a turn for agents that take them within the protocol.
 
-use crate::agent::{Image, Request};
+use crate::agent::{PromptImage, TurnRequest};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use std::io::{self, Read};
@@ -12,11 +12,11 @@ const MAX_IMAGE: u64 = 3_750_000;
 const MAX_ALL: u64 = 4 * MAX_IMAGE;
 
 /// The request with the images' bytes. One that cannot be read or is too large goes by its path, as to other agents.
-pub(crate) fn read(request: &Request) -> Request {
+pub(crate) fn read(request: &TurnRequest) -> TurnRequest {
     let mut left = MAX_ALL;
     let mut with = request.clone();
     for image in with.images.iter_mut().filter(|image| image.data.is_none()) {
-        let Image { path, data, .. } = image;
+        let PromptImage { path, data, .. } = image;
         match bytes(path, MAX_IMAGE.min(left)) {
             Ok(bytes) => {
                 left -= bytes.len() as u64;

@@ -17,19 +17,19 @@ mod temp_dir;
 mod termination;
 mod turn;
 
-use crate::agent::adapter::{AdapterSpec, Host};
+use crate::agent::adapter::{AdapterSpec, LaunchContext};
 use crate::agent::dialect::{Dialect, Effects};
 use crate::agent::discovery::locate;
 use crate::agent::discovery::locate::Program;
-use crate::agent::outcome::{Next, Outcome, Reason, Report};
-use crate::agent::permission::{Ask, Decision, Judge};
-use crate::agent::pool::{Pool, Who};
+use crate::agent::outcome::{AgentOutcome, Reason, SessionAction, TurnReport};
+use crate::agent::permission::{Decision, PermissionPolicy, PermissionRequest};
+use crate::agent::pool::{Pool, PoolKey};
 use crate::agent::runner::accounting::Book;
 use crate::agent::runner::completion::Over;
 use crate::agent::runner::process::Process;
-pub use crate::agent::runner::steering::{Fate, Steer};
+pub use crate::agent::runner::steering::{SteerOutcome, SteeringMessage};
 use crate::agent::runner::turn::Turn;
-use crate::agent::{AgentEvent, Request, Usage};
+use crate::agent::{AgentEvent, TurnRequest, Usage};
 use crate::config::Limits;
 use crate::secret::Secret;
 use crate::sys::child_process::{self, Running};
@@ -62,7 +62,7 @@ pub enum Control {
 
 /// Where the agent's process stays after the turn, if its dialect can serve another one.
 #[derive(Debug, Clone, Copy)]
-pub struct Keep<'a> {
+pub struct KeepProcess<'a> {
     /// The kept processes of the daemon. It also counts the running ones.
     pub pool: &'a Pool,
     /// The session whose turns a process serves; one process each.
@@ -86,71 +86,71 @@ pub struct Runner<'a> {
     pub control: &'a Receiver<Control>,
     /// Further messages for the turn; [`Progress::Steered`] says what became of each. What is still in it when the
     /// turn is over was not taken.
-    pub steers: &'a Receiver<Steer>,
+    pub steers: &'a Receiver<SteeringMessage>,
     /// Thread totals of the last turn of this session (codex counts per thread).
     pub usage_before: Option<Usage>,
     /// When the session to resume was last opened, milliseconds since the epoch, for agents that cannot load one twice
     /// in a minute.
     pub opened_at: Option<i64>,
     /// Where to keep a process that can stay; `None` ends each with its turn.
-    pub keep: Option<Keep<'a>>,
+    pub keep_process: Option<KeepProcess<'a>>,
     /// Rules on what the agent asks.
-    pub judge: &'a dyn Judge,
+    pub policy: &'a dyn PermissionPolicy,
 }
 
 impl Runner<'_> {
     /// Whether a process that speaks so may serve further turns.
     fn can_stay(&self, dialect: &dyn Dialect) -> bool {
-        dialect.keeps_process() && self.keep.is_some_and(|keep| keep.pool.keeps())
+        dialect.keeps_process() && self.keep_process.is_some_and(|keep| keep.pool.is_open())
     }
 }
 
 /// What the runner reports while it works.
 #[derive(Debug)]
-pub enum Progress {
+pub enum RunnerEvent {
     /// An event of the agent.
-    Event(AgentEvent),
+    Agent(AgentEvent),
     /// Nothing happened for [`BEAT`]; a chance to renew the typing status.
-    Beat,
+    Heartbeat,
     /// The agent waits for [`Control::Answer`], because a rule wants people to be asked (its words). Meanwhile only
     /// the total limit runs.
-    Ask(Ask, String),
+    PermissionRequested(PermissionRequest, String),
     /// A question was decided without people, by this rule.
-    Decided(Ask, Decision, String),
+    PermissionDecided(PermissionRequest, Decision, String),
     /// The agent does not wait for this answer any more.
-    Withdrawn(String),
+    PermissionWithdrawn(String),
     /// What became of a further message.
     Steered {
         /// [`Steer::id`].
         id: String,
         /// What became of it.
-        fate: Fate,
+        outcome: SteerOutcome,
     },
 }
 
 /// The variable with the turn that a process serves, where the environment for the agent has it.
-pub const TURN: &str = "WTT_CONNECT_TURN";
+pub const TURN_VARIABLE: &str = "WTT_CONNECT_TURN";
 /// Its value in a process that may serve further turns: whichever runs.
 pub const CURRENT_TURN: &str = "current";
 
 /// Below the 30 s after which the web may drop a typing status.
-pub const BEAT: Duration = Duration::from_secs(20);
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Runs one turn to its only end. Blocks; call it on the session's thread. When it returns, no process of the turn is left
 /// (but for those that left their session on purpose after a normal end, and the agent itself where it is kept).
 ///
 /// A session that the CLI no longer knows is given up once, visibly ([`AgentEvent::FreshSession`]), and the turn runs again.
 /// A kept process that has died is replaced by a new one that resumes; nobody notices.
-pub fn run(runner: &Runner<'_>, request: &Request, on: &mut dyn FnMut(Progress)) -> Report {
+pub fn run(runner: &Runner<'_>, request: &TurnRequest, on: &mut dyn FnMut(RunnerEvent)) -> TurnReport {
     let total_until = Instant::now() + runner.limits.total;
     let with_images = (runner.spec.image_data && !request.images.is_empty()).then(|| images::read(request));
     let request = with_images.as_ref().unwrap_or(request);
-    let who = runner.keep.map(|keep| Who {
+    let who = runner.keep_process.map(|keep| PoolKey {
         session: keep.session.to_owned(),
         start: start_of(runner, request),
         native: request.resume.clone(),
     });
-    let (seat, kept) = match runner.keep.zip(who.as_ref()).map(|(keep, who)| keep.pool.seat(who)) {
+    let (seat, kept) = match runner.keep_process.zip(who.as_ref()).map(|(keep, who)| keep.pool.acquire(who)) {
         Some((seat, kept)) => (Some(seat), kept),
         None => (None, None),
     };
@@ -166,7 +166,7 @@ pub fn run(runner: &Runner<'_>, request: &Request, on: &mut dyn FnMut(Progress))
     };
     let mut earlier = steering::Earlier::default();
     let mut texts = Vec::new();
-    while !over.more.is_empty() && !matches!(over.report.outcome, Outcome::Failed { .. }) {
+    while !over.more.is_empty() && !matches!(over.report.outcome, AgentOutcome::Failed { .. }) {
         earlier.keep(&over);
         texts.append(&mut over.taken);
         texts.append(&mut over.more);
@@ -176,7 +176,7 @@ pub fn run(runner: &Runner<'_>, request: &Request, on: &mut dyn FnMut(Progress))
     }
     earlier.add_to(&mut over);
     if let (Some(seat), Some(who), Some(process)) = (seat, who, over.kept) {
-        seat.keep(Who { native: over.report.session.clone(), ..who }, process);
+        seat.release(PoolKey { native: over.report.session.clone(), ..who }, process);
     }
     over.report
 }
@@ -184,10 +184,10 @@ pub fn run(runner: &Runner<'_>, request: &Request, on: &mut dyn FnMut(Progress))
 /// A process of its own, and another one if the session is not known any more.
 fn whole(
     runner: &Runner<'_>,
-    request: &Request,
+    request: &TurnRequest,
     total_until: Instant,
     usage_before: Option<Usage>,
-    on: &mut dyn FnMut(Progress),
+    on: &mut dyn FnMut(RunnerEvent),
 ) -> Over {
     let over = attempt(runner, request, total_until, usage_before, on);
     retry(runner, request, over, total_until, on)
@@ -196,26 +196,26 @@ fn whole(
 /// Once more in a fresh session, when the CLI did not know the one to resume.
 fn retry(
     runner: &Runner<'_>,
-    request: &Request,
+    request: &TurnRequest,
     over: Over,
     total_until: Instant,
-    on: &mut dyn FnMut(Progress),
+    on: &mut dyn FnMut(RunnerEvent),
 ) -> Over {
-    let Outcome::Failed { reason, detail, .. } = &over.report.outcome else { return over };
-    if request.resume.is_none() || reason.next() != Next::RetryFresh {
+    let AgentOutcome::Failed { reason, detail, .. } = &over.report.outcome else { return over };
+    if request.resume.is_none() || reason.session_action() != SessionAction::ForgetAndRetry {
         return over;
     }
-    on(Progress::Event(AgentEvent::FreshSession(detail.clone())));
+    on(RunnerEvent::Agent(AgentEvent::FreshSession(detail.clone())));
     let prompt = request.fresh_prompt.clone().unwrap_or_else(|| request.prompt.clone());
-    let fresh = Request { resume: None, fresh_prompt: None, prompt, ..request.clone() };
+    let fresh = TurnRequest { resume: None, fresh_prompt: None, prompt, ..request.clone() };
     let told = [over.taken, over.more].concat();
     attempt(runner, &steering::with(&fresh, &told), total_until, None, on)
 }
 
 /// Everything that is fixed when the process is started, in one text.
-fn start_of(runner: &Runner<'_>, request: &Request) -> String {
+fn start_of(runner: &Runner<'_>, request: &TurnRequest) -> String {
     let program = locate::locate(runner.spec, runner.command);
-    let Request { workdir, model, effort, mode, transport, .. } = request;
+    let TurnRequest { workdir, model, effort, mode, transport, .. } = request;
     format!("{program:?} {workdir:?} {model:?} {effort:?} {mode:?} {transport:?}")
 }
 
@@ -244,65 +244,65 @@ fn is_stopped(runner: &Runner<'_>) -> bool {
 /// A turn of a process that has served others.
 fn go_on(
     runner: &Runner<'_>,
-    request: &Request,
+    request: &TurnRequest,
     mut process: Process,
     total_until: Instant,
-    on: &mut dyn FnMut(Progress),
+    on: &mut dyn FnMut(RunnerEvent),
 ) -> Over {
     let mut book = Book::new(request, runner.usage_before);
     if is_stopped(runner) {
-        let report = book.report(Outcome::Cancelled { partial: String::new() });
+        let report = book.report(AgentOutcome::Cancelled { partial: String::new() });
         return Over { kept: Some(process), ..Over::without(report) };
     }
     log::debug!("going on with process {}", process.child.id());
     process.renew();
-    let mut fx = Effects::default();
-    process.dialect.next_turn(request, &mut fx);
-    Turn::new(process, runner, request.mode, true).drive(fx, runner, total_until, &mut book, on)
+    let mut effects = Effects::default();
+    process.dialect.next_turn(request, &mut effects);
+    Turn::new(process, runner, request.mode, true).drive(effects, runner, total_until, &mut book, on)
 }
 
 /// One process, from spawn to sweep or until it is kept.
 fn attempt(
     runner: &Runner<'_>,
-    request: &Request,
+    request: &TurnRequest,
     total_until: Instant,
     usage_before: Option<Usage>,
-    on: &mut dyn FnMut(Progress),
+    on: &mut dyn FnMut(RunnerEvent),
 ) -> Over {
     let mut dialect = (runner.spec.dialect)(request);
     let mut book = Book::new(request, usage_before);
-    let mut fx = Effects::default();
-    dialect.start(&mut fx);
-    if let Some(refused) = fx.done.take() {
+    let mut effects = Effects::default();
+    dialect.start(&mut effects);
+    if let Some(refused) = effects.outcome.take() {
         return Over::without(book.report(refused));
     }
     // A message can be cancelled before its agent exists.
     if is_stopped(runner) {
-        return Over::without(book.report(Outcome::Cancelled { partial: String::new() }));
+        return Over::without(book.report(AgentOutcome::Cancelled { partial: String::new() }));
     }
     let fresh_id = id::uuid_v4();
-    let host = Host { fresh_id: &fresh_id, root: child_process::is_root() };
+    let host = LaunchContext { fresh_id: &fresh_id, is_root: child_process::is_root() };
     match start(runner, request, &host, dialect) {
         Ok((process, session)) => {
             if let Some(id) = session {
                 book.chosen(&id);
-                on(Progress::Event(AgentEvent::Session(id)));
+                on(RunnerEvent::Agent(AgentEvent::Session(id)));
             }
             let turn = Turn::new(process, runner, request.mode, false);
-            let mut over = turn.drive(fx, runner, total_until, &mut book, on);
+            let mut over = turn.drive(effects, runner, total_until, &mut book, on);
             post_turn::complete(runner, request, &host, &mut over.report);
             over
         }
         Err((reason, detail)) => {
-            Over::without(book.report(Outcome::Failed { reason, detail, partial: String::new() }))
+            Over::without(book.report(AgentOutcome::Failed { reason, detail, partial: String::new() }))
         }
     }
 }
 
 fn start(
     runner: &Runner<'_>,
-    request: &Request,
-    host: &Host<'_>,
+    request: &TurnRequest,
+    host: &LaunchContext<'_>,
     dialect: Box<dyn Dialect>,
 ) -> Result<(Process, Option<String>), (Reason, String)> {
     let workdir = &request.workdir;
@@ -316,8 +316,8 @@ fn start(
     for (name, value) in runner.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name))) {
         cmd.env(name, value.expose());
     }
-    if runner.can_stay(&*dialect) && runner.env.get(TURN).is_some() {
-        cmd.env(TURN, CURRENT_TURN);
+    if runner.can_stay(&*dialect) && runner.env.get(TURN_VARIABLE).is_some() {
+        cmd.env(TURN_VARIABLE, CURRENT_TURN);
     }
     cmd.args(leading).args(invocation.args).envs(invocation.env).env(child_process::RUN_MARK, mark.value());
     let set = |name: &str| match runner.env.get(name) {
@@ -329,7 +329,7 @@ fn start(
             cmd.env(name, value);
         }
     }
-    let folder = temp_dir::lay_out(runner.owner, invocation.private, &mut cmd, set)
+    let folder = temp_dir::lay_out(runner.owner, invocation.temp_dir_entries, &mut cmd, set)
         .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
     cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     match Running::spawn(&mut cmd) {
@@ -339,7 +339,9 @@ fn start(
             log::debug!("started {} as process {}", path.display(), child.id());
             let family = Family::new(mark, child.id());
             let process = Process::new(family, child, dialect, oom_kills, folder);
-            process.map(|process| (process, invocation.session)).map_err(|e| (Reason::Internal, busy(&e)))
+            process
+                .map(|process| (process, invocation.chosen_session))
+                .map_err(|e| (Reason::Internal, busy(&e)))
         }
         Err(e) if child_process::is_busy(&e) => Err((Reason::Internal, busy(&e))),
         Err(e) => {

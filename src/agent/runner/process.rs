@@ -92,24 +92,24 @@ impl Process {
 
     /// A line that belongs to no turn. The dialect may answer what it is asked by the protocol; nothing is allowed.
     pub(crate) fn overhear(&mut self, line: Line) {
-        let mut fx = self.tell(line);
-        for ask in std::mem::take(&mut fx.asks) {
-            self.dialect.answer(&ask.id, &Decision::DenyAndStop, &mut fx);
+        let mut effects = self.tell(line);
+        for ask in std::mem::take(&mut effects.permission_requests) {
+            self.dialect.answer(&ask.id, &Decision::DenyAndStop, &mut effects);
         }
-        self.feed(fx.stdin);
+        self.feed(effects.stdin);
     }
 
     /// Hands a line to the dialect.
     pub(crate) fn tell(&mut self, line: Line) -> Effects {
-        let mut fx = Effects::default();
+        let mut effects = Effects::default();
         match line {
-            Line::Text(line) => self.dialect.line(&line, &mut fx),
+            Line::Text(line) => self.dialect.on_line(&line, &mut effects),
             Line::TooLong { head, bytes } => {
                 log::debug!("skipped an output line of {bytes} bytes");
-                self.dialect.skipped(&head, bytes, &mut fx);
+                self.dialect.on_oversized_line(&head, bytes, &mut effects);
             }
         }
-        fx
+        effects
     }
 
     /// Texts for stdin.

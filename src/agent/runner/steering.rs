@@ -3,16 +3,16 @@
 //! the turn's end is its answer.
 
 use crate::agent::dialect::Effects;
-use crate::agent::outcome::Outcome;
+use crate::agent::outcome::AgentOutcome;
 use crate::agent::runner::completion::Over;
 use crate::agent::runner::termination::{CANCEL, Ending};
 use crate::agent::runner::turn::Turn;
-use crate::agent::runner::{Book, Progress, Runner};
-use crate::agent::{Request, Usage};
+use crate::agent::runner::{Book, Runner, RunnerEvent};
+use crate::agent::{TurnRequest, Usage};
 
 /// A further message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Steer {
+pub struct SteeringMessage {
     /// The sender's name for it.
     pub id: String,
     /// The message, as a prompt.
@@ -23,58 +23,63 @@ pub struct Steer {
 
 /// What became of a further message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum SteerOutcome {
     /// The agent has it, and the turn ends with its answer to all.
-    Taken,
+    Accepted,
     /// The agent is interrupted, and goes on with all of it in the same turn.
-    Interrupts,
+    Interrupting,
     /// The turn is ending; it wants one of its own.
     TooLate,
 }
 
 impl Turn<'_> {
     /// A further message has come.
-    pub(crate) fn steered(&mut self, steer: Steer, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
-        let Steer { id, text, interrupt } = steer;
+    pub(crate) fn steered(
+        &mut self,
+        steer: SteeringMessage,
+        book: &mut Book<'_>,
+        on: &mut dyn FnMut(RunnerEvent),
+    ) {
+        let SteeringMessage { id, text, interrupt } = steer;
         let fate = match &self.ending {
             None if self.verdict.is_none() => {
-                let mut fx = Effects::default();
-                let taken = !interrupt && self.process.dialect.steer(&text, &mut fx);
-                self.apply(fx, book, on);
+                let mut effects = Effects::default();
+                let taken = !interrupt && self.process.dialect.steer(&text, &mut effects);
+                self.apply(effects, book, on);
                 match taken {
                     true => {
                         self.taken.push(text);
-                        Fate::Taken
+                        SteerOutcome::Accepted
                     }
                     false => {
                         self.more.push(text);
                         self.end_child(Ending::Interrupt, CANCEL);
-                        Fate::Interrupts
+                        SteerOutcome::Interrupting
                     }
                 }
             }
             Some(Ending::Interrupt) => {
                 self.more.push(text);
-                Fate::Interrupts
+                SteerOutcome::Interrupting
             }
-            _ => Fate::TooLate,
+            _ => SteerOutcome::TooLate,
         };
-        self.tell(Progress::Steered { id, fate }, on);
+        self.tell(RunnerEvent::Steered { id, outcome: fate }, on);
     }
 }
 
 /// What has come before the agent was started goes into its prompt.
-pub(crate) fn before(runner: &Runner<'_>, on: &mut dyn FnMut(Progress)) -> Vec<String> {
+pub(crate) fn before(runner: &Runner<'_>, on: &mut dyn FnMut(RunnerEvent)) -> Vec<String> {
     let mut texts = Vec::new();
-    for Steer { id, text, .. } in runner.steers.try_iter() {
+    for SteeringMessage { id, text, .. } in runner.steers.try_iter() {
         texts.push(text);
-        on(Progress::Steered { id, fate: Fate::Taken });
+        on(RunnerEvent::Steered { id, outcome: SteerOutcome::Accepted });
     }
     texts
 }
 
 /// The same request with further messages at its end.
-pub(crate) fn with(request: &Request, texts: &[String]) -> Request {
+pub(crate) fn with(request: &TurnRequest, texts: &[String]) -> TurnRequest {
     let longer = |prompt: &String| {
         let mut prompt = prompt.clone();
         for text in texts {
@@ -83,17 +88,17 @@ pub(crate) fn with(request: &Request, texts: &[String]) -> Request {
         }
         prompt
     };
-    Request {
+    TurnRequest {
         prompt: longer(&request.prompt),
         fresh_prompt: request.fresh_prompt.as_ref().map(longer),
-        slash: request.slash && texts.is_empty(),
+        is_slash_command: request.is_slash_command && texts.is_empty(),
         ..request.clone()
     }
 }
 
 /// The request of an agent that was interrupted. The first message is in it again: an agent that was ended early may not
 /// have written it down.
-pub(crate) fn again(request: &Request, session: Option<String>, texts: &[String]) -> Request {
+pub(crate) fn again(request: &TurnRequest, session: Option<String>, texts: &[String]) -> TurnRequest {
     let both = |prompt: &String| {
         let further = texts.join("\n\n");
         format!(
@@ -103,14 +108,20 @@ pub(crate) fn again(request: &Request, session: Option<String>, texts: &[String]
     };
     let fresh = both(request.fresh_prompt.as_ref().unwrap_or(&request.prompt));
     match session {
-        Some(id) => Request {
+        Some(id) => TurnRequest {
             prompt: both(&request.prompt),
             fresh_prompt: Some(fresh),
             resume: Some(id),
-            slash: false,
+            is_slash_command: false,
             ..request.clone()
         },
-        None => Request { prompt: fresh, fresh_prompt: None, resume: None, slash: false, ..request.clone() },
+        None => TurnRequest {
+            prompt: fresh,
+            fresh_prompt: None,
+            resume: None,
+            is_slash_command: false,
+            ..request.clone()
+        },
     }
 }
 
@@ -125,7 +136,7 @@ pub(crate) struct Earlier {
 impl Earlier {
     /// Takes it from the report of the interrupted part.
     pub(crate) fn keep(&mut self, over: &Over) {
-        if let Outcome::Done(text) = &over.report.outcome {
+        if let AgentOutcome::Done(text) = &over.report.outcome {
             self.text.push_str(text.trim());
             self.text.push_str("\n\n");
         }
@@ -134,7 +145,7 @@ impl Earlier {
 
     /// Adds it to the report of the last part.
     pub(crate) fn add_to(self, over: &mut Over) {
-        if let Outcome::Done(text) = &mut over.report.outcome {
+        if let AgentOutcome::Done(text) = &mut over.report.outcome {
             text.insert_str(0, &self.text);
         }
         over.report.usage = Usage::sum(self.usage, over.report.usage);

@@ -1,6 +1,6 @@
 //! A folder of the turn's own, for CLIs that need a file from us or that leave conversations in the temporary folder.
 
-use crate::agent::adapter::Private;
+use crate::agent::adapter::TempDirEntry;
 use crate::agent::runner::home_overlay;
 use crate::sys::id;
 use std::ffi::OsString;
@@ -38,7 +38,7 @@ pub(crate) fn remove_left_over(owner: &str) {
 /// agent's environment has for a name so far.
 pub(crate) fn lay_out(
     owner: &str,
-    rows: &[Private],
+    rows: &[TempDirEntry],
     cmd: &mut Command,
     value: impl Fn(&str) -> Option<OsString>,
 ) -> io::Result<Option<Folder>> {
@@ -51,8 +51,8 @@ pub(crate) fn lay_out(
     let folder = Folder(path);
     for row in rows {
         match row {
-            Private::Folder(variable) => drop(cmd.env(variable, &folder.0)),
-            Private::Home(home) => {
+            TempDirEntry::Folder(variable) => drop(cmd.env(variable, &folder.0)),
+            TempDirEntry::Home(home) => {
                 let own = folder.0.join("home");
                 let real = value(home.variable).or_else(|| value("HOME")).unwrap_or_default();
                 let real = Path::new(&real);

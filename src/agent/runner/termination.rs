@@ -104,9 +104,9 @@ impl Turn<'_> {
         if self.ladder.is_none() {
             self.held = None;
             self.process.family.look();
-            let mut fx = Effects::default();
-            self.asked = rungs.len() > 1 && self.process.dialect.cancel(&mut fx);
-            self.process.feed(fx.stdin);
+            let mut effects = Effects::default();
+            self.asked = rungs.len() > 1 && self.process.dialect.cancel(&mut effects);
+            self.process.feed(effects.stdin);
             let (wait, rungs) = if self.asked { (ASKED, DEAF) } else { (Duration::ZERO, rungs) };
             self.ladder = Some(Ladder { rungs, next: Instant::now() + wait, killed: false });
         }

@@ -3,8 +3,10 @@
 
 use crate::agent::AgentEvent;
 use crate::agent::dialect::{self, Effects};
-use crate::agent::outcome::Outcome;
-use crate::agent::permission::{Ask, AskKind, Decision, Judge, Ruling};
+use crate::agent::outcome::AgentOutcome;
+use crate::agent::permission::{
+    Decision, PermissionKind, PermissionPolicy, PermissionRequest, PolicyDecision,
+};
 use crate::agent::runner::accounting::Book;
 use crate::agent::runner::completion;
 use crate::agent::runner::completion::Over;
@@ -13,7 +15,7 @@ use crate::agent::runner::pipes::Heard;
 use crate::agent::runner::process;
 use crate::agent::runner::process::Process;
 use crate::agent::runner::termination::{CANCEL, Ending, LINGER, Ladder, SHUTDOWN};
-use crate::agent::runner::{BEAT, Control, Progress, Runner};
+use crate::agent::runner::{Control, HEARTBEAT_INTERVAL, Runner, RunnerEvent};
 use crate::config::Mode;
 use crate::sys::line_reader::Line;
 use crossbeam_channel::{never, select_biased};
@@ -29,7 +31,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Turn<'r> {
     pub(crate) process: Process,
     mode: Mode,
-    judge: &'r dyn Judge,
+    judge: &'r dyn PermissionPolicy,
     /// The process stays if the turn ends well.
     stays: bool,
     /// It has served a turn before.
@@ -40,12 +42,12 @@ pub(crate) struct Turn<'r> {
     told: Instant,
     pub(crate) open_tools: Vec<String>,
     /// Questions that wait for people.
-    pub(crate) asks: Vec<Ask>,
+    pub(crate) asks: Vec<PermissionRequest>,
     /// What the agent may be told in a later minute only.
     pub(crate) held: Option<Held>,
     pub(crate) opened_at: Option<i64>,
     /// The outcome by the CLI's own word, and when it came.
-    pub(crate) verdict: Option<(Outcome, Instant)>,
+    pub(crate) verdict: Option<(AgentOutcome, Instant)>,
     pub(crate) ending: Option<Ending>,
     pub(crate) ladder: Option<Ladder>,
     /// The agent was asked in its own language to stop.
@@ -62,7 +64,7 @@ impl<'r> Turn<'r> {
         let now = Instant::now();
         Self {
             mode,
-            judge: runner.judge,
+            judge: runner.policy,
             stays: runner.can_stay(&*process.dialect),
             used,
             process,
@@ -90,10 +92,10 @@ impl<'r> Turn<'r> {
         runner: &Runner<'_>,
         total_until: Instant,
         book: &mut Book<'_>,
-        on: &mut dyn FnMut(Progress),
+        on: &mut dyn FnMut(RunnerEvent),
     ) -> Over {
         // Some say nothing for long: no first sign of life is waited for.
-        self.alive = begin.alive.then_some(self.began);
+        self.alive = begin.is_sign_of_life.then_some(self.began);
         self.apply(begin, book, on);
         let talks = self.process.dialect.keeps_stdin() || self.process.dialect.keeps_process();
         if !talks {
@@ -125,11 +127,11 @@ impl<'r> Turn<'r> {
             if let Some(until) = drain_until {
                 wake = wake.min(until);
             }
-            if now >= self.told + BEAT {
+            if now >= self.told + HEARTBEAT_INTERVAL {
                 self.told = now;
-                on(Progress::Beat);
+                on(RunnerEvent::Heartbeat);
             }
-            let wait = wake.min(self.told + BEAT).saturating_duration_since(now);
+            let wait = wake.min(self.told + HEARTBEAT_INTERVAL).saturating_duration_since(now);
             select_biased! {
                 recv(control) -> asked => match asked {
                     Ok(asked) => self.obey(asked, book, on),
@@ -178,7 +180,7 @@ impl<'r> Turn<'r> {
         Over { taken: self.taken, kept: Some(self.process), ..Over::without(book.report(outcome)) }
     }
 
-    fn obey(&mut self, asked: Control, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
+    fn obey(&mut self, asked: Control, book: &mut Book<'_>, on: &mut dyn FnMut(RunnerEvent)) {
         match asked {
             Control::Cancel => self.stop(CANCEL),
             Control::Shutdown => self.stop(SHUTDOWN),
@@ -191,7 +193,7 @@ impl<'r> Turn<'r> {
                     // The judge remembers it: so the agent asks again, and what a rule denies stays denied.
                     let always = decision == Decision::AllowSession;
                     if always {
-                        self.judge.granted(&ask);
+                        self.judge.record_grant(&ask);
                     }
                     self.answer(&ask, if always { &Decision::Allow } else { &decision }, book, on);
                 }
@@ -199,7 +201,7 @@ impl<'r> Turn<'r> {
         }
     }
 
-    fn hear(&mut self, line: Line, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
+    fn hear(&mut self, line: Line, book: &mut Book<'_>, on: &mut dyn FnMut(RunnerEvent)) {
         if self.verdict.is_some() {
             // What comes after the end of the turn is no part of it.
             if self.stays {
@@ -211,16 +213,21 @@ impl<'r> Turn<'r> {
             // It may have been the end of any of them.
             self.open_tools.clear();
         }
-        let fx = self.process.tell(line);
-        if fx.alive {
+        let effects = self.process.tell(line);
+        if effects.is_sign_of_life {
             self.alive = Some(Instant::now());
         }
-        self.apply(fx, book, on);
+        self.apply(effects, book, on);
     }
 
-    pub(crate) fn apply(&mut self, mut fx: Effects, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
-        book.note(&mut fx);
-        for event in fx.events {
+    pub(crate) fn apply(
+        &mut self,
+        mut effects: Effects,
+        book: &mut Book<'_>,
+        on: &mut dyn FnMut(RunnerEvent),
+    ) {
+        book.note(&mut effects);
+        for event in effects.events {
             match &event {
                 AgentEvent::Tool { id, .. } if !self.open_tools.contains(id) => {
                     self.open_tools.push(id.clone())
@@ -230,21 +237,21 @@ impl<'r> Turn<'r> {
                 AgentEvent::Started if self.stays && !self.used => self.process.family.settle(),
                 _ => {}
             }
-            self.tell(Progress::Event(event), on);
+            self.tell(RunnerEvent::Agent(event), on);
         }
-        self.process.feed(fx.stdin);
-        if let Some(text) = fx.held {
+        self.process.feed(effects.stdin);
+        if let Some(text) = effects.delayed_stdin {
             self.hold(text, on);
         }
-        for id in fx.withdrawn {
+        for id in effects.withdrawn_requests {
             self.asks.retain(|ask| ask.id != id);
-            self.tell(Progress::Withdrawn(id), on);
+            self.tell(RunnerEvent::PermissionWithdrawn(id), on);
         }
-        if let Some(outcome) = fx.done {
+        if let Some(outcome) = effects.outcome {
             // While it is being stopped, an end is an end of ours.
             if let Some(ending) = &self.ending {
                 // An answer that was complete when its agent was interrupted is one.
-                if matches!((ending, &outcome), (Ending::Interrupt, Outcome::Done(_))) {
+                if matches!((ending, &outcome), (Ending::Interrupt, AgentOutcome::Done(_))) {
                     self.verdict = Some((outcome, Instant::now()));
                 }
                 return self.stopped_itself();
@@ -255,41 +262,47 @@ impl<'r> Turn<'r> {
             }
             self.verdict = Some((outcome, Instant::now()));
         }
-        for ask in fx.asks {
+        for ask in effects.permission_requests {
             self.decide(ask, book, on);
         }
     }
 
-    pub(crate) fn tell(&mut self, progress: Progress, on: &mut dyn FnMut(Progress)) {
+    pub(crate) fn tell(&mut self, progress: RunnerEvent, on: &mut dyn FnMut(RunnerEvent)) {
         self.told = Instant::now();
         on(progress);
     }
 
     /// Answers a question at once, or leaves it to people ([`Control::Answer`]).
-    fn decide(&mut self, ask: Ask, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
+    fn decide(&mut self, ask: PermissionRequest, book: &mut Book<'_>, on: &mut dyn FnMut(RunnerEvent)) {
         if self.ending.is_some() || self.verdict.is_some() {
             return self.answer(&ask, &Decision::DenyAndStop, book, on);
         }
-        let Ruling { decision, rule } = self.judge.rule(self.mode, &ask);
+        let PolicyDecision { decision, rule } = self.judge.evaluate(self.mode, &ask);
         let Some(decision) = decision else {
             self.asks.push(ask.clone());
-            return self.tell(Progress::Ask(ask, rule), on);
+            return self.tell(RunnerEvent::PermissionRequested(ask, rule), on);
         };
-        self.tell(Progress::Decided(ask.clone(), decision.clone(), rule.clone()), on);
+        self.tell(RunnerEvent::PermissionDecided(ask.clone(), decision.clone(), rule.clone()), on);
         if matches!(decision, Decision::Deny(_) | Decision::DenyAndStop) {
             let words = if ask.title.is_empty() { &ask.tool } else { &ask.title };
             let event = match ask.kind {
-                AskKind::Question => AgentEvent::Note(format!("not answered: {words}")),
-                _ => AgentEvent::Denied(format!("{} ({rule})", dialect::title(words))),
+                PermissionKind::Question => AgentEvent::Note(format!("not answered: {words}")),
+                _ => AgentEvent::Denied(format!("{} ({rule})", dialect::one_line_title(words))),
             };
-            self.tell(Progress::Event(event), on);
+            self.tell(RunnerEvent::Agent(event), on);
         }
         self.answer(&ask, &decision, book, on);
     }
 
-    fn answer(&mut self, ask: &Ask, decision: &Decision, book: &mut Book<'_>, on: &mut dyn FnMut(Progress)) {
-        let mut fx = Effects::default();
-        self.process.dialect.answer(&ask.id, decision, &mut fx);
-        self.apply(fx, book, on);
+    fn answer(
+        &mut self,
+        ask: &PermissionRequest,
+        decision: &Decision,
+        book: &mut Book<'_>,
+        on: &mut dyn FnMut(RunnerEvent),
+    ) {
+        let mut effects = Effects::default();
+        self.process.dialect.answer(&ask.id, decision, &mut effects);
+        self.apply(effects, book, on);
     }
 }

@@ -1,7 +1,7 @@
 //! `upload-file`: sends files into a topic, by the running connector or, where there is none, by itself.
 
 use super::profiles::{self, Profile};
-use crate::agent::runner::TURN;
+use crate::agent::runner::TURN_VARIABLE;
 use crate::cli::out;
 use crate::cli::table::Args;
 use crate::daemon::control::{self, AskError, UploadRequest};
@@ -51,7 +51,7 @@ fn wish(args: &Args) -> Result<UploadRequest> {
         files.push(file.to_owned());
     }
     let folder = folder.to_str().ok_or_else(|| usage("the current directory's name is not UTF-8 text"))?;
-    let (title, turn) = (args.title.clone().unwrap_or_default(), variable(TURN).unwrap_or_default());
+    let (title, turn) = (args.title.clone().unwrap_or_default(), variable(TURN_VARIABLE).unwrap_or_default());
     Ok(UploadRequest { topic_id, title, folder: folder.to_owned(), files, turn })
 }
 

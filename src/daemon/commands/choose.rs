@@ -122,7 +122,7 @@ impl Hub {
             None => return Say::ModeUnknown.to(lang, &[&name.replace('`', ""), &allowed]),
         };
         let adapter = self.route(&mut job.clone()).ok().and_then(|route| adapters::find(&route.adapter));
-        if let Some(why) = adapter.and_then(|adapter| adapter::refusal(adapter, mode)) {
+        if let Some(why) = adapter.and_then(|adapter| adapter::mode_refusal(adapter, mode)) {
             return format!("⚠️ {}", kept(lang, &why));
         }
         let chosen = (name != "default").then_some(name);

@@ -21,7 +21,7 @@ use crate::daemon::permissions::PermissionRequests;
 use crate::daemon::scheduler::Scheduler;
 use crate::daemon::tasks::Tasks;
 use crate::host::Host;
-use crate::session::turn::End;
+use crate::session::turn::TurnEnd;
 use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
 use crate::store::outbox::{Entry, ReplyKind};
@@ -304,8 +304,8 @@ impl Hub {
 
     fn on_session(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Began { scope, generation } => {
-                let key = self.sessions.began(&scope, generation);
+            SessionEvent::Began { scope, turn_id } => {
+                let key = self.sessions.began(&scope, turn_id);
                 // most turns begin at once and were recorded as begun when they were accepted
                 let is_new =
                     |key: &String| self.store.state().open.get(key).is_some_and(|turn| !turn.started);
@@ -314,8 +314,8 @@ impl Hub {
                     self.commit_now = true;
                 }
             }
-            SessionEvent::Status { topic_id, generation, status } => {
-                if self.sessions.is_live(generation) {
+            SessionEvent::Status { topic_id, turn_id, status } => {
+                if self.sessions.is_live(turn_id) {
                     self.show(&topic_id, status);
                 }
             }
@@ -325,17 +325,17 @@ impl Hub {
             SessionEvent::Steered { scope, key, fate } => self.steered(&scope, &key, fate),
             SessionEvent::Used { scope, adapter, usage } => self.count_tokens(&scope, adapter, usage),
             SessionEvent::Asked(asked) => self.on_asked(*asked),
-            SessionEvent::Withdrawn { generation, id } => self.on_withdrawn(generation, &id),
+            SessionEvent::Withdrawn { turn_id, id } => self.on_withdrawn(turn_id, &id),
             SessionEvent::Decided { asked, decision } => self.on_decided(&asked, &decision),
             SessionEvent::Revoke { scope } => self.store.record(Record::Revoke { key: scope.to_string() }),
             SessionEvent::Spoken { entry } => self.delivery.add(*entry, false),
             SessionEvent::Ended { scope, ended, entry, on_disk } => {
-                self.note_answer(&scope, ended.generation);
-                if let Some(over) = self.sessions.ended(&scope, ended.generation) {
-                    let (number, word) = (ended.generation, ended.end.word());
+                self.note_answer(&scope, ended.turn_id);
+                if let Some(over) = self.sessions.ended(&scope, ended.turn_id) {
+                    let (number, word) = (ended.turn_id, ended.end.word());
                     log::info!(target: "hub", "turn {number} in {scope}: {word} after {:.1?}", over.took);
                     for (key, message) in std::iter::once((ended.key, over.message)).chain(over.also) {
-                        if let End::Parked { until } = ended.end {
+                        if let TurnEnd::Parked { until } = ended.end {
                             self.park(&key, &scope, until, message);
                         }
                         if on_disk {
@@ -343,7 +343,7 @@ impl Hub {
                         }
                     }
                 }
-                self.close_asks_of(ended.generation);
+                self.close_asks_of(ended.turn_id);
                 self.board.clear(&entry.topic_id);
                 self.add_reply(&ended.end, *entry);
                 self.host.on_turn_ended(self.usage_totals());

@@ -7,7 +7,7 @@ use crate::session::messages::{Lang, Say, kept};
 use crate::session::routing;
 use crate::session::routing::{Defaults, Route};
 use crate::session::task::Link;
-use crate::session::turn::End;
+use crate::session::turn::TurnEnd;
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::{OpenTurn, Record};
@@ -146,7 +146,7 @@ impl Hub {
             Ok(route) => route,
             Err(why) => {
                 let text = format!("⚠️ {}", kept(self.tongues.of(&job.topic_id), &why));
-                let after = link.seal(&End::Refused, &text, None, "");
+                let after = link.seal(&TurnEnd::Refused, &text, None, "");
                 return self.notice_and(&job, &text, ReplyKind::Failed, after);
             }
         };
@@ -154,7 +154,7 @@ impl Hub {
         if !self.sessions.has_room(&job.scope) {
             // a task is told of; the people in its chat are shown a status
             let text = Say::QueueFull.to(self.tongues.of(&job.topic_id), &[]);
-            return match link.seal(&End::Refused, &text, None, "") {
+            return match link.seal(&TurnEnd::Refused, &text, None, "") {
                 None => self.refuse(&job, &route.adapter),
                 after => self.notice_and(&job, &text, ReplyKind::Failed, after),
             };

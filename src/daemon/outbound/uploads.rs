@@ -21,6 +21,7 @@ use crate::session::file_upload::{Place, Post};
 use crate::session::messages::{Lang, Say};
 use crate::session::speech::synthesize;
 use crate::session::task::Link;
+use crate::session::turn::TurnId;
 use crate::store::outbox::{ASKED, Entry};
 use crate::store::upload::Upload;
 use crate::sys::thread;
@@ -116,7 +117,7 @@ impl Hub {
             object!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
         let task_id = self.tasks.of_topic(&wish.topic_id).map(str::to_owned);
         let running = task_id.clone().and_then(|id| self.sessions.running(&Scope::Task(id)));
-        let is_its = |turn: u64| {
+        let is_its = |turn: TurnId| {
             matches!(wish.turn.as_str(), "" | CURRENT_TURN) || wish.turn == self.shared.turn(turn)
         };
         let link = running.filter(|(turn, _)| is_its(*turn)).map(|(_, link)| link);

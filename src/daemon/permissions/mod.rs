@@ -5,7 +5,7 @@
 
 mod display;
 
-use crate::agent::permission::{AskKind, Decision};
+use crate::agent::permission::{Decision, PermissionKind};
 use crate::agent::runner::Control;
 use crate::daemon::hub::Hub;
 use crate::json::object;
@@ -14,6 +14,7 @@ use crate::session::chat_command::Command;
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::permissions::prompt;
 use crate::session::permissions::prompt::Posed;
+use crate::session::turn::TurnId;
 use crate::session::{Asked, Work};
 use crate::store::Store;
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
@@ -91,7 +92,7 @@ fn name_of(job: &Job) -> String {
 impl Hub {
     /// An agent asks: people are shown it.
     pub(crate) fn on_asked(&mut self, asked: Asked) {
-        if !self.sessions.is_live(asked.generation) {
+        if !self.sessions.is_live(asked.turn_id) {
             return;
         }
         let limit = self.shared.config.approval;
@@ -102,7 +103,7 @@ impl Hub {
             who: asked.who,
             ask: &asked.ask,
             rule: &asked.rule,
-            always: asked.grant.is_some() && asked.ask.kind != AskKind::Plan,
+            always: asked.grant.is_some() && asked.ask.kind != PermissionKind::Plan,
             limit: &words(lang, limit),
         });
         log::info!(target: "asks", "{id}: {} asks about {} in {}: {}", asked.who, asked.ask.tool, asked.scope, asked.rule);
@@ -126,16 +127,12 @@ impl Hub {
     }
 
     /// The agent does not want to know any more.
-    pub(crate) fn on_withdrawn(&mut self, generation: u64, ask: &str) {
-        let at = self
-            .asks
-            .open
-            .iter()
-            .position(|open| open.asked.generation == generation && open.asked.ask.id == ask);
+    pub(crate) fn on_withdrawn(&mut self, turn_id: TurnId, ask: &str) {
+        let at =
+            self.asks.open.iter().position(|open| open.asked.turn_id == turn_id && open.asked.ask.id == ask);
         if let Some(at) = at {
             let scope = &self.asks.open[at].asked.scope;
-            let is_stopped =
-                self.sessions.turns(scope).any(|turn| turn.generation == generation && turn.stopping);
+            let is_stopped = self.sessions.turns(scope).any(|turn| turn.turn_id == turn_id && turn.stopping);
             let why =
                 if is_stopped { "its turn was stopped" } else { "the agent does not wait for it any more" };
             self.close(at, why);
@@ -143,8 +140,8 @@ impl Hub {
     }
 
     /// The turn is over, and with it all that it asked.
-    pub(crate) fn close_asks_of(&mut self, generation: u64) {
-        while let Some(at) = self.asks.open.iter().position(|open| open.asked.generation == generation) {
+    pub(crate) fn close_asks_of(&mut self, turn_id: TurnId) {
+        while let Some(at) = self.asks.open.iter().position(|open| open.asked.turn_id == turn_id) {
             self.close(at, "its turn has ended");
         }
     }
@@ -164,7 +161,7 @@ impl Hub {
             let limit = words(Lang::En, self.shared.config.approval);
             let by = format!("nobody within {limit}");
             let words = match self.asks.open[at].asked.ask.kind {
-                AskKind::Question => "Nobody has answered. Go on with what seems best to you.",
+                PermissionKind::Question => "Nobody has answered. Go on with what seems best to you.",
                 _ => "Nobody has allowed it in time.",
             };
             let topic = self.asks.open[at].asked.topic_id.clone();
@@ -202,8 +199,9 @@ impl Hub {
     /// A plain message, while the agent waits for words: whether it was taken as the answer.
     pub(crate) fn is_answer(&mut self, job: &Job) -> bool {
         let words = job.instruction.trim();
-        let waits =
-            |open: &OpenRequest| open.asked.scope == job.scope && open.asked.ask.kind == AskKind::Question;
+        let waits = |open: &OpenRequest| {
+            open.asked.scope == job.scope && open.asked.ask.kind == PermissionKind::Question
+        };
         let Some(at) = self.asks.open.iter().position(waits).filter(|_| is_person(job) && !words.is_empty())
         else {
             return false;
@@ -272,7 +270,7 @@ impl Hub {
             Decision::DenyAndStop => self.sessions.stop(&asked.scope),
             decision => {
                 let answer = Control::Answer { id: asked.ask.id.clone(), decision };
-                let turn = self.sessions.turns(&asked.scope).find(|turn| turn.generation == asked.generation);
+                let turn = self.sessions.turns(&asked.scope).find(|turn| turn.turn_id == asked.turn_id);
                 turn.is_some_and(|turn| turn.control.try_send(answer).is_ok())
             }
         };

@@ -4,7 +4,7 @@
 //! An offered message stands in the mailbox behind the running turn until its fate is known, so it cannot be lost; it is
 //! on disk before it is offered, with the key of the turn that it is for.
 
-use crate::agent::runner::{Fate, Steer};
+use crate::agent::runner::{SteerOutcome, SteeringMessage};
 use crate::config::Busy;
 use crate::daemon::hub::Hub;
 use crate::daemon::inbound::intake::status;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum SteerOffer {
     /// To be sent once it is on disk.
-    Due(Steer),
+    Due(SteeringMessage),
     /// Sent; its fate is not known yet.
     Sent,
 }
@@ -62,7 +62,7 @@ impl Scheduler {
     }
 
     /// Moves the turn that was added last to its place, to be offered.
-    fn offer(&mut self, scope: &Scope, place: usize, steer: Steer) {
+    fn offer(&mut self, scope: &Scope, place: usize, steer: SteeringMessage) {
         let Some(live) = self.live.get_mut(scope) else { return };
         if let Some(mut turn) = live.turns.pop_back() {
             turn.offer = Some(SteerOffer::Due(steer));
@@ -95,7 +95,7 @@ impl Scheduler {
             return None;
         }
         let turn = turns.remove(at)?;
-        self.generations.remove(&turn.generation);
+        self.live_turn_ids.remove(&turn.turn_id);
         let Some(Work::Turn(assignment)) = turn.work else { return None };
         let front = turns.front_mut()?;
         front.also.push((turn.key, turn.message));
@@ -126,7 +126,8 @@ impl Hub {
                     ..status(&say.to(lang, &[]), StatusKind::Queued, &route.adapter)
                 },
             );
-            let (scope, steer) = (job.scope.clone(), Steer { id: job.key.clone(), text, interrupt });
+            let (scope, steer) =
+                (job.scope.clone(), SteeringMessage { id: job.key.clone(), text, interrupt });
             self.sessions.enqueue(job, route.clone(), lang, Arc::default());
             self.sessions.offer(&scope, place, steer);
             return None;
@@ -151,10 +152,12 @@ impl Hub {
     }
 
     /// What became of an offered message.
-    pub(crate) fn steered(&mut self, scope: &Scope, key: &str, fate: Fate) {
-        let Some((topic, adapter)) = self.sessions.settled(scope, key, fate != Fate::TooLate) else { return };
+    pub(crate) fn steered(&mut self, scope: &Scope, key: &str, fate: SteerOutcome) {
+        let Some((topic, adapter)) = self.sessions.settled(scope, key, fate != SteerOutcome::TooLate) else {
+            return;
+        };
         log::info!(target: "hub", "a further message was added to the turn in {scope}");
-        let say = if fate == Fate::Interrupts { Say::Interrupting } else { Say::Steered };
+        let say = if fate == SteerOutcome::Interrupting { Say::Interrupting } else { Say::Steered };
         let text = say.to(self.tongues.of(&topic), &[]);
         self.show_now(&topic, &status(&text, StatusKind::Running, &adapter));
     }

@@ -4,7 +4,7 @@
 use crate::daemon::hub::Hub;
 use crate::session::messages::Say;
 use crate::session::task::{self, Link};
-use crate::session::turn::End;
+use crate::session::turn::TurnEnd;
 use crate::store::outbox::Entry;
 use crate::store::state::{Parked, Record};
 use crate::sys::time;
@@ -39,8 +39,8 @@ impl Hub {
 
     /// A turn's reply is to be delivered. The one that says that a message is put off reaches the disk behind the message:
     /// after a crash between the two the message is not lost.
-    pub(crate) fn add_reply(&mut self, end: &End, reply: Entry) {
-        if matches!(end, End::Parked { .. }) {
+    pub(crate) fn add_reply(&mut self, end: &TurnEnd, reply: Entry) {
+        if matches!(end, TurnEnd::Parked { .. }) {
             // a disk that refuses is reported with the batch
             let _ = self.store.commit();
             self.shared.outbox.keep(&reply);

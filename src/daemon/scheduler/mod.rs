@@ -7,7 +7,7 @@ pub(crate) mod busy_policy;
 mod deferred;
 mod task_turns;
 
-use crate::agent::runner::{BEAT, Control, Steer};
+use crate::agent::runner::{Control, HEARTBEAT_INTERVAL, SteeringMessage};
 use crate::daemon::event::Event;
 use crate::daemon::permissions;
 use crate::daemon::scheduler::busy_policy::SteerOffer;
@@ -15,6 +15,7 @@ use crate::session::messages::{Lang, Say};
 use crate::session::routing;
 use crate::session::routing::Route;
 use crate::session::task::Link;
+use crate::session::turn::TurnId;
 use crate::session::{self, Assignment, Change, Shared, Work};
 use crate::store::Store;
 use crate::store::state::SessionRow;
@@ -39,14 +40,14 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A turn from acceptance to its end.
 #[derive(Debug)]
 pub(crate) struct LiveTurn {
-    pub(crate) generation: u64,
+    pub(crate) turn_id: TurnId,
     pub(crate) key: String,
     accepted: Instant,
     /// What the worker shall do; taken when it is handed over.
     pub(crate) work: Option<Work>,
     pub(crate) control: Sender<Control>,
     /// Further messages for its agent.
-    pub(crate) steers: Sender<Steer>,
+    pub(crate) steers: Sender<SteeringMessage>,
     /// Its session key, and who sent it.
     pub(crate) whose: (String, String),
     /// It is to be added to the running turn, or was offered to it: not a turn of its own yet.
@@ -102,7 +103,7 @@ pub(crate) struct Scheduler {
     pub(crate) live: HashMap<Scope, LiveSession>,
     /// Sessions with further messages for their running turn, once those are on disk.
     pub(crate) offers: Vec<Scope>,
-    pub(crate) generations: BTreeSet<u64>,
+    pub(crate) live_turn_ids: BTreeSet<TurnId>,
     /// Sessions whose first turn waits for a place, longest waiting first.
     waiting: VecDeque<Scope>,
     /// Sessions whose first turn needs none.
@@ -110,7 +111,7 @@ pub(crate) struct Scheduler {
     /// Places taken.
     running: usize,
     retry_at: Option<Instant>,
-    next: u64,
+    last_turn_id: TurnId,
     events: Sender<Event>,
     linger: Duration,
     max_agents: usize,
@@ -121,12 +122,12 @@ impl Scheduler {
         Scheduler {
             live: HashMap::new(),
             offers: Vec::new(),
-            generations: BTreeSet::new(),
+            live_turn_ids: BTreeSet::new(),
             waiting: VecDeque::new(),
             ready: VecDeque::new(),
             running: 0,
             retry_at: None,
-            next: 0,
+            last_turn_id: TurnId::default(),
             events,
             linger,
             max_agents,
@@ -145,7 +146,7 @@ impl Scheduler {
 
     /// Turns that run or wait anywhere.
     pub(crate) fn count(&self) -> usize {
-        self.generations.len()
+        self.live_turn_ids.len()
     }
 
     /// Whether another session's turn would have to wait for a free place.
@@ -165,35 +166,28 @@ impl Scheduler {
         let message = std::mem::take(&mut job.source);
         let title = title(&job);
         let whose = (routing::session_key(&scope, &route), job.sender_id.clone());
-        self.register(
-            scope,
-            key,
-            by,
-            (title, message),
-            (whose, task.clone()),
-            |generation, control, steers| {
-                let (also, grants) = (Vec::new(), Vec::new());
-                Work::Turn(Box::new(Assignment {
-                    job,
-                    route,
-                    lang,
-                    generation,
-                    control,
-                    steers,
-                    also,
-                    grants,
-                    task,
-                }))
-            },
-        );
+        self.register(scope, key, by, (title, message), (whose, task.clone()), |turn_id, control, steers| {
+            let (also, grants) = (Vec::new(), Vec::new());
+            Work::Turn(Box::new(Assignment {
+                job,
+                route,
+                lang,
+                turn_id,
+                control,
+                steers,
+                also,
+                grants,
+                task,
+            }))
+        });
     }
 
     /// Takes a change of the native sessions in, in its order among the turns.
     pub(crate) fn enqueue_change(&mut self, job: Job, go_on: Option<(String, SessionRow)>, text: String) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
         let (title, by) = (title(&job), (String::new(), ""));
-        self.register(scope, key, by, (title, Value::Null), Default::default(), |generation, _, _| {
-            Work::Change(Box::new(Change { job, generation, go_on, text }))
+        self.register(scope, key, by, (title, Value::Null), Default::default(), |turn_id, _, _| {
+            Work::Change(Box::new(Change { job, turn_id, go_on, text }))
         });
     }
 
@@ -204,16 +198,16 @@ impl Scheduler {
         (adapter, why): (String, &'static str),
         (title, message): (String, Value),
         (whose, task): ((String, String), Arc<Link>),
-        work: impl FnOnce(u64, Receiver<Control>, Receiver<Steer>) -> Work,
+        work: impl FnOnce(TurnId, Receiver<Control>, Receiver<SteeringMessage>) -> Work,
     ) {
-        self.next += 1;
+        self.last_turn_id = self.last_turn_id.next();
         let (control, stop) = crossbeam_channel::bounded(permissions::REQUESTS);
         let (steers, steered) = crossbeam_channel::bounded(MAILBOX);
         let turn = LiveTurn {
-            generation: self.next,
+            turn_id: self.last_turn_id,
             key,
             accepted: Instant::now(),
-            work: Some(work(self.next, stop, steered)),
+            work: Some(work(self.last_turn_id, stop, steered)),
             control,
             steers,
             whose,
@@ -229,7 +223,7 @@ impl Scheduler {
             told: Some(Instant::now()),
             task,
         };
-        self.generations.insert(self.next);
+        self.live_turn_ids.insert(self.last_turn_id);
         let live = self.live.entry(scope.clone()).or_insert_with(|| LiveSession {
             worker: None,
             turns: VecDeque::new(),
@@ -290,15 +284,15 @@ impl Scheduler {
     }
 
     /// A turn was taken up; its message key.
-    pub(crate) fn began(&mut self, scope: &Scope, generation: u64) -> Option<String> {
-        let turn = self.live.get_mut(scope)?.turns.iter_mut().find(|t| t.generation == generation)?;
+    pub(crate) fn began(&mut self, scope: &Scope, turn_id: TurnId) -> Option<String> {
+        let turn = self.live.get_mut(scope)?.turns.iter_mut().find(|t| t.turn_id == turn_id)?;
         turn.began = Some(Instant::now());
         Some(turn.key.clone())
     }
 
     /// A turn is over.
-    pub(crate) fn ended(&mut self, scope: &Scope, generation: u64) -> Option<EndedTurn> {
-        self.generations.remove(&generation).then_some(())?;
+    pub(crate) fn ended(&mut self, scope: &Scope, turn_id: TurnId) -> Option<EndedTurn> {
+        self.live_turn_ids.remove(&turn_id).then_some(())?;
         let crowded = self.live.len() > LINGERING;
         let live = self.live.get_mut(scope)?;
         let turn = live.turns.pop_front()?;
@@ -321,7 +315,9 @@ impl Scheduler {
         let mut due = Vec::new();
         for scope in &self.waiting {
             let turn = self.live.get_mut(scope).and_then(|live| live.turns.front_mut());
-            let Some(turn) = turn.filter(|turn| turn.told.is_none_or(|told| now >= told + BEAT)) else {
+            let Some(turn) =
+                turn.filter(|turn| turn.told.is_none_or(|told| now >= told + HEARTBEAT_INTERVAL))
+            else {
                 continue;
             };
             turn.told = Some(now);
@@ -334,8 +330,8 @@ impl Scheduler {
     }
 
     /// Whether events of this turn still count.
-    pub(crate) fn is_live(&self, generation: u64) -> bool {
-        self.generations.contains(&generation)
+    pub(crate) fn is_live(&self, turn_id: TurnId) -> bool {
+        self.live_turn_ids.contains(&turn_id)
     }
 
     /// Asks the running (else the first waiting) turn of a session to stop. False when there is none.
@@ -379,7 +375,7 @@ impl Scheduler {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let idle = self.live.values().filter_map(|live| live.idle).min().map(|since| since + self.linger);
         let waiting = self.waiting.iter().filter_map(|scope| self.turns(scope).next()?.told).min();
-        idle.into_iter().chain(self.retry_at).chain(waiting.map(|told| told + BEAT)).min()
+        idle.into_iter().chain(self.retry_at).chain(waiting.map(|told| told + HEARTBEAT_INTERVAL)).min()
     }
 }
 

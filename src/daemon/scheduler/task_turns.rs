@@ -3,6 +3,7 @@
 use super::Scheduler;
 use crate::daemon::tasks::answered;
 use crate::session::task::{Link, Run};
+use crate::session::turn::TurnId;
 use crate::wire::intake::Scope;
 use crate::wire::task::Task;
 use std::sync::Arc;
@@ -20,9 +21,9 @@ impl Scheduler {
     }
 
     /// The turn of a session that runs now: its number, and the task that it may carry out.
-    pub(crate) fn running(&self, scope: &Scope) -> Option<(u64, Arc<Link>)> {
+    pub(crate) fn running(&self, scope: &Scope) -> Option<(TurnId, Arc<Link>)> {
         let turn = self.turns(scope).find(|turn| turn.began.is_some())?;
-        Some((turn.generation, turn.task.clone()))
+        Some((turn.turn_id, turn.task.clone()))
     }
 
     /// Whether the turn that a topic's session runs now answers an encrypted message.
@@ -54,8 +55,8 @@ impl Scheduler {
     }
 
     /// The running turn of a session: what it was accepted for, and its link.
-    pub(crate) fn link(&self, scope: &Scope, generation: u64) -> Option<(String, Arc<Link>)> {
-        let turn = self.turns(scope).next().filter(|turn| turn.generation == generation)?;
+    pub(crate) fn link(&self, scope: &Scope, turn_id: TurnId) -> Option<(String, Arc<Link>)> {
+        let turn = self.turns(scope).next().filter(|turn| turn.turn_id == turn_id)?;
         Some((turn.key.clone(), turn.task.clone()))
     }
 

@@ -8,6 +8,7 @@ use crate::session;
 use crate::session::messages::Lang;
 use crate::session::progress::formatter;
 use crate::session::task::Run;
+use crate::session::turn::TurnId;
 use crate::store::Store;
 use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::{Parked, Record};
@@ -83,9 +84,9 @@ impl Hub {
     }
 
     /// It is over.
-    pub(crate) fn note_answer(&mut self, scope: &Scope, generation: u64) {
+    pub(crate) fn note_answer(&mut self, scope: &Scope, turn_id: TurnId) {
         let Scope::Task(task_id) = scope else { return };
-        let Some((key, link)) = self.sessions.link(scope, generation) else { return };
+        let Some((key, link)) = self.sessions.link(scope, turn_id) else { return };
         let key = name(task_id, &key);
         let Some(mut answer) = self.store.state().answers.get(&key).cloned() else { return };
         match link.ended() {

@@ -100,7 +100,7 @@ fn choose(
             let titles: Vec<&str> = logged_out.iter().map(|spec| spec.title).collect();
             let are = if logged_out.len() == 1 { "is" } else { "are" };
             let sentence =
-                format!("{} {are} installed but not logged in. {} ", titles.join(", "), first.login);
+                format!("{} {are} installed but not logged in. {} ", titles.join(", "), first.login_hint);
             reason.insert_str(0, &sentence);
         }
         if reason.is_empty() {
@@ -125,13 +125,14 @@ fn choose(
         return Err(Error::Usage(message));
     };
     if !is_installed(spec) {
-        let message = format!("{} was not found; {}, or use `--adapter {DEMO}`", spec.title, spec.install);
+        let message =
+            format!("{} was not found; {}, or use `--adapter {DEMO}`", spec.title, spec.install_hint);
         return Err(Error::Unavailable(message));
     }
     // Only some CLIs can tell. A key of another provider may do instead, so the agent is run all the same.
     let is_logged_out = spec.login_query.is_some() && cli_state(spec) == CliState::LoggedOut;
     let warning =
-        is_logged_out.then(|| format!("{} says that it is not logged in. {}", spec.title, spec.login));
+        is_logged_out.then(|| format!("{} says that it is not logged in. {}", spec.title, spec.login_hint));
     Ok(AdapterChoice { spec, is_demo: false, demo_reason: None, warning, others: others(spec.name) })
 }
 
@@ -157,7 +158,7 @@ pub fn choose_adapter(asked: Option<&str>, has_person: bool) -> Result<AdapterCh
         let found = login::probe(spec, &command(spec), &BTreeMap::new());
         match found.login {
             _ if found.path.is_none() => CliState::Missing,
-            _ if !found.trouble.is_empty() => CliState::Broken,
+            _ if !found.problem.is_empty() => CliState::Broken,
             Login::LoggedOut => CliState::LoggedOut,
             Login::LoggedIn(_) | Login::Unknown => CliState::Ready,
         }

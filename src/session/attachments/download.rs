@@ -3,7 +3,7 @@
 //! Fetching is done by a thread of its own, so that a stop need not wait for somebody's server. What could not be had is
 //! told to the agent (in the text) and to the user (below the reply); it never costs the message.
 
-use crate::agent::Image;
+use crate::agent::PromptImage;
 use crate::agent::runner::Control;
 use crate::http::fetch::Fetcher;
 use crate::session::Shared;
@@ -33,7 +33,7 @@ pub(crate) struct Received<'j> {
     /// The message with a text that says where they are.
     pub(crate) job: Cow<'j, Job>,
     /// The pictures, for agents that take them.
-    pub(crate) images: Vec<Image>,
+    pub(crate) images: Vec<PromptImage>,
     /// What the user must be told below the reply; empty when all went well.
     pub(crate) remark: String,
 }
@@ -93,7 +93,7 @@ pub(crate) fn receive<'j>(
                 log::debug!(target: "session", "received {} ({} bytes)", kept.path.display(), kept.size);
                 let path = kept.path.display();
                 let is_image = inbox::image_type(&kept.path);
-                images.extend(is_image.map(|media_type| Image {
+                images.extend(is_image.map(|media_type| PromptImage {
                     path: kept.path.clone(),
                     media_type: media_type.to_owned(),
                     data: None,

@@ -1,8 +1,8 @@
 //! Rules on an agent's questions for one turn: looks at the disk where links lead, and asks the policy (`policy.rs`).
 
 use crate::agent::adapter::AdapterSpec;
-use crate::agent::permission::{Ask, AskKind, Judge, Ruling};
-use crate::agent::{Request, outcome::Reason};
+use crate::agent::permission::{PermissionKind, PermissionPolicy, PermissionRequest, PolicyDecision};
+use crate::agent::{TurnRequest, outcome::Reason};
 use crate::config::{Config, Mode};
 use crate::session::permissions::policy;
 use crate::session::permissions::policy::Case;
@@ -68,10 +68,10 @@ impl<'a> Court<'a> {
         all
     }
 
-    fn paths(&self, ask: &Ask) -> Vec<String> {
+    fn paths(&self, ask: &PermissionRequest) -> Vec<String> {
         let mut paths = Vec::new();
-        if matches!(ask.kind, AskKind::Edit | AskKind::Read | AskKind::Other) {
-            for path in ask.what.iter().flat_map(|path| self.readings(path)) {
+        if matches!(ask.kind, PermissionKind::Edit | PermissionKind::Read | PermissionKind::Other) {
+            for path in ask.subjects.iter().flat_map(|path| self.readings(path)) {
                 let plain = policy::normal(&self.config.workdir.to_string_lossy(), &path);
                 // links are followed before `..`, as the system does
                 let real = real(&absolute(&self.config.workdir, &path));
@@ -88,21 +88,21 @@ impl<'a> Court<'a> {
     }
 }
 
-impl Judge for Court<'_> {
+impl PermissionPolicy for Court<'_> {
     /// The mode of the topic counts, not that in which the agent was started.
-    fn rule(&self, _: Mode, ask: &Ask) -> Ruling {
+    fn evaluate(&self, _: Mode, ask: &PermissionRequest) -> PolicyDecision {
         let paths = self.paths(ask);
         policy::decide(&self.case(&paths), &self.config.permissions, &self.grants.borrow(), ask)
     }
 
-    fn granted(&self, ask: &Ask) {
+    fn record_grant(&self, ask: &PermissionRequest) {
         self.grants.borrow_mut().extend(self.grant(ask));
     }
 }
 
 impl Court<'_> {
     /// What the answer "for this session" would allow.
-    pub(crate) fn grant(&self, ask: &Ask) -> Option<String> {
+    pub(crate) fn grant(&self, ask: &PermissionRequest) -> Option<String> {
         let paths = self.paths(ask);
         policy::grant(&self.case(&paths), ask)
     }
@@ -113,13 +113,13 @@ impl Court<'_> {
 pub(crate) fn start_mode(
     config: &Config,
     adapter: &AdapterSpec,
-    request: &Request,
+    request: &TurnRequest,
 ) -> Result<Mode, (Reason, String)> {
     let mode = request.mode;
     if mode == Mode::Suggest || !policy::restricts(&config.permissions, adapter.name) {
         return Ok(mode);
     }
-    let asking = Request { mode: Mode::Suggest, ..request.clone() };
+    let asking = TurnRequest { mode: Mode::Suggest, ..request.clone() };
     let knows = adapter.modes.iter().any(|row| row.0 == Mode::Suggest);
     if knows && (adapter.dialect)(&asking).keeps_stdin() {
         return Ok(Mode::Suggest);

@@ -6,7 +6,7 @@
 //! by command: all of them must be allowed.
 
 use crate::agent::permission;
-use crate::agent::permission::{Ask, AskKind, Decision, Ruling};
+use crate::agent::permission::{Decision, PermissionKind, PermissionRequest, PolicyDecision};
 use crate::config::Mode;
 use crate::config::permissions::{self, Effect, Rule};
 use crate::session::permissions::pattern;
@@ -43,8 +43,8 @@ const STEERING: &[&str] =
 const MAX_GRANT: usize = 2000;
 
 /// Decides, with the rule that did. `grants` are those of [`grant`].
-pub fn decide(case: &Case<'_>, rules: &[Rule], grants: &[String], ask: &Ask) -> Ruling {
-    if ask.kind == AskKind::Question {
+pub fn decide(case: &Case<'_>, rules: &[Rule], grants: &[String], ask: &PermissionRequest) -> PolicyDecision {
+    if ask.kind == PermissionKind::Question {
         return people(case, "the agent has a question".to_owned(), ask);
     }
     let units = units(ask);
@@ -58,7 +58,7 @@ pub fn decide(case: &Case<'_>, rules: &[Rule], grants: &[String], ask: &Ask) -> 
     }
     if let Verdict::Rule(rule, Effect::Deny) = verdict {
         let words = "A rule of this connector forbids it.".to_owned();
-        return Ruling { decision: Some(Decision::Deny(words)), rule: name(rule) };
+        return PolicyDecision { decision: Some(Decision::Deny(words)), rule: name(rule) };
     }
     if grant(case, ask).is_some_and(|grant| grants.contains(&grant)) {
         return allow("allowed for this session".to_owned());
@@ -72,13 +72,13 @@ pub fn decide(case: &Case<'_>, rules: &[Rule], grants: &[String], ask: &Ask) -> 
 }
 
 /// What "for this session" covers: the same again, or every edit in the working directory. `None`: it cannot be told.
-pub fn grant(case: &Case<'_>, ask: &Ask) -> Option<String> {
+pub fn grant(case: &Case<'_>, ask: &PermissionRequest) -> Option<String> {
     let adapter = case.adapter;
-    if ask.kind == AskKind::Edit && is_ordinary(case) {
+    if ask.kind == PermissionKind::Edit && is_ordinary(case) {
         return Some(format!("{adapter}: edits in the working directory"));
     }
-    let what = if ask.what.is_empty() { ask.title.clone() } else { ask.what.join(" ") };
-    let whole = !what.is_empty() && what.len() < MAX_GRANT && ask.kind != AskKind::Question;
+    let what = if ask.subjects.is_empty() { ask.title.clone() } else { ask.subjects.join(" ") };
+    let whole = !what.is_empty() && what.len() < MAX_GRANT && ask.kind != PermissionKind::Question;
     whole.then(|| format!("{adapter}: {} {what}", ask.tool))
 }
 
@@ -87,8 +87,8 @@ pub fn restricts(rules: &[Rule], adapter: &str) -> bool {
     rules.iter().any(|rule| rule.effect != Effect::Allow && any(&rule.adapter, |name| name == adapter))
 }
 
-fn allow(rule: String) -> Ruling {
-    Ruling { decision: Some(Decision::Allow), rule }
+fn allow(rule: String) -> PolicyDecision {
+    PolicyDecision { decision: Some(Decision::Allow), rule }
 }
 
 fn name(rule: &Rule) -> String {
@@ -101,19 +101,19 @@ fn name(rule: &Rule) -> String {
 }
 
 /// People are asked, where there are any.
-fn people(case: &Case<'_>, rule: String, ask: &Ask) -> Ruling {
-    let nobody = || permission::decide(Mode::Suggest, ask);
+fn people(case: &Case<'_>, rule: String, ask: &PermissionRequest) -> PolicyDecision {
+    let nobody = || permission::decide_by_mode(Mode::Suggest, ask);
     let refused = || match nobody() {
         Decision::Allow => Decision::Deny("Nobody can be asked now.".to_owned()),
         other => other,
     };
-    Ruling { decision: (!case.people).then(refused), rule }
+    PolicyDecision { decision: (!case.people).then(refused), rule }
 }
 
-fn by_mode(case: &Case<'_>, ask: &Ask) -> Ruling {
+fn by_mode(case: &Case<'_>, ask: &PermissionRequest) -> PolicyDecision {
     let rule = format!("the mode {}", case.mode.name());
-    let plain = case.mode != Mode::AutoEdit || ask.kind != AskKind::Edit || is_ordinary(case);
-    match permission::decide(case.mode, ask) {
+    let plain = case.mode != Mode::AutoEdit || ask.kind != PermissionKind::Edit || is_ordinary(case);
+    match permission::decide_by_mode(case.mode, ask) {
         Decision::Allow if plain => allow(rule),
         _ => people(case, rule, ask),
     }
@@ -136,12 +136,12 @@ enum Unit {
     Whole,
 }
 
-fn units(ask: &Ask) -> Vec<Unit> {
-    if ask.kind != AskKind::Command {
+fn units(ask: &PermissionRequest) -> Vec<Unit> {
+    if ask.kind != PermissionKind::Command {
         return vec![Unit::Whole];
     }
     let mut units = Vec::new();
-    for line in &ask.what {
+    for line in &ask.subjects {
         match shell_parser::read(line) {
             Some(found) => units.extend(found.into_iter().map(Unit::Command)),
             None => units.push(Unit::Unreadable),
@@ -179,7 +179,7 @@ impl<'a> Verdict<'a> {
 }
 
 /// The rules on one unit: any that denies, else the first that matches.
-fn judge<'a>(case: &Case<'_>, rules: &'a [Rule], unit: &Unit, ask: &Ask) -> Verdict<'a> {
+fn judge<'a>(case: &Case<'_>, rules: &'a [Rule], unit: &Unit, ask: &PermissionRequest) -> Verdict<'a> {
     let mut found = Verdict::Silent;
     for rule in rules.iter().filter(|rule| is_about(rule, case, ask)) {
         let verdict = match (matches(case, rule, unit, ask), rule.effect) {
@@ -201,20 +201,20 @@ fn any(list: &[String], is: impl Fn(&str) -> bool) -> bool {
     list.is_empty() || list.iter().any(|one| is(one))
 }
 
-fn is_about(rule: &Rule, case: &Case<'_>, ask: &Ask) -> bool {
+fn is_about(rule: &Rule, case: &Case<'_>, ask: &PermissionRequest) -> bool {
     any(&rule.adapter, |name| name == case.adapter)
         && any(&rule.tool, |pattern| permissions::glob(pattern, &ask.tool))
         && any(&rule.topic, |topic| topic == case.topic)
         && any(&rule.task, |task| Some(task) == case.task)
 }
 
-fn matches(case: &Case<'_>, rule: &Rule, unit: &Unit, ask: &Ask) -> Fit {
+fn matches(case: &Case<'_>, rule: &Rule, unit: &Unit, ask: &PermissionRequest) -> Fit {
     let strict = rule.effect == Effect::Allow;
     let certain = |yes: bool| if yes { Fit::Yes } else { Fit::No };
     if !rule.path.is_empty() {
         // a tool that names no file, or one that we cannot find in its question
-        let is_file =
-            matches!(ask.kind, AskKind::Edit | AskKind::Read | AskKind::Other) && !case.paths.is_empty();
+        let is_file = matches!(ask.kind, PermissionKind::Edit | PermissionKind::Read | PermissionKind::Other)
+            && !case.paths.is_empty();
         let one = |path: &String| rule.path.iter().any(|pattern| lies(case, pattern, path));
         let yes = if strict { case.paths.iter().all(one) } else { case.paths.iter().any(one) };
         return certain(is_file && yes);

@@ -2,7 +2,7 @@
 
 use crate::agent::AgentEvent;
 use crate::agent::adapter::AdapterSpec;
-use crate::agent::runner::Progress;
+use crate::agent::runner::RunnerEvent;
 use crate::session::messages::{Lang, Say};
 use crate::session::progress::formatter::Narrator;
 use crate::session::routing::Route;
@@ -33,12 +33,12 @@ impl Show {
         Show { narrator: Narrator::default(), title: adapter.title, last, text_at: None }
     }
 
-    pub(crate) fn next(&mut self, progress: &Progress, lang: Lang) -> Option<Status> {
-        if let Progress::Ask(ask, _) = progress {
+    pub(crate) fn next(&mut self, progress: &RunnerEvent, lang: Lang) -> Option<Status> {
+        if let RunnerEvent::PermissionRequested(ask, _) = progress {
             let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
             self.last = Status { text, kind: StatusKind::Running, ..self.last.clone() };
         }
-        let Progress::Event(event) = progress else { return Some(self.last.clone()) };
+        let RunnerEvent::Agent(event) = progress else { return Some(self.last.clone()) };
         let (kind, text) = self.narrator.status(event, self.title, lang)?;
         let stream = matches!(event, AgentEvent::Text(_) | AgentEvent::Thought(_));
         if stream && self.text_at.is_some_and(|at| at.elapsed() < TEXT_STATUS_EVERY) {

@@ -1,10 +1,10 @@
 //! The only translator between an agent's events and what the service shows: status lines and the final text. Pure.
 
-use crate::agent::outcome::{Outcome, Reason, Report};
+use crate::agent::outcome::{AgentOutcome, Reason, TurnReport};
 use crate::agent::{AgentEvent, ToolKind};
 use crate::session::failure_text;
 use crate::session::messages::{Lang, Say};
-use crate::session::turn::End;
+use crate::session::turn::TurnEnd;
 use crate::store::outbox::ReplyKind;
 use crate::sys::time;
 use crate::text;
@@ -110,43 +110,43 @@ impl Remarks {
 
 /// The visible end of a turn: the text, how it is marked, and the terminal outcome.
 pub fn conclude(
-    report: &Report,
+    report: &TurnReport,
     title: &str,
     remarks: &Remarks,
     lang: Lang,
     shutdown: bool,
     now_ms: i64,
-) -> (String, ReplyKind, End) {
+) -> (String, ReplyKind, TurnEnd) {
     let (mut text, kind, end) = match &report.outcome {
-        Outcome::Done(answer) => (answer.trim_end().to_owned(), ReplyKind::Done, End::Done),
-        Outcome::Failed { reason: Reason::UsageLimit(Some(reset)), partial, .. }
+        AgentOutcome::Done(answer) => (answer.trim_end().to_owned(), ReplyKind::Done, TurnEnd::Done),
+        AgentOutcome::Failed { reason: Reason::UsageLimit(Some(reset)), partial, .. }
             if *reset <= PARK_AT_MOST =>
         {
             let until = now_ms + i64::try_from((*reset + PARK_MARGIN).as_millis()).unwrap_or(0);
             (
                 with_partial(lang, parked(lang, title, until, *reset), partial),
                 ReplyKind::Parked,
-                End::Parked { until },
+                TurnEnd::Parked { until },
             )
         }
-        Outcome::Failed { reason, detail, partial } => (
+        AgentOutcome::Failed { reason, detail, partial } => (
             with_partial(
                 lang,
                 format!("⚠️ {}", failure_text::sentence(reason, lang, title, detail)),
                 partial,
             ),
             ReplyKind::Failed,
-            End::Failed(reason.clone()),
+            TurnEnd::Failed(reason.clone()),
         ),
-        Outcome::Cancelled { partial } if shutdown => (
+        AgentOutcome::Cancelled { partial } if shutdown => (
             with_partial(lang, interrupted(lang, true), partial),
             ReplyKind::Interrupted,
-            End::Interrupted { started: true },
+            TurnEnd::Interrupted { started: true },
         ),
-        Outcome::Cancelled { partial } => (
+        AgentOutcome::Cancelled { partial } => (
             with_partial(lang, Say::Stopped.to(lang, &[title]), partial),
             ReplyKind::Cancelled,
-            End::Cancelled,
+            TurnEnd::Cancelled,
         ),
     };
     text.push_str(&remarks.lines(lang));

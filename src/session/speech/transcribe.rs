@@ -1,7 +1,7 @@
 //! Speech to text: a program, or an address that speaks OpenAI's transcription interface (by ourselves or through curl).
 
 use crate::agent::helper_command;
-use crate::agent::helper_command::{Aside, Trouble};
+use crate::agent::helper_command::{HelperCommand, HelperError};
 use crate::agent::runner::Control;
 use crate::config::voice::{Endpoint, Hearing};
 use crate::http::HttpError;
@@ -100,7 +100,7 @@ pub(crate) fn run(
     let Some(program) = program_path::find_program(name) else {
         return Ok(Err(format!("`{shown}` is not an executable program")));
     };
-    let said = helper_command::run(Aside {
+    let said = helper_command::run_to_end(HelperCommand {
         program: &program,
         args: args.to_vec(),
         env: &shared.config.extra_env,
@@ -111,7 +111,7 @@ pub(crate) fn run(
         stop: control,
     });
     Ok(match said {
-        Err(Trouble::Stopped) => return Err(Stopped),
+        Err(HelperError::Stopped) => return Err(Stopped),
         Err(trouble) => Err(format!("`{shown}` {trouble}")),
         Ok(said) if said.code == Some(0) => Ok(said.stdout),
         Ok(said) => {

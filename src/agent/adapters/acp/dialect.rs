@@ -13,18 +13,20 @@ use crate::agent::adapters::acp::quirks::Quirks;
 use crate::agent::adapters::acp::session_options::Offer;
 use crate::agent::adapters::acp::steering;
 use crate::agent::adapters::acp::tool_calls::Tools;
-use crate::agent::dialect::{Dialect, Effects, Exit, Said, Stray, string, unsaid};
-pub(crate) use crate::agent::dialect::{failed, title};
-use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::permission::{AskKind, Decision};
-use crate::agent::{AgentEvent, Request, Usage, classify};
+use crate::agent::dialect::{
+    Dialect, Effects, Exit, StrayOutput, TextCollector, outcome_from_exit, string_field,
+};
+pub(crate) use crate::agent::dialect::{failed_outcome, one_line_title};
+use crate::agent::outcome::{AgentOutcome, Reason};
+use crate::agent::permission::{Decision, PermissionKind};
+use crate::agent::{AgentEvent, TurnRequest, Usage, classify};
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
 
 /// Whether a CLI that also has a one-shot output speaks ACP this time: when its user wants it so
 /// (`WTT_CONNECT_<ADAPTER>_TRANSPORT=acp`), and in the modes that can ask, because there is nobody to ask else.
-pub fn is_chosen(request: &Request) -> bool {
+pub fn is_chosen(request: &TurnRequest) -> bool {
     match request.transport.as_deref() {
         Some(transport) => transport == "acp",
         None => matches!(request.mode, Mode::AutoEdit | Mode::Suggest),
@@ -65,7 +67,7 @@ pub(super) struct Able {
 /// What belongs to one turn.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    pub(super) said: Said,
+    pub(super) said: TextCollector,
     /// Text since the last tool call: the answer.
     pub(super) answer: String,
     /// A tool call has come since: the next text begins a message.
@@ -87,7 +89,7 @@ pub(super) struct Turn {
 /// One process of an ACP agent.
 #[derive(Debug)]
 pub struct Acp {
-    pub(super) request: Request,
+    pub(super) request: TurnRequest,
     /// The model is an argument of the command line.
     pub(super) model_by_flag: bool,
     pub(super) quirks: &'static Quirks,
@@ -112,12 +114,12 @@ pub struct Acp {
     pub(super) waits_for_list: bool,
     pub(super) asks: Vec<Open>,
     pub(super) turn: Turn,
-    pub(super) stray: Stray,
+    pub(super) stray: StrayOutput,
 }
 
 impl Acp {
     /// For one process. Agents whose model is chosen on the command line: `model_by_flag`.
-    pub fn new(request: &Request, model_by_flag: bool) -> Self {
+    pub fn new(request: &TurnRequest, model_by_flag: bool) -> Self {
         Self {
             request: request.clone(),
             model_by_flag,
@@ -136,46 +138,46 @@ impl Acp {
             waits_for_list: false,
             asks: Vec::new(),
             turn: Turn::default(),
-            stray: Stray::default(),
+            stray: StrayOutput::default(),
         }
     }
 
-    pub(super) fn send(&mut self, step: Step, method: &str, params: Value, fx: &mut Effects) {
+    pub(super) fn send(&mut self, step: Step, method: &str, params: Value, effects: &mut Effects) {
         self.last_id += 1;
         self.pending = Some(step);
-        write(object!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), fx);
+        write(object!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), effects);
     }
 
-    pub(super) fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+    pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
         self.pending = None;
-        self.close_asks(fx);
+        self.close_asks(effects);
         if !self.turn.ended {
             self.turn.ended = true;
-            fx.done = Some(outcome);
+            effects.outcome = Some(outcome);
         }
     }
 
-    pub(super) fn fail(&mut self, reason: Reason, words: &str, fx: &mut Effects) {
+    pub(super) fn fail(&mut self, reason: Reason, words: &str, effects: &mut Effects) {
         let partial = self.turn.said.text();
-        self.finish(failed(reason, words, partial), fx);
+        self.finish(failed_outcome(reason, words, partial), effects);
     }
 
     /// Whoever asked gets an answer, also when nobody will decide any more.
-    pub(super) fn close_asks(&mut self, fx: &mut Effects) {
+    pub(super) fn close_asks(&mut self, effects: &mut Effects) {
         for open in std::mem::take(&mut self.asks) {
-            self.turn_down(&open, fx);
-            fx.withdrawn.push(open.ask.id);
+            self.turn_down(&open, effects);
+            effects.withdrawn_requests.push(open.ask.id);
         }
     }
 
-    pub(super) fn turn_down(&self, open: &Open, fx: &mut Effects) {
+    pub(super) fn turn_down(&self, open: &Open, effects: &mut Effects) {
         if let Ok(answer) = open.answer(&Decision::DenyAndStop, self.quirks) {
-            write(answer, fx);
+            write(answer, effects);
         }
     }
 
     /// A request of the agent.
-    pub(super) fn asked(&mut self, id: &Value, method: &str, params: &mut Value, fx: &mut Effects) {
+    pub(super) fn asked(&mut self, id: &Value, method: &str, params: &mut Value, effects: &mut Effects) {
         let form = match method {
             "session/request_permission" => Ok(None),
             "elicitation/create" => {
@@ -189,60 +191,60 @@ impl Acp {
         let form = match form {
             Ok(form) => form,
             Err((code, why)) => {
-                fx.events.push(AgentEvent::Note(title(&format!("refused {method}: {why}"))));
+                effects.events.push(AgentEvent::Note(one_line_title(&format!("refused {method}: {why}"))));
                 let error = object!({ "code": code, "message": why });
-                return write(reply(id, "error", error), fx);
+                return write(reply(id, "error", error), effects);
             }
         };
         let running = self.pending == Some(Step::Prompt) && !self.turn.stopping;
         if let Some(call) = params.get("toolCall").filter(|_| running) {
-            self.turn.tools.update(call, true, fx);
+            self.turn.tools.update(call, true, effects);
         }
         let mut open =
             form.unwrap_or_else(|| permission_requests::open(id, params, &self.turn.tools, self.quirks));
         // The agent does by itself what the mode is named for. What it still asks for (another folder, `.git`) is no
         // ordinary edit.
-        if self.request.mode == Mode::AutoEdit && open.ask.kind == AskKind::Edit {
-            open.ask.kind = AskKind::Other;
+        if self.request.mode == Mode::AutoEdit && open.ask.kind == PermissionKind::Edit {
+            open.ask.kind = PermissionKind::Other;
         }
         if !running || self.asks.len() >= MAX_ASKS {
-            return self.turn_down(&open, fx);
+            return self.turn_down(&open, effects);
         }
         self.asks.retain(|other| other.id != open.id);
-        fx.asks.push(open.ask.clone());
+        effects.permission_requests.push(open.ask.clone());
         self.asks.push(open);
     }
 
     /// The agent does not want to know any more.
-    pub(super) fn withdraw(&mut self, is: impl Fn(&Open) -> bool, fx: &mut Effects) {
+    pub(super) fn withdraw(&mut self, is: impl Fn(&Open) -> bool, effects: &mut Effects) {
         self.asks.retain(|open| {
             if is(open) {
-                fx.withdrawn.push(open.ask.id.clone());
+                effects.withdrawn_requests.push(open.ask.id.clone());
             }
             !is(open)
         });
     }
 
-    pub(super) fn told(&mut self, method: &str, params: &mut Value, fx: &mut Effects) {
+    pub(super) fn told(&mut self, method: &str, params: &mut Value, effects: &mut Effects) {
         match method {
             "session/update" => {
-                let about = string(params, "sessionId");
+                let about = string_field(params, "sessionId");
                 if self.session.is_empty() || about.is_empty() || about == self.session {
                     let mut update = take(params, "update");
-                    self.update(&mut update, fx);
+                    self.update(&mut update, effects);
                 }
             }
             "_auth/status_update" => {
-                let kind = string(&params["authStatus"], "kind");
+                let kind = string_field(&params["authStatus"], "kind");
                 self.logged_in = (!kind.is_empty()).then_some(kind != "none");
             }
             "$/cancel_request" => {
                 let id = take(params, "requestId");
                 if self.asks.iter().any(|open| open.id == id) {
                     let error = object!({ "code": failure::CANCELLED, "message": "Request cancelled" });
-                    write(reply(&id, "error", error), fx);
+                    write(reply(&id, "error", error), effects);
                 }
-                self.withdraw(|open| open.id == id, fx);
+                self.withdraw(|open| open.id == id, effects);
             }
             _ => {}
         }
@@ -250,58 +252,58 @@ impl Acp {
 }
 
 impl Dialect for Acp {
-    fn start(&mut self, fx: &mut Effects) {
-        self.initialize(fx);
+    fn start(&mut self, effects: &mut Effects) {
+        self.initialize(effects);
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
         let parsed =
             if line.trim_start().starts_with('{') { serde_json::from_str::<Value>(line).ok() } else { None };
         let Some(mut message) = parsed.filter(|m| m["method"].is_string() || m.get("id").is_some()) else {
-            return self.stray.line(line, fx);
+            return self.stray.line(line, effects);
         };
-        fx.alive = true;
+        effects.is_sign_of_life = true;
         self.spoke = true;
         let id = take(&mut message, "id");
         match message.get("method").and_then(Value::as_str).map(str::to_owned) {
             Some(method) => {
                 let mut params = take(&mut message, "params");
                 if id.is_null() {
-                    self.told(&method, &mut params, fx);
+                    self.told(&method, &mut params, effects);
                 } else {
-                    self.asked(&id, &method, &mut params, fx);
+                    self.asked(&id, &method, &mut params, effects);
                 }
             }
-            None if self.further_answered(&id, &message, fx) => {}
+            None if self.further_answered(&id, &message, effects) => {}
             None if id.as_u64() == Some(self.last_id) => {
                 if let Some(step) = self.pending.take() {
-                    self.answered(step, &mut message, fx);
+                    self.answered(step, &mut message, effects);
                 }
             }
             None => {}
         }
     }
 
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
-        let outcome = unsaid(exit, "", &self.stray, stderr_tail, self.turn.said.text());
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+        let outcome = outcome_from_exit(exit, "", &self.stray, stderr_tail, self.turn.said.text());
         let outcome = match outcome {
             // What never spoke the protocol is no agent, or an older one.
-            Outcome::Failed { reason: Reason::SilentExit(_) | Reason::NoOutput, detail, partial }
+            AgentOutcome::Failed { reason: Reason::SilentExit(_) | Reason::NoOutput, detail, partial }
                 if !self.spoke =>
             {
-                Outcome::Failed { reason: Reason::CliUnsupported, detail, partial }
+                AgentOutcome::Failed { reason: Reason::CliUnsupported, detail, partial }
             }
             other => other,
         };
-        self.finish(outcome, fx);
+        self.finish(outcome, effects);
     }
 
-    fn partial(&self) -> String {
+    fn partial_text(&self) -> String {
         self.turn.said.text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
-        classify::tail(stderr_tail).map(|(reason, _)| reason)
+        classify::by_stderr_tail(stderr_tail).map(|(reason, _)| reason)
     }
 
     fn keeps_stdin(&self) -> bool {
@@ -312,56 +314,56 @@ impl Dialect for Acp {
         true
     }
 
-    fn next_turn(&mut self, request: &Request, fx: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
         self.request = request.clone();
         self.turn = Turn::default();
         if self.session.is_empty() || request.resume.as_ref() != Some(&self.session) {
-            return self.open(fx);
+            return self.open(effects);
         }
         self.resumed = true;
-        self.choose(Step::Mode, fx);
+        self.choose(Step::Mode, effects);
     }
 
-    fn cancel(&mut self, fx: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut Effects) -> bool {
         if self.pending != Some(Step::Prompt) {
             return false;
         }
         let params = object!({ "sessionId": self.session });
-        write(object!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), fx);
-        self.close_asks(fx);
+        write(object!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
+        self.close_asks(effects);
         self.turn.stopping = true;
         true
     }
 
-    fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
-        self.take_further(text, fx)
+    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+        self.take_further(text, effects)
     }
 
-    fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
         let Some(place) = self.asks.iter().position(|open| open.ask.id == id) else { return };
         let open = self.asks.remove(place);
         if matches!(decision, Decision::Deny(_) | Decision::DenyAndStop) {
             self.turn.denied.clone_from(&open.ask.title);
         }
         match open.answer(decision, self.quirks) {
-            Ok(answer) => write(answer, fx),
+            Ok(answer) => write(answer, effects),
             // asked again, with why
             Err(why) => {
                 let mut ask = open.ask.clone();
                 ask.detail = format!("{why}\n\n{}", ask.detail);
-                fx.asks.push(ask);
+                effects.permission_requests.push(ask);
                 self.asks.push(open);
             }
         }
         if *decision == Decision::DenyAndStop {
-            self.cancel(fx);
+            self.cancel(effects);
         }
     }
 }
 
 /// One message is one line.
-pub(super) fn write(message: Value, fx: &mut Effects) {
-    fx.stdin.push(format!("{message}\n"));
+pub(super) fn write(message: Value, effects: &mut Effects) {
+    effects.stdin.push(format!("{message}\n"));
 }
 
 /// The answer to a request of the agent.

@@ -1,7 +1,7 @@
 //! Why an ACP turn failed: from error codes, words and reasons to stop to our closed list. Pure.
 
 use crate::agent::classify;
-use crate::agent::dialect::string;
+use crate::agent::dialect::string_field;
 use crate::agent::outcome::Reason;
 use serde_json::Value;
 
@@ -19,8 +19,9 @@ pub const NO_METHOD: i64 = -32601;
 /// The words of an error; what is in its data says more than "Internal error".
 pub fn words(error: &Value) -> &str {
     let data = &error["data"];
-    let inner = [string(data, "details"), string(data, "message"), data.as_str().unwrap_or_default()];
-    let message = string(error, "message");
+    let inner =
+        [string_field(data, "details"), string_field(data, "message"), data.as_str().unwrap_or_default()];
+    let message = string_field(error, "message");
     let outer =
         message.strip_prefix("Internal error").map_or(message, |rest| rest.trim_start_matches([':', ' ']));
     inner.into_iter().find(|words| !words.is_empty()).unwrap_or(if outer.is_empty() {
@@ -41,7 +42,7 @@ pub fn reason(error: &Value, resuming: bool, resumed: bool) -> Reason {
     if matches!((code, status(words)), (401 | 403, _) | (_, Some(401 | 403))) {
         return Reason::AuthRejected;
     }
-    if let Some(known) = classify::words(words) {
+    if let Some(known) = classify::by_message(words) {
         return known;
     }
     match (code, status(words)) {
@@ -51,7 +52,7 @@ pub fn reason(error: &Value, resuming: bool, resumed: bool) -> Reason {
         (413, _) | (_, Some(413)) => Reason::ContextOverflow,
         (429, _) | (_, Some(429)) => Reason::RateLimited,
         (400, _) if resumed => Reason::PoisonedSession,
-        _ => classify::provider(words, resumed),
+        _ => classify::provider_failure(words, resumed),
     }
 }
 

@@ -11,8 +11,8 @@ mod tool_calls;
 mod updates;
 mod usage;
 
-use crate::agent::Request;
-use crate::agent::adapter::{AdapterSpec, Host, Invocation};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext};
 use crate::agent::adapters::acp::dialect::Acp;
 use crate::agent::adapters::opencode;
 use crate::config::Mode;
@@ -23,15 +23,15 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "ACP agent",
     aliases: &[],
     programs: &["claude-agent-acp", "codex-acp"],
-    install: "set WTT_CONNECT_ACP_COMMAND to the command of an ACP agent, such as `qwen` or `my-agent --acp`",
-    login: "Log in with the agent's own command on this machine, as the user of the connector.",
+    install_hint: "set WTT_CONNECT_ACP_COMMAND to the command of an ACP agent, such as `qwen` or `my-agent --acp`",
+    login_hint: "Log in with the agent's own command on this machine, as the user of the connector.",
     session_key: "acpSessionId",
     launcher: None,
     login_query: None,
     modes: MODES,
     flavour: None,
-    ended: None,
-    after: None,
+    discontinued: None,
+    post_turn_query: None,
     image_data: true,
     invoke,
     dialect: |request| Box::new(Acp::new(request, false)),
@@ -55,11 +55,11 @@ pub const MODES: &[(Mode, &str)] = &[
 ];
 
 /// The command says it all. What certain agents need besides is unknown to the others.
-fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     let mut env = Vec::new();
     match request.mode {
         // Claude offers root its mode without questions only so.
-        Mode::FullAuto | Mode::Yolo if host.root => env.push(("IS_SANDBOX".to_owned(), "1".into())),
+        Mode::FullAuto | Mode::Yolo if host.is_root => env.push(("IS_SANDBOX".to_owned(), "1".into())),
         Mode::FullAuto | Mode::Yolo => {}
         // OpenCode has no modes for it.
         Mode::AutoEdit | Mode::Suggest => env.push(opencode::asking(request.mode)),
@@ -74,16 +74,19 @@ mod tests {
 
     #[test]
     fn nothing_is_added_to_the_command() {
-        let mut request = Request {
+        let mut request = TurnRequest {
             prompt: "-".to_owned(),
             model: Some("m".to_owned()),
             resume: Some("s".to_owned()),
             ..sample::request()
         };
-        let invocation = invoke(&request, &Host { fresh_id: "NEW", root: true });
+        let invocation = invoke(&request, &LaunchContext { fresh_id: "NEW", is_root: true });
         assert!(invocation.args.is_empty());
         assert_eq!(invocation.env, [("IS_SANDBOX".to_owned(), "1".into())]);
         request.mode = Mode::Suggest;
-        assert_eq!(invoke(&request, &Host { fresh_id: "NEW", root: true }).env[0].0, "OPENCODE_PERMISSION");
+        assert_eq!(
+            invoke(&request, &LaunchContext { fresh_id: "NEW", is_root: true }).env[0].0,
+            "OPENCODE_PERMISSION"
+        );
     }
 }

@@ -4,10 +4,10 @@
 use crate::agent::adapters::acp::quirks::{KINDS, Quirks};
 use crate::agent::adapters::acp::tool_calls::Tools;
 use crate::agent::adapters::cursor::acp_requests;
-use crate::agent::dialect::{bare_command, items, string};
+use crate::agent::dialect::{array_items, string_field, strip_shell_wrapper};
 use crate::agent::elicitation;
-use crate::agent::elicitation::Form;
-use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::agent::elicitation::ElicitationForm;
+use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::json::object;
 use crate::text;
 use serde_json::Value;
@@ -21,24 +21,25 @@ pub struct Open {
     /// The agent's id of the request, echoed as it came.
     pub id: Value,
     /// The question in our words.
-    pub ask: Ask,
+    pub ask: PermissionRequest,
     /// The agent's id of the tool call.
     pub tool_call: String,
     options: Value,
     /// The form, when it is no permission that is asked for.
-    form: Option<Form>,
+    form: Option<ElicitationForm>,
     /// What Cursor asked by a method of its own.
     cursors: Option<Value>,
 }
 
 /// Reads a request for answers; the error says why nobody can be asked.
 pub fn open_form(id: &Value, params: &Value) -> Result<Open, &'static str> {
-    if !matches!(string(params, "mode"), "" | "form") {
+    if !matches!(string_field(params, "mode"), "" | "form") {
         return Err("addresses cannot be opened from a chat, only forms can be filled in");
     }
-    let (form, mut ask) = elicitation::read(id, string(params, "message"), &params["requestedSchema"])?;
+    let (form, mut ask) =
+        elicitation::parse_form(id, string_field(params, "message"), &params["requestedSchema"])?;
     ask.detail = text::truncate(&ask.detail, MAX_DETAIL);
-    let tool_call = string(params, "toolCallId").to_owned();
+    let tool_call = string_field(params, "toolCallId").to_owned();
     Ok(Open { id: id.clone(), ask, tool_call, options: Value::Null, form: Some(form), cursors: None })
 }
 
@@ -56,15 +57,15 @@ pub fn open_cursor(method: &str, id: &Value, params: &Value) -> Option<Result<Op
 pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> Open {
     let call = crate::agent::adapters::acp::dialect::take(params, "toolCall");
     let options = crate::agent::adapters::acp::dialect::take(params, "options");
-    let seen = tools.get(string(&call, "toolCallId"));
+    let seen = tools.get(string_field(&call, "toolCallId"));
     let seen = seen.map(|tool| (tool.kind.as_str(), tool.title.as_str())).unwrap_or_default();
     let said = |own, earlier: &str| {
-        if string(&call, own).is_empty() { earlier } else { string(&call, own) }.to_owned()
+        if string_field(&call, own).is_empty() { earlier } else { string_field(&call, own) }.to_owned()
     };
     let kind = said("kind", seen.0);
     let mut command = crate::agent::adapters::acp::tool_calls::command(&call);
     if command.is_empty() {
-        string(&call["_meta"], "cognition.ai/editableCommand").clone_into(&mut command);
+        string_field(&call["_meta"], "cognition.ai/editableCommand").clone_into(&mut command);
     }
     let shown = if command.is_empty() && kind == "execute" && !seen.1.is_empty() {
         seen.1.to_owned()
@@ -73,29 +74,29 @@ pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> O
     };
     let what = what(&kind, &shown, &call);
     let shown = if shown.is_empty() { said("title", seen.1) } else { shown };
-    let name = string(&call, "name");
-    let ask = Ask {
+    let name = string_field(&call, "name");
+    let ask = PermissionRequest {
         id: id.to_string(),
         kind: match kind.as_str() {
-            "execute" => AskKind::Command,
-            "edit" | "delete" | "move" => AskKind::Edit,
-            "read" | "search" => AskKind::Read,
-            "fetch" => AskKind::Fetch,
-            "switch_mode" => AskKind::Plan,
-            _ => AskKind::Other,
+            "execute" => PermissionKind::Command,
+            "edit" | "delete" | "move" => PermissionKind::Edit,
+            "read" | "search" => PermissionKind::Read,
+            "fetch" => PermissionKind::Fetch,
+            "switch_mode" => PermissionKind::Plan,
+            _ => PermissionKind::Other,
         },
         tool: if name.is_empty() { kind } else { name.to_owned() },
-        title: crate::agent::adapters::acp::dialect::title(&shown),
+        title: crate::agent::adapters::acp::dialect::one_line_title(&shown),
         detail: text::truncate(&detail(&shown, &call), MAX_DETAIL),
-        what,
-        for_session: session_option(&options, quirks).is_some(),
+        subjects: what,
+        can_allow_session: session_option(&options, quirks).is_some(),
         choices: Vec::new(),
-        answers: 1,
+        answer_count: 1,
     };
     Open {
         id: id.clone(),
         ask,
-        tool_call: string(&call, "toolCallId").to_owned(),
+        tool_call: string_field(&call, "toolCallId").to_owned(),
         options,
         form: None,
         cursors: None,
@@ -110,13 +111,16 @@ fn what(kind: &str, command: &str, call: &Value) -> Vec<String> {
         let word = command.split_once(": ").filter(|(word, _)| KINDS.iter().any(|row| row.0 == *word));
         let command = word.map_or(command, |(_, command)| command);
         let is_whole = !command.is_empty() && !command.ends_with('…') && !command.ends_with("...");
-        out.extend(is_whole.then(|| bare_command(command)));
+        out.extend(is_whole.then(|| strip_shell_wrapper(command)));
         return out;
     }
     let input = &call["rawInput"];
-    let named = ["url", "query", "file_path", "filePath", "path"].into_iter().map(|key| string(input, key));
-    let places =
-        [&call["locations"], &call["content"]].into_iter().flat_map(items).map(|item| string(item, "path"));
+    let named =
+        ["url", "query", "file_path", "filePath", "path"].into_iter().map(|key| string_field(input, key));
+    let places = [&call["locations"], &call["content"]]
+        .into_iter()
+        .flat_map(array_items)
+        .map(|item| string_field(item, "path"));
     for path in named.chain(places).filter(|path| !path.is_empty()) {
         if !out.iter().any(|known| known == path) {
             out.push(path.to_owned());
@@ -128,11 +132,11 @@ fn what(kind: &str, command: &str, call: &Value) -> Vec<String> {
 /// What is asked, and the texts and changes that came with it.
 fn detail(shown: &str, call: &Value) -> String {
     let mut out = shown.to_owned();
-    for item in items(&call["content"]) {
-        let path = string(item, "path");
-        let part = match string(item, "type") {
-            "diff" => format!("{path}\n{}", string(item, "newText")),
-            _ => string(&item["content"], "text").to_owned(),
+    for item in array_items(&call["content"]) {
+        let path = string_field(item, "path");
+        let part = match string_field(item, "type") {
+            "diff" => format!("{path}\n{}", string_field(item, "newText")),
+            _ => string_field(&item["content"], "text").to_owned(),
         };
         if !part.is_empty() && part != shown {
             out.push('\n');
@@ -143,13 +147,13 @@ fn detail(shown: &str, call: &Value) -> String {
 }
 
 fn by_kind<'a>(options: &'a Value, kind: &str) -> Option<&'a Value> {
-    items(options).iter().find(|option| string(option, "kind") == kind)
+    array_items(options).iter().find(|option| string_field(option, "kind") == kind)
 }
 
 /// "Always", if it ends with the session. Any other "always" is written into the user's configuration, which is his.
 fn session_option<'a>(options: &'a Value, quirks: &Quirks) -> Option<&'a Value> {
     by_kind(options, "allow_always").filter(|option| {
-        quirks.always_is_session || string(option, "name").to_ascii_lowercase().contains("session")
+        quirks.always_is_session || string_field(option, "name").to_ascii_lowercase().contains("session")
     })
 }
 

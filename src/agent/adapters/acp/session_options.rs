@@ -3,7 +3,7 @@
 //! Two generations of the protocol: lists of their own with a method each, and "config options" with one method. Agents
 //! have the one, the other or both; options are preferred.
 
-use crate::agent::dialect::{items, string};
+use crate::agent::dialect::{array_items, string_field};
 use crate::json::object;
 use serde_json::Value;
 
@@ -43,15 +43,17 @@ impl Place<'_> {
         let mut out = Vec::new();
         match self {
             Place::Option(option) => {
-                for item in items(&option["options"]) {
+                for item in array_items(&option["options"]) {
                     // groups hold options of their own
-                    out.push(string(item, "value"));
-                    out.extend(items(&item["options"]).iter().map(|item| string(item, "value")));
+                    out.push(string_field(item, "value"));
+                    out.extend(array_items(&item["options"]).iter().map(|item| string_field(item, "value")));
                 }
             }
-            Place::Modes(list) => out.extend(items(&list["availableModes"]).iter().map(|m| string(m, "id"))),
+            Place::Modes(list) => {
+                out.extend(array_items(&list["availableModes"]).iter().map(|m| string_field(m, "id")))
+            }
             Place::Models(list) => {
-                out.extend(items(&list["availableModels"]).iter().map(|m| string(m, "modelId")))
+                out.extend(array_items(&list["availableModels"]).iter().map(|m| string_field(m, "modelId")))
             }
         }
         out.retain(|value| !value.is_empty());
@@ -61,15 +63,15 @@ impl Place<'_> {
     fn set(&self, value: &str) -> Change {
         let (now, method, parameters) = match self {
             Place::Option(option) => (
-                string(option, "currentValue"),
+                string_field(option, "currentValue"),
                 "session/set_config_option",
                 object!({ "configId": option["id"], "value": value }),
             ),
             Place::Modes(list) => {
-                (string(list, "currentModeId"), "session/set_mode", object!({ "modeId": value }))
+                (string_field(list, "currentModeId"), "session/set_mode", object!({ "modeId": value }))
             }
             Place::Models(list) => {
-                (string(list, "currentModelId"), "session/set_model", object!({ "modelId": value }))
+                (string_field(list, "currentModelId"), "session/set_model", object!({ "modelId": value }))
             }
         };
         if now == value { Change::None } else { Change::Set(method, parameters) }
@@ -116,8 +118,8 @@ impl Offer {
     }
 
     fn option(&self, category: &str) -> Option<Place<'_>> {
-        let fits = |o: &&Value| string(o, "category") == category || string(o, "id") == category;
-        items(&self.options).iter().find(fits).map(Place::Option)
+        let fits = |o: &&Value| string_field(o, "category") == category || string_field(o, "id") == category;
+        array_items(&self.options).iter().find(fits).map(Place::Option)
     }
 
     /// One of these modes, best first; an empty name stands for leaving it. `strict`: it must be one of them.

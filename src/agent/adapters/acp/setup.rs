@@ -1,12 +1,12 @@
 //! From a fresh process to a running prompt: initialize, log in, open the session, choose mode, model and effort. Pure.
 
-use crate::agent::adapters::acp::dialect::{Acp, Step, take, title};
+use crate::agent::adapters::acp::dialect::{Acp, Step, one_line_title, take};
 use crate::agent::adapters::acp::session_options::Change;
 use crate::agent::adapters::acp::{failure, quirks};
 use crate::agent::adapters::claude_code::stream_json::defuse;
-use crate::agent::dialect::{Effects, items, string};
-use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Image, slash_commands};
+use crate::agent::dialect::{Effects, array_items, string_field};
+use crate::agent::outcome::{AgentOutcome, Reason};
+use crate::agent::{AgentEvent, PromptImage, slash_commands};
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
@@ -19,7 +19,7 @@ const MAX_SESSION: usize = 256;
 
 impl Acp {
     /// Without files and terminals of ours: agents work on the disk themselves, and better.
-    pub(super) fn initialize(&mut self, fx: &mut Effects) {
+    pub(super) fn initialize(&mut self, effects: &mut Effects) {
         let files = object!({ "readTextFile": false, "writeTextFile": false });
         let forms = object!({ "form": object!({}) });
         let params = object!({
@@ -27,17 +27,19 @@ impl Acp {
             "clientCapabilities": object!({ "fs": files, "terminal": false, "elicitation": forms }),
             "clientInfo": object!({ "name": "wtt-connect", "version": env!("CARGO_PKG_VERSION") }),
         });
-        self.send(Step::Initialize, "initialize", params, fx);
+        self.send(Step::Initialize, "initialize", params, effects);
     }
 
     /// Opens the session that the turn belongs to, or a new one.
-    pub(super) fn open(&mut self, fx: &mut Effects) {
+    pub(super) fn open(&mut self, effects: &mut Effects) {
         let id = self.request.resume.clone().unwrap_or_default();
         let (step, method) = match id.as_str() {
             "" => (Step::New, "session/new"),
             _ if self.able.resume => (Step::Resume, "session/resume"),
             _ if self.able.load => (Step::Load, "session/load"),
-            _ => return self.fail(Reason::StaleSession, "this agent cannot take up a session again", fx),
+            _ => {
+                return self.fail(Reason::StaleSession, "this agent cannot take up a session again", effects);
+            }
         };
         self.session.clone_from(&id);
         self.resumed = step != Step::New;
@@ -47,72 +49,73 @@ impl Acp {
         if self.resumed {
             with_session(&mut params, &id);
         }
-        self.send(step, method, params, fx);
+        self.send(step, method, params, effects);
         if step == Step::Load && self.quirks.once_a_minute {
-            fx.held = fx.stdin.pop();
+            effects.delayed_stdin = effects.stdin.pop();
         }
     }
 
     /// The answer to our request.
-    pub(super) fn answered(&mut self, step: Step, message: &mut Value, fx: &mut Effects) {
+    pub(super) fn answered(&mut self, step: Step, message: &mut Value, effects: &mut Effects) {
         let error = take(message, "error");
         let mut result = take(message, "result");
         if !error.is_null() {
-            return self.refused(step, &error, fx);
+            return self.refused(step, &error, effects);
         }
         if matches!(step, Step::Mode | Step::Model | Step::Effort) {
             self.offer.made();
         }
         self.offer.learn(&mut result);
         match step {
-            Step::Initialize => self.greeted(&mut result, fx),
-            Step::Login => self.open(fx),
-            Step::New | Step::Resume | Step::Load => self.opened(step, &result, fx),
-            Step::Mode => self.choose(Step::Model, fx),
-            Step::Model => self.choose(Step::Effort, fx),
-            Step::Effort => self.prompt(fx),
-            Step::Prompt => self.stopped(&result, fx),
+            Step::Initialize => self.greeted(&mut result, effects),
+            Step::Login => self.open(effects),
+            Step::New | Step::Resume | Step::Load => self.opened(step, &result, effects),
+            Step::Mode => self.choose(Step::Model, effects),
+            Step::Model => self.choose(Step::Effort, effects),
+            Step::Effort => self.prompt(effects),
+            Step::Prompt => self.stopped(&result, effects),
         }
     }
 
-    fn greeted(&mut self, result: &mut Value, fx: &mut Effects) {
+    fn greeted(&mut self, result: &mut Value, effects: &mut Effects) {
         let version = result.get("protocolVersion").and_then(Value::as_u64).unwrap_or(VERSION);
         if version != VERSION {
             let words = format!("it speaks version {version} of ACP, and this is made for version {VERSION}");
-            return self.fail(Reason::CliUnsupported, &words, fx);
+            return self.fail(Reason::CliUnsupported, &words, effects);
         }
-        self.quirks = quirks::of(string(&result["agentInfo"], "name"));
+        self.quirks = quirks::of(string_field(&result["agentInfo"], "name"));
         let able = &result["agentCapabilities"];
         self.able.load = able["loadSession"] == true;
         self.able.resume = able["sessionCapabilities"]["resume"].is_object();
         self.able.steering = result["_meta"]["steering"]["supported"] == true;
         self.able.image = able["promptCapabilities"]["image"] == true;
-        let unattended = items(&result["authMethods"]).iter().find(|method| {
-            string(method, "type") == "env_var" || quirks::UNATTENDED.contains(&string(method, "id"))
+        let unattended = array_items(&result["authMethods"]).iter().find(|method| {
+            string_field(method, "type") == "env_var"
+                || quirks::UNATTENDED.contains(&string_field(method, "id"))
         });
-        self.able.login = unattended.map(|method| string(method, "id").to_owned());
-        self.open(fx);
+        self.able.login = unattended.map(|method| string_field(method, "id").to_owned());
+        self.open(effects);
     }
 
-    fn opened(&mut self, step: Step, result: &Value, fx: &mut Effects) {
+    fn opened(&mut self, step: Step, result: &Value, effects: &mut Effects) {
         if step == Step::New {
-            let id = string(result, "sessionId");
+            let id = string_field(result, "sessionId");
             if id.is_empty() || id.len() > MAX_SESSION {
-                return self.fail(Reason::CliUnsupported, "it gave its session no usable id", fx);
+                return self.fail(Reason::CliUnsupported, "it gave its session no usable id", effects);
             }
             id.clone_into(&mut self.session);
         }
         if !self.quirks.late_session || self.resumed {
-            fx.events.push(AgentEvent::Session(self.session.clone()));
+            effects.events.push(AgentEvent::Session(self.session.clone()));
         }
         self.replaying = step == Step::Load && self.quirks.replays_late;
         if !self.replaying {
-            self.choose(Step::Mode, fx);
+            self.choose(Step::Mode, effects);
         }
     }
 
     /// Makes the choices from this one on, then prompts.
-    pub(super) fn choose(&mut self, from: Step, fx: &mut Effects) {
+    pub(super) fn choose(&mut self, from: Step, effects: &mut Effects) {
         for step in [Step::Mode, Step::Model, Step::Effort] {
             let strict = matches!(self.request.mode, Mode::AutoEdit | Mode::Suggest);
             let effort = self.request.effort.as_deref().unwrap_or_default();
@@ -133,94 +136,102 @@ impl Acp {
                 Change::Set(method, mut params) => {
                     self.offer.asked(&params);
                     with_session(&mut params, &self.session);
-                    return self.send(step, method, params, fx);
+                    return self.send(step, method, params, effects);
                 }
-                Change::Refused(why) => return self.fail(Reason::RefusedByPolicy, &why, fx),
+                Change::Refused(why) => return self.fail(Reason::RefusedByPolicy, &why, effects),
             }
         }
-        self.prompt(fx);
+        self.prompt(effects);
     }
 
-    pub(super) fn prompt(&mut self, fx: &mut Effects) {
+    pub(super) fn prompt(&mut self, effects: &mut Effects) {
         let unlisted = self.quirks.unlisted;
-        self.waits_for_list = self.request.slash && self.commands.is_empty() && !unlisted.is_empty();
+        self.waits_for_list =
+            self.request.is_slash_command && self.commands.is_empty() && !unlisted.is_empty();
         if self.waits_for_list {
             return;
         }
         let mut text = defuse(std::mem::take(&mut self.request.prompt));
-        if std::mem::take(&mut self.request.slash) {
+        if std::mem::take(&mut self.request.is_slash_command) {
             text = text.trim_start().to_owned();
             let name = text.split_whitespace().next().unwrap_or_default().trim_start_matches('/');
             let is_known = name == unlisted || self.commands.iter().any(|known| known == name);
             if !self.commands.is_empty() && !is_known {
-                return self.finish(Outcome::Done(slash_commands::unknown(name, &self.commands)), fx);
+                return self.finish(
+                    AgentOutcome::Done(slash_commands::unknown_command_text(name, &self.commands)),
+                    effects,
+                );
             }
         }
         let mut images: Vec<Value> = Vec::new();
         for image in &self.request.images {
             match image {
-                Image { data: Some(data), media_type, .. } if self.able.image => {
+                PromptImage { data: Some(data), media_type, .. } if self.able.image => {
                     images.push(object!({ "type": "image", "mimeType": media_type, "data": data }));
                 }
-                Image { path, .. } => text.push_str(&format!("\n\nImage: {}", path.display())),
+                PromptImage { path, .. } => text.push_str(&format!("\n\nImage: {}", path.display())),
             }
         }
         let mut blocks = vec![object!({ "type": "text", "text": text })];
         blocks.append(&mut images);
         let params = object!({ "sessionId": self.session, "prompt": blocks });
-        self.send(Step::Prompt, "session/prompt", params, fx);
-        fx.events.push(AgentEvent::Started);
+        self.send(Step::Prompt, "session/prompt", params, effects);
+        effects.events.push(AgentEvent::Started);
     }
 
     /// Our request was answered with an error.
-    fn refused(&mut self, step: Step, error: &Value, fx: &mut Effects) {
+    fn refused(&mut self, step: Step, error: &Value, effects: &mut Effects) {
         let words = failure::words(error).to_owned();
         let reason = failure::reason(error, matches!(step, Step::Resume | Step::Load), self.resumed);
         match step {
             Step::New | Step::Resume | Step::Load if error["code"] == failure::NEEDS_LOGIN => {
                 match self.able.login.take() {
                     Some(method) => {
-                        self.send(Step::Login, "authenticate", object!({ "methodId": method }), fx)
+                        self.send(Step::Login, "authenticate", object!({ "methodId": method }), effects)
                     }
-                    None => self.fail(Reason::NotLoggedIn, &words, fx),
+                    None => self.fail(Reason::NotLoggedIn, &words, effects),
                 }
             }
-            Step::Login => self.fail(Reason::NotLoggedIn, &words, fx),
+            Step::Login => self.fail(Reason::NotLoggedIn, &words, effects),
             // The mode only spares questions here; without it each is allowed as it comes.
             Step::Mode if matches!(self.request.mode, Mode::FullAuto | Mode::Yolo) => {
-                fx.events.push(AgentEvent::Note(title(&format!("the mode could not be set: {words}"))));
-                self.choose(Step::Model, fx);
+                effects
+                    .events
+                    .push(AgentEvent::Note(one_line_title(&format!("the mode could not be set: {words}"))));
+                self.choose(Step::Model, effects);
             }
             Step::Mode => {
-                self.fail(Reason::RefusedByPolicy, &format!("its mode could not be set: {words}"), fx)
+                self.fail(Reason::RefusedByPolicy, &format!("its mode could not be set: {words}"), effects)
             }
             Step::Model => {
                 let asked = self.request.model.clone().unwrap_or_default();
-                self.fail(Reason::RefusedByPolicy, &self.offer.no_model(&asked), fx);
+                self.fail(Reason::RefusedByPolicy, &self.offer.no_model(&asked), effects);
             }
             Step::Effort => {
-                fx.events.push(AgentEvent::Note(title(&format!("the effort could not be set: {words}"))));
-                self.prompt(fx);
+                effects
+                    .events
+                    .push(AgentEvent::Note(one_line_title(&format!("the effort could not be set: {words}"))));
+                self.prompt(effects);
             }
-            Step::Prompt => self.broke_off(reason, error, &words, fx),
-            _ => self.fail(reason, &words, fx),
+            Step::Prompt => self.broke_off(reason, error, &words, effects),
+            _ => self.fail(reason, &words, effects),
         }
     }
 
     /// The turn ended with an error.
-    fn broke_off(&mut self, reason: Reason, error: &Value, words: &str, fx: &mut Effects) {
+    fn broke_off(&mut self, reason: Reason, error: &Value, words: &str, effects: &mut Effects) {
         if self.turn.stopping {
             let partial = self.turn.said.text();
-            return self.finish(Outcome::Cancelled { partial }, fx);
+            return self.finish(AgentOutcome::Cancelled { partial }, effects);
         }
         // some answer a cancelled prompt so
-        if !self.able.steering && self.goes_on(&object!({ "stopReason": "cancelled" }), fx) {
+        if !self.able.steering && self.goes_on(&object!({ "stopReason": "cancelled" }), effects) {
             return;
         }
         // claude-agent-acp says its error twice: as a piece of the answer, and then, with fewer words, as the error.
         let answer = std::mem::take(&mut self.turn.answer);
         let twice = !answer.trim().is_empty()
-            && (words.contains(answer.trim()) || crate::agent::classify::words(&answer).is_some());
+            && (words.contains(answer.trim()) || crate::agent::classify::by_message(&answer).is_some());
         let words = if twice { answer.trim() } else { words };
         let reason = match reason {
             // A rejected key is called the same as a missing login.
@@ -234,8 +245,8 @@ impl Acp {
         let partial = self.turn.said.text();
         let partial =
             if twice { partial.strip_suffix(answer.trim()).unwrap_or(&partial).trim() } else { &partial };
-        let outcome = crate::agent::adapters::acp::dialect::failed(reason, words, partial.to_owned());
-        self.finish(outcome, fx);
+        let outcome = crate::agent::adapters::acp::dialect::failed_outcome(reason, words, partial.to_owned());
+        self.finish(outcome, effects);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::agent::adapters::acp::dialect::{Acp, Step, write};
 use crate::agent::adapters::claude_code::stream_json::defuse;
-use crate::agent::dialect::{Effects, string};
+use crate::agent::dialect::{Effects, string_field};
 use crate::json::object;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(super) struct Further {
 }
 
 impl Acp {
-    pub(super) fn take_further(&mut self, text: &str, fx: &mut Effects) -> bool {
+    pub(super) fn take_further(&mut self, text: &str, effects: &mut Effects) -> bool {
         match self.pending {
             _ if self.turn.ended || self.turn.stopping => return false,
             Some(Step::Prompt) => {}
@@ -40,8 +40,8 @@ impl Acp {
         if !self.able.steering {
             if further.next.is_empty() {
                 let params = object!({ "sessionId": self.session });
-                write(object!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), fx);
-                self.close_asks(fx);
+                write(object!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
+                self.close_asks(effects);
             }
             self.turn.further.next.push(text.to_owned());
             return true;
@@ -53,32 +53,35 @@ impl Acp {
         let idle = object!({ "steering": object!({ "idleBehavior": "promptRequired" }) });
         let params = object!({ "sessionId": self.session, "prompt": [block], "_meta": idle });
         let id = format!("{NAME}{}", self.steers);
-        write(object!({ "jsonrpc": "2.0", "id": id, "method": "_session/steering", "params": params }), fx);
+        write(
+            object!({ "jsonrpc": "2.0", "id": id, "method": "_session/steering", "params": params }),
+            effects,
+        );
         true
     }
 
     /// An answer to one of ours; false when it is none.
-    pub(super) fn further_answered(&mut self, id: &Value, message: &Value, fx: &mut Effects) -> bool {
+    pub(super) fn further_answered(&mut self, id: &Value, message: &Value, effects: &mut Effects) -> bool {
         let number = id.as_str().and_then(|id| id.strip_prefix(NAME)).and_then(|n| n.parse::<u64>().ok());
         let Some(number) = number else { return false };
         let further = &mut self.turn.further;
         let Some(at) = further.sent.iter().position(|(sent, _)| *sent == number) else { return true };
         let (_, text) = further.sent.remove(at);
         // "startedNewTurn": its prompt would be answered to nobody, but the agent has the message
-        if !matches!(string(&message["result"], "outcome"), "injected" | "startedNewTurn") {
+        if !matches!(string_field(&message["result"], "outcome"), "injected" | "startedNewTurn") {
             further.next.push(text);
         }
         if further.sent.is_empty()
             && let Some(result) = further.held.take()
         {
             self.pending = Some(Step::Prompt);
-            self.stopped(&result, fx);
+            self.stopped(&result, effects);
         }
         true
     }
 
     /// The prompt was answered, and the turn may not be over: true when it goes on.
-    pub(super) fn goes_on(&mut self, result: &Value, fx: &mut Effects) -> bool {
+    pub(super) fn goes_on(&mut self, result: &Value, effects: &mut Effects) -> bool {
         let further = &mut self.turn.further;
         if self.turn.stopping || (further.sent.is_empty() && further.next.is_empty()) {
             return false;
@@ -91,17 +94,17 @@ impl Acp {
         }
         let texts = std::mem::take(&mut further.next);
         let answer = std::mem::take(&mut self.turn.answer);
-        if string(result, "stopReason") != "cancelled" && !answer.trim().is_empty() {
+        if string_field(result, "stopReason") != "cancelled" && !answer.trim().is_empty() {
             self.turn.further.earlier.push_str(answer.trim());
             self.turn.further.earlier.push_str("\n\n");
         }
         self.turn.broken = true;
         self.request.images.clear();
         self.request.prompt = texts.join("\n\n");
-        if string(result, "stopReason") == "cancelled" {
+        if string_field(result, "stopReason") == "cancelled" {
             self.request.prompt.insert_str(0, INTERRUPTED);
         }
-        self.prompt(fx);
+        self.prompt(effects);
         true
     }
 }

@@ -1,7 +1,7 @@
 //! Tool calls of a turn: from updates that come in pieces to one beginning and one end each. Pure.
 
 use crate::agent::adapters::acp::quirks::KINDS;
-use crate::agent::dialect::{Effects, command_title, string, title};
+use crate::agent::dialect::{Effects, command_title, one_line_title, string_field};
 use crate::agent::{AgentEvent, ToolKind};
 use crate::json;
 use serde_json::Value;
@@ -40,34 +40,34 @@ impl Tools {
 
     /// Takes a `tool_call`, a `tool_call_update`, or the `toolCall` of a permission request: what a message does not say
     /// stays as it was.
-    pub fn update(&mut self, call: &Value, asked: bool, fx: &mut Effects) {
-        let id = string(call, "toolCallId");
+    pub fn update(&mut self, call: &Value, asked: bool, effects: &mut Effects) {
+        let id = string_field(call, "toolCallId");
         if self.table.len() >= MAX_TOOLS {
             self.table.clear();
         }
         let tool = self.table.entry(id.to_owned()).or_default();
-        let kind = string(call, "kind");
+        let kind = string_field(call, "kind");
         if !kind.is_empty() {
             kind.clone_into(&mut tool.kind);
         }
         if tool.kind.is_empty() {
-            let word = string(call, "title").split([':', ' ']).next().unwrap_or_default();
+            let word = string_field(call, "title").split([':', ' ']).next().unwrap_or_default();
             let known = KINDS.iter().find(|row| row.0 == word).map_or("", |row| row.1);
             known.clone_into(&mut tool.kind);
         }
-        let name = string(call, "name");
+        let name = string_field(call, "name");
         tool.is_search |= matches!(name, "WebSearch" | "web_search" | "google_web_search");
         let command = command(call);
-        let said = string(call, "title");
+        let said = string_field(call, "title");
         if !command.is_empty() {
             tool.title = command_title(&command);
         } else if tool.first.is_empty() {
-            tool.first = title(said);
+            tool.first = one_line_title(said);
             tool.title.clone_from(&tool.first);
-        } else if !said.is_empty() && title(said) != tool.first {
-            tool.title = title(said);
+        } else if !said.is_empty() && one_line_title(said) != tool.first {
+            tool.title = one_line_title(said);
         }
-        let status = string(call, "status");
+        let status = string_field(call, "status");
         let over = matches!(status, "completed" | "failed");
         // A title that is still the first one is often only the tool's name, until it runs.
         let is_name = said.is_empty() || KINDS.iter().any(|row| row.0 == said);
@@ -80,13 +80,13 @@ impl Tools {
                 _ => ToolKind::Tool,
             };
             let title = if tool.title.is_empty() { tool.kind.clone() } else { tool.title.clone() };
-            fx.events.push(AgentEvent::Tool { id: id.to_owned(), kind, title });
+            effects.events.push(AgentEvent::Tool { id: id.to_owned(), kind, title });
         }
         if over && !tool.ended {
             tool.ended = true;
             let ok = status == "completed" && exit_code(call) == 0;
             self.worked |= ok;
-            fx.events.push(AgentEvent::ToolEnd { id: id.to_owned(), ok });
+            effects.events.push(AgentEvent::ToolEnd { id: id.to_owned(), ok });
         }
     }
 }
@@ -98,9 +98,9 @@ pub fn command(call: &Value) -> String {
         Value::String(command) => command.clone(),
         Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         _ => {
-            let text = string(&call["content"][0]["content"], "text");
+            let text = string_field(&call["content"][0]["content"], "text");
             let input = if text.starts_with('{') { json::parse(text.as_bytes()).ok() } else { None };
-            input.map(|input| string(&input, "command").to_owned()).unwrap_or_default()
+            input.map(|input| string_field(&input, "command").to_owned()).unwrap_or_default()
         }
     }
 }

@@ -3,8 +3,8 @@
 use crate::agent::adapters::acp::dialect::{Acp, Step};
 use crate::agent::adapters::acp::{failure, quirks, usage};
 use crate::agent::classify;
-use crate::agent::dialect::{Effects, ended, items, string};
-use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::dialect::{Effects, array_items, completed_outcome, string_field};
+use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, Usage};
 use crate::json::object;
 use serde_json::Value;
@@ -17,64 +17,66 @@ const MAX_ANSWER: usize = 1 << 20;
 
 impl Acp {
     /// A `session/update`. Before the prompt it can only be a replay or a setting.
-    pub(super) fn update(&mut self, update: &mut Value, fx: &mut Effects) {
-        let kind = string(update, "sessionUpdate").to_owned();
+    pub(super) fn update(&mut self, update: &mut Value, effects: &mut Effects) {
+        let kind = string_field(update, "sessionUpdate").to_owned();
         if kind == "available_commands_update" {
             self.commands.clear();
-            let names = items(&update["availableCommands"]).iter().map(|row| string(row, "name").to_owned());
+            let names = array_items(&update["availableCommands"])
+                .iter()
+                .map(|row| string_field(row, "name").to_owned());
             self.commands.extend(names.take(MAX_COMMANDS));
         }
         match kind.as_str() {
             "config_option_update" => self.offer.learn(update),
-            "current_mode_update" => self.offer.mode_is(string(update, "currentModeId")),
+            "current_mode_update" => self.offer.mode_is(string_field(update, "currentModeId")),
             "available_commands_update" if self.waits_for_list && !self.commands.is_empty() => {
-                self.prompt(fx);
+                self.prompt(effects);
             }
             "available_commands_update" if self.replaying => {
                 self.replaying = false;
-                self.choose(Step::Mode, fx);
+                self.choose(Step::Mode, effects);
             }
             _ if self.pending != Some(Step::Prompt) => {}
-            "agent_message_chunk" => self.text(update, fx),
+            "agent_message_chunk" => self.text(update, effects),
             "agent_thought_chunk" => {
-                let text = string(&update["content"], "text");
+                let text = string_field(&update["content"], "text");
                 if !text.trim().is_empty() {
-                    fx.events.push(AgentEvent::Thought(text.to_owned()));
+                    effects.events.push(AgentEvent::Thought(text.to_owned()));
                 }
             }
             "tool_call" | "tool_call_update" => {
                 self.turn.broken |= kind == "tool_call";
-                self.turn.tools.update(update, false, fx);
-                if matches!(string(update, "status"), "completed" | "failed") {
-                    let call = string(update, "toolCallId").to_owned();
-                    self.withdraw(|open| open.tool_call == call, fx);
+                self.turn.tools.update(update, false, effects);
+                if matches!(string_field(update, "status"), "completed" | "failed") {
+                    let call = string_field(update, "toolCallId").to_owned();
+                    self.withdraw(|open| open.tool_call == call, effects);
                 }
             }
             "session_info_update" => {
                 self.turn.system_error |=
-                    string(&update["_meta"]["codex"]["threadStatus"], "type") == "systemError";
+                    string_field(&update["_meta"]["codex"]["threadStatus"], "type") == "systemError";
             }
             _ => {}
         }
     }
 
-    fn text(&mut self, update: &Value, fx: &mut Effects) {
-        let text = string(&update["content"], "text");
+    fn text(&mut self, update: &Value, effects: &mut Effects) {
+        let text = string_field(&update["content"], "text");
         if text.is_empty() || quirks::NOISE.iter().any(|noise| text.starts_with(noise)) {
             return;
         }
         let turn = &mut self.turn;
-        let id = string(update, "messageId");
+        let id = string_field(update, "messageId");
         let another = (id != turn.message_id || turn.works_on) && !turn.answer.is_empty();
         id.clone_into(&mut turn.message_id);
         if std::mem::take(&mut turn.broken) {
             turn.answer.clear();
-            turn.said.message(text);
+            turn.said.push_message(text);
         } else if another {
             turn.answer.push_str("\n\n");
-            turn.said.message(text);
+            turn.said.push_message(text);
         } else {
-            turn.said.piece(text);
+            turn.said.push_delta(text);
         }
         turn.answer.push_str(text);
         if turn.answer.len() > MAX_ANSWER {
@@ -84,17 +86,17 @@ impl Acp {
             }
             turn.answer.drain(..cut);
         }
-        fx.events.push(AgentEvent::Text(text.to_owned()));
+        effects.events.push(AgentEvent::Text(text.to_owned()));
         if std::mem::take(&mut self.turn.works_on) {
             self.pending = None;
-            self.stopped(&object!({ "stopReason": "end_turn" }), fx);
+            self.stopped(&object!({ "stopReason": "end_turn" }), effects);
         }
     }
 
     /// The prompt was answered.
-    pub(super) fn stopped(&mut self, result: &Value, fx: &mut Effects) {
+    pub(super) fn stopped(&mut self, result: &Value, effects: &mut Effects) {
         self.turn.usage = Usage::sum(self.turn.usage, usage::of(result));
-        if self.goes_on(result, fx) {
+        if self.goes_on(result, effects) {
             return;
         }
         let (said, begins) = (&self.turn.answer, self.quirks.works_on);
@@ -103,41 +105,46 @@ impl Acp {
             (self.turn.works_on, self.pending) = (true, Some(Step::Prompt));
             return;
         }
-        fx.usage = self.turn.usage.take();
+        effects.usage = self.turn.usage.take();
         let answer = std::mem::take(&mut self.turn.answer);
         let partial = self.turn.said.text();
-        let why = string(result, "stopReason");
+        let why = string_field(result, "stopReason");
         if why == "cancelled" && self.turn.stopping {
-            return self.finish(Outcome::Cancelled { partial }, fx);
+            return self.finish(AgentOutcome::Cancelled { partial }, effects);
         }
         if self.turn.system_error {
-            let reason = classify::provider(&answer, self.resumed);
+            let reason = classify::provider_failure(&answer, self.resumed);
             let partial = partial.strip_suffix(answer.trim()).unwrap_or_default();
-            let outcome =
-                crate::agent::adapters::acp::dialect::failed(reason, &answer, partial.trim().to_owned());
-            return self.finish(outcome, fx);
+            let outcome = crate::agent::adapters::acp::dialect::failed_outcome(
+                reason,
+                &answer,
+                partial.trim().to_owned(),
+            );
+            return self.finish(outcome, effects);
         }
         if let Some((reason, words)) = failure::stopped(why) {
-            return self.fail(reason, words, fx);
+            return self.fail(reason, words, effects);
         }
         let outcome = match (answer.trim(), self.turn.denied.as_str()) {
             // By somebody else. After our "no" it is none: codex-acp ends the turn then.
             (_, "") if why == "cancelled" => {
-                crate::agent::adapters::acp::dialect::failed(Reason::Killed(2), "", partial)
+                crate::agent::adapters::acp::dialect::failed_outcome(Reason::Killed(2), "", partial)
             }
-            ("", _) if self.turn.tools.worked => ended("", true, "", partial),
-            ("", "") => {
-                crate::agent::adapters::acp::dialect::failed(Reason::NoOutput, self.quirks.hint, partial)
-            }
+            ("", _) if self.turn.tools.worked => completed_outcome("", true, "", partial),
+            ("", "") => crate::agent::adapters::acp::dialect::failed_outcome(
+                Reason::NoOutput,
+                self.quirks.hint,
+                partial,
+            ),
             ("", denied) => {
                 let words = format!("it could not go on without this: {denied}");
-                crate::agent::adapters::acp::dialect::failed(Reason::RefusedByPolicy, &words, partial)
+                crate::agent::adapters::acp::dialect::failed_outcome(Reason::RefusedByPolicy, &words, partial)
             }
-            _ => Outcome::Done([&self.turn.further.earlier, answer.as_str()].concat()),
+            _ => AgentOutcome::Done([&self.turn.further.earlier, answer.as_str()].concat()),
         };
-        if self.quirks.late_session && matches!(outcome, Outcome::Done(_)) {
-            fx.events.push(AgentEvent::Session(self.session.clone()));
+        if self.quirks.late_session && matches!(outcome, AgentOutcome::Done(_)) {
+            effects.events.push(AgentEvent::Session(self.session.clone()));
         }
-        self.finish(outcome, fx);
+        self.finish(outcome, effects);
     }
 }

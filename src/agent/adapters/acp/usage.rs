@@ -3,7 +3,7 @@
 //! `usage_update` counts how full the context is, which is another thing.
 
 use crate::agent::Usage;
-use crate::agent::dialect::count;
+use crate::agent::dialect::count_field;
 use serde_json::Value;
 
 /// Reads `usage`, else `_meta.quota.token_count` (gemini). Agents differ in whether the input holds what was cached: the
@@ -16,18 +16,19 @@ pub fn of(result: &Value) -> Option<Usage> {
 fn read(result: &Value) -> Option<Usage> {
     let usage = &result["usage"];
     if usage.is_object() {
-        let (input, output) = (count(usage, "inputTokens"), count(usage, "outputTokens"));
-        let (cached, written) = (count(usage, "cachedReadTokens"), count(usage, "cachedWriteTokens"));
-        let total = count(usage, "totalTokens");
-        let holds_cached = total > 0 && total <= add(&[input, output, count(usage, "thoughtTokens")]);
+        let (input, output) = (count_field(usage, "inputTokens"), count_field(usage, "outputTokens"));
+        let (cached, written) =
+            (count_field(usage, "cachedReadTokens"), count_field(usage, "cachedWriteTokens"));
+        let total = count_field(usage, "totalTokens");
+        let holds_cached = total > 0 && total <= add(&[input, output, count_field(usage, "thoughtTokens")]);
         let input = if holds_cached { input } else { add(&[input, cached, written]) };
         return Some(Usage { input, cached, output });
     }
     let tokens = &result["_meta"]["quota"]["token_count"];
     tokens.is_object().then(|| Usage {
-        input: count(tokens, "input_tokens"),
-        cached: count(tokens, "cached_input_tokens"),
-        output: count(tokens, "output_tokens"),
+        input: count_field(tokens, "input_tokens"),
+        cached: count_field(tokens, "cached_input_tokens"),
+        output: count_field(tokens, "output_tokens"),
     })
 }
 

@@ -1,72 +1,72 @@
 //! `can_use_tool` requests as questions, and decisions as their answers; so are wishes of tool servers (`elicitation`). Pure.
 
 use crate::agent::adapters::codex::approvals::{label_for, question, words_for};
-use crate::agent::dialect::describe;
-use crate::agent::dialect::string;
+use crate::agent::dialect::describe_tool_call;
+use crate::agent::dialect::string_field;
 use crate::agent::elicitation;
-use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
 use std::path::Path;
 
 /// Reads a request. `plan` is what the agent wrote last as its plan: the request may not repeat it.
-pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: &str) -> Ask {
+pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: &str) -> PermissionRequest {
     if is_form(request) {
-        let mut ask = elicitation::asked(&Value::Null, request, SCHEMA);
+        let mut ask = elicitation::elicitation_request(&Value::Null, request, SCHEMA);
         ask.id = id.to_owned();
-        ask.tool = string(request, "mcp_server_name").to_owned();
+        ask.tool = string_field(request, "mcp_server_name").to_owned();
         return ask;
     }
-    let tool = string(request, "tool_name");
+    let tool = string_field(request, "tool_name");
     let input = &request["input"];
-    let mut ask = Ask {
+    let mut ask = PermissionRequest {
         id: id.to_owned(),
-        kind: AskKind::Other,
+        kind: PermissionKind::Other,
         tool: tool.to_owned(),
-        title: describe(tool, input, workdir).1,
+        title: describe_tool_call(tool, input, workdir).1,
         detail: String::new(),
-        what: Vec::new(),
-        for_session: !updates(request).is_empty(),
+        subjects: Vec::new(),
+        can_allow_session: !updates(request).is_empty(),
         choices: Vec::new(),
-        answers: 1,
+        answer_count: 1,
     };
     match tool {
         "Bash" => {
-            ask.kind = AskKind::Command;
-            string(input, "command").clone_into(&mut ask.detail);
-            ask.what.push(ask.detail.clone());
+            ask.kind = PermissionKind::Command;
+            string_field(input, "command").clone_into(&mut ask.detail);
+            ask.subjects.push(ask.detail.clone());
         }
         "Edit" | "MultiEdit" | "Write" | "NotebookEdit" => {
             // In auto-edit, `acceptEdits` lets it edit by itself: what it asks for lies outside, or is a file that
             // steers other programs (`.git/config`).
-            ask.kind = if mode == Mode::AutoEdit { AskKind::Other } else { AskKind::Edit };
+            ask.kind = if mode == Mode::AutoEdit { PermissionKind::Other } else { PermissionKind::Edit };
             ask.detail = diff(input);
-            let paths = ["file_path", "notebook_path"].into_iter().map(|key| string(input, key));
-            ask.what.extend(paths.filter(|path| !path.is_empty()).map(str::to_owned));
+            let paths = ["file_path", "notebook_path"].into_iter().map(|key| string_field(input, key));
+            ask.subjects.extend(paths.filter(|path| !path.is_empty()).map(str::to_owned));
         }
         "WebFetch" | "WebSearch" => {
-            ask.kind = AskKind::Fetch;
+            ask.kind = PermissionKind::Fetch;
             ask.detail = input.to_string();
-            let about = [string(input, "url"), string(input, "query")].concat();
-            ask.what.push(about);
+            let about = [string_field(input, "url"), string_field(input, "query")].concat();
+            ask.subjects.push(about);
         }
         "AskUserQuestion" => question(&mut ask, &input["questions"]),
         "ExitPlanMode" => {
-            ask.kind = AskKind::Plan;
+            ask.kind = PermissionKind::Plan;
             "begin with the plan".clone_into(&mut ask.title);
-            let own = string(input, "plan");
+            let own = string_field(input, "plan");
             ask.detail = if own.is_empty() { plan } else { own }.to_owned();
         }
         _ => {
             // What it reads, where a reading tool asks because the file lies outside.
             let path =
-                ["file_path", "path"].into_iter().map(|key| string(input, key)).find(|p| !p.is_empty());
-            ask.what.extend(path.map(str::to_owned));
+                ["file_path", "path"].into_iter().map(|key| string_field(input, key)).find(|p| !p.is_empty());
+            ask.subjects.extend(path.map(str::to_owned));
             ask.detail = input.to_string();
         }
     }
-    let reason = string(request, "decision_reason");
+    let reason = string_field(request, "decision_reason");
     if !reason.is_empty() {
         ask.detail = [ask.detail.trim_end(), "\n\n", reason].concat();
     }
@@ -75,11 +75,11 @@ pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: 
 
 /// The file, and what an edit takes away and puts in.
 fn diff(input: &Value) -> String {
-    let mut out = [string(input, "file_path"), string(input, "notebook_path"), "\n"].concat();
+    let mut out = [string_field(input, "file_path"), string_field(input, "notebook_path"), "\n"].concat();
     let edits = input["edits"].as_array().map(Vec::as_slice);
     for edit in edits.unwrap_or(std::slice::from_ref(input)) {
         for (sign, key) in [("-", "old_string"), ("+", "new_string"), ("+", "content"), ("+", "new_source")] {
-            for line in string(edit, key).lines() {
+            for line in string_field(edit, key).lines() {
                 for part in [sign, line, "\n"] {
                     out.push_str(part);
                 }
@@ -96,9 +96,9 @@ fn updates(request: &Value) -> Vec<Value> {
     let is_edit = request["input"].get("file_path").is_some();
     let mut out = Vec::new();
     for suggestion in suggestions {
-        let rule = match string(suggestion, "type") {
-            "addRules" => string(suggestion, "behavior") == "allow",
-            "setMode" => is_edit && string(suggestion, "mode") == "acceptEdits",
+        let rule = match string_field(suggestion, "type") {
+            "addRules" => string_field(suggestion, "behavior") == "allow",
+            "setMode" => is_edit && string_field(suggestion, "mode") == "acceptEdits",
             "addDirectories" => is_edit,
             _ => false,
         };
@@ -116,16 +116,16 @@ const SCHEMA: &str = "requested_schema";
 
 /// Whether a tool server wants something to be known.
 pub(super) fn is_form(request: &Value) -> bool {
-    string(request, "subtype") == "elicitation"
+    string_field(request, "subtype") == "elicitation"
 }
 
 /// The `response` to a request; the error says what in the answer does not fit.
 pub(super) fn response(request: &Value, decision: &Decision) -> Result<Value, String> {
     if is_form(request) {
-        return elicitation::answered(request, SCHEMA, decision);
+        return elicitation::elicitation_response(request, SCHEMA, decision);
     }
     let mut input = request["input"].clone();
-    let is_question = string(request, "tool_name") == "AskUserQuestion";
+    let is_question = string_field(request, "tool_name") == "AskUserQuestion";
     let deny = |words: &str| object!({ "behavior": "deny", "message": words });
     Ok(match decision {
         Decision::Allow => object!({ "behavior": "allow", "updatedInput": input }),
@@ -138,7 +138,7 @@ pub(super) fn response(request: &Value, decision: &Decision) -> Result<Value, St
             let questions = input["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
             for (at, question) in questions.iter().enumerate() {
                 let words = label_for(question, words_for(words, at, questions.len()));
-                answers.insert(string(question, "question").to_owned(), words.into());
+                answers.insert(string_field(question, "question").to_owned(), words.into());
             }
             if input.is_object() {
                 input["answers"] = answers.into();

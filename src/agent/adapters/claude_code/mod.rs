@@ -5,11 +5,11 @@ mod control_requests;
 pub mod stream_json;
 pub mod two_way;
 
-use crate::agent::adapter::{AdapterSpec, Host, Invocation, Login, LoginQuery};
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
 use crate::agent::adapters::claude_code::stream_json::Claude;
 use crate::agent::adapters::claude_code::two_way::Stream;
 use crate::agent::dialect::Dialect;
-use crate::agent::{Request, adapter};
+use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -23,11 +23,11 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "Claude Code",
     aliases: &["claude", "claudecode", "claude_code"],
     programs: &["claude"],
-    install: "install it with `npm install -g @anthropic-ai/claude-code`",
-    login: "Run `claude` on this machine, as the user of the connector, and type `/login`.",
+    install_hint: "install it with `npm install -g @anthropic-ai/claude-code`",
+    login_hint: "Run `claude` on this machine, as the user of the connector, and type `/login`.",
     session_key: "claudeSessionId",
     launcher: None,
-    login_query: Some(LoginQuery { args: &["auth", "status"], read: login_state }),
+    login_query: Some(LoginQuery { args: &["auth", "status"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "`--dangerously-skip-permissions`: nothing is asked."),
         (Mode::Yolo, "The same as `full-auto`."),
@@ -41,35 +41,35 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
     ],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: true,
-    after: None,
+    post_turn_query: None,
     invoke,
     dialect,
 };
 
 /// Whether a mode lets it ask.
-fn asks(request: &Request) -> bool {
+fn asks(request: &TurnRequest) -> bool {
     matches!(request.mode, Mode::AutoEdit | Mode::Suggest)
 }
 
 /// Whether both sides talk in every turn, so that the process can wait for the next one: where it may ask, and where
 /// the settings say so.
-pub(in crate::agent) fn keeps(request: &Request) -> bool {
+pub(in crate::agent) fn keeps(request: &TurnRequest) -> bool {
     request.transport.as_deref().map_or_else(|| asks(request), |transport| transport == "stream")
 }
 
 /// Whether both sides talk in this turn: also for images, which cannot be sent otherwise.
-fn is_stream(request: &Request) -> bool {
+fn is_stream(request: &TurnRequest) -> bool {
     keeps(request) || (request.transport.is_none() && !request.images.is_empty())
 }
 
-fn dialect(request: &Request) -> Box<dyn Dialect> {
+fn dialect(request: &TurnRequest) -> Box<dyn Dialect> {
     if is_stream(request) { Box::new(Stream::new(request)) } else { Box::new(Claude::new(request)) }
 }
 
 /// Values are glued to their flags, so that none can be taken for an option.
-fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     let mut args: Vec<OsString> =
         ["-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages"]
             .map(OsString::from)
@@ -88,7 +88,7 @@ fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
                 "--dangerously-skip-permissions".into(),
                 "--permission-mode=bypassPermissions".into(),
             ]);
-            if host.root {
+            if host.is_root {
                 // Exactly `1`; without it both flags are refused to root.
                 env.push(("IS_SANDBOX".to_owned(), "1".into()));
             }
@@ -129,13 +129,13 @@ fn effort(word: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::Image;
+    use crate::agent::PromptImage;
     use crate::agent::adapter::sample;
 
-    fn invocation(root: bool, change: impl FnOnce(&mut Request)) -> (String, Invocation) {
-        let mut request = Request { prompt: "-".to_owned(), ..sample::request() };
+    fn invocation(root: bool, change: impl FnOnce(&mut TurnRequest)) -> (String, Invocation) {
+        let mut request = TurnRequest { prompt: "-".to_owned(), ..sample::request() };
         change(&mut request);
-        let invocation = invoke(&request, &Host { fresh_id: "NEW", root });
+        let invocation = invoke(&request, &LaunchContext { fresh_id: "NEW", is_root: root });
         (invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "), invocation)
     }
 
@@ -183,7 +183,7 @@ mod tests {
             "{base} --dangerously-skip-permissions --permission-mode=bypassPermissions --session-id=NEW"
         );
         assert_eq!(invocation(true, |r| r.transport = Some("stream".to_owned())).0, full);
-        let image = Image { path: "/i.png".into(), media_type: "image/png".to_owned(), data: None };
+        let image = PromptImage { path: "/i.png".into(), media_type: "image/png".to_owned(), data: None };
         assert_eq!(invocation(true, |r| r.images = vec![image]).0, full);
     }
 

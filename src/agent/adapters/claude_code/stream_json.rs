@@ -2,10 +2,11 @@
 //! what it shares with the two-way form ([`stream`]). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, Said, Stray, count, describe, ended, failed, object, string, title, unsaid,
+    Dialect, Effects, Exit, StrayOutput, TextCollector, completed_outcome, count_field, describe_tool_call,
+    failed_outcome, one_line_title, outcome_from_exit, parse_typed_object, string_field,
 };
-use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Request, Usage, adapter, classify};
+use crate::agent::outcome::{AgentOutcome, Reason};
+use crate::agent::{AgentEvent, TurnRequest, Usage, adapter, classify};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ pub struct Claude {
     pub(crate) slash: bool,
     pub(crate) workdir: PathBuf,
     pub(crate) resume: Option<String>,
-    pub(crate) said: Said,
+    pub(crate) said: TextCollector,
     /// The last whole text block: the answer if `result` is empty.
     pub(crate) last_text: String,
     /// Message ids whose text comes in pieces already: with partial messages every block is said twice.
@@ -27,14 +28,14 @@ pub struct Claude {
     pub(crate) complaint: String,
     /// Whether a tool call has succeeded.
     pub(crate) worked: bool,
-    pub(crate) stray: Stray,
+    pub(crate) stray: StrayOutput,
     pub(crate) started: bool,
     pub(crate) ended: bool,
 }
 
 impl Claude {
     /// For one turn.
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &TurnRequest) -> Self {
         let mut prompt = request.prompt.clone();
         // In this form they cannot be sent, but it can read them.
         for image in &request.images {
@@ -42,200 +43,209 @@ impl Claude {
         }
         Self {
             prompt,
-            slash: request.slash,
+            slash: request.is_slash_command,
             workdir: request.workdir.clone(),
             resume: request.resume.clone(),
-            said: Said::default(),
+            said: TextCollector::default(),
             last_text: String::new(),
             streaming: String::new(),
             streamed: false,
             complaint: String::new(),
             worked: false,
-            stray: Stray::default(),
+            stray: StrayOutput::default(),
             started: false,
             ended: false,
         }
     }
 
-    pub(crate) fn refusal(&self) -> Option<Outcome> {
+    pub(crate) fn refusal(&self) -> Option<AgentOutcome> {
         let id = self.resume.as_deref().filter(|id| !adapter::is_uuid(id))?;
-        Some(failed(Reason::StaleSession, &format!("`{id}` is not a session id"), String::new()))
+        Some(failed_outcome(Reason::StaleSession, &format!("`{id}` is not a session id"), String::new()))
     }
 
-    pub(crate) fn system(&mut self, value: &Value, fx: &mut Effects) {
-        match string(value, "subtype") {
+    pub(crate) fn system(&mut self, value: &Value, effects: &mut Effects) {
+        match string_field(value, "subtype") {
             // Comes again with every background task.
             "init" if !self.started => {
                 self.started = true;
-                let id = string(value, "session_id");
+                let id = string_field(value, "session_id");
                 if adapter::is_uuid(id) {
-                    fx.events.push(AgentEvent::Session(id.to_owned()));
+                    effects.events.push(AgentEvent::Session(id.to_owned()));
                 }
-                fx.events.push(AgentEvent::Started);
+                effects.events.push(AgentEvent::Started);
             }
             "api_retry" => {
-                let (attempt, of) = (count(value, "attempt"), count(value, "max_retries"));
-                self.complaint = match (string(value, "error"), count(value, "error_status")) {
+                let (attempt, of) = (count_field(value, "attempt"), count_field(value, "max_retries"));
+                self.complaint = match (string_field(value, "error"), count_field(value, "error_status")) {
                     // No answer at all: refused, cut, not resolved.
                     ("unknown", 0) => "connection failed".to_owned(),
                     (error, 0) => error.to_owned(),
                     (error, status) => format!("{error} ({status})"),
                 };
-                fx.events.push(AgentEvent::Retry(format!("retry {attempt} of {of}: {}", self.complaint)));
+                effects
+                    .events
+                    .push(AgentEvent::Retry(format!("retry {attempt} of {of}: {}", self.complaint)));
             }
             "permission_denied" => {
-                let words = format!("{}: {}", string(value, "tool_name"), string(value, "message"));
-                fx.events.push(AgentEvent::Denied(title(&words)));
+                let words =
+                    format!("{}: {}", string_field(value, "tool_name"), string_field(value, "message"));
+                effects.events.push(AgentEvent::Denied(one_line_title(&words)));
             }
             _ => {}
         }
     }
 
     /// A raw event of the provider; only of the main agent, not of those that it sends out.
-    pub(crate) fn stream(&mut self, value: &Value, fx: &mut Effects) {
+    pub(crate) fn stream(&mut self, value: &Value, effects: &mut Effects) {
         if !value["parent_tool_use_id"].is_null() {
             return;
         }
         let event = &value["event"];
-        match string(event, "type") {
-            "message_start" => string(&event["message"], "id").clone_into(&mut self.streaming),
+        match string_field(event, "type") {
+            "message_start" => string_field(&event["message"], "id").clone_into(&mut self.streaming),
             "content_block_start" => self.streamed = false,
             "content_block_delta" => {
                 let delta = &event["delta"];
-                let text = string(delta, "text");
+                let text = string_field(delta, "text");
                 if !text.is_empty() {
                     self.complaint.clear();
                     if std::mem::replace(&mut self.streamed, true) {
-                        self.said.piece(text);
+                        self.said.push_delta(text);
                     } else {
-                        self.said.message(text);
+                        self.said.push_message(text);
                     }
-                    fx.events.push(AgentEvent::Text(text.to_owned()));
+                    effects.events.push(AgentEvent::Text(text.to_owned()));
                 }
-                let thought = string(delta, "thinking");
+                let thought = string_field(delta, "thinking");
                 if !thought.is_empty() {
-                    fx.events.push(AgentEvent::Thought(thought.to_owned()));
+                    effects.events.push(AgentEvent::Thought(thought.to_owned()));
                 }
             }
             _ => {}
         }
     }
 
-    pub(crate) fn assistant(&mut self, value: &Value, fx: &mut Effects) {
+    pub(crate) fn assistant(&mut self, value: &Value, effects: &mut Effects) {
         let message = &value["message"];
         let blocks = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
         let own = value["parent_tool_use_id"].is_null();
-        let in_pieces = !self.streaming.is_empty() && string(message, "id") == self.streaming;
+        let in_pieces = !self.streaming.is_empty() && string_field(message, "id") == self.streaming;
         // Qoder has only the word.
         let is_error = value["is_api_error_message"] == true || value["error"].is_string();
         for block in blocks {
-            let text = string(block, "text");
-            match string(block, "type") {
-                "text" if is_error => self.complaint = format!("{} {text}", string(value, "error")),
+            let text = string_field(block, "text");
+            match string_field(block, "type") {
+                "text" if is_error => self.complaint = format!("{} {text}", string_field(value, "error")),
                 "text" if own && !text.trim().is_empty() => {
                     self.complaint.clear();
                     text.clone_into(&mut self.last_text);
                     if !in_pieces {
-                        self.said.message(text);
-                        fx.events.push(AgentEvent::Text(text.to_owned()));
+                        self.said.push_message(text);
+                        effects.events.push(AgentEvent::Text(text.to_owned()));
                     }
                 }
                 "thinking" if own && !in_pieces => {
-                    fx.events.push(AgentEvent::Thought(string(block, "thinking").to_owned()));
+                    effects.events.push(AgentEvent::Thought(string_field(block, "thinking").to_owned()));
                 }
                 "tool_use" => {
-                    let (kind, title) = describe(string(block, "name"), &block["input"], &self.workdir);
-                    fx.events.push(AgentEvent::Tool { id: string(block, "id").to_owned(), kind, title });
+                    let (kind, title) =
+                        describe_tool_call(string_field(block, "name"), &block["input"], &self.workdir);
+                    effects.events.push(AgentEvent::Tool {
+                        id: string_field(block, "id").to_owned(),
+                        kind,
+                        title,
+                    });
                 }
                 _ => {}
             }
         }
     }
 
-    pub(crate) fn tool_results(&mut self, value: &Value, fx: &mut Effects) {
+    pub(crate) fn tool_results(&mut self, value: &Value, effects: &mut Effects) {
         for block in value["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default() {
-            if string(block, "type") == "tool_result" {
-                let (id, ok) = (string(block, "tool_use_id").to_owned(), block["is_error"] != true);
+            if string_field(block, "type") == "tool_result" {
+                let (id, ok) = (string_field(block, "tool_use_id").to_owned(), block["is_error"] != true);
                 self.worked |= ok;
-                fx.events.push(AgentEvent::ToolEnd { id, ok });
+                effects.events.push(AgentEvent::ToolEnd { id, ok });
             }
         }
     }
 
-    pub(crate) fn result(&mut self, value: &Value, fx: &mut Effects) {
-        fx.usage = usage(value);
-        let answer = string(value, "result");
+    pub(crate) fn result(&mut self, value: &Value, effects: &mut Effects) {
+        effects.usage = usage(value);
+        let answer = string_field(value, "result");
         let partial = self.said.text();
         if value["is_error"] != true {
             let answer = if answer.trim().is_empty() { self.last_text.as_str() } else { answer };
-            return self.finish(ended(answer, self.worked, "", partial), fx);
+            return self.finish(completed_outcome(answer, self.worked, "", partial), effects);
         }
         let first_error = value["errors"].get(0).and_then(Value::as_str).unwrap_or_default();
         let words = if answer.is_empty() { first_error } else { answer };
-        if string(value, "terminal_reason").starts_with("aborted") {
+        if string_field(value, "terminal_reason").starts_with("aborted") {
             // An interrupt that was not ours; ours is known to the runner.
-            return self.finish(failed(Reason::Killed(2), "", partial), fx);
+            return self.finish(failed_outcome(Reason::Killed(2), "", partial), effects);
         }
         // The error word ("authentication_failed") is more telling than the sentence for people.
-        let known = classify::words(words).or_else(|| classify::words(&self.complaint));
-        let status = count(value, "api_error_status");
-        let reason = known.unwrap_or_else(|| classify::status(words, status, self.resume.is_some()));
-        self.finish(failed(reason, words, partial), fx);
+        let known = classify::by_message(words).or_else(|| classify::by_message(&self.complaint));
+        let status = count_field(value, "api_error_status");
+        let reason = known.unwrap_or_else(|| classify::by_http_status(words, status, self.resume.is_some()));
+        self.finish(failed_outcome(reason, words, partial), effects);
     }
 
     /// One line of the protocol.
-    pub(crate) fn object(&mut self, value: &Value, fx: &mut Effects) {
-        fx.alive = true;
+    pub(crate) fn object(&mut self, value: &Value, effects: &mut Effects) {
+        effects.is_sign_of_life = true;
         if self.ended {
             return;
         }
-        match string(value, "type") {
-            "system" => self.system(value, fx),
-            "stream_event" => self.stream(value, fx),
-            "assistant" => self.assistant(value, fx),
-            "user" => self.tool_results(value, fx),
-            "result" => self.result(value, fx),
+        match string_field(value, "type") {
+            "system" => self.system(value, effects),
+            "stream_event" => self.stream(value, effects),
+            "assistant" => self.assistant(value, effects),
+            "user" => self.tool_results(value, effects),
+            "result" => self.result(value, effects),
             _ => {}
         }
     }
 
     /// The first verdict counts; a background task may bring another `result`
     /// (`tests/fixtures/claude-code/tool-bg-flag.jsonl`).
-    pub(crate) fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+    pub(crate) fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
         if !self.ended {
             self.ended = true;
-            fx.done = Some(outcome);
+            effects.outcome = Some(outcome);
         }
     }
 }
 
 impl Dialect for Claude {
-    fn start(&mut self, fx: &mut Effects) {
+    fn start(&mut self, effects: &mut Effects) {
         if let Some(refused) = self.refusal() {
-            return self.finish(refused, fx);
+            return self.finish(refused, effects);
         }
         let prompt = defuse(std::mem::take(&mut self.prompt));
-        fx.stdin.push(if self.slash { prompt.trim_start().to_owned() } else { prompt });
+        effects.stdin.push(if self.slash { prompt.trim_start().to_owned() } else { prompt });
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
-        match object(line) {
-            Some(value) => self.object(&value, fx),
-            None => self.stray.line(line, fx),
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+        match parse_typed_object(line) {
+            Some(value) => self.object(&value, effects),
+            None => self.stray.line(line, effects),
         }
     }
 
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
-        let outcome = unsaid(exit, &self.complaint, &self.stray, stderr_tail, self.said.text());
-        self.finish(outcome, fx);
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+        let outcome = outcome_from_exit(exit, &self.complaint, &self.stray, stderr_tail, self.said.text());
+        self.finish(outcome, effects);
     }
 
-    fn partial(&self) -> String {
+    fn partial_text(&self) -> String {
         self.said.text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
-        classify::words(&self.complaint).or_else(|| classify::tail(stderr_tail).map(|(reason, _)| reason))
+        classify::by_message(&self.complaint)
+            .or_else(|| classify::by_stderr_tail(stderr_tail).map(|(reason, _)| reason))
     }
 }
 
@@ -281,19 +291,22 @@ pub(crate) fn usage(result: &Value) -> Option<Usage> {
     if let Some(models) = result["model_usage_since_last_result"].as_object() {
         let mut total = Usage::default();
         for model in models.values() {
-            let cached = count(model, "cacheReadInputTokens");
-            total.input += count(model, "inputTokens") + cached + count(model, "cacheCreationInputTokens");
+            let cached = count_field(model, "cacheReadInputTokens");
+            total.input +=
+                count_field(model, "inputTokens") + cached + count_field(model, "cacheCreationInputTokens");
             total.cached += cached;
-            total.output += count(model, "outputTokens");
+            total.output += count_field(model, "outputTokens");
         }
         return Some(total);
     }
     let usage = &result["usage"];
-    let cached = count(usage, "cache_read_input_tokens");
+    let cached = count_field(usage, "cache_read_input_tokens");
     usage.is_object().then(|| Usage {
-        input: count(usage, "input_tokens") + cached + count(usage, "cache_creation_input_tokens"),
+        input: count_field(usage, "input_tokens")
+            + cached
+            + count_field(usage, "cache_creation_input_tokens"),
         cached,
-        output: count(usage, "output_tokens"),
+        output: count_field(usage, "output_tokens"),
     })
 }
 

@@ -8,10 +8,10 @@ use crate::agent::adapters;
 use crate::agent::adapters::claude_code::control_requests;
 use crate::agent::adapters::claude_code::stream_json::{Claude, defuse};
 use crate::agent::adapters::codex::approvals::join;
-use crate::agent::dialect::{Dialect, Effects, Exit, object, string};
-use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::dialect::{Dialect, Effects, Exit, parse_typed_object, string_field};
+use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::Decision;
-use crate::agent::{Request, Usage};
+use crate::agent::{TurnRequest, Usage};
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub struct Stream {
 
 impl Stream {
     /// For a process that begins with this turn.
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &TurnRequest) -> Self {
         Self {
             turn: Claude::new(request),
             mode: request.mode,
@@ -63,51 +63,51 @@ impl Stream {
         }
     }
 
-    fn say(&mut self, line: &Value, fx: &mut Effects) {
+    fn say(&mut self, line: &Value, effects: &mut Effects) {
         self.due += 1;
-        write(line, fx);
+        write(line, effects);
     }
 
-    fn interrupt(&mut self, fx: &mut Effects) {
+    fn interrupt(&mut self, effects: &mut Effects) {
         self.interrupts += 1;
         let id = format!("interrupt-{}", self.interrupts);
         let request = object!({ "subtype": "interrupt" });
-        write(&object!({ "type": "control_request", "request_id": id, "request": request }), fx);
+        write(&object!({ "type": "control_request", "request_id": id, "request": request }), effects);
     }
 
     /// It wants something of us.
-    fn request(&mut self, message: &Value, fx: &mut Effects) {
-        let id = string(message, "request_id");
+    fn request(&mut self, message: &Value, effects: &mut Effects) {
+        let id = string_field(message, "request_id");
         let request = &message["request"];
-        if string(request, "subtype") == "can_use_tool" || control_requests::is_form(request) {
-            return self.ask(id, request.clone(), "", fx);
+        if string_field(request, "subtype") == "can_use_tool" || control_requests::is_form(request) {
+            return self.ask(id, request.clone(), "", effects);
         }
         let error = "wtt-connect does not offer this";
-        respond(object!({ "subtype": "error", "request_id": id, "error": error }), fx);
+        respond(object!({ "subtype": "error", "request_id": id, "error": error }), effects);
     }
 
     /// `why`: what was answered did not fit, so it is asked again.
-    fn ask(&mut self, id: &str, request: Value, why: &str, fx: &mut Effects) {
+    fn ask(&mut self, id: &str, request: Value, why: &str, effects: &mut Effects) {
         let mut ask = control_requests::read(id, &request, self.mode, &self.turn.workdir, &self.plan);
         ask.detail = join(why, &ask.detail);
-        fx.asks.push(ask);
+        effects.permission_requests.push(ask);
         self.open.insert(id.to_owned(), request);
     }
 
     /// A line of the user, taken up.
-    fn echo(&mut self, fx: &mut Effects) {
+    fn echo(&mut self, effects: &mut Effects) {
         self.due = self.due.saturating_sub(1);
         self.taken = true;
         // It had waited behind the turn that was stopped.
         if self.stopping {
-            self.interrupt(fx);
+            self.interrupt(effects);
         }
     }
 
     /// The reader has seen a `result`; it may not be the last one.
-    fn result(&mut self, outcome: Outcome, fx: &mut Effects) {
-        let usage = fx.usage.take();
-        let own = self.taken || !matches!(outcome, Outcome::Done(_));
+    fn result(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+        let usage = effects.usage.take();
+        let own = self.taken || !matches!(outcome, AgentOutcome::Done(_));
         if own {
             self.usage = Usage::sum(self.usage, usage);
         }
@@ -117,28 +117,30 @@ impl Stream {
             // A message waits for a turn of its own. Its result is the last word, also after a failure.
             outcome if self.taken && self.due > 0 => {
                 self.turn.ended = false;
-                if let Outcome::Done(text) = outcome {
+                if let AgentOutcome::Done(text) = outcome {
                     self.earlier = [&self.earlier, text.trim(), "\n\n"].concat();
                 }
             }
-            Outcome::Done(text) => self.finish(Outcome::Done([&self.earlier, text.as_str()].concat()), fx),
-            Outcome::Failed { reason: Reason::Killed(_), partial, .. } if self.stopping => {
-                self.finish(Outcome::Cancelled { partial }, fx);
+            AgentOutcome::Done(text) => {
+                self.finish(AgentOutcome::Done([&self.earlier, text.as_str()].concat()), effects)
             }
-            other => self.finish(other, fx),
+            AgentOutcome::Failed { reason: Reason::Killed(_), partial, .. } if self.stopping => {
+                self.finish(AgentOutcome::Cancelled { partial }, effects);
+            }
+            other => self.finish(other, effects),
         }
     }
 
-    fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
         (self.over, self.stopping) = (true, false);
-        fx.usage = self.usage.take();
-        fx.withdraw(&mut self.open);
-        fx.done = Some(outcome);
+        effects.usage = self.usage.take();
+        effects.withdraw_all(&mut self.open);
+        effects.outcome = Some(outcome);
     }
 }
 
 /// A message of the user as a line: text and images.
-fn user_line(request: &Request) -> Value {
+fn user_line(request: &TurnRequest) -> Value {
     let mut content = vec![text_block(&request.prompt)];
     for image in &request.images {
         if let Some(data) = &image.data {
@@ -158,44 +160,44 @@ fn user(content: Vec<Value>) -> Value {
     object!({ "type": "user", "message": message, "parent_tool_use_id": () })
 }
 
-fn respond(response: Value, fx: &mut Effects) {
-    write(&object!({ "type": "control_response", "response": response }), fx);
+fn respond(response: Value, effects: &mut Effects) {
+    write(&object!({ "type": "control_response", "response": response }), effects);
 }
 
 /// One bad line ends the process; releases that run on Node also break lines at these two.
-fn write(message: &Value, fx: &mut Effects) {
+fn write(message: &Value, effects: &mut Effects) {
     let line = message.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    fx.stdin.push(line + "\n");
+    effects.stdin.push(line + "\n");
 }
 
 impl Dialect for Stream {
-    fn start(&mut self, fx: &mut Effects) {
+    fn start(&mut self, effects: &mut Effects) {
         match self.turn.refusal() {
-            Some(refused) => self.finish(refused, fx),
+            Some(refused) => self.finish(refused, effects),
             None => {
                 let first = self.first.take();
-                self.say(&first, fx);
+                self.say(&first, effects);
             }
         }
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
-        let Some(value) = object(line) else { return self.turn.stray.line(line, fx) };
-        fx.alive = true;
-        match string(&value, "type") {
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+        let Some(value) = parse_typed_object(line) else { return self.turn.stray.line(line, effects) };
+        effects.is_sign_of_life = true;
+        match string_field(&value, "type") {
             // A task in the background asks between the turns as well.
-            "control_request" => self.request(&value, fx),
+            "control_request" => self.request(&value, effects),
             _ if self.over => {}
             "control_cancel_request" => {
-                let id = string(&value, "request_id");
+                let id = string_field(&value, "request_id");
                 if self.open.remove(id).is_some() {
-                    fx.withdrawn.push(id.to_owned());
+                    effects.withdrawn_requests.push(id.to_owned());
                 }
             }
             "control_response" => {}
             "user" if value["isReplay"] == true => {
                 if value["message"]["content"].is_array() {
-                    self.echo(fx);
+                    self.echo(effects);
                 }
             }
             kind => {
@@ -204,25 +206,25 @@ impl Dialect for Stream {
                 {
                     plan.clone_into(&mut self.plan);
                 }
-                self.turn.object(&value, fx);
-                if let Some(outcome) = fx.done.take() {
-                    self.result(outcome, fx);
+                self.turn.object(&value, effects);
+                if let Some(outcome) = effects.outcome.take() {
+                    self.result(outcome, effects);
                 }
             }
         }
     }
 
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
         if !self.over {
-            self.turn.end(exit, stderr_tail, fx);
-            if let Some(outcome) = fx.done.take() {
-                self.finish(outcome, fx);
+            self.turn.on_exit(exit, stderr_tail, effects);
+            if let Some(outcome) = effects.outcome.take() {
+                self.finish(outcome, effects);
             }
         }
     }
 
-    fn partial(&self) -> String {
-        self.turn.partial()
+    fn partial_text(&self) -> String {
+        self.turn.partial_text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
@@ -238,41 +240,41 @@ impl Dialect for Stream {
         self.kept
     }
 
-    fn next_turn(&mut self, request: &Request, fx: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
         *self = Self { interrupts: self.interrupts, ..Self::new(request) };
-        self.start(fx);
+        self.start(effects);
     }
 
-    fn cancel(&mut self, fx: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut Effects) -> bool {
         if self.over {
             return false;
         }
         self.stopping = true;
-        self.interrupt(fx);
+        self.interrupt(effects);
         true
     }
 
-    fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
         let Some(request) = self.open.remove(id).filter(|_| !self.stopping) else { return };
         let response = match control_requests::response(&request, decision) {
             Ok(response) => response,
-            Err(why) => return self.ask(id, request, &why, fx),
+            Err(why) => return self.ask(id, request, &why, effects),
         };
-        respond(object!({ "subtype": "success", "request_id": id, "response": response }), fx);
+        respond(object!({ "subtype": "success", "request_id": id, "response": response }), effects);
         if *decision == Decision::DenyAndStop {
             self.stopping = true;
             // a tool that is refused can end the turn; a form cannot
             if control_requests::is_form(&request) {
-                self.interrupt(fx);
+                self.interrupt(effects);
             }
         }
     }
 
-    fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
         if self.over || self.stopping {
             return false;
         }
-        self.say(&user(vec![text_block(text)]), fx);
+        self.say(&user(vec![text_block(text)]), effects);
         true
     }
 }

@@ -7,10 +7,13 @@ use crate::agent::adapters::codex::approvals;
 use crate::agent::adapters::codex::exec::refusal;
 use crate::agent::adapters::codex::items::Items;
 use crate::agent::adapters::codex::{errors, rpc};
-use crate::agent::dialect::{Dialect, Effects, Exit, Stray, count, detail, ended, failed, string, unsaid};
-use crate::agent::outcome::{Outcome, Reason};
+use crate::agent::dialect::{
+    Dialect, Effects, Exit, StrayOutput, completed_outcome, count_field, failed_outcome, failure_detail,
+    outcome_from_exit, string_field,
+};
+use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::Decision;
-use crate::agent::{AgentEvent, Request, Usage, adapter, classify};
+use crate::agent::{AgentEvent, TurnRequest, Usage, adapter, classify};
 use crate::json::object;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -33,9 +36,9 @@ enum Step {
 /// A process that serves one thread.
 #[derive(Debug)]
 pub struct Server {
-    request: Request,
+    request: TurnRequest,
     items: Items,
-    stray: Stray,
+    stray: StrayOutput,
     thread: String,
     turn: String,
     step: Step,
@@ -57,11 +60,11 @@ pub struct Server {
 
 impl Server {
     /// For a process that begins with this turn.
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &TurnRequest) -> Self {
         Self {
             request: request.clone(),
             items: Items::new(request),
-            stray: Stray::default(),
+            stray: StrayOutput::default(),
             thread: String::new(),
             turn: String::new(),
             step: Step::Initialize,
@@ -77,155 +80,158 @@ impl Server {
     }
 
     /// Sends a request; its id.
-    fn send(&mut self, method: &str, params: Value, fx: &mut Effects) -> u64 {
+    fn send(&mut self, method: &str, params: Value, effects: &mut Effects) -> u64 {
         self.last_id += 1;
-        rpc::write(object!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), fx);
+        rpc::write(
+            object!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }),
+            effects,
+        );
         self.last_id
     }
 
     /// Sends the request on which everything waits.
-    fn go(&mut self, step: Step, method: &str, params: Value, fx: &mut Effects) {
+    fn go(&mut self, step: Step, method: &str, params: Value, effects: &mut Effects) {
         self.step = step;
-        self.step_id = self.send(method, params, fx);
+        self.step_id = self.send(method, params, effects);
     }
 
-    fn open_thread(&mut self, fx: &mut Effects) {
+    fn open_thread(&mut self, effects: &mut Effects) {
         let (method, params) = rpc::thread(&self.request);
-        self.go(Step::Thread, method, params, fx);
+        self.go(Step::Thread, method, params, effects);
     }
 
-    fn begin_turn(&mut self, prompt: &str, fx: &mut Effects) {
-        let slash = std::mem::take(&mut self.request.slash);
+    fn begin_turn(&mut self, prompt: &str, effects: &mut Effects) {
+        let slash = std::mem::take(&mut self.request.is_slash_command);
         let (method, params) = match slash.then(|| rpc::command(&self.thread, prompt)) {
             Some(command) => command,
             None => ("turn/start", rpc::turn(&self.request, &self.thread, prompt)),
         };
         self.request.images.clear();
         self.turn.clear();
-        self.go(Step::Turn, method, params, fx);
+        self.go(Step::Turn, method, params, effects);
     }
 
-    fn send_steer(&mut self, text: &str, fx: &mut Effects) {
+    fn send_steer(&mut self, text: &str, effects: &mut Effects) {
         let input = [object!({ "type": "text", "text": text })];
         let params = object!({ "threadId": self.thread, "expectedTurnId": self.turn, "input": input });
-        let id = self.send("turn/steer", params, fx);
+        let id = self.send("turn/steer", params, effects);
         self.steers.insert(id.to_string(), text.into());
     }
 
     /// The answer to a request of ours.
-    fn response(&mut self, message: &Value, fx: &mut Effects) {
+    fn response(&mut self, message: &Value, effects: &mut Effects) {
         let Some(id) = message["id"].as_u64() else { return };
         let error = &message["error"];
         if id != self.step_id {
             if error.is_null() {
                 self.steers.remove(&id.to_string());
             } else {
-                fx.events.push(AgentEvent::Note(detail(string(error, "message"))));
+                effects.events.push(AgentEvent::Note(failure_detail(string_field(error, "message"))));
             }
             return;
         }
         match self.step {
-            Step::Clean => self.finish(Outcome::Cancelled { partial: self.items.said.text() }, fx),
+            Step::Clean => self.finish(AgentOutcome::Cancelled { partial: self.items.said.text() }, effects),
             Step::Idle => {}
             Step::Initialize if !error.is_null() => {
-                let words = string(error, "message");
-                let reason = classify::words(words).unwrap_or(Reason::CliUnsupported);
-                self.finish(failed(reason, words, String::new()), fx);
+                let words = string_field(error, "message");
+                let reason = classify::by_message(words).unwrap_or(Reason::CliUnsupported);
+                self.finish(failed_outcome(reason, words, String::new()), effects);
             }
-            _ if !error.is_null() => self.fail(error, fx),
+            _ if !error.is_null() => self.fail(error, effects),
             Step::Initialize => {
-                rpc::write(object!({ "jsonrpc": "2.0", "method": "initialized" }), fx);
-                self.open_thread(fx);
+                rpc::write(object!({ "jsonrpc": "2.0", "method": "initialized" }), effects);
+                self.open_thread(effects);
             }
             Step::Thread => {
-                let id = string(&message["result"]["thread"], "id");
+                let id = string_field(&message["result"]["thread"], "id");
                 if !adapter::is_uuid(id) {
-                    return self.fail(&object!({ "message": "the app-server gave no thread" }), fx);
+                    return self.fail(&object!({ "message": "the app-server gave no thread" }), effects);
                 }
                 id.clone_into(&mut self.thread);
                 let prompt = std::mem::take(&mut self.request.prompt);
-                self.begin_turn(&prompt, fx);
+                self.begin_turn(&prompt, effects);
             }
-            Step::Turn => self.turn_began(&message["result"]["turn"], fx),
+            Step::Turn => self.turn_began(&message["result"]["turn"], effects),
         }
     }
 
     /// Comes as answer and as notification, in any order.
-    fn turn_began(&mut self, turn: &Value, fx: &mut Effects) {
+    fn turn_began(&mut self, turn: &Value, effects: &mut Effects) {
         // the answer to a compaction names none; the notification does
-        if self.step == Step::Turn && self.turn.is_empty() && !string(turn, "id").is_empty() {
-            string(turn, "id").clone_into(&mut self.turn);
+        if self.step == Step::Turn && self.turn.is_empty() && !string_field(turn, "id").is_empty() {
+            string_field(turn, "id").clone_into(&mut self.turn);
             if self.earlier.is_empty() {
-                fx.events.push(AgentEvent::Session(self.thread.clone()));
-                fx.events.push(AgentEvent::Started);
+                effects.events.push(AgentEvent::Session(self.thread.clone()));
+                effects.events.push(AgentEvent::Started);
             }
             for text in std::mem::take(&mut self.early) {
-                self.send_steer(&text, fx);
+                self.send_steer(&text, effects);
             }
         }
     }
 
-    fn notification(&mut self, method: &str, params: &Value, fx: &mut Effects) {
+    fn notification(&mut self, method: &str, params: &Value, effects: &mut Effects) {
         // Agents that codex sends out have threads of their own.
         if params.get("threadId").is_some_and(|thread| thread.as_str() != Some(&self.thread)) {
             return;
         }
         match method {
-            "turn/started" => self.turn_began(&params["turn"], fx),
+            "turn/started" => self.turn_began(&params["turn"], effects),
             "item/agentMessage/delta" => {
-                self.items.piece(string(params, "itemId"), string(params, "delta"), fx);
+                self.items.piece(string_field(params, "itemId"), string_field(params, "delta"), effects);
             }
             "item/reasoning/summaryTextDelta" | "item/reasoning/textDelta" => {
-                fx.events.push(AgentEvent::Thought(string(params, "delta").to_owned()));
+                effects.events.push(AgentEvent::Thought(string_field(params, "delta").to_owned()));
             }
             "item/started" => {
                 let item = &params["item"];
-                if string(item, "type") == "fileChange" {
-                    self.changes.insert(string(item, "id").to_owned(), item.clone());
+                if string_field(item, "type") == "fileChange" {
+                    self.changes.insert(string_field(item, "id").to_owned(), item.clone());
                 }
-                self.items.item(item, false, fx);
+                self.items.item(item, false, effects);
             }
-            "item/completed" => self.items.item(&params["item"], true, fx),
+            "item/completed" => self.items.item(&params["item"], true, effects),
             "thread/tokenUsage/updated" => {
                 let total = &params["tokenUsage"]["total"];
-                fx.usage_total = total.is_object().then(|| Usage {
-                    input: count(total, "inputTokens"),
-                    cached: count(total, "cachedInputTokens"),
-                    output: count(total, "outputTokens"),
+                effects.usage_total = total.is_object().then(|| Usage {
+                    input: count_field(total, "inputTokens"),
+                    cached: count_field(total, "cachedInputTokens"),
+                    output: count_field(total, "outputTokens"),
                 });
             }
             "error" => {
-                let message = string(&params["error"], "message");
+                let message = string_field(&params["error"], "message");
                 message.clone_into(&mut self.items.complaint);
                 if params["willRetry"] == true {
-                    fx.events.push(AgentEvent::Retry(detail(message)));
+                    effects.events.push(AgentEvent::Retry(failure_detail(message)));
                 }
             }
             "serverRequest/resolved" => {
                 let id = params["requestId"].to_string();
                 if self.pending.remove(&id).is_some() {
-                    fx.withdrawn.push(id);
+                    effects.withdrawn_requests.push(id);
                 }
             }
             "warning" | "configWarning" => {
-                let text = string(params, "message");
-                let text = if text.is_empty() { string(params, "summary") } else { text };
-                fx.events.push(AgentEvent::Note(detail(text)));
+                let text = string_field(params, "message");
+                let text = if text.is_empty() { string_field(params, "summary") } else { text };
+                effects.events.push(AgentEvent::Note(failure_detail(text)));
             }
-            "turn/completed" => self.turn_over(&params["turn"], fx),
+            "turn/completed" => self.turn_over(&params["turn"], effects),
             _ => {}
         }
     }
 
-    fn turn_over(&mut self, turn: &Value, fx: &mut Effects) {
-        if self.step != Step::Turn || self.turn.is_empty() || string(turn, "id") != self.turn {
+    fn turn_over(&mut self, turn: &Value, effects: &mut Effects) {
+        if self.step != Step::Turn || self.turn.is_empty() || string_field(turn, "id") != self.turn {
             return;
         }
         let partial = self.items.said.text();
-        match string(turn, "status") {
-            "interrupted" if self.stopping => self.clean(Step::Clean, fx),
-            "interrupted" => self.finish(failed(Reason::Killed(2), "", partial), fx),
-            "failed" => self.fail(&turn["error"], fx),
+        match string_field(turn, "status") {
+            "interrupted" if self.stopping => self.clean(Step::Clean, effects),
+            "interrupted" => self.finish(failed_outcome(Reason::Killed(2), "", partial), effects),
+            "failed" => self.fail(&turn["error"], effects),
             _ => {
                 let answer = self.items.answer.take().unwrap_or_default();
                 // A message that came too late for this turn begins the next one.
@@ -236,107 +242,107 @@ impl Server {
                 }
                 if !late.is_empty() && !self.stopping {
                     self.earlier = [&self.earlier, answer.trim(), "\n\n"].concat();
-                    return self.begin_turn(&late, fx);
+                    return self.begin_turn(&late, effects);
                 }
                 let answer = [&self.earlier, answer.as_str()].concat();
-                let outcome = ended(&answer, self.items.worked, "", partial);
+                let outcome = completed_outcome(&answer, self.items.worked, "", partial);
                 // What the turn left running in the background ends with it, as with `exec`.
-                self.clean(Step::Idle, fx);
-                self.finish(outcome, fx);
+                self.clean(Step::Idle, effects);
+                self.finish(outcome, effects);
             }
         }
     }
 
     /// A request of the server; `why`: what was answered did not fit, so it is asked again.
-    fn asked(&mut self, message: Value, why: &str, fx: &mut Effects) {
-        let change = self.changes.get(string(&message["params"], "itemId")).unwrap_or(&Value::Null);
+    fn asked(&mut self, message: Value, why: &str, effects: &mut Effects) {
+        let change = self.changes.get(string_field(&message["params"], "itemId")).unwrap_or(&Value::Null);
         match approvals::read(&message, change, self.items.changes(change), self.request.mode) {
             Some(mut ask) => {
                 ask.detail = approvals::join(why, &ask.detail);
                 self.pending.insert(ask.id.clone(), message);
-                fx.asks.push(ask);
+                effects.permission_requests.push(ask);
             }
             None => {
                 let error = object!({ "code": -32601, "message": "wtt-connect does not offer this" });
-                rpc::reply(&message, "error", error, fx);
+                rpc::reply(&message, "error", error, effects);
             }
         }
     }
 
     /// An interrupted turn leaves its commands running (seen with 0.169.0): they are ended with a request of their own.
-    fn clean(&mut self, step: Step, fx: &mut Effects) {
+    fn clean(&mut self, step: Step, effects: &mut Effects) {
         let params = object!({ "threadId": self.thread });
-        self.go(step, "thread/backgroundTerminals/clean", params, fx);
+        self.go(step, "thread/backgroundTerminals/clean", params, effects);
     }
 
-    fn fail(&mut self, error: &Value, fx: &mut Effects) {
+    fn fail(&mut self, error: &Value, effects: &mut Effects) {
         let reason = errors::reason(error, self.request.resume.is_some());
-        self.finish(failed(reason, string(error, "message"), self.items.said.text()), fx);
+        self.finish(failed_outcome(reason, string_field(error, "message"), self.items.said.text()), effects);
     }
 
-    fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
         (self.step, self.stopping) = (Step::Idle, false);
-        fx.withdraw(&mut self.pending);
-        fx.done = Some(outcome);
+        effects.withdraw_all(&mut self.pending);
+        effects.outcome = Some(outcome);
     }
 
     /// The turn's first request, or the refusal to begin it.
-    fn begin(&mut self, fx: &mut Effects) {
+    fn begin(&mut self, effects: &mut Effects) {
         if let Some(refused) = refusal(&self.request.prompt, self.request.resume.as_deref()) {
-            return self.finish(refused, fx);
+            return self.finish(refused, effects);
         }
         if self.last_id == 0 {
-            self.go(Step::Initialize, "initialize", rpc::initialize(), fx);
+            self.go(Step::Initialize, "initialize", rpc::initialize(), effects);
         } else if !self.thread.is_empty() && self.request.resume.as_ref() == Some(&self.thread) {
             let prompt = std::mem::take(&mut self.request.prompt);
-            self.begin_turn(&prompt, fx);
+            self.begin_turn(&prompt, effects);
         } else {
-            self.open_thread(fx);
+            self.open_thread(effects);
         }
     }
 }
 
 impl Dialect for Server {
-    fn start(&mut self, fx: &mut Effects) {
-        self.begin(fx);
+    fn start(&mut self, effects: &mut Effects) {
+        self.begin(effects);
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
         let line = line.trim();
         let message = match serde_json::from_str::<Value>(line) {
             Ok(message) if line.starts_with('{') => message,
-            _ => return self.stray.line(line, fx),
+            _ => return self.stray.line(line, effects),
         };
-        let method = string(&message, "method");
+        let method = string_field(&message, "method");
         if method.is_empty() {
-            fx.alive = message.get("id").is_some();
-            return self.response(&message, fx);
+            effects.is_sign_of_life = message.get("id").is_some();
+            return self.response(&message, effects);
         }
-        fx.alive = true;
+        effects.is_sign_of_life = true;
         if message.get("id").is_none() {
-            return self.notification(method, &message["params"], fx);
+            return self.notification(method, &message["params"], effects);
         }
-        self.asked(message, "", fx);
+        self.asked(message, "", effects);
     }
 
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
         if self.step != Step::Idle {
             let partial = self.items.said.text();
             let outcome = match self.stopping {
-                true => Outcome::Cancelled { partial },
-                false => unsaid(exit, &self.items.complaint, &self.stray, stderr_tail, partial),
+                true => AgentOutcome::Cancelled { partial },
+                false => outcome_from_exit(exit, &self.items.complaint, &self.stray, stderr_tail, partial),
             };
-            self.finish(outcome, fx);
+            self.finish(outcome, effects);
         }
     }
 
-    fn partial(&self) -> String {
+    fn partial_text(&self) -> String {
         self.items.said.text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
-        classify::words(&self.items.complaint)
-            .or_else(|| classify::tail(stderr_tail).map(|(reason, _)| reason))
+        classify::by_message(&self.items.complaint)
+            .or_else(|| classify::by_stderr_tail(stderr_tail).map(|(reason, _)| reason))
     }
 
     fn keeps_stdin(&self) -> bool {
@@ -347,39 +353,39 @@ impl Dialect for Server {
         true
     }
 
-    fn next_turn(&mut self, request: &Request, fx: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
         self.request = request.clone();
         self.items = Items::new(request);
-        self.stray = Stray::default();
+        self.stray = StrayOutput::default();
         self.steers.clear();
         self.early.clear();
         self.changes.clear();
         self.earlier.clear();
-        self.begin(fx);
+        self.begin(effects);
     }
 
-    fn cancel(&mut self, fx: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut Effects) -> bool {
         if self.step != Step::Turn || self.turn.is_empty() {
             return false;
         }
         self.stopping = true;
         let params = object!({ "threadId": self.thread, "turnId": self.turn });
-        self.send("turn/interrupt", params, fx);
+        self.send("turn/interrupt", params, effects);
         true
     }
 
-    fn answer(&mut self, id: &str, decision: &Decision, fx: &mut Effects) {
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
         let Some(pending) = self.pending.remove(id).filter(|_| !self.stopping) else { return };
         match approvals::result(&pending, decision) {
-            Ok(result) => rpc::reply(&pending, "result", result, fx),
-            Err(why) => self.asked(pending, &why, fx),
+            Ok(result) => rpc::reply(&pending, "result", result, effects),
+            Err(why) => self.asked(pending, &why, effects),
         }
         if *decision == Decision::DenyAndStop {
-            self.cancel(fx);
+            self.cancel(effects);
         }
     }
 
-    fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
         match self.step {
             // Not asked for yet: it is part of the first message.
             Step::Initialize | Step::Thread => {
@@ -395,7 +401,7 @@ impl Dialect for Server {
             Step::Turn if !self.stopping => {}
             _ => return false,
         }
-        self.send_steer(text, fx);
+        self.send_steer(text, effects);
         true
     }
 }

@@ -4,46 +4,46 @@
 //! tool server wants to know (elicitation of MCP) is a form (`agent/form.rs`).
 
 use crate::agent::adapters::codex::items;
-use crate::agent::dialect::{bare_command, string, title};
+use crate::agent::dialect::{one_line_title, string_field, strip_shell_wrapper};
 use crate::agent::elicitation;
-use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::config::Mode;
 use crate::json::object;
 use serde_json::Value;
 
 /// Reads a request; `item` is the file change that it may be about. `None`: nothing that we can answer.
-pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -> Option<Ask> {
+pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -> Option<PermissionRequest> {
     let params = &message["params"];
-    let reason = string(params, "reason");
+    let reason = string_field(params, "reason");
     let id = &message["id"];
-    let mut ask = Ask {
+    let mut ask = PermissionRequest {
         id: id.to_string(),
-        kind: AskKind::Other,
+        kind: PermissionKind::Other,
         tool: String::new(),
-        title: title(reason),
+        title: one_line_title(reason),
         detail: reason.to_owned(),
-        what: Vec::new(),
-        for_session: true,
+        subjects: Vec::new(),
+        can_allow_session: true,
         choices: Vec::new(),
-        answers: 1,
+        answer_count: 1,
     };
-    match string(message, "method") {
+    match string_field(message, "method") {
         "item/commandExecution/requestApproval" => {
-            let command = string(params, "command");
-            let host = string(&params["networkApprovalContext"], "host");
-            let bare = bare_command(command);
+            let command = string_field(params, "command");
+            let host = string_field(&params["networkApprovalContext"], "host");
+            let bare = strip_shell_wrapper(command);
             (ask.tool, ask.kind, ask.title) = match host {
-                "" => ("shell".to_owned(), AskKind::Command, title(&bare)),
-                host => ("network".to_owned(), AskKind::Fetch, title(host)),
+                "" => ("shell".to_owned(), PermissionKind::Command, one_line_title(&bare)),
+                host => ("network".to_owned(), PermissionKind::Fetch, one_line_title(host)),
             };
-            ask.what.push(if host.is_empty() { bare } else { host.to_owned() });
+            ask.subjects.push(if host.is_empty() { bare } else { host.to_owned() });
             ask.detail = join(command, reason);
         }
         "item/fileChange/requestApproval" => {
             ask.tool = "apply_patch".to_owned();
-            ask.kind = if mode == Mode::AutoEdit { AskKind::Other } else { AskKind::Edit };
+            ask.kind = if mode == Mode::AutoEdit { PermissionKind::Other } else { PermissionKind::Edit };
             ask.title = changes;
-            ask.what = items::paths(item);
+            ask.subjects = items::paths(item);
             ask.detail = join(&items::diff(item), reason);
         }
         "item/permissions/requestApproval" => {
@@ -55,8 +55,8 @@ pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -
             ask.tool = "request_user_input".to_owned();
         }
         ELICITATION => {
-            ask = elicitation::asked(id, params, SCHEMA);
-            ask.tool = string(params, "serverName").to_owned();
+            ask = elicitation::elicitation_request(id, params, SCHEMA);
+            ask.tool = string_field(params, "serverName").to_owned();
         }
         _ => return None,
     }
@@ -77,17 +77,17 @@ pub(in crate::agent) fn join(first: &str, second: &str) -> String {
 }
 
 /// Questions with choices, as codex and claude write them: the first as title, all of them as detail.
-pub(in crate::agent) fn question(ask: &mut Ask, questions: &Value) {
-    ask.kind = AskKind::Question;
-    ask.for_session = false;
+pub(in crate::agent) fn question(ask: &mut PermissionRequest, questions: &Value) {
+    ask.kind = PermissionKind::Question;
+    ask.can_allow_session = false;
     ask.detail.clear();
     let questions = questions.as_array().map(Vec::as_slice).unwrap_or_default();
-    ask.answers = questions.len();
+    ask.answer_count = questions.len();
     for question in questions {
-        ask.detail = join(&ask.detail, string(question, "question"));
+        ask.detail = join(&ask.detail, string_field(question, "question"));
         for option in question["options"].as_array().map(Vec::as_slice).unwrap_or_default() {
-            let label = string(option, "label");
-            for part in ["\n- ", label, ": ", string(option, "description")] {
+            let label = string_field(option, "label");
+            for part in ["\n- ", label, ": ", string_field(option, "description")] {
                 ask.detail.push_str(part);
             }
             if questions.len() == 1 {
@@ -95,7 +95,8 @@ pub(in crate::agent) fn question(ask: &mut Ask, questions: &Value) {
             }
         }
     }
-    ask.title = questions.first().map(|first| title(string(first, "question"))).unwrap_or_default();
+    ask.title =
+        questions.first().map(|first| one_line_title(string_field(first, "question"))).unwrap_or_default();
 }
 
 /// The words for each of several questions: a line for each, or all of them for every one.
@@ -121,7 +122,7 @@ pub(in crate::agent) fn parts(words: &str, wanted: usize) -> Option<Vec<&str>> {
 /// The words of an answer to one of several questions: a number stands for its choice.
 pub(in crate::agent) fn label_for<'a>(question: &'a Value, words: &'a str) -> &'a str {
     let at = words.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-    let label = at.and_then(|at| question["options"].get(at)).map(|option| string(option, "label"));
+    let label = at.and_then(|at| question["options"].get(at)).map(|option| string_field(option, "label"));
     label.filter(|label| !label.is_empty()).unwrap_or(words)
 }
 
@@ -129,7 +130,7 @@ pub(in crate::agent) fn label_for<'a>(question: &'a Value, words: &'a str) -> &'
 pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, String> {
     let params = &message["params"];
     let allowed = matches!(decision, Decision::Allow | Decision::AllowSession);
-    Ok(match string(message, "method") {
+    Ok(match string_field(message, "method") {
         "item/permissions/requestApproval" => {
             let granted = if allowed { params["permissions"].clone() } else { object!({}) };
             let scope = if *decision == Decision::AllowSession { "session" } else { "turn" };
@@ -141,11 +142,11 @@ pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, Stri
             for (at, question) in questions.iter().enumerate() {
                 let Decision::Answer(words) = decision else { break };
                 let words = label_for(question, words_for(words, at, questions.len()));
-                answers.insert(string(question, "id").to_owned(), object!({ "answers": [words] }));
+                answers.insert(string_field(question, "id").to_owned(), object!({ "answers": [words] }));
             }
             object!({ "answers": answers })
         }
-        ELICITATION => elicitation::answered(params, SCHEMA, decision)?,
+        ELICITATION => elicitation::elicitation_response(params, SCHEMA, decision)?,
         _ => {
             let word = match decision {
                 Decision::Allow => "accept",

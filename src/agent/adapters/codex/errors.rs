@@ -1,19 +1,19 @@
 //! Errors of the app-server: its words, then its `codexErrorInfo` (names from the schema of 0.169.0). Pure.
 
 use crate::agent::classify;
-use crate::agent::dialect::{count, string};
+use crate::agent::dialect::{count_field, string_field};
 use crate::agent::outcome::Reason;
 use serde_json::Value;
 
 /// What an error means; `resumed` when a history went with the request.
 pub(super) fn reason(error: &Value, resumed: bool) -> Reason {
-    let message = string(error, "message");
-    if let Some(reason) = classify::words(message) {
+    let message = string_field(error, "message");
+    if let Some(reason) = classify::by_message(message) {
         return reason;
     }
     let info = &error["codexErrorInfo"];
     let (name, status) = match info.as_object().and_then(|info| info.iter().next()) {
-        Some((name, more)) => (name.as_str(), count(more, "httpStatusCode")),
+        Some((name, more)) => (name.as_str(), count_field(more, "httpStatusCode")),
         None => (info.as_str().unwrap_or_default(), 0),
     };
     match (name, status) {
@@ -27,6 +27,6 @@ pub(super) fn reason(error: &Value, resumed: bool) -> Reason {
         }
         ("httpConnectionFailed" | "responseStreamConnectionFailed", 0) => Reason::Network,
         ("badRequest", _) if resumed => Reason::PoisonedSession,
-        _ => classify::provider(message, resumed),
+        _ => classify::provider_failure(message, resumed),
     }
 }

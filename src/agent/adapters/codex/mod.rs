@@ -8,11 +8,11 @@ pub mod exec;
 pub(crate) mod items;
 pub(crate) mod rpc;
 
-use crate::agent::adapter::{AdapterSpec, Host, Invocation, Launcher, Login, LoginQuery};
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Launcher, Login, LoginQuery};
 use crate::agent::adapters::codex::app_server::Server;
 use crate::agent::adapters::codex::exec::Codex;
 use crate::agent::dialect::Dialect;
-use crate::agent::{Request, adapter};
+use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -22,11 +22,11 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "Codex",
     aliases: &["openai"],
     programs: &["codex"],
-    install: "install it with `npm install -g @openai/codex`",
-    login: "Run `codex login` on this machine, as the user of the connector.",
+    install_hint: "install it with `npm install -g @openai/codex`",
+    login_hint: "Run `codex login` on this machine, as the user of the connector.",
     session_key: "codexThreadId",
-    launcher: Some(Launcher { script: "@openai/codex/bin/codex.js", natives: NATIVES }),
-    login_query: Some(LoginQuery { args: &["login", "status"], read: login_state }),
+    launcher: Some(Launcher { script: "@openai/codex/bin/codex.js", native_programs: NATIVES }),
+    login_query: Some(LoginQuery { args: &["login", "status"], parse: login_state }),
     modes: &[
         (
             Mode::FullAuto,
@@ -43,9 +43,9 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
     ],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: false,
-    after: None,
+    post_turn_query: None,
     invoke,
     dialect,
 };
@@ -80,7 +80,7 @@ const NATIVES: &[&str] = if cfg!(all(target_os = "linux", target_arch = "x86_64"
 };
 
 /// Whether it is spoken to through the app-server: where the mode lets it ask, and where the settings say so.
-fn is_server(request: &Request) -> bool {
+fn is_server(request: &TurnRequest) -> bool {
     match request.transport.as_deref() {
         Some("app-server") => true,
         Some(_) => false,
@@ -88,14 +88,14 @@ fn is_server(request: &Request) -> bool {
     }
 }
 
-fn dialect(request: &Request) -> Box<dyn Dialect> {
+fn dialect(request: &TurnRequest) -> Box<dyn Dialect> {
     if is_server(request) { Box::new(Server::new(request)) } else { Box::new(Codex::new(request)) }
 }
 
 /// All options stand before the word `resume`, which itself knows few of them
 /// (`tests/fixtures/codex/resume-C-after.cmd`). Values are glued to their flags, so that none can be taken for an
 /// option and `--image` cannot eat the `-` (`tests/fixtures/codex/image-eats-dash.cmd`).
-fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     if is_server(request) {
         return Invocation { args: vec!["app-server".into()], ..Invocation::default() };
     }
@@ -162,13 +162,13 @@ fn toml_string(value: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::agent::Image;
+    use crate::agent::PromptImage;
     use crate::agent::adapter::sample;
 
-    fn args(change: impl FnOnce(&mut Request)) -> String {
-        let mut request = Request { prompt: "-".to_owned(), ..sample::request() };
+    fn args(change: impl FnOnce(&mut TurnRequest)) -> String {
+        let mut request = TurnRequest { prompt: "-".to_owned(), ..sample::request() };
         change(&mut request);
-        let invocation = invoke(&request, &Host { fresh_id: "x", root: true });
+        let invocation = invoke(&request, &LaunchContext { fresh_id: "x", is_root: true });
         assert!(invocation.env.is_empty());
         invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
@@ -188,8 +188,11 @@ pub(crate) mod tests {
         let all = args(|r| {
             r.model = Some("gpt-5.5".to_owned());
             r.effort = Some("high".to_owned());
-            r.images =
-                vec![Image { path: "/i/a b.png".into(), media_type: "image/png".to_owned(), data: None }];
+            r.images = vec![PromptImage {
+                path: "/i/a b.png".into(),
+                media_type: "image/png".to_owned(),
+                data: None,
+            }];
             r.resume = Some("01a201fc-49a6-73b2-93a6-9a4fe7056111".to_owned());
         });
         assert_eq!(

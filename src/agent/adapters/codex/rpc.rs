@@ -1,6 +1,6 @@
 //! What we write to the app-server. Pure.
 
-use crate::agent::Request;
+use crate::agent::TurnRequest;
 use crate::agent::adapters::codex::effort;
 use crate::agent::dialect::Effects;
 use crate::config::Mode;
@@ -8,15 +8,15 @@ use crate::json::object;
 use serde_json::Value;
 
 /// One message.
-pub(super) fn write(message: Value, fx: &mut Effects) {
-    fx.stdin.push(message.to_string() + "\n");
+pub(super) fn write(message: Value, effects: &mut Effects) {
+    effects.stdin.push(message.to_string() + "\n");
 }
 
 /// Answers a request of the server.
-pub(super) fn reply(request: &Value, member: &str, value: Value, fx: &mut Effects) {
+pub(super) fn reply(request: &Value, member: &str, value: Value, effects: &mut Effects) {
     let mut reply = object!({ "jsonrpc": "2.0", "id": request["id"] });
     reply[member] = value;
-    write(reply, fx);
+    write(reply, effects);
 }
 
 /// Parameters of the greeting.
@@ -29,7 +29,7 @@ pub(super) fn initialize() -> Value {
 }
 
 /// The request for a thread, new or resumed.
-pub(super) fn thread(request: &Request) -> (&'static str, Value) {
+pub(super) fn thread(request: &TurnRequest) -> (&'static str, Value) {
     let (policy, sandbox) = preset(request.mode);
     let cwd = request.workdir.to_string_lossy().into_owned();
     let mut params = object!({ "cwd": cwd, "approvalPolicy": policy, "sandbox": sandbox });
@@ -41,7 +41,7 @@ pub(super) fn thread(request: &Request) -> (&'static str, Value) {
 }
 
 /// Parameters of a turn. Directory and mode are the thread's: in another mode it would be another process.
-pub(super) fn turn(request: &Request, thread: &str, prompt: &str) -> Value {
+pub(super) fn turn(request: &TurnRequest, thread: &str, prompt: &str) -> Value {
     let mut input = vec![object!({ "type": "text", "text": prompt })];
     for image in &request.images {
         let path = image.path.to_string_lossy().into_owned();

@@ -3,9 +3,9 @@
 pub mod plain_text;
 
 use crate::agent::adapter;
-use crate::agent::adapter::{AdapterSpec, After, Host, Invocation};
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, PostTurnQuery};
 use crate::agent::adapters::crush::plain_text::Crush;
-use crate::agent::{Request, dialect};
+use crate::agent::{TurnRequest, dialect};
 use crate::config::Mode;
 use crate::json;
 use std::ffi::OsString;
@@ -16,8 +16,8 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "Crush",
     aliases: &[],
     programs: &["crush"],
-    install: "install it with `npm install -g @charmland/crush`",
-    login: "Run `crush` on this machine, as the user of the connector, and choose a provider.",
+    install_hint: "install it with `npm install -g @charmland/crush`",
+    login_hint: "Run `crush` on this machine, as the user of the connector, and choose a provider.",
     session_key: "crushSessionId",
     launcher: None,
     login_query: None,
@@ -26,15 +26,15 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Yolo, "The same as `full-auto`."),
     ],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: false,
-    after: Some(After { args: last_session, read: session_id }),
+    post_turn_query: Some(PostTurnQuery { args: last_session, parse_session: session_id }),
     invoke,
     dialect: |request| Box::new(Crush::new(request)),
 };
 
 /// Values are glued to their flags, so that none can be taken for an option. The prompt goes to stdin.
-fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     let mut args: Vec<OsString> = vec!["run".into(), "--quiet".into()];
     args.extend(places(request, host));
     args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
@@ -46,7 +46,7 @@ fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
 
 /// The session can only be found as the last one of a data directory, so each conversation has its own: two topics that
 /// share a working directory would else take over each other's.
-fn places(request: &Request, host: &Host<'_>) -> [OsString; 2] {
+fn places(request: &TurnRequest, host: &LaunchContext<'_>) -> [OsString; 2] {
     let own = request.resume.as_deref().and_then(parts).map_or(host.fresh_id, |(own, _)| own);
     let (mut cwd, mut data) = (OsString::from("--cwd="), OsString::from("--data-dir="));
     cwd.push(&request.workdir);
@@ -59,16 +59,16 @@ pub fn parts(id: &str) -> Option<(&str, &str)> {
     id.split_once(':').filter(|(own, session)| adapter::is_uuid(own) && adapter::is_uuid(session))
 }
 
-fn last_session(request: &Request, host: &Host<'_>) -> Vec<OsString> {
+fn last_session(request: &TurnRequest, host: &LaunchContext<'_>) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["session".into(), "last".into(), "--json".into()];
     args.extend(places(request, host));
     args
 }
 
 /// `{"meta": {"id": <short hash>, "uuid": ..., "title": ...}, "messages": [...]}` (0.91).
-fn session_id(stdout: &str, host: &Host<'_>) -> Option<String> {
+fn session_id(stdout: &str, host: &LaunchContext<'_>) -> Option<String> {
     let last = json::parse(stdout.as_bytes()).ok()?;
-    let id = dialect::string(&last["meta"], "uuid");
+    let id = dialect::string_field(&last["meta"], "uuid");
     adapter::is_uuid(id).then(|| format!("{}:{id}", host.fresh_id))
 }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_session_is_read_back() {
-        let host = Host { fresh_id: OWN, root: false };
+        let host = LaunchContext { fresh_id: OWN, is_root: false };
         let said =
             format!("{{\"meta\":{{\"id\":\"5f3a\",\"uuid\":\"{NEW}\",\"title\":\"t\"}},\"messages\":[]}}");
         let id = session_id(&said, &host).unwrap();

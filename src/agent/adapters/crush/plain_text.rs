@@ -3,60 +3,60 @@
 //! Its session id is not said either; the spec tells how it is asked for afterwards.
 
 use crate::agent::adapters;
-use crate::agent::dialect::{Dialect, Effects, Exit, failed};
-use crate::agent::one_shot::{Core, naming};
+use crate::agent::dialect::{Dialect, Effects, Exit, failed_outcome};
+use crate::agent::one_shot::{OneShotState, naming};
 use crate::agent::outcome::Reason;
-use crate::agent::{AgentEvent, Request};
+use crate::agent::{AgentEvent, TurnRequest};
 
 /// One turn of crush.
 #[derive(Debug)]
 pub struct Crush {
     prompt: String,
     resume: Option<String>,
-    core: Core,
+    core: OneShotState,
 }
 
 impl Crush {
     /// For one turn.
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &TurnRequest) -> Self {
         let prompt = naming(&request.prompt, &request.images);
-        Self { prompt, resume: request.resume.clone(), core: Core::new(request) }
+        Self { prompt, resume: request.resume.clone(), core: OneShotState::new(request) }
     }
 }
 
 impl Dialect for Crush {
-    fn start(&mut self, fx: &mut Effects) {
+    fn start(&mut self, effects: &mut Effects) {
         if let Some(id) = self.resume.as_deref().filter(|id| adapters::crush::parts(id).is_none()) {
             let words = format!("`{id}` is not a session id");
-            return self.core.finish(failed(Reason::StaleSession, &words, String::new()), fx);
+            return self.core.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
         }
         // It says nothing while tools run, so it cannot be expected to speak soon.
-        fx.alive = true;
-        fx.stdin.push(std::mem::take(&mut self.prompt));
+        effects.is_sign_of_life = true;
+        effects.stdin.push(std::mem::take(&mut self.prompt));
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
-        fx.alive = true;
-        self.core.said.piece(line);
-        self.core.said.piece("\n");
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+        effects.is_sign_of_life = true;
+        self.core.said.push_delta(line);
+        self.core.said.push_delta("\n");
         if !line.trim().is_empty() {
-            fx.events.push(AgentEvent::Text(line.to_owned()));
+            effects.events.push(AgentEvent::Text(line.to_owned()));
         }
     }
 
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
         let said = self.core.said.text();
         if exit == Exit::Code(0) && !said.is_empty() {
-            return self.core.done(&said, fx);
+            return self.core.done(&said, effects);
         }
         let lost = |line: &&str| line.contains("ession") && line.contains("not found");
         if let Some(line) = stderr_tail.lines().rev().find(lost).filter(|_| self.core.resumed) {
-            return self.core.finish(failed(Reason::StaleSession, line, said), fx);
+            return self.core.finish(failed_outcome(Reason::StaleSession, line, said), effects);
         }
-        self.core.end(exit, stderr_tail, fx);
+        self.core.end(exit, stderr_tail, effects);
     }
 
-    fn partial(&self) -> String {
+    fn partial_text(&self) -> String {
         self.core.said.text()
     }
 

@@ -2,10 +2,10 @@
 //! good (`cursor/create_plan`); it waits for both. As documented and as its other clients answer it (releases of 2026);
 //! it could not be run where this was written. Pure.
 
-use crate::agent::dialect::{items, string, title};
+use crate::agent::dialect::{array_items, one_line_title, string_field};
 use crate::agent::elicitation;
-use crate::agent::elicitation::Form;
-use crate::agent::permission::{Ask, AskKind, Decision};
+use crate::agent::elicitation::ElicitationForm;
+use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::json::object;
 use serde_json::{Map, Value};
 
@@ -14,20 +14,23 @@ pub(crate) fn read(
     method: &str,
     id: &Value,
     params: &Value,
-) -> Option<Result<(Option<Form>, Ask), &'static str>> {
+) -> Option<Result<(Option<ElicitationForm>, PermissionRequest), &'static str>> {
     match method {
         "cursor/ask_question" => {
-            let words = string(params, "title");
+            let words = string_field(params, "title");
             let words = if words.is_empty() { "It has a question." } else { words };
-            Some(elicitation::read(id, words, &schema(params)).map(|(form, ask)| (Some(form), ask)))
+            Some(elicitation::parse_form(id, words, &schema(params)).map(|(form, ask)| (Some(form), ask)))
         }
         "cursor/create_plan" => {
             // words that are said yes or no to, like an address
-            let mut ask =
-                elicitation::asked(id, &object!({ "mode": "url", "url": string(params, "plan") }), "");
-            ask.kind = AskKind::Plan;
+            let mut ask = elicitation::elicitation_request(
+                id,
+                &object!({ "mode": "url", "url": string_field(params, "plan") }),
+                "",
+            );
+            ask.kind = PermissionKind::Plan;
             ask.tool = "create_plan".to_owned();
-            let name = title(string(params, "name"));
+            let name = one_line_title(string_field(params, "name"));
             ask.title = if name.is_empty() { "begin with the plan".to_owned() } else { name };
             Some(Ok((None, ask)))
         }
@@ -39,12 +42,14 @@ pub(crate) fn read(
 fn schema(params: &Value) -> Value {
     let mut fields = Map::new();
     let mut required: Vec<String> = Vec::new();
-    for (at, question) in items(&params["questions"]).iter().enumerate() {
+    for (at, question) in array_items(&params["questions"]).iter().enumerate() {
         let mut options: Vec<Value> = Vec::new();
-        for option in items(&question["options"]) {
-            options.push(object!({ "const": string(option, "id"), "title": string(option, "label") }));
+        for option in array_items(&question["options"]) {
+            options.push(
+                object!({ "const": string_field(option, "id"), "title": string_field(option, "label") }),
+            );
         }
-        let words = string(question, "prompt");
+        let words = string_field(question, "prompt");
         let field = match question["allowMultiple"] == true {
             true => object!({ "type": "array", "title": words, "items": object!({ "anyOf": options }) }),
             false => object!({ "type": "string", "title": words, "oneOf": options }),
@@ -63,8 +68,8 @@ fn place(at: usize) -> String {
 /// What is answered; `filled` is the form's content. The error says what in the answer does not fit.
 pub(crate) fn result(
     params: &Value,
-    form: Option<&Form>,
-    ask: &Ask,
+    form: Option<&ElicitationForm>,
+    ask: &PermissionRequest,
     decision: &Decision,
 ) -> Result<Value, String> {
     let mut outcome = Map::new();
@@ -73,10 +78,11 @@ pub(crate) fn result(
     let word = match (decision, filled.get("content")) {
         (_, Some(content)) => {
             let mut answers: Vec<Value> = Vec::new();
-            for (at, question) in items(&params["questions"]).iter().enumerate() {
+            for (at, question) in array_items(&params["questions"]).iter().enumerate() {
                 let chosen = &content[place(at).as_str()];
                 let ids = if chosen.is_array() { chosen.clone() } else { Value::Array(vec![chosen.clone()]) };
-                answers.push(object!({ "questionId": string(question, "id"), "selectedOptionIds": ids }));
+                answers
+                    .push(object!({ "questionId": string_field(question, "id"), "selectedOptionIds": ids }));
             }
             set("answers", Value::Array(answers));
             "answered"

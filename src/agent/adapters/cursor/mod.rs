@@ -3,10 +3,10 @@
 pub(crate) mod acp_requests;
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, Host, Invocation, Login, LoginQuery};
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
 use crate::agent::adapters::acp::dialect::Acp;
 use crate::agent::adapters::cursor::stream_json::Cursor;
-use crate::agent::{Request, adapter};
+use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -16,11 +16,11 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "Cursor",
     aliases: &["cursor-agent"],
     programs: &["cursor-agent", "agent"],
-    install: "install it with `curl https://cursor.com/install -fsS | bash`",
-    login: "Run `cursor-agent login` on this machine, as the user of the connector, or set CURSOR_API_KEY.",
+    install_hint: "install it with `curl https://cursor.com/install -fsS | bash`",
+    login_hint: "Run `cursor-agent login` on this machine, as the user of the connector, or set CURSOR_API_KEY.",
     session_key: "cursorChatId",
     launcher: None,
-    login_query: Some(LoginQuery { args: &["status"], read: login_state }),
+    login_query: Some(LoginQuery { args: &["status"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "`--force`: nothing is asked."),
         (Mode::Yolo, "The same as `full-auto`."),
@@ -30,9 +30,9 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
     ],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: true,
-    after: None,
+    post_turn_query: None,
     invoke,
     dialect: |request| match speaks_acp(request) {
         true => Box::new(Acp::new(request, true)),
@@ -42,13 +42,13 @@ pub static SPEC: AdapterSpec = AdapterSpec {
 
 /// Only when its user wants it so: over ACP it asks as the user's own settings say, which may be never, so no mode is
 /// stricter there. The sessions of the one cannot be resumed by the other.
-fn speaks_acp(request: &Request) -> bool {
+fn speaks_acp(request: &TurnRequest) -> bool {
     request.transport.as_deref() == Some("acp")
 }
 
 /// Values are glued to their flags, and the prompt stands behind `--`: neither can be taken for an option. Without
 /// `--trust` it refuses every directory that it has not seen (some releases with exit code 0).
-fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     if speaks_acp(request) {
         let mut args: Vec<OsString> = vec!["--trust".into()];
         args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
@@ -93,7 +93,7 @@ fn login_state(_code: Option<i32>, stdout: &str, stderr: &str) -> Login {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::agent::Image;
+    use crate::agent::PromptImage;
     use crate::agent::adapter::sample::{args, request};
 
     #[test]
@@ -105,7 +105,8 @@ pub(crate) mod tests {
         all.mode = Mode::Suggest;
         all.model = Some("gpt-5.5".to_owned());
         all.resume = Some("8e6771af-d7db-476d-8225-82c3162ed7ed".to_owned());
-        all.images = vec![Image { path: "/i/a.png".into(), media_type: "image/png".to_owned(), data: None }];
+        all.images =
+            vec![PromptImage { path: "/i/a.png".into(), media_type: "image/png".to_owned(), data: None }];
         assert_eq!(
             args(&SPEC, &all),
             format!(

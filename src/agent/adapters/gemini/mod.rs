@@ -3,11 +3,11 @@
 
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, Home, Host, Invocation, Private};
+use crate::agent::adapter::{AdapterSpec, HomeOverlay, Invocation, LaunchContext, TempDirEntry};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
 use crate::agent::adapters::gemini::stream_json::Gemini;
-use crate::agent::{Request, adapter};
+use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,8 +18,8 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "Gemini CLI",
     aliases: &["google", "gemini-cli"],
     programs: &["gemini"],
-    install: "install it with `npm install -g @google/gemini-cli`",
-    login: "Run `gemini` on this machine, as the user of the connector, and type `/auth`, or set GEMINI_API_KEY.",
+    install_hint: "install it with `npm install -g @google/gemini-cli`",
+    login_hint: "Run `gemini` on this machine, as the user of the connector, and type `/auth`, or set GEMINI_API_KEY.",
     session_key: "geminiSessionId",
     launcher: None,
     login_query: None,
@@ -33,9 +33,9 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Suggest, "`--acp` and its mode `default`: it may read, and asks for everything else."),
     ],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: true,
-    after: None,
+    post_turn_query: None,
     invoke,
     dialect: |request| match dialect::is_chosen(request) {
         true => Box::new(Acp::new(request, true)),
@@ -50,21 +50,21 @@ const SETTINGS: &str =
     r#"{"general":{"sessionRetention":{"enabled":false},"enableAutoUpdate":false,"maxAttempts":3}}"#;
 
 /// It takes a file of settings from a variable only if root owns it and all folders above it. So it gets a home.
-const PRIVATE: &[Private] = &[
-    Private::Home(Home {
+const PRIVATE: &[TempDirEntry] = &[
+    TempDirEntry::Home(HomeOverlay {
         variable: "GEMINI_CLI_HOME",
-        folder: ".gemini",
-        settings: "settings.json",
-        ours: SETTINGS,
-        beside: &[".agents", ".env"],
-        made: &["tmp", "history"],
+        settings_folder: ".gemini",
+        settings_file: "settings.json",
+        overrides: SETTINGS,
+        linked_entries: &[".agents", ".env"],
+        created_folders: &["tmp", "history"],
     }),
     // After a failed request it writes the whole conversation there, readable for everybody.
-    Private::Folder("TMPDIR"),
+    TempDirEntry::Folder("TMPDIR"),
 ];
 
 /// Values are glued to their flags, so that none can be taken for an option.
-fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     let speaks_acp = dialect::is_chosen(request);
     let mut args: Vec<OsString> = Vec::new();
     args.push(if speaks_acp { "--acp".into() } else { "--output-format=stream-json".into() });
@@ -96,7 +96,7 @@ fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
             set("GEMINI_CLI_NO_RELAUNCH", "true"),
             set("TERM", "xterm-256color"),
         ],
-        private: PRIVATE,
+        temp_dir_entries: PRIVATE,
         ..Invocation::default()
     }
 }
@@ -110,14 +110,14 @@ fn glued(flag: &str, path: &Path) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::Image;
+    use crate::agent::PromptImage;
     use crate::agent::adapter::sample;
 
-    fn args(change: impl FnOnce(&mut Request)) -> String {
-        let mut request = Request { prompt: "-".to_owned(), ..sample::request() };
+    fn args(change: impl FnOnce(&mut TurnRequest)) -> String {
+        let mut request = TurnRequest { prompt: "-".to_owned(), ..sample::request() };
         change(&mut request);
-        let invocation = invoke(&request, &Host { fresh_id: "x", root: true });
-        assert_eq!(invocation.private.len(), 2);
+        let invocation = invoke(&request, &LaunchContext { fresh_id: "x", is_root: true });
+        assert_eq!(invocation.temp_dir_entries.len(), 2);
         invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
@@ -127,17 +127,18 @@ mod tests {
         assert_eq!(args(|_| {}), format!("{base}=yolo"));
         assert_eq!(args(|r| r.mode = Mode::AutoEdit), "--acp --approval-mode=auto_edit");
         assert_eq!(args(|r| r.mode = Mode::Suggest), "--acp --approval-mode=default");
-        let one_shot = |r: &mut Request| {
+        let one_shot = |r: &mut TurnRequest| {
             r.mode = Mode::Suggest;
             r.transport = Some("one-shot".to_owned());
         };
         assert_eq!(args(one_shot), format!("{base}=default"));
-        let acp = |r: &mut Request| {
+        let acp = |r: &mut TurnRequest| {
             r.transport = Some("acp".to_owned());
             r.resume = Some("01a201fc-49a6-73b2-93a6-9a4fe7056111".to_owned());
         };
         assert_eq!(args(acp), "--acp --approval-mode=yolo");
-        let image = |path: &str| Image { path: path.into(), media_type: "image/png".to_owned(), data: None };
+        let image =
+            |path: &str| PromptImage { path: path.into(), media_type: "image/png".to_owned(), data: None };
         let all = args(|r| {
             r.model = Some("gemini-2.5-pro".to_owned());
             r.resume = Some("01a201fc-49a6-73b2-93a6-9a4fe7056111".to_owned());

@@ -1,10 +1,11 @@
 //! The dialect of `gemini --output-format=stream-json` (observed with 0.61.0: `tests/fixtures/gemini`). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, Said, Stray, count, describe, ended, failed, object, string, title, unsaid,
+    Dialect, Effects, Exit, StrayOutput, TextCollector, completed_outcome, count_field, describe_tool_call,
+    failed_outcome, one_line_title, outcome_from_exit, parse_typed_object, string_field,
 };
-use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Image, Request, Usage, adapter, classify};
+use crate::agent::outcome::{AgentOutcome, Reason};
+use crate::agent::{AgentEvent, PromptImage, TurnRequest, Usage, adapter, classify};
 use crate::config::Mode;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub struct Gemini {
     /// Whether the mode keeps tools from it: then a tool that is not there was refused.
     strict: bool,
     session: String,
-    said: Said,
+    said: TextCollector,
     /// The text since the last tool call.
     part: Part,
     /// The last text that was not empty.
@@ -37,27 +38,27 @@ pub struct Gemini {
     worked: bool,
     denied: String,
     complaint: String,
-    stray: Stray,
+    stray: StrayOutput,
     ended: bool,
 }
 
 impl Gemini {
     /// For one turn.
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &TurnRequest) -> Self {
         Self {
             prompt: with_images(&request.prompt, &request.images),
             workdir: request.workdir.clone(),
             resume: request.resume.clone(),
             strict: matches!(request.mode, Mode::AutoEdit | Mode::Suggest),
             session: String::new(),
-            said: Said::default(),
+            said: TextCollector::default(),
             part: Part::default(),
             answer: String::new(),
             open: BTreeMap::new(),
             worked: false,
             denied: String::new(),
             complaint: String::new(),
-            stray: Stray::default(),
+            stray: StrayOutput::default(),
             ended: false,
         }
     }
@@ -65,133 +66,144 @@ impl Gemini {
     fn close_part(&mut self) {
         let text = self.part.take();
         if !text.trim().is_empty() {
-            self.said.message(&text);
+            self.said.push_message(&text);
             self.answer = text;
         }
     }
 
-    fn tool_result(&mut self, value: &Value, fx: &mut Effects) {
-        let id = string(value, "tool_id");
-        let ok = string(value, "status") == "success";
+    fn tool_result(&mut self, value: &Value, effects: &mut Effects) {
+        let id = string_field(value, "tool_id");
+        let ok = string_field(value, "status") == "success";
         self.worked |= ok;
-        let kind = string(&value["error"], "type");
+        let kind = string_field(&value["error"], "type");
         if kind == "policy_violation" || (self.strict && kind == "tool_not_registered") {
             self.denied = self.open.get(id).cloned().unwrap_or_default();
-            fx.events.push(AgentEvent::Denied(self.denied.clone()));
+            effects.events.push(AgentEvent::Denied(self.denied.clone()));
         }
         self.open.remove(id);
-        fx.events.push(AgentEvent::ToolEnd { id: id.to_owned(), ok });
+        effects.events.push(AgentEvent::ToolEnd { id: id.to_owned(), ok });
     }
 
-    fn result(&mut self, value: &Value, fx: &mut Effects) {
+    fn result(&mut self, value: &Value, effects: &mut Effects) {
         self.close_part();
-        fx.usage = usage(&value["stats"]);
-        if string(value, "status") == "success" {
+        effects.usage = usage(&value["stats"]);
+        if string_field(value, "status") == "success" {
             // Only now: a session whose first turn failed can never be resumed
             // (`tests/fixtures/gemini/resume-after-401-b.cmd`).
             if adapter::is_uuid(&self.session) {
-                fx.events.push(AgentEvent::Session(std::mem::take(&mut self.session)));
+                effects.events.push(AgentEvent::Session(std::mem::take(&mut self.session)));
             }
-            let outcome = ended(&self.answer, self.worked, &self.denied, self.said.text());
-            return self.finish(outcome, fx);
+            let outcome = completed_outcome(&self.answer, self.worked, &self.denied, self.said.text());
+            return self.finish(outcome, effects);
         }
-        let message = string(&value["error"], "message");
+        let message = string_field(&value["error"], "message");
         let words = message.strip_prefix("[API Error: ").unwrap_or(message);
         let words = words.rsplit_once(']').map_or(words, |(words, _)| words);
         let body: Value = serde_json::from_str(words).unwrap_or_default();
-        let known = classify::words(message);
-        let status = count(&body["error"], "code");
-        let reason = known.unwrap_or_else(|| classify::status(words, status, self.resume.is_some()));
-        self.finish(failed(reason, words, self.said.text()), fx);
+        let known = classify::by_message(message);
+        let status = count_field(&body["error"], "code");
+        let reason = known.unwrap_or_else(|| classify::by_http_status(words, status, self.resume.is_some()));
+        self.finish(failed_outcome(reason, words, self.said.text()), effects);
     }
 
-    fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
         if !self.ended {
             self.ended = true;
-            fx.done = Some(outcome);
+            effects.outcome = Some(outcome);
         }
     }
 }
 
 impl Dialect for Gemini {
-    fn start(&mut self, fx: &mut Effects) {
+    fn start(&mut self, effects: &mut Effects) {
         if let Some(id) = self.resume.as_deref().filter(|id| !adapter::is_uuid(id)) {
             let words = format!("`{id}` is not a session id");
-            return self.finish(failed(Reason::StaleSession, &words, String::new()), fx);
+            return self.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
         }
-        fx.stdin.push(std::mem::take(&mut self.prompt));
+        effects.stdin.push(std::mem::take(&mut self.prompt));
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
-        let Some(value) = object(line) else { return self.stray.line(line, fx) };
-        fx.alive = true;
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+        let Some(value) = parse_typed_object(line) else { return self.stray.line(line, effects) };
+        effects.is_sign_of_life = true;
         if self.ended {
             return;
         }
-        match string(&value, "type") {
+        match string_field(&value, "type") {
             "init" => {
-                string(&value, "session_id").clone_into(&mut self.session);
-                fx.events.push(AgentEvent::Started);
+                string_field(&value, "session_id").clone_into(&mut self.session);
+                effects.events.push(AgentEvent::Started);
             }
-            "message" if string(&value, "role") == "assistant" => {
-                let text = string(&value, "content");
-                self.part.piece(text, millis(string(&value, "timestamp")));
-                fx.events.push(AgentEvent::Text(text.to_owned()));
+            "message" if string_field(&value, "role") == "assistant" => {
+                let text = string_field(&value, "content");
+                self.part.piece(text, millis(string_field(&value, "timestamp")));
+                effects.events.push(AgentEvent::Text(text.to_owned()));
             }
             "tool_use" => {
                 self.close_part();
-                let (kind, title) =
-                    describe(string(&value, "tool_name"), &value["parameters"], &self.workdir);
-                let id = string(&value, "tool_id").to_owned();
+                let (kind, title) = describe_tool_call(
+                    string_field(&value, "tool_name"),
+                    &value["parameters"],
+                    &self.workdir,
+                );
+                let id = string_field(&value, "tool_id").to_owned();
                 self.open.insert(id.clone(), title.clone());
-                fx.events.push(AgentEvent::Tool { id, kind, title });
+                effects.events.push(AgentEvent::Tool { id, kind, title });
             }
-            "tool_result" => self.tool_result(&value, fx),
+            "tool_result" => self.tool_result(&value, effects),
             "error" => {
-                string(&value, "message").clone_into(&mut self.complaint);
-                fx.events.push(AgentEvent::Note(title(&self.complaint)));
+                string_field(&value, "message").clone_into(&mut self.complaint);
+                effects.events.push(AgentEvent::Note(one_line_title(&self.complaint)));
             }
-            "result" => self.result(&value, fx),
+            "result" => self.result(&value, effects),
             _ => {}
         }
     }
 
     /// There was no `result`.
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
         self.close_part();
         let partial = self.said.text();
         let telling = stderr_tail.lines().filter(|line| !NOISE.iter().any(|noise| line.starts_with(noise)));
         let words = telling.clone().next_back().unwrap_or(&self.complaint);
-        let found = classify::tail(stderr_tail);
+        let found = classify::by_stderr_tail(stderr_tail);
         let outcome = match (exit, found) {
             // It ends so when somebody stops it.
-            (Exit::Code(0), _) => failed(Reason::Killed(15), "", partial),
-            (Exit::Code(42), _) if self.resume.is_some() => failed(Reason::StaleSession, words, partial),
-            (Exit::Code(_), Some((reason, words))) => failed(reason, &words, partial),
-            (Exit::Code(41), None) => failed(Reason::NotLoggedIn, words, partial),
-            (Exit::Code(42 | 55), None) => failed(Reason::RefusedByPolicy, words, partial),
+            (Exit::Code(0), _) => failed_outcome(Reason::Killed(15), "", partial),
+            (Exit::Code(42), _) if self.resume.is_some() => {
+                failed_outcome(Reason::StaleSession, words, partial)
+            }
+            (Exit::Code(_), Some((reason, words))) => failed_outcome(reason, &words, partial),
+            (Exit::Code(41), None) => failed_outcome(Reason::NotLoggedIn, words, partial),
+            (Exit::Code(42 | 55), None) => failed_outcome(Reason::RefusedByPolicy, words, partial),
             // The HTTP status modulo 256; 144 to 255 are those from 400 to 511. The shell's 137 and 143 are below.
             (Exit::Code(code @ 144..=255), None) => {
-                let reason =
-                    classify::status(words, u64::from(code.unsigned_abs()) + 256, self.resume.is_some());
-                failed(reason, words, partial)
+                let reason = classify::by_http_status(
+                    words,
+                    u64::from(code.unsigned_abs()) + 256,
+                    self.resume.is_some(),
+                );
+                failed_outcome(reason, words, partial)
             }
             _ => {
                 let stderr: String = telling.flat_map(|line| [line, "\n"]).collect();
-                unsaid(exit, &self.complaint, &self.stray, &stderr, partial)
+                outcome_from_exit(exit, &self.complaint, &self.stray, &stderr, partial)
             }
         };
-        self.finish(outcome, fx);
+        self.finish(outcome, effects);
     }
 
-    fn partial(&self) -> String {
-        let mut all = Said::default();
-        [self.said.text(), self.part.text()].iter().filter(|s| !s.is_empty()).for_each(|s| all.message(s));
+    fn partial_text(&self) -> String {
+        let mut all = TextCollector::default();
+        [self.said.text(), self.part.text()]
+            .iter()
+            .filter(|s| !s.is_empty())
+            .for_each(|s| all.push_message(s));
         all.text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
-        classify::tail(stderr_tail).map(|(reason, _)| reason)
+        classify::by_stderr_tail(stderr_tail).map(|(reason, _)| reason)
     }
 }
 
@@ -243,7 +255,7 @@ fn millis(stamp: &str) -> Option<u64> {
 }
 
 /// The prompt with its images: `@path` makes gemini read the file itself. All but plain characters are escaped.
-fn with_images(prompt: &str, images: &[Image]) -> String {
+fn with_images(prompt: &str, images: &[PromptImage]) -> String {
     let mut out = prompt.to_owned();
     for image in images {
         out.push_str("\n\n@");
@@ -257,10 +269,10 @@ fn with_images(prompt: &str, images: &[Image]) -> String {
 
 /// What is neither input nor answer is thinking, which counts as output.
 fn usage(stats: &Value) -> Option<Usage> {
-    let input = count(stats, "input_tokens");
-    let rest = count(stats, "total_tokens").saturating_sub(input);
-    let output = count(stats, "output_tokens").max(rest);
-    (input + output > 0).then(|| Usage { input, cached: count(stats, "cached"), output })
+    let input = count_field(stats, "input_tokens");
+    let rest = count_field(stats, "total_tokens").saturating_sub(input);
+    let output = count_field(stats, "output_tokens").max(rest);
+    (input + output > 0).then(|| Usage { input, cached: count_field(stats, "cached"), output })
 }
 
 #[cfg(test)]
@@ -297,7 +309,7 @@ mod tests {
 
     #[test]
     fn images_are_named_in_the_prompt() {
-        let image = Image { path: "/in box/a,b.png".into(), media_type: String::new(), data: None };
+        let image = PromptImage { path: "/in box/a,b.png".into(), media_type: String::new(), data: None };
         assert_eq!(with_images("see", &[image]), "see\n\n@/in\\ box/a\\,b.png");
     }
 }

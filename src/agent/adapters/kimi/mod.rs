@@ -3,12 +3,12 @@
 
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, Host, Invocation};
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
 use crate::agent::adapters::kimi::stream_json::Kimi;
-use crate::agent::discovery::version::{About, Flavour};
-use crate::agent::{Request, adapter};
+use crate::agent::discovery::version::{Flavour, ProgramAnswers};
+use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -18,8 +18,8 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "Kimi",
     aliases: &["kimi-code", "kimi-cli"],
     programs: &["kimi"],
-    install: "install it with `npm install -g @moonshot-ai/kimi-code`",
-    login: "Run `kimi login` on this machine, as the user of the connector.",
+    install_hint: "install it with `npm install -g @moonshot-ai/kimi-code`",
+    login_hint: "Run `kimi login` on this machine, as the user of the connector.",
     session_key: "kimiSessionId",
     launcher: None,
     login_query: None,
@@ -36,9 +36,9 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
     ],
     flavour: Some(tell),
-    ended: None,
+    discontinued: None,
     image_data: true,
-    after: None,
+    post_turn_query: None,
     invoke,
     dialect: |request| match dialect::is_chosen(request) {
         true => Box::new(Acp::new(request, false)),
@@ -55,16 +55,16 @@ pub static LEGACY: AdapterSpec = AdapterSpec {
         (Mode::Yolo, "The same as `full-auto`."),
     ],
     image_data: false,
-    login: "Run `kimi` on this machine, as the user of the connector, and type `/login`.",
+    login_hint: "Run `kimi` on this machine, as the user of the connector, and type `/login`.",
     flavour: None,
     invoke: invoke_legacy,
     dialect: |request| Box::new(Kimi::legacy(request)),
     ..SPEC
 };
 
-fn tell(about: &About) -> Result<Flavour, String> {
+fn tell(about: &ProgramAnswers) -> Result<Flavour, String> {
     if about.version.contains("no longer maintained") {
-        return Err(format!("this release of kimi-cli is dead and answers nothing; {}", SPEC.install));
+        return Err(format!("this release of kimi-cli is dead and answers nothing; {}", SPEC.install_hint));
     }
     if about.help.contains("--print") || about.version.starts_with("kimi, version 1") {
         return Ok(Flavour { name: "kimi-cli", spec: &LEGACY });
@@ -76,12 +76,12 @@ fn set(name: &str, value: &str) -> (String, OsString) {
     (name.to_owned(), value.into())
 }
 
-fn model(request: &Request) -> Option<OsString> {
+fn model(request: &TurnRequest) -> Option<OsString> {
     request.model.as_deref().map(|model| format!("--model={model}").into())
 }
 
 /// The prompt is an argument, as there is no other way in; how long it may be is checked by the dialect.
-fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     let env_defaults = vec![set("KIMI_DISABLE_TELEMETRY", "1")];
     if dialect::is_chosen(request) {
         return Invocation { args: vec!["acp".into()], env_defaults, ..Invocation::default() };
@@ -96,7 +96,7 @@ fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
 }
 
 /// `--session` begins the session of that id, or resumes it in the same directory: the id is ours.
-fn invoke_legacy(request: &Request, host: &Host<'_>) -> Invocation {
+fn invoke_legacy(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     let mut args: Vec<OsString> = ["--print", "--output-format=stream-json"].map(OsString::from).into();
     let mut workdir = OsString::from("--work-dir=");
     workdir.push(&request.workdir);
@@ -109,7 +109,7 @@ fn invoke_legacy(request: &Request, host: &Host<'_>) -> Invocation {
     let session = request.resume.as_deref().filter(|id| adapter::is_uuid(id)).unwrap_or(host.fresh_id);
     args.push(format!("--session={session}").into());
     let env_defaults = vec![set("KIMI_CLI_NO_AUTO_UPDATE", "1"), set("KIMI_DISABLE_TELEMETRY", "1")];
-    Invocation { args, env_defaults, session: Some(session.to_owned()), ..Invocation::default() }
+    Invocation { args, env_defaults, chosen_session: Some(session.to_owned()), ..Invocation::default() }
 }
 
 #[cfg(test)]
@@ -117,10 +117,10 @@ mod tests {
     use super::*;
     use crate::agent::adapter::sample;
 
-    fn args(spec: &AdapterSpec, change: impl FnOnce(&mut Request)) -> String {
-        let mut request = Request { prompt: "-x".to_owned(), ..sample::request() };
+    fn args(spec: &AdapterSpec, change: impl FnOnce(&mut TurnRequest)) -> String {
+        let mut request = TurnRequest { prompt: "-x".to_owned(), ..sample::request() };
         change(&mut request);
-        let invocation = (spec.invoke)(&request, &Host { fresh_id: "NEW", root: true });
+        let invocation = (spec.invoke)(&request, &LaunchContext { fresh_id: "NEW", is_root: true });
         invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ")
     }
 
@@ -150,7 +150,8 @@ mod tests {
 
     #[test]
     fn the_flavours_are_told_apart() {
-        let about = |version: &str, help: &str| About { version: version.to_owned(), help: help.to_owned() };
+        let about =
+            |version: &str, help: &str| ProgramAnswers { version: version.to_owned(), help: help.to_owned() };
         let name = |version, help| tell(&about(version, help)).map(|flavour| flavour.name);
         assert_eq!(
             name("2.1.0\n", "-p, --prompt <prompt>  Run one prompt non-interactively and print"),

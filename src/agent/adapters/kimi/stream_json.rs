@@ -2,10 +2,11 @@
 //! of OpenAI's chat API, one a line (agents B 4, 5). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, Said, Stray, count, describe, ended, failed, string, unsaid,
+    Dialect, Effects, Exit, StrayOutput, TextCollector, completed_outcome, count_field, describe_tool_call,
+    failed_outcome, outcome_from_exit, string_field,
 };
-use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Request, adapter, classify};
+use crate::agent::outcome::{AgentOutcome, Reason};
+use crate::agent::{AgentEvent, TurnRequest, adapter, classify};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -29,90 +30,93 @@ pub struct Kimi {
     workdir: PathBuf,
     resume: Option<String>,
     started: bool,
-    said: Said,
+    said: TextCollector,
     /// The text of the last message without tool calls, or of the last with text.
     answer: String,
     worked: bool,
     /// Plain lines of stdout: the errors of kimi-cli.
     words: String,
     complaint: String,
-    stray: Stray,
+    stray: StrayOutput,
     ended: bool,
 }
 
 impl Kimi {
     /// For one turn of Kimi Code.
-    pub fn code(request: &Request) -> Self {
+    pub fn code(request: &TurnRequest) -> Self {
         Self {
             legacy: false,
             prompt: request.prompt.clone(),
             workdir: request.workdir.clone(),
             resume: request.resume.clone(),
             started: false,
-            said: Said::default(),
+            said: TextCollector::default(),
             answer: String::new(),
             worked: false,
             words: String::new(),
             complaint: String::new(),
-            stray: Stray::default(),
+            stray: StrayOutput::default(),
             ended: false,
         }
     }
 
     /// For one turn of kimi-cli.
-    pub fn legacy(request: &Request) -> Self {
+    pub fn legacy(request: &TurnRequest) -> Self {
         Self { legacy: true, ..Kimi::code(request) }
     }
 
-    fn assistant(&mut self, value: &Value, fx: &mut Effects) {
+    fn assistant(&mut self, value: &Value, effects: &mut Effects) {
         if !std::mem::replace(&mut self.started, true) {
-            fx.events.push(AgentEvent::Started);
+            effects.events.push(AgentEvent::Started);
         }
         self.complaint.clear();
-        let text = content(&value["content"], "text", fx);
+        let text = content(&value["content"], "text", effects);
         if !text.trim().is_empty() {
-            self.said.message(&text);
-            fx.events.push(AgentEvent::Text(text.clone()));
+            self.said.push_message(&text);
+            effects.events.push(AgentEvent::Text(text.clone()));
             self.answer = text;
         }
         for call in value["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default() {
             let function = &call["function"];
-            let input: Value = serde_json::from_str(string(function, "arguments")).unwrap_or_default();
-            let (kind, title) = describe(string(function, "name"), &input, &self.workdir);
-            fx.events.push(AgentEvent::Tool { id: string(call, "id").to_owned(), kind, title });
+            let input: Value = serde_json::from_str(string_field(function, "arguments")).unwrap_or_default();
+            let (kind, title) = describe_tool_call(string_field(function, "name"), &input, &self.workdir);
+            effects.events.push(AgentEvent::Tool { id: string_field(call, "id").to_owned(), kind, title });
             self.answer.clear();
         }
     }
 
-    fn tool(&mut self, value: &Value, fx: &mut Effects) {
-        let text = content(&value["content"], "", fx);
+    fn tool(&mut self, value: &Value, effects: &mut Effects) {
+        let text = content(&value["content"], "", effects);
         let ok = !FAILED.iter().any(|words| text.starts_with(words));
         self.worked |= ok;
-        fx.events.push(AgentEvent::ToolEnd { id: string(value, "tool_call_id").to_owned(), ok });
+        effects.events.push(AgentEvent::ToolEnd { id: string_field(value, "tool_call_id").to_owned(), ok });
     }
 
-    fn meta(&mut self, value: &Value, fx: &mut Effects) {
-        match string(value, "type") {
+    fn meta(&mut self, value: &Value, effects: &mut Effects) {
+        match string_field(value, "type") {
             "turn.step.retrying" => {
-                let (attempt, of) = (count(value, "failed_attempt"), count(value, "max_attempts"));
-                string(value, "error_message").clone_into(&mut self.complaint);
-                fx.events.push(AgentEvent::Retry(format!("retry {attempt} of {of}: {}", self.complaint)));
+                let (attempt, of) =
+                    (count_field(value, "failed_attempt"), count_field(value, "max_attempts"));
+                string_field(value, "error_message").clone_into(&mut self.complaint);
+                effects
+                    .events
+                    .push(AgentEvent::Retry(format!("retry {attempt} of {of}: {}", self.complaint)));
             }
             // Ends a turn that went well, and only such a one.
             "session.resume_hint" => {
-                let id = string(value, "session_id");
+                let id = string_field(value, "session_id");
                 if is_session(id) {
-                    fx.events.push(AgentEvent::Session(id.to_owned()));
+                    effects.events.push(AgentEvent::Session(id.to_owned()));
                 }
-                self.finish(ended(&self.answer, self.worked, "", self.said.text()), fx);
+                self.finish(completed_outcome(&self.answer, self.worked, "", self.said.text()), effects);
             }
             _ => {}
         }
     }
 
     /// Plain words, unfolded.
-    fn plain(&mut self, line: &str, fx: &mut Effects) {
-        self.stray.line(line, fx);
+    fn plain(&mut self, line: &str, effects: &mut Effects) {
+        self.stray.line(line, effects);
         if self.words.len() + line.len() < MAX_WORDS {
             self.words.push_str(line);
             if line.chars().count() < FOLD {
@@ -122,104 +126,106 @@ impl Kimi {
     }
 
     /// kimi-cli: `Error code: 401 - {'error': {'message': '…'`, `LLM not set`, or nothing but what it was told.
-    fn failure_legacy(&self, exit: Exit, stderr_tail: &str) -> Outcome {
+    fn failure_legacy(&self, exit: Exit, stderr_tail: &str) -> AgentOutcome {
         let words = self.words.trim();
         let partial = self.said.text();
         if words.contains("is no longer maintained") {
-            return failed(Reason::CliUnsupported, words, partial);
+            return failed_outcome(Reason::CliUnsupported, words, partial);
         }
         if words.ends_with("Interrupted by user") {
-            return failed(Reason::Killed(2), "", partial);
+            return failed_outcome(Reason::Killed(2), "", partial);
         }
         let Some((_, error)) = words.split_once("Error code: ") else {
-            return unsaid(exit, words, &self.stray, stderr_tail, partial);
+            return outcome_from_exit(exit, words, &self.stray, stderr_tail, partial);
         };
         let status = error.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
         let message = error.split_once("'message': '").and_then(|(_, rest)| rest.split_once('\''));
-        let reason = classify::status(error, status, self.resume.is_some());
-        failed(reason, message.map_or(error, |(message, _)| message), partial)
+        let reason = classify::by_http_status(error, status, self.resume.is_some());
+        failed_outcome(reason, message.map_or(error, |(message, _)| message), partial)
     }
 
     /// Kimi Code: `error: failed to run prompt: provider.auth_error: 401 …` on stderr.
-    fn failure_code(&self, exit: Exit, stderr_tail: &str) -> Outcome {
+    fn failure_code(&self, exit: Exit, stderr_tail: &str) -> AgentOutcome {
         let partial = self.said.text();
         let error = stderr_tail.lines().rev().find_map(|line| line.strip_prefix(ERROR));
         let (Some(error), Exit::Code(1)) = (error, exit) else {
-            return unsaid(exit, &self.complaint, &self.stray, "", partial);
+            return outcome_from_exit(exit, &self.complaint, &self.stray, "", partial);
         };
         let words = error.strip_prefix("failed to run prompt: ").unwrap_or(error);
         if words.starts_with("Session \"") && words.contains("not found") {
-            return failed(Reason::StaleSession, words, partial);
+            return failed_outcome(Reason::StaleSession, words, partial);
         }
         let status = words.split_once("_error: ").map_or("", |(_, rest)| rest).split(' ').next();
         let status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
-        failed(classify::status(words, status, self.resume.is_some()), words, partial)
+        failed_outcome(classify::by_http_status(words, status, self.resume.is_some()), words, partial)
     }
 
-    fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
         if !self.ended {
             self.ended = true;
-            fx.done = Some(outcome);
+            effects.outcome = Some(outcome);
         }
     }
 }
 
 impl Dialect for Kimi {
-    fn start(&mut self, fx: &mut Effects) {
+    fn start(&mut self, effects: &mut Effects) {
         let known = |id: &&str| if self.legacy { adapter::is_uuid(id) } else { is_session(id) };
         if let Some(id) = self.resume.as_deref().filter(|id| !known(id)) {
             let words = format!("`{id}` is not a session id");
-            return self.finish(failed(Reason::StaleSession, &words, String::new()), fx);
+            return self.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
         }
         let prompt = std::mem::take(&mut self.prompt);
         if self.legacy {
             // A leading slash would name a command of its own.
             let slash = if prompt.starts_with('/') { " " } else { "" };
-            fx.stdin.push(format!("{slash}{prompt}"));
+            effects.stdin.push(format!("{slash}{prompt}"));
         } else if prompt.len() > MAX_PROMPT {
             let words = format!(
                 "the message has {} bytes, and it takes at most {MAX_PROMPT}. Send it as a file",
                 prompt.len()
             );
-            self.finish(failed(Reason::RefusedByPolicy, &words, String::new()), fx);
+            self.finish(failed_outcome(Reason::RefusedByPolicy, &words, String::new()), effects);
         }
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
         let value = Some(line.trim()).filter(|line| line.starts_with('{'));
         let value = value.and_then(|line| serde_json::from_str::<Value>(line).ok());
         let Some(value) = value.filter(|value| value["role"].is_string()) else {
-            return self.plain(line, fx);
+            return self.plain(line, effects);
         };
-        fx.alive = true;
+        effects.is_sign_of_life = true;
         if self.ended {
             return;
         }
-        match string(&value, "role") {
-            "assistant" => self.assistant(&value, fx),
-            "tool" => self.tool(&value, fx),
-            "meta" => self.meta(&value, fx),
+        match string_field(&value, "role") {
+            "assistant" => self.assistant(&value, effects),
+            "tool" => self.tool(&value, effects),
+            "meta" => self.meta(&value, effects),
             _ => {}
         }
     }
 
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
         let outcome = match (self.legacy, exit) {
-            (true, Exit::Code(0)) if self.started => ended(&self.answer, self.worked, "", self.said.text()),
+            (true, Exit::Code(0)) if self.started => {
+                completed_outcome(&self.answer, self.worked, "", self.said.text())
+            }
             (true, _) => self.failure_legacy(exit, stderr_tail),
             (false, _) => self.failure_code(exit, stderr_tail),
         };
-        self.finish(outcome, fx);
+        self.finish(outcome, effects);
     }
 
-    fn partial(&self) -> String {
+    fn partial_text(&self) -> String {
         self.said.text()
     }
 
     fn classify(&self, _stderr_tail: &str) -> Option<Reason> {
         let status = self.complaint.split(' ').next().and_then(|status| status.parse().ok());
-        let by_status = status.map(|status| classify::status(&self.complaint, status, false));
-        classify::words(&self.complaint).or(by_status)
+        let by_status = status.map(|status| classify::by_http_status(&self.complaint, status, false));
+        classify::by_message(&self.complaint).or(by_status)
     }
 }
 
@@ -228,12 +234,12 @@ const FAILED: &[&str] =
     &["<system>ERROR", "Process exited with code ", "Session closed", "Tool execution failed"];
 
 /// A message's text: a string, or parts of which those of one kind count (all with ""). Thinking is told apart.
-fn content(content: &Value, kind: &str, fx: &mut Effects) -> String {
+fn content(content: &Value, kind: &str, effects: &mut Effects) -> String {
     let mut out = content.as_str().unwrap_or_default().to_owned();
     for part in content.as_array().map(Vec::as_slice).unwrap_or_default() {
-        match string(part, "type") {
-            "think" => fx.events.push(AgentEvent::Thought(string(part, "think").to_owned())),
-            other if kind.is_empty() || other == kind => out.push_str(string(part, "text")),
+        match string_field(part, "type") {
+            "think" => effects.events.push(AgentEvent::Thought(string_field(part, "think").to_owned())),
+            other if kind.is_empty() || other == kind => out.push_str(string_field(part, "text")),
             _ => {}
         }
     }

@@ -1,10 +1,11 @@
 //! The dialect of `opencode run --format json` (observed with 1.18.33; agents B 1). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, Said, Stray, count, describe, ended, failed, object, string, unsaid,
+    Dialect, Effects, Exit, StrayOutput, TextCollector, completed_outcome, count_field, describe_tool_call,
+    failed_outcome, outcome_from_exit, parse_typed_object, string_field,
 };
-use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{AgentEvent, Request, Usage, classify};
+use crate::agent::outcome::{AgentOutcome, Reason};
+use crate::agent::{AgentEvent, TurnRequest, Usage, classify};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -22,164 +23,168 @@ pub struct OpenCode {
     resume: Option<String>,
     session: String,
     started: bool,
-    said: Said,
+    said: TextCollector,
     /// The text of the step, which is said again when the connection was cut.
     step: String,
     /// The text since the last tool call.
-    answer: Said,
+    answer: TextCollector,
     usage: Usage,
     cut: u32,
     worked: bool,
     denied: String,
     /// The error that ends the turn: words and HTTP status.
     error: Option<(String, u64)>,
-    stray: Stray,
+    stray: StrayOutput,
     ended: bool,
 }
 
 impl OpenCode {
     /// For one turn.
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &TurnRequest) -> Self {
         Self {
             prompt: request.prompt.clone(),
             workdir: request.workdir.clone(),
             resume: request.resume.clone(),
             session: String::new(),
             started: false,
-            said: Said::default(),
+            said: TextCollector::default(),
             step: String::new(),
-            answer: Said::default(),
+            answer: TextCollector::default(),
             usage: Usage::default(),
             cut: 0,
             worked: false,
             denied: String::new(),
             error: None,
-            stray: Stray::default(),
+            stray: StrayOutput::default(),
             ended: false,
         }
     }
 
     /// A call comes when it is over, with its result.
-    fn tool(&mut self, part: &Value, fx: &mut Effects) {
+    fn tool(&mut self, part: &Value, effects: &mut Effects) {
         let state = &part["state"];
-        let (kind, title) = describe(string(part, "tool"), &state["input"], &self.workdir);
-        let id = string(part, "callID").to_owned();
-        let completed = string(state, "status") == "completed";
-        let error = string(state, "error");
-        fx.events.push(AgentEvent::Tool { id: id.clone(), kind, title: title.clone() });
+        let (kind, title) = describe_tool_call(string_field(part, "tool"), &state["input"], &self.workdir);
+        let id = string_field(part, "callID").to_owned();
+        let completed = string_field(state, "status") == "completed";
+        let error = string_field(state, "error");
+        effects.events.push(AgentEvent::Tool { id: id.clone(), kind, title: title.clone() });
         if error.contains("rejected permission") || error.contains("a rule which prevents") {
-            fx.events.push(AgentEvent::Denied(title.clone()));
+            effects.events.push(AgentEvent::Denied(title.clone()));
             self.denied = title;
         }
-        fx.events.push(AgentEvent::ToolEnd { id, ok: completed && count(&state["metadata"], "exit") == 0 });
+        effects
+            .events
+            .push(AgentEvent::ToolEnd { id, ok: completed && count_field(&state["metadata"], "exit") == 0 });
         self.worked |= completed;
-        self.answer = Said::default();
+        self.answer = TextCollector::default();
     }
 
     /// The tokens of the steps add up to those of the turn; `input` is without the cached ones.
-    fn step_finish(&mut self, part: &Value, fx: &mut Effects) {
+    fn step_finish(&mut self, part: &Value, effects: &mut Effects) {
         let tokens = &part["tokens"];
-        let cached = count(&tokens["cache"], "read");
-        self.usage.input += count(tokens, "input") + cached + count(&tokens["cache"], "write");
+        let cached = count_field(&tokens["cache"], "read");
+        self.usage.input += count_field(tokens, "input") + cached + count_field(&tokens["cache"], "write");
         self.usage.cached += cached;
-        self.usage.output += count(tokens, "output") + count(tokens, "reasoning");
-        fx.usage = Some(self.usage);
-        if string(part, "reason") != "unknown" {
+        self.usage.output += count_field(tokens, "output") + count_field(tokens, "reasoning");
+        effects.usage = Some(self.usage);
+        if string_field(part, "reason") != "unknown" {
             self.cut = 0;
-            self.said.message(&std::mem::take(&mut self.step));
+            self.said.push_message(&std::mem::take(&mut self.step));
             return;
         }
         self.cut += 1;
-        fx.events.push(AgentEvent::Retry("the connection was cut".to_owned()));
+        effects.events.push(AgentEvent::Retry("the connection was cut".to_owned()));
         // What was said in it is said again.
-        self.answer = Said::default();
+        self.answer = TextCollector::default();
         if self.cut < MAX_CUT {
             self.step.clear();
         } else {
             let words = format!("the connection to the provider was cut {MAX_CUT} times in a row");
-            self.finish(failed(Reason::Network, &words, self.partial()), fx);
+            self.finish(failed_outcome(Reason::Network, &words, self.partial_text()), effects);
         }
     }
 
-    fn failure(&self, words: &str, status: u64) -> Outcome {
-        let partial = self.partial();
+    fn failure(&self, words: &str, status: u64) -> AgentOutcome {
+        let partial = self.partial_text();
         if words.starts_with(UNTOLD) {
             let words = format!(
                 "{UNTOLD}: most often it does not know the model, or has no login for its provider (`opencode auth list`)"
             );
-            return failed(Reason::ProviderError, &words, partial);
+            return failed_outcome(Reason::ProviderError, &words, partial);
         }
-        failed(classify::status(words, status, self.resume.is_some()), words, partial)
+        failed_outcome(classify::by_http_status(words, status, self.resume.is_some()), words, partial)
     }
 
-    fn finish(&mut self, outcome: Outcome, fx: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
         if !self.ended {
             self.ended = true;
-            fx.done = Some(outcome);
+            effects.outcome = Some(outcome);
         }
     }
 }
 
 impl Dialect for OpenCode {
-    fn start(&mut self, fx: &mut Effects) {
+    fn start(&mut self, effects: &mut Effects) {
         if let Some(id) = self.resume.as_deref().filter(|id| !is_session(id)) {
             let words = format!("`{id}` is not a session id");
-            return self.finish(failed(Reason::StaleSession, &words, String::new()), fx);
+            return self.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
         }
-        fx.stdin.push(std::mem::take(&mut self.prompt));
+        effects.stdin.push(std::mem::take(&mut self.prompt));
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
-        let Some(value) = object(line) else { return self.stray.line(line, fx) };
-        fx.alive = true;
-        let session = string(&value, "sessionID");
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+        let Some(value) = parse_typed_object(line) else { return self.stray.line(line, effects) };
+        effects.is_sign_of_life = true;
+        let session = string_field(&value, "sessionID");
         if self.session.is_empty() && is_session(session) {
             session.clone_into(&mut self.session);
-            fx.events.push(AgentEvent::Session(session.to_owned()));
+            effects.events.push(AgentEvent::Session(session.to_owned()));
         }
         let part = &value["part"];
-        let text = string(part, "text");
-        match string(&value, "type") {
+        let text = string_field(part, "text");
+        match string_field(&value, "type") {
             "step_start" if !self.started => {
                 self.started = true;
-                fx.events.push(AgentEvent::Started);
+                effects.events.push(AgentEvent::Started);
             }
             "text" if part["synthetic"] != true && !text.trim().is_empty() => {
                 self.step = [&self.step, text].join("\n\n");
-                self.answer.message(text);
-                fx.events.push(AgentEvent::Text(text.to_owned()));
+                self.answer.push_message(text);
+                effects.events.push(AgentEvent::Text(text.to_owned()));
             }
-            "reasoning" => fx.events.push(AgentEvent::Thought(text.to_owned())),
-            "tool_use" => self.tool(part, fx),
-            "step_finish" => self.step_finish(part, fx),
+            "reasoning" => effects.events.push(AgentEvent::Thought(text.to_owned())),
+            "tool_use" => self.tool(part, effects),
+            "step_finish" => self.step_finish(part, effects),
             "error" => {
                 let data = &value["error"]["data"];
-                let words = [string(data, "message"), string(&value["error"], "name")];
+                let words = [string_field(data, "message"), string_field(&value["error"], "name")];
                 let words = words.into_iter().find(|words| !words.is_empty()).unwrap_or_default();
-                self.error = Some((words.to_owned(), count(data, "statusCode")));
+                self.error = Some((words.to_owned(), count_field(data, "statusCode")));
             }
             _ => {}
         }
     }
 
     /// The exit ends a turn: a step that stops may also have been one that only shortened the history.
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
-        let partial = self.partial();
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+        let partial = self.partial_text();
         let outcome = match (&self.error, exit) {
             (Some((words, status)), _) => self.failure(words, *status),
-            (None, Exit::Code(0)) => ended(&self.answer.text(), self.worked, &self.denied, partial),
-            (None, _) => unsaid(exit, "", &self.stray, stderr_tail, partial),
+            (None, Exit::Code(0)) => {
+                completed_outcome(&self.answer.text(), self.worked, &self.denied, partial)
+            }
+            (None, _) => outcome_from_exit(exit, "", &self.stray, stderr_tail, partial),
         };
-        self.finish(outcome, fx);
+        self.finish(outcome, effects);
     }
 
-    fn partial(&self) -> String {
+    fn partial_text(&self) -> String {
         format!("{}\n\n{}", self.said.text(), self.step.trim()).trim().to_owned()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
-        let told = self.error.as_ref().and_then(|(words, _)| classify::words(words));
-        told.or_else(|| classify::tail(stderr_tail).map(|(reason, _)| reason))
+        let told = self.error.as_ref().and_then(|(words, _)| classify::by_message(words));
+        told.or_else(|| classify::by_stderr_tail(stderr_tail).map(|(reason, _)| reason))
             .or((self.cut > 0).then_some(Reason::Network))
     }
 }

@@ -2,8 +2,8 @@
 
 pub mod json_events;
 
-use crate::agent::Request;
-use crate::agent::adapter::{AdapterSpec, Host, Invocation, Login, LoginQuery};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
 use crate::agent::adapters::opencode::json_events::OpenCode;
@@ -16,11 +16,11 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "OpenCode",
     aliases: &["open-code"],
     programs: &["opencode"],
-    install: "install it with `npm install -g opencode-ai`",
-    login: "Run `opencode auth login` on this machine, as the user of the connector.",
+    install_hint: "install it with `npm install -g opencode-ai`",
+    login_hint: "Run `opencode auth login` on this machine, as the user of the connector.",
     session_key: "opencodeSessionId",
     launcher: None,
-    login_query: Some(LoginQuery { args: &["auth", "list"], read: login_state }),
+    login_query: Some(LoginQuery { args: &["auth", "list"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "`--auto`: nothing is asked; what its own settings forbid stays forbidden."),
         (Mode::Yolo, "The same as `full-auto`."),
@@ -31,9 +31,9 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Suggest, "`opencode acp` and OPENCODE_PERMISSION: it may read, and asks for everything else."),
     ],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: true,
-    after: None,
+    post_turn_query: None,
     invoke,
     dialect: |request| match dialect::is_chosen(request) {
         true => Box::new(Acp::new(request, false)),
@@ -52,7 +52,7 @@ pub(super) fn asking(mode: Mode) -> (String, OsString) {
 }
 
 /// Values are glued to their flags, so that none can be taken for an option.
-fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     let set = |name: &str, value: &str| (name.to_owned(), value.into());
     let env_defaults =
         vec![set("OPENCODE_DISABLE_AUTOUPDATE", "1"), set("OPENCODE_DISABLE_LSP_DOWNLOAD", "1")];
@@ -113,13 +113,13 @@ fn effort(word: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::Image;
+    use crate::agent::PromptImage;
     use crate::agent::adapter::sample;
 
-    fn invocation(change: impl FnOnce(&mut Request)) -> (String, Invocation) {
-        let mut request = Request { prompt: "-".to_owned(), ..sample::request() };
+    fn invocation(change: impl FnOnce(&mut TurnRequest)) -> (String, Invocation) {
+        let mut request = TurnRequest { prompt: "-".to_owned(), ..sample::request() };
         change(&mut request);
-        let invocation = invoke(&request, &Host { fresh_id: "x", root: true });
+        let invocation = invoke(&request, &LaunchContext { fresh_id: "x", is_root: true });
         (invocation.args.iter().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" "), invocation)
     }
 
@@ -128,7 +128,7 @@ mod tests {
         let base = "run --format=json --thinking";
         assert_eq!(invocation(|_| {}).0, format!("{base} --auto --dir=/w"));
         let one_shot = |mode| {
-            move |r: &mut Request| {
+            move |r: &mut TurnRequest| {
                 r.mode = mode;
                 r.transport = Some("one-shot".to_owned());
             }
@@ -150,7 +150,7 @@ mod tests {
             r.model = Some("anthropic/claude-x".to_owned());
             r.effort = Some("high".to_owned());
             r.resume = Some("ses_dfdff23b8ffe3NJKyjFSmIz09p".to_owned());
-            r.images = vec![Image { path: "/i/a.png".into(), media_type: String::new(), data: None }];
+            r.images = vec![PromptImage { path: "/i/a.png".into(), media_type: String::new(), data: None }];
         });
         let session = "--session=ses_dfdff23b8ffe3NJKyjFSmIz09p";
         assert_eq!(

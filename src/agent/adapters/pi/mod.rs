@@ -3,11 +3,11 @@
 pub mod json_mode;
 pub mod rpc;
 
-use crate::agent::adapter::{AdapterSpec, Host, Invocation, Login, LoginQuery};
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
 use crate::agent::adapters::pi::json_mode::Pi;
 use crate::agent::adapters::pi::rpc::Rpc;
 use crate::agent::dialect::Dialect;
-use crate::agent::{Request, adapter};
+use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -17,30 +17,30 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "Pi",
     aliases: &["pi-coding-agent"],
     programs: &["pi"],
-    install: "install it with `npm install -g @earendil-works/pi-coding-agent`",
-    login: "Run `pi` on this machine, as the user of the connector, and type `/login`.",
+    install_hint: "install it with `npm install -g @earendil-works/pi-coding-agent`",
+    login_hint: "Run `pi` on this machine, as the user of the connector, and type `/login`.",
     session_key: "piSessionId",
     launcher: None,
-    login_query: Some(LoginQuery { args: &["--list-models"], read: login_state }),
+    login_query: Some(LoginQuery { args: &["--list-models"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "It has no permissions of its own: nothing is asked and nothing is walled in."),
         (Mode::Yolo, "The same as `full-auto`."),
         (Mode::Suggest, "`--tools read,grep,find,ls`: it has no tools but those for reading files."),
     ],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: true,
-    after: None,
+    post_turn_query: None,
     invoke,
     dialect,
 };
 
 /// Whether both sides talk.
-fn is_rpc(request: &Request) -> bool {
+fn is_rpc(request: &TurnRequest) -> bool {
     request.transport.as_deref() == Some("rpc")
 }
 
-fn dialect(request: &Request) -> Box<dyn Dialect> {
+fn dialect(request: &TurnRequest) -> Box<dyn Dialect> {
     if is_rpc(request) { Box::new(Rpc::new(request)) } else { Box::new(Pi::new(request)) }
 }
 
@@ -49,7 +49,7 @@ fn dialect(request: &Request) -> Box<dyn Dialect> {
 ///
 /// Sessions are made by pi itself and resumed by `--session`, which both generations have. It refuses an unknown id,
 /// where `--session-id` would silently begin anew without the standing instructions.
-fn invoke(request: &Request, _host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     let rpc = is_rpc(request);
     let mut args: Vec<OsString> = vec!["--mode".into(), if rpc { "rpc" } else { "json" }.into()];
     let mut add = |flag: &str, value: &str| args.extend([flag.into(), value.into()]);
@@ -92,7 +92,7 @@ fn login_state(code: Option<i32>, stdout: &str, stderr: &str) -> Login {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::Image;
+    use crate::agent::PromptImage;
     use crate::agent::adapter::sample::{args, request};
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         all.effort = Some("none".to_owned());
         all.resume = Some("01a2020d-941b-7240-89f4-3a254760f298".to_owned());
         all.images =
-            vec![Image { path: "/i/a b.png".into(), media_type: "image/png".to_owned(), data: None }];
+            vec![PromptImage { path: "/i/a b.png".into(), media_type: "image/png".to_owned(), data: None }];
         assert_eq!(
             args(&SPEC, &all),
             "--mode json --tools read,grep,find,ls --model fake/fake-model --thinking off \

@@ -6,10 +6,10 @@
 //! its list; only the ones of extensions may do their work without a word.
 
 use crate::agent::adapters::pi::json_mode::Pi;
-use crate::agent::dialect::{Dialect, Effects, Exit, items, object, string};
+use crate::agent::dialect::{Dialect, Effects, Exit, array_items, parse_typed_object, string_field};
 use crate::agent::one_shot::naming;
-use crate::agent::outcome::{Outcome, Reason};
-use crate::agent::{Image, Request, adapter, slash_commands};
+use crate::agent::outcome::{AgentOutcome, Reason};
+use crate::agent::{PromptImage, TurnRequest, adapter, slash_commands};
 use crate::json::object;
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ const NO_NEED: &[&str] = &["Nothing to compact", "Already compacted"];
 #[derive(Debug)]
 pub struct Rpc {
     turn: Pi,
-    images: Vec<Image>,
+    images: Vec<PromptImage>,
     /// The prompt is the command `/compact`.
     compact: bool,
     /// The prompt is another command, to be sent when it is in the list; then whether it may end without a word.
@@ -45,12 +45,12 @@ pub struct Rpc {
 
 impl Rpc {
     /// For one turn.
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &TurnRequest) -> Self {
         Self {
             turn: Pi::new(request),
             images: request.images.clone(),
-            compact: request.slash && request.prompt.split_whitespace().next() == Some("/compact"),
-            command: if request.slash { request.prompt.clone() } else { String::new() },
+            compact: request.is_slash_command && request.prompt.split_whitespace().next() == Some("/compact"),
+            command: if request.is_slash_command { request.prompt.clone() } else { String::new() },
             silent: false,
             due: Vec::new(),
             earlier: String::new(),
@@ -60,62 +60,62 @@ impl Rpc {
         }
     }
 
-    fn prompt(&mut self, id: &str, text: String, images: Vec<Value>, fx: &mut Effects) {
+    fn prompt(&mut self, id: &str, text: String, images: Vec<Value>, effects: &mut Effects) {
         // A word behind a slash would be a command or a template of its own.
         let text = if text.starts_with('/') { format!(" {text}") } else { text };
-        ask(id, &text, images, fx);
+        ask(id, &text, images, effects);
         self.due.push(text);
     }
 
     /// Its list of commands has come; it has none of its own where it cannot be asked.
-    fn listed(&mut self, data: &Value, fx: &mut Effects) {
+    fn listed(&mut self, data: &Value, effects: &mut Effects) {
         let command = std::mem::take(&mut self.command);
         let name = command.split_whitespace().next().unwrap_or_default().trim_start_matches('/');
         let mut known = vec!["compact".to_owned()];
-        for row in items(&data["commands"]) {
-            if string(row, "name") == name {
-                self.silent = string(row, "source") == "extension";
-                return ask(TURN, &command, Vec::new(), fx);
+        for row in array_items(&data["commands"]) {
+            if string_field(row, "name") == name {
+                self.silent = string_field(row, "source") == "extension";
+                return ask(TURN, &command, Vec::new(), effects);
             }
-            known.push(string(row, "name").to_owned());
+            known.push(string_field(row, "name").to_owned());
         }
-        self.turn.core.done(&slash_commands::unknown(name, &known), fx);
+        self.turn.core.done(&slash_commands::unknown_command_text(name, &known), effects);
     }
 
     /// What has been asked is answered.
-    fn response(&mut self, value: &Value, fx: &mut Effects) {
+    fn response(&mut self, value: &Value, effects: &mut Effects) {
         let data = &value["data"];
-        match (string(value, "id"), value["success"] == true) {
-            (STATE, true) if adapter::is_plain_id(string(data, "sessionId")) => {
-                string(data, "sessionId").clone_into(&mut self.turn.id);
+        match (string_field(value, "id"), value["success"] == true) {
+            (STATE, true) if adapter::is_plain_id(string_field(data, "sessionId")) => {
+                string_field(data, "sessionId").clone_into(&mut self.turn.id);
             }
-            (LIST, _) => self.listed(data, fx),
-            (TURN, true) if self.silent && !self.busy => self.rests(false, fx),
+            (LIST, _) => self.listed(data, effects),
+            (TURN, true) if self.silent && !self.busy => self.rests(false, effects),
             // The session says in the language of the chat that it is done.
-            (TURN, true) if self.compact => self.turn.core.done("", fx),
-            (TURN, false) => match string(value, "error") {
+            (TURN, true) if self.compact => self.turn.core.done("", effects),
+            (TURN, false) => match string_field(value, "error") {
                 // No fault of anybody's: "Nothing to compact (session too small)".
                 words if self.compact && NO_NEED.iter().any(|need| words.starts_with(need)) => {
-                    self.turn.core.done(words, fx);
+                    self.turn.core.done(words, effects);
                 }
-                words => self.turn.core.failed(words, fx),
+                words => self.turn.core.failed(words, effects),
             },
             // It is asked behind the further messages, so they have been heard.
             (REST, _) if !self.busy && data["isStreaming"] != true => match std::mem::take(&mut self.due) {
-                due if due.is_empty() || self.stopping => self.turn.settle(fx),
-                due => self.prompt(TURN, due.join("\n\n"), Vec::new(), fx),
+                due if due.is_empty() || self.stopping => self.turn.settle(effects),
+                due => self.prompt(TURN, due.join("\n\n"), Vec::new(), effects),
             },
             _ => {}
         }
     }
 
     /// It says that it rests; `surely`: it will not try again by itself.
-    fn rests(&mut self, surely: bool, fx: &mut Effects) {
+    fn rests(&mut self, surely: bool, effects: &mut Effects) {
         self.busy = false;
         if surely && self.due.is_empty() {
-            self.turn.settle(fx);
+            self.turn.settle(effects);
         } else {
-            write(&object!({ "id": REST, "type": "get_state" }), fx);
+            write(&object!({ "id": REST, "type": "get_state" }), effects);
         }
     }
 
@@ -132,94 +132,94 @@ impl Rpc {
     }
 
     /// Looks at a verdict of the reader.
-    fn conclude(&mut self, fx: &mut Effects) {
-        let Some(outcome) = fx.done.take() else { return };
+    fn conclude(&mut self, effects: &mut Effects) {
+        let Some(outcome) = effects.outcome.take() else { return };
         self.over = true;
-        fx.done = Some(match outcome {
-            Outcome::Failed { partial, .. } if self.stopping => Outcome::Cancelled { partial },
-            Outcome::Done(text) => Outcome::Done([self.earlier.as_str(), &text].concat()),
+        effects.outcome = Some(match outcome {
+            AgentOutcome::Failed { partial, .. } if self.stopping => AgentOutcome::Cancelled { partial },
+            AgentOutcome::Done(text) => AgentOutcome::Done([self.earlier.as_str(), &text].concat()),
             other => other,
         });
     }
 }
 
-fn ask(id: &str, text: &str, images: Vec<Value>, fx: &mut Effects) {
+fn ask(id: &str, text: &str, images: Vec<Value>, effects: &mut Effects) {
     let how = "steer";
     write(
         &object!({ "id": id, "type": "prompt", "message": text, "images": Value::Array(images), "streamingBehavior": how }),
-        fx,
+        effects,
     );
 }
 
-fn write(message: &Value, fx: &mut Effects) {
-    fx.stdin.push(message.to_string() + "\n");
+fn write(message: &Value, effects: &mut Effects) {
+    effects.stdin.push(message.to_string() + "\n");
 }
 
 impl Dialect for Rpc {
-    fn start(&mut self, fx: &mut Effects) {
+    fn start(&mut self, effects: &mut Effects) {
         let mut first = Effects::default();
         self.turn.start(&mut first);
-        let (Some(prompt), None) = (first.stdin.pop(), &first.done) else {
-            fx.done = first.done;
-            return self.conclude(fx);
+        let (Some(prompt), None) = (first.stdin.pop(), &first.outcome) else {
+            effects.outcome = first.outcome;
+            return self.conclude(effects);
         };
-        write(&object!({ "id": STATE, "type": "get_state" }), fx);
+        write(&object!({ "id": STATE, "type": "get_state" }), effects);
         if self.compact {
             let about = prompt.split_once(char::is_whitespace).map_or("", |(_, words)| words.trim());
             let mut compact = object!({ "id": TURN, "type": "compact" });
             if !about.is_empty() {
                 compact["customInstructions"] = about.into();
             }
-            return write(&compact, fx);
+            return write(&compact, effects);
         }
         if !self.command.is_empty() {
-            return write(&object!({ "id": LIST, "type": "get_commands" }), fx);
+            return write(&object!({ "id": LIST, "type": "get_commands" }), effects);
         }
-        let (data, unread): (Vec<Image>, Vec<Image>) =
+        let (data, unread): (Vec<PromptImage>, Vec<PromptImage>) =
             std::mem::take(&mut self.images).into_iter().partition(|image| image.data.is_some());
         let mut images = Vec::new();
-        for Image { media_type, data, .. } in data {
+        for PromptImage { media_type, data, .. } in data {
             images.push(object!({ "type": "image", "data": data, "mimeType": media_type }));
         }
-        self.prompt(TURN, naming(&prompt, &unread), images, fx);
+        self.prompt(TURN, naming(&prompt, &unread), images, effects);
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
-        let Some(value) = object(line) else { return self.turn.core.stray.line(line, fx) };
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+        let Some(value) = parse_typed_object(line) else { return self.turn.core.stray.line(line, effects) };
         if self.over {
             return;
         }
-        fx.alive = true;
-        match string(&value, "type") {
-            "response" => self.response(&value, fx),
+        effects.is_sign_of_life = true;
+        match string_field(&value, "type") {
+            "response" => self.response(&value, effects),
             // A window of an extension; nobody is there to answer.
             "extension_ui_request" => {
-                let id = string(&value, "id");
-                write(&object!({ "type": "extension_ui_response", "id": id, "cancelled": true }), fx);
+                let id = string_field(&value, "id");
+                write(&object!({ "type": "extension_ui_response", "id": id, "cancelled": true }), effects);
             }
             "message_start" if value["message"]["role"] == "user" => self.given(),
-            "agent_settled" => self.rests(true, fx),
+            "agent_settled" => self.rests(true, effects),
             // The end of 0.73, unless it tries again; newer ones say more (`willRetry`), and settle.
             "agent_end" if value["willRetry"].is_null() => {
-                self.rests(self.turn.core.complaint.is_empty(), fx)
+                self.rests(self.turn.core.complaint.is_empty(), effects)
             }
             kind => {
                 self.busy |= matches!(kind, "agent_start" | "auto_retry_start");
-                self.turn.object(&value, fx);
+                self.turn.object(&value, effects);
             }
         }
-        self.conclude(fx);
+        self.conclude(effects);
     }
 
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
         if !self.over {
-            self.turn.core.end(exit, stderr_tail, fx);
-            self.conclude(fx);
+            self.turn.core.end(exit, stderr_tail, effects);
+            self.conclude(effects);
         }
     }
 
-    fn partial(&self) -> String {
-        self.turn.partial()
+    fn partial_text(&self) -> String {
+        self.turn.partial_text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
@@ -230,20 +230,20 @@ impl Dialect for Rpc {
         true
     }
 
-    fn cancel(&mut self, fx: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut Effects) -> bool {
         if self.over || self.compact {
             return false;
         }
         self.stopping = true;
-        write(&object!({ "type": "abort" }), fx);
+        write(&object!({ "type": "abort" }), effects);
         true
     }
 
-    fn steer(&mut self, text: &str, fx: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
         if self.over || self.stopping || self.compact || !self.command.is_empty() {
             return false;
         }
-        self.prompt(MORE, text.to_owned(), Vec::new(), fx);
+        self.prompt(MORE, text.to_owned(), Vec::new(), effects);
         true
     }
 }

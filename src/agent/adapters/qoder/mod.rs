@@ -2,11 +2,11 @@
 
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, Host, Invocation, Login, LoginQuery};
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
 use crate::agent::adapters::qoder::stream_json::Qoder;
-use crate::agent::{Request, adapter};
+use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -16,11 +16,11 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     title: "Qoder",
     aliases: &["qodercli"],
     programs: &["qodercli"],
-    install: "install it with `npm install -g @qoder-ai/qodercli`",
-    login: "Run `qodercli login` on this machine, as the user of the connector.",
+    install_hint: "install it with `npm install -g @qoder-ai/qodercli`",
+    login_hint: "Run `qodercli login` on this machine, as the user of the connector.",
     session_key: "qoderSessionId",
     launcher: None,
-    login_query: Some(LoginQuery { args: &["status"], read: login_state }),
+    login_query: Some(LoginQuery { args: &["status"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "`--permission-mode=bypass_permissions`: nothing is asked."),
         (Mode::Yolo, "The same as `full-auto`."),
@@ -31,9 +31,9 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Suggest, "`--acp --permission-mode=default`: it may read, and asks for everything else."),
     ],
     flavour: None,
-    ended: None,
+    discontinued: None,
     image_data: true,
-    after: None,
+    post_turn_query: None,
     invoke,
     dialect: |request| match dialect::is_chosen(request) {
         true => Box::new(Acp::new(request, true)),
@@ -42,7 +42,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
 };
 
 /// Values are glued to their flags, so that none can be taken for an option. The prompt goes to stdin.
-fn invoke(request: &Request, host: &Host<'_>) -> Invocation {
+fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     if dialect::is_chosen(request) {
         let mode = match request.mode {
             Mode::FullAuto | Mode::Yolo => "bypass_permissions",
@@ -93,7 +93,7 @@ fn login_state(code: Option<i32>, stdout: &str, _stderr: &str) -> Login {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::Image;
+    use crate::agent::PromptImage;
     use crate::agent::adapter::sample::{args, request};
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
         all.effort = Some("high".to_owned());
         all.resume = Some("8e6771af-d7db-476d-8225-82c3162ed7ed".to_owned());
         all.images =
-            vec![Image { path: "/i/a b.png".into(), media_type: "image/png".to_owned(), data: None }];
+            vec![PromptImage { path: "/i/a b.png".into(), media_type: "image/png".to_owned(), data: None }];
         assert_eq!(
             args(&SPEC, &all),
             format!(

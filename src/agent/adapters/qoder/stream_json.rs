@@ -3,9 +3,9 @@
 //! Observed with 1.1.52 as far as its login; the rest is documented.
 
 use crate::agent::adapters::claude_code::stream_json::Claude;
-use crate::agent::dialect::{Dialect, Effects, Exit, describe, object, string};
+use crate::agent::dialect::{Dialect, Effects, Exit, describe_tool_call, parse_typed_object, string_field};
 use crate::agent::outcome::Reason;
-use crate::agent::{AgentEvent, Request};
+use crate::agent::{AgentEvent, TurnRequest};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ pub struct Qoder {
 
 impl Qoder {
     /// For one turn.
-    pub fn new(request: &Request) -> Self {
+    pub fn new(request: &TurnRequest) -> Self {
         Self {
             claude: Claude::new(request),
             workdir: request.workdir.clone(),
@@ -33,60 +33,60 @@ impl Qoder {
     }
 
     /// A tool call of the old shape: named when it is over, without an id, its input as text.
-    fn function(&mut self, item: &Value, fx: &mut Effects) {
+    fn function(&mut self, item: &Value, effects: &mut Effects) {
         self.calls += 1;
         let id = format!("call-{}", self.calls);
-        let input = serde_json::from_str(string(item, "input")).unwrap_or_default();
-        let (kind, title) = describe(string(item, "name"), &input, &self.workdir);
-        fx.events.push(AgentEvent::Tool { id: id.clone(), kind, title });
-        fx.events.push(AgentEvent::ToolEnd { id, ok: true });
+        let input = serde_json::from_str(string_field(item, "input")).unwrap_or_default();
+        let (kind, title) = describe_tool_call(string_field(item, "name"), &input, &self.workdir);
+        effects.events.push(AgentEvent::Tool { id: id.clone(), kind, title });
+        effects.events.push(AgentEvent::ToolEnd { id, ok: true });
     }
 }
 
 impl Dialect for Qoder {
-    fn start(&mut self, fx: &mut Effects) {
-        self.claude.start(fx);
+    fn start(&mut self, effects: &mut Effects) {
+        self.claude.start(effects);
     }
 
-    fn line(&mut self, line: &str, fx: &mut Effects) {
-        let Some(mut value) = object(line) else { return self.claude.line(line, fx) };
+    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+        let Some(mut value) = parse_typed_object(line) else { return self.claude.on_line(line, effects) };
         let message = &value["message"];
         let items = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
-        match string(&value, "type") {
+        match string_field(&value, "type") {
             // A text that still grows comes again as a whole with each frame.
-            "assistant" if !matches!(string(message, "status"), "" | "finished") => {
-                fx.alive = true;
+            "assistant" if !matches!(string_field(message, "status"), "" | "finished") => {
+                effects.is_sign_of_life = true;
                 return;
             }
             "assistant" => {
                 items
                     .iter()
                     .filter(|item| item["type"] == "function")
-                    .for_each(|item| self.function(item, fx));
+                    .for_each(|item| self.function(item, effects));
             }
             "result" if value.get("result").is_none() => {
-                let text: String = items.iter().map(|item| string(item, "text")).collect();
+                let text: String = items.iter().map(|item| string_field(item, "text")).collect();
                 value["result"] = text.into();
             }
             _ => {}
         }
-        self.spoken |=
-            matches!(string(&value, "type"), "assistant" | "stream_event") && value.get("error").is_none();
-        self.claude.object(&value, fx);
-        if let Some(at) = fx.events.iter().position(|event| matches!(event, AgentEvent::Session(_))) {
-            self.session = Some(fx.events.remove(at));
+        self.spoken |= matches!(string_field(&value, "type"), "assistant" | "stream_event")
+            && value.get("error").is_none();
+        self.claude.object(&value, effects);
+        if let Some(at) = effects.events.iter().position(|event| matches!(event, AgentEvent::Session(_))) {
+            self.session = Some(effects.events.remove(at));
         }
         if self.spoken {
-            fx.events.extend(self.session.take());
+            effects.events.extend(self.session.take());
         }
     }
 
-    fn end(&mut self, exit: Exit, stderr_tail: &str, fx: &mut Effects) {
-        self.claude.end(exit, stderr_tail, fx);
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+        self.claude.on_exit(exit, stderr_tail, effects);
     }
 
-    fn partial(&self) -> String {
-        self.claude.partial()
+    fn partial_text(&self) -> String {
+        self.claude.partial_text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {

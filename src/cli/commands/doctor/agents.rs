@@ -6,7 +6,7 @@ use crate::agent::adapter::{AdapterSpec, Login};
 use crate::agent::adapters::ADAPTERS;
 use crate::agent::discovery::locate;
 use crate::agent::discovery::login;
-use crate::agent::discovery::login::Probe;
+use crate::agent::discovery::login::AdapterProbe;
 use crate::config::{Config, Mode};
 use crate::sys::transient_line::Passing;
 use crate::sys::{program_path, thread};
@@ -76,7 +76,10 @@ fn probed(
 }
 
 /// Asks some CLIs, side by side.
-fn look(some: &[&'static AdapterSpec], config: &Config) -> Vec<(&'static AdapterSpec, Vec<String>, Probe)> {
+fn look(
+    some: &[&'static AdapterSpec],
+    config: &Config,
+) -> Vec<(&'static AdapterSpec, Vec<String>, AdapterProbe)> {
     let mut asked = Vec::new();
     for spec in some.iter().copied() {
         let command = config.commands.get(spec.name).cloned().unwrap_or_default();
@@ -101,7 +104,7 @@ fn look(some: &[&'static AdapterSpec], config: &Config) -> Vec<(&'static Adapter
 fn agent(
     spec: &AdapterSpec,
     command: &[String],
-    probe: &Probe,
+    probe: &AdapterProbe,
     standing: Standing,
     mode: Mode,
 ) -> Option<(Verdict, String)> {
@@ -109,11 +112,11 @@ fn agent(
     let failing = if standing == Standing::Default { Verdict::Bad } else { Note };
     let used = matches!(standing, Standing::Default | Standing::Enabled);
     let Some(path) = &probe.path else {
-        return used.then(|| (failing, format!("{}; {}", probe.trouble, locate::remedy(spec, command))));
+        return used.then(|| (failing, format!("{}; {}", probe.problem, locate::remedy(spec, command))));
     };
     let path = path.display();
-    if !probe.trouble.is_empty() {
-        return (standing != Standing::Other).then(|| (failing, format!("{path}: {}", probe.trouble)));
+    if !probe.problem.is_empty() {
+        return (standing != Standing::Other).then(|| (failing, format!("{path}: {}", probe.problem)));
     }
     let version = probe.version.as_deref().unwrap_or("version not told");
     let mut text = version.to_owned();
@@ -135,7 +138,7 @@ fn agent(
             Note
         }
         Login::LoggedOut => {
-            text.push_str(&format!(", not logged in. {}", spec.login));
+            text.push_str(&format!(", not logged in. {}", spec.login_hint));
             failing
         }
         Login::Unknown => {
@@ -143,7 +146,7 @@ fn agent(
             Note
         }
     };
-    if let Some(ended) = spec.ended {
+    if let Some(ended) = spec.discontinued {
         text.push_str(&format!(". {ended}"));
     }
     if standing == Standing::Other {
@@ -152,18 +155,18 @@ fn agent(
         let out = probe.login == Login::LoggedOut;
         return Some((if out { Note } else { Good }, text));
     }
-    if spec.ended.is_some() {
+    if spec.discontinued.is_some() {
         verdict = verdict.max(Note);
     }
-    if probe.launcher {
+    if probe.is_bare_launcher {
         text.push_str(&format!(
             ". This is the npm launcher, which can end without {} itself; {}",
             spec.title,
-            if command.is_empty() { spec.install } else { "name the native program behind it" }
+            if command.is_empty() { spec.install_hint } else { "name the native program behind it" }
         ));
         verdict = verdict.max(Note);
     }
-    if used && let Some(why) = adapter::refusal(spec, mode) {
+    if used && let Some(why) = adapter::mode_refusal(spec, mode) {
         text.push_str(&format!(". Nothing can be run: {why}"));
         verdict = verdict.max(failing);
     }
@@ -193,9 +196,9 @@ fn switcher(config: &Config) -> Option<Finding> {
 mod tests {
     use super::*;
 
-    fn probe(login: Login) -> Probe {
+    fn probe(login: Login) -> AdapterProbe {
         let (path, version) = (Some("/x".into()), Some("1.2".into()));
-        Probe { path, trouble: String::new(), version, flavour: "", login, launcher: false }
+        AdapterProbe { path, problem: String::new(), version, flavour: "", login, is_bare_launcher: false }
     }
 
     fn judged(login: Login, standing: Standing) -> Option<Verdict> {
@@ -213,13 +216,13 @@ mod tests {
         assert_eq!(judged(Login::LoggedOut, Other), Some(Verdict::Note));
         assert_eq!(judged(Login::Unknown, Other), Some(Verdict::Good));
         assert_eq!(judged(Login::Unknown, Default), Some(Verdict::Note));
-        let gone = Probe { path: None, trouble: "no `x` on PATH".into(), ..probe(Login::Unknown) };
+        let gone = AdapterProbe { path: None, problem: "no `x` on PATH".into(), ..probe(Login::Unknown) };
         let judged = |standing| agent(ADAPTERS[0], &[], &gone, standing, Mode::FullAuto);
         let (verdict, text) = judged(Default).unwrap();
         assert_eq!(verdict, Verdict::Bad);
-        assert!(text.contains("no `x` on PATH") && text.contains(ADAPTERS[0].install));
+        assert!(text.contains("no `x` on PATH") && text.contains(ADAPTERS[0].install_hint));
         assert_eq!((judged(Unsure), judged(Other)), (None, None), "nobody asked for it");
-        let broken = Probe { trouble: "`--version` failed".into(), ..probe(Login::Unknown) };
+        let broken = AdapterProbe { problem: "`--version` failed".into(), ..probe(Login::Unknown) };
         assert!(agent(ADAPTERS[0], &[], &broken, Other, Mode::FullAuto).is_none());
         assert!(agent(ADAPTERS[0], &[], &broken, Unsure, Mode::FullAuto).is_some());
     }
@@ -227,14 +230,15 @@ mod tests {
     #[test]
     fn what_is_odd_about_an_agent_is_said() {
         let spec: &AdapterSpec = Box::leak(Box::new(AdapterSpec {
-            ended: Some("The product has ended."),
+            discontinued: Some("The product has ended."),
             modes: &[(Mode::FullAuto, "All.")],
             ..*ADAPTERS[0]
         }));
-        let probe = Probe { launcher: true, flavour: "old", ..probe(Login::LoggedIn(String::new())) };
+        let probe =
+            AdapterProbe { is_bare_launcher: true, flavour: "old", ..probe(Login::LoggedIn(String::new())) };
         let (verdict, text) = agent(spec, &[], &probe, Standing::Default, Mode::FullAuto).unwrap();
         assert_eq!(verdict, Verdict::Note);
-        for part in ["1.2, old, /x, logged in", "has ended", "npm launcher", spec.install] {
+        for part in ["1.2, old, /x, logged in", "has ended", "npm launcher", spec.install_hint] {
             assert!(text.contains(part), "{text}");
         }
         let (_, text) = agent(spec, &[], &probe, Standing::Other, Mode::FullAuto).unwrap();

@@ -5,10 +5,10 @@
 use super::{Finding, Verdict, finding};
 use crate::agent::adapter::AdapterSpec;
 use crate::agent::adapters;
-use crate::agent::outcome::{Outcome, Report};
+use crate::agent::outcome::{AgentOutcome, TurnReport};
 use crate::agent::runner;
-use crate::agent::runner::{Control, Progress, Runner};
-use crate::agent::{AgentEvent, Request};
+use crate::agent::runner::{Control, Runner, RunnerEvent};
+use crate::agent::{AgentEvent, TurnRequest};
 use crate::cli::commands::profiles;
 use crate::config::{Config, Limits};
 use crate::error::{Error, Result};
@@ -104,7 +104,7 @@ struct Stage<'a> {
 
 /// A turn, and what was seen of it.
 struct Seen {
-    report: Report,
+    report: TurnReport,
     took: Duration,
     /// The reason for which the session was not resumed.
     fresh: Option<String>,
@@ -160,14 +160,14 @@ impl Stage<'_> {
     fn stopped(&self, spec: &AdapterSpec, command: &[String], tell: &mut dyn FnMut(Verdict, String)) {
         let seen = self.turn(spec, command, LONG.to_owned(), None, true);
         match (&seen.report.outcome, seen.stopped) {
-            (Outcome::Cancelled { .. }, took) => {
+            (AgentOutcome::Cancelled { .. }, took) => {
                 let took = seconds(took.unwrap_or(seen.took));
                 tell(Verdict::Good, format!("stop: ended in {took}, nothing of it is left running"));
             }
-            (Outcome::Done(_), _) => {
+            (AgentOutcome::Done(_), _) => {
                 tell(Verdict::Note, "stop: it had answered before it could be stopped".to_owned());
             }
-            (Outcome::Failed { .. }, _) => drop(judged(spec, &seen, "stop", tell)),
+            (AgentOutcome::Failed { .. }, _) => drop(judged(spec, &seen, "stop", tell)),
         }
     }
 
@@ -191,10 +191,10 @@ impl Stage<'_> {
             usage_before: None,
             // The turn before has just opened it.
             opened_at: resume.is_some().then(crate::sys::time::now_ms),
-            keep: None,
-            judge: &crate::agent::permission::Plain { people: false },
+            keep_process: None,
+            policy: &crate::agent::permission::ModePolicy { can_ask_people: false },
         };
-        let request = Request {
+        let request = TurnRequest {
             fresh_prompt: resume.is_some().then(|| prompt.clone()),
             prompt,
             workdir: self.workdir.to_owned(),
@@ -204,12 +204,12 @@ impl Stage<'_> {
             resume,
             images: Vec::new(),
             transport: None,
-            slash: false,
+            is_slash_command: false,
         };
         let began = Instant::now();
         let (mut fresh, mut asked) = (None, None);
         let report = runner::run(&runner, &request, &mut |progress| {
-            let Progress::Event(event) = progress else { return };
+            let RunnerEvent::Agent(event) = progress else { return };
             if let AgentEvent::FreshSession(why) = &event {
                 fresh = Some(text::truncate(&text::one_line(why), SHOWN_CHARS));
             }
@@ -234,9 +234,9 @@ fn judged(
     tell: &mut dyn FnMut(Verdict, String),
 ) -> Option<String> {
     let why = match &seen.report.outcome {
-        Outcome::Done(answer) => return Some(text::truncate(&text::one_line(answer), SHOWN_CHARS)),
-        Outcome::Failed { reason, detail, .. } => sentence(reason, Lang::En, spec.title, detail),
-        Outcome::Cancelled { .. } => "it was stopped".to_owned(),
+        AgentOutcome::Done(answer) => return Some(text::truncate(&text::one_line(answer), SHOWN_CHARS)),
+        AgentOutcome::Failed { reason, detail, .. } => sentence(reason, Lang::En, spec.title, detail),
+        AgentOutcome::Cancelled { .. } => "it was stopped".to_owned(),
     };
     tell(Verdict::Bad, format!("{step}: {why}"));
     None

@@ -297,7 +297,7 @@ fn next(plan: &Plan, args: &Args, connected: bool) -> String {
     let missing =
         locate::locate(plan.adapter, config.commands.get(plan.adapter.name).map_or(&[], Vec::as_slice));
     let first = match (missing.is_err(), connected) {
-        (true, _) => format!("Now {}.", plan.adapter.install),
+        (true, _) => format!("Now {}.", plan.adapter.install_hint),
         (false, true) => format!("Write to {} on WTT's web page: it answers.", config.agent_id),
         (false, false) => {
             format!("As soon as it is connected, {} answers on WTT's web page.", config.agent_id)

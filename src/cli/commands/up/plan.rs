@@ -125,7 +125,7 @@ pub fn make(args: &Args) -> Result<Plan> {
     let selection = Selection { profile: Some(name.clone()), ..here };
     let mut settings = Settings::of_profile(&selection, &path, &text);
     let config = Config::check(&selection, &mut settings)?;
-    if let Some(why) = adapter::refusal(adapter, config.mode) {
+    if let Some(why) = adapter::mode_refusal(adapter, config.mode) {
         return Err(Error::Config(format!("{} cannot run so: {why}", adapter.title)));
     }
     let mut notes = rivals(&path, &name, &agent_id, &places)?;

@@ -266,9 +266,9 @@ fn adapters(page: &mut Page) {
             [] => String::new(),
             words => format!(" Also called {}.", words.join(", ")),
         };
-        let mut install = adapter.install.to_owned();
+        let mut install = adapter.install_hint.to_owned();
         install[..1].make_ascii_uppercase();
-        let text = format!("{}.{known_as} {install}. {}", adapter.title, adapter.login);
+        let text = format!("{}.{known_as} {install}. {}", adapter.title, adapter.login_hint);
         page.entry(adapter.name, "", &text);
         for (mode, means) in adapter.modes {
             page.more(&format!("Mode `{}`: {means}", mode.name()));

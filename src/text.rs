@@ -13,20 +13,9 @@ pub fn truncate(s: &str, max: usize) -> String {
     out
 }
 
-/// How many units an amount is, with one decimal. Floating-point numbers are never printed: the code for that is large.
-pub fn tenths(amount: u64, unit: u64) -> String {
-    let tenths = (amount.saturating_mul(10) + unit / 2) / unit;
-    format!("{}.{}", tenths / 10, tenths % 10)
-}
-
 /// How many there are of something: `1 reply`, `2 replies`.
 pub fn count(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
-}
-
-/// A time in seconds, with one decimal.
-pub fn seconds(time: std::time::Duration) -> String {
-    tenths(time.as_secs() * 1000 + u64::from(time.subsec_millis()), 1000)
 }
 
 /// One line: control characters and runs of blanks become single spaces.
@@ -123,15 +112,6 @@ mod tests {
     fn one_line_has_no_line_ends_nor_control_characters() {
         assert_eq!(one_line(" a\n\tb\u{7}\u{3000}c\r\n"), "a b c");
         assert_eq!(one_line("\n"), "");
-    }
-
-    #[test]
-    fn amounts_have_one_decimal_and_are_rounded() {
-        let of = |amount| tenths(amount, 1 << 20);
-        assert_eq!([of(0), of(52_428), of(52_429), of(1 << 20)], ["0.0", "0.0", "0.1", "1.0"]);
-        assert_eq!(of(10 * (1 << 20) - 1), "10.0");
-        assert_eq!(seconds(std::time::Duration::from_millis(2949)), "2.9");
-        assert_eq!(seconds(std::time::Duration::from_millis(61_950)), "62.0");
     }
 
     #[test]

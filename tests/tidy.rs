@@ -236,6 +236,20 @@ fn pure_files_do_no_io() {
 }
 
 #[test]
+fn json_is_parsed_in_one_file() {
+    let parsers = ["from_str", "from_slice", "from_reader", "Deserializer::"];
+    let mut breaches = Vec::new();
+    for file in sources("src").iter().filter(|file| file.path != "src/json.rs") {
+        for (line, text) in file.code() {
+            if parsers.iter().any(|parser| text.contains(&format!("serde_json::{parser}"))) {
+                breaches.push(format!("{}:{line} parses JSON without crate::json::parse", file.path));
+            }
+        }
+    }
+    none("what others write as JSON goes through one parser", breaches);
+}
+
+#[test]
 fn files_say_what_they_hold_and_are_short() {
     let mut breaches = Vec::new();
     for file in sources("src").into_iter().chain(sources("tests")) {

@@ -5,6 +5,7 @@
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::{Decision, PermissionRequest};
 use crate::agent::{AgentEvent, ToolKind, TurnRequest, Usage, classify};
+use crate::json;
 use crate::text;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -172,7 +173,7 @@ pub fn parse_typed_object(line: &str) -> Option<Value> {
     if !line.starts_with('{') {
         return None; // most garbage, cheaply
     }
-    let value: Value = serde_json::from_str(line).ok()?;
+    let value: Value = json::parse(line).ok()?;
     value.get("type")?.is_string().then_some(value)
 }
 
@@ -203,7 +204,7 @@ pub fn one_line_title(s: &str) -> String {
 
 /// The CLI's own words in one short line. Providers answer with JSON; the message inside is what people can read.
 pub fn failure_detail(s: &str) -> String {
-    let inner = serde_json::from_str::<Value>(s.trim()).ok().and_then(|body| {
+    let inner = json::parse::<Value>(s.trim()).ok().and_then(|body| {
         let message =
             body.pointer("/error/message").or_else(|| body.get("message")).or_else(|| body.get("detail"));
         message.and_then(Value::as_str).map(str::to_owned)

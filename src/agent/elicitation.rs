@@ -4,8 +4,7 @@
 use crate::agent::adapters::codex::approvals::parts;
 use crate::agent::dialect::{array_items, one_line_title, string_field};
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
-use crate::json::object;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Fields of one form; nobody fills in more of them in a chat.
 const MAX_FIELDS: usize = 12;
@@ -192,7 +191,7 @@ impl ElicitationForm {
             Decision::Answer(words) => result("accept", Some(self.fill(words)?)),
             // only what has no fields can be allowed
             Decision::Allow | Decision::AllowSession if ask.kind != PermissionKind::Question => {
-                result("accept", Some(object!({})))
+                result("accept", Some(json!({})))
             }
             Decision::DenyAndStop => result("cancel", None),
             _ => result("decline", None),
@@ -234,7 +233,7 @@ impl FormField {
         match &self.kind {
             FieldKind::Text => Some(words.into()),
             FieldKind::Integer => words.parse::<i64>().ok().map(Value::from),
-            FieldKind::Number => crate::json::number(words).map(Value::from),
+            FieldKind::Number => words.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from),
             FieldKind::Flag if is_one(YES) || words == "1" => Some(true.into()),
             FieldKind::Flag if is_one(NO) || words == "2" => Some(false.into()),
             FieldKind::Flag => None,
@@ -266,7 +265,7 @@ fn chosen<'a>(options: &'a [(String, String)], words: &str) -> Option<&'a str> {
 /// What is answered to the request; `content` when people have accepted it.
 fn result(action: &str, content: Option<Value>) -> Value {
     match content {
-        Some(content) => object!({ "action": action, "content": content }),
-        None => object!({ "action": action }),
+        Some(content) => json!({ "action": action, "content": content }),
+        None => json!({ "action": action }),
     }
 }

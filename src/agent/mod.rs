@@ -19,8 +19,7 @@ pub mod runner;
 pub mod slash_commands;
 
 use crate::config::Mode;
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// What one turn asks of an agent.
@@ -73,7 +72,7 @@ pub struct Usage {
 impl Usage {
     /// As the state file keeps it.
     pub fn to_json(self) -> Value {
-        object!({ "input": self.input, "cached": self.cached, "output": self.output })
+        json!({ "input": self.input, "cached": self.cached, "output": self.output })
     }
 
     /// Both together; nothing is known of what is missing.

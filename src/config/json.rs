@@ -18,7 +18,7 @@ pub struct Object {
 
 /// Reads the text. The error never holds text of the file.
 pub fn parse(text: &str) -> Result<Object, String> {
-    let root: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+    let root: Value = crate::json::parse(text.trim_start_matches('\u{feff}'))
         .map_err(|e| format!("is not JSON (line {}, column {})", e.line(), e.column()))?;
     let Value::Object(map) = root else {
         return Err("must hold one object, like {\"agentId\": \"agent-alice\"}".into());

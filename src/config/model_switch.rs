@@ -3,6 +3,7 @@
 //! What is run for a turn is decided in `agent/switcher.rs`.
 
 use crate::config::value;
+use crate::json;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub struct MapRow {
 
 /// The arguments: a JSON list of texts.
 pub fn arguments(text: &str) -> Result<Vec<String>, String> {
-    let words = match crate::json::parse(text.as_bytes()) {
+    let words = match json::parse(text) {
         Ok(Value::Array(items)) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
         _ => None,
     };
@@ -77,7 +78,7 @@ fn placeholders(word: &str) -> Result<(), String> {
 
 /// The map: longest pattern first, which is the most particular one.
 pub fn map(text: &str) -> Result<Vec<MapRow>, String> {
-    let Ok(Value::Object(object)) = crate::json::parse(text.as_bytes()) else {
+    let Ok(Value::Object(object)) = json::parse(text) else {
         return Err("is not a JSON object".into());
     };
     let mut rows = Vec::new();

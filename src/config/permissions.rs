@@ -45,7 +45,7 @@ pub const MAX_BYTES: u64 = 256 * 1024;
 
 /// Reads rules: a list of objects, or an object with that list as `rules`. The error is half a sentence with the place.
 pub fn read(text: &str) -> Result<Vec<Rule>, String> {
-    let value = json::parse(text.as_bytes()).map_err(|why| format!("is not JSON: {why}"))?;
+    let value = json::parse(text).map_err(|why| format!("is not JSON: {why}"))?;
     let list = match value {
         Value::Object(mut object) if object.len() == 1 => object.remove("rules").unwrap_or_default(),
         value => value,

@@ -4,11 +4,11 @@ use crate::config::ShellMode;
 use crate::host::flow_control::FlowControl;
 use crate::host::terminal::{Terminal, TerminalEnd};
 use crate::host::{FrameSink, HostEvent, HostSettings, runtime, shell};
-use crate::json::object;
 use crate::sys::id;
 use crate::wire::host_frames;
 use crate::wire::host_frames::{Ask, Call, DISABLED, Size};
 use crossbeam_channel::{Receiver, Sender};
+use serde_json::json;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -144,7 +144,7 @@ impl HostManager {
                 else {
                     return self.refuse(&call, "no_such_terminal", "This terminal is not open any more.");
                 };
-                let fields = object!({ "session_id": session });
+                let fields = json!({ "session_id": session });
                 match &call.ask {
                     Ask::Input { keys, .. } if !terminal.input(keys.clone()) => {
                         let why = "The program in the terminal does not read; these keys were dropped.";
@@ -161,7 +161,7 @@ impl HostManager {
     }
 
     fn open(&mut self, call: &Call, session: String, size: Size, cwd: PathBuf) {
-        let fields = object!({ "session_id": session, "data": object!({ "session_id": session }) });
+        let fields = json!({ "session_id": session, "data": { "session_id": session } });
         if let Some((_, terminal)) = self.terminals.iter_mut().find(|(_, t)| t.session == session) {
             // asked again, after a lost answer
             terminal.resize(size);

@@ -62,7 +62,7 @@ struct HostTimeouts {
 impl HostTimeouts {
     fn from_env() -> HostTimeouts {
         let text = std::env::var(TEST_TIMES).unwrap_or_default();
-        let changes = json::parse(text.as_bytes()).unwrap_or_default();
+        let changes = json::parse::<Value>(text).unwrap_or_default();
         let time = |name: &str, usual: u64| {
             changes[name].as_u64().map_or(Duration::from_secs(usual), Duration::from_millis)
         };

@@ -7,13 +7,12 @@
 use super::child::{self, Retain};
 use super::{HostEvent, HostSettings};
 use crate::config::Config;
-use crate::json::object;
 use crate::sys::program_path::find_program;
 use crate::sys::{child_process, id, thread, time};
 use crate::wire::host_frames;
 use crate::wire::host_frames::Call;
 use crossbeam_channel::Sender;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -33,12 +32,12 @@ pub(super) fn static_info(config: &Config) -> Value {
     let name = config.workdir.file_name().map(|name| name.to_string_lossy().into_owned());
     let shell = config.shell.enabled && config.shell.mode != crate::config::ShellMode::Off;
     let platform = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
-    object!({ "kind": "wtt-connect", "version": env!("CARGO_PKG_VERSION"), "adapter": config.adapter,
+    json!({ "kind": "wtt-connect", "version": env!("CARGO_PKG_VERSION"), "adapter": config.adapter,
         "agent_type": config.adapter, "adapters": config.adapters, "model": config.model,
         "reasoning_effort": config.effort, "mode": config.mode.name(),
         "workdir": config.workdir.to_string_lossy().into_owned(), "workdir_name": name,
         "hostname": child_process::host_name(), "platform": platform, "arch": std::env::consts::ARCH,
-        "capabilities": object!({ "shell": shell, "terminal": config.shell.enabled }) })
+        "capabilities": { "shell": shell, "terminal": config.shell.enabled } })
 }
 
 /// What was said, and to whom more is to be said.
@@ -124,7 +123,7 @@ impl RuntimeInfo {
     /// A request: answered now, or when git has answered.
     pub(super) fn ask(&mut self, call: Call) -> Option<String> {
         if self.git_read_at.is_some_and(|at| at.elapsed() < GIT_CACHE_TIME) && !self.is_git_running {
-            return call.answer(true, object!({ "runtime": self.info() }));
+            return call.answer(true, json!({ "runtime": self.info() }));
         }
         self.pending_calls.push(call);
         self.start_git(None);
@@ -140,7 +139,7 @@ impl RuntimeInfo {
         let info = self.info();
         let mut frames = Vec::new();
         for call in std::mem::take(&mut self.pending_calls) {
-            frames.extend(call.answer(true, object!({ "runtime": info })));
+            frames.extend(call.answer(true, json!({ "runtime": info })));
         }
         if self.is_accepted && self.sent.as_ref() != Some(&info) {
             frames.push(host_frames::runtime_info(&format!("{REQUEST_ID_PREFIX}-{}", id::hex()), &info));
@@ -233,7 +232,7 @@ fn parse_git_status(status: &str, root: &Path) -> Value {
     let branch = header("# branch.head ").filter(|name| !name.starts_with('('));
     let dirty = status.lines().any(|line| !line.starts_with('#') && !line.is_empty());
     let repo = root.file_name().map(|name| name.to_string_lossy().into_owned());
-    object!({ "repo": repo, "branch": branch, "commit": commit, "dirty": dirty })
+    json!({ "repo": repo, "branch": branch, "commit": commit, "dirty": dirty })
 }
 
 #[cfg(test)]

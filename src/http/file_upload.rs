@@ -4,9 +4,8 @@
 
 use crate::http::fetch::{FILE_TOTAL, Fetcher};
 use crate::http::{Client, HttpError};
-use crate::json::object;
 use crate::text;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::time::Duration;
@@ -71,7 +70,7 @@ pub fn upload(
     out: &Outgoing<'_>,
     on: &mut dyn FnMut(u64),
 ) -> Result<String, Failure> {
-    let wish = object!({ "filename": out.name, "mime_type": out.mime, "size": out.size });
+    let wish = json!({ "filename": out.name, "mime_type": out.mime, "size": out.size });
     let (_, signed) = client.post_json("/media/sign", &wish)?;
     let token = field(&signed, "upload_token", "/media/sign")?;
     let to = complete(&client.base, field(&signed, "upload_url", "/media/sign")?);
@@ -94,7 +93,7 @@ fn commit(client: &Client, token: &str, size: u64) -> Result<String, Failure> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match client.post_json("/media/commit", &object!({ "upload_token": token })) {
+        match client.post_json("/media/commit", &json!({ "upload_token": token })) {
             Ok((_, answer)) => {
                 if let Some(there) = answer["size"].as_u64().filter(|there| *there != size) {
                     let why = format!("the service has {there} bytes of the file instead of {size}");

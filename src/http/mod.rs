@@ -14,6 +14,7 @@ pub mod token_policy;
 
 use self::proxy::Proxies;
 use crate::http::address_guard::Guard;
+use crate::json;
 use crate::secret::Secret;
 use crate::text;
 use rustls::ClientConfig;
@@ -289,7 +290,7 @@ impl Answer {
 }
 
 fn judge(answer: Answer) -> Result<(u16, Value), HttpError> {
-    let parsed = serde_json::from_str::<Value>(&answer.body);
+    let parsed = json::parse::<Value>(&answer.body);
     if answer.is_good() && !answer.is_page {
         let text = answer.body.trim();
         let empty = || if text.is_empty() { Value::Null } else { Value::String(text.to_owned()) };

@@ -4,6 +4,7 @@ use crate::http::address_guard::{Guard, Origin};
 use crate::http::fetch::{Incoming, incoming};
 use crate::http::proxy::Proxies;
 use crate::http::{ERROR_MAX_CHARS, HttpError, agent, error_text};
+use crate::json;
 use crate::secret::Secret;
 use crate::text;
 use std::io::Read;
@@ -60,7 +61,7 @@ pub fn post(post: Post<'_>) -> Result<Incoming, HttpError> {
     }
     let mut said = String::new();
     let _ = response.into_body().into_reader().take(ERROR_BYTES).read_to_string(&mut said);
-    let said = match crate::json::parse(said.as_bytes()) {
+    let said = match json::parse(&said) {
         Ok(value) => error_text(&value).unwrap_or_default(),
         Err(_) => said,
     };

@@ -4,7 +4,6 @@
 //! service says a moment later that the task is being done. So the hub and the worker share a [`Link`].
 
 use crate::agent::Usage;
-use crate::json::object;
 use crate::session::turn::TurnEnd;
 use crate::store::errand::Errand;
 use crate::text;
@@ -13,7 +12,7 @@ use crate::wire::identity::Identity;
 use crate::wire::intake::{self, Job, Scope, Verdict};
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::task::{self, Task};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A title is a label.
@@ -141,7 +140,7 @@ impl Link {
             return None;
         }
         let used = used.map(|used| [used.input, used.cached, used.output].map(Value::from).to_vec());
-        let ended = object!({
+        let ended = json!({
             "status": status, "said": text::truncate(said, task::OUTPUT_CHARS), "adapter": adapter,
             "used": used.map(Value::Array), "files": Value::Array(std::mem::take(&mut shared.files)),
         });
@@ -165,7 +164,7 @@ pub fn interrupted(task_id: &str, said: &str) -> Errand {
 pub fn job(task: &Task, comment: Option<&str>, key: String) -> Option<Job> {
     let text = request(task, comment);
     let topic_id = task.topic_id.clone()?;
-    let source = object!({ "task_run": task.source, "comment": comment, "key": key });
+    let source = json!({ "task_run": task.source, "comment": comment, "key": key });
     Some(Job {
         message_id: None,
         scope: Scope::Task(task.id.clone()),
@@ -199,7 +198,7 @@ pub fn fold(mut job: Job, task: &Task) -> Job {
     job.task_title = job.task_title.or_else(|| task.title.clone());
     job.task_description = job.task_description.or_else(|| task.description.clone());
     job.exec_mode = job.exec_mode.or_else(|| task.exec_mode.clone());
-    job.source = object!({ "task_run": task.source, "message": job.source });
+    job.source = json!({ "task_run": task.source, "message": job.source });
     job
 }
 

@@ -3,6 +3,7 @@
 //! One small file in the state directory, written anew for each file that was sent. It tells people what has left this
 //! machine, and spares sending the same bytes twice.
 
+use crate::json;
 use crate::json::null_as_default;
 use crate::store::atomic;
 use serde::{Deserialize, Serialize};
@@ -68,7 +69,7 @@ impl Artifacts {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(crate::error::reason(&e)),
         };
-        crate::json::from_slice(&bytes).map(|file: SentFiles| file.sent)
+        Ok(json::parse::<SentFiles>(&bytes)?.sent)
     }
 
     /// Where the same bytes lie already, if they were sent to this service as the same kind of file.

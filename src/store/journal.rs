@@ -3,6 +3,7 @@
 //! It makes the cost of a message independent of the number of sessions: a message appends a few hundred bytes;
 //! the snapshot is rewritten only when the journal has grown as large as the snapshot itself.
 
+use crate::json;
 use crate::store::state::{Record, State};
 use crate::sys::fault_injection;
 use serde::{Deserialize, Serialize};
@@ -53,7 +54,7 @@ pub(crate) fn replay(path: &Path, state: &mut State) -> io::Result<usize> {
         if text.is_empty() {
             continue;
         }
-        match crate::json::from_slice(text) {
+        match json::parse(text) {
             Ok(ReadLine { n, record }) if n > state.journal => {
                 state.apply(record);
                 state.journal = n;

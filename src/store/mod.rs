@@ -15,6 +15,7 @@ pub mod shelf;
 pub mod state;
 pub mod upload;
 
+use crate::json;
 use journal::Journal;
 use state::{Record, State};
 use std::fs;
@@ -175,9 +176,9 @@ fn read(path: &Path) -> io::Result<Loaded> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Loaded::Unreadable("it is empty".to_owned()));
     }
-    Ok(match crate::json::from_slice(&bytes) {
+    Ok(match json::parse(&bytes) {
         Ok(state) => Loaded::State(Box::new(state)),
-        Err(why) => Loaded::Unreadable(why),
+        Err(why) => Loaded::Unreadable(why.to_string()),
     })
 }
 

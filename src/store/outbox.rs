@@ -3,6 +3,7 @@
 //!
 //! Files are named `<seq>-<id>.json`; their order is the order of publication. Any thread may [`Outbox::put`].
 
+use crate::json;
 use crate::json::null_as_default;
 use crate::store::atomic;
 use crate::store::errand::Errand;
@@ -160,7 +161,7 @@ impl Outbox {
         names.extend(fs::read_dir(folder)?.flatten().filter_map(|file| file.file_name().into_string().ok()));
         for name in names.iter().filter(|name| name.ends_with(".json")) {
             let path = folder.join(name);
-            match fs::read(&path).ok().and_then(|bytes| crate::json::from_slice::<Entry>(&bytes).ok()) {
+            match fs::read(&path).ok().and_then(|bytes| json::parse::<Entry>(&bytes).ok()) {
                 Some(entry) if file_name(&entry) == *name => entries.push(entry),
                 _ => {
                     poisoned += 1;

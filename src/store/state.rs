@@ -297,11 +297,11 @@ mod tests {
         for text in
             ["{}", r#"{"version":null,"sessions":null,"seen":null,"ledger":null,"permits":{"grants":null}}"#]
         {
-            let state: State = crate::json::from_slice(text.as_bytes()).unwrap();
+            let state: State = crate::json::parse(text).unwrap();
             assert!(state.sessions.is_empty() && state.seen.is_empty() && state.extra.is_empty());
         }
         let text = r#"{"sessions":{"k":{"used_at":null,"workdir":null,"claudeSessionId":null,"newer":1.5}}}"#;
-        let state: State = crate::json::from_slice(text.as_bytes()).unwrap();
+        let state: State = crate::json::parse(text).unwrap();
         assert_eq!((state.sessions["k"].used_at, state.sessions["k"].native()), (0, None));
         assert_eq!(state.sessions["k"].ids["newer"], 1.5);
     }

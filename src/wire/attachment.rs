@@ -3,10 +3,9 @@
 //!
 //! Nothing is fetched here. Names come from the network: [`safe_name`] makes a file's name of one.
 
-use crate::json::object;
 use crate::wire::inbound_text;
 use crate::wire::lenient_json::Object;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::ops::Range;
 
 /// More files than this are not looked for in one message.
@@ -115,7 +114,7 @@ pub fn find(content: &str, source: &Value, metadata: &Object) -> Vec<Media> {
 /// Writes files into a row, for [`find`] to find them again.
 pub fn enclose(row: &mut Object, media: &[Media]) {
     if !media.is_empty() {
-        let item = |m: &Media| object!({ "name": m.name, "url": m.url, "type": m.kind.word() });
+        let item = |m: &Media| json!({ "name": m.name, "url": m.url, "type": m.kind.word() });
         let mut items = Vec::new();
         items.extend(media.iter().map(item));
         row.insert(ENCLOSED.to_owned(), Value::Array(items));

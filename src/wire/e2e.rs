@@ -3,14 +3,14 @@
 //!
 //! AES-256 in counter mode without a check of integrity: that is the protocol. What cannot be read is used as it is.
 
-use crate::json::{self, object};
+use crate::json;
 use aes::Aes256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
 use ring::{hmac, pbkdf2};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::num::NonZeroU32;
 
 const SALT: &[u8] = b"wtt-e2e-shared";
@@ -42,7 +42,7 @@ impl Key {
 
     /// The text of an envelope; nothing when it is none, or not under this key.
     pub fn open(&self, content: &str) -> Option<String> {
-        let envelope = json::parse(content.as_bytes()).ok()?;
+        let envelope = json::parse::<Value>(content).ok()?;
         let mut bytes = BASE64.decode(envelope.get("c")?.as_str()?).ok()?;
         self.apply(envelope.get("ctx")?.as_str()?, &mut bytes);
         String::from_utf8(bytes).ok()
@@ -52,7 +52,7 @@ impl Key {
     pub fn seal(&self, text: &str, context: &str) -> String {
         let mut bytes = text.as_bytes().to_vec();
         self.apply(context, &mut bytes);
-        object!({ "c": BASE64.encode(bytes), "ctx": context }).to_string()
+        json!({ "c": BASE64.encode(bytes), "ctx": context }).to_string()
     }
 
     /// Encrypts or decrypts `bytes` in place: in counter mode both are the same. The counter starts at the first 16
@@ -71,7 +71,7 @@ pub fn is_sealed(content: &str) -> bool {
     if !content.starts_with("{\"c\":\"") {
         return false;
     }
-    let envelope = json::parse(content.as_bytes()).unwrap_or_default();
+    let envelope = json::parse(content).unwrap_or_default();
     let Value::Object(members) = &envelope else { return false };
     let is_base64 = |text: &str| BASE64.decode(text).is_ok();
     members.len() == 2 && envelope["c"].as_str().is_some_and(is_base64) && envelope["ctx"].is_string()

@@ -1,6 +1,7 @@
 //! Decoding what the service sends (see FRAMES in wtt-connect-protocol(7)). Tolerant: nothing here fails, unknown
 //! things become `Other`.
 
+use crate::json;
 use crate::text;
 use crate::wire::lenient_json;
 use crate::wire::lenient_json::Object;
@@ -78,7 +79,7 @@ pub fn decode(text: &str) -> Frame {
     if text == "pong" {
         return Frame::Pong;
     }
-    let body = match serde_json::from_str(text) {
+    let body = match json::parse(text) {
         Ok(Value::Object(body)) => body,
         Ok(_) => return Frame::Other("JSON that is not an object".into()),
         Err(_) => return Frame::Other("text that is not JSON".into()),

@@ -5,11 +5,10 @@
 //! or `action`, an optional `_request`, fields flat or nested), and when the service turns out to differ, this is the
 //! file to change. A `token` that is relayed with them is never read.
 
-use crate::json::object;
 use crate::wire::lenient_json;
 use crate::wire::lenient_json::Object;
 use crate::wire::outgoing;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// What a name means.
@@ -170,7 +169,7 @@ fn text(body: &Object, keys: &[&str]) -> Option<String> {
 }
 
 fn number(body: &Object, keys: &[&str]) -> Option<f64> {
-    crate::json::number(&text(body, keys)?).filter(|n| *n > 0.0)
+    text(body, keys)?.parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0)
 }
 
 fn size(body: &Object) -> Option<Size> {
@@ -205,7 +204,7 @@ impl Call {
 
     /// The answer that says no: a word for programs, a sentence for people.
     pub fn refuse(&self, error: &str, sentence: &str) -> Option<String> {
-        self.answer(false, object!({ "error": error, "message": sentence }))
+        self.answer(false, json!({ "error": error, "message": sentence }))
     }
 }
 
@@ -229,8 +228,8 @@ impl Done {
     pub fn fields(&self) -> Value {
         let Done { exit_code, stdout, stderr, timed_out, truncated } = self;
         let result =
-            object!({ "exit_code": exit_code, "exitCode": exit_code, "stdout": stdout, "stderr": stderr });
-        let mut fields = object!({ "status": if *timed_out { "timeout" } else { "done" }, "exit_code": exit_code,
+            json!({ "exit_code": exit_code, "exitCode": exit_code, "stdout": stdout, "stderr": stderr });
+        let mut fields = json!({ "status": if *timed_out { "timeout" } else { "done" }, "exit_code": exit_code,
             "exitCode": exit_code, "stdout": stdout, "stderr": stderr, "timed_out": timed_out,
             "truncated": truncated, "result": result });
         if *timed_out {
@@ -242,23 +241,23 @@ impl Done {
 
 /// `terminal_output`.
 pub fn output(session: &str, data: &str) -> String {
-    object!({ "type": "terminal_output", "session_id": session, "data": data }).to_string()
+    json!({ "type": "terminal_output", "session_id": session, "data": data }).to_string()
 }
 
 /// `terminal_exit`.
 pub fn exit(session: &str, code: i32) -> String {
-    object!({ "type": "terminal_exit", "session_id": session, "exit_code": code }).to_string()
+    json!({ "type": "terminal_exit", "session_id": session, "exit_code": code }).to_string()
 }
 
 /// `terminal_error`.
 pub fn error(session: &str, error: &str, sentence: &str) -> String {
-    object!({ "type": "terminal_error", "session_id": session, "error": error, "message": sentence })
+    json!({ "type": "terminal_error", "session_id": session, "error": error, "message": sentence })
         .to_string()
 }
 
 /// `runtime_info` unasked.
 pub fn runtime_info(request_id: &str, runtime: &Value) -> String {
-    object!({ "action": "runtime_info", "request_id": request_id, "runtime": runtime }).to_string()
+    json!({ "action": "runtime_info", "request_id": request_id, "runtime": runtime }).to_string()
 }
 
 #[cfg(test)]

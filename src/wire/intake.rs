@@ -3,6 +3,7 @@
 //!
 //! What needs memory is not here: duplicates, the age of missed messages, and answering agents too often.
 
+use crate::json;
 use crate::wire::attachment::Media;
 use crate::wire::identity::Identity;
 use crate::wire::lenient_json;
@@ -348,7 +349,7 @@ fn job(message: &Message, text: String, typed: &str, addressed: Addressed) -> Jo
 /// The model wishes in a message's metadata or a task's row.
 pub(crate) fn model_config(metadata: &Object) -> ModelConfig {
     let parsed = match metadata.get("model_config") {
-        Some(Value::String(s)) => serde_json::from_str(s).unwrap_or(Value::Null),
+        Some(Value::String(s)) => json::parse(s).unwrap_or(Value::Null),
         Some(other) => other.clone(),
         None => Value::Null,
     };
@@ -384,7 +385,7 @@ fn is_person(message: &Message) -> bool {
 /// `{"c":"<base64>","ctx":"<id>"}` (see ENCRYPTION in wtt-connect-protocol(7)).
 fn is_envelope(message: &Message) -> bool {
     message.encrypted
-        && serde_json::from_str::<Value>(&message.content).is_ok_and(|v| {
+        && json::parse::<Value>(&message.content).is_ok_and(|v| {
             v.get("c").is_some_and(Value::is_string) && v.get("ctx").is_some_and(Value::is_string)
         })
 }

@@ -3,6 +3,7 @@
 //! Pushes, HTTP rows and history rows of several server ages differ in names, letter case and nesting; after
 //! [`Message::decode`] nobody else needs to know. Whether to answer is decided in [`crate::wire::intake`].
 
+use crate::json;
 use crate::wire::attachment;
 use crate::wire::attachment::Media;
 use crate::wire::lenient_json;
@@ -235,7 +236,7 @@ fn metadata(row: &Object) -> Object {
         .iter()
         .find_map(|key| match row.get(*key)? {
             Value::Object(o) if !o.is_empty() => Some(o.clone()),
-            Value::String(s) => match serde_json::from_str(s) {
+            Value::String(s) => match json::parse(s) {
                 Ok(Value::Object(o)) if !o.is_empty() => Some(o),
                 _ => None,
             },

@@ -3,11 +3,10 @@
 //!
 //! The spellings are exact: these are the ones that public clients use. What is only assumed is said at the field.
 
-use crate::json::object;
 use crate::text;
 use crate::wire::e2e;
 use crate::wire::message::Message;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Longest status text; longer ones are cut by the web anyway (see PROGRESS in wtt-connect-protocol(7)).
 const STATUS_CHARS: usize = 160;
@@ -17,7 +16,7 @@ pub const PING: &str = "ping";
 
 /// First frame of a connection (see AUTHENTICATION in wtt-connect-protocol(7)).
 pub fn auth(request_id: &str, token: &str) -> String {
-    object!({"action": "auth", "request_id": request_id, "token": token}).to_string()
+    json!({"action": "auth", "request_id": request_id, "token": token}).to_string()
 }
 
 /// A visible message. `client_id` goes to `metadata.client_id` so that a copy can be recognised in the history.
@@ -42,7 +41,7 @@ pub struct Publish<'a> {
 
 /// `publish`.
 pub fn publish(p: &Publish<'_>) -> String {
-    let mut frame = object!({
+    let mut frame = json!({
         "action": "publish",
         "request_id": p.request_id,
         "topic_id": p.topic_id,
@@ -69,7 +68,7 @@ pub fn progress(request_id: &str, topic_id: &str, line: &str) -> String {
 /// The same message as the body of a POST to [`messages_path`], shaped like the web's (assumed, see HTTP in
 /// wtt-connect-protocol(7)).
 pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
-    let mut body = object!({ "sender_id": agent_id, "sender_type": "AGENT" });
+    let mut body = json!({ "sender_id": agent_id, "sender_type": "AGENT" });
     if e2e::is_sealed(p.content) {
         body["encrypted"] = true.into();
     }
@@ -155,7 +154,7 @@ impl StatusKind {
 
 /// `typing` with state `start`. The status fields are confirmed on the web's side, inferred on ours.
 pub fn typing_start(request_id: &str, topic_id: &str, ttl_ms: u32, status: &Status) -> String {
-    let mut frame = object!({
+    let mut frame = json!({
         "action": "typing",
         "request_id": request_id,
         "topic_id": topic_id,
@@ -173,30 +172,30 @@ pub fn typing_start(request_id: &str, topic_id: &str, ttl_ms: u32, status: &Stat
 
 /// `typing` with state `stop`.
 pub fn typing_stop(request_id: &str, topic_id: &str) -> String {
-    object!({"action": "typing", "request_id": request_id, "topic_id": topic_id, "state": "stop", "ttl_ms": 6000})
+    json!({"action": "typing", "request_id": request_id, "topic_id": topic_id, "state": "stop", "ttl_ms": 6000})
         .to_string()
 }
 
 /// `p2p`: a message to another agent.
 pub fn p2p(request_id: &str, target_agent_id: &str, content: &str) -> String {
-    object!({"action": "p2p", "request_id": request_id, "target_agent_id": target_agent_id, "content": content,
+    json!({"action": "p2p", "request_id": request_id, "target_agent_id": target_agent_id, "content": content,
         "encrypted": false})
     .to_string()
 }
 
 /// `poll` for missed messages.
 pub fn poll(request_id: &str, limit: u32) -> String {
-    object!({"action": "poll", "request_id": request_id, "limit": limit}).to_string()
+    json!({"action": "poll", "request_id": request_id, "limit": limit}).to_string()
 }
 
 /// `subscribed`: the topics of this agent.
 pub fn subscribed(request_id: &str) -> String {
-    object!({"action": "subscribed", "request_id": request_id}).to_string()
+    json!({"action": "subscribed", "request_id": request_id}).to_string()
 }
 
 /// `history` of a topic.
 pub fn history(request_id: &str, topic_id: &str, limit: u32) -> String {
-    object!({"action": "history", "request_id": request_id, "topic_id": topic_id, "limit": limit}).to_string()
+    json!({"action": "history", "request_id": request_id, "topic_id": topic_id, "limit": limit}).to_string()
 }
 
 /// `<kind>_response` with `ok:false` for a server request that we cannot serve.

@@ -18,7 +18,7 @@ pub(crate) fn make(home: &HomeOverlay, own: &Path, real: &Path) -> io::Result<bo
         Err(_) => return Ok(false),
     };
     let (Ok(mut settings), Ok(ours)) =
-        (json::parse(&without_comments(text.into_bytes())), json::parse(home.overrides.as_bytes()))
+        (json::parse(without_comments(text.into_bytes())), json::parse(home.overrides))
     else {
         return Ok(false);
     };
@@ -96,7 +96,7 @@ mod tests {
         for odd in ["", "/", "//", "/*", "\"", "\"\\", "/* *"] {
             assert_eq!(plain(odd).len(), odd.len());
         }
-        let value = |text: &str| json::parse(text.as_bytes()).unwrap();
+        let value = |text: &str| json::parse(text).unwrap();
         let mut theirs = value(r#"{"a": {"b": 1, "c": 2}, "d": [1], "e": 3}"#);
         merge(&mut theirs, value(r#"{"a": {"c": {"x": 4}}, "d": [2], "f": 5}"#));
         assert_eq!(theirs, value(r#"{"a": {"b": 1, "c": {"x": 4}}, "d": [2], "e": 3, "f": 5}"#));

@@ -5,9 +5,8 @@ use crate::cli::out;
 use crate::cli::table::Args;
 use crate::daemon::control::Request;
 use crate::error::{Error, Result};
-use crate::json::object;
 use crate::text;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Width of the list: what is asked comes last and may be cut.
 const ABOUT: usize = 80;
@@ -62,7 +61,7 @@ pub fn run(args: &Args, allow: bool) -> Result<()> {
         )));
     }
     if args.json {
-        return out::stdout(&format!("{}\n", object!({ "asks": open })));
+        return out::stdout(&format!("{}\n", json!({ "asks": open })));
     }
     out::stdout(&list(&open))
 }

@@ -4,11 +4,10 @@ use super::profiles;
 use crate::cli::out::{self, Colour};
 use crate::cli::table::Args;
 use crate::error::{Error, Result};
-use crate::json::object;
 use crate::store::artifacts::{Artifacts, Row};
 use crate::sys::time;
 use crate::text;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Longest title and path in the table.
 const CELL: usize = 40;
@@ -28,13 +27,13 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn as_json(rows: &[(String, Row)]) -> String {
     let rows = rows.iter().map(|(profile, row)| {
-        object!({ "profile": profile, "at": time::rfc3339(row.at), "from": row.from, "name": row.name, "title": row.title,
+        json!({ "profile": profile, "at": time::rfc3339(row.at), "from": row.from, "name": row.name, "title": row.title,
             "size": row.size, "sha256": row.hash, "mime_type": row.mime, "url": row.url, "topic_id": row.topic_id,
             "task_id": row.task_id })
     });
     let mut list: Vec<Value> = Vec::new();
     list.extend(rows);
-    format!("{:#}\n", object!({ "artifacts": list }))
+    format!("{:#}\n", json!({ "artifacts": list }))
 }
 
 fn as_text(rows: &[(String, Row)]) -> String {

@@ -6,7 +6,7 @@ use crate::cli::out::{self, Colour};
 use crate::cli::table::Args;
 use crate::daemon::control::{Link, Request};
 use crate::error::Result;
-use crate::json::object;
+use serde_json::json;
 
 /// Prints them.
 pub fn run(args: &Args) -> Result<()> {
@@ -77,7 +77,7 @@ fn as_json(lives: &[(Profile, Life)]) -> String {
         .map(|(profile, life)| {
             let config = &profile.config;
             let live = if let Life::Answers(answer) = life { Some(answer) } else { None };
-            object!({
+            json!({
                 "profile": profile.name, "agent_id": config.agent_id, "adapter": config.adapter,
                 "adapters": config.adapters, "workdir": config.workdir.display().to_string(),
                 "service": service(life), "running": !matches!(life, Life::Absent), "pid": live.map(|live| live["pid"].clone()),
@@ -85,5 +85,5 @@ fn as_json(lives: &[(Profile, Life)]) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", object!({ "profiles": rows }))
+    format!("{:#}\n", json!({ "profiles": rows }))
 }

@@ -11,10 +11,9 @@ use crate::config::{Settings, edit, profile, value};
 use crate::error::{Error, Result, reason};
 use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, HttpError};
-use crate::json::object;
 use crate::secret::Secret;
 use crate::store::atomic;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The identity that the code is for.
 struct Identity {
@@ -115,7 +114,7 @@ fn failed(error: HttpError) -> Error {
 
 /// Registers a new identity (see IDENTITIES in wtt-connect-protocol(7)).
 fn register(client: &Client, adapter: String) -> Result<Identity> {
-    let body = object!({ "platform": std::env::consts::OS });
+    let body = json!({ "platform": std::env::consts::OS });
     let (_, answer) = client.post_json("/agents/register", &body).map_err(failed)?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (agent_id, token) = (text("agent_id"), text("agent_token"));
@@ -147,7 +146,7 @@ fn keep(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Res
 
 /// Requests a claim code and says how long it is valid (see IDENTITIES in wtt-connect-protocol(7)).
 fn claim(client: &Client, identity: &Identity) -> Result<String> {
-    let body = object!({ "agent_id": identity.agent_id });
+    let body = json!({ "agent_id": identity.agent_id });
     let (_, answer) = client.post_json("/agents/claim-code", &body).map_err(failed)?;
     let code = ["code", "claim_code"].iter().find_map(|name| answer.get(*name)?.as_str());
     let Some(code) = code else { return Err(Error::Failed("the service answered without a code".into())) };

@@ -9,13 +9,12 @@ use crate::error::{Error, Result};
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::file_upload::Failure;
-use crate::json::object;
 use crate::session::file_upload;
 use crate::session::file_upload::{Place, Post};
 use crate::store::artifacts::Artifacts;
 use crate::store::lock;
 use crate::wire::outgoing::{self, Publish};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -130,7 +129,7 @@ fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)
         Failure { why, .. } => Error::Failed(format!("{what}: {why}")),
     })?;
     Ok(
-        object!({ "url": sent.url, "card": sent.card, "size": upload.copied.size, "sha256": upload.copied.hash }),
+        json!({ "url": sent.url, "card": sent.card, "size": upload.copied.size, "sha256": upload.copied.hash }),
     )
 }
 

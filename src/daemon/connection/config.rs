@@ -1,6 +1,7 @@
 //! Settings of the network thread: where it connects to, with what, and its intervals.
 
 use crate::http::proxy::Proxies;
+use crate::json;
 use crate::secret::Secret;
 use crate::sys::time;
 use crate::wire::assumed;
@@ -68,7 +69,7 @@ impl Timing {
     pub fn from_env() -> Timing {
         let mut timing = Timing::default();
         let text = std::env::var(TEST_TIMING).unwrap_or_default();
-        if let Ok(serde_json::Value::Object(changes)) = crate::json::parse(text.as_bytes()) {
+        if let Ok(serde_json::Value::Object(changes)) = json::parse(text) {
             timing.shorten(&changes);
         }
         timing

@@ -5,9 +5,8 @@ use crate::agent::discovery::locate;
 use crate::daemon::control::Request;
 use crate::daemon::control::reply::{ControlRequest, reply};
 use crate::daemon::hub::Hub;
-use crate::json::object;
 use crate::sys::time;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Instant;
 
 impl Hub {
@@ -28,7 +27,7 @@ impl Hub {
     /// Starts again when the running turns are over, or now. Messages that come meanwhile are kept on disk.
     fn restart(&mut self, now: bool) -> Value {
         if self.drain.is_some() {
-            return object!({ "error": "it is ending already" });
+            return json!({ "error": "it is ending already" });
         }
         let turns = self.sessions.count();
         self.care.again = true;
@@ -37,7 +36,7 @@ impl Hub {
         } else if turns > 0 {
             log::info!(target: "hub", "starting again when {turns} turn(s) are over");
         }
-        object!({ "instance": self.instance(), "turns": if now { 0 } else { turns } })
+        json!({ "instance": self.instance(), "turns": if now { 0 } else { turns } })
     }
 
     /// Everything that only this process knows.
@@ -47,7 +46,7 @@ impl Hub {
         for (scope, turns) in self.sessions.all() {
             for turn in turns {
                 match turn.began {
-                    Some(began) => running.push(object!({
+                    Some(began) => running.push(json!({
                         "session": scope.to_string(), "adapter": turn.adapter,
                         "seconds": began.elapsed().as_secs(), "stopping": turn.stopping,
                     })),
@@ -58,9 +57,10 @@ impl Hub {
         let parked = &self.store.state().parked;
         let next = parked.values().map(|parked| parked.until).min().map(time::rfc3339);
         let oldest = self.delivery.oldest();
-        let last = self.care.last.as_ref().map(
-            |(at, topic)| object!({ "at": wall(*at), "seconds": at.elapsed().as_secs(), "topic": topic }),
-        );
+        let last =
+            self.care.last.as_ref().map(
+                |(at, topic)| json!({ "at": wall(*at), "seconds": at.elapsed().as_secs(), "topic": topic }),
+            );
         let mut problems: Vec<String> = self.store.notes().to_vec();
         if let Some(why) = &self.care.disk {
             problems.push(format!(
@@ -79,7 +79,7 @@ impl Hub {
                 let found = locate::locate(spec, command).map(|program| program.path.display().to_string());
                 let problem =
                     found.as_ref().err().map(|why| format!("{why}; {}", locate::remedy(spec, command)));
-                object!({ "adapter": spec.name, "path": found.ok(), "problem": problem })
+                json!({ "adapter": spec.name, "path": found.ok(), "problem": problem })
             })
             .collect();
         if self.full {
@@ -87,16 +87,16 @@ impl Hub {
                 "the outbox is full: no new turn begins until the service takes some replies".to_owned(),
             );
         }
-        object!({
+        json!({
             "agents": agents, "service": self.care.notify.manager(), "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id(), "instance": self.instance(),
             "started": wall(self.care.started), "seconds": self.care.started.elapsed().as_secs(),
             "agent_id": self.me.agent_id, "display_name": self.me.display_name,
             "base_url": config.base_url, "adapter": config.adapter,
             "model": config.model, "mode": config.mode.name(), "workdir": config.workdir.display().to_string(),
             "link": self.link_status(), "last_message": last, "running": running, "waiting": waiting,
-            "outbox": object!({ "replies": self.delivery.len(), "oldest": oldest.map(time::rfc3339),
-                "seconds": oldest.map(|at| (time::now_ms() - at).max(0) / 1000) }),
-            "parked": object!({ "messages": parked.len(), "next": next }),
+            "outbox": { "replies": self.delivery.len(), "oldest": oldest.map(time::rfc3339),
+                "seconds": oldest.map(|at| (time::now_ms() - at).max(0) / 1000) },
+            "parked": { "messages": parked.len(), "next": next },
             "asks": self.asks_open(), "decisions": self.decisions(),
             "restarting": self.care.again, "replaced": self.care.image.is_replaced(), "problems": problems,
         })
@@ -105,7 +105,7 @@ impl Hub {
     fn link_status(&self) -> Value {
         let link = &self.link;
         if let Some(since) = link.up_since {
-            return object!({ "state": "connected", "problem": (), "since": wall(since), "seconds": since.elapsed().as_secs() });
+            return json!({ "state": "connected", "problem": null, "since": wall(since), "seconds": since.elapsed().as_secs() });
         }
         let state = match (&link.last_error, link.refused) {
             (None, _) => "connecting",
@@ -113,7 +113,7 @@ impl Hub {
             (_, false) => "retrying",
         };
         let left = link.retry_at.map(|at| at.saturating_duration_since(Instant::now()).as_secs());
-        object!({ "state": state, "problem": link.last_error, "seconds": left })
+        json!({ "state": state, "problem": link.last_error, "seconds": left })
     }
 
     /// Another one answers after a restart.

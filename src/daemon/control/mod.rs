@@ -7,9 +7,8 @@
 mod handlers;
 pub(crate) mod reply;
 pub(crate) mod server;
-
-use crate::json::object;
-use serde_json::Value;
+use crate::json;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -76,21 +75,21 @@ impl Request {
     /// As it is sent.
     fn to_json(&self) -> Value {
         match self {
-            Request::Status => object!({ "request": "status" }),
-            Request::Restart { now } => object!({ "request": "restart", "now": now }),
+            Request::Status => json!({ "request": "status" }),
+            Request::Restart { now } => json!({ "request": "restart", "now": now }),
             Request::Upload(wish) => {
-                object!({ "request": "upload", "topic": wish.topic_id, "title": wish.title,
+                json!({ "request": "upload", "topic": wish.topic_id, "title": wish.title,
                 "folder": wish.folder, "files": wish.files, "turn": wish.turn })
             }
             Request::Decide { allow, id, words } => {
-                object!({ "request": if *allow { "approve" } else { "deny" }, "id": id, "words": words })
+                json!({ "request": if *allow { "approve" } else { "deny" }, "id": id, "words": words })
             }
         }
     }
 
     /// As it came. The error is for whoever asked.
     fn read(line: &[u8]) -> Result<Request, String> {
-        let value = crate::json::parse(line).map_err(|why| format!("the request is not JSON: {why}"))?;
+        let value = json::parse::<Value>(line).map_err(|why| format!("the request is not JSON: {why}"))?;
         let now = value["now"].as_bool().unwrap_or_default();
         match value["request"].as_str() {
             Some("status") => Ok(Request::Status),
@@ -178,7 +177,7 @@ fn say(socket: &Path, request: &Request) -> Result<UnixStream, AskError> {
 /// An answer, or the error in it.
 fn judge(answer: &[u8]) -> Result<Value, AskError> {
     let answer =
-        crate::json::parse(answer).map_err(|e| AskError::Failed(format!("its answer is no JSON: {e}")))?;
+        json::parse::<Value>(answer).map_err(|e| AskError::Failed(format!("its answer is no JSON: {e}")))?;
     match answer["error"].as_str() {
         Some(why) => Err(AskError::Failed(why.to_owned())),
         None => Ok(answer),

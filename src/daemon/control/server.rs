@@ -5,10 +5,10 @@
 use super::reply::{ControlRequest, reply};
 use super::{MAX_REQUEST, PATIENCE, Request, SOCKET, is_ours, read_line};
 use crate::daemon::event::Event;
-use crate::json::object;
 use crate::store::atomic;
 use crate::sys::thread;
 use crossbeam_channel::Sender;
+use serde_json::json;
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -129,7 +129,7 @@ fn serve(mut stream: UnixStream, events: &Sender<Event>) {
             let _ = events.send(Event::Control(ControlRequest { request, back: stream }));
         }
         Err(why) => {
-            reply(stream, &object!({ "error": why }));
+            reply(stream, &json!({ "error": why }));
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The hub's side of terminal, shell and runtime info: hands over what the service asks, and tells what has happened.
 
 use crate::daemon::hub::Hub;
-use crate::json::object;
 use crate::store::ledger::Tokens;
 use crate::wire::attachment;
 use crate::wire::message::Message;
 use crate::wire::outgoing;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 impl Hub {
     /// A request of the service that is about no message and no part of this machine.
@@ -28,7 +27,7 @@ impl Hub {
     pub(crate) fn usage_totals(&self) -> Value {
         let mut sum = Tokens::default();
         self.store.state().ledger.days.values().for_each(|day| sum.add(day));
-        object!({ "requests": sum.turns, "input_tokens": sum.input, "output_tokens": sum.output,
+        json!({ "requests": sum.turns, "input_tokens": sum.input, "output_tokens": sum.output,
             "cache_tokens": sum.cached, "total_tokens": sum.input + sum.output })
     }
 

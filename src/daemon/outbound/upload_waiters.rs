@@ -3,9 +3,8 @@
 
 use crate::daemon::control::reply::reply;
 use crate::daemon::hub::Hub;
-use crate::json::object;
 use crate::store::outbox::{Entry, ReplyKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -99,7 +98,7 @@ impl UploadWaiters {
                 None => waiting.answer,
                 Some(why) => {
                     let why = format!("the service refuses the card in topic {}: {why}", entry.topic_id);
-                    object!({ "error": why })
+                    json!({ "error": why })
                 }
             };
             heard |= reply(waiting.back, &answer);
@@ -131,7 +130,7 @@ impl Hub {
                     // its file may be there all the same, and who hears this asks again
                     let _ = self.shared.outbox.remove(&entry);
                     let why = format!("the card could not be kept: {}", crate::error::reason(&e));
-                    reply(back, &object!({ "error": why }));
+                    reply(back, &json!({ "error": why }));
                     return;
                 }
                 let seq = entry.seq;
@@ -162,7 +161,7 @@ mod tests {
     /// Somebody who waits, and what he hears.
     fn wait(cards: &mut UploadWaiters, seq: u64, now: Instant) -> UnixStream {
         let (back, ear) = UnixStream::pair().unwrap();
-        let answer = object!({ "url": "u" });
+        let answer = json!({ "url": "u" });
         cards.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
         ear
     }

@@ -13,7 +13,6 @@ use crate::daemon::outbound::upload_waiters::FinishedUpload;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::file_upload::Failure;
-use crate::json::object;
 use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::file_upload;
@@ -30,7 +29,7 @@ use crate::wire::intake::Scope;
 use crate::wire::outbound_text;
 use crate::wire::outgoing::{Status, StatusKind};
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -114,7 +113,7 @@ impl Hub {
     /// Has files sent that somebody asks for; the threads answer.
     pub(crate) fn send_files(&mut self, wish: UploadRequest, back: UnixStream) {
         let busy =
-            object!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
+            json!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
         let task_id = self.tasks.of_topic(&wish.topic_id).map(str::to_owned);
         let running = task_id.clone().and_then(|id| self.sessions.running(&Scope::Task(id)));
         let is_its = |turn: TurnId| {
@@ -179,7 +178,7 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
                         let _ = events.send(Event::FinishedUpload(Box::new(filed)));
                     }
                     Err(why) => {
-                        back.say(&object!({ "error": why }));
+                        back.say(&json!({ "error": why }));
                     }
                 }
             }
@@ -208,11 +207,11 @@ fn errand(
             shared.shelf.discard(&upload.copied.copy);
             log::info!(target: "uploads", "sent {} ({} bytes)", upload.copied.from, upload.copied.size);
             let row = row(upload, &sent.url);
-            HttpOutcome::Taken(object!({ "texts": [sent.card], "row": row }))
+            HttpOutcome::Taken(json!({ "texts": [sent.card], "row": row }))
         }
         Err(Failure { is_final, why }) if is_final || tries >= TRIES => {
             log::warn!(target: "uploads", "{} is given up: {why}", upload.copied.from);
-            HttpOutcome::Taken(object!({ "texts": given_up(shared, upload, &why) }))
+            HttpOutcome::Taken(json!({ "texts": given_up(shared, upload, &why) }))
         }
         Err(Failure { why, .. }) => HttpOutcome::Unknown(format!("{}: {why}", upload.name)),
     }
@@ -220,7 +219,7 @@ fn errand(
 
 /// A file as it stands among the artifacts of a task.
 fn row(upload: &Upload, url: &str) -> Value {
-    object!({ "title": upload.title, "name": upload.name, "url": url, "mime_type": upload.mime,
+    json!({ "title": upload.title, "name": upload.name, "url": url, "mime_type": upload.mime,
         "size": upload.copied.size, "sha256": upload.copied.hash })
 }
 
@@ -258,20 +257,20 @@ fn asked(
     let size = upload.copied.size;
     let sent = post.send(&upload, &mut |n| {
         if back.pace.is_due() {
-            back.say(&object!({ "sent": n, "of": size }));
+            back.say(&json!({ "sent": n, "of": size }));
             let _ = events.send(Event::Uploading(wish.topic_id.clone(), progress(&upload, n)));
         }
     });
     shared.shelf.discard(&upload.copied.copy);
     let sent = sent.map_err(failed)?;
     // Whoever has gone (a time limit, a stop) believes that it did not work, and may ask again.
-    if !back.say(&object!({ "sent": size, "of": size })) {
+    if !back.say(&json!({ "sent": size, "of": size })) {
         return Err("whoever asked has gone; no card is sent".to_owned());
     }
     if let Some(link) = &turn.link {
         link.add_file(row(&upload, &sent.url));
     }
-    let answer = object!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash });
+    let answer = json!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash });
     let mut card = sent.card.clone();
     if let Some(lang) = turn.sealed {
         card.push_str(&format!("\n\n{}", Say::InTheClear.to(lang, &[])));

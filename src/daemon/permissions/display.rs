@@ -2,7 +2,6 @@
 
 use super::{OpenRequest, entry};
 use crate::daemon::hub::Hub;
-use crate::json::object;
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::permissions::prompt;
 use crate::store::Store;
@@ -10,7 +9,7 @@ use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::permits::OpenAsk;
 use crate::store::state::Record;
 use crate::wire::intake::Job;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What stands for a decision when there was none.
@@ -26,7 +25,7 @@ impl Hub {
         let mut out = Vec::new();
         let now = Instant::now();
         out.extend(self.asks.open.iter().map(|OpenRequest { id, asked, until, .. }| {
-            object!({
+            json!({
                 "id": id, "topic": asked.topic_id, "agent": asked.who, "tool": asked.ask.tool, "about": asked.ask.title,
                 "rule": asked.rule, "seconds": until.saturating_duration_since(now).as_secs(),
             })

@@ -8,7 +8,6 @@ mod display;
 use crate::agent::permission::{Decision, PermissionKind};
 use crate::agent::runner::Control;
 use crate::daemon::hub::Hub;
-use crate::json::object;
 use crate::session::chat_command;
 use crate::session::chat_command::Command;
 use crate::session::messages::{Lang, Say, kept};
@@ -27,7 +26,7 @@ use crate::wire::message::{Message, SenderKind};
 use crate::wire::outbound_text;
 pub(crate) use display::close_left_over;
 use display::{closed, told, words};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// With a shorter limit the reminder, at half time, would come with the end.
@@ -214,7 +213,7 @@ impl Hub {
 
     /// The command line: lists what is open, or answers it.
     pub(crate) fn decide_on_host(&mut self, allow: bool, id: Option<&str>, words: &str) -> Value {
-        let Some(id) = id else { return object!({ "asks": self.asks_open() }) };
+        let Some(id) = id else { return json!({ "asks": self.asks_open() }) };
         let found = self.find_ask(Lang::En, None, Some(id));
         let decided = found.and_then(|at| {
             prompt::decision(&self.asks.open[at].asked.ask, allow, words)
@@ -222,12 +221,12 @@ impl Hub {
                 .map_err(|why| format!("{id} is not answered: {why}"))
         });
         match decided {
-            Err(why) => object!({ "error": why.trim_start_matches("⚠️ ").trim_end_matches('.') }),
+            Err(why) => json!({ "error": why.trim_start_matches("⚠️ ").trim_end_matches('.') }),
             Ok((at, decision)) => {
                 let topic = self.asks.open[at].asked.topic_id.clone();
                 let (id, text) = self.decide_ask(at, decision, "the host");
                 self.say_about(&id, &topic, &text, ReplyKind::Notice);
-                object!({ "text": text })
+                json!({ "text": text })
             }
         }
     }
@@ -288,7 +287,7 @@ impl Hub {
     fn record_decision(&mut self, id: &str, asked: &Asked, decision: &str, by: &str) {
         let Asked { who, ask, scope, topic_id, .. } = asked;
         log::info!(target: "asks", "{} {} in {scope}: {decision} by {by}", who, ask.tool);
-        let row = object!({
+        let row = json!({
             "at": time::rfc3339(time::now_ms()), "id": (!id.is_empty()).then_some(id), "topic": topic_id, "agent": who,
             "tool": ask.tool, "about": ask.title, "decision": decision, "by": by,
         });

@@ -6,6 +6,7 @@ use crate::session::task::{Link, Run};
 use crate::session::turn::TurnId;
 use crate::wire::intake::Scope;
 use crate::wire::task::Task;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,7 +51,7 @@ impl Scheduler {
                 && answered::belongs(task, turn.accepted, &turn.message)
         };
         let turn = turns.iter_mut().rev().find(fits).filter(|turn| turn.task.promote(run.clone()))?;
-        turn.message = crate::json::object!({ "task_run": task.source, "message": turn.message });
+        turn.message = json!({ "task_run": task.source, "message": turn.message });
         Some(turn.key.clone())
     }
 

@@ -3,7 +3,6 @@
 //! decided here.
 
 use crate::daemon::hub::Hub;
-use crate::json::object;
 use crate::session;
 use crate::session::messages::Lang;
 use crate::session::progress::formatter;
@@ -17,7 +16,7 @@ use crate::text;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::Message;
 use crate::wire::task::{self, Task};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// A message that comes so soon before or after the service's word is the same request (see TASKS in
@@ -70,7 +69,7 @@ pub(crate) fn close_left_over(store: &mut Store, left: &[Entry]) {
         let entry = left.iter().find(is_its);
         let status = if entry.is_some_and(|e| e.kind == ReplyKind::Done) { "review" } else { "blocked" };
         let said = entry.map_or_else(|| formatter::interrupted(Lang::En, true), |entry| entry.parts.concat());
-        answer["end"] = object!({ "status": status, "said": said });
+        answer["end"] = json!({ "status": status, "said": said });
         store.record(Record::Answered { key, answer });
     }
 }
@@ -79,7 +78,7 @@ impl Hub {
     /// A turn in a task's chat begins, and nobody has asked for the task: that may come later, also after a crash.
     pub(crate) fn note_begun(&mut self, job: &Job) {
         let Scope::Task(task_id) = &job.scope else { return };
-        let answer = object!({ "key": job.key, "at": time::now_ms(), "sent_at": job.sent_at });
+        let answer = json!({ "key": job.key, "at": time::now_ms(), "sent_at": job.sent_at });
         self.store.record(Record::Answered { key: name(task_id, &job.key), answer });
     }
 
@@ -139,7 +138,7 @@ impl Hub {
         let found =
             all.iter().find(|(_, parked)| fits(parked)).map(|(key, parked)| (key.clone(), parked.clone()));
         let Some((key, parked)) = found else { return false };
-        let message = object!({ "task_run": task.source, "message": parked.message });
+        let message = json!({ "task_run": task.source, "message": parked.message });
         self.store.record(Record::Parked { key, parked: Parked { message, ..parked } });
         true
     }

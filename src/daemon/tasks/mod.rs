@@ -11,6 +11,7 @@ mod lookup;
 
 use crate::daemon::hub::Hub;
 use crate::daemon::outbound::http_call::TaskQuery;
+use crate::json;
 use crate::session::messages::Say;
 use crate::session::task::{self, Link, Run};
 use crate::store::state::Record;
@@ -52,7 +53,7 @@ struct TaskTiming {
 impl TaskTiming {
     fn from_env() -> TaskTiming {
         let text = std::env::var(TEST_PACE).unwrap_or_default();
-        let changes = crate::json::parse(text.as_bytes()).unwrap_or_default();
+        let changes = json::parse::<Value>(text).unwrap_or_default();
         let pause = |name: &str, usual| Duration::from_millis(changes[name].as_u64().unwrap_or(usual));
         TaskTiming {
             hold: pause("hold", 1_500),

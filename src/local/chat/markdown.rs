@@ -1,5 +1,7 @@
 //! Renders answers for a terminal: light markdown, and file cards with a link. Pure; robust rather than complete.
 
+use crate::json;
+use serde_json::Value;
 use unicode_width::UnicodeWidthChar;
 
 const BOLD: &str = "\x1b[1m";
@@ -58,7 +60,7 @@ pub fn render(text: &str, style: &MarkdownStyle) -> String {
 /// The buttons of an `action` block: for each, the command that a click sends, and its label. None if the line is no
 /// such block.
 fn render_buttons(line: &str) -> Option<String> {
-    let block = crate::json::parse(line.as_bytes()).ok()?;
+    let block = json::parse::<Value>(line).ok()?;
     let mut out = String::new();
     for button in block["buttons"].as_array()? {
         let (label, command) = (button["text"].as_str()?, button["command"].as_str()?);

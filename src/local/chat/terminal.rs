@@ -2,7 +2,7 @@
 //! service, which asks the connector, which opens a pseudo-terminal; and back.
 
 use crate::error::{Error, Result};
-use crate::json::{self, object};
+use crate::json;
 use crate::local::service::Service;
 use crate::sys::signal::{self, Signal};
 use crate::sys::thread;
@@ -10,7 +10,7 @@ use crate::sys::tls::Stream;
 use crate::sys::websocket_loop::{self, Driver, Flow, Outgoing};
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -38,9 +38,9 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
         fields["token"] = token.into();
         out.send(Message::text(fields.to_string()));
     };
-    request("auth", object!({ "request_id": "auth" }));
+    request("auth", json!({ "request_id": "auth" }));
     let (cols, rows) = terminal_size();
-    request("terminal_open", object!({ "request_id": "open", "cols": cols, "rows": rows, "cwd": "" }));
+    request("terminal_open", json!({ "request_id": "open", "cols": cols, "rows": rows, "cwd": "" }));
     let input = read_input().map_err(failed)?;
     let resized = signal::resized().map_err(failed)?;
     let _raw = RawMode::enter();
@@ -67,16 +67,16 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
                 } else {
                     is_line_start = typed.ends_with(['\n', '\r']);
                 }
-                request("terminal_input", object!({ "session_id": session, "data": typed }));
+                request("terminal_input", json!({ "session_id": session, "data": typed }));
             }
             recv(resized) -> _ => {
                 let (cols, rows) = terminal_size();
-                request("terminal_resize", object!({ "session_id": session, "cols": cols, "rows": rows }));
+                request("terminal_resize", json!({ "session_id": session, "cols": cols, "rows": rows }));
             }
             recv(gone) -> _ => return Err(Error::Failed("the connector has ended".into())),
             recv(signals) -> signal => return Err(Error::Silent(super::exit_code_of(signal.ok()))),
             default(repeat_at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))) => {
-                request("terminal_input", object!({ "session_id": session, "data": END_OF_INPUT }));
+                request("terminal_input", json!({ "session_id": session, "data": END_OF_INPUT }));
                 repeat_after = (repeat_after * 2).min(LAST_REPEAT);
                 repeat_at = Some(Instant::now() + repeat_after);
             },
@@ -136,7 +136,7 @@ struct BrowserSocket {
 impl Driver for BrowserSocket {
     fn on_message(&mut self, message: Message) -> Flow {
         let frame = match &message {
-            Message::Text(text) => json::parse(text.as_bytes()).unwrap_or_default(),
+            Message::Text(text) => json::parse(text).unwrap_or_default(),
             _ => return Flow::Continue,
         };
         if self.frames.send(frame).is_ok() { Flow::Continue } else { Flow::End }

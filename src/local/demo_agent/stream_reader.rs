@@ -32,7 +32,7 @@ pub fn listen() -> io::Result<Receiver<Heard>> {
 }
 
 fn read(line: &str) -> Option<Heard> {
-    let value = json::parse(line.as_bytes()).ok()?;
+    let value = json::parse::<Value>(line).ok()?;
     let decision = &value["response"]["response"];
     match value["type"].as_str()? {
         "user" => Some(Heard::Said(value)),

@@ -1,6 +1,5 @@
 //! The lines of claude's stream-json (2.1, as recorded), or the plain answer with `--output-format text`.
 
-use crate::json::object;
 use crate::sys::{id, time};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -72,7 +71,7 @@ impl Voice {
     /// `system/init`.
     pub fn init(&mut self, permission_mode: &str) {
         let cwd = std::env::current_dir().map(|d| d.to_string_lossy().into_owned()).unwrap_or_default();
-        self.line(object!({ "type": "system", "subtype": "init", "cwd": cwd, "tools": ["Bash"],
+        self.line(json!({ "type": "system", "subtype": "init", "cwd": cwd, "tools": ["Bash"],
             "mcp_servers": json!([]), "model": self.model, "permissionMode": permission_mode,
             "slash_commands": json!([]), "apiKeySource": "none", "claude_code_version": "2.1.330",
             "output_style": "default", "agents": json!([]), "skills": json!([]), "plugins": json!([]) }));
@@ -81,12 +80,12 @@ impl Voice {
 
     fn event(&mut self, event: Value) {
         if self.partial {
-            self.line(object!({ "type": "stream_event", "event": event, "parent_tool_use_id": () }));
+            self.line(json!({ "type": "stream_event", "event": event, "parent_tool_use_id": null }));
         }
     }
 
     fn usage(&self) -> Value {
-        object!({ "input_tokens": self.input, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+        json!({ "input_tokens": self.input, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
             "output_tokens": self.output, "service_tier": "standard" })
     }
 
@@ -94,23 +93,21 @@ impl Voice {
         self.message_id = format!("msg_{}", id::hex());
         self.turns += 1;
         let (message_id, model, usage) = (self.message_id.clone(), self.model.clone(), self.usage());
-        self.event(object!({ "type": "message_start", "message": object!({ "id": message_id, "type": "message",
-            "role": "assistant", "model": model, "content": json!([]), "stop_reason": (), "usage": usage }) }));
+        self.event(json!({ "type": "message_start", "message": { "id": message_id, "type": "message",
+            "role": "assistant", "model": model, "content": [], "stop_reason": null, "usage": usage } }));
     }
 
     fn end_message(&mut self, why: &str) {
-        let usage = object!({ "output_tokens": self.output });
-        self.event(
-            object!({ "type": "message_delta", "delta": object!({ "stop_reason": why, "stop_sequence": () }),
-            "usage": usage }),
-        );
-        self.event(object!({ "type": "message_stop" }));
+        let usage = json!({ "output_tokens": self.output });
+        self.event(json!({ "type": "message_delta", "delta": { "stop_reason": why, "stop_sequence": null },
+            "usage": usage }));
+        self.event(json!({ "type": "message_stop" }));
     }
 
     fn assistant(&mut self, block: Value, marks: Value) {
-        let mut line = object!({ "type": "assistant", "parent_tool_use_id": (),
-            "message": object!({ "id": self.message_id, "type": "message", "role": "assistant", "model": self.model,
-                "content": [block], "stop_reason": (), "stop_sequence": (), "usage": self.usage() }),
+        let mut line = json!({ "type": "assistant", "parent_tool_use_id": null,
+            "message": { "id": self.message_id, "type": "message", "role": "assistant", "model": self.model,
+                "content": [block], "stop_reason": null, "stop_sequence": null, "usage": self.usage() },
             "timestamp": time::rfc3339(time::now_ms()) });
         for (key, value) in marks.as_object().into_iter().flatten() {
             line[key] = value.clone();
@@ -122,8 +119,8 @@ impl Voice {
     pub fn open_text(&mut self) {
         self.begin_message();
         self.text = Some(String::new());
-        self.event(object!({ "type": "content_block_start", "index": 0,
-            "content_block": object!({ "type": "text", "text": "" }) }));
+        self.event(json!({ "type": "content_block_start", "index": 0,
+            "content_block": { "type": "text", "text": "" } }));
     }
 
     /// A piece of it.
@@ -132,15 +129,15 @@ impl Voice {
         if let Some(text) = &mut self.text {
             text.push_str(piece);
         }
-        self.event(object!({ "type": "content_block_delta", "index": 0,
-            "delta": object!({ "type": "text_delta", "text": piece }) }));
+        self.event(json!({ "type": "content_block_delta", "index": 0,
+            "delta": { "type": "text_delta", "text": piece } }));
     }
 
     /// Its end.
     pub fn close_text(&mut self) {
         self.answer = self.text.take().unwrap_or_default();
-        self.assistant(object!({ "type": "text", "text": self.answer }), Value::Null);
-        self.event(object!({ "type": "content_block_stop", "index": 0 }));
+        self.assistant(json!({ "type": "text", "text": self.answer }), Value::Null);
+        self.event(json!({ "type": "content_block_stop", "index": 0 }));
         self.end_message("end_turn");
     }
 
@@ -160,25 +157,22 @@ impl Voice {
     pub fn tool_call(&mut self, name: &str, command: &str, description: &str) {
         self.begin_message();
         let call = format!("toolu_{}", &id::hex()[..20]);
-        let input = object!({ "command": command, "description": description });
-        self.event(object!({ "type": "content_block_start", "index": 0,
-            "content_block": object!({ "type": "tool_use", "id": call, "name": name, "input": object!({}) }) }));
-        self.event(object!({ "type": "content_block_delta", "index": 0,
-            "delta": object!({ "type": "input_json_delta", "partial_json": input.to_string() }) }));
-        self.assistant(
-            object!({ "type": "tool_use", "id": call, "name": name, "input": input }),
-            Value::Null,
-        );
-        self.event(object!({ "type": "content_block_stop", "index": 0 }));
+        let input = json!({ "command": command, "description": description });
+        self.event(json!({ "type": "content_block_start", "index": 0,
+            "content_block": { "type": "tool_use", "id": call, "name": name, "input": {} } }));
+        self.event(json!({ "type": "content_block_delta", "index": 0,
+            "delta": { "type": "input_json_delta", "partial_json": input.to_string() } }));
+        self.assistant(json!({ "type": "tool_use", "id": call, "name": name, "input": input }), Value::Null);
+        self.event(json!({ "type": "content_block_stop", "index": 0 }));
         self.end_message("tool_use");
         self.call = Some(call);
     }
 
     /// Asks whether the tool may be used.
     pub fn ask(&mut self, name: &str, command: &str, description: &str) {
-        let input = object!({ "command": command, "description": description });
-        let request = object!({ "subtype": "can_use_tool", "tool_name": name, "input": input });
-        self.line(object!({ "type": "control_request", "request_id": id::uuid_v4(), "request": request }));
+        let input = json!({ "command": command, "description": description });
+        let request = json!({ "subtype": "can_use_tool", "tool_name": name, "input": input });
+        self.line(json!({ "type": "control_request", "request_id": id::uuid_v4(), "request": request }));
     }
 
     /// What the tool said: ends the call.
@@ -194,27 +188,26 @@ impl Voice {
             Err(text) => (text, true),
         };
         let block =
-            object!({ "tool_use_id": call, "type": "tool_result", "content": content, "is_error": failed });
+            json!({ "tool_use_id": call, "type": "tool_result", "content": content, "is_error": failed });
         let result = match output {
-            Ok(text) => object!({ "stdout": text, "stderr": "", "interrupted": false, "isImage": false }),
+            Ok(text) => json!({ "stdout": text, "stderr": "", "interrupted": false, "isImage": false }),
             Err(text) => format!("Error: {text}").into(),
         };
-        self.line(object!({ "type": "user", "message": object!({ "role": "user", "content": [block] }),
-            "parent_tool_use_id": (), "tool_use_result": result, "timestamp": time::rfc3339(time::now_ms()) }));
+        self.line(json!({ "type": "user", "message": { "role": "user", "content": [block] },
+            "parent_tool_use_id": null, "tool_use_result": result, "timestamp": time::rfc3339(time::now_ms()) }));
     }
 
     /// A failure of the "provider": a synthetic assistant text.
     pub fn api_error(&mut self, text: &str) {
         self.message_id = id::uuid_v4();
-        let marks =
-            object!({ "is_api_error_message": true, "error": "server_error", "api_error_status": 500 });
-        self.assistant(object!({ "type": "text", "text": text }), marks);
+        let marks = json!({ "is_api_error_message": true, "error": "server_error", "api_error_status": 500 });
+        self.assistant(json!({ "type": "text", "text": text }), marks);
     }
 
     /// After SIGINT: what there was of the text or the tool call, and the note that the CLI writes.
     pub fn interrupted(&mut self) -> Ending<'static> {
         if let Some(text) = self.text.take() {
-            self.assistant(object!({ "type": "text", "text": text }), object!({ "aborted": true }));
+            self.assistant(json!({ "type": "text", "text": text }), json!({ "aborted": true }));
         }
         let call = self.call.take();
         if let Some(call) = &call {
@@ -222,18 +215,18 @@ impl Voice {
         }
         let tool = call.is_some();
         let note = format!("[Request interrupted by user{}]", if tool { " for tool use" } else { "" });
-        let block = object!({ "type": "text", "text": note });
-        self.line(object!({ "type": "user", "message": object!({ "role": "user", "content": [block] }),
-            "parent_tool_use_id": () }));
+        let block = json!({ "type": "text", "text": note });
+        self.line(json!({ "type": "user", "message": { "role": "user", "content": [block] },
+            "parent_tool_use_id": null }));
         Ending::Interrupted { tool }
     }
 
     /// The `result` line; with `--output-format text` the answer itself.
     pub fn end(&mut self, since: Instant, ending: &Ending<'_>) {
         let took = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut line = object!({ "type": "result", "duration_ms": took, "duration_api_ms": took, "is_error": false,
-            "num_turns": self.turns, "stop_reason": (), "total_cost_usd": 0.0, "usage": self.usage(),
-            "modelUsage": object!({}), "permission_denials": json!([]), "api_error_status": () });
+        let mut line = json!({ "type": "result", "duration_ms": took, "duration_api_ms": took, "is_error": false,
+            "num_turns": self.turns, "stop_reason": null, "total_cost_usd": 0.0, "usage": self.usage(),
+            "modelUsage": {}, "permission_denials": json!([]), "api_error_status": null });
         match ending {
             Ending::Completed => {
                 line["subtype"] = "success".into();

@@ -4,7 +4,7 @@
 use super::event_loop::{Desk, Role};
 use super::events::Seen;
 use super::state::{Row, State, USER_ID, text};
-use crate::json::object;
+use crate::json;
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ impl Desk {
             self.note(&agent, Seen::Ping);
             return self.send_text(number, "pong".to_owned());
         }
-        let body = match serde_json::from_str(frame) {
+        let body = match json::parse(frame) {
             Ok(Value::Object(body)) => body,
             _ => return self.note(&agent, Seen::Frame(frame.into())),
         };
@@ -64,7 +64,7 @@ impl Desk {
             link.role = role;
         }
         if role.is_none() {
-            let refusal = object!({ "type": "action_result", "request_id": body.get("request_id"), "ok": false,
+            let refusal = json!({ "type": "action_result", "request_id": body.get("request_id"), "ok": false,
                 "error": "invalid token" });
             self.send(number, &refusal);
             self.close_link(number, 4401, "invalid token");
@@ -89,8 +89,8 @@ impl Desk {
             }
         }
         if !self.knobs.silent_auth {
-            let welcome = object!({ "type": "action_result", "request_id": body.get("request_id"), "ok": true,
-                "data": object!({ "authenticated": true, "agent_id": agent, "agent_display_name": display_name }) });
+            let welcome = json!({ "type": "action_result", "request_id": body.get("request_id"), "ok": true,
+                "data": { "authenticated": true, "agent_id": agent, "agent_display_name": display_name } });
             self.send(number, &welcome);
         }
         self.note(agent, Seen::Auth(true));
@@ -101,10 +101,10 @@ impl Desk {
         let Some(request_id) = text(body, "request_id").filter(|_| !self.knobs.drop_results) else { return };
         let frame = match answer {
             Ok(data) => {
-                object!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
+                json!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
             }
             Err(error) => {
-                object!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
+                json!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
             }
         };
         match self.knobs.delay_results {
@@ -131,12 +131,12 @@ impl Desk {
             "typing" => self.typing(agent, topic()?, body),
             "poll" => {
                 let rows = self.state.take_unread(agent, page(body.get("limit")));
-                Ok(object!({ "messages": rows, "topics": self.state.topic_rows(Some(agent)) }))
+                Ok(json!({ "messages": rows, "topics": self.state.topic_rows(Some(agent)) }))
             }
             "history" => {
                 let topic_id = self.open_topic(agent, role, topic()?)?;
                 let rows = self.state.history(&topic_id, page(body.get("limit")), text(body, "before_id"));
-                Ok(object!({ "messages": rows.unwrap_or_default() }))
+                Ok(json!({ "messages": rows.unwrap_or_default() }))
             }
             "subscribed" => Ok(json!(self.state.topic_rows(Some(agent)))),
             "list" => {
@@ -158,7 +158,7 @@ impl Desk {
                 } else {
                     ("left", found.members.remove(agent))
                 };
-                Ok(object!({ "message": message, "topic_id": topic_id }))
+                Ok(json!({ "message": message, "topic_id": topic_id }))
             }
             "detail" => {
                 let topic_id = self.open_topic(agent, role, topic()?)?;
@@ -168,7 +168,7 @@ impl Desk {
                 if let Some(known) = self.state.agents.get_mut(agent) {
                     known.runtime = body.get("runtime").cloned();
                 }
-                Ok(object!({}))
+                Ok(json!({}))
             }
             "message_stream" if !self.knobs.unknown_action_errors => {
                 let mut frame = body.clone();
@@ -177,7 +177,7 @@ impl Desk {
                 frame.insert("sender_id".into(), agent.into());
                 frame.insert("sender_type".into(), "agent".into());
                 self.show(&[agent], &Value::Object(frame));
-                Ok(object!({}))
+                Ok(json!({}))
             }
             unknown => Err(format!("unknown action: {unknown}")),
         }
@@ -215,7 +215,7 @@ impl Desk {
         }
         self.show(&members.iter().map(String::as_str).collect::<Vec<_>>(), &frame);
         self.note(agent, Seen::Typing(Value::Object(body.clone())));
-        Ok(object!({}))
+        Ok(json!({}))
     }
 }
 

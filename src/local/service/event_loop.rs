@@ -5,10 +5,9 @@
 use super::events::{Knobs, Observed, Seen};
 use super::http::{ServiceRequest, ServiceResponse};
 use super::state::{Row, State, text};
-use crate::json::object;
 use crate::sys::websocket_loop::Outgoing;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
@@ -230,7 +229,7 @@ impl Desk {
     /// None when the topic does not exist.
     pub fn post(&mut self, topic_id: &str, row: Row) -> Option<Row> {
         let row = self.state.add_message(topic_id, row)?;
-        let frame = object!({ "type": "new_message", "message": self.disguise(&row) });
+        let frame = json!({ "type": "new_message", "message": self.disguise(&row) });
         let (sender, message_id) =
             (text(&row, "sender_id").unwrap_or_default(), text(&row, "id").unwrap_or_default());
         let members = self.state.topics.get(topic_id).map(|t| t.members.clone()).unwrap_or_default();
@@ -262,7 +261,7 @@ impl Desk {
     /// Pushes a changed task to the agents of its topic and to those who watch them.
     pub fn push_task(&mut self, task: &Row) {
         let topic_id = text(task, "topic_id").unwrap_or_default();
-        let mut frame = object!({ "type": "task_status", "task_id": task.get("id") });
+        let mut frame = json!({ "type": "task_status", "task_id": task.get("id") });
         for key in [
             "status",
             "topic_id",

@@ -6,9 +6,8 @@ use super::event_loop::Desk;
 use super::events::Seen;
 use super::http::ServiceResponse;
 use super::state::{Row, text};
-use crate::json::object;
 use crate::sys::id;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Longest command of the web.
@@ -76,12 +75,12 @@ impl Desk {
         let error = text(&body, "error").unwrap_or("refused").to_owned();
         match asker {
             Some(Asker::Link(link, request_id)) => {
-                let data = body.get("data").cloned().unwrap_or_else(|| object!({}));
+                let data = body.get("data").cloned().unwrap_or_else(|| json!({}));
                 self.tell(link, &request_id, if ok { Ok(data) } else { Err(error) });
             }
             Some(Asker::Job(job)) => {
                 let status = text(&body, "status").unwrap_or(if ok { "done" } else { "error" });
-                let row = object!({ "job_id": job, "status": status, "result": body.get("result"),
+                let row = json!({ "job_id": job, "status": status, "result": body.get("result"),
                     "error": (!ok).then_some(error) });
                 self.hosts.jobs.insert(job, row);
             }
@@ -93,10 +92,10 @@ impl Desk {
     fn tell(&mut self, link: u64, request_id: &Value, answer: Result<Value, String>) {
         let frame = match answer {
             Ok(data) => {
-                object!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
+                json!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
             }
             Err(error) => {
-                object!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
+                json!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
             }
         };
         self.send(link, &frame);
@@ -108,7 +107,7 @@ impl Desk {
         mine.extend(self.hosts.terminals.iter().filter(|(_, of)| **of == link).map(|(name, _)| name.clone()));
         for session in mine {
             self.hosts.terminals.remove(&session);
-            self.send_to_agent(agent, &object!({ "type": "terminal_close", "session_id": session }));
+            self.send_to_agent(agent, &json!({ "type": "terminal_close", "session_id": session }));
         }
     }
 
@@ -117,9 +116,9 @@ impl Desk {
         let command = text(body, "command").filter(|command| command.len() <= COMMAND_MAX);
         let command = command.ok_or_else(|| ServiceResponse::error(422, "command is missing or too long"))?;
         let (job, ours) = (id::hex(), id::hex());
-        let frame = object!({ "type": "shell_exec", "request_id": ours, "command": command,
+        let frame = json!({ "type": "shell_exec", "request_id": ours, "command": command,
             "timeout_seconds": body.get("timeout_seconds") });
-        let row = object!({ "job_id": job, "status": "running" });
+        let row = json!({ "job_id": job, "status": "running" });
         self.hosts.asked.insert(ours, Asker::Job(job.clone()));
         self.hosts.jobs.insert(job, row.clone());
         if self.send_to_agent(agent, &frame) {

@@ -2,7 +2,7 @@
 //!
 //! Reads a head, then a body into memory or into a file, and writes one response. Knows no routes.
 
-use crate::json::object;
+use serde_json::json;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -92,7 +92,7 @@ impl ServiceResponse {
 
     /// An error in the shape of FastAPI: `{"detail": "…"}` (see HTTP in wtt-connect-protocol(7)).
     pub fn error(status: u16, detail: &str) -> ServiceResponse {
-        ServiceResponse::json(status, &object!({ "detail": detail }))
+        ServiceResponse::json(status, &json!({ "detail": detail }))
     }
 }
 

@@ -5,10 +5,9 @@ use super::event_loop::Desk;
 use super::http::{Body, RequestHead, ServiceResponse};
 use super::state::{Media, Row, text};
 use crate::error::reason;
-use crate::json::object;
 use crate::sys::id;
 use crate::wire::attachment::safe_name;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 impl Service {
@@ -62,7 +61,7 @@ impl Desk {
                 self.state.media.insert(token.clone(), media);
                 let host = if self.knobs.absolute_upload_url { self.base_url.as_str() } else { "" };
                 Ok(
-                    object!({ "upload_token": token, "upload_url": format!("{host}/media/upload-direct/{token}") }),
+                    json!({ "upload_token": token, "upload_url": format!("{host}/media/upload-direct/{token}") }),
                 )
             }
             ("POST", ["commit"]) => {
@@ -75,7 +74,7 @@ impl Desk {
                     return Err(ServiceResponse::error(400, "File not uploaded yet"));
                 };
                 media.public = true;
-                Ok(object!({ "url": format!("/media/{token}"), "filename": media.filename, "size": size,
+                Ok(json!({ "url": format!("/media/{token}"), "filename": media.filename, "size": size,
                     "mime_type": media.mime_type }))
             }
             _ => Err(ServiceResponse::error(404, "Not Found")),
@@ -95,7 +94,7 @@ impl Desk {
             return ServiceResponse::error(500, &e.to_string());
         }
         media.file = Some((kept, *size));
-        ServiceResponse::json(200, &object!({}))
+        ServiceResponse::json(200, &json!({}))
     }
 
     /// A stored file, to who has a token in a header or, for links in a terminal, as `?access=`.

@@ -6,7 +6,7 @@ use super::event_loop::{Desk, Role};
 use super::events::Seen;
 use super::http::{Body, RequestHead, ServiceRequest, ServiceResponse};
 use super::state::{Claim, Row, USER_ID, text};
-use crate::json::object;
+use crate::json;
 use crate::sys::id;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -36,7 +36,7 @@ fn not_found(what: &str) -> ServiceResponse {
 
 fn missing(field: &str) -> ServiceResponse {
     let detail = json!([{ "loc": ["body", field], "msg": "Field required", "type": "missing" }]);
-    ServiceResponse::json(422, &object!({ "detail": detail }))
+    ServiceResponse::json(422, &json!({ "detail": detail }))
 }
 
 impl Desk {
@@ -51,7 +51,7 @@ impl Desk {
         };
         let method = request.head.method.as_str();
         match (method, path) {
-            ("GET", ["health"]) => return ServiceResponse::json(200, &object!({ "status": "ok" })),
+            ("GET", ["health"]) => return ServiceResponse::json(200, &json!({ "status": "ok" })),
             ("PUT", ["media", "upload-direct", token]) => return self.store_upload(token, &request.body),
             ("GET", ["media", media_id]) => return self.fetch_media(media_id, &request.head),
             _ => {}
@@ -62,7 +62,7 @@ impl Desk {
         };
         if (method, path) == ("POST", &["agents", "register"]) {
             let (agent_id, token) = self.state.register(text(&body, "display_name"));
-            return ServiceResponse::json(200, &object!({ "agent_id": agent_id, "agent_token": token }));
+            return ServiceResponse::json(200, &json!({ "agent_id": agent_id, "agent_token": token }));
         }
         let Some(caller) = self.caller(&request.head) else {
             return ServiceResponse::error(401, "invalid or missing token");
@@ -100,13 +100,13 @@ impl Desk {
                 let code = format!("WTT-CLAIM-{}", id::hex()[..8].to_ascii_uppercase());
                 let claim = Claim { agent_id: asked.to_owned(), made: Instant::now() };
                 self.state.claims.insert(code.clone(), claim);
-                Ok(object!({ "code": code, "expires_in_seconds": super::state::CLAIM_SECONDS }))
+                Ok(json!({ "code": code, "expires_in_seconds": super::state::CLAIM_SECONDS }))
             }
             ("POST", ["claim" | "bind"]) => {
                 let code = text(body, "code").ok_or_else(|| missing("code"))?;
                 let claim = self.state.claims.remove(code).filter(Claim::is_fresh);
                 let claim = claim.ok_or_else(|| ServiceResponse::error(404, "invalid or expired code"))?;
-                Ok(object!({ "agent_id": claim.agent_id, "bound": true }))
+                Ok(json!({ "agent_id": claim.agent_id, "bound": true }))
             }
             ("GET", ["my"]) => {
                 let mine = self.state.agents.iter().filter(|(agent, _)| match caller {
@@ -114,7 +114,7 @@ impl Desk {
                     Caller::Agent(own) => own == *agent,
                 });
                 let row = |(agent, a): (&String, &super::state::Agent)| {
-                    object!({ "agent_id": agent,
+                    json!({ "agent_id": agent,
                     "display_name": a.display_name, "is_primary": true })
                 };
                 Ok(mine.map(row).collect())
@@ -126,35 +126,35 @@ impl Desk {
             ("GET", [_, "shell", "jobs", job]) => self.job(job).ok_or_else(|| not_found("job")),
             ("GET", [agent, "profile"]) => {
                 let known = self.state.agents.get(*agent).ok_or_else(|| not_found("agent"))?;
-                Ok(object!({ "agent_id": agent, "display_name": known.display_name }))
+                Ok(json!({ "agent_id": agent, "display_name": known.display_name }))
             }
             ("POST", [agent, "reset-token"]) => {
                 let known = self.state.agents.get_mut(*agent).ok_or_else(|| not_found("agent"))?;
                 known.token = format!("wtt-tok-{}", id::hex());
-                Ok(object!({ "agent_token": known.token }))
+                Ok(json!({ "agent_token": known.token }))
             }
             _ => Err(ServiceResponse::error(404, "Not Found")),
         }
     }
 
     fn stats(&self) -> Value {
-        let mut counts = object!({});
-        let mut runtimes = object!({});
+        let mut counts = json!({});
+        let mut runtimes = json!({});
         for (agent, known) in self.state.agents.iter() {
             let of = |status: &[&str]| {
                 let mine = self.state.tasks.values().filter(|t| text(t, "runner_agent_id") == Some(agent));
                 mine.filter(|t| status.is_empty() || status.contains(&text(t, "status").unwrap_or("")))
                     .count()
             };
-            counts[agent] = object!({ "total": of(&[]), "active": of(&["doing"]), "done": of(&["done"]),
+            counts[agent] = json!({ "total": of(&[]), "active": of(&["doing"]), "done": of(&["done"]),
                 "todo": of(&["todo"]) });
-            let mut runtime = known.runtime.clone().unwrap_or_else(|| object!({}));
+            let mut runtime = known.runtime.clone().unwrap_or_else(|| json!({}));
             runtime["last_heartbeat_secs_ago"] = known.heartbeat.map(|at| at.elapsed().as_secs()).into();
             runtimes[agent] = runtime;
         }
         let connected = |a: &&String| !self.links_of(a, Role::Agent).is_empty() && self.state.is_online(a);
         let online: Vec<&String> = self.state.agents.keys().filter(connected).collect();
-        object!({ "max_sub_agents": 8, "agents": counts, "online_agents": online, "runtimes": runtimes })
+        json!({ "max_sub_agents": 8, "agents": counts, "online_agents": online, "runtimes": runtimes })
     }
 
     fn topics(
@@ -187,7 +187,7 @@ impl Desk {
                         let limit = page(head.query("limit").map(Value::from).as_ref());
                         let rows =
                             self.state.history(topic_id, limit, head.query("before")).unwrap_or_default();
-                        Ok(object!({ "messages": rows.into_iter().map(as_http).collect::<Vec<_>>() }))
+                        Ok(json!({ "messages": rows.into_iter().map(as_http).collect::<Vec<_>>() }))
                     }
                     ("POST", ["messages"]) => self.send_message(caller, topic_id, body),
                     ("POST", ["join"]) => {
@@ -195,7 +195,7 @@ impl Desk {
                         if let Some(topic) = self.state.topics.get_mut(*topic_id) {
                             topic.members.insert(agent);
                         }
-                        Ok(object!({ "message": "joined", "topic_id": topic_id }))
+                        Ok(json!({ "message": "joined", "topic_id": topic_id }))
                     }
                     _ => Err(ServiceResponse::error(404, "Not Found")),
                 }
@@ -270,7 +270,7 @@ impl Desk {
             }
             ("POST", ["run"]) if self.knobs.no_task_run => Err(ServiceResponse::error(404, "Not Found")),
             ("POST", ["run" | "rerun"]) => {
-                let mut fields = object!({ "status": "doing", "review_comment": () });
+                let mut fields = json!({ "status": "doing", "review_comment": null });
                 if let Some(runner) = text(body, "runner_agent_id") {
                     fields["runner_agent_id"] = runner.into();
                 }
@@ -283,14 +283,14 @@ impl Desk {
                     Some("block") => "blocked",
                     _ => return Err(ServiceResponse::error(422, "action must be approve, reject or block")),
                 };
-                let fields = object!({ "status": status, "review_comment": body.get("comment") });
+                let fields = json!({ "status": status, "review_comment": body.get("comment") });
                 self.change_task(task, fields.as_object().unwrap_or(body))
             }
             ("POST", ["chat", "send"]) => {
                 let topic_id = text(task, "topic_id").unwrap_or_default().to_owned();
                 let run = body.get("auto_run").and_then(Value::as_bool).unwrap_or(false);
                 if run && text(task, "status") == Some("todo") {
-                    let fields = object!({ "status": "doing" });
+                    let fields = json!({ "status": "doing" });
                     self.change_task(task, fields.as_object().unwrap_or(body))?;
                 }
                 self.send_message(&Caller::User, &topic_id, body)
@@ -330,7 +330,7 @@ fn row(body: &Body) -> Result<Row, ServiceResponse> {
         Body::Bytes(bytes) if !bytes.is_empty() => bytes,
         Body::Bytes(_) | Body::File(..) => return Ok(Row::new()),
     };
-    match crate::json::parse(bytes) {
+    match json::parse(bytes) {
         Ok(Value::Object(row)) => Ok(row),
         _ => Err(ServiceResponse::error(422, "the body is not a JSON object")),
     }

@@ -1,10 +1,9 @@
 //! What the service knows: agents, topics with their messages, tasks, uploads. Plain data, no IO, no pushing.
 
-use crate::json::object;
 use crate::sys::{id, time};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -175,7 +174,7 @@ impl State {
         defaults.insert("created_at".into(), now().into());
         defaults.insert("encrypted".into(), false.into());
         defaults.insert("reply_to".into(), Value::Null);
-        defaults.insert("metadata".into(), object!({}));
+        defaults.insert("metadata".into(), json!({}));
         defaults.insert("source".into(), if topic.kind == "p2p" { "im" } else { "topic" }.into());
         if let Some(task) = topic.task_id.as_ref().and_then(|id| self.tasks.get(id)) {
             for (from, to) in [
@@ -244,7 +243,7 @@ impl State {
             .and_then(|v| self.agents.get(v))
             .map_or(0, |a| a.unread.iter().filter(|(t, _)| t == topic_id).count());
         let last = topic.messages.back().and_then(|r| r.get("created_at")).cloned();
-        let mut row = object!({
+        let mut row = json!({
             "id": topic_id, "name": topic.name, "description": "", "type": topic.kind, "visibility": "private",
             "join_method": "open", "creator_agent_id": USER_ID, "created_at": topic.created_at, "is_active": true,
             "member_count": topic.members.len() + 1, "member_agent_ids": topic.members, "unread_count": unread,
@@ -277,13 +276,13 @@ impl State {
         if let Some(topic) = self.topics.get_mut(&topic_id) {
             topic.task_id = Some(task_id.clone());
         }
-        let mut task = object!({
+        let mut task = json!({
             "title": title, "description": "", "task_type": "general", "task_mode": "single",
-            "exec_mode": "reasoning", "priority": "P1", "status": "todo", "owner_agent_id": (),
-            "runner_agent_id": (), "created_by": USER_ID, "pipeline_id": (), "notes": (), "output": (),
-            "created_at": now(), "started_at": (), "completed_at": (), "usage_prompt_tokens": 0,
+            "exec_mode": "reasoning", "priority": "P1", "status": "todo", "owner_agent_id": null,
+            "runner_agent_id": null, "created_by": USER_ID, "pipeline_id": null, "notes": null, "output": null,
+            "created_at": now(), "started_at": null, "completed_at": null, "usage_prompt_tokens": 0,
             "usage_completion_tokens": 0, "usage_cache_read_tokens": 0, "usage_cache_write_tokens": 0,
-            "usage_total_tokens": 0, "usage_source": (),
+            "usage_total_tokens": 0, "usage_source": null,
         })
         .as_object()
         .cloned()

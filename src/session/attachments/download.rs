@@ -82,7 +82,7 @@ pub(crate) fn receive<'j>(
                 let (number, of) = ((number + 1).to_string(), job.media.len().to_string());
                 let shown = kept(lang, &label);
                 let mut tell = |size: u64| {
-                    tell(Say::Receives.to(lang, &[&shown, &number, &of, &text::tenths(size, 1 << 20)]));
+                    tell(Say::Receives.to(lang, &[&shown, &number, &of, &mebibytes(size)]));
                 };
                 fetch(fetcher, media, place, left.min(inbox::MAX_FILE), control, &mut tell)?
             }
@@ -122,6 +122,11 @@ pub(crate) fn receive<'j>(
         said.push((media, words));
     }
     Ok(Received { job: Cow::Owned(with_files(job, &said)), images, remark: remark(lang, &failed) })
+}
+
+/// A size in MiB, with one decimal.
+fn mebibytes(size: u64) -> String {
+    format!("{:.1}", size as f64 / f64::from(1 << 20))
 }
 
 /// `image “a.png”`.

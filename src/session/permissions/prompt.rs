@@ -4,10 +4,9 @@
 //! end the fence, hide a part of itself, or look like buttons of ours.
 
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
-use crate::json::object;
 use crate::session::messages::{Lang, Say, kept};
 use crate::text;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Most that is shown of a command, a diff or a plan: two screens.
 const MAX_CHARS: usize = 3000;
@@ -170,7 +169,7 @@ pub fn plain(word: &str) -> String {
 fn buttons(posed: &Posed<'_>) -> String {
     let (id, lang) = (posed.id, posed.lang);
     let mut rows: Vec<Value> = Vec::new();
-    let mut add = |label: &str, command: String| rows.push(object!({ "text": label, "command": command }));
+    let mut add = |label: &str, command: String| rows.push(json!({ "text": label, "command": command }));
     if posed.ask.kind == PermissionKind::Question {
         for (at, choice) in posed.ask.choices.iter().take(MAX_BUTTONS).enumerate() {
             let label = text::truncate(&plain(choice), MAX_LABEL);
@@ -185,7 +184,7 @@ fn buttons(posed: &Posed<'_>) -> String {
         add(&Say::ButtonDeny.to(lang, &[]), format!("/deny {id}"));
     }
     add(&Say::ButtonStop.to(lang, &[]), format!("/deny {id} stop"));
-    let block = object!({ "kind": "buttons", "buttons": Value::Array(rows) });
+    let block = json!({ "kind": "buttons", "buttons": Value::Array(rows) });
     // no line of ours can be told from another by what the agent said: the labels are plain
     format!("\n\n```action\n{block}\n```")
 }

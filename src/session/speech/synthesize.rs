@@ -5,7 +5,6 @@ use crate::config::voice::{Endpoint, Speaking};
 use crate::config::{Config, paths};
 use crate::http::multipart;
 use crate::http::multipart::Post;
-use crate::json::object;
 use crate::session::attachments::inbox;
 use crate::session::file_upload::Place;
 use crate::session::messages::{Lang, Say};
@@ -18,6 +17,7 @@ use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::intake::Job;
 use crate::wire::spoken_text;
+use serde_json::json;
 use std::ffi::OsStr;
 use std::io::{Cursor, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -143,7 +143,7 @@ fn sound(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> 
 
 fn by_address(config: &Config, endpoint: &Endpoint, folder: &Path, text: &str) -> Result<PathBuf, String> {
     let voice = config.voice.voice.as_deref().unwrap_or("alloy");
-    let body = object!({ "model": endpoint.model, "input": text, "voice": voice, "response_format": "mp3" });
+    let body = json!({ "model": endpoint.model, "input": text, "voice": voice, "response_format": "mp3" });
     let body = body.to_string().into_bytes();
     let answer = multipart::post(Post {
         url: &format!("{}/audio/speech", endpoint.base_url),

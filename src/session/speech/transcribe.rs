@@ -7,6 +7,7 @@ use crate::config::voice::{Endpoint, Hearing};
 use crate::http::HttpError;
 use crate::http::multipart;
 use crate::http::multipart::Post;
+use crate::json;
 use crate::session::Shared;
 use crate::session::attachments::download::{Stopped, wait};
 use crate::session::messages::{Lang, Say};
@@ -186,7 +187,7 @@ fn transcribe(
 
 /// The text of an answer: `{"text": …}`, or the text itself.
 fn words(answer: &str) -> Result<String, String> {
-    match crate::json::parse(answer.as_bytes()) {
+    match json::parse(answer) {
         Ok(Value::Object(fields)) => match fields.get("text").and_then(Value::as_str) {
             Some(text) => Ok(text.to_owned()),
             None => Err(format!(

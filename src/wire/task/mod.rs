@@ -2,15 +2,13 @@
 //! wtt-connect-protocol(7)). Pure.
 
 mod settled;
-
-use crate::json::object;
 use crate::text;
 use crate::wire::intake::{ModelConfig, model_config};
 use crate::wire::lenient_json;
 use crate::wire::lenient_json::Object;
 use crate::wire::message::Message;
 use crate::wire::timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use settled::is_settled;
 
@@ -257,18 +255,18 @@ pub const DOING: &str = "/tasks?status=doing&limit=100&sort=updated_at&order=des
 
 /// The body of a POST to `<path>/run`.
 pub fn run_body(agent_id: &str) -> Value {
-    object!({ "trigger_agent_id": agent_id, "runner_agent_id": agent_id })
+    json!({ "trigger_agent_id": agent_id, "runner_agent_id": agent_id })
 }
 
 /// What a service that has no `/run` is asked for instead.
 pub fn doing_body(agent_id: &str) -> Value {
-    object!({ "status": "doing", "runner_agent_id": agent_id })
+    json!({ "status": "doing", "runner_agent_id": agent_id })
 }
 
 /// The end of a run: status, notes, output where there is a result, and the sums of the counters.
 pub fn end_body(status: &str, text: &str, usage: Option<[u64; 5]>, source: &str) -> Value {
     let text = text::truncate(text, OUTPUT_CHARS);
-    let mut body = object!({ "status": status, "notes": text });
+    let mut body = json!({ "status": status, "notes": text });
     if status == "review" {
         body["output"] = text.into();
     }
@@ -301,7 +299,7 @@ pub fn last_resort(status: u16, body: &Value, why: &str) -> Option<Value> {
     let is_result = body.get("status").and_then(Value::as_str) == Some("review");
     let notes =
         format!("⚠️ The work is done and in the chat, but the service did not take it for review: {why}");
-    (is_result && !matches!(status, 404 | 410)).then(|| object!({ "status": "blocked", "notes": notes }))
+    (is_result && !matches!(status, 404 | 410)).then(|| json!({ "status": "blocked", "notes": notes }))
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::{Decision, PermissionKind};
 use crate::agent::{AgentEvent, TurnRequest, Usage, classify};
 use crate::config::Mode;
-use crate::json::object;
-use serde_json::Value;
+use crate::json;
+use serde_json::{Value, json};
 
 /// Whether a CLI that also has a one-shot output speaks ACP this time: when its user wants it so
 /// (`WTT_CONNECT_<ADAPTER>_TRANSPORT=acp`), and in the modes that can ask, because there is nobody to ask else.
@@ -145,7 +145,7 @@ impl Acp {
     pub(super) fn send(&mut self, step: Step, method: &str, params: Value, effects: &mut Effects) {
         self.last_id += 1;
         self.pending = Some(step);
-        write(object!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), effects);
+        write(json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), effects);
     }
 
     pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
@@ -192,7 +192,7 @@ impl Acp {
             Ok(form) => form,
             Err((code, why)) => {
                 effects.events.push(AgentEvent::Note(one_line_title(&format!("refused {method}: {why}"))));
-                let error = object!({ "code": code, "message": why });
+                let error = json!({ "code": code, "message": why });
                 return write(reply(id, "error", error), effects);
             }
         };
@@ -241,7 +241,7 @@ impl Acp {
             "$/cancel_request" => {
                 let id = take(params, "requestId");
                 if self.asks.iter().any(|open| open.id == id) {
-                    let error = object!({ "code": failure::CANCELLED, "message": "Request cancelled" });
+                    let error = json!({ "code": failure::CANCELLED, "message": "Request cancelled" });
                     write(reply(&id, "error", error), effects);
                 }
                 self.withdraw(|open| open.id == id, effects);
@@ -257,8 +257,7 @@ impl Dialect for Acp {
     }
 
     fn on_line(&mut self, line: &str, effects: &mut Effects) {
-        let parsed =
-            if line.trim_start().starts_with('{') { serde_json::from_str::<Value>(line).ok() } else { None };
+        let parsed = if line.trim_start().starts_with('{') { json::parse::<Value>(line).ok() } else { None };
         let Some(mut message) = parsed.filter(|m| m["method"].is_string() || m.get("id").is_some()) else {
             return self.stray.line(line, effects);
         };
@@ -328,8 +327,8 @@ impl Dialect for Acp {
         if self.pending != Some(Step::Prompt) {
             return false;
         }
-        let params = object!({ "sessionId": self.session });
-        write(object!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
+        let params = json!({ "sessionId": self.session });
+        write(json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
         self.close_asks(effects);
         self.turn.stopping = true;
         true
@@ -368,7 +367,7 @@ pub(super) fn write(message: Value, effects: &mut Effects) {
 
 /// The answer to a request of the agent.
 pub(super) fn reply(id: &Value, member: &str, value: Value) -> Value {
-    let mut reply = object!({ "jsonrpc": "2.0", "id": id });
+    let mut reply = json!({ "jsonrpc": "2.0", "id": id });
     if let Some(object) = reply.as_object_mut() {
         object.insert(member.to_owned(), value);
     }

@@ -8,9 +8,8 @@ use crate::agent::dialect::{array_items, string_field, strip_shell_wrapper};
 use crate::agent::elicitation;
 use crate::agent::elicitation::ElicitationForm;
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
-use crate::json::object;
 use crate::text;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Characters of what a person is shown to decide on.
 const MAX_DETAIL: usize = 4000;
@@ -180,9 +179,9 @@ impl Open {
             Decision::DenyAndStop => None,
         };
         let outcome = match option {
-            Some(option) => object!({ "outcome": "selected", "optionId": option["optionId"] }),
-            None => object!({ "outcome": "cancelled" }),
+            Some(option) => json!({ "outcome": "selected", "optionId": option["optionId"] }),
+            None => json!({ "outcome": "cancelled" }),
         };
-        Ok(crate::agent::adapters::acp::dialect::reply(&self.id, "result", object!({ "outcome": outcome })))
+        Ok(crate::agent::adapters::acp::dialect::reply(&self.id, "result", json!({ "outcome": outcome })))
     }
 }

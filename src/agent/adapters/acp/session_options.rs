@@ -4,8 +4,7 @@
 //! have the one, the other or both; options are preferred.
 
 use crate::agent::dialect::{array_items, string_field};
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Offered models that are named when another one was asked for.
 const MAX_NAMED: usize = 12;
@@ -65,13 +64,13 @@ impl Place<'_> {
             Place::Option(option) => (
                 string_field(option, "currentValue"),
                 "session/set_config_option",
-                object!({ "configId": option["id"], "value": value }),
+                json!({ "configId": option["id"], "value": value }),
             ),
             Place::Modes(list) => {
-                (string_field(list, "currentModeId"), "session/set_mode", object!({ "modeId": value }))
+                (string_field(list, "currentModeId"), "session/set_mode", json!({ "modeId": value }))
             }
             Place::Models(list) => {
-                (string_field(list, "currentModelId"), "session/set_model", object!({ "modelId": value }))
+                (string_field(list, "currentModelId"), "session/set_model", json!({ "modelId": value }))
             }
         };
         if now == value { Change::None } else { Change::Set(method, parameters) }
@@ -113,7 +112,7 @@ impl Offer {
 
     /// The agent has changed its mode by itself.
     pub fn mode_is(&mut self, mode: &str) {
-        self.asked(&object!({ "modeId": mode }));
+        self.asked(&json!({ "modeId": mode }));
         self.made();
     }
 

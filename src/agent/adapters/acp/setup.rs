@@ -8,8 +8,7 @@ use crate::agent::dialect::{Effects, array_items, string_field};
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, PromptImage, slash_commands};
 use crate::config::Mode;
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What we speak. Agents agree to higher numbers that nobody knows, so none is tried.
 const VERSION: u64 = 1;
@@ -20,12 +19,12 @@ const MAX_SESSION: usize = 256;
 impl Acp {
     /// Without files and terminals of ours: agents work on the disk themselves, and better.
     pub(super) fn initialize(&mut self, effects: &mut Effects) {
-        let files = object!({ "readTextFile": false, "writeTextFile": false });
-        let forms = object!({ "form": object!({}) });
-        let params = object!({
+        let files = json!({ "readTextFile": false, "writeTextFile": false });
+        let forms = json!({ "form": {} });
+        let params = json!({
             "protocolVersion": VERSION,
-            "clientCapabilities": object!({ "fs": files, "terminal": false, "elicitation": forms }),
-            "clientInfo": object!({ "name": "wtt-connect", "version": env!("CARGO_PKG_VERSION") }),
+            "clientCapabilities": { "fs": files, "terminal": false, "elicitation": forms },
+            "clientInfo": { "name": "wtt-connect", "version": env!("CARGO_PKG_VERSION") },
         });
         self.send(Step::Initialize, "initialize", params, effects);
     }
@@ -45,7 +44,7 @@ impl Acp {
         self.resumed = step != Step::New;
         let cwd = self.request.workdir.to_string_lossy();
         let no_servers: [&str; 0] = [];
-        let mut params = object!({ "cwd": &*cwd, "mcpServers": no_servers });
+        let mut params = json!({ "cwd": &*cwd, "mcpServers": no_servers });
         if self.resumed {
             with_session(&mut params, &id);
         }
@@ -167,14 +166,14 @@ impl Acp {
         for image in &self.request.images {
             match image {
                 PromptImage { data: Some(data), media_type, .. } if self.able.image => {
-                    images.push(object!({ "type": "image", "mimeType": media_type, "data": data }));
+                    images.push(json!({ "type": "image", "mimeType": media_type, "data": data }));
                 }
                 PromptImage { path, .. } => text.push_str(&format!("\n\nImage: {}", path.display())),
             }
         }
-        let mut blocks = vec![object!({ "type": "text", "text": text })];
+        let mut blocks = vec![json!({ "type": "text", "text": text })];
         blocks.append(&mut images);
-        let params = object!({ "sessionId": self.session, "prompt": blocks });
+        let params = json!({ "sessionId": self.session, "prompt": blocks });
         self.send(Step::Prompt, "session/prompt", params, effects);
         effects.events.push(AgentEvent::Started);
     }
@@ -187,7 +186,7 @@ impl Acp {
             Step::New | Step::Resume | Step::Load if error["code"] == failure::NEEDS_LOGIN => {
                 match self.able.login.take() {
                     Some(method) => {
-                        self.send(Step::Login, "authenticate", object!({ "methodId": method }), effects)
+                        self.send(Step::Login, "authenticate", json!({ "methodId": method }), effects)
                     }
                     None => self.fail(Reason::NotLoggedIn, &words, effects),
                 }
@@ -225,7 +224,7 @@ impl Acp {
             return self.finish(AgentOutcome::Cancelled { partial }, effects);
         }
         // some answer a cancelled prompt so
-        if !self.able.steering && self.goes_on(&object!({ "stopReason": "cancelled" }), effects) {
+        if !self.able.steering && self.goes_on(&json!({ "stopReason": "cancelled" }), effects) {
             return;
         }
         // claude-agent-acp says its error twice: as a piece of the answer, and then, with fewer words, as the error.

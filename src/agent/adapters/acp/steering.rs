@@ -4,8 +4,7 @@
 use crate::agent::adapters::acp::dialect::{Acp, Step, write};
 use crate::agent::adapters::claude_code::stream_json::defuse;
 use crate::agent::dialect::{Effects, string_field};
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Our requests are numbers; these have names, so that they can be answered out of order.
 const NAME: &str = "steer-";
@@ -39,8 +38,8 @@ impl Acp {
         let further = &mut self.turn.further;
         if !self.able.steering {
             if further.next.is_empty() {
-                let params = object!({ "sessionId": self.session });
-                write(object!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
+                let params = json!({ "sessionId": self.session });
+                write(json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
                 self.close_asks(effects);
             }
             self.turn.further.next.push(text.to_owned());
@@ -48,13 +47,13 @@ impl Acp {
         }
         self.steers += 1;
         further.sent.push((self.steers, text.to_owned()));
-        let block = object!({ "type": "text", "text": defuse(text.to_owned()) });
+        let block = json!({ "type": "text", "text": defuse(text.to_owned()) });
         // an agent that has just ended leaves the message to us
-        let idle = object!({ "steering": object!({ "idleBehavior": "promptRequired" }) });
-        let params = object!({ "sessionId": self.session, "prompt": [block], "_meta": idle });
+        let idle = json!({ "steering": { "idleBehavior": "promptRequired" } });
+        let params = json!({ "sessionId": self.session, "prompt": [block], "_meta": idle });
         let id = format!("{NAME}{}", self.steers);
         write(
-            object!({ "jsonrpc": "2.0", "id": id, "method": "_session/steering", "params": params }),
+            json!({ "jsonrpc": "2.0", "id": id, "method": "_session/steering", "params": params }),
             effects,
         );
         true

@@ -99,7 +99,7 @@ pub fn command(call: &Value) -> String {
         Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         _ => {
             let text = string_field(&call["content"][0]["content"], "text");
-            let input = if text.starts_with('{') { json::parse(text.as_bytes()).ok() } else { None };
+            let input = if text.starts_with('{') { json::parse(text).ok() } else { None };
             input.map(|input| string_field(&input, "command").to_owned()).unwrap_or_default()
         }
     }

@@ -6,8 +6,7 @@ use crate::agent::classify;
 use crate::agent::dialect::{Effects, array_items, completed_outcome, string_field};
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, Usage};
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Commands remembered: more are not read in an answer.
 const MAX_COMMANDS: usize = 64;
@@ -89,7 +88,7 @@ impl Acp {
         effects.events.push(AgentEvent::Text(text.to_owned()));
         if std::mem::take(&mut self.turn.works_on) {
             self.pending = None;
-            self.stopped(&object!({ "stopReason": "end_turn" }), effects);
+            self.stopped(&json!({ "stopReason": "end_turn" }), effects);
         }
     }
 

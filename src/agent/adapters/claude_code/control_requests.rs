@@ -6,8 +6,7 @@ use crate::agent::dialect::string_field;
 use crate::agent::elicitation;
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::config::Mode;
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// Reads a request. `plan` is what the agent wrote last as its plan: the request may not repeat it.
@@ -126,12 +125,12 @@ pub(super) fn response(request: &Value, decision: &Decision) -> Result<Value, St
     }
     let mut input = request["input"].clone();
     let is_question = string_field(request, "tool_name") == "AskUserQuestion";
-    let deny = |words: &str| object!({ "behavior": "deny", "message": words });
+    let deny = |words: &str| json!({ "behavior": "deny", "message": words });
     Ok(match decision {
-        Decision::Allow => object!({ "behavior": "allow", "updatedInput": input }),
+        Decision::Allow => json!({ "behavior": "allow", "updatedInput": input }),
         Decision::AllowSession => {
             let updates = Value::Array(updates(request));
-            object!({ "behavior": "allow", "updatedInput": input, "updatedPermissions": updates })
+            json!({ "behavior": "allow", "updatedInput": input, "updatedPermissions": updates })
         }
         Decision::Answer(words) if is_question => {
             let mut answers = serde_json::Map::new();
@@ -143,11 +142,11 @@ pub(super) fn response(request: &Value, decision: &Decision) -> Result<Value, St
             if input.is_object() {
                 input["answers"] = answers.into();
             }
-            object!({ "behavior": "allow", "updatedInput": input })
+            json!({ "behavior": "allow", "updatedInput": input })
         }
         Decision::Deny(words) | Decision::Answer(words) => deny(words),
         Decision::DenyAndStop => {
-            object!({ "behavior": "deny", "message": "The user has stopped this.", "interrupt": true })
+            json!({ "behavior": "deny", "message": "The user has stopped this.", "interrupt": true })
         }
     })
 }

@@ -11,6 +11,8 @@ use crate::agent::adapters::claude_code::two_way::Stream;
 use crate::agent::dialect::Dialect;
 use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
+use crate::json;
+use serde_json::Value;
 use std::ffi::OsString;
 
 /// Its own default of 10 retries takes minutes, also for a rejected login
@@ -109,7 +111,7 @@ fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
 
 /// `claude auth status` prints JSON and exits with 0 or 1 (`tests/fixtures/claude-code/auth-status-none.jsonl`).
 fn login_state(_code: Option<i32>, stdout: &str, _stderr: &str) -> Login {
-    let Ok(status) = serde_json::from_str::<serde_json::Value>(stdout) else { return Login::Unknown };
+    let Ok(status) = json::parse::<Value>(stdout) else { return Login::Unknown };
     match status["loggedIn"].as_bool() {
         Some(true) => Login::LoggedIn(status["authMethod"].as_str().unwrap_or_default().replace('_', " ")),
         Some(false) => Login::LoggedOut,

@@ -13,8 +13,7 @@ use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::Decision;
 use crate::agent::{TurnRequest, Usage};
 use crate::config::Mode;
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A process that serves one session.
@@ -71,8 +70,8 @@ impl Stream {
     fn interrupt(&mut self, effects: &mut Effects) {
         self.interrupts += 1;
         let id = format!("interrupt-{}", self.interrupts);
-        let request = object!({ "subtype": "interrupt" });
-        write(&object!({ "type": "control_request", "request_id": id, "request": request }), effects);
+        let request = json!({ "subtype": "interrupt" });
+        write(&json!({ "type": "control_request", "request_id": id, "request": request }), effects);
     }
 
     /// It wants something of us.
@@ -83,7 +82,7 @@ impl Stream {
             return self.ask(id, request.clone(), "", effects);
         }
         let error = "wtt-connect does not offer this";
-        respond(object!({ "subtype": "error", "request_id": id, "error": error }), effects);
+        respond(json!({ "subtype": "error", "request_id": id, "error": error }), effects);
     }
 
     /// `why`: what was answered did not fit, so it is asked again.
@@ -144,24 +143,24 @@ fn user_line(request: &TurnRequest) -> Value {
     let mut content = vec![text_block(&request.prompt)];
     for image in &request.images {
         if let Some(data) = &image.data {
-            let source = object!({ "type": "base64", "media_type": image.media_type, "data": data });
-            content.push(object!({ "type": "image", "source": source }));
+            let source = json!({ "type": "base64", "media_type": image.media_type, "data": data });
+            content.push(json!({ "type": "image", "source": source }));
         }
     }
     user(content)
 }
 
 fn text_block(text: &str) -> Value {
-    object!({ "type": "text", "text": defuse(text.to_owned()) })
+    json!({ "type": "text", "text": defuse(text.to_owned()) })
 }
 
 fn user(content: Vec<Value>) -> Value {
-    let message = object!({ "role": "user", "content": Value::Array(content) });
-    object!({ "type": "user", "message": message, "parent_tool_use_id": () })
+    let message = json!({ "role": "user", "content": Value::Array(content) });
+    json!({ "type": "user", "message": message, "parent_tool_use_id": null })
 }
 
 fn respond(response: Value, effects: &mut Effects) {
-    write(&object!({ "type": "control_response", "response": response }), effects);
+    write(&json!({ "type": "control_response", "response": response }), effects);
 }
 
 /// One bad line ends the process; releases that run on Node also break lines at these two.
@@ -260,7 +259,7 @@ impl Dialect for Stream {
             Ok(response) => response,
             Err(why) => return self.ask(id, request, &why, effects),
         };
-        respond(object!({ "subtype": "success", "request_id": id, "response": response }), effects);
+        respond(json!({ "subtype": "success", "request_id": id, "response": response }), effects);
         if *decision == Decision::DenyAndStop {
             self.stopping = true;
             // a tool that is refused can end the turn; a form cannot

@@ -14,8 +14,8 @@ use crate::agent::dialect::{
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::Decision;
 use crate::agent::{AgentEvent, TurnRequest, Usage, adapter, classify};
-use crate::json::object;
-use serde_json::Value;
+use crate::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Where the conversation stands: what the answer to our last request will begin.
@@ -83,7 +83,7 @@ impl Server {
     fn send(&mut self, method: &str, params: Value, effects: &mut Effects) -> u64 {
         self.last_id += 1;
         rpc::write(
-            object!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }),
+            json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }),
             effects,
         );
         self.last_id
@@ -112,8 +112,8 @@ impl Server {
     }
 
     fn send_steer(&mut self, text: &str, effects: &mut Effects) {
-        let input = [object!({ "type": "text", "text": text })];
-        let params = object!({ "threadId": self.thread, "expectedTurnId": self.turn, "input": input });
+        let input = [json!({ "type": "text", "text": text })];
+        let params = json!({ "threadId": self.thread, "expectedTurnId": self.turn, "input": input });
         let id = self.send("turn/steer", params, effects);
         self.steers.insert(id.to_string(), text.into());
     }
@@ -140,13 +140,13 @@ impl Server {
             }
             _ if !error.is_null() => self.fail(error, effects),
             Step::Initialize => {
-                rpc::write(object!({ "jsonrpc": "2.0", "method": "initialized" }), effects);
+                rpc::write(json!({ "jsonrpc": "2.0", "method": "initialized" }), effects);
                 self.open_thread(effects);
             }
             Step::Thread => {
                 let id = string_field(&message["result"]["thread"], "id");
                 if !adapter::is_uuid(id) {
-                    return self.fail(&object!({ "message": "the app-server gave no thread" }), effects);
+                    return self.fail(&json!({ "message": "the app-server gave no thread" }), effects);
                 }
                 id.clone_into(&mut self.thread);
                 let prompt = std::mem::take(&mut self.request.prompt);
@@ -263,7 +263,7 @@ impl Server {
                 effects.permission_requests.push(ask);
             }
             None => {
-                let error = object!({ "code": -32601, "message": "wtt-connect does not offer this" });
+                let error = json!({ "code": -32601, "message": "wtt-connect does not offer this" });
                 rpc::reply(&message, "error", error, effects);
             }
         }
@@ -271,7 +271,7 @@ impl Server {
 
     /// An interrupted turn leaves its commands running (seen with 0.169.0): they are ended with a request of their own.
     fn clean(&mut self, step: Step, effects: &mut Effects) {
-        let params = object!({ "threadId": self.thread });
+        let params = json!({ "threadId": self.thread });
         self.go(step, "thread/backgroundTerminals/clean", params, effects);
     }
 
@@ -309,7 +309,7 @@ impl Dialect for Server {
 
     fn on_line(&mut self, line: &str, effects: &mut Effects) {
         let line = line.trim();
-        let message = match serde_json::from_str::<Value>(line) {
+        let message = match json::parse::<Value>(line) {
             Ok(message) if line.starts_with('{') => message,
             _ => return self.stray.line(line, effects),
         };
@@ -369,7 +369,7 @@ impl Dialect for Server {
             return false;
         }
         self.stopping = true;
-        let params = object!({ "threadId": self.thread, "turnId": self.turn });
+        let params = json!({ "threadId": self.thread, "turnId": self.turn });
         self.send("turn/interrupt", params, effects);
         true
     }

@@ -8,8 +8,7 @@ use crate::agent::dialect::{one_line_title, string_field, strip_shell_wrapper};
 use crate::agent::elicitation;
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::config::Mode;
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Reads a request; `item` is the file change that it may be about. `None`: nothing that we can answer.
 pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -> Option<PermissionRequest> {
@@ -132,9 +131,9 @@ pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, Stri
     let allowed = matches!(decision, Decision::Allow | Decision::AllowSession);
     Ok(match string_field(message, "method") {
         "item/permissions/requestApproval" => {
-            let granted = if allowed { params["permissions"].clone() } else { object!({}) };
+            let granted = if allowed { params["permissions"].clone() } else { json!({}) };
             let scope = if *decision == Decision::AllowSession { "session" } else { "turn" };
-            object!({ "permissions": granted, "scope": scope })
+            json!({ "permissions": granted, "scope": scope })
         }
         "item/tool/requestUserInput" => {
             let mut answers = serde_json::Map::new();
@@ -142,9 +141,9 @@ pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, Stri
             for (at, question) in questions.iter().enumerate() {
                 let Decision::Answer(words) = decision else { break };
                 let words = label_for(question, words_for(words, at, questions.len()));
-                answers.insert(string_field(question, "id").to_owned(), object!({ "answers": [words] }));
+                answers.insert(string_field(question, "id").to_owned(), json!({ "answers": [words] }));
             }
-            object!({ "answers": answers })
+            json!({ "answers": answers })
         }
         ELICITATION => elicitation::elicitation_response(params, SCHEMA, decision)?,
         _ => {
@@ -154,7 +153,7 @@ pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, Stri
                 Decision::Deny(_) | Decision::Answer(_) => "decline",
                 Decision::DenyAndStop => "cancel",
             };
-            object!({ "decision": word })
+            json!({ "decision": word })
         }
     })
 }

@@ -4,8 +4,7 @@ use crate::agent::TurnRequest;
 use crate::agent::adapters::codex::effort;
 use crate::agent::dialect::Effects;
 use crate::config::Mode;
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// One message.
 pub(super) fn write(message: Value, effects: &mut Effects) {
@@ -14,7 +13,7 @@ pub(super) fn write(message: Value, effects: &mut Effects) {
 
 /// Answers a request of the server.
 pub(super) fn reply(request: &Value, member: &str, value: Value, effects: &mut Effects) {
-    let mut reply = object!({ "jsonrpc": "2.0", "id": request["id"] });
+    let mut reply = json!({ "jsonrpc": "2.0", "id": request["id"] });
     reply[member] = value;
     write(reply, effects);
 }
@@ -22,17 +21,17 @@ pub(super) fn reply(request: &Value, member: &str, value: Value, effects: &mut E
 /// Parameters of the greeting.
 pub(super) fn initialize() -> Value {
     let version = env!("CARGO_PKG_VERSION");
-    let client = object!({ "name": "wtt_connect", "title": "wtt-connect", "version": version });
+    let client = json!({ "name": "wtt_connect", "title": "wtt-connect", "version": version });
     // Without it nothing that runs in the background can be ended.
-    let able = object!({ "experimentalApi": true });
-    object!({ "clientInfo": client, "capabilities": able })
+    let able = json!({ "experimentalApi": true });
+    json!({ "clientInfo": client, "capabilities": able })
 }
 
 /// The request for a thread, new or resumed.
 pub(super) fn thread(request: &TurnRequest) -> (&'static str, Value) {
     let (policy, sandbox) = preset(request.mode);
     let cwd = request.workdir.to_string_lossy().into_owned();
-    let mut params = object!({ "cwd": cwd, "approvalPolicy": policy, "sandbox": sandbox });
+    let mut params = json!({ "cwd": cwd, "approvalPolicy": policy, "sandbox": sandbox });
     set(&mut params, "model", request.model.as_deref());
     let Some(id) = &request.resume else { return ("thread/start", params) };
     set(&mut params, "threadId", Some(id));
@@ -42,12 +41,12 @@ pub(super) fn thread(request: &TurnRequest) -> (&'static str, Value) {
 
 /// Parameters of a turn. Directory and mode are the thread's: in another mode it would be another process.
 pub(super) fn turn(request: &TurnRequest, thread: &str, prompt: &str) -> Value {
-    let mut input = vec![object!({ "type": "text", "text": prompt })];
+    let mut input = vec![json!({ "type": "text", "text": prompt })];
     for image in &request.images {
         let path = image.path.to_string_lossy().into_owned();
-        input.push(object!({ "type": "localImage", "path": path }));
+        input.push(json!({ "type": "localImage", "path": path }));
     }
-    let mut params = object!({ "threadId": thread, "input": Value::Array(input) });
+    let mut params = json!({ "threadId": thread, "input": Value::Array(input) });
     set(&mut params, "model", request.model.as_deref());
     set(&mut params, "effort", request.effort.as_deref().and_then(effort));
     params
@@ -73,11 +72,11 @@ fn set(params: &mut Value, key: &str, value: Option<&str>) {
 pub(super) fn command(thread: &str, prompt: &str) -> (&'static str, Value) {
     let (name, words) = prompt.split_once(char::is_whitespace).unwrap_or((prompt, ""));
     if name == "/compact" {
-        return ("thread/compact/start", object!({ "threadId": thread }));
+        return ("thread/compact/start", json!({ "threadId": thread }));
     }
     let target = match words.trim() {
-        "" => object!({ "type": "uncommittedChanges" }),
-        words => object!({ "type": "custom", "instructions": words }),
+        "" => json!({ "type": "uncommittedChanges" }),
+        words => json!({ "type": "custom", "instructions": words }),
     };
-    ("review/start", object!({ "threadId": thread, "target": target, "delivery": "inline" }))
+    ("review/start", json!({ "threadId": thread, "target": target, "delivery": "inline" }))
 }

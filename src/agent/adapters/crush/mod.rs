@@ -8,6 +8,7 @@ use crate::agent::adapters::crush::plain_text::Crush;
 use crate::agent::{TurnRequest, dialect};
 use crate::config::Mode;
 use crate::json;
+use serde_json::Value;
 use std::ffi::OsString;
 
 /// The adapter `crush`.
@@ -67,7 +68,7 @@ fn last_session(request: &TurnRequest, host: &LaunchContext<'_>) -> Vec<OsString
 
 /// `{"meta": {"id": <short hash>, "uuid": ..., "title": ...}, "messages": [...]}` (0.91).
 fn session_id(stdout: &str, host: &LaunchContext<'_>) -> Option<String> {
-    let last = json::parse(stdout.as_bytes()).ok()?;
+    let last = json::parse::<Value>(stdout).ok()?;
     let id = dialect::string_field(&last["meta"], "uuid");
     adapter::is_uuid(id).then(|| format!("{}:{id}", host.fresh_id))
 }

@@ -6,8 +6,7 @@ use crate::agent::dialect::{array_items, one_line_title, string_field};
 use crate::agent::elicitation;
 use crate::agent::elicitation::ElicitationForm;
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
-use crate::json::object;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The question, with its form unless it is about a plan. `None`: another method. The error says why nobody can be asked.
 pub(crate) fn read(
@@ -25,7 +24,7 @@ pub(crate) fn read(
             // words that are said yes or no to, like an address
             let mut ask = elicitation::elicitation_request(
                 id,
-                &object!({ "mode": "url", "url": string_field(params, "plan") }),
+                &json!({ "mode": "url", "url": string_field(params, "plan") }),
                 "",
             );
             ask.kind = PermissionKind::Plan;
@@ -45,20 +44,19 @@ fn schema(params: &Value) -> Value {
     for (at, question) in array_items(&params["questions"]).iter().enumerate() {
         let mut options: Vec<Value> = Vec::new();
         for option in array_items(&question["options"]) {
-            options.push(
-                object!({ "const": string_field(option, "id"), "title": string_field(option, "label") }),
-            );
+            options
+                .push(json!({ "const": string_field(option, "id"), "title": string_field(option, "label") }));
         }
         let words = string_field(question, "prompt");
         let field = match question["allowMultiple"] == true {
-            true => object!({ "type": "array", "title": words, "items": object!({ "anyOf": options }) }),
-            false => object!({ "type": "string", "title": words, "oneOf": options }),
+            true => json!({ "type": "array", "title": words, "items": { "anyOf": options } }),
+            false => json!({ "type": "string", "title": words, "oneOf": options }),
         };
         let name = place(at);
         required.push(name.clone());
         fields.insert(name, field);
     }
-    object!({ "properties": Value::Object(fields), "required": required })
+    json!({ "properties": Value::Object(fields), "required": required })
 }
 
 fn place(at: usize) -> String {
@@ -81,8 +79,7 @@ pub(crate) fn result(
             for (at, question) in array_items(&params["questions"]).iter().enumerate() {
                 let chosen = &content[place(at).as_str()];
                 let ids = if chosen.is_array() { chosen.clone() } else { Value::Array(vec![chosen.clone()]) };
-                answers
-                    .push(object!({ "questionId": string_field(question, "id"), "selectedOptionIds": ids }));
+                answers.push(json!({ "questionId": string_field(question, "id"), "selectedOptionIds": ids }));
             }
             set("answers", Value::Array(answers));
             "answered"
@@ -96,5 +93,5 @@ pub(crate) fn result(
         _ => "skipped",
     };
     set("outcome", word.into());
-    Ok(object!({ "outcome": Value::Object(outcome) }))
+    Ok(json!({ "outcome": Value::Object(outcome) }))
 }

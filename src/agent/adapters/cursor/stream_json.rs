@@ -14,6 +14,7 @@ use crate::agent::dialect::{
 use crate::agent::one_shot::{OneShotState, naming};
 use crate::agent::outcome::Reason;
 use crate::agent::{AgentEvent, ToolKind, TurnRequest, Usage, adapter};
+use crate::json;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -78,7 +79,7 @@ impl Cursor {
             return;
         };
         let id = string_field(value, "call_id").to_owned();
-        let written = serde_json::from_str(string_field(call, "arguments")).unwrap_or_default();
+        let written = json::parse(string_field(call, "arguments")).unwrap_or_default();
         let (name, args) = match kind.strip_suffix("ToolCall") {
             Some("shell") => ("Bash", &call["args"]),
             Some("webSearch") => ("WebSearch", &call["args"]),

@@ -7,6 +7,7 @@ use crate::agent::dialect::{
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, PromptImage, TurnRequest, Usage, adapter, classify};
 use crate::config::Mode;
+use crate::json;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -99,7 +100,7 @@ impl Gemini {
         let message = string_field(&value["error"], "message");
         let words = message.strip_prefix("[API Error: ").unwrap_or(message);
         let words = words.rsplit_once(']').map_or(words, |(words, _)| words);
-        let body: Value = serde_json::from_str(words).unwrap_or_default();
+        let body: Value = json::parse(words).unwrap_or_default();
         let known = classify::by_message(message);
         let status = count_field(&body["error"], "code");
         let reason = known.unwrap_or_else(|| classify::by_http_status(words, status, self.resume.is_some()));

@@ -7,6 +7,7 @@ use crate::agent::dialect::{
 };
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, TurnRequest, adapter, classify};
+use crate::json;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -78,7 +79,7 @@ impl Kimi {
         }
         for call in value["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default() {
             let function = &call["function"];
-            let input: Value = serde_json::from_str(string_field(function, "arguments")).unwrap_or_default();
+            let input: Value = json::parse(string_field(function, "arguments")).unwrap_or_default();
             let (kind, title) = describe_tool_call(string_field(function, "name"), &input, &self.workdir);
             effects.events.push(AgentEvent::Tool { id: string_field(call, "id").to_owned(), kind, title });
             self.answer.clear();
@@ -191,7 +192,7 @@ impl Dialect for Kimi {
 
     fn on_line(&mut self, line: &str, effects: &mut Effects) {
         let value = Some(line.trim()).filter(|line| line.starts_with('{'));
-        let value = value.and_then(|line| serde_json::from_str::<Value>(line).ok());
+        let value = value.and_then(|line| json::parse::<Value>(line).ok());
         let Some(value) = value.filter(|value| value["role"].is_string()) else {
             return self.plain(line, effects);
         };

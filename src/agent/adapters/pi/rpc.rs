@@ -10,8 +10,7 @@ use crate::agent::dialect::{Dialect, Effects, Exit, array_items, parse_typed_obj
 use crate::agent::one_shot::naming;
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{PromptImage, TurnRequest, adapter, slash_commands};
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Our names for what we ask: the session, the turn itself, a further message, whether it rests.
 const STATE: &str = "state";
@@ -115,7 +114,7 @@ impl Rpc {
         if surely && self.due.is_empty() {
             self.turn.settle(effects);
         } else {
-            write(&object!({ "id": REST, "type": "get_state" }), effects);
+            write(&json!({ "id": REST, "type": "get_state" }), effects);
         }
     }
 
@@ -146,7 +145,7 @@ impl Rpc {
 fn ask(id: &str, text: &str, images: Vec<Value>, effects: &mut Effects) {
     let how = "steer";
     write(
-        &object!({ "id": id, "type": "prompt", "message": text, "images": Value::Array(images), "streamingBehavior": how }),
+        &json!({ "id": id, "type": "prompt", "message": text, "images": Value::Array(images), "streamingBehavior": how }),
         effects,
     );
 }
@@ -163,23 +162,23 @@ impl Dialect for Rpc {
             effects.outcome = first.outcome;
             return self.conclude(effects);
         };
-        write(&object!({ "id": STATE, "type": "get_state" }), effects);
+        write(&json!({ "id": STATE, "type": "get_state" }), effects);
         if self.compact {
             let about = prompt.split_once(char::is_whitespace).map_or("", |(_, words)| words.trim());
-            let mut compact = object!({ "id": TURN, "type": "compact" });
+            let mut compact = json!({ "id": TURN, "type": "compact" });
             if !about.is_empty() {
                 compact["customInstructions"] = about.into();
             }
             return write(&compact, effects);
         }
         if !self.command.is_empty() {
-            return write(&object!({ "id": LIST, "type": "get_commands" }), effects);
+            return write(&json!({ "id": LIST, "type": "get_commands" }), effects);
         }
         let (data, unread): (Vec<PromptImage>, Vec<PromptImage>) =
             std::mem::take(&mut self.images).into_iter().partition(|image| image.data.is_some());
         let mut images = Vec::new();
         for PromptImage { media_type, data, .. } in data {
-            images.push(object!({ "type": "image", "data": data, "mimeType": media_type }));
+            images.push(json!({ "type": "image", "data": data, "mimeType": media_type }));
         }
         self.prompt(TURN, naming(&prompt, &unread), images, effects);
     }
@@ -195,7 +194,7 @@ impl Dialect for Rpc {
             // A window of an extension; nobody is there to answer.
             "extension_ui_request" => {
                 let id = string_field(&value, "id");
-                write(&object!({ "type": "extension_ui_response", "id": id, "cancelled": true }), effects);
+                write(&json!({ "type": "extension_ui_response", "id": id, "cancelled": true }), effects);
             }
             "message_start" if value["message"]["role"] == "user" => self.given(),
             "agent_settled" => self.rests(true, effects),
@@ -235,7 +234,7 @@ impl Dialect for Rpc {
             return false;
         }
         self.stopping = true;
-        write(&object!({ "type": "abort" }), effects);
+        write(&json!({ "type": "abort" }), effects);
         true
     }
 

@@ -6,6 +6,7 @@ use crate::agent::adapters::claude_code::stream_json::Claude;
 use crate::agent::dialect::{Dialect, Effects, Exit, describe_tool_call, parse_typed_object, string_field};
 use crate::agent::outcome::Reason;
 use crate::agent::{AgentEvent, TurnRequest};
+use crate::json;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -36,7 +37,7 @@ impl Qoder {
     fn function(&mut self, item: &Value, effects: &mut Effects) {
         self.calls += 1;
         let id = format!("call-{}", self.calls);
-        let input = serde_json::from_str(string_field(item, "input")).unwrap_or_default();
+        let input = json::parse(string_field(item, "input")).unwrap_or_default();
         let (kind, title) = describe_tool_call(string_field(item, "name"), &input, &self.workdir);
         effects.events.push(AgentEvent::Tool { id: id.clone(), kind, title });
         effects.events.push(AgentEvent::ToolEnd { id, ok: true });

@@ -16,7 +16,7 @@ use crate::config::keys;
 use crate::config::source::Setting;
 use crate::config::{Config, Settings, value};
 use crate::error::{Error, Result};
-use crate::json::object;
+use serde_json::json;
 use std::process::ExitCode;
 
 /// How a finding is to be taken.
@@ -145,7 +145,7 @@ fn printed(text: &str) -> Result<()> {
 fn conclude(args: &Args, findings: &[Finding], mut written: Result<()>) -> Result<ExitCode> {
     let healthy = findings.iter().all(|f| f.verdict != Verdict::Bad);
     if args.json {
-        let all = object!({ "ok": healthy, "findings": show::findings_json(findings) });
+        let all = json!({ "ok": healthy, "findings": show::findings_json(findings) });
         written = printed(&format!("{all:#}\n"));
     }
     match written {

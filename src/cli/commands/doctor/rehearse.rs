@@ -243,5 +243,5 @@ fn judged(
 }
 
 fn seconds(time: Duration) -> String {
-    format!("{} s", crate::text::seconds(time))
+    format!("{:.1} s", time.as_secs_f64())
 }

@@ -6,8 +6,7 @@ use crate::config::keys::Key;
 use crate::config::kind::Kind;
 use crate::config::source::Source;
 use crate::config::{Config, Settings};
-use crate::json::object;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// A setting as it is shown.
@@ -151,7 +150,7 @@ pub fn line(f: &Finding, colours: bool) -> String {
 pub fn findings_json(findings: &[Finding]) -> Vec<Value> {
     findings
         .iter()
-        .map(|f| object!({"area": f.area.to_lowercase(), "name": f.name, "verdict": f.verdict.word(), "text": f.text}))
+        .map(|f| json!({"area": f.area.to_lowercase(), "name": f.name, "verdict": f.verdict.word(), "text": f.text}))
         .collect()
 }
 
@@ -176,10 +175,10 @@ pub fn as_json(
     healthy: bool,
 ) -> String {
     let rows: Vec<_> =
-        rows.iter().map(|r| object!({"name": r.name, "value": r.value, "source": r.source})).collect();
+        rows.iter().map(|r| json!({"name": r.name, "value": r.value, "source": r.source})).collect();
     let findings = findings_json(findings);
     let files: Vec<String> = settings.files.iter().map(|f| f.display().to_string()).collect();
-    let all = object!({
+    let all = json!({
         "version": env!("CARGO_PKG_VERSION"), "ok": healthy, "profile": profile,
         "files": files, "settings": rows, "findings": findings,
     });

@@ -6,12 +6,14 @@ use crate::config::{keys::smoke, value};
 use crate::daemon::connection::{self, NetConfig, NetEvent};
 use crate::error::{Error, Result};
 use crate::http::proxy::Proxies;
+use crate::json;
 use crate::secret::Secret;
 use crate::store::outbox::ReplyKind;
 use crate::text;
 use crate::wire::frame::{self, Frame};
 use crate::wire::outgoing;
 use crossbeam_channel::Receiver;
+use serde_json::Value;
 
 /// Asks and waits for the answer.
 pub fn run(args: &Args) -> Result<()> {
@@ -113,7 +115,7 @@ fn converse(
                 return Ok(message.content);
             }
             Frame::Other(kind) if kind == "typing" => {
-                let status = crate::json::parse(frame.as_bytes()).unwrap_or_default();
+                let status = json::parse::<Value>(frame).unwrap_or_default();
                 let said = status["status_text"].as_str().unwrap_or_default();
                 if status["agent_id"] == agent.as_str() && !said.is_empty() && said != shown {
                     smoke.say(said)?;

@@ -52,7 +52,7 @@ impl Smoke {
 
     /// One line of what is seen.
     fn say(&self, what: &str) -> Result<()> {
-        super::say(&format!("{:>6} s  {}\n", text::seconds(self.began.elapsed()), text::one_line(what)))
+        super::say(&format!("{:>6.1} s  {}\n", self.began.elapsed().as_secs_f64(), text::one_line(what)))
     }
 
     /// Whether the answer is the one that was asked for.

@@ -5,9 +5,8 @@ use crate::cli::table::Args;
 use crate::error::{Error, Result};
 use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, HttpError};
-use crate::json::object;
 use crate::wire::task::{self, Status, Task};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Between two looks at the task.
@@ -19,7 +18,7 @@ pub fn run(args: &Args) -> Result<()> {
     let (config, me) = (&smoke.config, &smoke.config.agent_id);
     let client =
         Client::new(&config.base_url, config.http_token.clone(), config.ca_file.clone()).map_err(failed)?;
-    let body = object!({
+    let body = json!({
         "title": "wtt-connect smoke-task", "description": smoke.request(), "task_mode": "single", "priority": "P2",
         "status": "todo", "task_type": "general", "exec_mode": "default", "owner_agent_id": me,
         "runner_agent_id": me, "created_by": me,
@@ -45,7 +44,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     smoke.judge(result)?;
     // to leave a tidy board; a service that does not let an agent review keeps the task in review
-    let review = object!({ "action": "approve", "reviewer": me, "comment": "smoke-task" });
+    let review = json!({ "action": "approve", "reviewer": me, "comment": "smoke-task" });
     let _ = client.post_json(&format!("{path}/review"), &review);
     Ok(())
 }

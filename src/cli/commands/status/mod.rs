@@ -9,12 +9,11 @@ use crate::cli::out;
 use crate::cli::table::Args;
 use crate::daemon::control::{Link, Request};
 use crate::error::{Error, Result};
-use crate::json::object;
 use crate::store::outbox::Outbox;
 use crate::store::{self, Store};
 use crate::sys::{log_file, time};
 use crate::text::count;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -55,7 +54,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let known: Vec<Known> = profiles.into_iter().map(look).collect();
     let text = if args.json {
         let rows: Vec<Value> = known.iter().map(as_json).collect();
-        format!("{:#}\n", object!({ "profiles": rows }))
+        format!("{:#}\n", json!({ "profiles": rows }))
     } else {
         show::text(&known, out::colours())
     };
@@ -175,15 +174,15 @@ fn as_json(known: &Known) -> Value {
     let agents: Vec<Value> = known
         .agents
         .iter()
-        .map(|(name, version)| object!({ "adapter": name, "version": version.as_ref().ok().filter(|text| !text.is_empty()), "problem": version.as_ref().err() }))
+        .map(|(name, version)| json!({ "adapter": name, "version": version.as_ref().ok().filter(|text| !text.is_empty()), "problem": version.as_ref().err() }))
         .collect();
     let files = known.files.as_ref().map(|f| {
-        object!({
+        json!({
             "sessions": f.sessions, "last_used": f.last_used.map(time::rfc3339), "unfinished": f.unfinished,
             "parked": f.parked, "replies": f.replies,
         })
     });
-    object!({
+    json!({
         "profile": known.profile.name, "agent_id": config.agent_id, "base_url": config.base_url,
         "adapter": config.adapter, "agents": agents, "workdir": config.workdir.display().to_string(),
         "state_dir": config.state_dir.display().to_string(), "running": !matches!(known.life, Life::Absent),

@@ -5,9 +5,9 @@ use crate::agent::discovery::locate;
 use crate::agent::discovery::locate::Program;
 use crate::agent::discovery::login;
 use crate::config::Config;
-use crate::json::object;
+use crate::json;
 use crate::store::atomic;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ const FILE: &str = "versions.json";
 /// it would start: its PATH may be another than ours.
 pub fn of(config: &Config, answer: Option<&Value>) -> Vec<(String, Result<String, String>)> {
     let file = config.state_dir.join(FILE);
-    let old = std::fs::read(&file).ok().and_then(|bytes| crate::json::parse(&bytes).ok());
+    let old = std::fs::read(&file).ok().and_then(|bytes| json::parse::<Value>(&bytes).ok());
     let mut known = old.and_then(|old| old.as_object().cloned()).unwrap_or_default();
     let before = known.clone();
     let found = config
@@ -62,7 +62,7 @@ fn version(
     }
     let version = crate::text::one_line(&login::version(&program, &config.extra_env)?.unwrap_or_default());
     let version = crate::text::truncate(&version, 60);
-    known.insert(name.to_owned(), object!({ "stamp": stamp, "version": version }));
+    known.insert(name.to_owned(), json!({ "stamp": stamp, "version": version }));
     Ok(version)
 }
 

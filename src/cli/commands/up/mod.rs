@@ -264,7 +264,7 @@ fn start(plan: &Plan, args: &Args, service: &Service, offline: bool) -> Result<(
         wait::Outcome::Connected(after) => {
             done(
                 "connection",
-                format!("connected to {} after {} s", plan.config.base_url, crate::text::seconds(after)),
+                format!("connected to {} after {:.1} s", plan.config.base_url, after.as_secs_f64()),
             )?;
         }
         wait::Outcome::Offline(why) => note(format!("not connected yet: {why}; the service goes on trying"))?,

@@ -9,7 +9,7 @@ use crate::support::daemon::{AGENT, Connector, Home, Wtt, binary, until};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
-use wtt_connect::local::service::Speaker;
+use wtt_connect::local::service::MessageAuthor;
 
 /// A connector whose agent asks.
 struct Stage {
@@ -208,8 +208,8 @@ fn who_may_answer() {
     stage.wtt.say(&other, "/approve");
     stage.wtt.answer(&other, "Nothing waits for an answer here.");
     stage.wtt.service.add_agent("agent-002", "tok", "Bob");
-    let bob = Speaker::Agent("agent-002");
-    stage.wtt.service.say(&stage.topic, bob, &format!("/approve {id}"), json!({}));
+    let bob = MessageAuthor::Agent("agent-002");
+    stage.wtt.service.post_message(&stage.topic, bob, &format!("/approve {id}"), json!({}));
     stage.answer("Only a person of this topic can answer that.");
     stage.say("/approve x2x");
     stage.answer("No question x2x is open here.");

@@ -8,7 +8,7 @@ mod tongues;
 
 use crate::support::daemon::{AGENT, Connector, Home, Wtt};
 use serde_json::json;
-use wtt_connect::local::service::Speaker;
+use wtt_connect::local::service::MessageAuthor;
 
 /// What was answered, as text.
 fn text(row: &serde_json::Value) -> String {
@@ -38,9 +38,9 @@ fn answers_come_in_the_language_of_the_asker() {
     wtt.say(&chinese, "／stop");
     wtt.answer(&chinese, "本话题没有正在运行的任务");
     // an agent's words say nothing of the people
-    wtt.service.say(
+    wtt.service.post_message(
         &english,
-        Speaker::Agent("agent-002"),
+        MessageAuthor::Agent("agent-002"),
         "@agent-001 你好，请看一下。RUN: answer seen",
         json!({}),
     );
@@ -60,7 +60,12 @@ fn a_mode_can_be_stricter_than_the_host_and_never_looser() {
     wtt.answer(&topic, "full-auto is looser than this host allows in chat (auto-edit)");
     wtt.say(&topic, "/mode loose");
     wtt.answer(&topic, "`loose` is no mode");
-    wtt.service.say(&topic, Speaker::Agent("agent-002"), "@agent-001 /mode suggest", json!({}));
+    wtt.service.post_message(
+        &topic,
+        MessageAuthor::Agent("agent-002"),
+        "@agent-001 /mode suggest",
+        json!({}),
+    );
     wtt.answer(&topic, "Only a person");
     wtt.say(&topic, "/mode suggest");
     wtt.answer(&topic, "uses the mode suggest");
@@ -210,8 +215,8 @@ fn a_command_in_a_group_is_for_the_one_that_it_is_aimed_at() {
     let aimed = |agent: &str| json!({"metadata": {"slash_type": "agent_passthrough", "command_target_agent_id": agent}});
     wtt.say(&group, "/usage");
     wtt.say(&group, "@all /usage");
-    wtt.service.say(&group, Speaker::Human, "/usage", aimed("agent-002"));
-    wtt.service.say(&group, Speaker::Human, "/queue", aimed(AGENT));
+    wtt.service.post_message(&group, MessageAuthor::Human, "/usage", aimed("agent-002"));
+    wtt.service.post_message(&group, MessageAuthor::Human, "/queue", aimed(AGENT));
     wtt.answer(&group, "Nothing waits");
     wtt.say(&group, "@agent-001 /sessions");
     wtt.answer(&group, "no session yet");

@@ -11,18 +11,18 @@ use crate::support::watch::Watch;
 use rustix::process::Signal;
 use serde_json::json;
 use std::time::Duration;
-use wtt_connect::local::service::{Knobs, Seen};
+use wtt_connect::local::service::{Faults, ServiceEvent};
 
 /// Reconnects fast, so that a test does not wait for the backoff that people get.
 const FAST: (&str, &str) = ("WTT_CONNECT_TEST_TIMING", "{\"backoff\":20,\"backoff_max\":50,\"refused\":50}");
 
 fn offline(wtt: &Wtt) {
-    wtt.service.set_knobs(Knobs { reject_auth: true, ..Knobs::default() });
-    wtt.service.kick(AGENT);
+    wtt.service.set_faults(Faults { reject_auth: true, ..Faults::default() });
+    wtt.service.cut_sockets(AGENT);
 }
 
 fn online(wtt: &Wtt) {
-    wtt.service.set_knobs(Knobs::default());
+    wtt.service.set_faults(Faults::default());
 }
 
 /// A proxy in front of the service, and its address.
@@ -79,7 +79,7 @@ fn a_panic_outside_a_turn_restarts_the_connector_in_place() {
         wtt.say(&topic, "RUN: text begun; echo $$ > \"$HOME/pid\"; touch \"$HOME/begun\"; await never");
         home.wait_for("begun");
         let agent = std::fs::read_to_string(home.path().join("pid")).unwrap();
-        let detonate = || assert!(wtt.service.push(AGENT, json!({ "type": "boom" })));
+        let detonate = || assert!(wtt.service.push_frame(AGENT, json!({ "type": "boom" })));
         detonate();
         wtt.answer(&topic, "interrupted");
         assert!(!is_alive(agent.trim()), "the next start has ended it");
@@ -175,7 +175,7 @@ fn an_answer_made_while_offline_is_delivered_on_reconnect() {
 fn d03_d13_an_unacknowledged_answer_is_looked_up_and_not_doubled() {
     for crash in [false, true] {
         let (wtt, home) = (Wtt::start(), Home::new());
-        wtt.service.set_knobs(Knobs { drop_results: true, no_echo: true, ..Knobs::default() });
+        wtt.service.set_faults(Faults { drop_results: true, no_echo: true, ..Faults::default() });
         let mut connector = Connector::start(&wtt, &home, &[FAST]);
         let topic = wtt.p2p();
         wtt.say(&topic, "RUN: answer once");
@@ -187,10 +187,10 @@ fn d03_d13_an_unacknowledged_answer_is_looked_up_and_not_doubled() {
             connector.kill();
             connector = Connector::start(&wtt, &home, &[FAST]);
         } else {
-            wtt.service.kick(AGENT);
+            wtt.service.cut_sockets(AGENT);
         }
-        wtt.wait("a look into the history", |o| match &o.seen {
-            Seen::Frame(frame) => (frame["action"] == "history").then_some(()),
+        wtt.wait("a look into the history", |o| match &o.event {
+            ServiceEvent::Frame(frame) => (frame["action"] == "history").then_some(()),
             _ => None,
         });
         until("an empty outbox", || home.outbox().is_empty());
@@ -202,7 +202,7 @@ fn d03_d13_an_unacknowledged_answer_is_looked_up_and_not_doubled() {
 #[test]
 fn d13_the_echo_of_an_answer_counts_as_its_acknowledgement() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    wtt.service.set_knobs(Knobs { drop_results: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { drop_results: true, ..Faults::default() });
     let _connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
     wtt.say(&topic, "RUN: answer once");
@@ -215,13 +215,13 @@ fn d13_the_echo_of_an_answer_counts_as_its_acknowledgement() {
 fn d13_a_refused_answer_is_tried_again_without_metadata_and_then_by_http() {
     let (wtt, home) = (Wtt::start(), Home::new());
     wtt.service
-        .set_knobs(Knobs { refuse_publish: Some("unexpected field metadata".into()), ..Knobs::default() });
+        .set_faults(Faults { refuse_publish: Some("unexpected field metadata".into()), ..Faults::default() });
     let _connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
     wtt.say(&topic, "RUN: answer stubborn");
     let mut frames = 0;
-    wtt.wait("a second try without metadata", |o| match &o.seen {
-        Seen::Frame(frame) if frame["action"] == "publish" => {
+    wtt.wait("a second try without metadata", |o| match &o.event {
+        ServiceEvent::Frame(frame) if frame["action"] == "publish" => {
             frames += 1;
             assert_eq!(frame.get("metadata").is_some_and(|m| !m.is_null()), frames == 1, "{frame}");
             (frames == 2).then_some(())
@@ -240,11 +240,13 @@ fn d13_a_refused_answer_is_tried_again_without_metadata_and_then_by_http() {
 
 #[test]
 fn d09_a_call_that_fails_or_ends_in_doubt_has_one_visible_effect() {
-    for knobs in [Knobs { failing_posts: 2, ..Knobs::default() }, Knobs { late_posts: 1, ..Knobs::default() }]
-    {
+    for faults in [
+        Faults { failing_posts: 2, ..Faults::default() },
+        Faults { posts_answered_late: 1, ..Faults::default() },
+    ] {
         let (wtt, home) = (Wtt::start(), Home::new());
-        let knobs = Knobs { refuse_publish: Some("not by this way".into()), no_echo: true, ..knobs };
-        wtt.service.set_knobs(knobs);
+        let faults = Faults { refuse_publish: Some("not by this way".into()), no_echo: true, ..faults };
+        wtt.service.set_faults(faults);
         let _connector = Connector::start(&wtt, &home, &[]);
         let topic = wtt.p2p();
         wtt.say(&topic, "RUN: answer once");
@@ -263,7 +265,12 @@ fn a09_what_was_said_while_away_is_answered_once_and_in_order() {
     wtt.answer(&topic, "one");
     assert!(connector.stop().success());
     let old = json!({"created_at": "2020-01-01T00:00:00Z"});
-    wtt.service.say(&topic, wtt_connect::local::service::Speaker::Human, "RUN: answer ancient", old);
+    wtt.service.post_message(
+        &topic,
+        wtt_connect::local::service::MessageAuthor::Human,
+        "RUN: answer ancient",
+        old,
+    );
     wtt.say(&topic, "RUN: answer two");
     wtt.say(&topic, "RUN: answer three");
     wtt.forget();

@@ -3,7 +3,7 @@
 use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, command, is_alive, resources, until};
 use crate::support::server::Server;
 use serde_json::{Value, json};
-use wtt_connect::local::service::{Knobs, Seen, Speaker};
+use wtt_connect::local::service::{Faults, MessageAuthor, ServiceEvent};
 
 #[test]
 fn a_message_is_answered_once_with_progress_and_reply_to() {
@@ -19,8 +19,8 @@ fn a_message_is_answered_once_with_progress_and_reply_to() {
     let answer = wtt.answer(&topic, "all green");
     assert_eq!(answer["reply_to"], id.as_str());
     assert_eq!(answer["metadata"]["outcome"], "done");
-    wtt.wait("typing stop", |o| match &o.seen {
-        Seen::Typing(frame) => (frame["state"] == "stop").then_some(()),
+    wtt.wait("typing stop", |o| match &o.event {
+        ServiceEvent::Typing(frame) => (frame["state"] == "stop").then_some(()),
         _ => None,
     });
     assert_eq!(wtt.posts(&topic).len(), 1);
@@ -69,7 +69,7 @@ fn a_topic_id_may_hold_anything_and_its_session_is_found_again() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);
     let say = |id: &str, text: &str| {
-        assert!(wtt.service.push(
+        assert!(wtt.service.push_frame(
             AGENT,
             json!({"type": "new_message", "message": {"id": id, "topic_id": "a:b 100%", "topic_type": "p2p",
                 "sender_id": "u", "sender_type": "human", "content": text}})
@@ -182,7 +182,7 @@ fn a_missing_program_is_answered_with_a_remedy() {
 #[test]
 fn a_duplicate_message_is_run_once() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    wtt.service.set_knobs(Knobs { duplicate_pushes: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { duplicate_pushes: true, ..Faults::default() });
     let connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
     let id = wtt.say(&topic, "RUN: answer once");
@@ -192,7 +192,7 @@ fn a_duplicate_message_is_run_once() {
     let _connector = Connector::start(&wtt, &home, &[]);
     let again = json!({"type":"new_message","message":{"id": id, "topic_id": topic, "topic_type":"p2p", "sender_id":"user_1",
         "sender_type":"human","content":"RUN: answer once"}});
-    assert!(wtt.service.push(AGENT, again));
+    assert!(wtt.service.push_frame(AGENT, again));
     wtt.say(&topic, "RUN: answer twice");
     wtt.answer(&topic, "twice");
     assert_eq!(home.runs().len(), 2, "{:?}", home.runs());
@@ -200,18 +200,18 @@ fn a_duplicate_message_is_run_once() {
 
 #[test]
 fn tolerant_of_every_spelling_of_the_service() {
-    for knobs in [
-        Knobs {
+    for faults in [
+        Faults {
             metadata_as_string: true,
             upper_case_sender: true,
             push_message_id: true,
-            ..Knobs::default()
+            ..Faults::default()
         },
-        Knobs { no_echo: true, metadata_as_string: true, ..Knobs::default() },
-        Knobs { silent_auth: true, ..Knobs::default() },
+        Faults { no_echo: true, metadata_as_string: true, ..Faults::default() },
+        Faults { silent_auth: true, ..Faults::default() },
     ] {
         let (wtt, home) = (Wtt::start(), Home::new());
-        wtt.service.set_knobs(knobs.clone());
+        wtt.service.set_faults(faults.clone());
         let timing = ("WTT_CONNECT_TEST_TIMING", "{\"auth\":200}");
         let _connector = Connector::start(&wtt, &home, &[timing]);
         let topic = wtt.p2p();
@@ -227,7 +227,12 @@ fn groups_are_answered_only_when_addressed() {
     let group = wtt.service.create_topic("discussion", "group", &[AGENT, "agent-002"]);
     wtt.say(&group, "RUN: answer nobody");
     wtt.say(&group, "mail agent-001@example.com RUN: answer mail");
-    wtt.service.say(&group, Speaker::Human, "RUN: answer system", json!({"semantic_type":"notification"}));
+    wtt.service.post_message(
+        &group,
+        MessageAuthor::Human,
+        "RUN: answer system",
+        json!({"semantic_type":"notification"}),
+    );
     wtt.say(&group, "@agent-001 RUN: answer id");
     wtt.answer(&group, "id");
     wtt.say(&group, "@小明 RUN: answer alias");
@@ -289,10 +294,10 @@ fn a_request_of_the_service_that_we_cannot_serve_is_refused_at_once() {
     ] {
         assert!(
             wtt.service
-                .push(AGENT, json!({"type": kind, "request_id": format!("r-{kind}"), "command": "id"}))
+                .push_frame(AGENT, json!({"type": kind, "request_id": format!("r-{kind}"), "command": "id"}))
         );
-        let refusal = wtt.wait("a refusal", |o| match &o.seen {
-            Seen::Frame(frame) if frame["request_id"] == format!("r-{kind}") => Some(frame.clone()),
+        let refusal = wtt.wait("a refusal", |o| match &o.event {
+            ServiceEvent::Frame(frame) if frame["request_id"] == format!("r-{kind}") => Some(frame.clone()),
             _ => None,
         });
         assert_eq!(refusal["ok"], false);
@@ -455,12 +460,12 @@ fn typing_stops_once_and_only_when_nothing_is_at_work_in_the_topic() {
     home.touch("go");
     wtt.answer(&topic, "done");
     let mut after_the_answer = false;
-    let stop = wtt.wait("typing stop", |o| match &o.seen {
-        Seen::Message(row) if row["content"] == "done" => {
+    let stop = wtt.wait("typing stop", |o| match &o.event {
+        ServiceEvent::Message(row) if row["content"] == "done" => {
             after_the_answer = true;
             None
         }
-        Seen::Typing(frame) if frame["state"] == "stop" => Some(after_the_answer),
+        ServiceEvent::Typing(frame) if frame["state"] == "stop" => Some(after_the_answer),
         _ => None,
     });
     assert!(stop, "the answer to /status stopped the status of the running turn");
@@ -473,23 +478,23 @@ fn an_equal_answer_to_another_message_is_not_mistaken_for_a_lost_one() {
     let _connector = Connector::start(&wtt, &home, &[fast]);
     let topic = wtt.p2p();
     // as a service that keeps no metadata shows an earlier answer of ours
-    wtt.service.say(
+    wtt.service.post_message(
         &topic,
-        Speaker::Agent(AGENT),
+        MessageAuthor::Agent(AGENT),
         "yes",
         json!({"semantic_type": "post", "reply_to": "m-1"}),
     );
-    let lossy = Knobs { drop_results: true, refuse_publish: Some("lost".into()), ..Knobs::default() };
-    wtt.service.set_knobs(lossy);
+    let lossy = Faults { drop_results: true, refuse_publish: Some("lost".into()), ..Faults::default() };
+    wtt.service.set_faults(lossy);
     let id = wtt.say(&topic, "RUN: answer yes");
-    wtt.wait("the publication that gets lost", |o| match &o.seen {
-        Seen::Frame(frame) => (frame["action"] == "publish").then_some(()),
+    wtt.wait("the publication that gets lost", |o| match &o.event {
+        ServiceEvent::Frame(frame) => (frame["action"] == "publish").then_some(()),
         _ => None,
     });
-    wtt.service.set_knobs(Knobs::default());
-    wtt.service.kick(AGENT);
-    wtt.wait("the answer", |o| match &o.seen {
-        Seen::Message(row) => (row["reply_to"] == id.as_str()).then_some(()),
+    wtt.service.set_faults(Faults::default());
+    wtt.service.cut_sockets(AGENT);
+    wtt.wait("the answer", |o| match &o.event {
+        ServiceEvent::Message(row) => (row["reply_to"] == id.as_str()).then_some(()),
         _ => None,
     });
 }
@@ -499,7 +504,7 @@ fn what_was_missed_too_long_ago_is_not_run() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let topic = wtt.p2p();
     let old = json!({"created_at": "2026-01-01T00:00:00Z"});
-    wtt.service.say(&topic, Speaker::Human, "RUN: answer old", old);
+    wtt.service.post_message(&topic, MessageAuthor::Human, "RUN: answer old", old);
     let _connector = Connector::start(&wtt, &home, &[]);
     wtt.say(&topic, "RUN: answer new");
     wtt.answer(&topic, "new");
@@ -527,7 +532,7 @@ fn a_message_that_was_refused_is_not_run_after_a_reconnect() {
         wtt.answer(&topic, &format!("m{n}"));
     }
     wtt.forget();
-    wtt.service.kick(AGENT);
+    wtt.service.cut_sockets(AGENT);
     wtt.connected();
     wtt.say(&other, "RUN: answer other");
     wtt.answer(&other, "other");
@@ -696,11 +701,11 @@ fn a_command_whose_answer_is_in_the_outbox_is_not_answered_again_after_kill_9() 
     let topic = wtt.p2p();
     wtt.say(&topic, "RUN: answer first");
     wtt.answer(&topic, "first");
-    wtt.service.set_knobs(Knobs { drop_results: true, no_echo: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { drop_results: true, no_echo: true, ..Faults::default() });
     wtt.say(&topic, "/help");
     wtt.answer(&topic, "Commands of the connector");
     connector.kill();
-    wtt.service.set_knobs(Knobs::default());
+    wtt.service.set_faults(Faults::default());
     wtt.forget();
     let _connector = Connector::start(&wtt, &home, &[]);
     wtt.say(&topic, "RUN: answer last");

@@ -14,7 +14,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use wtt_connect::http::fetch::Fetcher;
-use wtt_connect::local::service::Knobs;
+use wtt_connect::local::service::Faults;
 use wtt_connect::secret::Secret;
 
 /// Bytes that no text handling would survive.
@@ -59,7 +59,7 @@ fn copies(home: &Home) -> usize {
 #[test]
 fn a_marked_file_becomes_a_card_and_its_bytes_arrive() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    wtt.service.set_knobs(Knobs { late_uploads: 2, absolute_upload_url: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { late_uploads: 2, absolute_upload_url: true, ..Faults::default() });
     file(&home, "out/report.pdf", &noise(200_000));
     file(&home, "chart.png", b"\x89PNG not really");
     let _connector = Connector::start(&wtt, &home, &[]);

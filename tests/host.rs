@@ -24,11 +24,11 @@ fn open_house(more: &[(&str, &str)]) -> (Wtt, Home, Connector) {
 
 /// The answer to a request of the service, by its id.
 fn answer(wtt: &Wtt, frame: serde_json::Value) -> serde_json::Value {
-    use wtt_connect::local::service::Seen;
+    use wtt_connect::local::service::ServiceEvent;
     let id = frame["request_id"].clone();
-    assert!(wtt.service.push(AGENT, frame));
-    wtt.wait("an answer", |seen| match &seen.seen {
-        Seen::Frame(answer) if answer["request_id"] == id && answer.get("ok").is_some() => {
+    assert!(wtt.service.push_frame(AGENT, frame));
+    wtt.wait("an answer", |seen| match &seen.event {
+        ServiceEvent::Frame(answer) if answer["request_id"] == id && answer.get("ok").is_some() => {
             Some(answer.clone())
         }
         _ => None,
@@ -56,9 +56,10 @@ fn by_default_nothing_is_open_and_each_request_is_refused_at_once() {
         );
         assert!(refusal["message"].as_str().unwrap().contains("WTT_CONNECT_ENABLE_SHELL=1"), "{refusal}");
     }
-    wtt.service.push(AGENT, json!({"type":"terminal_input","session_id":"s","data":"touch was-here\r"}));
-    let error = wtt.wait("the page's error", |seen| match &seen.seen {
-        wtt_connect::local::service::Seen::Frame(frame) if frame["type"] == "terminal_error" => {
+    wtt.service
+        .push_frame(AGENT, json!({"type":"terminal_input","session_id":"s","data":"touch was-here\r"}));
+    let error = wtt.wait("the page's error", |seen| match &seen.event {
+        wtt_connect::local::service::ServiceEvent::Frame(frame) if frame["type"] == "terminal_error" => {
             Some(frame.clone())
         }
         _ => None,

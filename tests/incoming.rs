@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use wtt_connect::http::Client;
-use wtt_connect::local::service::{Knobs, Seen, Speaker};
+use wtt_connect::local::service::{Faults, MessageAuthor, ServiceEvent};
 use wtt_connect::secret::Secret;
 use wtt_connect::wire::attachment;
 use wtt_connect::wire::attachment::Kind;
@@ -102,7 +102,7 @@ fn a_picture_reaches_the_agent_as_a_picture() {
     // alone, and named by the metadata only
     wtt.forget();
     let extra = json!({"metadata": json!({"attachments": [{"url": url, "name": "b.png", "mime_type": "image/png"}]}).to_string()});
-    wtt.service.say(&topic, Speaker::Human, "", extra);
+    wtt.service.post_message(&topic, MessageAuthor::Human, "", extra);
     wtt.answer(&topic, "seen 1");
     assert!(given(&home).contains("b.png") && given(&home).contains("has no other text"), "{}", given(&home));
 }
@@ -138,14 +138,14 @@ fn other_files_go_by_their_path_and_what_is_missing_is_said() {
 fn a_push_without_its_files_is_looked_up_once() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let url = upload(&wtt, "a.png", PNG);
-    wtt.service.set_knobs(Knobs { bare_pushes: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { omit_metadata: true, ..Faults::default() });
     let _connector = start(&wtt, &home, &[]);
     let topic = wtt.p2p();
     let extra = json!({"metadata": {"attachments": [{"url": url, "filename": "late.png"}]}});
-    wtt.service.say(&topic, Speaker::Human, "看图", extra.clone());
+    wtt.service.post_message(&topic, MessageAuthor::Human, "看图", extra.clone());
     wtt.answer(&topic, "seen 1");
     wtt.forget();
-    wtt.service.say(&topic, Speaker::Human, "", extra);
+    wtt.service.post_message(&topic, MessageAuthor::Human, "", extra);
     wtt.answer(&topic, "seen 1");
     assert_eq!(wtt.posts(&topic).len(), 2);
 }
@@ -156,28 +156,43 @@ fn a_picture_and_then_a_mention_belong_together_in_a_group() {
     let url = upload(&wtt, "a.png", PNG);
     let connector = start(&wtt, &home, &[]);
     let group = wtt.service.create_topic("discussion", "group", &[AGENT]);
-    let picture = wtt.service.say(&group, Speaker::Person("ana"), &format!("![a.png]({url})"), json!({}));
-    wtt.service.say(&group, Speaker::Person("bob"), &format!("@{AGENT} and mine?"), json!({}));
+    let picture = wtt.service.post_message(
+        &group,
+        MessageAuthor::Person("ana"),
+        &format!("![a.png]({url})"),
+        json!({}),
+    );
+    wtt.service.post_message(&group, MessageAuthor::Person("bob"), &format!("@{AGENT} and mine?"), json!({}));
     wtt.answer(&group, "seen 0");
     wtt.forget();
-    wtt.service.say(&group, Speaker::Person("ana"), &format!("@{AGENT} what is it?"), json!({}));
+    wtt.service.post_message(
+        &group,
+        MessageAuthor::Person("ana"),
+        &format!("@{AGENT} what is it?"),
+        json!({}),
+    );
     wtt.answer(&group, "seen 1");
     assert!(given(&home).contains("Sent along, with this message or just before it"), "{}", given(&home));
     wtt.forget();
-    wtt.service.say(&group, Speaker::Person("ana"), &format!("@{AGENT} and now?"), json!({}));
+    wtt.service.post_message(&group, MessageAuthor::Person("ana"), &format!("@{AGENT} and now?"), json!({}));
     wtt.answer(&group, "seen 0");
 
     // after a restart the memory is gone: the history has it, also for somebody who quotes it
     assert!(connector.stop().success());
     wtt.forget();
-    wtt.service.say(&group, Speaker::Person("eve"), &format!("![e.png]({url})"), json!({}));
+    wtt.service.post_message(&group, MessageAuthor::Person("eve"), &format!("![e.png]({url})"), json!({}));
     let _connector = start(&wtt, &home, &[("WTT_CONNECT_CATCH_UP_MINUTES", "0")]);
     // the list of what was missed has been asked for: the question is not in it
-    wtt.wait("the catch-up", |o| match &o.seen {
-        Seen::Frame(frame) if frame["action"] == "subscribed" => Some(()),
+    wtt.wait("the catch-up", |o| match &o.event {
+        ServiceEvent::Frame(frame) if frame["action"] == "subscribed" => Some(()),
         _ => None,
     });
-    wtt.service.say(&group, Speaker::Person("eve"), &format!("@{AGENT} what is in this picture?"), json!({}));
+    wtt.service.post_message(
+        &group,
+        MessageAuthor::Person("eve"),
+        &format!("@{AGENT} what is in this picture?"),
+        json!({}),
+    );
     wtt.answer(&group, "seen 1");
     assert!(!picture.is_empty());
 }
@@ -188,13 +203,13 @@ fn a_question_that_was_missed_gets_the_picture_before_it() {
     let url = upload(&wtt, "a.png", PNG);
     let group = wtt.service.create_topic("discussion", "group", &[AGENT]);
     let connector = start(&wtt, &home, &[]);
-    wtt.service.say(&group, Speaker::Person("dan"), &format!("@{AGENT} hello"), json!({}));
+    wtt.service.post_message(&group, MessageAuthor::Person("dan"), &format!("@{AGENT} hello"), json!({}));
     wtt.answer(&group, "seen 0");
     until("its acknowledgement", || home.outbox().is_empty());
     assert!(connector.stop().success());
     let say = |who: &str, minutes: i64, text: &str| {
         let at = wtt_connect::sys::time::rfc3339(wtt_connect::sys::time::now_ms() - minutes * 60_000);
-        wtt.service.say(&group, Speaker::Person(who), text, json!({"created_at": at}))
+        wtt.service.post_message(&group, MessageAuthor::Person(who), text, json!({"created_at": at}))
     };
     let picture = format!("![a.png]({url})");
     // eve's is older than what is answered; bob's belongs to nothing that he asks now; dan has asked since
@@ -220,14 +235,24 @@ fn a_picture_that_a_question_has_had_is_not_handed_over_after_a_reconnect() {
     wtt.connected();
     let ask = |seen: &str, more: Value| {
         wtt.forget();
-        let asked = wtt.service.say(&group, Speaker::Person("dan"), &format!("@{AGENT} what is it?"), more);
+        let asked = wtt.service.post_message(
+            &group,
+            MessageAuthor::Person("dan"),
+            &format!("@{AGENT} what is it?"),
+            more,
+        );
         assert_eq!(wtt.answer(&group, seen)["reply_to"], asked.as_str());
         until("its acknowledgement", || home.outbox().is_empty());
     };
-    let picture = wtt.service.say(&group, Speaker::Person("dan"), &format!("![a.png]({url})"), json!({}));
+    let picture = wtt.service.post_message(
+        &group,
+        MessageAuthor::Person("dan"),
+        &format!("![a.png]({url})"),
+        json!({}),
+    );
     ask("seen 1", json!({}));
     wtt.forget();
-    wtt.service.kick(AGENT);
+    wtt.service.cut_sockets(AGENT);
     wtt.connected();
     ask("seen 0", json!({}));
     assert!(connector.stop().success());

@@ -3,7 +3,7 @@
 
 use crate::support::daemon::{Connector, Home, TOKEN, Wtt, until};
 use serde_json::json;
-use wtt_connect::local::service::Speaker;
+use wtt_connect::local::service::MessageAuthor;
 
 /// A switcher that writes down how it was started, a line for each argument, and then does what `body` says.
 fn recorder(home: &Home, body: &str) -> String {
@@ -22,7 +22,7 @@ fn lines(home: &Home, name: &str) -> Vec<String> {
 
 fn ask(wtt: &Wtt, topic: &str, text: &str, model: &str, provider: &str) {
     let config = json!({ "metadata": { "model_config": { "model": model, "provider": provider } } });
-    wtt.service.say(topic, Speaker::Human, text, config);
+    wtt.service.post_message(topic, MessageAuthor::Human, text, config);
 }
 
 #[test]

@@ -10,13 +10,13 @@ mod smoke;
 
 use crate::support::daemon::Wtt;
 use serde_json::Value;
-use wtt_connect::local::service::Seen;
+use wtt_connect::local::service::ServiceEvent;
 
 /// Waits for the patch number `n` (from 0) of a task; its body and the status of its answer.
 fn patch(wtt: &Wtt, task_id: &str, n: usize) -> (Value, u16) {
     let mut met = 0;
     wtt.wait(&format!("patch {n} of the task"), |o| {
-        let Seen::Patch { task_id: of, body, status } = &o.seen else { return None };
+        let ServiceEvent::TaskPatch { task_id: of, body, status } = &o.event else { return None };
         met += usize::from(of == task_id);
         (of == task_id && met == n + 1).then(|| (body.clone(), *status))
     })

@@ -18,7 +18,7 @@ use process::Connector;
 use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use wtt_connect::local::service::{Observed, Seen, Service, Speaker};
+use wtt_connect::local::service::{MessageAuthor, Observed, Service, ServiceEvent};
 
 pub(crate) const AGENT_ID: &str = "agent-bench";
 pub(crate) const TOKEN: &str = "wtt-tok-bench";
@@ -86,7 +86,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn service() -> Service {
-    let service = Service::start(wtt_connect::local::service::Options::default()).unwrap();
+    let service = Service::start(wtt_connect::local::service::ServiceOptions::default()).unwrap();
     service.add_agent(AGENT_ID, TOKEN, "Bench");
     service
 }
@@ -105,7 +105,7 @@ fn await_seen<T>(
 }
 
 fn authenticated(observed: &Observed) -> Option<Instant> {
-    (observed.seen == Seen::Auth(true)).then_some(observed.at)
+    (observed.event == ServiceEvent::Auth(true)).then_some(observed.at)
 }
 
 fn start_up(runs: usize) {
@@ -141,7 +141,7 @@ fn idle_cost(window: Duration) -> process::Idle {
 
 /// The row of a final answer of ours.
 fn answer(observed: &Observed) -> Option<(String, String, Instant)> {
-    let Seen::Message(row) = &observed.seen else { return None };
+    let ServiceEvent::Message(row) = &observed.event else { return None };
     let ours = row["sender_id"] == AGENT_ID && row["semantic_type"] == "post";
     ours.then(|| {
         (row["topic_id"].as_str().unwrap().into(), row["content"].as_str().unwrap().into(), observed.at)
@@ -161,13 +161,13 @@ fn latency(runs: usize) {
     let to_wall = |at: Instant| wall + (at - instant).as_nanos();
     for _ in 0..runs {
         let topic = service.create_topic("p2p", "bench", &[AGENT_ID]);
-        service.say(&topic, Speaker::Human, "measure", json!({}));
+        service.post_message(&topic, MessageAuthor::Human, "measure", json!({}));
         let (mut pushed, mut status_at) = (0, 0);
         let mut written = 0;
         let (_, text, answered) = await_seen(&seen, |observed| {
-            match &observed.seen {
-                Seen::Message(row) if row["content"] == "measure" => pushed = to_wall(observed.at),
-                Seen::Typing(frame) => {
+            match &observed.event {
+                ServiceEvent::Message(row) if row["content"] == "measure" => pushed = to_wall(observed.at),
+                ServiceEvent::Typing(frame) => {
                     if let Some(at) = stamp(frame, "line=") {
                         (written, status_at) = (at, to_wall(observed.at));
                     }
@@ -221,7 +221,7 @@ fn burst(topics: usize) {
     let peak = connector.watch_peak();
     let at = Instant::now();
     for id in &ids {
-        service.say(id, Speaker::Human, "hello", json!({}));
+        service.post_message(id, MessageAuthor::Human, "hello", json!({}));
     }
     let mut answered = std::collections::BTreeMap::new();
     while answered.len() < topics {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
-use wtt_connect::local::service::Seen;
+use wtt_connect::local::service::ServiceEvent;
 
 /// Keys typed, one after the echo of the other.
 const KEYS: usize = 500;
@@ -58,7 +58,7 @@ pub(crate) fn cost() {
     let service = service();
     let seen = service.observe();
     let connector = Connector::start(&service, &[("WTT_CONNECT_ENABLE_SHELL", "1"), ("SHELL", "/bin/bash")]);
-    while seen.recv_timeout(Duration::from_secs(20)).unwrap().seen != Seen::Auth(true) {}
+    while seen.recv_timeout(Duration::from_secs(20)).unwrap().event != ServiceEvent::Auth(true) {}
     let base = service.base_url();
     let address = base.strip_prefix("http://").unwrap();
     let stream = TcpStream::connect(address).unwrap();

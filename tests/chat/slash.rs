@@ -3,7 +3,7 @@
 use super::text;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt};
 use serde_json::json;
-use wtt_connect::local::service::Speaker;
+use wtt_connect::local::service::MessageAuthor;
 
 /// A fake Claude Code that says what its prompt begins with, and works on commands without a word, as the real one.
 const CLAUDE: &str = r#"prompt=$(cat); first=$(printf '%s' "$prompt" | head -n 1)
@@ -15,7 +15,7 @@ printf '{"type":"result","subtype":"success","is_error":false,"result":"%s","ses
 /// What the web sends for a slash command.
 fn forwarded(wtt: &Wtt, topic: &str, command: &str) {
     let meta = json!({"metadata": {"slash_type": "agent_passthrough", "slash_command": command, "command_target_agent_id": AGENT}});
-    wtt.service.say(topic, Speaker::Human, command, meta);
+    wtt.service.post_message(topic, MessageAuthor::Human, command, meta);
 }
 
 fn start(wtt: &Wtt, home: &Home, env: &[(&str, &str)]) -> Connector {

@@ -64,7 +64,7 @@ fn an_agent_takes_it_into_the_running_turn_and_one_answer_is_for_both() {
     let _connector = two_way(&wtt, &home, &[STEER]);
     for (id, content) in [(&first, "RUN: answer again"), (&further, "RUN: answer again")] {
         let again = json!({"id": id, "topic_id": topic, "topic_type": "p2p", "sender_id": "user_1", "sender_type": "human", "content": content});
-        assert!(wtt.service.push(AGENT, json!({"type": "new_message", "message": again})));
+        assert!(wtt.service.push_frame(AGENT, json!({"type": "new_message", "message": again})));
     }
     wtt.say(&topic, "RUN: answer three");
     wtt.answer(&topic, "three");
@@ -142,7 +142,7 @@ fn after_a_kill_between_steer_and_answer_both_are_told_of_once() {
         assert_eq!(notice["reply_to"], json!(first), "{kind}");
         assert!(text(&notice).contains("So were the further messages"), "{kind}: {notice}");
         let again = json!({"id": further, "topic_id": topic, "topic_type": "p2p", "sender_id": "user_1", "sender_type": "human", "content": "RUN: answer two"});
-        assert!(wtt.service.push(AGENT, json!({"type": "new_message", "message": again})));
+        assert!(wtt.service.push_frame(AGENT, json!({"type": "new_message", "message": again})));
         wtt.say(&topic, "RUN: answer three");
         wtt.answer(&topic, "three");
         assert_eq!(wtt.posts(&topic).len(), 2, "{kind}: {:?}", wtt.posts(&topic));
@@ -160,9 +160,9 @@ fn waiting_messages_of_one_sender_become_one_turn() {
     wtt.status(&topic, "waiting for 1 earlier message");
     wtt.say(&topic, "RUN: answer third");
     wtt.status(&topic, "together with an earlier message");
-    wtt.service.say(
+    wtt.service.post_message(
         &topic,
-        wtt_connect::local::service::Speaker::Person("user_9"),
+        wtt_connect::local::service::MessageAuthor::Person("user_9"),
         "RUN: answer fourth",
         json!({}),
     );

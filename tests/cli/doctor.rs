@@ -142,8 +142,8 @@ fn problems_are_listed_and_counted() {
 
 #[test]
 fn without_an_identity_everything_else_is_looked_at() {
-    use wtt_connect::local::service::{Options, Service};
-    let service = Service::start(Options::default()).unwrap();
+    use wtt_connect::local::service::{Service, ServiceOptions};
+    let service = Service::start(ServiceOptions::default()).unwrap();
     let m = Machine::new().env("WTT_BASE_URL", &service.base_url());
     let command = codex(&m, "Not logged in");
     let m = m.env("WTT_CONNECT_CODEX_COMMAND", &command);
@@ -199,8 +199,8 @@ fn a_directory_is_tried_and_not_believed() {
 
 #[test]
 fn the_service_is_asked() {
-    use wtt_connect::local::service::{Options, Service};
-    let service = Service::start(Options::default()).unwrap();
+    use wtt_connect::local::service::{Service, ServiceOptions};
+    let service = Service::start(ServiceOptions::default()).unwrap();
     service.add_agent("agent-1", CANARY, "Alice");
     let machine = |token: &str| {
         let m = Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", token);

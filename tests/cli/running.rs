@@ -3,7 +3,7 @@
 use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary, command, until};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use wtt_connect::local::service::Seen;
+use wtt_connect::local::service::ServiceEvent;
 
 /// Ends the process that a test started.
 struct Running(Child);
@@ -93,7 +93,7 @@ fn a_token_renewed_in_the_profile_is_used_without_a_restart() {
     let old = "CANARY-old-token";
     let _running =
         start_profile(&home, &profile(&wtt, old), &[("WTT_CONNECT_TEST_TIMING", r#"{"refused":50}"#)]);
-    wtt.wait("a refusal", |o| (o.seen == Seen::Auth(false)).then_some(()));
+    wtt.wait("a refusal", |o| (o.event == ServiceEvent::Auth(false)).then_some(()));
     write_profile(&home, &profile(&wtt, TOKEN));
     wtt.connected();
     let log = std::fs::read_to_string(home.path().join("log")).unwrap();

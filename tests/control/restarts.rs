@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 use wtt_connect::daemon::control::{Request, ask};
-use wtt_connect::local::service::Seen;
+use wtt_connect::local::service::ServiceEvent;
 
 fn restart(home: &Home, now: bool) -> Value {
     ask(&home.state_dir(), &Request::Restart { now }).unwrap()
@@ -162,7 +162,7 @@ fn with_auto_reexec_an_update_is_started_when_idle() {
     wtt.wait("a second connection", {
         let mut count = 0;
         move |seen| {
-            count += usize::from(seen.seen == Seen::Auth(true));
+            count += usize::from(seen.event == ServiceEvent::Auth(true));
             (count == 2).then_some(())
         }
     });

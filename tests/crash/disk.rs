@@ -5,7 +5,7 @@
 
 use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, command, is_alive, until};
 use std::process::{Command, Stdio};
-use wtt_connect::local::service::Knobs;
+use wtt_connect::local::service::Faults;
 use wtt_connect::store::outbox::{Outbox, ReplyKind};
 
 /// Points of the short run: spread over start-up, acceptance, reply and removal.
@@ -88,14 +88,14 @@ fn d07_a_full_outbox_holds_new_turns_back_and_keeps_every_reply() {
         let text = vec![format!("reply {n}.")];
         outbox.put(&outbox.entry(&format!("m{n}"), topic, None, text, ReplyKind::Done)).unwrap();
     }
-    wtt.service.set_knobs(Knobs { drop_results: true, no_echo: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { drop_results: true, no_echo: true, ..Faults::default() });
     let connector = Connector::start(&wtt, &home, &[]);
     wtt.say(&topics[0], "RUN: answer later");
     wtt.status(&topics[0], "waiting until the service takes earlier replies");
     until("the log to say so", || connector.log().contains("the outbox is full: 1000 replies"));
     assert!(home.runs().is_empty());
-    wtt.service.set_knobs(Knobs::default());
-    wtt.service.kick(AGENT);
+    wtt.service.set_faults(Faults::default());
+    wtt.service.cut_sockets(AGENT);
     // a thousand look-ups and replies take a busy machine their time
     while let left @ 1.. = home.outbox().len() {
         until("fewer replies to wait", || home.outbox().len() < left);
@@ -205,7 +205,7 @@ fn p12_without_descriptors_the_daemon_says_so_and_recovers() {
         wtt.say(topic, "RUN: await go; answer well");
     }
     wtt.wait("an answer that says that the system is busy", |o| {
-        let wtt_connect::local::service::Seen::Message(row) = &o.seen else { return None };
+        let wtt_connect::local::service::ServiceEvent::Message(row) = &o.event else { return None };
         (row["sender_id"] == AGENT && row["content"].as_str()?.contains("busy")).then_some(())
     });
     home.touch("go");

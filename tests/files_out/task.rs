@@ -3,7 +3,7 @@
 use super::{content, fetch, file, marker};
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, until};
 use serde_json::{Value, json};
-use wtt_connect::local::service::Knobs;
+use wtt_connect::local::service::Faults;
 
 /// A task whose run sends a file; as it is when it has come to review.
 fn run(wtt: &Wtt, home: &Home) -> (String, Value) {
@@ -36,7 +36,7 @@ fn the_files_of_a_run_are_in_its_task() {
 #[test]
 fn a_service_that_knows_no_artifacts_gets_the_rest_and_a_summary_goes_along_when_it_is_wanted() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    wtt.service.set_knobs(Knobs { unknown_task_fields: vec!["artifacts".into()], ..Knobs::default() });
+    wtt.service.set_faults(Faults { unknown_task_fields: vec!["artifacts".into()], ..Faults::default() });
     let _connector = Connector::start(&wtt, &home, &[("WTT_CONNECT_UPLOAD_ARTIFACTS", "1")]);
     let (topic, task) = run(&wtt, &home);
     assert!(task["artifacts"].is_null());

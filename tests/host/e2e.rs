@@ -3,7 +3,7 @@
 use super::answer;
 use crate::support::daemon::{Connector, Home, Wtt, binary, until};
 use serde_json::json;
-use wtt_connect::local::service::{Seen, Speaker};
+use wtt_connect::local::service::{MessageAuthor, ServiceEvent};
 use wtt_connect::wire::e2e::{Key, is_sealed};
 
 #[test]
@@ -28,13 +28,13 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
     let post = |text: &str| {
         let text = text.replace("NOTES", &notes).replace("$BINARY", binary().to_str().unwrap());
         let content = key.seal(&text, &format!("web-p2p-{text}"));
-        wtt.service.say(&topic, Speaker::Human, &content, json!({"encrypted": true}))
+        wtt.service.post_message(&topic, MessageAuthor::Human, &content, json!({"encrypted": true}))
     };
     // a command, which the connector answers, and a message, which an agent answers
     for (text, wanted) in [("/help", "/status"), ("RUN: answer 漢字-read", "漢字-read")] {
         let id = post(text);
-        let row = wtt.wait("a sealed answer", |o| match &o.seen {
-            Seen::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
+        let row = wtt.wait("a sealed answer", |o| match &o.event {
+            ServiceEvent::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
             _ => None,
         });
         let content = row["content"].as_str().unwrap();
@@ -58,8 +58,8 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
         "RUN: echo \"$prompt\" | grep -o '/[^ ]*n.txt' > \"$HOME/saw\"; echo x > \"$HOME/work/a.md\"; cd \"$HOME/work\"; \"$BINARY\" upload-file --title Called a.md; answer \"See.\\n[WTT_ARTIFACT_FILE path='a.md' title='Marked']\" # {}\n\n[file:n.txt](NOTES)",
         "把这个文件发给我看看".repeat(6)
     ));
-    let sealed = wtt.wait("a sealed answer", |o| match &o.seen {
-        Seen::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
+    let sealed = wtt.wait("a sealed answer", |o| match &o.event {
+        ServiceEvent::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
         _ => None,
     });
     let opened = key.open(sealed["content"].as_str().unwrap()).unwrap();
@@ -74,8 +74,8 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
     assert!(!spoke.exists());
     // an open message in the same chat gets an open answer
     let id = wtt.say(&topic, "/help");
-    let row = wtt.wait("an open answer", |o| match &o.seen {
-        Seen::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
+    let row = wtt.wait("an open answer", |o| match &o.event {
+        ServiceEvent::Message(row) if row["reply_to"] == id.as_str() => Some(row.clone()),
         _ => None,
     });
     assert!(row["encrypted"] == false && row["content"].as_str().unwrap().contains("/status"), "{row}");

@@ -131,8 +131,8 @@ fn a_checkout_by_hand_is_told_without_a_turn() {
     let often = ("WTT_CONNECT_TEST_HOST_TIMES", r#"{"glance":50}"#);
     let _connector = Connector::start(&wtt, &home, &[often]);
     let told = |branch: &str| {
-        wtt.wait(branch, |o| match &o.seen {
-            wtt_connect::local::service::Seen::Frame(frame)
+        wtt.wait(branch, |o| match &o.event {
+            wtt_connect::local::service::ServiceEvent::Frame(frame)
                 if frame["runtime"]["git"]["branch"] == branch =>
             {
                 Some(())
@@ -171,7 +171,8 @@ fn the_pages_clone_agent_script_leaves_a_second_connector_that_outlives_the_firs
     assert_eq!(done["exit_code"], 0, "{done}");
     let pid = done["stdout"].as_str().unwrap().rsplit("started ").next().unwrap().trim().to_owned();
     wtt.wait("the clone", |o| {
-        (o.agent == "agent-clone" && o.seen == wtt_connect::local::service::Seen::Auth(true)).then_some(())
+        (o.agent == "agent-clone" && o.event == wtt_connect::local::service::ServiceEvent::Auth(true))
+            .then_some(())
     });
     // neither the end of the job, nor of the connector, nor its sweep at the next start ends the clone
     assert!(connector.stop().success());
@@ -185,7 +186,7 @@ fn the_pages_clone_agent_script_leaves_a_second_connector_that_outlives_the_firs
 
 #[test]
 fn runtime_info_is_told_when_connected_and_when_it_changes() {
-    use wtt_connect::local::service::{Knobs, Seen};
+    use wtt_connect::local::service::{Faults, ServiceEvent};
     let (wtt, home) = (Wtt::start(), Home::new());
     let work = home.path().join("work");
     std::fs::create_dir(&work).unwrap();
@@ -200,8 +201,8 @@ fn runtime_info_is_told_when_connected_and_when_it_changes() {
         &[("WTT_CONNECT_ENABLE_SHELL", "1"), ("WTT_CONNECT_MODEL", "m-1"), ("WTT_CONNECT_EFFORT", "high")],
     );
     let told = |what: &str, wanted: &dyn Fn(&Value) -> bool| {
-        wtt.wait(what, |o| match &o.seen {
-            Seen::Frame(frame) if frame["action"] == "runtime_info" && wanted(&frame["runtime"]) => {
+        wtt.wait(what, |o| match &o.event {
+            ServiceEvent::Frame(frame) if frame["action"] == "runtime_info" && wanted(&frame["runtime"]) => {
                 Some(frame["runtime"].clone())
             }
             _ => None,
@@ -241,7 +242,7 @@ fn runtime_info_is_told_when_connected_and_when_it_changes() {
         (&json!("runtime_info_response"), &json!(true))
     );
     // a service that does not know it is not asked again until the next connection
-    wtt.service.set_knobs(Knobs { unknown_action_errors: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { unknown_action_errors: true, ..Faults::default() });
     std::fs::write(work.join("f"), "1").unwrap();
     wtt.forget();
     for text in ["first", "second"] {
@@ -254,5 +255,5 @@ fn runtime_info_is_told_when_connected_and_when_it_changes() {
     }
     let asked = answer(&wtt, json!({"type":"runtime_info","request_id":"j"}));
     assert_eq!(asked["ok"], true);
-    assert!(wtt.service.push(AGENT, json!({"type":"typing"})), "it is still connected");
+    assert!(wtt.service.push_frame(AGENT, json!({"type":"typing"})), "it is still connected");
 }

@@ -118,8 +118,10 @@ fn nothing_that_is_started_inherits_a_terminal() {
     let mut tabs: Vec<_> = (0..4).map(|_| browser.terminal(80, 24)).collect();
     let job = look();
     for id in &ids {
-        wtt.wait("an answer", |seen| match &seen.seen {
-            wtt_connect::local::service::Seen::Message(row) if row["reply_to"] == id.as_str() => Some(()),
+        wtt.wait("an answer", |seen| match &seen.event {
+            wtt_connect::local::service::ServiceEvent::Message(row) if row["reply_to"] == id.as_str() => {
+                Some(())
+            }
             _ => None,
         });
     }

@@ -251,7 +251,7 @@ fn a_terminal_survives_a_cut_and_is_ended_when_nobody_comes_back() {
     );
     browser.see(&mut tab, "n5\r\n");
     wtt.forget();
-    assert!(wtt.service.kick(AGENT) > 0);
+    assert!(wtt.service.cut_sockets(AGENT) > 0);
     wtt.connected();
     browser.see(&mut tab, "\r\nn");
     browser.keys(&tab, "\u{3}");
@@ -267,8 +267,8 @@ fn a_terminal_survives_a_cut_and_is_ended_when_nobody_comes_back() {
     browser.keys(&tab, "echo me$((1))=$$,; yes\r");
     browser.see(&mut tab, "me1=");
     let pid = browser.see(&mut tab, ",");
-    wtt.service.set_knobs(wtt_connect::local::service::Knobs { reject_auth: true, ..Default::default() });
-    assert!(wtt.service.kick(AGENT) > 0);
+    wtt.service.set_faults(wtt_connect::local::service::Faults { reject_auth: true, ..Default::default() });
+    assert!(wtt.service.cut_sockets(AGENT) > 0);
     until("the end of a terminal that nobody can see", || !is_alive(&pid));
 }
 

@@ -3,7 +3,7 @@
 use super::{adapter, start};
 use crate::support::daemon::{AGENT, Home, Wtt, until};
 use std::time::Instant;
-use wtt_connect::local::service::Seen;
+use wtt_connect::local::service::ServiceEvent;
 
 /// What is asked for, the answer, and whether the file is there afterwards.
 const ROUNDS: &[(&str, &str, bool)] = &[
@@ -16,7 +16,7 @@ const ROUNDS: &[(&str, &str, bool)] = &[
 /// How a turn in which something was refused ends: with the agent's words, or because it does not go on without that.
 fn end(wtt: &Wtt, topic: &str, word: &str) -> String {
     wtt.wait(&format!("the end of the turn, {word:?}"), |seen| {
-        let Seen::Message(row) = &seen.seen else { return None };
+        let ServiceEvent::Message(row) = &seen.event else { return None };
         let text = row["content"].as_str().unwrap_or_default();
         let ours = row["sender_id"] == AGENT && row["semantic_type"] == "post" && row["topic_id"] == topic;
         (ours && (text.contains(word) || text.contains("without this"))).then(|| text.to_owned())

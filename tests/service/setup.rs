@@ -1,11 +1,11 @@
 //! `setup`: registering and claiming against the local service.
 
 use crate::cli::Machine;
-use wtt_connect::local::service::{Options, Service};
+use wtt_connect::local::service::{Service, ServiceOptions};
 
 #[test]
 fn a_new_agent_is_registered_kept_and_claimed() {
-    let service = Service::start(Options::default()).unwrap();
+    let service = Service::start(ServiceOptions::default()).unwrap();
     let machine = Machine::new();
     let run = machine.run(&["setup", "--claim-code", "--base-url", &service.base_url()]).code(0);
     let run = run.says("Registered a new agent").says("Code   WTT-CLAIM-").says("within 15 minutes");
@@ -33,7 +33,7 @@ fn what_is_wrong_is_said() {
     let machine = Machine::new();
     machine.run(&["setup", "--base-url", "http://127.0.0.1:9"]).code(69).says("cannot reach").one_line();
     assert!(!machine.path("home/.config").exists());
-    let service = Service::start(Options::default()).unwrap();
+    let service = Service::start(ServiceOptions::default()).unwrap();
     service.add_agent("agent-1", "t1", "A");
     let base = service.base_url();
     machine.profile("p", &format!("WTT_BASE_URL={base}\nWTT_AGENT_ID=agent-1\nWTT_TOKEN=CANARY\n"));

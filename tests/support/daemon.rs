@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use wtt_connect::local::service::{Observed, Options, Seen, Service, Speaker};
+use wtt_connect::local::service::{MessageAuthor, Observed, Service, ServiceEvent, ServiceOptions};
 
 /// The program under test; long runs can name a release build instead (`WTT_TEST_BINARY`).
 pub fn binary() -> PathBuf {
@@ -35,7 +35,7 @@ pub struct Wtt {
 
 impl Wtt {
     pub fn start() -> Wtt {
-        let service = Service::start(Options::default()).unwrap();
+        let service = Service::start(ServiceOptions::default()).unwrap();
         service.add_agent(AGENT, TOKEN, "Alice Codex");
         let seen = service.observe();
         Wtt { service, seen, log: RefCell::new(Vec::new()) }
@@ -47,7 +47,7 @@ impl Wtt {
 
     /// A person says something; the message id.
     pub fn say(&self, topic: &str, text: &str) -> String {
-        self.service.say(topic, Speaker::Human, text, json!({}))
+        self.service.post_message(topic, MessageAuthor::Human, text, json!({}))
     }
 
     /// Waits until something is seen (also what was seen before), and returns it.
@@ -70,9 +70,9 @@ impl Wtt {
         }
     }
 
-    fn tail(&self) -> Vec<Seen> {
+    fn tail(&self) -> Vec<ServiceEvent> {
         let log = self.log.borrow();
-        log.iter().rev().take(30).rev().map(|o| o.seen.clone()).collect()
+        log.iter().rev().take(30).rev().map(|o| o.event.clone()).collect()
     }
 
     /// Forgets what was seen so far.
@@ -82,12 +82,14 @@ impl Wtt {
     }
 
     pub fn connected(&self) {
-        self.wait("an authenticated connection", |o| (o.seen == Seen::Auth(true)).then_some(()));
+        self.wait("an authenticated connection", |o| (o.event == ServiceEvent::Auth(true)).then_some(()));
     }
 
     /// The threads of a connector that has nothing to do: also its first look at the tasks is over.
     pub fn idle_threads(&self, pid: u32) -> usize {
-        self.wait("the look at the tasks", |o| matches!(o.seen, Seen::Http { .. }).then_some(()));
+        self.wait("the look at the tasks", |o| {
+            matches!(o.event, ServiceEvent::HttpRequest { .. }).then_some(())
+        });
         let is_asking = |task: std::io::Result<std::fs::DirEntry>| {
             std::fs::read_to_string(task.unwrap().path().join("comm"))
                 .is_ok_and(|name| name.trim() == "errands")
@@ -99,7 +101,7 @@ impl Wtt {
     /// Waits for a visible answer in a topic that contains `text`.
     pub fn answer(&self, topic: &str, text: &str) -> Value {
         self.wait(&format!("an answer with {text:?}"), |o| {
-            let Seen::Message(row) = &o.seen else { return None };
+            let ServiceEvent::Message(row) = &o.event else { return None };
             let ours =
                 row["sender_id"] == AGENT && row["semantic_type"] == "post" && row["topic_id"] == topic;
             (ours && row["content"].as_str().unwrap().contains(text)).then(|| row.clone())
@@ -109,7 +111,7 @@ impl Wtt {
     /// Waits for a status in a topic that contains `text`.
     pub fn status(&self, topic: &str, text: &str) -> Value {
         self.wait(&format!("a status with {text:?}"), |o| {
-            let Seen::Typing(frame) = &o.seen else { return None };
+            let ServiceEvent::Typing(frame) = &o.event else { return None };
             let found =
                 frame["topic_id"] == topic && frame["status_text"].as_str().unwrap_or("").contains(text);
             found.then(|| frame.clone())

@@ -4,7 +4,7 @@ use super::patch;
 use super::running::Person;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, until};
 use serde_json::{Map, Value, json};
-use wtt_connect::local::service::Knobs;
+use wtt_connect::local::service::Faults;
 use wtt_connect::store::errand::Errand;
 use wtt_connect::store::outbox::{Outbox, ReplyKind};
 
@@ -64,7 +64,7 @@ fn a_patch_alone_needs_no_text() {
 #[test]
 fn an_unknown_end_is_tried_again_and_holds_no_reply_back() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    wtt.service.set_knobs(Knobs { patch_answers: vec![500], ..Knobs::default() });
+    wtt.service.set_faults(Faults { patch_answers: vec![500], ..Faults::default() });
     let task = task(&wtt);
     leave(&home, &task, &["done"], &[review()]);
     let _connector = Connector::start(&wtt, &home, &[]);
@@ -78,7 +78,7 @@ fn an_unknown_end_is_tried_again_and_holds_no_reply_back() {
 #[test]
 fn fields_that_the_service_does_not_know_are_left_out() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    wtt.service.set_knobs(Knobs { unknown_task_fields: vec!["output".into()], ..Knobs::default() });
+    wtt.service.set_faults(Faults { unknown_task_fields: vec!["output".into()], ..Faults::default() });
     let task = task(&wtt);
     leave(&home, &task, &["done"], &[review()]);
     let _connector = Connector::start(&wtt, &home, &[]);
@@ -93,7 +93,7 @@ fn fields_that_the_service_does_not_know_are_left_out() {
 fn what_is_refused_for_good_is_recorded_and_the_rest_goes_on() {
     let (wtt, home) = (Wtt::start(), Home::new());
     // not there: not tried again, as other refusals are for 16 s
-    wtt.service.set_knobs(Knobs { patch_answers: vec![404], ..Knobs::default() });
+    wtt.service.set_faults(Faults { patch_answers: vec![404], ..Faults::default() });
     let task = task(&wtt);
     leave(&home, &task, &["done"], &[review(), json!({"priority": "P0"})]);
     let connector = Connector::start(&wtt, &home, &[]);
@@ -107,7 +107,7 @@ fn what_is_refused_for_good_is_recorded_and_the_rest_goes_on() {
 #[test]
 fn done_texts_and_errands_are_not_repeated_after_a_crash() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    wtt.service.set_knobs(Knobs { patch_answers: vec![200, 503], ..Knobs::default() });
+    wtt.service.set_faults(Faults { patch_answers: vec![200, 503], ..Faults::default() });
     let task = task(&wtt);
     leave(&home, &task, &["said"], &[review(), json!({"priority": "P0"})]);
     let connector = Connector::start(&wtt, &home, &[]);

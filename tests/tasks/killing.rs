@@ -5,7 +5,7 @@ use crate::support::daemon::{AGENT, Connector, Home, Wtt, command, kill_points, 
 use serde_json::{Map, Value, json};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
-use wtt_connect::local::service::{Knobs, Speaker};
+use wtt_connect::local::service::{Faults, MessageAuthor};
 
 /// Points of the short run: acceptance, the reply, what is noted of its patch, the end. `WTT_TEST_KILL_POINTS=all` takes
 /// each one.
@@ -68,7 +68,7 @@ fn a_message_that_was_being_answered_at_a_kill_is_no_second_run_of_its_task() {
         let connector = Connector::start(&wtt, &home, &[FAST]);
         let task = create(&wtt, "", "blocked");
         let when = wtt_connect::sys::time::rfc3339(wtt_connect::sys::time::now_ms() + 3_000);
-        wtt.service.say(topic(&task), Speaker::Human, line, json!({ "created_at": when }));
+        wtt.service.post_message(topic(&task), MessageAuthor::Human, line, json!({ "created_at": when }));
         match end {
             "review" => {
                 wtt.answer(topic(&task), said);
@@ -97,7 +97,9 @@ fn a_message_that_sets_a_task_going_is_not_run_twice_after_a_kill_at_any_storage
         let mut first = command(&wtt.service.base_url(), &home, &[FAST, ("WTT_CONNECT_TEST_KILL_AT", &at)]);
         let mut child = first.stderr(Stdio::null()).spawn().unwrap();
         let mut gone = || child.try_wait().unwrap().is_some();
-        until("the connection or the kill", || wtt.service.push(AGENT, json!({ "type": "none" })) || gone());
+        until("the connection or the kill", || {
+            wtt.service.push_frame(AGENT, json!({ "type": "none" })) || gone()
+        });
         wtt.say(topic(&task), "RUN: answer asked");
         until("the agent or the kill", || !home.runs().is_empty() || gone());
         is_set_going(&wtt, &task);
@@ -122,7 +124,7 @@ fn what_was_missed_is_read_before_a_task_is_run() {
     is_set_going(&wtt, &task);
     // the board answers at once, the socket does not
     let slow = Some(std::time::Duration::from_millis(500));
-    wtt.service.set_knobs(Knobs { delay_results: slow, ..Knobs::default() });
+    wtt.service.set_faults(Faults { delay_results: slow, ..Faults::default() });
     wtt.forget();
     let _connector = Connector::start(&wtt, &home, &[FAST]);
     wtt.answer(topic(&task), "asked");

@@ -6,7 +6,7 @@ use super::running::{FAST, Person, create, id, topic};
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, command, until};
 use serde_json::json;
 use std::process::Stdio;
-use wtt_connect::local::service::{Knobs, Speaker};
+use wtt_connect::local::service::{Faults, MessageAuthor};
 
 #[test]
 fn an_api_that_has_moved_is_found_again() {
@@ -18,13 +18,13 @@ fn an_api_that_has_moved_is_found_again() {
     // also while a result is on its way
     let task = create(&wtt, "RUN: touch \"$HOME/begun\"; await go; answer second", "doing");
     home.wait_for("begun");
-    wtt.service.set_knobs(Knobs { api_v1_only: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { api_v1_only: true, ..Faults::default() });
     home.touch("go");
     until("the second result", || wtt.service.task(id(&task)).unwrap()["output"] == "second");
     let task = create(&wtt, "RUN: answer third", "doing");
     assert_eq!(patch(&wtt, id(&task), 0).0["output"], "third");
     // and back
-    wtt.service.set_knobs(Knobs::default());
+    wtt.service.set_faults(Faults::default());
     let task = create(&wtt, "RUN: answer fourth", "doing");
     assert_eq!(patch(&wtt, id(&task), 0).0["output"], "fourth");
 }
@@ -80,9 +80,14 @@ fn a_review_that_is_read_after_its_run_is_not_carried_out_again() {
     let text = format!("[TASK_REVIEW] action=reject task_id={} by=ana comment=RUN: answer again", id(&task));
     let message = json!({"id": "late", "topic_id": topic(&task), "sender_id": "user-ana", "sender_type": "human",
         "content": text, "semantic_type": "task_review", "created_at": "2026-01-01T00:00:00Z"});
-    assert!(wtt.service.push(AGENT, json!({"type": "new_message", "message": message})));
+    assert!(wtt.service.push_frame(AGENT, json!({"type": "new_message", "message": message})));
     until("the word on it", || connector.log().contains("newer than the review"));
-    wtt.service.say(topic(&task), Speaker::Human, &text, json!({"semantic_type": "task_review"}));
+    wtt.service.post_message(
+        topic(&task),
+        MessageAuthor::Human,
+        &text,
+        json!({"semantic_type": "task_review"}),
+    );
     wtt.answer(topic(&task), "again");
     assert_eq!(home.runs().len(), 2);
 }

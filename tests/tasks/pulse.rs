@@ -3,7 +3,7 @@
 
 use super::running::{create, id};
 use crate::support::daemon::{Connector, Home, Wtt};
-use wtt_connect::local::service::Seen;
+use wtt_connect::local::service::ServiceEvent;
 
 #[test]
 fn a_run_gives_signs_of_life_and_a_chat_none() {
@@ -17,8 +17,8 @@ fn a_run_gives_signs_of_life_and_a_chat_none() {
     wtt.say(&chat, &works("chat"));
     wtt.status(&chat, "a | b");
     let task = create(&wtt, &works("task"), "doing");
-    let row = wtt.wait("a sign of life", |o| match &o.seen {
-        Seen::Message(row) => (row["semantic_type"] == "TASK_PROGRESS").then(|| row.clone()),
+    let row = wtt.wait("a sign of life", |o| match &o.event {
+        ServiceEvent::Message(row) => (row["semantic_type"] == "TASK_PROGRESS").then(|| row.clone()),
         _ => None,
     });
     let line = row["content"].as_str().unwrap();

@@ -4,7 +4,7 @@ use super::patch;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, is_alive, until};
 use serde_json::{Map, Value, json};
 use wtt_connect::http::{Client, Settings};
-use wtt_connect::local::service::{Knobs, Seen, Speaker};
+use wtt_connect::local::service::{Faults, MessageAuthor, ServiceEvent};
 use wtt_connect::secret::Secret;
 
 /// Short pauses, so that a test does not wait for those that people get.
@@ -121,11 +121,11 @@ fn who_ends_a_task_ends_its_run() {
     assert!(!is_alive(agent.trim()));
     until("an empty outbox", || home.outbox().is_empty());
     assert_eq!(wtt.service.task(id(&task)).unwrap()["status"], "blocked");
-    let said = |o: &wtt_connect::local::service::Observed| matches!(o.seen, Seen::Patch { .. });
+    let said = |o: &wtt_connect::local::service::Observed| matches!(o.event, ServiceEvent::TaskPatch { .. });
     wtt.say(topic(&task), "RUN: answer still");
     wtt.wait("an answer, and no patch before it", |o| {
         assert!(!said(o), "the service is not told what it said itself");
-        let Seen::Message(row) = &o.seen else { return None };
+        let ServiceEvent::Message(row) = &o.event else { return None };
         (row["content"] == "still").then_some(())
     });
 }
@@ -137,7 +137,7 @@ fn what_was_left_is_taken_up_on_connect_and_only_once() {
     create(&wtt, "RUN: answer not begun", "todo");
     wtt.service.create_task(json!({"title": "Other", "status": "doing", "runner_agent_id": "agent-9"}));
     // the service does not take the end of the run: the task stays as it is
-    wtt.service.set_knobs(Knobs { patch_answers: vec![404], ..Knobs::default() });
+    wtt.service.set_faults(Faults { patch_answers: vec![404], ..Faults::default() });
     let connector = Connector::start(&wtt, &home, &[FAST]);
     wtt.answer(topic(&task), "found");
     patch(&wtt, id(&task), 0);
@@ -145,8 +145,8 @@ fn what_was_left_is_taken_up_on_connect_and_only_once() {
     connector.kill();
     wtt.forget();
     let _connector = Connector::start(&wtt, &home, &[FAST]);
-    wtt.wait("the sweep", |o| match &o.seen {
-        Seen::Http { target, .. } => target.contains("status=doing").then_some(()),
+    wtt.wait("the sweep", |o| match &o.event {
+        ServiceEvent::HttpRequest { target, .. } => target.contains("status=doing").then_some(()),
         _ => None,
     });
     let chat = wtt.p2p();
@@ -172,7 +172,7 @@ fn what_nobody_told_of_is_found_by_the_next_sweep_and_odd_news_harms_nothing() {
         json!({"type": "task_status", "task": [1], "data": null, "id": -1, "status": "doing"}),
         json!({"type": "task_status", "task_id": id(&task), "status": "cancelled"}),
     ] {
-        assert!(wtt.service.push(AGENT, odd));
+        assert!(wtt.service.push_frame(AGENT, odd));
     }
     // the service says nothing of another runner
     let mine = json!({"runner_agent_id": AGENT});
@@ -190,7 +190,7 @@ fn a_message_that_sets_a_task_going_is_answered_once() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[FAST]);
     let task = create(&wtt, "RUN: answer wrong", "review");
-    wtt.service.push(AGENT, json!({"type": "task_status"})); // no task: ignored
+    wtt.service.push_frame(AGENT, json!({"type": "task_status"})); // no task: ignored
     Person::at(&wtt).0.patch_json(&format!("/tasks/{}", id(&task)), &json!({"status": "todo"})).unwrap();
     let message = json!({"content": "RUN: answer asked", "auto_run": true, "sender_type": "HUMAN"});
     Person::at(&wtt).does(&task, "chat/send", &message);
@@ -229,7 +229,7 @@ fn a_message_that_was_answered_before_the_push_has_carried_the_task_out() {
     // by the service's clock; a slow machine has a little longer
     let when = wtt_connect::sys::time::rfc3339(wtt_connect::sys::time::now_ms() + 3_000);
     let row = json!({"created_at": when});
-    wtt.service.say(topic(&task), Speaker::Human, "RUN: answer asked", row);
+    wtt.service.post_message(topic(&task), MessageAuthor::Human, "RUN: answer asked", row);
     wtt.answer(topic(&task), "asked");
     until("an empty outbox", || home.outbox().is_empty());
     Person::at(&wtt).does(&task, "run", &json!({"runner_agent_id": AGENT}));
@@ -250,7 +250,12 @@ fn a_message_long_before_the_run_is_no_run() {
     let _connector = Connector::start(&wtt, &home, &[FAST]);
     let task = create(&wtt, "", "blocked");
     let when = wtt_connect::sys::time::rfc3339(wtt_connect::sys::time::now_ms() - 8_000);
-    wtt.service.say(topic(&task), Speaker::Human, "RUN: answer hello", json!({"created_at": when}));
+    wtt.service.post_message(
+        topic(&task),
+        MessageAuthor::Human,
+        "RUN: answer hello",
+        json!({"created_at": when}),
+    );
     wtt.answer(topic(&task), "hello");
     until("an empty outbox", || home.outbox().is_empty());
     Person::at(&wtt).does(&task, "run", &json!({"runner_agent_id": AGENT}));
@@ -294,13 +299,13 @@ fn a_run_that_meets_a_usage_limit_ends_in_review_after_the_reset_also_across_a_c
 
 #[test]
 fn a_task_that_is_only_to_be_done_is_claimed_also_without_run_and_behind_a_prefix() {
-    for (knobs, first) in [
-        (Knobs::default(), json!("review")),
-        (Knobs { no_task_run: true, ..Knobs::default() }, json!("doing")),
-        (Knobs { api_v1_only: true, ..Knobs::default() }, json!("review")),
+    for (faults, first) in [
+        (Faults::default(), json!("review")),
+        (Faults { no_task_run: true, ..Faults::default() }, json!("doing")),
+        (Faults { api_v1_only: true, ..Faults::default() }, json!("review")),
     ] {
         let (wtt, home) = (Wtt::start(), Home::new());
-        wtt.service.set_knobs(knobs);
+        wtt.service.set_faults(faults);
         let _connector = Connector::start(&wtt, &home, &[FAST]);
         let task = create(&wtt, "RUN: answer claimed", "todo");
         wtt.answer(topic(&task), "claimed");
@@ -358,8 +363,8 @@ fn progress_lines_name_the_task() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let _connector = Connector::start(&wtt, &home, &[FAST, ("WTT_CONNECT_PUBLISH_PROGRESS", "1")]);
     let task = create(&wtt, "RUN: answer done", "doing");
-    let row = wtt.wait("a progress line", |o| match &o.seen {
-        Seen::Message(row) => (row["semantic_type"] == "TASK_PROGRESS").then(|| row.clone()),
+    let row = wtt.wait("a progress line", |o| match &o.event {
+        ServiceEvent::Message(row) => (row["semantic_type"] == "TASK_PROGRESS").then(|| row.clone()),
         _ => None,
     });
     assert!(row["content"].as_str().unwrap().contains(&format!(" task_id={} ", id(&task))), "{row}");
@@ -385,7 +390,12 @@ fn a_comment_of_an_earlier_review_is_not_said_again() {
     again(4, "RUN: answer best", "plain");
     // a person who says the same once more means it
     let text = format!("[TASK_REVIEW] action=reject task_id={} by=ana comment=RUN: answer best", id(&task));
-    wtt.service.say(topic(&task), Speaker::Human, &text, json!({"semantic_type": "task_review"}));
+    wtt.service.post_message(
+        topic(&task),
+        MessageAuthor::Human,
+        &text,
+        json!({"semantic_type": "task_review"}),
+    );
     until("the review", || wtt.posts(topic(&task)).len() == 5 && home.outbox().is_empty());
     assert_eq!(wtt.service.task(id(&task)).unwrap()["output"], "best");
 }
@@ -401,7 +411,7 @@ fn a_review_that_comes_as_a_message_runs_the_task_again() {
             id(&task)
         );
         let meta = json!({"semantic_type": "task_review"});
-        wtt.service.say(topic(&task), Speaker::Human, &text, meta);
+        wtt.service.post_message(topic(&task), MessageAuthor::Human, &text, meta);
     };
     review("approve");
     review("reject");

@@ -3,7 +3,7 @@
 use super::running::FAST;
 use crate::support::daemon::{AGENT, Connector, Home, TOKEN, Wtt, binary};
 use std::process::Command;
-use wtt_connect::local::service::Knobs;
+use wtt_connect::local::service::Faults;
 
 const SENDER: &str = "agent-tester";
 
@@ -39,7 +39,7 @@ fn smoke_task_tells_what_came() {
     let task = out.split_whitespace().skip_while(|word| *word != "task").nth(1).unwrap();
     assert_eq!(wtt.service.task(task).unwrap()["status"], "done", "the board is tidy");
 
-    wtt.service.set_knobs(Knobs { no_task_run: true, ..Knobs::default() });
+    wtt.service.set_faults(Faults { no_task_run: true, ..Faults::default() });
     let (code, out, err) = smoke(&wtt.service.base_url(), &home, &["smoke-task", "--timeout=60"], &[]);
     assert_eq!((code, err.contains("does not contain `WTT_CONNECT_TASK_READY`")), (1, true), "{out}{err}");
     assert!(out.contains("no `run`"), "{out}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use tungstenite::{Message, WebSocket};
-use wtt_connect::local::service::{Knobs, Options, Seen, Service, Speaker};
+use wtt_connect::local::service::{Faults, MessageAuthor, Service, ServiceEvent, ServiceOptions};
 
 use crate::support::daemon::PATIENCE;
 
@@ -78,7 +78,7 @@ fn raw_http(service: &Service, request: &[u8]) -> (u16, String) {
 }
 
 fn with_alice() -> (Service, String) {
-    let service = Service::start(Options::default()).unwrap();
+    let service = Service::start(ServiceOptions::default()).unwrap();
     service.add_agent("agent-alice", "tok", "Alice");
     let topic = service.create_topic("p2p", "Alice", &["agent-alice"]);
     (service, topic)
@@ -92,7 +92,7 @@ fn a_message_goes_out_and_the_answer_comes_back_to_everybody() {
     alice.0.send(Message::text("ping")).unwrap();
     assert_eq!(alice.text(), "pong");
 
-    let asked = service.say(&topic, Speaker::Human, "hello", json!({"metadata": {"k": 1}}));
+    let asked = service.post_message(&topic, MessageAuthor::Human, "hello", json!({"metadata": {"k": 1}}));
     let push = alice.next();
     assert_eq!(push["type"], "new_message");
     let message = &push["message"];
@@ -118,7 +118,7 @@ fn a_message_goes_out_and_the_answer_comes_back_to_everybody() {
 #[test]
 fn what_came_while_an_agent_was_away_is_polled_once() {
     let (service, topic) = with_alice();
-    service.say(&topic, Speaker::Human, "missed", Value::Null);
+    service.post_message(&topic, MessageAuthor::Human, "missed", Value::Null);
     let mut alice = Client::authenticated(&service, "agent-alice", "tok");
     let mut poll = |id: &str| {
         alice.send(json!({"action": "poll", "request_id": id, "limit": 10}));
@@ -167,18 +167,18 @@ fn unknown_actions_and_foreign_topics_get_an_error() {
 }
 
 #[test]
-fn knobs_change_what_is_pushed() {
+fn faults_change_what_is_pushed() {
     let (service, topic) = with_alice();
     let mut alice = Client::authenticated(&service, "agent-alice", "tok");
-    service.set_knobs(Knobs {
+    service.set_faults(Faults {
         duplicate_pushes: true,
         metadata_as_string: true,
         upper_case_sender: true,
-        missing_topic_type: true,
+        omit_topic_type: true,
         push_message_id: true,
-        ..Knobs::default()
+        ..Faults::default()
     });
-    service.say(&topic, Speaker::Human, "x", json!({"metadata": {"k": 1}}));
+    service.post_message(&topic, MessageAuthor::Human, "x", json!({"metadata": {"k": 1}}));
     let (first, second) = (alice.next(), alice.next());
     assert_eq!(first, second);
     let message = &first["message"];
@@ -192,22 +192,22 @@ fn results_can_be_late_lost_or_errors() {
     let (service, topic) = with_alice();
     let mut alice = Client::authenticated(&service, "agent-alice", "tok");
     let publish = |id: &str| json!({"action": "publish", "request_id": id, "topic_id": topic, "content": id});
-    service.set_knobs(Knobs {
+    service.set_faults(Faults {
         // the pong must not be later, also on a busy machine
         delay_results: Some(std::time::Duration::from_secs(1)),
         no_echo: true,
-        ..Knobs::default()
+        ..Faults::default()
     });
     alice.send(publish("late"));
     alice.0.send(Message::text("ping")).unwrap();
     assert_eq!(alice.text(), "pong");
     assert_eq!(alice.next()["request_id"], "late");
-    service.set_knobs(Knobs { drop_results: true, no_echo: true, ..Knobs::default() });
+    service.set_faults(Faults { drop_results: true, no_echo: true, ..Faults::default() });
     alice.send(publish("lost"));
     alice.0.send(Message::text("ping")).unwrap();
     assert_eq!(alice.text(), "pong");
     assert_eq!(service.messages(&topic).len(), 2);
-    service.set_knobs(Knobs { refuse_publish: Some("no".into()), ..Knobs::default() });
+    service.set_faults(Faults { refuse_publish: Some("no".into()), ..Faults::default() });
     alice.send(publish("refused"));
     assert_eq!(alice.next()["error"], "no");
 }
@@ -217,13 +217,13 @@ fn the_owner_sees_connections_come_and_go() {
     let (service, _) = with_alice();
     let seen = service.observe();
     let alice = Client::authenticated(&service, "agent-alice", "tok");
-    assert_eq!(service.kick("agent-alice"), 1);
+    assert_eq!(service.cut_sockets("agent-alice"), 1);
     drop(alice);
     let mut kinds = Vec::new();
-    while !matches!(kinds.last(), Some(Seen::Down(_))) {
-        kinds.push(seen.recv_timeout(PATIENCE).unwrap().seen);
+    while !matches!(kinds.last(), Some(ServiceEvent::SocketClosed(_))) {
+        kinds.push(seen.recv_timeout(PATIENCE).unwrap().event);
     }
-    assert_eq!(kinds[..2], [Seen::Up, Seen::Auth(true)]);
+    assert_eq!(kinds[..2], [ServiceEvent::SocketOpened, ServiceEvent::Auth(true)]);
 }
 
 #[test]
@@ -279,14 +279,14 @@ fn a_task_runs_from_todo_to_review() {
     assert_eq!(back["status"], "doing");
     assert_eq!(service.task(id).unwrap()["status"], "doing");
     assert_eq!(http(&service, "GET", "/tasks?status=doing", "tok", "").1.as_array().unwrap().len(), 1);
-    service.set_knobs(Knobs { no_task_run: true, ..Knobs::default() });
+    service.set_faults(Faults { no_task_run: true, ..Faults::default() });
     assert_eq!(http(&service, "POST", &format!("/tasks/{id}/run"), "tok", "{}").0, 404);
 }
 
 #[test]
 fn a_file_is_signed_put_committed_and_fetched() {
     let (service, _) = with_alice();
-    service.set_knobs(Knobs { late_uploads: 1, ..Knobs::default() });
+    service.set_faults(Faults { late_uploads: 1, ..Faults::default() });
     let body = r#"{"filename":"a.txt","mime_type":"text/plain","size":5}"#;
     let (_, signed) = http(&service, "POST", "/media/sign", "tok", body);
     let commit = json!({"upload_token": signed["upload_token"]}).to_string();

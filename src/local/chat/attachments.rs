@@ -119,7 +119,7 @@ impl Chat<'_> {
             let is_empty = Outbox::peek(outbox).0 == 0;
             let step = select! {
                 recv(seen) -> event => match event {
-                    Ok(observed) => self.handle_observed(observed.seen),
+                    Ok(observed) => self.handle_observed(observed.event),
                     Err(_) => return Ok(()),
                 },
                 recv(signals) -> _ => return Ok(()),

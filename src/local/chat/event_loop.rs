@@ -10,7 +10,7 @@ use super::line_editor::{LineEditor, PromptEvent};
 use super::screen::{AgentStatus, Screen};
 use super::strings::{self, is_chinese, replace_name};
 use crate::error::{Error, Result};
-use crate::local::service::{Observed, Seen, Service, Speaker};
+use crate::local::service::{MessageAuthor, Observed, Service, ServiceEvent};
 use crate::sys::signal::Signal;
 use crossbeam_channel::{Receiver, never, select};
 use serde_json::Value;
@@ -126,7 +126,7 @@ impl<'a> Chat<'a> {
         loop {
             let step = select! {
                 recv(seen) -> event => match event {
-                    Ok(observed) => self.handle_observed(observed.seen),
+                    Ok(observed) => self.handle_observed(observed.event),
                     Err(_) => ChatStep::Quit(Err(Error::Failed("the local service has ended".into()))),
                 },
                 recv(input) -> event => {
@@ -188,7 +188,7 @@ impl<'a> Chat<'a> {
     }
 
     pub(super) fn send(&mut self, message: &str) {
-        let message_id = self.service.say(&self.topic, Speaker::Human, message, Value::Null);
+        let message_id = self.service.post_message(&self.topic, MessageAuthor::Human, message, Value::Null);
         if self.conversation.is_busy() && is_for_running_turn(message) {
             // Answered by the turn that it stops, or is added to.
             return;
@@ -199,14 +199,14 @@ impl<'a> Chat<'a> {
         self.conversation.add_sent(message_id);
     }
 
-    pub(super) fn handle_observed(&mut self, seen: Seen) -> ChatStep {
+    pub(super) fn handle_observed(&mut self, seen: ServiceEvent) -> ChatStep {
         match seen {
-            Seen::Message(Value::Object(row))
+            ServiceEvent::Message(Value::Object(row))
                 if row.get("topic_id").and_then(Value::as_str) == Some(&self.topic) =>
             {
                 self.handle_message(&row)
             }
-            Seen::Typing(body) if body["topic_id"] == self.topic.as_str() => {
+            ServiceEvent::Typing(body) if body["topic_id"] == self.topic.as_str() => {
                 if body["state"] == "stop" {
                     return self.end_turn();
                 }

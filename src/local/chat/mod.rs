@@ -22,7 +22,7 @@ mod terminal;
 
 use crate::config::Mode;
 use crate::error::{self, Error, Result};
-use crate::local::service::{self, Observed, Seen, Service};
+use crate::local::service::{self, Observed, Service, ServiceEvent};
 use crate::sys::signal::{self, Signal};
 use adapter_choice::AdapterChoice;
 use connector::{AGENT_ID, Connector};
@@ -66,9 +66,11 @@ pub fn run(options: ChatOptions) -> Result<()> {
     let signals = signal::listen().map_err(|e| Error::Failed(format!("cannot listen for signals: {e}")))?;
     sandbox_profile::remove_leftovers();
     let mut sandbox = SandboxProfile::create()?;
-    let service =
-        Service::start(service::Options { port: 0, uploads: Some(sandbox.path(sandbox_profile::MEDIA)) })
-            .map_err(|e| Error::Failed(format!("cannot start the local service: {e}")))?;
+    let service = Service::start(service::ServiceOptions {
+        port: 0,
+        uploads: Some(sandbox.path(sandbox_profile::MEDIA)),
+    })
+    .map_err(|e| Error::Failed(format!("cannot start the local service: {e}")))?;
     let seen = service.observe();
     if options.is_verbose {
         sandbox.keep_log();
@@ -197,7 +199,7 @@ fn await_connector(
     let deadline = Instant::now() + CONNECT_TIME;
     loop {
         select! {
-            recv(seen) -> event => if matches!(event, Ok(Observed { seen: Seen::Auth(true), .. })) {
+            recv(seen) -> event => if matches!(event, Ok(Observed { event: ServiceEvent::Auth(true), .. })) {
                 return Ok(());
             },
             recv(connector.gone) -> _ => return Err(connector.failure("ended before it had connected")),

@@ -1,9 +1,9 @@
 //! What sockets ask of the service: `auth`, `ping` and the actions that agents send, each with its `action_result`
 //! (see FRAMES in wtt-connect-protocol(7)).
 
-use super::event_loop::{Desk, Role};
-use super::events::Seen;
-use super::state::{Row, State, USER_ID, text};
+use super::event_loop::{ServiceLoop, SocketRole};
+use super::events::ServiceEvent;
+use super::state::{JsonObject, ServiceState, USER_ID, text};
 use crate::json;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -14,91 +14,93 @@ const CONTENT_MAX: usize = 256 * 1024;
 const PAGE: u64 = 100;
 const PAGE_MAX: u64 = 500;
 
-type Answer = Result<Value, String>;
+type ActionResult = Result<Value, String>;
 
 /// A page size out of a request.
-pub fn page(given: Option<&Value>) -> usize {
+pub fn page_size(given: Option<&Value>) -> usize {
     let asked = given.and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok())).unwrap_or(PAGE);
     usize::try_from(asked.min(PAGE_MAX)).unwrap_or(0)
 }
 
-impl Desk {
+impl ServiceLoop {
     /// One text frame of a socket. Unknown frames are noted and otherwise ignored.
-    pub fn frame(&mut self, number: u64, frame: &str) {
-        let Some((agent, role)) = self.links.get(&number).map(|l| (l.agent.clone(), l.role)) else { return };
+    pub fn handle_frame(&mut self, number: u64, frame: &str) {
+        let Some((agent, role)) = self.sockets.get(&number).map(|l| (l.agent.clone(), l.role)) else {
+            return;
+        };
         if frame == "ping" {
-            if let (Some(Role::Agent), Some(known)) = (role, self.state.agents.get_mut(&agent)) {
+            if let (Some(SocketRole::Agent), Some(known)) = (role, self.state.agents.get_mut(&agent)) {
                 known.heartbeat = Some(Instant::now());
             }
-            self.note(&agent, Seen::Ping);
+            self.notify_observers(&agent, ServiceEvent::Ping);
             return self.send_text(number, "pong".to_owned());
         }
         let body = match json::parse(frame) {
             Ok(Value::Object(body)) => body,
-            _ => return self.note(&agent, Seen::Frame(frame.into())),
+            _ => return self.notify_observers(&agent, ServiceEvent::Frame(frame.into())),
         };
         match (text(&body, "action"), role) {
-            (Some("auth"), _) => self.auth(number, &agent, &body),
-            (Some(_), None) => self.result(number, &body, Err("not authenticated".to_owned())),
-            (Some(action), Some(Role::User)) if action.starts_with("terminal_") => {
-                self.terminal(number, &agent, action, &body);
+            (Some("auth"), _) => self.authenticate(number, &agent, &body),
+            (Some(_), None) => self.answer_action(number, &body, Err("not authenticated".to_owned())),
+            (Some(action), Some(SocketRole::User)) if action.starts_with("terminal_") => {
+                self.relay_terminal_request(number, &agent, action, &body);
             }
             (Some(action), Some(role)) => {
-                let answer = self.act(action, &agent, role, &body);
-                self.result(number, &body, answer);
+                let answer = self.perform_action(action, &agent, role, &body);
+                self.answer_action(number, &body, answer);
             }
-            (None, Some(Role::Agent)) => self.relay(&agent, body),
-            (None, _) => self.note(&agent, Seen::Frame(Value::Object(body))),
+            (None, Some(SocketRole::Agent)) => self.relay_agent_frame(&agent, body),
+            (None, _) => self.notify_observers(&agent, ServiceEvent::Frame(Value::Object(body))),
         }
     }
 
-    fn auth(&mut self, number: u64, agent: &str, body: &Row) {
+    fn authenticate(&mut self, number: u64, agent: &str, body: &JsonObject) {
         let token = text(body, "token").unwrap_or_default();
         let role = match self.state.agents.get(agent) {
-            Some(known) if known.token == token && !token.is_empty() => Some(Role::Agent),
-            Some(_) if token == self.user_token => Some(Role::User),
+            Some(known) if known.token == token && !token.is_empty() => Some(SocketRole::Agent),
+            Some(_) if token == self.user_token => Some(SocketRole::User),
             _ => None,
         };
-        let role = role.filter(|_| !self.knobs.reject_auth);
-        if let Some(link) = self.links.get_mut(&number) {
+        let role = role.filter(|_| !self.faults.reject_auth);
+        if let Some(link) = self.sockets.get_mut(&number) {
             link.role = role;
         }
         if role.is_none() {
             let refusal = json!({ "type": "action_result", "request_id": body.get("request_id"), "ok": false,
                 "error": "invalid token" });
             self.send(number, &refusal);
-            self.close_link(number, 4401, "invalid token");
-            return self.note(agent, Seen::Auth(false));
+            self.close_socket(number, 4401, "invalid token");
+            return self.notify_observers(agent, ServiceEvent::Auth(false));
         }
         let display_name = self.state.agents.get_mut(agent).map(|known| {
-            if role == Some(Role::Agent) {
+            if role == Some(SocketRole::Agent) {
                 known.heartbeat = Some(Instant::now());
             }
             known.display_name.clone()
         });
-        if role == Some(Role::Agent) {
+        if role == Some(SocketRole::Agent) {
             // Two sockets of one agent: the newest wins (see RECONNECTION in wtt-connect-protocol(7)).
-            for older in self.links_of(agent, Role::Agent) {
+            for older in self.sockets_of(agent, SocketRole::Agent) {
                 if older != number {
-                    self.close_link(older, 4409, "replaced by a newer connection");
+                    self.close_socket(older, 4409, "replaced by a newer connection");
                     // what a slow network still delivers of it is no longer taken
-                    if let Some(link) = self.links.get_mut(&older) {
+                    if let Some(link) = self.sockets.get_mut(&older) {
                         link.role = None;
                     }
                 }
             }
         }
-        if !self.knobs.silent_auth {
+        if !self.faults.silent_auth {
             let welcome = json!({ "type": "action_result", "request_id": body.get("request_id"), "ok": true,
                 "data": { "authenticated": true, "agent_id": agent, "agent_display_name": display_name } });
             self.send(number, &welcome);
         }
-        self.note(agent, Seen::Auth(true));
+        self.notify_observers(agent, ServiceEvent::Auth(true));
     }
 
     /// Answers an action; frames without a request id get no answer.
-    fn result(&mut self, number: u64, body: &Row, answer: Answer) {
-        let Some(request_id) = text(body, "request_id").filter(|_| !self.knobs.drop_results) else { return };
+    fn answer_action(&mut self, number: u64, body: &JsonObject, answer: ActionResult) {
+        let Some(request_id) = text(body, "request_id").filter(|_| !self.faults.drop_results) else { return };
         let frame = match answer {
             Ok(data) => {
                 json!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
@@ -107,15 +109,21 @@ impl Desk {
                 json!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
             }
         };
-        match self.knobs.delay_results {
+        match self.faults.delay_results {
             Some(delay) => self.send_later(number, frame.to_string(), delay),
             None => self.send(number, &frame),
         }
     }
 
-    fn act(&mut self, action: &str, agent: &str, role: Role, body: &Row) -> Answer {
+    fn perform_action(
+        &mut self,
+        action: &str,
+        agent: &str,
+        role: SocketRole,
+        body: &JsonObject,
+    ) -> ActionResult {
         if action != "typing" {
-            self.note(agent, Seen::Frame(Value::Object(body.clone())));
+            self.notify_observers(agent, ServiceEvent::Frame(Value::Object(body.clone())));
         }
         let topic = || text(body, "topic_id").ok_or_else(|| "topic_id is required".to_owned());
         match action {
@@ -128,20 +136,21 @@ impl Desk {
                 let topic_id = self.state.p2p_topic(agent, target);
                 self.publish(agent, role, &topic_id, body)
             }
-            "typing" => self.typing(agent, topic()?, body),
+            "typing" => self.relay_typing(agent, topic()?, body),
             "poll" => {
-                let rows = self.state.take_unread(agent, page(body.get("limit")));
+                let rows = self.state.take_unread(agent, page_size(body.get("limit")));
                 Ok(json!({ "messages": rows, "topics": self.state.topic_rows(Some(agent)) }))
             }
             "history" => {
-                let topic_id = self.open_topic(agent, role, topic()?)?;
-                let rows = self.state.history(&topic_id, page(body.get("limit")), text(body, "before_id"));
+                let topic_id = self.readable_topic(agent, role, topic()?)?;
+                let rows =
+                    self.state.history(&topic_id, page_size(body.get("limit")), text(body, "before_id"));
                 Ok(json!({ "messages": rows.unwrap_or_default() }))
             }
             "subscribed" => Ok(json!(self.state.topic_rows(Some(agent)))),
             "list" => {
                 let mut rows = self.state.topic_rows(None);
-                rows.truncate(page(body.get("limit")));
+                rows.truncate(page_size(body.get("limit")));
                 Ok(json!(rows))
             }
             "find" => {
@@ -161,22 +170,22 @@ impl Desk {
                 Ok(json!({ "message": message, "topic_id": topic_id }))
             }
             "detail" => {
-                let topic_id = self.open_topic(agent, role, topic()?)?;
+                let topic_id = self.readable_topic(agent, role, topic()?)?;
                 self.state.topic_row(&topic_id, Some(agent)).ok_or_else(|| "topic not found".to_owned())
             }
-            "runtime_info" if !self.knobs.unknown_action_errors => {
+            "runtime_info" if !self.faults.unknown_action_errors => {
                 if let Some(known) = self.state.agents.get_mut(agent) {
                     known.runtime = body.get("runtime").cloned();
                 }
                 Ok(json!({}))
             }
-            "message_stream" if !self.knobs.unknown_action_errors => {
+            "message_stream" if !self.faults.unknown_action_errors => {
                 let mut frame = body.clone();
                 frame.remove("action");
                 frame.insert("type".into(), "message_stream".into());
                 frame.insert("sender_id".into(), agent.into());
                 frame.insert("sender_type".into(), "agent".into());
-                self.show(&[agent], &Value::Object(frame));
+                self.send_to_watchers(&[agent], &Value::Object(frame));
                 Ok(json!({}))
             }
             unknown => Err(format!("unknown action: {unknown}")),
@@ -184,22 +193,22 @@ impl Desk {
     }
 
     /// The topic when this agent may read it.
-    fn open_topic(&self, agent: &str, role: Role, topic_id: &str) -> Result<String, String> {
+    fn readable_topic(&self, agent: &str, role: SocketRole, topic_id: &str) -> Result<String, String> {
         let topic = self.state.topics.get(topic_id).ok_or("topic not found")?;
-        let may = role == Role::User || topic.members.contains(agent);
+        let may = role == SocketRole::User || topic.members.contains(agent);
         if may { Ok(topic_id.to_owned()) } else { Err("not a member".to_owned()) }
     }
 
-    fn publish(&mut self, agent: &str, role: Role, topic_id: &str, body: &Row) -> Answer {
-        if let Some(refusal) = &self.knobs.refuse_publish {
+    fn publish(&mut self, agent: &str, role: SocketRole, topic_id: &str, body: &JsonObject) -> ActionResult {
+        if let Some(refusal) = &self.faults.refuse_publish {
             return Err(refusal.clone());
         }
-        let topic_id = self.open_topic(agent, role, topic_id)?;
+        let topic_id = self.readable_topic(agent, role, topic_id)?;
         let row = message_row(body, role, agent)?;
-        self.post(&topic_id, row).map(Value::Object).ok_or_else(|| "topic not found".to_owned())
+        self.post_message(&topic_id, row).map(Value::Object).ok_or_else(|| "topic not found".to_owned())
     }
 
-    fn typing(&mut self, agent: &str, topic_id: &str, body: &Row) -> Answer {
+    fn relay_typing(&mut self, agent: &str, topic_id: &str, body: &JsonObject) -> ActionResult {
         let members = self.state.topics.get(topic_id).map(|t| t.members.clone()).ok_or("topic not found")?;
         let mut frame = body.clone();
         frame.remove("action");
@@ -213,19 +222,19 @@ impl Desk {
         for member in members.iter().filter(|m| *m != agent) {
             self.send_to_agent(member, &frame);
         }
-        self.show(&members.iter().map(String::as_str).collect::<Vec<_>>(), &frame);
-        self.note(agent, Seen::Typing(Value::Object(body.clone())));
+        self.send_to_watchers(&members.iter().map(String::as_str).collect::<Vec<_>>(), &frame);
+        self.notify_observers(agent, ServiceEvent::Typing(Value::Object(body.clone())));
         Ok(json!({}))
     }
 }
 
 /// The stored part of a message that somebody sends, from a socket or over HTTP.
-pub fn message_row(body: &Row, role: Role, agent: &str) -> Result<Row, String> {
+pub fn message_row(body: &JsonObject, role: SocketRole, agent: &str) -> Result<JsonObject, String> {
     let content = text(body, "content").or_else(|| text(body, "message")).ok_or("content is required")?;
     if content.len() > CONTENT_MAX {
         return Err("content is too long".to_owned());
     }
-    let mut row = Row::new();
+    let mut row = JsonObject::new();
     row.insert("content".into(), content.into());
     let kept =
         ["content_type", "semantic_type", "reply_to", "encrypted", "metadata", "mention_target_agent_ids"];
@@ -233,15 +242,15 @@ pub fn message_row(body: &Row, role: Role, agent: &str) -> Result<Row, String> {
         row.insert((*key).to_owned(), body[*key].clone());
     }
     let (sender, kind) = match role {
-        Role::Agent => (agent, "agent"),
-        Role::User => (text(body, "sender_id").unwrap_or(USER_ID), "human"),
+        SocketRole::Agent => (agent, "agent"),
+        SocketRole::User => (text(body, "sender_id").unwrap_or(USER_ID), "human"),
     };
     row.insert("sender_id".into(), sender.into());
     row.insert("sender_type".into(), kind.into());
     Ok(row)
 }
 
-impl State {
+impl ServiceState {
     /// Whether an agent is online by the rule of the web: heard of within 90 seconds (see HEARTBEAT in
     /// wtt-connect-protocol(7)).
     pub fn is_online(&self, agent: &str) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Decides nothing about WTT: requests and frames go to the desk, which owns all state.
 
-use super::event_loop::Event;
+use super::event_loop::LoopInput;
 use super::http::{self, Body, BodyError, RequestHead, ServiceRequest, ServiceResponse};
 use crate::sys::tls::Stream;
 use crate::sys::websocket_loop::{self, Driver, End, Flow};
@@ -21,27 +21,27 @@ const AUTH_TIME: Duration = Duration::from_secs(15);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
 /// Serves one accepted connection to its end.
-pub fn serve(number: u64, socket: TcpStream, desk: &Sender<Event>, uploads: &Path) {
+pub fn serve_connection(number: u64, socket: TcpStream, desk: &Sender<LoopInput>, uploads: &Path) {
     let outcome = match http::read_head(&socket) {
-        Ok((head, early)) if head.is_upgrade() => web_socket(number, socket, &head, early, desk),
-        Ok((head, early)) => exchange(number, &socket, head, early, desk, uploads),
-        Err(e) => refuse(&socket, &e),
+        Ok((head, early)) if head.is_upgrade() => serve_web_socket(number, socket, &head, early, desk),
+        Ok((head, early)) => serve_http(number, &socket, head, early, desk, uploads),
+        Err(e) => answer_bad_request(&socket, &e),
     };
     if let Err(e) = outcome {
         log::debug!("local service: connection {number}: {e}");
     }
 }
 
-fn refuse(socket: &TcpStream, why: &io::Error) -> io::Result<()> {
+fn answer_bad_request(socket: &TcpStream, why: &io::Error) -> io::Result<()> {
     http::write_response(socket, &ServiceResponse::error(400, &why.to_string()))
 }
 
-fn exchange(
+fn serve_http(
     number: u64,
     socket: &TcpStream,
     head: RequestHead,
     early: Vec<u8>,
-    desk: &Sender<Event>,
+    desk: &Sender<LoopInput>,
     uploads: &Path,
 ) -> io::Result<()> {
     let upload = (head.method == "PUT" && head.path.iter().any(|s| s == "upload-direct"))
@@ -58,7 +58,7 @@ fn exchange(
         Body::Bytes(_) => None,
     };
     let (reply, answer) = bounded(1);
-    let asked = desk.send(Event::Http { request: ServiceRequest { head, body }, reply }).is_ok();
+    let asked = desk.send(LoopInput::Http { request: ServiceRequest { head, body }, reply }).is_ok();
     let response = asked.then(|| answer.recv_timeout(ANSWER_TIME).ok()).flatten();
     if let Some(part) = file {
         // Taken over by rename when it was wanted.
@@ -70,12 +70,12 @@ fn exchange(
     }
 }
 
-fn web_socket(
+fn serve_web_socket(
     number: u64,
     socket: TcpStream,
     head: &RequestHead,
     early: Vec<u8>,
-    desk: &Sender<Event>,
+    desk: &Sender<LoopInput>,
 ) -> io::Result<()> {
     let agent = match head.path.iter().position(|s| s == "ws").map(|at| &head.path[at + 1..]) {
         Some([agent]) => agent.clone(),
@@ -88,38 +88,38 @@ fn web_socket(
     let response = request.body(()).map_err(io::Error::other);
     let response = match response.and_then(|r| create_response(&r).map_err(io::Error::other)) {
         Ok(response) => response,
-        Err(e) => return refuse(&socket, &e),
+        Err(e) => return answer_bad_request(&socket, &e),
     };
     socket.set_write_timeout(Some(AUTH_TIME))?;
     write_response(&socket, &response).map_err(io::Error::other)?;
     socket.set_nodelay(true)?;
     socket.set_nonblocking(true)?;
     let (out, mut queue) = websocket_loop::outgoing()?;
-    let open = Event::Open { link: number, agent, out, socket: socket.try_clone()? };
+    let open = LoopInput::Open { link: number, agent, out, socket: socket.try_clone()? };
     if desk.send(open).is_err() {
         return Ok(());
     }
     let stream = Stream::Plain(socket);
     let mut ws = WebSocket::from_partially_read(stream, early, Role::Server, Some(websocket_loop::limits()));
-    let mut driver = Link { number, desk, auth_by: Some(Instant::now() + AUTH_TIME) };
+    let mut driver = SocketDriver { number, desk, auth_by: Some(Instant::now() + AUTH_TIME) };
     let why = match websocket_loop::run(&mut ws, &mut queue, &mut driver) {
         Ok(End::Peer(Some((code, reason)))) => format!("closed by the peer: {code} {reason}"),
         Ok(End::Peer(None)) => "closed by the peer".to_owned(),
         Ok(End::Driver | End::Dropped) => "closed by the service".to_owned(),
         Err(e) => e.to_string(),
     };
-    let _ = desk.send(Event::Closed { link: number, why });
+    let _ = desk.send(LoopInput::Closed { link: number, why });
     Ok(())
 }
 
-struct Link<'a> {
+struct SocketDriver<'a> {
     number: u64,
-    desk: &'a Sender<Event>,
+    desk: &'a Sender<LoopInput>,
     /// Cleared by the first frame: judging it is the desk's business.
     auth_by: Option<Instant>,
 }
 
-impl Driver for Link<'_> {
+impl Driver for SocketDriver<'_> {
     fn on_message(&mut self, message: Message) -> Flow {
         self.auth_by = None;
         let text = match message {
@@ -129,7 +129,7 @@ impl Driver for Link<'_> {
                 return Flow::Continue;
             }
         };
-        match self.desk.send(Event::Text { link: self.number, text }) {
+        match self.desk.send(LoopInput::Text { link: self.number, text }) {
             Ok(()) => Flow::Continue,
             Err(_) => Flow::End,
         }

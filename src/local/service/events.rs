@@ -1,4 +1,4 @@
-//! What the service lets its owner see ([`Observed`]) and how its owner makes it misbehave ([`Knobs`]).
+//! What the service lets its owner see ([`Observed`]) and how its owner makes it misbehave ([`Faults`]).
 
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ pub struct Observed {
     /// The agent concerned; empty for HTTP requests without a token.
     pub agent: String,
     /// What.
-    pub seen: Seen,
+    pub event: ServiceEvent,
 }
 
 /// The kinds of [`Observed`].
 #[derive(Debug, Clone, PartialEq)]
-pub enum Seen {
+pub enum ServiceEvent {
     /// A socket was opened for the agent.
-    Up,
+    SocketOpened,
     /// A socket is gone, with why.
-    Down(String),
+    SocketClosed(String),
     /// An `auth` frame, and whether the token was good.
     Auth(bool),
     /// A bare `ping`.
@@ -33,9 +33,9 @@ pub enum Seen {
     /// of the service, garbage as a string.
     Frame(Value),
     /// A task changed: the whole task.
-    Task(Value),
+    TaskChanged(Value),
     /// An agent asked for a change of a task: the body as sent, and the status of the answer.
-    Patch {
+    TaskPatch {
         /// The task.
         task_id: String,
         /// What was to change.
@@ -44,7 +44,7 @@ pub enum Seen {
         status: u16,
     },
     /// An HTTP request was answered.
-    Http {
+    HttpRequest {
         /// e.g. `GET`.
         method: String,
         /// Path and query.
@@ -56,7 +56,7 @@ pub enum Seen {
 
 /// Misbehavior on demand. The default is a well-behaved service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Knobs {
+pub struct Faults {
     /// Answers `auth` with an error and closes with 4401.
     pub reject_auth: bool,
     /// Never answers `auth`, but takes it.
@@ -74,11 +74,11 @@ pub struct Knobs {
     /// Sends `sender_type` in capitals.
     pub upper_case_sender: bool,
     /// Leaves `topic_type` out.
-    pub missing_topic_type: bool,
+    pub omit_topic_type: bool,
     /// Calls the id `message_id` in pushes as well.
     pub push_message_id: bool,
     /// Leaves the metadata out of pushes; the history has it.
-    pub bare_pushes: bool,
+    pub omit_metadata: bool,
     /// Does not push an agent's own messages back to it.
     pub no_echo: bool,
     /// Refuses the actions that are only assumed: `runtime_info` and `message_stream`.
@@ -94,11 +94,11 @@ pub struct Knobs {
     /// So many messages posted by HTTP are answered with 500.
     pub failing_posts: u32,
     /// So many after those are taken, but answered with 504.
-    pub late_posts: u32,
+    pub posts_answered_late: u32,
     /// Hands out absolute upload addresses.
     pub absolute_upload_url: bool,
     /// So many commits answer that the file is not there yet.
     pub late_uploads: u32,
     /// Takes connections, reads, and answers nothing at all.
-    pub mute: bool,
+    pub answer_nothing: bool,
 }

@@ -2,10 +2,10 @@
 //! what the agent answers goes back to who asked (see TERMINAL and SHELL in
 //! wtt-connect-protocol(7)).
 
-use super::event_loop::Desk;
-use super::events::Seen;
+use super::event_loop::ServiceLoop;
+use super::events::ServiceEvent;
 use super::http::ServiceResponse;
-use super::state::{Row, text};
+use super::state::{JsonObject, text};
 use crate::sys::id;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ const COMMAND_MAX: usize = 64 * 1024;
 
 /// Who waits for an answer of an agent.
 #[derive(Debug)]
-enum Asker {
+enum Requester {
     /// A browser's connection, and its own request id.
     Link(u64, Value),
     /// A shell job.
@@ -24,19 +24,19 @@ enum Asker {
 
 /// Everything that is open.
 #[derive(Debug, Default)]
-pub struct Hosts {
-    asked: BTreeMap<String, Asker>,
+pub struct HostRelay {
+    requesters: BTreeMap<String, Requester>,
     /// Connections of browsers by terminal.
     terminals: BTreeMap<String, u64>,
     jobs: BTreeMap<String, Value>,
 }
 
-impl Desk {
+impl ServiceLoop {
     /// `terminal_open` and its kind, from a browser.
-    pub fn terminal(&mut self, link: u64, agent: &str, action: &str, body: &Row) {
+    pub fn relay_terminal_request(&mut self, link: u64, agent: &str, action: &str, body: &JsonObject) {
         let request_id = body.get("request_id").cloned().unwrap_or_default();
         if text(body, "token").is_some_and(|token| token != self.user_token) {
-            return self.tell(link, &request_id, Err("invalid token".to_owned()));
+            return self.send_action_result(link, &request_id, Err("invalid token".to_owned()));
         }
         let mut frame = body.clone();
         for key in ["action", "token"] {
@@ -45,51 +45,51 @@ impl Desk {
         frame.insert("type".into(), action.into());
         if action == "terminal_open" {
             let session = id::hex();
-            self.hosts.terminals.insert(session.clone(), link);
+            self.relay.terminals.insert(session.clone(), link);
             frame.insert("session_id".into(), session.into());
         }
         if !request_id.is_null() {
             let ours = id::hex();
             frame.insert("request_id".into(), ours.clone().into());
-            self.hosts.asked.insert(ours, Asker::Link(link, request_id.clone()));
+            self.relay.requesters.insert(ours, Requester::Link(link, request_id.clone()));
         }
         if !self.send_to_agent(agent, &Value::Object(frame)) {
-            self.tell(link, &request_id, Err(format!("agent {agent} is offline")));
+            self.send_action_result(link, &request_id, Err(format!("agent {agent} is offline")));
         }
     }
 
     /// A frame of an agent that is no action: an answer, or something about a terminal.
-    pub fn relay(&mut self, agent: &str, body: Row) {
+    pub fn relay_agent_frame(&mut self, agent: &str, body: JsonObject) {
         let kind = text(&body, "type").unwrap_or_default().to_owned();
         if kind.starts_with("terminal_") && !kind.ends_with("_response") {
             let session = text(&body, "session_id").unwrap_or_default().to_owned();
-            if let Some(link) = self.hosts.terminals.get(&session).copied() {
+            if let Some(link) = self.relay.terminals.get(&session).copied() {
                 if kind == "terminal_exit" {
-                    self.hosts.terminals.remove(&session);
+                    self.relay.terminals.remove(&session);
                 }
                 return self.send(link, &Value::Object(body));
             }
         }
-        let asker = text(&body, "request_id").and_then(|ours| self.hosts.asked.remove(ours));
+        let asker = text(&body, "request_id").and_then(|ours| self.relay.requesters.remove(ours));
         let ok = body.get("ok").and_then(Value::as_bool).unwrap_or(true);
         let error = text(&body, "error").unwrap_or("refused").to_owned();
         match asker {
-            Some(Asker::Link(link, request_id)) => {
+            Some(Requester::Link(link, request_id)) => {
                 let data = body.get("data").cloned().unwrap_or_else(|| json!({}));
-                self.tell(link, &request_id, if ok { Ok(data) } else { Err(error) });
+                self.send_action_result(link, &request_id, if ok { Ok(data) } else { Err(error) });
             }
-            Some(Asker::Job(job)) => {
+            Some(Requester::Job(job)) => {
                 let status = text(&body, "status").unwrap_or(if ok { "done" } else { "error" });
                 let row = json!({ "job_id": job, "status": status, "result": body.get("result"),
                     "error": (!ok).then_some(error) });
-                self.hosts.jobs.insert(job, row);
+                self.relay.jobs.insert(job, row);
             }
             None => {}
         }
-        self.note(agent, Seen::Frame(Value::Object(body)));
+        self.notify_observers(agent, ServiceEvent::Frame(Value::Object(body)));
     }
 
-    fn tell(&mut self, link: u64, request_id: &Value, answer: Result<Value, String>) {
+    fn send_action_result(&mut self, link: u64, request_id: &Value, answer: Result<Value, String>) {
         let frame = match answer {
             Ok(data) => {
                 json!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
@@ -102,25 +102,25 @@ impl Desk {
     }
 
     /// A browser has gone: so have its terminals.
-    pub fn leave(&mut self, link: u64, agent: &str) {
+    pub fn close_terminals_of(&mut self, link: u64, agent: &str) {
         let mut mine = Vec::new();
-        mine.extend(self.hosts.terminals.iter().filter(|(_, of)| **of == link).map(|(name, _)| name.clone()));
+        mine.extend(self.relay.terminals.iter().filter(|(_, of)| **of == link).map(|(name, _)| name.clone()));
         for session in mine {
-            self.hosts.terminals.remove(&session);
+            self.relay.terminals.remove(&session);
             self.send_to_agent(agent, &json!({ "type": "terminal_close", "session_id": session }));
         }
     }
 
     /// `POST /agents/{id}/shell/jobs`
-    pub fn start_job(&mut self, agent: &str, body: &Row) -> Result<Value, ServiceResponse> {
+    pub fn start_shell_job(&mut self, agent: &str, body: &JsonObject) -> Result<Value, ServiceResponse> {
         let command = text(body, "command").filter(|command| command.len() <= COMMAND_MAX);
         let command = command.ok_or_else(|| ServiceResponse::error(422, "command is missing or too long"))?;
         let (job, ours) = (id::hex(), id::hex());
         let frame = json!({ "type": "shell_exec", "request_id": ours, "command": command,
             "timeout_seconds": body.get("timeout_seconds") });
         let row = json!({ "job_id": job, "status": "running" });
-        self.hosts.asked.insert(ours, Asker::Job(job.clone()));
-        self.hosts.jobs.insert(job, row.clone());
+        self.relay.requesters.insert(ours, Requester::Job(job.clone()));
+        self.relay.jobs.insert(job, row.clone());
         if self.send_to_agent(agent, &frame) {
             Ok(row)
         } else {
@@ -129,7 +129,7 @@ impl Desk {
     }
 
     /// `GET /agents/{id}/shell/jobs/{job}`
-    pub fn job(&self, job: &str) -> Option<Value> {
-        self.hosts.jobs.get(job).cloned()
+    pub fn shell_job(&self, job: &str) -> Option<Value> {
+        self.relay.jobs.get(job).cloned()
     }
 }

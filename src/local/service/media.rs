@@ -1,9 +1,9 @@
 //! Uploads in three steps and downloads (see FILES in wtt-connect-protocol(7)): sign, PUT, commit, GET.
 
 use super::Service;
-use super::event_loop::Desk;
+use super::event_loop::ServiceLoop;
 use super::http::{Body, RequestHead, ServiceResponse};
-use super::state::{Media, Row, text};
+use super::state::{JsonObject, StoredFile, text};
 use crate::error::reason;
 use crate::sys::id;
 use crate::wire::attachment::safe_name;
@@ -14,8 +14,8 @@ impl Service {
     /// Stores a copy of a file, as if it had been uploaded. Returns its path on the service; the error is for people.
     pub fn store_file(&self, file: &Path, name: &str) -> Result<String, String> {
         let (token, name) = (id::hex(), name.to_owned());
-        let uploads = self.ask(|desk| desk.uploads.clone()).unwrap_or_default();
-        let kept = uploads.join(kept_name(&name));
+        let uploads = self.run_in_loop(|service| service.uploads.clone()).unwrap_or_default();
+        let kept = uploads.join(unique_file_name(&name));
         let size = std::fs::copy(file, &kept).map_err(|e| reason(&e))?;
         if size == 0 || size > super::http::UPLOAD_BYTES_MAX {
             let _ = std::fs::remove_file(&kept);
@@ -28,26 +28,34 @@ impl Service {
         }
         let url = format!("/media/{token}");
         let mime_type = "application/octet-stream".to_owned();
-        let media = Media { filename: name, mime_type, file: Some((kept, size)), public: true };
-        self.ask(move |desk| desk.state.media.insert(token, media));
+        let media = StoredFile { filename: name, mime_type, file: Some((kept, size)), public: true };
+        self.run_in_loop(move |service| service.state.media.insert(token, media));
         Ok(url)
     }
 
     /// Where a stored file is, and its length in bytes.
     pub fn stored_file(&self, media_id: &str) -> Option<(PathBuf, u64)> {
         let media_id = media_id.to_owned();
-        self.ask(move |desk| desk.state.media.get(&media_id).and_then(|media| media.file.clone())).flatten()
+        self.run_in_loop(move |service| {
+            service.state.media.get(&media_id).and_then(|media| media.file.clone())
+        })
+        .flatten()
     }
 }
 
 /// A name that no other file has, and that ends as a viewer expects it.
-fn kept_name(filename: &str) -> String {
+fn unique_file_name(filename: &str) -> String {
     format!("{}-{}", &id::hex()[..12], safe_name(filename, ""))
 }
 
-impl Desk {
+impl ServiceLoop {
     /// `sign` and `commit`.
-    pub fn media(&mut self, method: &str, path: &[&str], body: &Row) -> Result<Value, ServiceResponse> {
+    pub fn route_media(
+        &mut self,
+        method: &str,
+        path: &[&str],
+        body: &JsonObject,
+    ) -> Result<Value, ServiceResponse> {
         match (method, path) {
             ("POST", ["sign"]) => {
                 let filename = text(body, "filename").unwrap_or("file");
@@ -56,10 +64,11 @@ impl Desk {
                     return Err(ServiceResponse::error(413, "the file is too large"));
                 }
                 let mime_type = text(body, "mime_type").unwrap_or("application/octet-stream").to_owned();
-                let media = Media { filename: filename.to_owned(), mime_type, file: None, public: false };
+                let media =
+                    StoredFile { filename: filename.to_owned(), mime_type, file: None, public: false };
                 let token = id::hex();
                 self.state.media.insert(token.clone(), media);
-                let host = if self.knobs.absolute_upload_url { self.base_url.as_str() } else { "" };
+                let host = if self.faults.absolute_upload_url { self.base_url.as_str() } else { "" };
                 Ok(
                     json!({ "upload_token": token, "upload_url": format!("{host}/media/upload-direct/{token}") }),
                 )
@@ -68,8 +77,8 @@ impl Desk {
                 let token = text(body, "upload_token").unwrap_or_default();
                 let not_found = || ServiceResponse::error(404, "unknown upload_token");
                 let media = self.state.media.get_mut(token).ok_or_else(not_found)?;
-                let late = self.knobs.late_uploads > 0;
-                self.knobs.late_uploads = self.knobs.late_uploads.saturating_sub(1);
+                let late = self.faults.late_uploads > 0;
+                self.faults.late_uploads = self.faults.late_uploads.saturating_sub(1);
                 let Some((_, size)) = media.file.as_ref().filter(|_| !late) else {
                     return Err(ServiceResponse::error(400, "File not uploaded yet"));
                 };
@@ -89,7 +98,7 @@ impl Desk {
         let Body::File(part, size) = body else {
             return ServiceResponse::error(400, "no file");
         };
-        let kept = self.uploads.join(kept_name(&media.filename));
+        let kept = self.uploads.join(unique_file_name(&media.filename));
         if let Err(e) = std::fs::rename(part, &kept) {
             return ServiceResponse::error(500, &e.to_string());
         }

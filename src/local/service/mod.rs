@@ -14,13 +14,13 @@ mod media;
 mod routes;
 mod state;
 
-pub use events::{Knobs, Observed, Seen};
+pub use events::{Faults, Observed, ServiceEvent};
 
 use crate::sys::{id, thread};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use event_loop::{Desk, Event};
+use event_loop::{LoopInput, ServiceLoop};
 use serde_json::{Map, Value};
-use state::{Row, USER_ID, text};
+use state::{JsonObject, USER_ID, text};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ const NUDGE: Duration = Duration::from_millis(500);
 
 /// How to start the service.
 #[derive(Debug, Default)]
-pub struct Options {
+pub struct ServiceOptions {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
     /// Existing folder for uploads; a fresh one in the system's temporary folder when None.
@@ -47,7 +47,7 @@ pub struct Options {
 
 /// Who says something through [`Service::say`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speaker<'a> {
+pub enum MessageAuthor<'a> {
     /// The person in front of the machine.
     Human,
     /// Some person, by user id.
@@ -63,14 +63,14 @@ pub enum Speaker<'a> {
 pub struct Service {
     address: SocketAddr,
     user_token: String,
-    inbox: Sender<Event>,
+    inbox: Sender<LoopInput>,
     stopping: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     /// Removed at the end, when it is ours.
     own_folder: Option<PathBuf>,
 }
 
-impl std::fmt::Debug for Event {
+impl std::fmt::Debug for LoopInput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Event")
     }
@@ -78,7 +78,7 @@ impl std::fmt::Debug for Event {
 
 impl Service {
     /// Starts it; when this returns, it accepts connections.
-    pub fn start(options: Options) -> io::Result<Service> {
+    pub fn start(options: ServiceOptions) -> io::Result<Service> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let address = listener.local_addr()?;
         let (uploads, own_folder) = match options.uploads {
@@ -91,11 +91,11 @@ impl Service {
         };
         let (inbox, events) = bounded(INBOX);
         let user_token = format!("wtt-user-{}", id::hex());
-        let desk = Desk::new(format!("http://{address}"), user_token.clone(), uploads.clone());
+        let service_loop = ServiceLoop::new(format!("http://{address}"), user_token.clone(), uploads.clone());
         let stopping = Arc::new(AtomicBool::new(false));
         let (to_desk, stop) = (inbox.clone(), stopping.clone());
         let threads = vec![
-            thread::spawn("wtt-desk", move || desk.run(&events))?,
+            thread::spawn("wtt-service", move || service_loop.run(&events))?,
             thread::spawn("wtt-accept", move || accept(&listener, &to_desk, &uploads, &stop))?,
         ];
         Ok(Service { address, user_token, inbox, stopping, threads, own_folder })
@@ -114,30 +114,36 @@ impl Service {
     /// Adds an agent, or gives it another token or name.
     pub fn add_agent(&self, agent_id: &str, token: &str, display_name: &str) {
         let (agent_id, token, name) = (agent_id.to_owned(), token.to_owned(), display_name.to_owned());
-        self.ask(move |desk| desk.state.add_agent(&agent_id, &token, &name));
+        self.run_in_loop(move |service| service.state.add_agent(&agent_id, &token, &name));
     }
 
     /// Makes a topic (`p2p`, `discussion`, `collaborative`, `broadcast`) with agents as members; returns its id.
     pub fn create_topic(&self, kind: &str, name: &str, members: &[&str]) -> String {
         let (kind, name) = (kind.to_owned(), name.to_owned());
         let members: Vec<String> = members.iter().map(|m| (*m).to_owned()).collect();
-        self.ask(move |desk| {
+        self.run_in_loop(move |service| {
             let members: Vec<&str> = members.iter().map(String::as_str).collect();
-            desk.state.add_topic(&kind, &name, &members)
+            service.state.add_topic(&kind, &name, &members)
         })
         .unwrap_or_default()
     }
 
     /// Stores and pushes a message. The fields of the object `extra` are added to it and win over what is usual.
     /// Returns the message id; empty when the topic does not exist.
-    pub fn say(&self, topic_id: &str, speaker: Speaker<'_>, content: &str, extra: Value) -> String {
+    pub fn post_message(
+        &self,
+        topic_id: &str,
+        speaker: MessageAuthor<'_>,
+        content: &str,
+        extra: Value,
+    ) -> String {
         let (sender_id, sender_type) = match speaker {
-            Speaker::Human => (USER_ID, "human"),
-            Speaker::Person(user_id) => (user_id, "human"),
-            Speaker::Agent(agent_id) => (agent_id, "agent"),
-            Speaker::System => ("system", "system"),
+            MessageAuthor::Human => (USER_ID, "human"),
+            MessageAuthor::Person(user_id) => (user_id, "human"),
+            MessageAuthor::Agent(agent_id) => (agent_id, "agent"),
+            MessageAuthor::System => ("system", "system"),
         };
-        let mut row = Row::new();
+        let mut row = JsonObject::new();
         row.insert("sender_id".into(), sender_id.into());
         row.insert("sender_type".into(), sender_type.into());
         row.insert("content".into(), content.into());
@@ -145,50 +151,55 @@ impl Service {
             row.extend(extra);
         }
         let topic_id = topic_id.to_owned();
-        let row = self.ask(move |desk| desk.post(&topic_id, row)).flatten().unwrap_or_default();
+        let row = self
+            .run_in_loop(move |service| service.post_message(&topic_id, row))
+            .flatten()
+            .unwrap_or_default();
         text(&row, "id").unwrap_or_default().to_owned()
     }
 
     /// Everything that the service sees from now on.
     pub fn observe(&self) -> Receiver<Observed> {
         let (watcher, seen) = unbounded();
-        self.ask(move |desk| desk.watch(watcher));
+        self.run_in_loop(move |service| service.add_observer(watcher));
         seen
     }
 
     /// The messages of a topic, oldest first.
     pub fn messages(&self, topic_id: &str) -> Vec<Map<String, Value>> {
         let topic_id = topic_id.to_owned();
-        self.ask(move |desk| desk.state.history(&topic_id, usize::MAX, None)).flatten().unwrap_or_default()
+        self.run_in_loop(move |service| service.state.history(&topic_id, usize::MAX, None))
+            .flatten()
+            .unwrap_or_default()
     }
 
     /// Makes a task, as the web does; returns it.
     pub fn create_task(&self, fields: Value) -> Map<String, Value> {
         let fields = fields.as_object().cloned().unwrap_or_default();
-        self.ask(move |desk| desk.create_task(fields)).unwrap_or_default()
+        self.run_in_loop(move |service| service.create_task(fields)).unwrap_or_default()
     }
 
     /// A task as it is now.
     pub fn task(&self, task_id: &str) -> Option<Map<String, Value>> {
         let task_id = task_id.to_owned();
-        self.ask(move |desk| desk.state.tasks.get(&task_id).cloned()).flatten()
+        self.run_in_loop(move |service| service.state.tasks.get(&task_id).cloned()).flatten()
     }
 
     /// Sends any frame to an agent, e.g. a request that it must answer; false when it is not connected.
-    pub fn push(&self, agent_id: &str, frame: Value) -> bool {
+    pub fn push_frame(&self, agent_id: &str, frame: Value) -> bool {
         let agent_id = agent_id.to_owned();
-        self.ask(move |desk| desk.send_to_agent(&agent_id, &frame)).unwrap_or(false)
+        self.run_in_loop(move |service| service.send_to_agent(&agent_id, &frame)).unwrap_or(false)
     }
 
-    /// Replaces the knobs.
-    pub fn set_knobs(&self, knobs: Knobs) {
-        self.ask(move |desk| desk.knobs = knobs);
+    /// Replaces the faults.
+    pub fn set_faults(&self, faults: Faults) {
+        self.run_in_loop(move |service| service.faults = faults);
     }
 
     /// Cuts the sockets of an agent without a closing frame; returns how many there were.
-    pub fn kick(&self, agent_id: &str) -> usize {
+    pub fn cut_sockets(&self, agent_id: &str) -> usize {
         let agent_id = agent_id.to_owned();
-        self.ask(move |desk| desk.cut(&agent_id)).unwrap_or(0)
+        self.run_in_loop(move |service| service.cut_sockets(&agent_id)).unwrap_or(0)
     }
 
     /// Ends it: closes every socket and waits for its own threads.
@@ -197,12 +208,15 @@ impl Service {
     }
 
     /// Runs something on the desk's thread. None when the service has stopped.
-    fn ask<T: Send + 'static>(&self, what: impl FnOnce(&mut Desk) -> T + Send + 'static) -> Option<T> {
+    fn run_in_loop<T: Send + 'static>(
+        &self,
+        what: impl FnOnce(&mut ServiceLoop) -> T + Send + 'static,
+    ) -> Option<T> {
         let (reply, answer) = bounded(1);
-        let call = Box::new(move |desk: &mut Desk| {
-            let _ = reply.send(what(desk));
+        let call = Box::new(move |service: &mut ServiceLoop| {
+            let _ = reply.send(what(service));
         });
-        self.inbox.send(Event::Call(call)).ok()?;
+        self.inbox.send(LoopInput::Call(call)).ok()?;
         answer.recv().ok()
     }
 
@@ -210,7 +224,7 @@ impl Service {
         if self.stopping.swap(true, Ordering::AcqRel) {
             return;
         }
-        let _ = self.inbox.send(Event::Stop);
+        let _ = self.inbox.send(LoopInput::Stop);
         let _ = TcpStream::connect_timeout(&self.address, NUDGE);
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -227,7 +241,12 @@ impl Drop for Service {
     }
 }
 
-fn accept(listener: &TcpListener, desk: &Sender<Event>, uploads: &std::path::Path, stopping: &AtomicBool) {
+fn accept(
+    listener: &TcpListener,
+    desk: &Sender<LoopInput>,
+    uploads: &std::path::Path,
+    stopping: &AtomicBool,
+) {
     let open = Arc::new(AtomicUsize::new(0));
     for number in 1.. {
         let Ok((socket, _)) = listener.accept() else {
@@ -244,7 +263,7 @@ fn accept(listener: &TcpListener, desk: &Sender<Event>, uploads: &std::path::Pat
         }
         let (desk, uploads, count) = (desk.clone(), uploads.to_owned(), open.clone());
         let body = move || {
-            connection::serve(number, socket, &desk, &uploads);
+            connection::serve_connection(number, socket, &desk, &uploads);
             count.fetch_sub(1, Ordering::AcqRel);
         };
         if let Err(e) = thread::spawn_small(&format!("wtt-{number}"), body) {

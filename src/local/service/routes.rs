@@ -1,11 +1,11 @@
 //! The HTTP half of the service: one match over method and path (see HTTP, TOPICS, TASKS, FILES and
 //! IDENTITIES in wtt-connect-protocol(7)).
 
-use super::actions::{message_row, page};
-use super::event_loop::{Desk, Role};
-use super::events::Seen;
+use super::actions::{message_row, page_size};
+use super::event_loop::{ServiceLoop, SocketRole};
+use super::events::ServiceEvent;
 use super::http::{Body, RequestHead, ServiceRequest, ServiceResponse};
-use super::state::{Claim, Row, USER_ID, text};
+use super::state::{ClaimCode, JsonObject, USER_ID, text};
 use crate::json;
 use crate::sys::id;
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ use std::time::Instant;
 
 /// Who sends a request.
 #[derive(Debug, Clone)]
-pub enum Caller {
+pub enum HttpCaller {
     /// An agent.
     Agent(String),
     /// The person.
     User,
 }
 
-type Answer = Result<Value, ServiceResponse>;
+type RouteResult = Result<Value, ServiceResponse>;
 
 impl RequestHead {
     /// The bearer token, else the agent token (see HTTP in wtt-connect-protocol(7)).
@@ -39,13 +39,13 @@ fn missing(field: &str) -> ServiceResponse {
     ServiceResponse::json(422, &json!({ "detail": detail }))
 }
 
-impl Desk {
+impl ServiceLoop {
     /// Answers one request.
     pub fn route(&mut self, request: &ServiceRequest) -> ServiceResponse {
         let all: Vec<&str> = request.head.path.iter().map(String::as_str).collect();
         let path = match all.as_slice() {
             ["api", "v1", rest @ ..] => rest,
-            _ if self.knobs.api_v1_only => return not_found("path"),
+            _ if self.faults.api_v1_only => return not_found("path"),
             ["api", rest @ ..] => rest,
             rest => rest,
         };
@@ -56,7 +56,7 @@ impl Desk {
             ("GET", ["media", media_id]) => return self.fetch_media(media_id, &request.head),
             _ => {}
         }
-        let body = match row(&request.body) {
+        let body = match json_body(&request.body) {
             Ok(body) => body,
             Err(response) => return response,
         };
@@ -68,62 +68,68 @@ impl Desk {
             return ServiceResponse::error(401, "invalid or missing token");
         };
         let answer = match path.first() {
-            Some(&"agents") => self.agents(method, &path[1..], &caller, &body),
-            Some(&"topics") => self.topics(method, &path[1..], &caller, &request.head, &body),
-            Some(&"tasks") => self.tasks(method, &path[1..], &request.head, &body),
-            Some(&"media") => self.media(method, &path[1..], &body),
+            Some(&"agents") => self.route_agents(method, &path[1..], &caller, &body),
+            Some(&"topics") => self.route_topics(method, &path[1..], &caller, &request.head, &body),
+            Some(&"tasks") => self.route_tasks(method, &path[1..], &request.head, &body),
+            Some(&"media") => self.route_media(method, &path[1..], &body),
             _ => Err(ServiceResponse::error(404, "Not Found")),
         };
         answer.map_or_else(|refusal| refusal, |value| ServiceResponse::json(200, &value))
     }
 
     /// Who holds the token of a request.
-    pub fn caller(&self, head: &RequestHead) -> Option<Caller> {
+    pub fn caller(&self, head: &RequestHead) -> Option<HttpCaller> {
         let token = head.token()?;
         if token == self.user_token {
-            return Some(Caller::User);
+            return Some(HttpCaller::User);
         }
         self.state
             .agent_by_token(token)
-            .filter(|_| !self.knobs.reject_auth)
-            .map(|a| Caller::Agent(a.to_owned()))
+            .filter(|_| !self.faults.reject_auth)
+            .map(|a| HttpCaller::Agent(a.to_owned()))
     }
 
-    fn agents(&mut self, method: &str, path: &[&str], caller: &Caller, body: &Row) -> Answer {
+    fn route_agents(
+        &mut self,
+        method: &str,
+        path: &[&str],
+        caller: &HttpCaller,
+        body: &JsonObject,
+    ) -> RouteResult {
         match (method, path) {
             ("POST", ["claim-code"]) => {
                 let asked = text(body, "agent_id").ok_or_else(|| missing("agent_id"))?;
                 match caller {
-                    Caller::Agent(own) if own == asked => {}
+                    HttpCaller::Agent(own) if own == asked => {}
                     _ => return Err(ServiceResponse::error(401, "the token is not the one of this agent")),
                 }
                 let code = format!("WTT-CLAIM-{}", id::hex()[..8].to_ascii_uppercase());
-                let claim = Claim { agent_id: asked.to_owned(), made: Instant::now() };
+                let claim = ClaimCode { agent_id: asked.to_owned(), made: Instant::now() };
                 self.state.claims.insert(code.clone(), claim);
                 Ok(json!({ "code": code, "expires_in_seconds": super::state::CLAIM_SECONDS }))
             }
             ("POST", ["claim" | "bind"]) => {
                 let code = text(body, "code").ok_or_else(|| missing("code"))?;
-                let claim = self.state.claims.remove(code).filter(Claim::is_fresh);
+                let claim = self.state.claims.remove(code).filter(ClaimCode::is_fresh);
                 let claim = claim.ok_or_else(|| ServiceResponse::error(404, "invalid or expired code"))?;
                 Ok(json!({ "agent_id": claim.agent_id, "bound": true }))
             }
             ("GET", ["my"]) => {
                 let mine = self.state.agents.iter().filter(|(agent, _)| match caller {
-                    Caller::User => true,
-                    Caller::Agent(own) => own == *agent,
+                    HttpCaller::User => true,
+                    HttpCaller::Agent(own) => own == *agent,
                 });
-                let row = |(agent, a): (&String, &super::state::Agent)| {
+                let row = |(agent, a): (&String, &super::state::ServiceAgent)| {
                     json!({ "agent_id": agent,
                     "display_name": a.display_name, "is_primary": true })
                 };
                 Ok(mine.map(row).collect())
             }
-            ("GET", ["stats"]) => Ok(self.stats()),
-            ("POST", [agent, "shell", "jobs"]) if matches!(caller, Caller::User) => {
-                self.start_job(agent, body)
+            ("GET", ["stats"]) => Ok(self.agent_stats()),
+            ("POST", [agent, "shell", "jobs"]) if matches!(caller, HttpCaller::User) => {
+                self.start_shell_job(agent, body)
             }
-            ("GET", [_, "shell", "jobs", job]) => self.job(job).ok_or_else(|| not_found("job")),
+            ("GET", [_, "shell", "jobs", job]) => self.shell_job(job).ok_or_else(|| not_found("job")),
             ("GET", [agent, "profile"]) => {
                 let known = self.state.agents.get(*agent).ok_or_else(|| not_found("agent"))?;
                 Ok(json!({ "agent_id": agent, "display_name": known.display_name }))
@@ -137,7 +143,7 @@ impl Desk {
         }
     }
 
-    fn stats(&self) -> Value {
+    fn agent_stats(&self) -> Value {
         let mut counts = json!({});
         let mut runtimes = json!({});
         for (agent, known) in self.state.agents.iter() {
@@ -152,22 +158,23 @@ impl Desk {
             runtime["last_heartbeat_secs_ago"] = known.heartbeat.map(|at| at.elapsed().as_secs()).into();
             runtimes[agent] = runtime;
         }
-        let connected = |a: &&String| !self.links_of(a, Role::Agent).is_empty() && self.state.is_online(a);
+        let connected =
+            |a: &&String| !self.sockets_of(a, SocketRole::Agent).is_empty() && self.state.is_online(a);
         let online: Vec<&String> = self.state.agents.keys().filter(connected).collect();
         json!({ "max_sub_agents": 8, "agents": counts, "online_agents": online, "runtimes": runtimes })
     }
 
-    fn topics(
+    fn route_topics(
         &mut self,
         method: &str,
         path: &[&str],
-        caller: &Caller,
+        caller: &HttpCaller,
         head: &RequestHead,
-        body: &Row,
-    ) -> Answer {
+        body: &JsonObject,
+    ) -> RouteResult {
         let viewer = match caller {
-            Caller::Agent(own) => Some(own.as_str()),
-            Caller::User => head.query("agent_id"),
+            HttpCaller::Agent(own) => Some(own.as_str()),
+            HttpCaller::User => head.query("agent_id"),
         };
         match (method, path) {
             ("GET", ["subscribed"]) => Ok(json!(self.state.topic_rows(viewer))),
@@ -180,14 +187,14 @@ impl Desk {
                 self.state.topic_row(&topic_id, None).ok_or_else(|| not_found("topic"))
             }
             (_, [topic_id, ..]) => {
-                self.may_read(caller, topic_id)?;
+                self.check_readable(caller, topic_id)?;
                 match (method, &path[1..]) {
                     ("GET", []) => self.state.topic_row(topic_id, viewer).ok_or_else(|| not_found("topic")),
                     ("GET", ["messages"]) => {
-                        let limit = page(head.query("limit").map(Value::from).as_ref());
+                        let limit = page_size(head.query("limit").map(Value::from).as_ref());
                         let rows =
                             self.state.history(topic_id, limit, head.query("before")).unwrap_or_default();
-                        Ok(json!({ "messages": rows.into_iter().map(as_http).collect::<Vec<_>>() }))
+                        Ok(json!({ "messages": rows.into_iter().map(to_http_row).collect::<Vec<_>>() }))
                     }
                     ("POST", ["messages"]) => self.send_message(caller, topic_id, body),
                     ("POST", ["join"]) => {
@@ -204,43 +211,49 @@ impl Desk {
         }
     }
 
-    fn may_read(&self, caller: &Caller, topic_id: &str) -> Result<(), ServiceResponse> {
+    fn check_readable(&self, caller: &HttpCaller, topic_id: &str) -> Result<(), ServiceResponse> {
         let topic = self.state.topics.get(topic_id).ok_or_else(|| not_found("topic"))?;
         match caller {
-            Caller::Agent(own) if !topic.members.contains(own) => {
+            HttpCaller::Agent(own) if !topic.members.contains(own) => {
                 Err(ServiceResponse::error(403, "not a member"))
             }
-            Caller::Agent(_) | Caller::User => Ok(()),
+            HttpCaller::Agent(_) | HttpCaller::User => Ok(()),
         }
     }
 
-    fn send_message(&mut self, caller: &Caller, topic_id: &str, body: &Row) -> Answer {
+    fn send_message(&mut self, caller: &HttpCaller, topic_id: &str, body: &JsonObject) -> RouteResult {
         let (role, agent) = match caller {
-            Caller::Agent(own) => (Role::Agent, own.as_str()),
-            Caller::User => (Role::User, USER_ID),
+            HttpCaller::Agent(own) => (SocketRole::Agent, own.as_str()),
+            HttpCaller::User => (SocketRole::User, USER_ID),
         };
-        if self.knobs.failing_posts > 0 {
-            self.knobs.failing_posts -= 1;
+        if self.faults.failing_posts > 0 {
+            self.faults.failing_posts -= 1;
             return Err(ServiceResponse::error(500, "Internal Server Error"));
         }
         let row = message_row(body, role, agent).map_err(|why| ServiceResponse::error(422, &why))?;
-        let row = self.post(topic_id, row).ok_or_else(|| not_found("topic"))?;
-        if self.knobs.late_posts > 0 {
-            self.knobs.late_posts -= 1;
+        let row = self.post_message(topic_id, row).ok_or_else(|| not_found("topic"))?;
+        if self.faults.posts_answered_late > 0 {
+            self.faults.posts_answered_late -= 1;
             return Err(ServiceResponse::error(504, "Gateway Timeout"));
         }
-        Ok(as_http(row))
+        Ok(to_http_row(row))
     }
 
-    fn tasks(&mut self, method: &str, path: &[&str], head: &RequestHead, body: &Row) -> Answer {
+    fn route_tasks(
+        &mut self,
+        method: &str,
+        path: &[&str],
+        head: &RequestHead,
+        body: &JsonObject,
+    ) -> RouteResult {
         match (method, path) {
             ("GET", []) => {
-                let wanted = |task: &&Row| {
+                let wanted = |task: &&JsonObject| {
                     ["status", "owner_agent_id", "runner_agent_id"]
                         .iter()
                         .all(|key| head.query(key).is_none_or(|value| text(task, key) == Some(value)))
                 };
-                let limit = page(head.query("limit").map(Value::from).as_ref());
+                let limit = page_size(head.query("limit").map(Value::from).as_ref());
                 Ok(self.state.tasks.values().filter(wanted).take(limit).cloned().map(Value::Object).collect())
             }
             ("POST", []) => {
@@ -249,26 +262,35 @@ impl Desk {
             }
             (_, [task_id, rest @ ..]) => {
                 let task = self.state.tasks.get(*task_id).cloned().ok_or_else(|| not_found("task"))?;
-                self.task(method, rest, &task, body)
+                self.route_task(method, rest, &task, body)
             }
             _ => Err(ServiceResponse::error(405, "Method Not Allowed")),
         }
     }
 
-    fn task(&mut self, method: &str, path: &[&str], task: &Row, body: &Row) -> Answer {
+    fn route_task(
+        &mut self,
+        method: &str,
+        path: &[&str],
+        task: &JsonObject,
+        body: &JsonObject,
+    ) -> RouteResult {
         match (method, path) {
             ("GET", []) => Ok(Value::Object(task.clone())),
             ("PATCH", []) => {
-                let refusal = self.refuse_patch(body);
+                let refusal = self.patch_fault(body);
                 let task_id = text(task, "id").unwrap_or_default().to_owned();
                 let status = refusal.unwrap_or(200);
-                self.note("", Seen::Patch { task_id, body: Value::Object(body.clone()), status });
+                self.notify_observers(
+                    "",
+                    ServiceEvent::TaskPatch { task_id, body: Value::Object(body.clone()), status },
+                );
                 match refusal {
                     Some(status) => Err(ServiceResponse::error(status, "not this patch")),
                     None => self.change_task(task, body),
                 }
             }
-            ("POST", ["run"]) if self.knobs.no_task_run => Err(ServiceResponse::error(404, "Not Found")),
+            ("POST", ["run"]) if self.faults.no_task_run => Err(ServiceResponse::error(404, "Not Found")),
             ("POST", ["run" | "rerun"]) => {
                 let mut fields = json!({ "status": "doing", "review_comment": null });
                 if let Some(runner) = text(body, "runner_agent_id") {
@@ -293,28 +315,28 @@ impl Desk {
                     let fields = json!({ "status": "doing" });
                     self.change_task(task, fields.as_object().unwrap_or(body))?;
                 }
-                self.send_message(&Caller::User, &topic_id, body)
+                self.send_message(&HttpCaller::User, &topic_id, body)
             }
             _ => Err(ServiceResponse::error(404, "Not Found")),
         }
     }
 
-    /// What the knobs want a patch of a task to be answered with, when it is not to be taken.
-    fn refuse_patch(&mut self, body: &Row) -> Option<u16> {
-        if !self.knobs.patch_answers.is_empty() {
-            return Some(self.knobs.patch_answers.remove(0)).filter(|status| *status != 200);
+    /// What the faults want a patch of a task to be answered with, when it is not to be taken.
+    fn patch_fault(&mut self, body: &JsonObject) -> Option<u16> {
+        if !self.faults.patch_answers.is_empty() {
+            return Some(self.faults.patch_answers.remove(0)).filter(|status| *status != 200);
         }
-        self.knobs.unknown_task_fields.iter().any(|field| body.contains_key(field)).then_some(422)
+        self.faults.unknown_task_fields.iter().any(|field| body.contains_key(field)).then_some(422)
     }
 
     /// Makes a task and tells its runner when it has one.
-    pub fn create_task(&mut self, fields: Row) -> Row {
+    pub fn create_task(&mut self, fields: JsonObject) -> JsonObject {
         let task = self.state.add_task(fields);
         self.push_task(&task);
         task
     }
 
-    fn change_task(&mut self, task: &Row, fields: &Row) -> Answer {
+    fn change_task(&mut self, task: &JsonObject, fields: &JsonObject) -> RouteResult {
         let task_id = text(task, "id").unwrap_or_default();
         let (row, changed) = self.state.patch_task(task_id, fields).ok_or_else(|| not_found("task"))?;
         if changed {
@@ -325,10 +347,10 @@ impl Desk {
 }
 
 /// The body as an object; an empty body is an empty object.
-fn row(body: &Body) -> Result<Row, ServiceResponse> {
+fn json_body(body: &Body) -> Result<JsonObject, ServiceResponse> {
     let bytes = match body {
         Body::Bytes(bytes) if !bytes.is_empty() => bytes,
-        Body::Bytes(_) | Body::File(..) => return Ok(Row::new()),
+        Body::Bytes(_) | Body::File(..) => return Ok(JsonObject::new()),
     };
     match json::parse(bytes) {
         Ok(Value::Object(row)) => Ok(row),
@@ -337,7 +359,7 @@ fn row(body: &Body) -> Result<Row, ServiceResponse> {
 }
 
 /// HTTP rows name the id `message_id` (confirmed, see MESSAGES in wtt-connect-protocol(7)).
-fn as_http(mut row: Row) -> Value {
+fn to_http_row(mut row: JsonObject) -> Value {
     if let Some(message_id) = row.remove("id") {
         row.insert("message_id".into(), message_id);
     }

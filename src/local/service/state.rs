@@ -16,14 +16,14 @@ const UNREAD_MAX: usize = 5_000;
 pub const CLAIM_SECONDS: u64 = 900;
 
 /// A JSON object, as rows are kept.
-pub type Row = Map<String, Value>;
+pub type JsonObject = Map<String, Value>;
 
 /// The person in front of the local service.
 pub const USER_ID: &str = "user-local";
 
 /// An agent identity.
 #[derive(Debug, Default)]
-pub struct Agent {
+pub struct ServiceAgent {
     /// Its token.
     pub token: String,
     /// What people call it.
@@ -38,7 +38,7 @@ pub struct Agent {
 
 /// A topic.
 #[derive(Debug, Default)]
-pub struct Topic {
+pub struct ServiceTopic {
     /// `p2p`, `discussion`, `collaborative`, `broadcast`.
     pub kind: String,
     /// Display name.
@@ -50,19 +50,19 @@ pub struct Topic {
     /// When it was made.
     pub created_at: String,
     /// Oldest first, with `id`.
-    pub messages: VecDeque<Row>,
+    pub messages: VecDeque<JsonObject>,
 }
 
 /// A claim code and what it is for.
 #[derive(Debug)]
-pub struct Claim {
+pub struct ClaimCode {
     /// The agent that asked.
     pub agent_id: String,
     /// When.
     pub made: Instant,
 }
 
-impl Claim {
+impl ClaimCode {
     /// Whether it may still be used.
     pub fn is_fresh(&self) -> bool {
         self.made.elapsed() < Duration::from_secs(CLAIM_SECONDS)
@@ -71,7 +71,7 @@ impl Claim {
 
 /// An upload on its way or a stored file.
 #[derive(Debug, Clone)]
-pub struct Media {
+pub struct StoredFile {
     /// As the uploader names it.
     pub filename: String,
     /// MIME type.
@@ -84,17 +84,17 @@ pub struct Media {
 
 /// Everything.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct ServiceState {
     /// By agent id.
-    pub agents: BTreeMap<String, Agent>,
+    pub agents: BTreeMap<String, ServiceAgent>,
     /// By topic id.
-    pub topics: BTreeMap<String, Topic>,
+    pub topics: BTreeMap<String, ServiceTopic>,
     /// By task id.
-    pub tasks: BTreeMap<String, Row>,
+    pub tasks: BTreeMap<String, JsonObject>,
     /// By upload token, which is the media id as well.
-    pub media: BTreeMap<String, Media>,
+    pub media: BTreeMap<String, StoredFile>,
     /// By code.
-    pub claims: BTreeMap<String, Claim>,
+    pub claims: BTreeMap<String, ClaimCode>,
 }
 
 /// The present, as the service writes it.
@@ -109,11 +109,11 @@ fn set(members: &[&str]) -> BTreeSet<String> {
 }
 
 /// A text field of a row or body, when it is there and not empty.
-pub fn text<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
+pub fn text<'a>(row: &'a JsonObject, key: &str) -> Option<&'a str> {
     row.get(key).and_then(Value::as_str).filter(|s| !s.is_empty())
 }
 
-impl State {
+impl ServiceState {
     /// Adds or replaces an agent.
     pub fn add_agent(&mut self, agent_id: &str, token: &str, display_name: &str) {
         let agent = self.agents.entry(agent_id.to_owned()).or_default();
@@ -139,12 +139,12 @@ impl State {
     pub fn add_topic(&mut self, kind: &str, name: &str, members: &[&str]) -> String {
         let topic_id = id::uuid_v4();
         let members = set(members);
-        let topic = Topic {
+        let topic = ServiceTopic {
             kind: kind.to_owned(),
             name: name.to_owned(),
             members,
             created_at: now(),
-            ..Topic::default()
+            ..ServiceTopic::default()
         };
         self.topics.insert(topic_id.clone(), topic);
         topic_id
@@ -162,9 +162,9 @@ impl State {
 
     /// Stores a message and returns the full row. `row` holds sender, content and whatever else was given; what is
     /// missing is filled in here. None when the topic does not exist.
-    pub fn add_message(&mut self, topic_id: &str, mut row: Row) -> Option<Row> {
+    pub fn add_message(&mut self, topic_id: &str, mut row: JsonObject) -> Option<JsonObject> {
         let topic = self.topics.get(topic_id)?;
-        let mut defaults = Row::new();
+        let mut defaults = JsonObject::new();
         defaults.insert("id".into(), id::uuid_v4().into());
         defaults.insert("topic_id".into(), topic_id.into());
         defaults.insert("topic_name".into(), topic.name.clone().into());
@@ -212,7 +212,7 @@ impl State {
     }
 
     /// Takes up to `limit` unread messages of an agent.
-    pub fn take_unread(&mut self, agent_id: &str, limit: usize) -> Vec<Row> {
+    pub fn take_unread(&mut self, agent_id: &str, limit: usize) -> Vec<JsonObject> {
         let Some(agent) = self.agents.get_mut(agent_id) else { return Vec::new() };
         let count = limit.min(agent.unread.len());
         let keys: Vec<_> = agent.unread.drain(..count).collect();
@@ -224,7 +224,7 @@ impl State {
     }
 
     /// The last `limit` messages of a topic, oldest first; only those before `before` (an id or a time) if given.
-    pub fn history(&self, topic_id: &str, limit: usize, before: Option<&str>) -> Option<Vec<Row>> {
+    pub fn history(&self, topic_id: &str, limit: usize, before: Option<&str>) -> Option<Vec<JsonObject>> {
         let all = &self.topics.get(topic_id)?.messages;
         let cut = before.map_or(all.len(), |mark| {
             let by_id = all.iter().position(|r| text(r, "id") == Some(mark));
@@ -261,13 +261,13 @@ impl State {
 
     /// The topics of an agent, or all.
     pub fn topic_rows(&self, of: Option<&str>) -> Vec<Value> {
-        let mine = |t: &Topic| of.is_none_or(|agent| t.members.contains(agent));
+        let mine = |t: &ServiceTopic| of.is_none_or(|agent| t.members.contains(agent));
         let ids = self.topics.iter().filter(|(_, t)| mine(t)).map(|(id, _)| id);
         ids.filter_map(|id| self.topic_row(id, of)).collect()
     }
 
     /// Makes a task with its topic from the fields given (see TASKS in wtt-connect-protocol(7)) and returns the row.
-    pub fn add_task(&mut self, given: Row) -> Row {
+    pub fn add_task(&mut self, given: JsonObject) -> JsonObject {
         let task_id = id::uuid_v4();
         let title = text(&given, "title").unwrap_or("Untitled").to_owned();
         let members: Vec<&str> =
@@ -296,7 +296,7 @@ impl State {
     }
 
     /// Changes fields of a task. Returns the row and whether its status changed; None when there is no such task.
-    pub fn patch_task(&mut self, task_id: &str, fields: &Row) -> Option<(Row, bool)> {
+    pub fn patch_task(&mut self, task_id: &str, fields: &JsonObject) -> Option<(JsonObject, bool)> {
         let task = self.tasks.get_mut(task_id)?;
         let before = task.get("status").cloned();
         for (key, value) in fields.iter().filter(|(k, _)| *k != "id" && *k != "topic_id") {
@@ -327,13 +327,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn row(content: &str) -> Row {
+    fn row(content: &str) -> JsonObject {
         json!({"sender_id": "a", "content": content}).as_object().cloned().expect("an object")
     }
 
     #[test]
     fn history_is_the_last_page_before_a_mark() {
-        let mut state = State::default();
+        let mut state = ServiceState::default();
         let topic = state.add_topic("p2p", "x", &["a"]);
         let ids: Vec<String> = (0..5)
             .filter_map(|i| state.add_message(&topic, row(&i.to_string())))
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn unread_messages_are_taken_once() {
-        let mut state = State::default();
+        let mut state = ServiceState::default();
         state.add_agent("a", "t", "A");
         let topic = state.add_topic("p2p", "x", &["a"]);
         let message = state.add_message(&topic, row("hi")).expect("the topic");
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn a_task_has_a_topic_and_its_runner_is_a_member() {
-        let mut state = State::default();
+        let mut state = ServiceState::default();
         let task = state.add_task(json!({"title": "T"}).as_object().cloned().expect("an object"));
         let patch = json!({"status": "doing", "runner_agent_id": "a", "id": "other"});
         let (after, changed) = state

@@ -1,10 +1,10 @@
 //! The command line: reads the words, runs the command, turns the result into an exit code.
 //!
 //! [`table`] is the one table; [`parse`] reads the words by it and [`render`] prints it. One file per command
-//! in [`commands`]. This is the only layer that writes to stdout and stderr, through [`out`].
+//! in [`commands`]. This is the only layer that writes to stdout and stderr, through [`output`].
 
 pub mod commands;
-pub mod out;
+pub mod output;
 pub mod parse;
 pub mod render;
 pub mod service;
@@ -12,10 +12,10 @@ pub mod table;
 
 use crate::error::{Error, Result};
 use crate::secret;
-use parse::{Artefact, Parsed};
+use parse::{Parsed, Shell};
 use render::{complete, help, man, man5};
 use std::process::ExitCode;
-use table::{Args, Id};
+use table::{CommandArgs, CommandId};
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -27,7 +27,7 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             if !matches!(error, Error::Silent(_)) {
-                out::stderr(&format!("wtt-connect: {error}\n"));
+                output::write_stderr(&format!("wtt-connect: {error}\n"));
             }
             ExitCode::from(error.exit_code())
         }
@@ -36,20 +36,20 @@ pub fn main() -> ExitCode {
 
 fn run(parsed: Parsed) -> Result<ExitCode> {
     match parsed {
-        Parsed::Help { command, long } => out::stdout(&help::render(command, long))?,
-        Parsed::Version => out::stdout(&man::version())?,
-        Parsed::Generate(what) => out::stdout(&generate(what))?,
+        Parsed::Help { command, long } => output::write_stdout(&help::render(command, long))?,
+        Parsed::Version => output::write_stdout(&man::version())?,
+        Parsed::Generate(what) => output::write_stdout(&generate(what))?,
         Parsed::Run(command, args) => return execute(command.id, *args),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The text of a generated file.
-pub fn generate(what: Artefact) -> String {
+pub fn generate(what: Shell) -> String {
     match what {
-        Artefact::Bash => complete::bash(),
-        Artefact::Zsh => complete::zsh(),
-        Artefact::Fish => complete::fish(),
+        Shell::Bash => complete::bash(),
+        Shell::Zsh => complete::zsh(),
+        Shell::Fish => complete::fish(),
     }
 }
 
@@ -59,27 +59,27 @@ pub fn manual(section: u8) -> String {
     if section == 1 { man::render() } else { man5::render() }
 }
 
-fn execute(id: Id, args: Args) -> Result<ExitCode> {
+fn execute(id: CommandId, args: CommandArgs) -> Result<ExitCode> {
     match id {
-        Id::Start => commands::start::run(&args)?,
-        Id::Doctor => return commands::doctor::run(&args),
-        Id::List => commands::list::run(&args)?,
-        Id::Status => return commands::status::run(&args),
-        Id::Restart => return commands::restart::run(&args),
-        Id::Approve => commands::approve::run(&args, true)?,
-        Id::Deny => commands::approve::run(&args, false)?,
-        Id::Logs => commands::logs::run(&args)?,
-        Id::Try => commands::try_command::run(args)?,
-        Id::Up => return commands::up::run(&args),
-        Id::Down => commands::down::run(&args)?,
-        Id::Workdir => commands::workdir::run(&args)?,
-        Id::Setup => commands::setup::run(&args)?,
-        Id::UploadFile => commands::upload_file::run(&args)?,
-        Id::Artifacts => commands::artifacts::run(&args)?,
-        Id::SmokeTask => commands::smoke::task(&args)?,
-        Id::SmokeChat => commands::smoke::chat(&args)?,
-        Id::Help => out::stdout(&help::render(None, true))?,
-        Id::DemoAgent => return Ok(commands::demo_agent::run(args)),
+        CommandId::Start => commands::start::run(&args)?,
+        CommandId::Doctor => return commands::doctor::run(&args),
+        CommandId::List => commands::list::run(&args)?,
+        CommandId::Status => return commands::status::run(&args),
+        CommandId::Restart => return commands::restart::run(&args),
+        CommandId::Approve => commands::approve::run(&args, true)?,
+        CommandId::Deny => commands::approve::run(&args, false)?,
+        CommandId::Logs => commands::logs::run(&args)?,
+        CommandId::Try => commands::try_command::run(args)?,
+        CommandId::Up => return commands::up::run(&args),
+        CommandId::Down => commands::down::run(&args)?,
+        CommandId::Workdir => commands::workdir::run(&args)?,
+        CommandId::Setup => commands::setup::run(&args)?,
+        CommandId::UploadFile => commands::upload_file::run(&args)?,
+        CommandId::Artifacts => commands::artifacts::run(&args)?,
+        CommandId::SmokeTask => commands::smoke::task(&args)?,
+        CommandId::SmokeChat => commands::smoke::chat(&args)?,
+        CommandId::Help => output::write_stdout(&help::render(None, true))?,
+        CommandId::DemoAgent => return Ok(commands::demo_agent::run(args)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,8 @@
-//! From words to [`Args`]: pure, nothing is read or printed.
+//! From words to [`CommandArgs`]: pure, nothing is read or printed.
 //!
 //! A mistake is one sentence that names the word and, where one is near, the word that was probably meant.
 
-use super::table::{self, Args, Command, Flag, GLOBAL_FLAGS, Id, ValueOf};
+use super::table::{self, CommandArgs, CommandId, CommandSpec, FlagSpec, GLOBAL_FLAGS, ValueKind};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 
@@ -12,21 +12,21 @@ pub enum Parsed {
     /// Print help.
     Help {
         /// About one command, or all.
-        command: Option<&'static Command>,
+        command: Option<&'static CommandSpec>,
         /// All of it, not one line each.
         long: bool,
     },
     /// Print the version.
     Version,
     /// Print completions.
-    Generate(Artefact),
+    Generate(Shell),
     /// Run a command.
-    Run(&'static Command, Box<Args>),
+    Run(&'static CommandSpec, Box<CommandArgs>),
 }
 
 /// What `--generate` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Artefact {
+pub enum Shell {
     /// Completions.
     Bash,
     /// Completions.
@@ -35,13 +35,10 @@ pub enum Artefact {
     Fish,
 }
 
-impl Artefact {
+impl Shell {
     /// All of them with their words.
-    pub const ALL: [(&'static str, Artefact); 3] = [
-        ("complete-bash", Artefact::Bash),
-        ("complete-zsh", Artefact::Zsh),
-        ("complete-fish", Artefact::Fish),
-    ];
+    pub const ALL: [(&'static str, Shell); 3] =
+        [("complete-bash", Shell::Bash), ("complete-zsh", Shell::Zsh), ("complete-fish", Shell::Fish)];
 }
 
 /// Reads the words after the program's name. The error is the sentence for the user.
@@ -64,11 +61,11 @@ fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
         "--generate" => {
             let what = value(&table::GENERATE, parser)?;
             let what = what.to_string_lossy();
-            let names: Vec<&str> = Artefact::ALL.iter().map(|(name, _)| *name).collect();
-            Artefact::ALL
+            let names: Vec<&str> = Shell::ALL.iter().map(|(name, _)| *name).collect();
+            Shell::ALL
                 .iter()
                 .find(|(name, _)| *name == what)
-                .map(|(_, artefact)| Parsed::Generate(*artefact))
+                .map(|(_, shell)| Parsed::Generate(*shell))
                 .ok_or_else(|| {
                     format!("--generate: there is no \"{}\"; accepted: {}", short(&what), names.join(", "))
                 })
@@ -96,8 +93,8 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
         let known = table::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
         return Err(format!("unknown command {}{}", short(name), near(name, known, ALL)));
     };
-    let mut args = Args::default();
-    if command.id == Id::DemoAgent {
+    let mut args = CommandArgs::default();
+    if command.id == CommandId::DemoAgent {
         // Its arguments are those of another program.
         args.operands = parser.raw_args().map_err(sentence)?.collect();
         return Ok(Parsed::Run(command, Box::new(args)));
@@ -132,12 +129,12 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
     }
     operands(command, &args)?;
     match command.id {
-        Id::Help => help(&args),
+        CommandId::Help => help(&args),
         _ => Ok(Parsed::Run(command, Box::new(args))),
     }
 }
 
-fn help(args: &Args) -> Result<Parsed, String> {
+fn help(args: &CommandArgs) -> Result<Parsed, String> {
     let Some(topic) = args.operands.first() else { return Ok(Parsed::Help { command: None, long: true }) };
     let name = topic.to_string_lossy();
     match table::command(&name) {
@@ -150,7 +147,7 @@ fn help(args: &Args) -> Result<Parsed, String> {
 }
 
 /// Refuses operands that the command does not take.
-fn operands(command: &Command, args: &Args) -> Result<(), String> {
+fn operands(command: &CommandSpec, args: &CommandArgs) -> Result<(), String> {
     let most = match command.operands {
         "" => 0,
         many if many.contains("...") => usize::MAX,
@@ -165,15 +162,16 @@ fn operands(command: &Command, args: &Args) -> Result<(), String> {
     }
     // an unset variable of a script, most likely; a prompt may be anything
     let mut named = command.operands.split(' ').zip(&args.operands);
-    if let Some((word, _)) =
-        named.find(|(_, operand)| operand.is_empty()).filter(|_| !matches!(command.id, Id::Try | Id::Up))
+    if let Some((word, _)) = named
+        .find(|(_, operand)| operand.is_empty())
+        .filter(|_| !matches!(command.id, CommandId::Try | CommandId::Up))
     {
         let word = word.trim_matches(['[', ']']);
         return Err(format!("{word} is empty; {} needs a value there", command.name));
     }
     let Some(extra) = args.operands.get(most) else { return Ok(()) };
     let extra = short(&extra.to_string_lossy());
-    let takes_profile = command.flags.iter().any(|f| f.value == Some(ValueOf::Profile));
+    let takes_profile = command.flags.iter().any(|f| f.value == Some(ValueKind::Profile));
     if takes_profile && most == 0 && args.profile.is_none() && crate::config::profile::is_name(&extra) {
         return Err(format!("{} takes no operand; for a profile write --profile {extra}", command.name));
     }
@@ -181,8 +179,8 @@ fn operands(command: &Command, args: &Args) -> Result<(), String> {
 }
 
 /// The value of a flag: behind `=`, or the next word unless that is a flag.
-fn value(flag: &Flag, parser: &mut Parser) -> Result<OsString, String> {
-    let word = flag.value.map_or("VALUE", ValueOf::word);
+fn value(flag: &FlagSpec, parser: &mut Parser) -> Result<OsString, String> {
+    let word = flag.value.map_or("VALUE", ValueKind::word);
     let missing = || format!("--{} needs a value, as in --{} {word}", flag.long, flag.long);
     let value = match parser.optional_value() {
         Some(value) => value,
@@ -195,7 +193,7 @@ fn value(flag: &Flag, parser: &mut Parser) -> Result<OsString, String> {
     if value.is_empty() { Err(missing()) } else { Ok(value) }
 }
 
-fn spells(flag: &Flag, word: &str) -> bool {
+fn spells(flag: &FlagSpec, word: &str) -> bool {
     word.strip_prefix("--").is_some_and(|long| long == flag.long)
         || flag.letter.is_some_and(|letter| word == format!("-{letter}"))
 }
@@ -238,7 +236,7 @@ fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>, about: &str) -> St
 mod tests {
     use super::*;
 
-    fn args(words: &[&str]) -> Args {
+    fn args(words: &[&str]) -> CommandArgs {
         match parse(words.iter().copied()) {
             Ok(Parsed::Run(_, args)) => *args,
             other => panic!("{words:?}: {other:?}"),
@@ -274,8 +272,8 @@ mod tests {
         assert_eq!(about(&["start", "-h"]), (Some("start"), false));
         assert_eq!(about(&["start", "--profile", "x", "--help"]), (Some("start"), true));
         assert!(matches!(parse(["-V"]), Ok(Parsed::Version)));
-        for (name, artefact) in Artefact::ALL {
-            assert!(matches!(parse(["--generate", name]), Ok(Parsed::Generate(a)) if a == artefact));
+        for (name, shell) in Shell::ALL {
+            assert!(matches!(parse(["--generate", name]), Ok(Parsed::Generate(a)) if a == shell));
         }
     }
 }

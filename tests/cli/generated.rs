@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wtt_connect::cli::{generate, manual, parse::Artefact};
+use wtt_connect::cli::{generate, manual, parse::Shell};
 use wtt_connect::config::keys;
 
 type Render = fn() -> String;
@@ -11,9 +11,9 @@ type Render = fn() -> String;
 const FILES: &[(Render, &str)] = &[
     (|| manual(1), "man/wtt-connect.1"),
     (|| manual(5), "man/wtt-connect.5"),
-    (|| generate(Artefact::Bash), "install/completions/wtt-connect.bash"),
-    (|| generate(Artefact::Zsh), "install/completions/_wtt-connect"),
-    (|| generate(Artefact::Fish), "install/completions/wtt-connect.fish"),
+    (|| generate(Shell::Bash), "install/completions/wtt-connect.bash"),
+    (|| generate(Shell::Zsh), "install/completions/_wtt-connect"),
+    (|| generate(Shell::Fish), "install/completions/wtt-connect.fish"),
 ];
 
 fn root(file: &str) -> PathBuf {

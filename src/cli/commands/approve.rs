@@ -1,8 +1,8 @@
 //! `approve` and `deny`: answer what agents ask, from this host, or list what is open.
 
 use super::profiles::{self, Life};
-use crate::cli::out;
-use crate::cli::table::Args;
+use crate::cli::output;
+use crate::cli::table::CommandArgs;
 use crate::daemon::control::Request;
 use crate::error::{Error, Result};
 use crate::text;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const ABOUT: usize = 80;
 
 /// Asks the connectors that run.
-pub fn run(args: &Args, allow: bool) -> Result<()> {
+pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
     let chosen = profiles::chosen(args.profile.as_deref().map(AsRef::as_ref))?;
     let mut words = args.operands.iter().map(|word| word.to_string_lossy().into_owned());
     let id = words.next().map(|id| id.to_lowercase());
@@ -31,10 +31,10 @@ pub fn run(args: &Args, allow: bool) -> Result<()> {
             if id.is_some() && ask["id"].as_str() == id.as_deref() {
                 let request = Request::Decide { allow, id: id.clone(), words: said.clone() };
                 return match profile.ask(&request) {
-                    Life::Answers(answer) if args.json => out::stdout(&format!("{answer:#}\n")),
+                    Life::Answers(answer) if args.json => output::write_stdout(&format!("{answer:#}\n")),
                     Life::Answers(answer) => {
                         let text = answer["text"].as_str().unwrap_or_default();
-                        out::stdout(&format!("{}: {text}\n", profile.name))
+                        output::write_stdout(&format!("{}: {text}\n", profile.name))
                     }
                     Life::Mute(why) => Err(Error::Failed(why)),
                     Life::Absent => Err(Error::Failed(format!("{} has just ended", profile.name))),
@@ -61,9 +61,9 @@ pub fn run(args: &Args, allow: bool) -> Result<()> {
         )));
     }
     if args.json {
-        return out::stdout(&format!("{}\n", json!({ "asks": open })));
+        return output::write_stdout(&format!("{}\n", json!({ "asks": open })));
     }
-    out::stdout(&list(&open))
+    output::write_stdout(&list(&open))
 }
 
 fn list(open: &[Value]) -> String {

@@ -1,8 +1,8 @@
 //! `artifacts`: what has left this machine, out of the ledgers of the profiles.
 
 use super::profiles;
-use crate::cli::out::{self, Colour};
-use crate::cli::table::Args;
+use crate::cli::output::{self, Color};
+use crate::cli::table::CommandArgs;
 use crate::error::{Error, Result};
 use crate::store::artifacts::{Artifacts, Row};
 use crate::sys::time;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const CELL: usize = 40;
 
 /// Prints them.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let mut rows: Vec<(String, Row)> = Vec::new();
     for profile in profiles::chosen(args.operands.first().map(AsRef::as_ref))? {
         let sent = Artifacts::new(&profile.config.state_dir).rows();
@@ -22,7 +22,7 @@ pub fn run(args: &Args) -> Result<()> {
         rows.extend(sent.into_iter().map(|row| (profile.name.clone(), row)));
     }
     let text = if args.json { as_json(&rows) } else { as_text(&rows) };
-    out::stdout(&crate::sys::log::redact(&text))
+    output::write_stdout(&crate::sys::log::redact(&text))
 }
 
 fn as_json(rows: &[(String, Row)]) -> String {
@@ -52,9 +52,9 @@ fn as_text(rows: &[(String, Row)]) -> String {
             text::one_line(&row.url),
         ]);
     }
-    let table = out::table(&lines, 0);
+    let table = output::align_columns(&lines, 0);
     let (head, rest) = table.split_once('\n').unwrap_or_default();
-    format!("{}\n{rest}", out::paint(head, Colour::Bold, out::colours()))
+    format!("{}\n{rest}", output::paint(head, Color::Bold, output::use_color()))
 }
 
 fn size(bytes: u64) -> String {

@@ -2,7 +2,7 @@
 
 use super::{profiles, say};
 use crate::cli::service::{Action, Kind, Manager};
-use crate::cli::table::Args;
+use crate::cli::table::CommandArgs;
 use crate::config::{paths::Places, profile};
 use crate::error::{Error, Result, reason};
 use crate::store::lock;
@@ -18,7 +18,7 @@ const END: Duration = Duration::from_secs(25);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Stops the service, or the process that was started by hand.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let up = super::up_command(&profile.name, &profile.config);
     let (name, state_dir) = (profile.name, profile.config.state_dir);

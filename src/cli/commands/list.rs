@@ -2,14 +2,14 @@
 
 use super::profiles::{self, Life, Profile};
 use super::status::Span;
-use crate::cli::out::{self, Colour};
-use crate::cli::table::Args;
+use crate::cli::output::{self, Color};
+use crate::cli::table::CommandArgs;
 use crate::daemon::control::{Link, Request};
 use crate::error::Result;
 use serde_json::json;
 
 /// Prints them.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let profiles = profiles::chosen(None)?;
     let lives: Vec<(Profile, Life)> = profiles
         .into_iter()
@@ -19,7 +19,7 @@ pub fn run(args: &Args) -> Result<()> {
         })
         .collect();
     let text = if args.json { as_json(&lives) } else { as_text(&lives) };
-    out::stdout(&crate::sys::log::redact(&text))
+    output::write_stdout(&crate::sys::log::redact(&text))
 }
 
 /// What runs it.
@@ -32,17 +32,17 @@ fn service(life: &Life) -> &str {
 }
 
 /// Whether it runs and is connected, in a word or two, and whether that is well.
-pub fn connection(life: &Life) -> (String, Colour) {
+pub fn connection(life: &Life) -> (String, Color) {
     let answer = match life {
-        Life::Absent => return ("not running".to_owned(), Colour::Red),
-        Life::Mute(_) => return ("does not answer".to_owned(), Colour::Red),
+        Life::Absent => return ("not running".to_owned(), Color::Red),
+        Life::Mute(_) => return ("does not answer".to_owned(), Color::Red),
         Life::Answers(answer) => answer,
     };
     match Link::of(answer) {
-        Link::Connected { seconds } => (format!("connected for {}", Span(seconds)), Colour::Green),
-        Link::Connecting => ("connecting".to_owned(), Colour::Yellow),
-        Link::Retrying { seconds, .. } => (format!("offline, next try in {}", Span(seconds)), Colour::Yellow),
-        Link::Refused { .. } => ("token refused".to_owned(), Colour::Red),
+        Link::Connected { seconds } => (format!("connected for {}", Span(seconds)), Color::Green),
+        Link::Connecting => ("connecting".to_owned(), Color::Yellow),
+        Link::Retrying { seconds, .. } => (format!("offline, next try in {}", Span(seconds)), Color::Yellow),
+        Link::Refused { .. } => ("token refused".to_owned(), Color::Red),
     }
 }
 
@@ -65,9 +65,9 @@ fn as_text(lives: &[(Profile, Life)]) -> String {
             shown(&workdir),
         ]
     });
-    let table = out::table(&std::iter::once(head).chain(rows).collect::<Vec<_>>(), 0);
+    let table = output::align_columns(&std::iter::once(head).chain(rows).collect::<Vec<_>>(), 0);
     let (head, rows) = table.split_once('\n').unwrap_or_default();
-    let head = out::paint(head, Colour::Bold, out::colours());
+    let head = output::paint(head, Color::Bold, output::use_color());
     format!("{head}\n{rows}`wtt-connect status PROFILE` shows more.\n")
 }
 

@@ -1,8 +1,8 @@
 //! `logs`: the journal of a profile's service, or the files that the connector writes where no journal takes its log.
 
 use super::profiles::{self, Life, Profile};
-use crate::cli::out;
-use crate::cli::table::Args;
+use crate::cli::output;
+use crate::cli::table::CommandArgs;
 use crate::daemon::control::Request;
 use crate::error::{Error, Result, reason};
 use crate::sys::{child_process, log_file, own_executable, program_path};
@@ -19,7 +19,7 @@ const LINES: usize = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Shows the log.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::NAME));
     // files that somebody has left there who ran it by hand are not what the service says now
@@ -101,7 +101,7 @@ fn show(newest: &Path, lines: usize, follow: bool) -> Result<()> {
 }
 
 fn print(bytes: &[u8]) -> Result<()> {
-    if bytes.is_empty() { Ok(()) } else { out::stdout(&String::from_utf8_lossy(bytes)) }
+    if bytes.is_empty() { Ok(()) } else { output::write_stdout(&String::from_utf8_lossy(bytes)) }
 }
 
 fn count(text: &[u8]) -> usize {

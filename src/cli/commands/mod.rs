@@ -19,14 +19,14 @@ pub mod up;
 pub mod upload_file;
 pub mod workdir;
 
-use super::out;
-use super::table::Args;
+use super::output;
+use super::table::CommandArgs;
 use crate::agent::adapters::ADAPTERS;
 use crate::config::{Config, Selection};
 use crate::error::{Error, Result};
 
 /// Which settings a command line asks for, in this process.
-pub fn selection(args: &Args) -> Selection {
+pub fn selection(args: &CommandArgs) -> Selection {
     Selection {
         profile: args.profile.clone(),
         env_file: args.env_file.clone(),
@@ -52,7 +52,7 @@ pub fn up_command_of(name: Option<&str>, adapter: &str, agent_id: &str) -> Strin
 
 /// Says something in the middle of the work: a reader that has gone is no reason to stop half-way.
 pub fn say(text: &str) -> Result<()> {
-    match out::stdout(&crate::sys::log::redact(text)) {
+    match output::write_stdout(&crate::sys::log::redact(text)) {
         Err(Error::Silent(_)) => Ok(()),
         other => other,
     }

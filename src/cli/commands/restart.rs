@@ -1,8 +1,8 @@
 //! `restart`: lets connectors start again without cutting their turns.
 
 use super::profiles::{self, Life, Profile};
-use crate::cli::out;
-use crate::cli::table::Args;
+use crate::cli::output;
+use crate::cli::table::CommandArgs;
 use crate::daemon::control::Request;
 use crate::error::{Error, Result};
 use serde_json::Value;
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Restarts those that are named. 0, or 69 when one does not run.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let profiles = profiles::chosen(args.operands.first().map(AsRef::as_ref))?;
     let mut code = ExitCode::SUCCESS;
     for profile in &profiles {
@@ -30,14 +30,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
                 )
             }
         };
-        match out::stdout(&format!("{}: {line}\n", profile.name)) {
+        match output::write_stdout(&format!("{}: {line}\n", profile.name)) {
             // whether somebody reads it or not, all are restarted
             Ok(()) | Err(Error::Silent(_)) => {}
             Err(error) => return Err(error),
         }
     }
     if profiles.is_empty() {
-        out::stdout("There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one.\n")?;
+        output::write_stdout(
+            "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one.\n",
+        )?;
     }
     Ok(code)
 }

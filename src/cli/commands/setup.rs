@@ -3,8 +3,8 @@
 
 use crate::agent::adapters::ADAPTERS;
 use crate::agent::discovery::locate;
-use crate::cli::out;
-use crate::cli::table::Args;
+use crate::cli::output;
+use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::config::paths::Places;
 use crate::config::{Settings, edit, profile, value};
@@ -25,7 +25,7 @@ struct Identity {
 }
 
 /// Registers if needed; with `--claim-code` asks for a code.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let mut selection = super::selection(args);
     let places = selection.places();
     let folder = places.profiles().map_err(|why| Error::Config(why.into()))?;
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let name = identity.profile.as_deref();
     let up = super::up_command_of(name, &identity.adapter, &identity.agent_id);
-    out::stdout(&format!("{said}Then bind it:\n  {up}\n"))
+    output::write_stdout(&format!("{said}Then bind it:\n  {up}\n"))
 }
 
 /// The CLI that is named in the next step, and why that one: the one that was asked for, the one of the settings, or

@@ -1,7 +1,7 @@
 //! `start`: the connector in the foreground.
 
 use super::{panic_restart, selection};
-use crate::cli::table::Args;
+use crate::cli::table::CommandArgs;
 use crate::config::{Config, Settings};
 use crate::daemon::{self, Ending};
 use crate::error::{Error, Result, reason};
@@ -11,7 +11,7 @@ use crossbeam_channel::Receiver;
 use std::io::Read;
 
 /// Loads the settings, starts the log, runs the daemon until it is told to stop.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let selection = selection(args);
     let mut settings = Settings::read(&selection);
     let checked = Config::check(&selection, &mut settings);

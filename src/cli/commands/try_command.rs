@@ -1,12 +1,12 @@
 //! `try`: checks the command line and starts the local chat.
 
-use crate::cli::table::Args;
+use crate::cli::table::CommandArgs;
 use crate::config::Mode;
 use crate::error::{Error, Result};
 use crate::local::chat::{self, ChatOptions};
 
 /// Starts the service, the connector and the chat.
-pub fn run(args: Args) -> Result<()> {
+pub fn run(args: CommandArgs) -> Result<()> {
     let words: Option<Vec<String>> = args.operands.into_iter().map(|w| w.into_string().ok()).collect();
     let words = words.ok_or_else(|| Error::Usage("the prompt is not UTF-8 text".into()))?;
     let prompt = words.join(" ");

@@ -2,8 +2,8 @@
 
 use super::profiles::{self, Profile};
 use crate::agent::runner::TURN_VARIABLE;
-use crate::cli::out;
-use crate::cli::table::Args;
+use crate::cli::output;
+use crate::cli::table::CommandArgs;
 use crate::daemon::control::{self, AskError, UploadRequest};
 use crate::error::{Error, Result};
 use crate::http::Client;
@@ -20,25 +20,25 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 /// Sends them and prints where they lie.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let wish = wish(args)?;
     let mut shown = Progress { on: std::io::stderr().is_terminal(), last: None };
     let sent = send(args, &wish, &mut |sent, of| shown.show(sent, of));
     shown.end();
     let sent = sent?;
     if sent["pending"].is_boolean() {
-        out::stderr(
+        output::write_stderr(
             "wtt-connect: the service has not taken the card yet; it is kept, and sent when the connection is back\n",
         );
     }
     if args.json {
-        return out::stdout(&format!("{sent:#}\n"));
+        return output::write_stdout(&format!("{sent:#}\n"));
     }
-    out::stdout(&format!("{}\n", sent["url"].as_str().unwrap_or_default()))
+    output::write_stdout(&format!("{}\n", sent["url"].as_str().unwrap_or_default()))
 }
 
 /// What the command line asks for.
-fn wish(args: &Args) -> Result<UploadRequest> {
+fn wish(args: &CommandArgs) -> Result<UploadRequest> {
     let usage = |why: &str| Error::Usage(why.to_owned());
     let topic_id = args.topic_id.clone().or_else(|| variable(file_upload::TOPIC));
     let topic_id = topic_id.ok_or_else(|| usage("upload-file needs --topic-id with the id of the topic"))?;
@@ -59,7 +59,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// By whoever can.
-fn send(args: &Args, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
+fn send(args: &CommandArgs, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
     let socket = variable(file_upload::SOCKET).filter(|_| args.profile.is_none());
     if let Some(socket) = socket {
         return control::upload(Path::new(&socket), wish, on).map_err(|error| match error {
@@ -80,7 +80,7 @@ fn send(args: &Args, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Resu
     }
 }
 
-fn profile(args: &Args) -> Result<Profile> {
+fn profile(args: &CommandArgs) -> Result<Profile> {
     let names = profiles::all();
     match (&args.profile, names.as_slice()) {
         (Some(name), _) => profiles::one(OsStr::new(name)),
@@ -144,13 +144,13 @@ impl Progress {
         let percent = sent * 100 / of.max(1);
         if self.on && self.last.is_none_or(|last| last != percent) {
             self.last = Some(percent);
-            out::stderr(&format!("\rsending: {percent}% "));
+            output::write_stderr(&format!("\rsending: {percent}% "));
         }
     }
 
     fn end(&self) {
         if self.last.is_some() {
-            out::stderr("\r               \r");
+            output::write_stderr("\r               \r");
         }
     }
 }

@@ -1,15 +1,15 @@
 //! `workdir`: lets the agent of a profile work in another directory.
 
 use super::{profiles, restart};
-use crate::cli::out;
-use crate::cli::table::Args;
+use crate::cli::output;
+use crate::cli::table::CommandArgs;
 use crate::config::{edit, paths};
 use crate::error::{Error, Result, reason};
 use crate::store::{atomic, lock};
 use std::ffi::OsStr;
 
 /// Changes the one line of the profile; everything else in it stays.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let (name, places) = (&profile.name, profile.config.selection.places());
     let words = args.operands.get(1).and_then(|word| word.to_str());
@@ -37,5 +37,5 @@ pub fn run(args: &Args) -> Result<()> {
     } else {
         said.push_str(&format!(" from its next start on; `wtt-connect restart {name}` does it now"));
     }
-    out::stdout(&format!("{said}\n"))
+    output::write_stdout(&format!("{said}\n"))
 }

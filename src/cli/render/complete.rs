@@ -1,14 +1,14 @@
 //! Completions for bash, zsh and fish, rendered from the table. Profiles are listed when the user asks, by the shell.
 
 use crate::agent::adapters::ADAPTERS;
-use crate::cli::parse::Artefact;
-use crate::cli::table::{COMMANDS, Command, Flag, GLOBAL_FLAGS, HELP, ValueOf};
+use crate::cli::parse::Shell;
+use crate::cli::table::{COMMANDS, CommandSpec, FlagSpec, GLOBAL_FLAGS, HELP, ValueKind};
 use crate::config::Mode;
 
 /// Prints the names of the profiles, one a line; the same words in each shell that reads POSIX syntax.
 const PROFILES: &str = r#"for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done"#;
 
-fn visible() -> impl Iterator<Item = &'static Command> {
+fn visible() -> impl Iterator<Item = &'static CommandSpec> {
     COMMANDS.iter().filter(|c| !c.hidden)
 }
 
@@ -21,8 +21,8 @@ fn adapter_names() -> String {
     ADAPTERS.iter().map(|a| a.name).chain(["demo"]).collect::<Vec<_>>().join(" ")
 }
 
-fn artefact_names() -> String {
-    Artefact::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
+fn script_names() -> String {
+    Shell::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
 }
 
 fn mode_names() -> String {
@@ -30,17 +30,17 @@ fn mode_names() -> String {
 }
 
 /// `--long` and `-l`, as typed.
-fn spellings(flag: &Flag) -> Vec<String> {
+fn spellings(flag: &FlagSpec) -> Vec<String> {
     let letter = flag.letter.map(|l| format!("-{l}"));
     std::iter::once(format!("--{}", flag.long)).chain(letter).collect()
 }
 
-fn flags_of(command: &Command) -> impl Iterator<Item = &'static Flag> + use<> {
+fn flags_of(command: &CommandSpec) -> impl Iterator<Item = &'static FlagSpec> + use<> {
     command.flags.iter().copied().chain([&HELP])
 }
 
 /// Its first operand is an adapter.
-fn takes_adapter(command: &Command) -> bool {
+fn takes_adapter(command: &CommandSpec) -> bool {
     command.operands.starts_with("[ADAPTER")
 }
 
@@ -49,12 +49,12 @@ fn driven_names() -> String {
 }
 
 /// Its first operand is a profile.
-fn takes_profile(command: &Command) -> bool {
+fn takes_profile(command: &CommandSpec) -> bool {
     command.operands.trim_start_matches('[').starts_with("PROFILE")
 }
 
 /// Its last operands are paths: how bash, zsh and fish complete them.
-fn paths(command: &Command) -> Option<[&'static str; 3]> {
+fn paths(command: &CommandSpec) -> Option<[&'static str; 3]> {
     if command.operands.ends_with(" DIR") {
         Some(["-d", "'2:directory:_files -/'", "-a '(__fish_complete_directories)'"])
     } else if command.operands == "FILE..." {
@@ -71,17 +71,17 @@ pub fn bash() -> String {
     for flag in visible().flat_map(flags_of).chain(GLOBAL_FLAGS.iter().copied()) {
         let Some(value) = flag.value else { continue };
         let reply = match value {
-            ValueOf::Profile => format!("compgen -W \"$({PROFILES})\" {cur}"),
-            ValueOf::File => format!("compgen -f {cur}"),
-            ValueOf::Directory => format!("compgen -d {cur}"),
-            ValueOf::Adapter => format!("compgen -W \"{}\" -- \"$cur\"", adapter_names()),
-            ValueOf::Artefact => format!("compgen -W \"{}\" -- \"$cur\"", artefact_names()),
-            ValueOf::Number => continue,
-            ValueOf::Mode => format!("compgen -W \"{}\" -- \"$cur\"", mode_names()),
-            ValueOf::Free(_) => continue,
+            ValueKind::Profile => format!("compgen -W \"$({PROFILES})\" {cur}"),
+            ValueKind::File => format!("compgen -f {cur}"),
+            ValueKind::Directory => format!("compgen -d {cur}"),
+            ValueKind::Adapter => format!("compgen -W \"{}\" -- \"$cur\"", adapter_names()),
+            ValueKind::CompletionScript => format!("compgen -W \"{}\" -- \"$cur\"", script_names()),
+            ValueKind::Number => continue,
+            ValueKind::Mode => format!("compgen -W \"{}\" -- \"$cur\"", mode_names()),
+            ValueKind::Free(_) => continue,
         };
         // Blanks in names are quoted, and directories get a slash. Outside of a completion there is no such option.
-        let is_path = matches!(value, ValueOf::File | ValueOf::Directory);
+        let is_path = matches!(value, ValueKind::File | ValueKind::Directory);
         let quote = if is_path { "compopt -o filenames 2>/dev/null; " } else { "" };
         let line = format!(
             "        {}) {quote}mapfile -t COMPREPLY < <({reply}); return ;;\n",
@@ -130,18 +130,18 @@ pub fn bash() -> String {
 
 /// For zsh.
 pub fn zsh() -> String {
-    let spec = |flag: &Flag| {
+    let spec = |flag: &FlagSpec| {
         let text = flag.short.replace('\'', "").replace(['[', ']', ':'], "");
         let value = match flag.value {
             None => String::new(),
-            Some(ValueOf::Profile) => ":profile:_wtt_connect_profiles".into(),
-            Some(ValueOf::File) => ":file:_files".into(),
-            Some(ValueOf::Directory) => ":directory:_files -/".into(),
-            Some(ValueOf::Adapter) => format!(":adapter:({})", adapter_names()),
-            Some(ValueOf::Artefact) => format!(":what:({})", artefact_names()),
-            Some(ValueOf::Number) => ":number: ".into(),
-            Some(ValueOf::Mode) => format!(":mode:({})", mode_names()),
-            Some(ValueOf::Free(word)) => format!(":{}: ", word.to_lowercase()),
+            Some(ValueKind::Profile) => ":profile:_wtt_connect_profiles".into(),
+            Some(ValueKind::File) => ":file:_files".into(),
+            Some(ValueKind::Directory) => ":directory:_files -/".into(),
+            Some(ValueKind::Adapter) => format!(":adapter:({})", adapter_names()),
+            Some(ValueKind::CompletionScript) => format!(":what:({})", script_names()),
+            Some(ValueKind::Number) => ":number: ".into(),
+            Some(ValueKind::Mode) => format!(":mode:({})", mode_names()),
+            Some(ValueKind::Free(word)) => format!(":{}: ", word.to_lowercase()),
         };
         let names = spellings(flag);
         match names.as_slice() {
@@ -186,18 +186,18 @@ pub fn fish() -> String {
          complete -c wtt-connect -f\n",
         PROFILES.replace('\\', "\\\\").replace('\'', "\\'")
     );
-    let line = |when: &str, flag: &Flag| {
+    let line = |when: &str, flag: &FlagSpec| {
         let letter = flag.letter.map_or_else(String::new, |l| format!(" -s {l}"));
         let value = match flag.value {
             None => String::new(),
-            Some(ValueOf::Profile) => " -x -a '(__wtt_connect_profiles)'".into(),
-            Some(ValueOf::File) => " -r -F".into(),
-            Some(ValueOf::Directory) => " -x -a '(__fish_complete_directories)'".into(),
-            Some(ValueOf::Adapter) => format!(" -x -a '{}'", adapter_names()),
-            Some(ValueOf::Artefact) => format!(" -x -a '{}'", artefact_names()),
-            Some(ValueOf::Number) => " -x".into(),
-            Some(ValueOf::Mode) => format!(" -x -a '{}'", mode_names()),
-            Some(ValueOf::Free(_)) => " -x".into(),
+            Some(ValueKind::Profile) => " -x -a '(__wtt_connect_profiles)'".into(),
+            Some(ValueKind::File) => " -r -F".into(),
+            Some(ValueKind::Directory) => " -x -a '(__fish_complete_directories)'".into(),
+            Some(ValueKind::Adapter) => format!(" -x -a '{}'", adapter_names()),
+            Some(ValueKind::CompletionScript) => format!(" -x -a '{}'", script_names()),
+            Some(ValueKind::Number) => " -x".into(),
+            Some(ValueKind::Mode) => format!(" -x -a '{}'", mode_names()),
+            Some(ValueKind::Free(_)) => " -x".into(),
         };
         let text = flag.short.replace('\\', "\\\\").replace('\'', "\\'");
         format!("complete -c wtt-connect -n '{when}' -l {}{letter}{value} -d '{text}'\n", flag.long)

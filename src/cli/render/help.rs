@@ -1,13 +1,13 @@
 //! `-h` and `--help`, rendered from the table.
 
-use crate::cli::out;
-use crate::cli::table::{COMMANDS, Command, Flag, GLOBAL_FLAGS, HELP, ValueOf};
+use crate::cli::output;
+use crate::cli::table::{COMMANDS, CommandSpec, FlagSpec, GLOBAL_FLAGS, HELP, ValueKind};
 
 /// Width of help texts: they are read in terminals of 80 columns too.
 const COLUMNS: usize = 80;
 
 /// Help about everything, or about one command; one line per entry, or all there is to say.
-pub fn render(command: Option<&Command>, long: bool) -> String {
+pub fn render(command: Option<&CommandSpec>, long: bool) -> String {
     let text = match command {
         None => overview(long),
         Some(command) => about(command, long),
@@ -30,7 +30,7 @@ fn overview(long: bool) -> String {
         }
     } else {
         let rows: Vec<[String; 2]> = visible().map(|c| [c.name.to_owned(), c.short.to_owned()]).collect();
-        out.push_str(&out::table(&rows, 2));
+        out.push_str(&output::align_columns(&rows, 2));
         out.push('\n');
     }
     flags(&mut out, GLOBAL_FLAGS, long);
@@ -42,7 +42,7 @@ fn overview(long: bool) -> String {
     out
 }
 
-fn about(command: &Command, long: bool) -> String {
+fn about(command: &CommandSpec, long: bool) -> String {
     let mut out = format!(
         "wtt-connect {}: {}\n\n{}",
         command.name,
@@ -54,31 +54,31 @@ fn about(command: &Command, long: bool) -> String {
         paragraphs(&mut out, command.long, 0);
     }
     out.push('\n');
-    let all: Vec<&Flag> = command.flags.iter().copied().chain([&HELP]).collect();
+    let all: Vec<&FlagSpec> = command.flags.iter().copied().chain([&HELP]).collect();
     flags(&mut out, &all, long);
     out
 }
 
-fn flags(out: &mut String, flags: &[&Flag], long: bool) {
+fn flags(out: &mut String, flags: &[&FlagSpec], long: bool) {
     out.push_str("Flags:\n");
     if long {
         for flag in flags {
             out.push_str(&format!("  {}\n", spelling(flag)));
-            out.push_str(&out::wrap(flag.long_text, COLUMNS, 6));
+            out.push_str(&output::wrap(flag.long_text, COLUMNS, 6));
         }
         return;
     }
     let rows: Vec<[String; 2]> = flags.iter().map(|f| [spelling(f), f.short.to_owned()]).collect();
-    out.push_str(&out::table(&rows, 2));
+    out.push_str(&output::align_columns(&rows, 2));
 }
 
 fn paragraphs(out: &mut String, texts: &[&str], indent: usize) {
-    let filled: Vec<String> = texts.iter().map(|p| out::wrap(p, COLUMNS, indent)).collect();
+    let filled: Vec<String> = texts.iter().map(|p| output::wrap(p, COLUMNS, indent)).collect();
     out.push_str(&filled.join("\n"));
 }
 
 /// The synopsis behind `start`; where the line is full it goes on below the first flag.
-fn usage(start: &str, command: &Command) -> String {
+fn usage(start: &str, command: &CommandSpec) -> String {
     let mut line = format!("{start}{}", command.name);
     let indent = line.len();
     let mut out = String::new();
@@ -93,12 +93,12 @@ fn usage(start: &str, command: &Command) -> String {
 }
 
 /// `start [--profile PROFILE] …`
-pub fn synopsis(command: &Command) -> String {
+pub fn synopsis(command: &CommandSpec) -> String {
     std::iter::once(command.name.to_owned()).chain(words(command)).collect::<Vec<_>>().join(" ")
 }
 
 /// Flags with their values, then the operands.
-fn words(command: &Command) -> impl Iterator<Item = String> {
+fn words(command: &CommandSpec) -> impl Iterator<Item = String> {
     let flags = command.flags.iter().map(|flag| match flag.value {
         Some(value) => format!("[--{} {}]", flag.long, value.word()),
         None => format!("[--{}]", flag.long),
@@ -107,9 +107,9 @@ fn words(command: &Command) -> impl Iterator<Item = String> {
 }
 
 /// `-p, --profile PROFILE`; long-only flags stand below the others.
-fn spelling(flag: &Flag) -> String {
+fn spelling(flag: &FlagSpec) -> String {
     let letter = flag.letter.map_or_else(|| "    ".to_owned(), |l| format!("-{l}, "));
-    let value = flag.value.map_or("", ValueOf::word);
+    let value = flag.value.map_or("", ValueKind::word);
     format!("{letter}--{} {value}", flag.long).trim_end().to_owned()
 }
 

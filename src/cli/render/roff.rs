@@ -1,6 +1,6 @@
 //! Writing man(7) source: escaping, filled lines, sections. Knows nothing of what the pages say.
 
-use crate::cli::out;
+use crate::cli::output;
 
 /// mandoc asks for input lines of at most 80 bytes.
 const COLUMNS: usize = 78;
@@ -59,7 +59,7 @@ impl Page {
             self.0.push_str(".br\n");
         }
         self.0.push_str(&format!("\\fB{}\\fR\n", escape(command)));
-        self.0.push_str(&out::wrap(&escape(rest), COLUMNS, 0));
+        self.0.push_str(&output::wrap(&escape(rest), COLUMNS, 0));
     }
 
     /// The source.
@@ -68,7 +68,7 @@ impl Page {
     }
 
     fn text(&mut self, text: &str) {
-        for line in out::wrap(&bold_code(text), COLUMNS, 0).lines() {
+        for line in output::wrap(&bold_code(text), COLUMNS, 0).lines() {
             self.0.push_str(&guarded(line));
             self.0.push('\n');
         }

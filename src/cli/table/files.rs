@@ -1,12 +1,12 @@
 //! The commands for files out: a part of the one table.
 
-use super::{Command, Flag, Id, JSON, PROFILE, ValueOf, text};
+use super::{CommandId, CommandSpec, FlagSpec, JSON, PROFILE, ValueKind, text};
 use crate::daemon::control::is_topic_id;
 
-static TOPIC_ID: Flag = Flag {
+static TOPIC_ID: FlagSpec = FlagSpec {
     long: "topic-id",
     letter: Some('t'),
-    value: Some(ValueOf::Free("TOPIC")),
+    value: Some(ValueKind::Free("TOPIC")),
     short: "send into this topic",
     long_text: "The topic whose people get the file. An agent may leave it out: its own topic is in the variable `WTT_CONNECT_TOPIC_ID`.",
     set: |args, value| {
@@ -19,10 +19,10 @@ static TOPIC_ID: Flag = Flag {
     },
 };
 
-static TITLE: Flag = Flag {
+static TITLE: FlagSpec = FlagSpec {
     long: "title",
     letter: None,
-    value: Some(ValueOf::Free("TITLE")),
+    value: Some(ValueKind::Free("TITLE")),
     short: "what people see instead of the file's name",
     long_text: "What people see instead of the file's name; of several files, also the name of their archive.",
     set: |args, value| {
@@ -31,8 +31,8 @@ static TITLE: Flag = Flag {
     },
 };
 
-pub(super) const UPLOAD_FILE: Command = Command {
-    id: Id::UploadFile,
+pub(super) const UPLOAD_FILE: CommandSpec = CommandSpec {
+    id: CommandId::UploadFile,
     name: "upload-file",
     operands: "FILE...",
     short: "send files into a topic",
@@ -47,8 +47,8 @@ pub(super) const UPLOAD_FILE: Command = Command {
     hidden: false,
 };
 
-pub(super) const ARTIFACTS: Command = Command {
-    id: Id::Artifacts,
+pub(super) const ARTIFACTS: CommandSpec = CommandSpec {
+    id: CommandId::Artifacts,
     name: "artifacts",
     operands: "[PROFILE]",
     short: "list the files that were sent",

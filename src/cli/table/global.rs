@@ -1,9 +1,9 @@
 //! The flags that are known everywhere, or stand before any command: a part of the one table.
 
-use super::{Flag, ValueOf};
+use super::{FlagSpec, ValueKind};
 
 /// `-h` and `--help`: known to every command; handled by the parser.
-pub static HELP: Flag = Flag {
+pub static HELP: FlagSpec = FlagSpec {
     long: "help",
     letter: Some('h'),
     value: None,
@@ -13,7 +13,7 @@ pub static HELP: Flag = Flag {
 };
 
 /// `--version`: before a command; handled by the parser.
-pub static VERSION: Flag = Flag {
+pub static VERSION: FlagSpec = FlagSpec {
     long: "version",
     letter: Some('V'),
     value: None,
@@ -23,14 +23,14 @@ pub static VERSION: Flag = Flag {
 };
 
 /// `--generate`: before a command; handled by the parser.
-pub static GENERATE: Flag = Flag {
+pub static GENERATE: FlagSpec = FlagSpec {
     long: "generate",
     letter: None,
-    value: Some(ValueOf::Artefact),
+    value: Some(ValueKind::CompletionScript),
     short: "print completions for a shell",
     long_text: "Prints a file for packages and shells: `complete-bash`, `complete-zsh` or `complete-fish`.",
     set: |_, _| Ok(()),
 };
 
 /// Flags that stand before any command.
-pub static GLOBAL_FLAGS: &[&Flag] = &[&HELP, &VERSION, &GENERATE];
+pub static GLOBAL_FLAGS: &[&FlagSpec] = &[&HELP, &VERSION, &GENERATE];

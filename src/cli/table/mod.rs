@@ -3,10 +3,10 @@
 //! The parser, `-h`, `--help`, `wtt-connect(1)` and the completions are renderings of it; order here is order there.
 //! In texts, `code` between backticks is literal. Nothing is parsed or printed here.
 
-mod asks;
-mod bind;
 mod files;
 mod global;
+mod permissions;
+mod profile_flags;
 mod smoke;
 
 pub use global::{GENERATE, GLOBAL_FLAGS, HELP, VERSION};
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 /// What the command line said, as typed: no file is looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Args {
+pub struct CommandArgs {
     /// `--profile`
     pub profile: Option<String>,
     /// `--env-file`
@@ -78,9 +78,9 @@ pub struct Args {
 
 /// A command.
 #[derive(Debug)]
-pub struct Command {
+pub struct CommandSpec {
     /// Which one.
-    pub id: Id,
+    pub id: CommandId,
     /// Its word.
     pub name: &'static str,
     /// Its operands, as in a synopsis; empty when it takes none.
@@ -90,14 +90,14 @@ pub struct Command {
     /// Paragraphs.
     pub long: &'static [&'static str],
     /// Its flags.
-    pub flags: &'static [&'static Flag],
+    pub flags: &'static [&'static FlagSpec],
     /// Neither listed nor completed.
     pub hidden: bool,
 }
 
 /// Names the commands for the dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Id {
+pub enum CommandId {
     /// `try`
     Try,
     /// `start`
@@ -139,22 +139,22 @@ pub enum Id {
 }
 
 /// A flag.
-pub struct Flag {
+pub struct FlagSpec {
     /// Without the dashes.
     pub long: &'static str,
     /// One letter.
     pub letter: Option<char>,
     /// Its value, when it takes one.
-    pub value: Option<ValueOf>,
+    pub value: Option<ValueKind>,
     /// One line, under 60 characters.
     pub short: &'static str,
     /// One paragraph.
     pub long_text: &'static str,
-    /// Checks the value and puts it into [`Args`]; errors do not name the flag.
-    pub set: fn(&mut Args, OsString) -> Result<(), String>,
+    /// Checks the value and puts it into [`CommandArgs`]; errors do not name the flag.
+    pub set: fn(&mut CommandArgs, OsString) -> Result<(), String>,
 }
 
-impl std::fmt::Debug for Flag {
+impl std::fmt::Debug for FlagSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "--{}", self.long)
     }
@@ -162,7 +162,7 @@ impl std::fmt::Debug for Flag {
 
 /// What a flag's value is, for the synopsis and for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ValueOf {
+pub enum ValueKind {
     /// A profile that exists.
     Profile,
     /// A file.
@@ -172,7 +172,7 @@ pub enum ValueOf {
     /// An adapter of this build.
     Adapter,
     /// Something that `--generate` prints.
-    Artefact,
+    CompletionScript,
     /// A number.
     Number,
     /// A permission mode.
@@ -181,18 +181,18 @@ pub enum ValueOf {
     Free(&'static str),
 }
 
-impl ValueOf {
+impl ValueKind {
     /// The word in a synopsis.
     pub fn word(self) -> &'static str {
         match self {
-            ValueOf::Profile => "PROFILE",
-            ValueOf::File => "FILE",
-            ValueOf::Directory => "DIR",
-            ValueOf::Adapter => "ADAPTER",
-            ValueOf::Artefact => "WHAT",
-            ValueOf::Number => "N",
-            ValueOf::Mode => "MODE",
-            ValueOf::Free(word) => word,
+            ValueKind::Profile => "PROFILE",
+            ValueKind::File => "FILE",
+            ValueKind::Directory => "DIR",
+            ValueKind::Adapter => "ADAPTER",
+            ValueKind::CompletionScript => "WHAT",
+            ValueKind::Number => "N",
+            ValueKind::Mode => "MODE",
+            ValueKind::Free(word) => word,
         }
     }
 }
@@ -202,10 +202,10 @@ fn text(value: OsString) -> Result<String, String> {
     value.into_string().map_err(|_| "is not UTF-8 text".into())
 }
 
-static PROFILE: Flag = Flag {
+static PROFILE: FlagSpec = FlagSpec {
     long: "profile",
     letter: Some('p'),
-    value: Some(ValueOf::Profile),
+    value: Some(ValueKind::Profile),
     short: "use this profile",
     long_text: "Reads `~/.config/wtt-connect/profiles/PROFILE.env`. A profile is complete: `WTT_*` variables of the environment and `.env` do not count beside it, because they may be those of another agent that started this command.",
     set: |args, value| {
@@ -218,10 +218,10 @@ static PROFILE: Flag = Flag {
     },
 };
 
-static ENV_FILE: Flag = Flag {
+static ENV_FILE: FlagSpec = FlagSpec {
     long: "env-file",
     letter: None,
-    value: Some(ValueOf::File),
+    value: Some(ValueKind::File),
     short: "read settings from this env file first",
     long_text: "Reads `KEY=value` lines from FILE before the default `.env`, or before the profile, so that they win. The variable `WTT_CONNECT_ENV_FILE` names such a file too.",
     set: |args, value| {
@@ -230,10 +230,10 @@ static ENV_FILE: Flag = Flag {
     },
 };
 
-static CONFIG: Flag = Flag {
+static CONFIG: FlagSpec = FlagSpec {
     long: "config",
     letter: None,
-    value: Some(ValueOf::File),
+    value: Some(ValueKind::File),
     short: "read settings from this JSON file last",
     long_text: "Reads one flat JSON object, whose keys are spelt like the variables or in camel case (`agentId`). It gives way to the environment and to env files. The variable `WTT_CONNECT_CONFIG` names such a file too.",
     set: |args, value| {
@@ -242,7 +242,7 @@ static CONFIG: Flag = Flag {
     },
 };
 
-static JSON: Flag = Flag {
+static JSON: FlagSpec = FlagSpec {
     long: "json",
     letter: None,
     value: None,
@@ -254,7 +254,7 @@ static JSON: Flag = Flag {
     },
 };
 
-static OFFLINE: Flag = Flag {
+static OFFLINE: FlagSpec = FlagSpec {
     long: "offline",
     letter: None,
     value: None,
@@ -266,7 +266,7 @@ static OFFLINE: Flag = Flag {
     },
 };
 
-static REHEARSE: Flag = Flag {
+static REHEARSE: FlagSpec = FlagSpec {
     long: "rehearse",
     letter: None,
     value: None,
@@ -278,10 +278,10 @@ static REHEARSE: Flag = Flag {
     },
 };
 
-static ADAPTER: Flag = Flag {
+static ADAPTER: FlagSpec = FlagSpec {
     long: "adapter",
     letter: Some('a'),
-    value: Some(ValueOf::Adapter),
+    value: Some(ValueKind::Adapter),
     short: "chat with this agent",
     long_text: "Chats with this agent instead of the first one that is found: `codex`, `claude-code`, `cursor`, `gemini`, `qoder`, `opencode`, `crush`, `iflow`, `kimi`, `pi`, `acp`, `devin`, or `demo`, the demonstration agent.",
     set: |args, value| {
@@ -290,10 +290,10 @@ static ADAPTER: Flag = Flag {
     },
 };
 
-static WORKDIR: Flag = Flag {
+static WORKDIR: FlagSpec = FlagSpec {
     long: "workdir",
     letter: None,
-    value: Some(ValueOf::Directory),
+    value: Some(ValueKind::Directory),
     short: "let the agent work in this directory",
     long_text: "Lets the agent work in DIR instead of in the current directory. It changes files and runs commands there without asking.",
     set: |args, value| {
@@ -302,7 +302,7 @@ static WORKDIR: Flag = Flag {
     },
 };
 
-static TERMINAL: Flag = Flag {
+static TERMINAL: FlagSpec = FlagSpec {
     long: "terminal",
     letter: None,
     value: None,
@@ -314,7 +314,7 @@ static TERMINAL: Flag = Flag {
     },
 };
 
-static VERBOSE: Flag = Flag {
+static VERBOSE: FlagSpec = FlagSpec {
     long: "verbose",
     letter: Some('v'),
     value: None,
@@ -326,7 +326,7 @@ static VERBOSE: Flag = Flag {
     },
 };
 
-static DEFAULTS_TOO: Flag = Flag {
+static DEFAULTS_TOO: FlagSpec = FlagSpec {
     long: "verbose",
     letter: Some('v'),
     value: None,
@@ -338,7 +338,7 @@ static DEFAULTS_TOO: Flag = Flag {
     },
 };
 
-static LOG_TO_FILE: Flag = Flag {
+static LOG_TO_FILE: FlagSpec = FlagSpec {
     long: "log-to-file",
     letter: None,
     value: None,
@@ -350,7 +350,7 @@ static LOG_TO_FILE: Flag = Flag {
     },
 };
 
-static NOW: Flag = Flag {
+static NOW: FlagSpec = FlagSpec {
     long: "now",
     letter: None,
     value: None,
@@ -362,10 +362,10 @@ static NOW: Flag = Flag {
     },
 };
 
-static LINES: Flag = Flag {
+static LINES: FlagSpec = FlagSpec {
     long: "lines",
     letter: Some('n'),
-    value: Some(ValueOf::Number),
+    value: Some(ValueKind::Number),
     short: "so many of the newest lines; 100 without it",
     long_text: "Shows the newest N lines, from 1 to 100000. Without this flag it shows 100.",
     set: |args, value| {
@@ -375,7 +375,7 @@ static LINES: Flag = Flag {
     },
 };
 
-static FOLLOW: Flag = Flag {
+static FOLLOW: FlagSpec = FlagSpec {
     long: "follow",
     letter: Some('f'),
     value: None,
@@ -388,9 +388,9 @@ static FOLLOW: Flag = Flag {
 };
 
 /// All commands.
-pub static COMMANDS: &[Command] = &[
-    Command {
-        id: Id::Try,
+pub static COMMANDS: &[CommandSpec] = &[
+    CommandSpec {
+        id: CommandId::Try,
         name: "try",
         operands: "[PROMPT...]",
         short: "chat with an agent here, without an account",
@@ -404,11 +404,11 @@ pub static COMMANDS: &[Command] = &[
             "The settings of the environment, of `.env` and of profiles do not apply; `try` names those of the environment. It only uses the command of the agent that answers, such as `WTT_CONNECT_CODEX_COMMAND`.",
             "With a PROMPT it answers once and exits with 0, with 1 if there is no answer or it could not be written, or with 130 if it was stopped by Ctrl-C. In the chat, `/help` lists the commands, Ctrl-C stops the running turn, and `/quit`, Ctrl-D on an empty line or a second Ctrl-C at the prompt ends it; the first one drops what you were typing. SIGTERM and SIGHUP end both with 143 and 129.",
         ],
-        flags: &[&ADAPTER, &WORKDIR, &bind::MODE, &TERMINAL, &VERBOSE],
+        flags: &[&ADAPTER, &WORKDIR, &profile_flags::MODE, &TERMINAL, &VERBOSE],
         hidden: false,
     },
-    Command {
-        id: Id::Start,
+    CommandSpec {
+        id: CommandId::Start,
         name: "start",
         operands: "",
         short: "run the connector in the foreground",
@@ -419,8 +419,8 @@ pub static COMMANDS: &[Command] = &[
         flags: &[&PROFILE, &ENV_FILE, &CONFIG, &LOG_TO_FILE],
         hidden: false,
     },
-    Command {
-        id: Id::Doctor,
+    CommandSpec {
+        id: CommandId::Doctor,
         name: "doctor",
         operands: "[ADAPTER]",
         short: "check settings, directories, agents and the service",
@@ -432,8 +432,8 @@ pub static COMMANDS: &[Command] = &[
         flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &REHEARSE, &DEFAULTS_TOO, &JSON],
         hidden: false,
     },
-    Command {
-        id: Id::Up,
+    CommandSpec {
+        id: CommandId::Up,
         name: "up",
         operands: "[ADAPTER AGENT_ID [TOKEN]]",
         short: "bind an agent of the service to a CLI, in the background",
@@ -445,59 +445,64 @@ pub static COMMANDS: &[Command] = &[
             "Being offline is no failure: the service goes on trying. Exits with 78 when the service refuses the token or a setting is wrong, with 69 when the profile is written but this machine has no systemd or launchd for this user; it then prints the command to run instead.",
         ],
         flags: &[
-            &bind::AS_PROFILE,
-            &bind::BASE_URL,
-            &bind::MODE,
-            &bind::ALLOW_YOLO,
-            &bind::AGENT_WORKDIR,
-            &bind::ADAPTERS,
-            &bind::MODEL,
-            &bind::PUBLISH_PROGRESS,
-            &bind::ENABLE_SHELL,
-            &bind::TOKEN_FILE,
+            &profile_flags::AS_PROFILE,
+            &profile_flags::BASE_URL,
+            &profile_flags::MODE,
+            &profile_flags::ALLOW_YOLO,
+            &profile_flags::AGENT_WORKDIR,
+            &profile_flags::ADAPTERS,
+            &profile_flags::MODEL,
+            &profile_flags::PUBLISH_PROGRESS,
+            &profile_flags::ENABLE_SHELL,
+            &profile_flags::TOKEN_FILE,
             &ENV_FILE,
-            &bind::ENABLE_LINGER,
-            &bind::YES,
-            &bind::NO_START,
-            &bind::DRY_RUN,
+            &profile_flags::ENABLE_LINGER,
+            &profile_flags::YES,
+            &profile_flags::NO_START,
+            &profile_flags::DRY_RUN,
         ],
         hidden: false,
     },
-    Command {
-        id: Id::Down,
+    CommandSpec {
+        id: CommandId::Down,
         name: "down",
         operands: "PROFILE",
         short: "stop a profile and its service for good",
         long: &[
             "Stops the service and takes it out of the login. PROFILE is the name of a profile, or the id of an agent that has one profile. The profile and the state stay, so that `wtt-connect up` brings it back where it was. A connector that was started by hand with `wtt-connect start` is stopped as well.",
         ],
-        flags: &[&bind::PURGE],
+        flags: &[&profile_flags::PURGE],
         hidden: false,
     },
-    Command {
-        id: Id::Workdir,
+    CommandSpec {
+        id: CommandId::Workdir,
         name: "workdir",
         operands: "PROFILE DIR",
         short: "let the agent of a profile work elsewhere",
         long: &[
             "Puts DIR into the profile as `WTT_CONNECT_WORKDIR` and creates it when it is missing. It counts from the next start on. Agents find their earlier sessions by the directory: in a new one they begin anew.",
         ],
-        flags: &[&bind::RESTART],
+        flags: &[&profile_flags::RESTART],
         hidden: false,
     },
-    Command {
-        id: Id::Setup,
+    CommandSpec {
+        id: CommandId::Setup,
         name: "setup",
         operands: "",
         short: "register an agent and claim it with a code",
         long: &[
             "For those who have no agent on the web page yet: registers one unless the settings have one, and keeps its id and token in a profile. Says which agent CLI it chose, why, and which others are here, and prints the command `wtt-connect up` that binds it.",
         ],
-        flags: &[&bind::CLAIM_CODE, &bind::BOUND_ADAPTER, &PROFILE, &bind::BASE_URL],
+        flags: &[
+            &profile_flags::CLAIM_CODE,
+            &profile_flags::BOUND_ADAPTER,
+            &PROFILE,
+            &profile_flags::BASE_URL,
+        ],
         hidden: false,
     },
-    Command {
-        id: Id::List,
+    CommandSpec {
+        id: CommandId::List,
         name: "list",
         operands: "",
         short: "list the profiles and whether they are connected",
@@ -507,8 +512,8 @@ pub static COMMANDS: &[Command] = &[
         flags: &[&JSON],
         hidden: false,
     },
-    Command {
-        id: Id::Status,
+    CommandSpec {
+        id: CommandId::Status,
         name: "status",
         operands: "[PROFILE]",
         short: "show how a connector is: connection, turns, problems",
@@ -520,8 +525,8 @@ pub static COMMANDS: &[Command] = &[
         flags: &[&JSON],
         hidden: false,
     },
-    Command {
-        id: Id::Restart,
+    CommandSpec {
+        id: CommandId::Restart,
         name: "restart",
         operands: "[PROFILE]",
         short: "restart a connector without cutting its turns",
@@ -531,10 +536,10 @@ pub static COMMANDS: &[Command] = &[
         flags: &[&NOW],
         hidden: false,
     },
-    asks::APPROVE,
-    asks::DENY,
-    Command {
-        id: Id::Logs,
+    permissions::APPROVE,
+    permissions::DENY,
+    CommandSpec {
+        id: CommandId::Logs,
         name: "logs",
         operands: "PROFILE",
         short: "show the newest lines of a connector's log",
@@ -548,8 +553,8 @@ pub static COMMANDS: &[Command] = &[
     files::ARTIFACTS,
     smoke::TASK,
     smoke::CHAT,
-    Command {
-        id: Id::Help,
+    CommandSpec {
+        id: CommandId::Help,
         name: "help",
         operands: "[COMMAND]",
         short: "explain a command",
@@ -557,8 +562,8 @@ pub static COMMANDS: &[Command] = &[
         flags: &[],
         hidden: false,
     },
-    Command {
-        id: Id::DemoAgent,
+    CommandSpec {
+        id: CommandId::DemoAgent,
         name: "demo-agent",
         operands: "[ARGUMENT...]",
         short: "the demonstration agent",
@@ -569,7 +574,7 @@ pub static COMMANDS: &[Command] = &[
 ];
 
 /// Looks a command up.
-pub fn command(name: &str) -> Option<&'static Command> {
+pub fn command(name: &str) -> Option<&'static CommandSpec> {
     COMMANDS.iter().find(|c| c.name == name)
 }
 

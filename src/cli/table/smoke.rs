@@ -1,11 +1,11 @@
 //! `smoke-task` and `smoke-chat`: a part of the one table.
 
-use super::{CONFIG, Command, ENV_FILE, Flag, Id, PROFILE, ValueOf, text};
+use super::{CONFIG, CommandId, CommandSpec, ENV_FILE, FlagSpec, PROFILE, ValueKind, text};
 
-static EXPECTED: Flag = Flag {
+static EXPECTED: FlagSpec = FlagSpec {
     long: "expected",
     letter: Some('e'),
-    value: Some(ValueOf::Free("TEXT")),
+    value: Some(ValueKind::Free("TEXT")),
     short: "what the agent is asked to say",
     long_text: "The agent is asked to answer with TEXT, and the answer must contain it; `WTT_CONNECT_TASK_READY` or `WTT_CONNECT_CHAT_READY` without this flag.",
     set: |args, value| {
@@ -18,10 +18,10 @@ static EXPECTED: Flag = Flag {
     },
 };
 
-static WITHIN: Flag = Flag {
+static WITHIN: FlagSpec = FlagSpec {
     long: "timeout",
     letter: None,
-    value: Some(ValueOf::Number),
+    value: Some(ValueKind::Number),
     short: "give up after so many seconds; 300 without it",
     long_text: "Gives up when nothing has come after N seconds, from 1 to 86400. Without this flag it waits 300.",
     set: |args, value| {
@@ -34,8 +34,8 @@ static WITHIN: Flag = Flag {
 /// How both end.
 const EXITS: &str = "Exits with 0 when the answer contains the text, with 1 when something else came, with 69 when the service cannot be reached or nothing came in time, and with 78 when a setting is missing or wrong or the service refuses a token. What is seen on the way is printed line by line, with the seconds since the start.";
 
-pub(super) const TASK: Command = Command {
-    id: Id::SmokeTask,
+pub(super) const TASK: CommandSpec = CommandSpec {
+    id: CommandId::SmokeTask,
     name: "smoke-task",
     operands: "",
     short: "test a running connector with a task",
@@ -47,8 +47,8 @@ pub(super) const TASK: Command = Command {
     hidden: false,
 };
 
-pub(super) const CHAT: Command = Command {
-    id: Id::SmokeChat,
+pub(super) const CHAT: CommandSpec = CommandSpec {
+    id: CommandId::SmokeChat,
     name: "smoke-chat",
     operands: "",
     short: "test a running connector with a message",

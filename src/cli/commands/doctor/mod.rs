@@ -10,8 +10,8 @@ pub(super) mod show;
 
 use super::selection;
 use crate::agent::adapters;
-use crate::cli::out::{self, Colour};
-use crate::cli::table::Args;
+use crate::cli::output::{self, Color};
+use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::config::source::Setting;
 use crate::config::{Config, Settings, value};
@@ -39,12 +39,12 @@ impl Verdict {
             Verdict::Bad => "problem",
         }
     }
-    /// Its colour.
-    pub fn colour(self) -> Colour {
+    /// Its color.
+    pub fn color(self) -> Color {
         match self {
-            Verdict::Good => Colour::Green,
-            Verdict::Note => Colour::Yellow,
-            Verdict::Bad => Colour::Red,
+            Verdict::Good => Color::Green,
+            Verdict::Note => Color::Yellow,
+            Verdict::Bad => Color::Red,
         }
     }
 }
@@ -63,7 +63,7 @@ pub struct Finding {
 }
 
 /// Looks at everything and prints it. 0 when `start` would run and its agent could answer, else 1.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let selection = selection(args);
     let mut settings = Settings::read(&selection);
     let config = Config::draft(&selection, &mut settings);
@@ -80,8 +80,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(word) = args.operands.first() {
         let specs = rehearse::chosen(&config, Some(&word.to_string_lossy()))?;
         let findings = agents::alone(&config, specs);
-        let colours = out::colours();
-        let text: String = findings.iter().map(|f| show::line(f, colours)).collect();
+        let colors = output::use_color();
+        let text: String = findings.iter().map(|f| show::line(f, colors)).collect();
         return conclude(args, &findings, if args.json { Ok(()) } else { printed(&text) });
     }
     let mut findings: Vec<Finding> = Vec::new();
@@ -110,10 +110,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let text = if args.json {
         show::as_json(&rows, &findings, &settings, &selection.profile, healthy)
     } else {
-        let look = show::Look { all: args.verbose, terminal: out::is_terminal(), colours: out::colours() };
+        let look =
+            show::Look { all: args.verbose, terminal: output::is_terminal(), colors: output::use_color() };
         show::as_text(&rows, &findings, &settings, &selection.profile, look)
     };
-    match out::stdout(&crate::sys::log::redact(&text)) {
+    match output::write_stdout(&crate::sys::log::redact(&text)) {
         // A reader that has gone does not change what was found: the code is the same each time.
         Ok(()) | Err(Error::Silent(_)) => {}
         Err(error) => return Err(error),
@@ -122,15 +123,15 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Only the rehearsal, whatever else is missing: 0 when every turn went well.
-fn rehearsal(args: &Args, config: &Config) -> Result<ExitCode> {
+fn rehearsal(args: &CommandArgs, config: &Config) -> Result<ExitCode> {
     let asked = args.operands.first().map(|word| word.to_string_lossy());
     let specs = rehearse::chosen(config, asked.as_deref())?;
-    let colours = out::colours();
+    let colors = output::use_color();
     let mut findings: Vec<Finding> = Vec::new();
     let mut written = Ok(());
     rehearse::run(config, &specs, &mut |finding| {
         if !args.json && written.is_ok() {
-            written = printed(&show::line(&finding, colours));
+            written = printed(&show::line(&finding, colors));
         }
         findings.push(finding);
     })?;
@@ -138,11 +139,11 @@ fn rehearsal(args: &Args, config: &Config) -> Result<ExitCode> {
 }
 
 fn printed(text: &str) -> Result<()> {
-    out::stdout(&crate::sys::log::redact(text))
+    output::write_stdout(&crate::sys::log::redact(text))
 }
 
 /// The findings as JSON where that is asked for, and the exit code. `written`: how the lines were printed.
-fn conclude(args: &Args, findings: &[Finding], mut written: Result<()>) -> Result<ExitCode> {
+fn conclude(args: &CommandArgs, findings: &[Finding], mut written: Result<()>) -> Result<ExitCode> {
     let healthy = findings.iter().all(|f| f.verdict != Verdict::Bad);
     if args.json {
         let all = json!({ "ok": healthy, "findings": show::findings_json(findings) });

@@ -1,7 +1,7 @@
 //! How the findings of `doctor` look: text for people, JSON for scripts. Pure.
 
 use super::{Finding, Verdict};
-use crate::cli::out::{self, Colour};
+use crate::cli::output::{self, Color};
 use crate::config::keys::Key;
 use crate::config::kind::Kind;
 use crate::config::source::Source;
@@ -34,7 +34,7 @@ pub struct Look {
     /// Lines are to fit.
     pub terminal: bool,
     /// Colours are used.
-    pub colours: bool,
+    pub colors: bool,
 }
 
 /// Lines of the table are not longer on a terminal.
@@ -102,8 +102,8 @@ pub fn as_text(
     profile: &Option<String>,
     look: Look,
 ) -> String {
-    let colours = look.colours;
-    let bold = |text: &str| out::paint(text, Colour::Bold, colours);
+    let colors = look.colors;
+    let bold = |text: &str| output::paint(text, Color::Bold, colors);
     let mut text = String::new();
     if let Some(name) = profile {
         text.push_str(&format!("{} {name}\n", bold("Profile")));
@@ -114,8 +114,8 @@ pub fn as_text(
     let listed = || rows.iter().filter(|r| r.set || look.all);
     let source = |r: &Row| if look.terminal { r.short_source.clone() } else { r.source.clone() };
     let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or_default();
-    let beside =
-        widest(&mut listed().map(|r| r.name.len())) + widest(&mut listed().map(|r| out::width(&source(r))));
+    let beside = widest(&mut listed().map(|r| r.name.len()))
+        + widest(&mut listed().map(|r| output::width(&source(r))));
     // Two blanks before each of the three columns.
     let room = if look.terminal { COLUMNS.saturating_sub(beside + 6).max(20) } else { usize::MAX };
     let table: Vec<[String; 3]> =
@@ -126,22 +126,22 @@ pub fn as_text(
         (false, false) => " (--verbose lists the defaults too)",
     };
     text.push_str(&format!("{}{more}\n", bold("Values")));
-    text.push_str(&out::table(&table, 2));
+    text.push_str(&output::align_columns(&table, 2));
     for area in AREAS {
         let of_area: Vec<&Finding> = findings.iter().filter(|f| f.area == *area).collect();
         if of_area.is_empty() {
             continue;
         }
         text.push_str(&format!("{}\n", bold(area)));
-        of_area.into_iter().for_each(|f| text.push_str(&line(f, colours)));
+        of_area.into_iter().for_each(|f| text.push_str(&line(f, colors)));
     }
     text.push_str(&summary(findings));
     text
 }
 
 /// One finding.
-pub fn line(f: &Finding, colours: bool) -> String {
-    let word = out::paint(&format!("{:<7}", f.verdict.word()), f.verdict.colour(), colours);
+pub fn line(f: &Finding, colors: bool) -> String {
+    let word = output::paint(&format!("{:<7}", f.verdict.word()), f.verdict.color(), colors);
     let name = if f.name.is_empty() { String::new() } else { format!("{}: ", f.name) };
     format!("  {word}  {name}{}\n", f.text)
 }

@@ -1,7 +1,7 @@
 //! `smoke-chat`: a message from a second agent over the WebSocket, and the answer to it.
 
 use super::{SHOWN_CHARS, Smoke};
-use crate::cli::table::Args;
+use crate::cli::table::CommandArgs;
 use crate::config::{keys::smoke, value};
 use crate::daemon::connection::{self, NetConfig, NetEvent};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crossbeam_channel::Receiver;
 use serde_json::Value;
 
 /// Asks and waits for the answer.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let smoke = Smoke::begin(args, "WTT_CONNECT_CHAT_READY")?;
     let (sender, token) = sender(&smoke)?;
     let config = &smoke.config;

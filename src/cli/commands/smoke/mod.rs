@@ -4,7 +4,7 @@ mod chat;
 mod task;
 
 use super::profiles;
-use crate::cli::table::Args;
+use crate::cli::table::CommandArgs;
 use crate::config::{Config, Settings};
 use crate::error::{Error, Result};
 use crate::text;
@@ -29,7 +29,7 @@ struct Smoke {
 
 impl Smoke {
     /// With the settings that `start` would have; without any, those of the only profile.
-    fn begin(args: &Args, usual: &str) -> Result<Smoke> {
+    fn begin(args: &CommandArgs, usual: &str) -> Result<Smoke> {
         let mut selection = super::selection(args);
         let mut settings = Settings::read(&selection);
         let unsaid = selection.profile.is_none() && settings.get("WTT_AGENT_ID").is_none();

@@ -1,7 +1,7 @@
 //! `smoke-task`: a task made, run and looked at by HTTP.
 
 use super::Smoke;
-use crate::cli::table::Args;
+use crate::cli::table::CommandArgs;
 use crate::error::{Error, Result};
 use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, HttpError};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Makes the task and sees it through.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &CommandArgs) -> Result<()> {
     let smoke = Smoke::begin(args, "WTT_CONNECT_TASK_READY")?;
     let (config, me) = (&smoke.config, &smoke.config.agent_id);
     let client =

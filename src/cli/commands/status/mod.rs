@@ -5,8 +5,8 @@ mod show;
 mod versions;
 
 use super::profiles::{self, Life, Profile};
-use crate::cli::out;
-use crate::cli::table::Args;
+use crate::cli::output;
+use crate::cli::table::CommandArgs;
 use crate::daemon::control::{Link, Request};
 use crate::error::{Error, Result};
 use crate::store::outbox::Outbox;
@@ -49,16 +49,16 @@ struct Files {
 }
 
 /// Shows those that are named.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let profiles = profiles::chosen(args.operands.first().map(AsRef::as_ref))?;
     let known: Vec<Known> = profiles.into_iter().map(look).collect();
     let text = if args.json {
         let rows: Vec<Value> = known.iter().map(as_json).collect();
         format!("{:#}\n", json!({ "profiles": rows }))
     } else {
-        show::text(&known, out::colours())
+        show::text(&known, output::use_color())
     };
-    match out::stdout(&crate::sys::log::redact(&text)) {
+    match output::write_stdout(&crate::sys::log::redact(&text)) {
         // a reader that has gone does not change how it is
         Ok(()) | Err(Error::Silent(_)) => Ok(code(&known)),
         Err(error) => Err(error),

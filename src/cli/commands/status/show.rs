@@ -5,7 +5,7 @@
 use super::super::list::connection;
 use super::{Files, Known};
 use crate::cli::commands::profiles::Life;
-use crate::cli::out::{self, Colour};
+use crate::cli::output::{self, Color};
 use crate::daemon::control::Link;
 use crate::session::permissions::prompt;
 use crate::sys::time;
@@ -18,22 +18,22 @@ use std::time::SystemTime;
 type Row<'a> = &'a mut dyn FnMut(&str, fmt::Arguments<'_>);
 
 /// All of them, and what to do next.
-pub fn text(known: &[Known], colours: bool) -> String {
+pub fn text(known: &[Known], colors: bool) -> String {
     if known.is_empty() {
         return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one.\n".to_owned();
     }
     let mut text = String::new();
     for one in known {
-        let (word, colour) = connection(&one.life);
-        let name = out::paint(&one.profile.name, Colour::Bold, colours);
-        text.push_str(&format!("{name}: {}\n", out::paint(&word, colour, colours)));
+        let (word, color) = connection(&one.life);
+        let name = output::paint(&one.profile.name, Color::Bold, colors);
+        text.push_str(&format!("{name}: {}\n", output::paint(&word, color, colors)));
         // of a profile that cannot be read nothing else is known
         if !one.profile.config.agent_id.is_empty() {
             rows(one, &mut |label, line| {
                 let _ = writeln!(text, "  {label:<9}  {line}");
             });
         }
-        let mark = out::paint("problem", Colour::Yellow, colours);
+        let mark = output::paint("problem", Color::Yellow, colors);
         for problem in &one.problems {
             let _ = writeln!(text, "  {mark}    {problem}");
         }

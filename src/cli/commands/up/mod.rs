@@ -8,9 +8,9 @@ mod wait;
 use super::doctor::{Finding, Verdict, agents, finding, machine, service, show};
 use super::say;
 use crate::agent::discovery::locate;
-use crate::cli::out;
+use crate::cli::output;
 use crate::cli::service::{Action, Manager, exe};
-use crate::cli::table::Args;
+use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::daemon::control::{self, Request};
 use crate::error::{Error, Result, reason};
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 /// Binds an identity.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let mut plan = plan::make(args)?;
     let (id, title, profile) = (&plan.config.agent_id, plan.adapter.title, &plan.profile);
     say(&match plan.old {
@@ -78,16 +78,16 @@ struct Service {
 }
 
 fn done(what: &str, text: String) -> Result<()> {
-    say(&show::line(&finding("", what, Verdict::Good, text), out::colours()))
+    say(&show::line(&finding("", what, Verdict::Good, text), output::use_color()))
 }
 
 fn note(text: String) -> Result<()> {
-    say(&show::line(&finding("", "", Verdict::Note, text), out::colours()))
+    say(&show::line(&finding("", "", Verdict::Note, text), output::use_color()))
 }
 
 /// Looks at the CLI, the directories and the service; refuses what cannot work, and asks about what may not. Whether the
 /// service is out of reach for now.
-fn check(plan: &Plan, args: &Args) -> Result<bool> {
+fn check(plan: &Plan, args: &CommandArgs) -> Result<bool> {
     let config = Arc::new(plan.config.clone());
     let (asked, answer) = (config.clone(), Arc::new(OnceLock::new()));
     let to = answer.clone();
@@ -108,8 +108,8 @@ fn check(plan: &Plan, args: &Args) -> Result<bool> {
             .cloned(),
     );
     findings.extend(plan.notes.iter().map(|text| finding("", "", Verdict::Note, text.clone())));
-    let colours = out::colours();
-    say(&findings.iter().map(|f| show::line(f, colours)).collect::<String>())?;
+    let colors = output::use_color();
+    say(&findings.iter().map(|f| show::line(f, colors)).collect::<String>())?;
 
     let bad = |f: &&Finding| f.verdict == Verdict::Bad;
     let refused = findings.iter().find(|f| bad(f) && f.area != "Agents");
@@ -131,7 +131,7 @@ fn check(plan: &Plan, args: &Args) -> Result<bool> {
 
 /// Asks a person whether to go on. Without one the answer is yes: a script has decided already.
 fn agreed() -> Result<bool> {
-    if !std::io::stdin().is_terminal() || !out::is_terminal() {
+    if !std::io::stdin().is_terminal() || !output::is_terminal() {
         return Ok(true);
     }
     say("Go on all the same? [y/N] ")?;
@@ -141,7 +141,7 @@ fn agreed() -> Result<bool> {
 }
 
 /// Whether there is a service manager, and nothing in the way of the service. The inner error says why there is none.
-fn ready(plan: &Plan, args: &Args) -> Result<std::result::Result<Option<Service>, String>> {
+fn ready(plan: &Plan, args: &CommandArgs) -> Result<std::result::Result<Option<Service>, String>> {
     let holder = lock::holder(&plan.config.state_dir.join("lock"));
     if args.no_start {
         if let Some(pid) = holder {
@@ -176,7 +176,11 @@ fn ready(plan: &Plan, args: &Args) -> Result<std::result::Result<Option<Service>
 }
 
 /// `--dry-run`: what would be done. No secret is shown.
-fn rehearse(plan: &Plan, args: &Args, service: &std::result::Result<Option<Service>, String>) -> Result<()> {
+fn rehearse(
+    plan: &Plan,
+    args: &CommandArgs,
+    service: &std::result::Result<Option<Service>, String>,
+) -> Result<()> {
     let mut text = format!("Would write {}:\n", plan.path.display());
     for (name, value) in plan.settings() {
         // settings of the agents may be their keys, and proxies have passwords
@@ -223,7 +227,7 @@ fn write(plan: &mut Plan) -> Result<()> {
 }
 
 /// Installs, enables and starts, and waits until it is connected or can say why not.
-fn start(plan: &Plan, args: &Args, service: &Service, offline: bool) -> Result<()> {
+fn start(plan: &Plan, args: &CommandArgs, service: &Service, offline: bool) -> Result<()> {
     let (manager, profile) = (&service.manager, &plan.profile);
     let reload = manager.install(profile, &service.text).map_err(Error::Failed)?;
     // what runs with these very settings goes on
@@ -292,7 +296,7 @@ fn linger(manager: &Manager) -> Result<()> {
 }
 
 /// What to do next.
-fn next(plan: &Plan, args: &Args, connected: bool) -> String {
+fn next(plan: &Plan, args: &CommandArgs, connected: bool) -> String {
     let (p, config) = (&plan.profile, &plan.config);
     let missing =
         locate::locate(plan.adapter, config.commands.get(plan.adapter.name).map_or(&[], Vec::as_slice));
@@ -320,7 +324,7 @@ fn next(plan: &Plan, args: &Args, connected: bool) -> String {
         "\n{first}\nIt works in {}, in mode {}.\n{start}{}",
         config.workdir.display(),
         config.mode.name(),
-        out::table(&rows, 2),
+        output::align_columns(&rows, 2),
     )
 }
 

@@ -7,7 +7,7 @@ use crate::agent::adapter::AdapterSpec;
 use crate::agent::adapters;
 use crate::agent::adapters::ADAPTERS;
 use crate::cli::commands::selection;
-use crate::cli::table::Args;
+use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::config::kind::Kind;
 use crate::config::paths::Places;
@@ -60,8 +60,8 @@ impl Plan {
 type Pairs = Vec<(String, String)>;
 
 /// Works it out.
-pub fn make(args: &Args) -> Result<Plan> {
-    let here = selection(&Args::default());
+pub fn make(args: &CommandArgs) -> Result<Plan> {
+    let here = selection(&CommandArgs::default());
     let places = here.places();
     let given = match &args.env_file {
         Some(file) => read_env_file(&here.cwd.join(file))?,
@@ -138,7 +138,7 @@ pub fn make(args: &Args) -> Result<Plan> {
 }
 
 /// Adapter and agent id: of the command line, else of the env file. All that is wrong is said at once.
-fn identity(args: &Args, given: &Pairs) -> Result<(&'static AdapterSpec, String)> {
+fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, String)> {
     let word = |at: usize, name: &str| {
         let typed = args.operands.get(at).map(|word| word.to_string_lossy().into_owned());
         typed.or_else(|| last(given, name).map(str::to_owned))
@@ -186,7 +186,7 @@ fn identity(args: &Args, given: &Pairs) -> Result<(&'static AdapterSpec, String)
 
 /// The token: of the command line, of a file, of the environment, of the env file, or the one that is there already.
 fn token(
-    args: &Args,
+    args: &CommandArgs,
     variable: Option<String>,
     given: &Pairs,
     before: &Pairs,

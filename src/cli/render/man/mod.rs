@@ -5,7 +5,7 @@ mod json;
 use super::help;
 use super::roff::Page;
 use crate::agent::adapters::ADAPTERS;
-use crate::cli::table::{COMMANDS, Command, Flag, GLOBAL_FLAGS, ValueOf};
+use crate::cli::table::{COMMANDS, CommandSpec, FlagSpec, GLOBAL_FLAGS, ValueKind};
 use crate::session::chat_command;
 
 /// Date of the last change to the texts of both pages.
@@ -145,7 +145,11 @@ pub fn render() -> String {
         }
         seen.push(*flag);
         let letter = flag.letter.map_or_else(String::new, |l| format!("-{l}, "));
-        page.entry(&format!("{letter}--{}", flag.long), flag.value.map_or("", ValueOf::word), flag.long_text);
+        page.entry(
+            &format!("{letter}--{}", flag.long),
+            flag.value.map_or("", ValueKind::word),
+            flag.long_text,
+        );
         let whose = owners(flag);
         if !whose.is_empty() {
             page.more(&format!("A flag of `{}`.", whose.join("`, `")));
@@ -208,7 +212,7 @@ pub fn render() -> String {
     page.paragraph(
         "All settings may be variables; wtt-connect(5) lists them with the order in which they are read. \
          `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either letter case, are honoured for all \
-         connections. `NO_COLOR` switches colours off.",
+         connections. `NO_COLOR` switches colors off.",
     );
     page.section("FILES");
     for (path, text) in FILES {
@@ -251,8 +255,8 @@ pub fn render() -> String {
 }
 
 /// The commands that know a flag; none for those that stand before a command.
-fn owners(flag: &Flag) -> Vec<&'static str> {
-    let knows = |command: &&Command| command.flags.iter().any(|f| std::ptr::eq(*f, flag));
+fn owners(flag: &FlagSpec) -> Vec<&'static str> {
+    let knows = |command: &&CommandSpec| command.flags.iter().any(|f| std::ptr::eq(*f, flag));
     COMMANDS.iter().filter(|c| !c.hidden).filter(knows).map(|c| c.name).collect()
 }
 

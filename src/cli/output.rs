@@ -1,12 +1,12 @@
 //! Output that never panics: a closed pipe ends the program quietly, like any other tool of a pipeline.
 //!
-//! Also tables, wrapped paragraphs and the four colours. No other file writes to stdout or stderr.
+//! Also tables, wrapped paragraphs and the four colors. No other file writes to stdout or stderr.
 
 use crate::error::{Error, Result, reason};
 use std::io::{ErrorKind, IsTerminal, Write};
 
 /// Writes to stdout. When the reader has gone (`| head`), the error ends the program with 0 and without a word.
-pub fn stdout(text: &str) -> Result<()> {
+pub fn write_stdout(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
@@ -16,13 +16,13 @@ pub fn stdout(text: &str) -> Result<()> {
 }
 
 /// Writes to stderr, secrets redacted. There is nobody to tell when that fails.
-pub fn stderr(text: &str) {
+pub fn write_stderr(text: &str) {
     let _ = std::io::stderr().lock().write_all(crate::sys::log::redact(text).as_bytes());
 }
 
 /// Colours of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
+pub enum Color {
     /// Headings.
     Bold,
     /// All is well.
@@ -33,8 +33,8 @@ pub enum Colour {
     Red,
 }
 
-/// Whether stdout gets colours: only a terminal that understands them, and not against the user's wish.
-pub fn colours() -> bool {
+/// Whether stdout gets colors: only a terminal that understands them, and not against the user's wish.
+pub fn use_color() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|t| t == "dumb");
     std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
@@ -45,13 +45,13 @@ pub fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Wraps a text in a colour when `on`.
-pub fn paint(text: &str, colour: Colour, on: bool) -> String {
-    let code = match colour {
-        Colour::Bold => 1,
-        Colour::Green => 32,
-        Colour::Yellow => 33,
-        Colour::Red => 31,
+/// Wraps a text in a color when `on`.
+pub fn paint(text: &str, color: Color, on: bool) -> String {
+    let code = match color {
+        Color::Bold => 1,
+        Color::Green => 32,
+        Color::Yellow => 33,
+        Color::Red => 31,
     };
     if on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
@@ -69,7 +69,7 @@ pub fn width(text: &str) -> usize {
 }
 
 /// Rows with aligned columns, two blanks between, nothing behind the last one. Every line is indented.
-pub fn table<const N: usize>(rows: &[[String; N]], indent: usize) -> String {
+pub fn align_columns<const N: usize>(rows: &[[String; N]], indent: usize) -> String {
     let mut slices: Vec<&[String]> = Vec::new();
     slices.extend(rows.iter().map(|row| &row[..]));
     align(&slices, &mut [0; N], indent)
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn tables_align_wide_characters() {
         let rows = [["中文", "x"], ["ab", "y"], ["abcdef", ""]].map(|r| r.map(str::to_owned));
-        assert_eq!(table(&rows, 1), " 中文    x\n ab      y\n abcdef\n");
+        assert_eq!(align_columns(&rows, 1), " 中文    x\n ab      y\n abcdef\n");
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn paint_only_when_on() {
-        assert_eq!(paint("x", Colour::Red, false), "x");
-        assert_eq!(paint("x", Colour::Red, true), "\x1b[31mx\x1b[0m");
+        assert_eq!(paint("x", Color::Red, false), "x");
+        assert_eq!(paint("x", Color::Red, true), "\x1b[31mx\x1b[0m");
     }
 }

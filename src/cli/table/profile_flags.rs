@@ -1,11 +1,11 @@
 //! The flags of `up`, `down`, `workdir` and `setup`: a part of the one table.
 
-use super::{Args, Flag, PROFILE, ValueOf, text};
+use super::{CommandArgs, FlagSpec, PROFILE, ValueKind, text};
 use crate::config::keys;
 use std::ffi::OsString;
 
 /// Takes the value of a setting, in the words that are accepted in a file.
-fn setting(args: &mut Args, name: &'static str, value: OsString) -> Result<(), String> {
+fn setting(args: &mut CommandArgs, name: &'static str, value: OsString) -> Result<(), String> {
     let value = text(value)?;
     if let Some(key) = keys::find(name) {
         let accepted = |why| format!("{why}; accepted: {}", key.kind.accepts());
@@ -16,39 +16,39 @@ fn setting(args: &mut Args, name: &'static str, value: OsString) -> Result<(), S
 }
 
 /// A flag that switches a setting on.
-fn on(args: &mut Args, name: &'static str) -> Result<(), String> {
+fn on(args: &mut CommandArgs, name: &'static str) -> Result<(), String> {
     args.settings.push((name, "1".to_owned()));
     Ok(())
 }
 
-pub(super) static AS_PROFILE: Flag = Flag {
+pub(super) static AS_PROFILE: FlagSpec = FlagSpec {
     long: "profile",
     letter: Some('p'),
-    value: Some(ValueOf::Profile),
+    value: Some(ValueKind::Profile),
     short: "give the profile this name",
     long_text: "Names the profile. Without it the name is AGENT_ID-ADAPTER, as in `agent-alice-codex`.",
     set: PROFILE.set,
 };
 
-pub(super) static BASE_URL: Flag = Flag {
+pub(super) static BASE_URL: FlagSpec = FlagSpec {
     long: "base-url",
     letter: None,
-    value: Some(ValueOf::Free("URL")),
+    value: Some(ValueKind::Free("URL")),
     short: "connect to this service",
     long_text: "The service, where it is not `https://www.waxbyte.com` (`WTT_BASE_URL`).",
     set: |args, value| setting(args, "WTT_BASE_URL", value),
 };
 
-pub(super) static MODE: Flag = Flag {
+pub(super) static MODE: FlagSpec = FlagSpec {
     long: "mode",
     letter: None,
-    value: Some(ValueOf::Mode),
+    value: Some(ValueKind::Mode),
     short: "what the agent may do without asking",
     long_text: "What the agent may do without asking: `full-auto`, the default, does not ask; `auto-edit`, `suggest` and `yolo` are explained in wtt-connect(5) (`WTT_CONNECT_MODE`).",
     set: |args, value| setting(args, "WTT_CONNECT_MODE", value),
 };
 
-pub(super) static ALLOW_YOLO: Flag = Flag {
+pub(super) static ALLOW_YOLO: FlagSpec = FlagSpec {
     long: "allow-yolo",
     letter: None,
     value: None,
@@ -57,34 +57,34 @@ pub(super) static ALLOW_YOLO: Flag = Flag {
     set: |args, _| on(args, "WTT_CONNECT_ALLOW_YOLO"),
 };
 
-pub(super) static AGENT_WORKDIR: Flag = Flag {
+pub(super) static AGENT_WORKDIR: FlagSpec = FlagSpec {
     long: "workdir",
     letter: None,
-    value: Some(ValueOf::Directory),
+    value: Some(ValueKind::Directory),
     short: "let the agent work in this directory",
     long_text: "Lets the agent work in DIR instead of in `~/.wtt-connect/AGENT_ID`; it is created when it is missing (`WTT_CONNECT_WORKDIR`).",
     set: |args, value| setting(args, "WTT_CONNECT_WORKDIR", value),
 };
 
-pub(super) static ADAPTERS: Flag = Flag {
+pub(super) static ADAPTERS: FlagSpec = FlagSpec {
     long: "adapters",
     letter: None,
-    value: Some(ValueOf::Free("LIST")),
+    value: Some(ValueKind::Free("LIST")),
     short: "agents that messages may ask for, with commas",
     long_text: "All agents that messages may ask for, with commas between, when the identity is to have more than one (`WTT_CONNECT_ADAPTERS`).",
     set: |args, value| setting(args, "WTT_CONNECT_ADAPTERS", value),
 };
 
-pub(super) static MODEL: Flag = Flag {
+pub(super) static MODEL: FlagSpec = FlagSpec {
     long: "model",
     letter: None,
-    value: Some(ValueOf::Free("MODEL")),
+    value: Some(ValueKind::Free("MODEL")),
     short: "the model when a message names none",
     long_text: "The model when a message names none (`WTT_CONNECT_MODEL`).",
     set: |args, value| setting(args, "WTT_CONNECT_MODEL", value),
 };
 
-pub(super) static PUBLISH_PROGRESS: Flag = Flag {
+pub(super) static PUBLISH_PROGRESS: FlagSpec = FlagSpec {
     long: "publish-progress",
     letter: None,
     value: None,
@@ -93,7 +93,7 @@ pub(super) static PUBLISH_PROGRESS: Flag = Flag {
     set: |args, _| on(args, "WTT_CONNECT_PUBLISH_PROGRESS"),
 };
 
-pub(super) static ENABLE_SHELL: Flag = Flag {
+pub(super) static ENABLE_SHELL: FlagSpec = FlagSpec {
     long: "enable-shell",
     letter: None,
     value: None,
@@ -102,7 +102,7 @@ pub(super) static ENABLE_SHELL: Flag = Flag {
     set: |args, _| on(args, "WTT_CONNECT_ENABLE_SHELL"),
 };
 
-pub(super) static ENABLE_LINGER: Flag = Flag {
+pub(super) static ENABLE_LINGER: FlagSpec = FlagSpec {
     long: "enable-linger",
     letter: None,
     value: None,
@@ -114,10 +114,10 @@ pub(super) static ENABLE_LINGER: Flag = Flag {
     },
 };
 
-pub(super) static TOKEN_FILE: Flag = Flag {
+pub(super) static TOKEN_FILE: FlagSpec = FlagSpec {
     long: "token-file",
     letter: None,
-    value: Some(ValueOf::File),
+    value: Some(ValueKind::File),
     short: "read the token from this file",
     long_text: "Reads the token from the first line of FILE, so that it is in no list of processes and in no shell history. TOKEN may also be `-` for stdin, or stand in the variable `WTT_TOKEN`.",
     set: |args, value| {
@@ -126,7 +126,7 @@ pub(super) static TOKEN_FILE: Flag = Flag {
     },
 };
 
-pub(super) static YES: Flag = Flag {
+pub(super) static YES: FlagSpec = FlagSpec {
     long: "yes",
     letter: Some('y'),
     value: None,
@@ -138,7 +138,7 @@ pub(super) static YES: Flag = Flag {
     },
 };
 
-pub(super) static NO_START: Flag = Flag {
+pub(super) static NO_START: FlagSpec = FlagSpec {
     long: "no-start",
     letter: None,
     value: None,
@@ -150,7 +150,7 @@ pub(super) static NO_START: Flag = Flag {
     },
 };
 
-pub(super) static DRY_RUN: Flag = Flag {
+pub(super) static DRY_RUN: FlagSpec = FlagSpec {
     long: "dry-run",
     letter: None,
     value: None,
@@ -162,10 +162,10 @@ pub(super) static DRY_RUN: Flag = Flag {
     },
 };
 
-pub(super) static BOUND_ADAPTER: Flag = Flag {
+pub(super) static BOUND_ADAPTER: FlagSpec = FlagSpec {
     long: "adapter",
     letter: Some('a'),
-    value: Some(ValueOf::Adapter),
+    value: Some(ValueKind::Adapter),
     short: "bind the agent to this CLI",
     long_text: "Names the agent CLI that the agent is to be bound to. Without it that is the one of the profile, else the first that is installed here; the output says which, and names the others.",
     set: |args, value| {
@@ -176,7 +176,7 @@ pub(super) static BOUND_ADAPTER: Flag = Flag {
     },
 };
 
-pub(super) static PURGE: Flag = Flag {
+pub(super) static PURGE: FlagSpec = FlagSpec {
     long: "purge",
     letter: None,
     value: None,
@@ -188,7 +188,7 @@ pub(super) static PURGE: Flag = Flag {
     },
 };
 
-pub(super) static RESTART: Flag = Flag {
+pub(super) static RESTART: FlagSpec = FlagSpec {
     long: "restart",
     letter: None,
     value: None,
@@ -200,7 +200,7 @@ pub(super) static RESTART: Flag = Flag {
     },
 };
 
-pub(super) static CLAIM_CODE: Flag = Flag {
+pub(super) static CLAIM_CODE: FlagSpec = FlagSpec {
     long: "claim-code",
     letter: None,
     value: None,

@@ -1,18 +1,18 @@
 //! The commands that answer what agents ask: a part of the one table.
 
-use super::{Command, Flag, Id, JSON, PROFILE, ValueOf};
+use super::{CommandId, CommandSpec, FlagSpec, JSON, PROFILE, ValueKind};
 
-static OF_PROFILE: Flag = Flag {
+static OF_PROFILE: FlagSpec = FlagSpec {
     long: "profile",
     letter: Some('p'),
-    value: Some(ValueOf::Profile),
+    value: Some(ValueKind::Profile),
     short: "only of this profile",
     long_text: "Looks at the connector of this profile only. Without it, all that run are asked.",
     set: PROFILE.set,
 };
 
-pub(super) const APPROVE: Command = Command {
-    id: Id::Approve,
+pub(super) const APPROVE: CommandSpec = CommandSpec {
+    id: CommandId::Approve,
     name: "approve",
     operands: "[ID [ANSWER...]]",
     short: "allow what an agent asks for, or list what is open",
@@ -24,8 +24,8 @@ pub(super) const APPROVE: Command = Command {
     hidden: false,
 };
 
-pub(super) const DENY: Command = Command {
-    id: Id::Deny,
+pub(super) const DENY: CommandSpec = CommandSpec {
+    id: CommandId::Deny,
     name: "deny",
     operands: "[ID [REASON...]]",
     short: "refuse what an agent asks for, or list what is open",

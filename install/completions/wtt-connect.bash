@@ -8,31 +8,31 @@ _wtt_connect() {
         --workdir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
         --mode) mapfile -t COMPREPLY < <(compgen -W "full-auto auto-edit yolo suggest" -- "$cur"); return ;;
         --profile|-p) mapfile -t COMPREPLY < <(compgen -W "$(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" -- "$cur"); return ;;
+        --token-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --env-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --config) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-        --token-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
         --generate) mapfile -t COMPREPLY < <(compgen -W "complete-bash complete-zsh complete-fish" -- "$cur"); return ;;
     esac
     case ${COMP_WORDS[1]} in
         try) words="--adapter -a --workdir --mode --terminal --verbose -v --help -h" ;;
+        up) words="--profile -p --base-url --mode --allow-yolo --workdir --adapters --model --publish-progress --enable-shell --token-file --env-file --enable-linger --yes -y --no-start --dry-run --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
+        setup) words="--claim-code --adapter -a --profile -p --base-url --help -h" ;;
         start) words="--profile -p --env-file --config --log-to-file --help -h" ;;
         doctor) words="--profile -p --env-file --config --offline --rehearse --verbose -v --json --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
-        up) words="--profile -p --base-url --mode --allow-yolo --workdir --adapters --model --publish-progress --enable-shell --token-file --env-file --enable-linger --yes -y --no-start --dry-run --help -h codex claude-code cursor gemini qoder opencode crush iflow kimi pi acp devin" ;;
-        down) words="--purge --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
-        workdir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W "--restart --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" -- "$cur"; compgen -d -- "$cur"); return ;;
-        setup) words="--claim-code --adapter -a --profile -p --base-url --help -h" ;;
         list) words="--json --help -h" ;;
         status) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
+        logs) words="--lines -n --follow -f --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         restart) words="--now --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
+        workdir) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W "--restart --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" -- "$cur"; compgen -d -- "$cur"); return ;;
+        down) words="--purge --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         approve) words="--profile -p --json --help -h" ;;
         deny) words="--profile -p --json --help -h" ;;
-        logs) words="--lines -n --follow -f --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         upload-file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W "--topic-id -t --title --profile -p --json --help -h" -- "$cur"; compgen -f -- "$cur"); return ;;
         artifacts) words="--json --help -h $(for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done)" ;;
         smoke-task) words="--expected -e --timeout --profile -p --env-file --config --help -h" ;;
         smoke-chat) words="--expected -e --timeout --profile -p --env-file --config --help -h" ;;
-        help) (( COMP_CWORD == 2 )) && words="--help -h try start doctor up down workdir setup list status restart approve deny logs upload-file artifacts smoke-task smoke-chat help" ;;
-        *) words="try start doctor up down workdir setup list status restart approve deny logs upload-file artifacts smoke-task smoke-chat help --help -h --version -V --generate" ;;
+        help) (( COMP_CWORD == 2 )) && words="--help -h try up setup start doctor list status logs restart workdir down approve deny upload-file artifacts smoke-task smoke-chat help" ;;
+        *) words="try up setup start doctor list status logs restart workdir down approve deny upload-file artifacts smoke-task smoke-chat help --help -h --version -V --generate" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -1,7 +1,8 @@
-//! The command line: reads the words, runs the command, turns the result into an exit code.
+//! The command line: parses the words, runs the command, turns the result into an exit code.
 //!
-//! [`table`] is the one table; [`parse`] reads the words by it and [`render`] prints it. One file per command
-//! in [`commands`]. This is the only layer that writes to stdout and stderr, through [`output`].
+//! [`table`] defines all commands and flags; [`parse`] reads the words by it, and [`render`] makes help, manual and
+//! completions of it. [`commands`] has one module per command. This is the only layer that writes to stdout and
+//! stderr, through [`output`].
 
 pub mod commands;
 pub mod output;
@@ -17,9 +18,9 @@ use render::{complete, help, man, man5};
 use std::process::ExitCode;
 use table::{CommandArgs, CommandId};
 
-/// Runs the program.
+/// Runs the program: parses its arguments, runs the command, and prints the error, if any.
 pub fn main() -> ExitCode {
-    // one that was typed in a wrong place shall not be repeated by the sentence about it
+    // An error must not repeat a token that was typed in a wrong place.
     for word in std::env::args_os().skip(1).filter(|word| secret::looks_like_token(word)) {
         crate::sys::log::add_secret(&word.to_string_lossy());
     }
@@ -36,7 +37,8 @@ pub fn main() -> ExitCode {
 
 fn run(parsed: Parsed) -> Result<ExitCode> {
     match parsed {
-        Parsed::Help { command, long } => output::write_stdout(&help::render(command, long))?,
+        Parsed::CommandList => output::write_stdout(&help::command_list())?,
+        Parsed::CommandHelp { command, long } => output::write_stdout(&help::command_help(command, long))?,
         Parsed::Version => output::write_stdout(&man::version())?,
         Parsed::Generate(what) => output::write_stdout(&generate(what))?,
         Parsed::Run(command, args) => return execute(command.id, *args),
@@ -44,7 +46,7 @@ fn run(parsed: Parsed) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The text of a generated file.
+/// The completion script for a shell.
 pub fn generate(what: Shell) -> String {
     match what {
         Shell::Bash => complete::bash(),
@@ -53,8 +55,8 @@ pub fn generate(what: Shell) -> String {
     }
 }
 
-/// The manual page of a section that is rendered from the tables: 1 or 5. The program does not call it, so that a release
-/// build leaves its texts out: the pages are files of the repository, which a test keeps true.
+/// The manual page of section 1 or 5, rendered from the tables. The program does not call it, so that a release build
+/// leaves its texts out: the pages are files of the repository, which a test keeps up to date.
 pub fn manual(section: u8) -> String {
     if section == 1 { man::render() } else { man5::render() }
 }
@@ -78,7 +80,7 @@ fn execute(id: CommandId, args: CommandArgs) -> Result<ExitCode> {
         CommandId::Artifacts => commands::artifacts::run(&args)?,
         CommandId::SmokeTask => commands::smoke::task(&args)?,
         CommandId::SmokeChat => commands::smoke::chat(&args)?,
-        CommandId::Help => output::write_stdout(&help::render(None, true))?,
+        CommandId::Help => output::write_stdout(&help::command_list())?,
         CommandId::DemoAgent => return Ok(commands::demo_agent::run(args)),
     }
     Ok(ExitCode::SUCCESS)

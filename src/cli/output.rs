@@ -1,11 +1,12 @@
-//! Output that never panics: a closed pipe ends the program quietly, like any other tool of a pipeline.
+//! Output that never panics: a closed pipe ends the program silently, as in other tools.
 //!
-//! Also tables, wrapped paragraphs and the four colors. No other file writes to stdout or stderr.
+//! Also aligned columns, wrapped paragraphs and colors. No other file of the command line writes to stdout or stderr.
 
 use crate::error::{Error, Result, reason};
 use std::io::{ErrorKind, IsTerminal, Write};
 
-/// Writes to stdout. When the reader has gone (`| head`), the error ends the program with 0 and without a word.
+/// Writes to stdout. If the reader has closed the pipe (`| head`), the error ends the program with 0 and without a
+/// message.
 pub fn write_stdout(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -15,37 +16,37 @@ pub fn write_stdout(text: &str) -> Result<()> {
     }
 }
 
-/// Writes to stderr, secrets redacted. There is nobody to tell when that fails.
+/// Writes to stderr, with secrets redacted. An error is ignored, because it could not be reported anywhere.
 pub fn write_stderr(text: &str) {
     let _ = std::io::stderr().lock().write_all(crate::sys::log::redact(text).as_bytes());
 }
 
-/// Colours of the output.
+/// A color or weight of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Color {
     /// Headings.
     Bold,
-    /// All is well.
+    /// Success.
     Green,
-    /// Look here.
+    /// A warning.
     Yellow,
     /// A problem.
     Red,
 }
 
-/// Whether stdout gets colors: only a terminal that understands them, and not against the user's wish.
+/// Whether stdout gets colors: it must be a terminal that supports them, and `NO_COLOR` must not be set.
 pub fn use_color() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
     let dumb = std::env::var_os("TERM").is_none_or(|t| t == "dumb");
     std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
 }
 
-/// Whether a person looks at stdout: lines are then kept short.
+/// Whether stdout is a terminal; lines are then kept short.
 pub fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Wraps a text in a color when `on`.
+/// Puts a text into a color if `on`.
 pub fn paint(text: &str, color: Color, on: bool) -> String {
     let code = match color {
         Color::Bold => 1,
@@ -56,7 +57,7 @@ pub fn paint(text: &str, color: Color, on: bool) -> String {
     if on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-/// Columns on a terminal: characters of East Asian scripts and emoji take two. Good enough for alignment.
+/// The width in terminal columns. East Asian characters and emoji take two; this is exact enough for alignment.
 pub fn width(text: &str) -> usize {
     text.chars()
         .map(|c| match u32::from(c) {
@@ -68,14 +69,14 @@ pub fn width(text: &str) -> usize {
         .sum()
 }
 
-/// Rows with aligned columns, two blanks between, nothing behind the last one. Every line is indented.
+/// Formats rows with aligned columns, separated by two blanks and without trailing blanks. Every line is indented.
 pub fn align_columns<const N: usize>(rows: &[[String; N]], indent: usize) -> String {
     let mut slices: Vec<&[String]> = Vec::new();
     slices.extend(rows.iter().map(|row| &row[..]));
     align(&slices, &mut [0; N], indent)
 }
 
-/// Once in the program, whatever the number of columns.
+/// Not generic, so that it is compiled once for all numbers of columns.
 fn align(rows: &[&[String]], widths: &mut [usize], indent: usize) -> String {
     for row in rows {
         for (w, cell) in widths.iter_mut().zip(*row) {
@@ -95,7 +96,7 @@ fn align(rows: &[&[String]], widths: &mut [usize], indent: usize) -> String {
     out
 }
 
-/// Fills paragraphs at blanks; a word that is longer than a line stands alone.
+/// Wraps a paragraph at blanks. A word that is longer than a line gets its own line.
 pub fn wrap(text: &str, columns: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut line = String::new();

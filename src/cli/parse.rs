@@ -1,52 +1,54 @@
-//! From words to [`CommandArgs`]: pure, nothing is read or printed.
+//! Parses the words of a command line into [`CommandArgs`]. Pure: nothing is read or printed.
 //!
-//! A mistake is one sentence that names the word and, where one is near, the word that was probably meant.
+//! The error for a mistake is one sentence that names the wrong word and suggests a similar one that exists.
 
 use super::table::{self, CommandArgs, CommandId, CommandSpec, FlagSpec, GLOBAL_FLAGS, ValueKind};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 
-/// What is to be done.
+/// What a command line asks for.
 #[derive(Debug)]
 pub enum Parsed {
-    /// Print help.
-    Help {
-        /// About one command, or all.
-        command: Option<&'static CommandSpec>,
-        /// All of it, not one line each.
+    /// Print the list of commands.
+    CommandList,
+    /// Print the help of one command.
+    CommandHelp {
+        /// The command.
+        command: &'static CommandSpec,
+        /// With all paragraphs, not only a line for each flag.
         long: bool,
     },
     /// Print the version.
     Version,
-    /// Print completions.
+    /// Print a completion script.
     Generate(Shell),
-    /// Run a command.
+    /// Run a command with these flags and operands.
     Run(&'static CommandSpec, Box<CommandArgs>),
 }
 
-/// What `--generate` prints.
+/// A shell that `--generate` prints a completion script for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shell {
-    /// Completions.
+    /// GNU bash.
     Bash,
-    /// Completions.
+    /// zsh.
     Zsh,
-    /// Completions.
+    /// fish.
     Fish,
 }
 
 impl Shell {
-    /// All of them with their words.
+    /// All shells with the word that follows `--generate`.
     pub const ALL: [(&'static str, Shell); 3] =
         [("complete-bash", Shell::Bash), ("complete-zsh", Shell::Zsh), ("complete-fish", Shell::Fish)];
 }
 
-/// Reads the words after the program's name. The error is the sentence for the user.
+/// Parses the words after the program's name. The error is a sentence for the user.
 pub fn parse<T: Into<OsString>>(words: impl IntoIterator<Item = T>) -> Result<Parsed, String> {
     let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
     let mut parser = Parser::from_args(words);
     match parser.next().map_err(sentence)? {
-        None => Err("a command is missing; `wtt-connect --help` lists them, `wtt-connect try` is the shortest way to see it work".into()),
+        None => Err("a command is missing; `wtt-connect --help` lists the commands, and `wtt-connect try` is the shortest way to see it work".into()),
         Some(Arg::Value(word)) => command(&word.to_string_lossy(), parser),
         Some(arg) => global(&written(&arg), &mut parser),
     }
@@ -55,8 +57,7 @@ pub fn parse<T: Into<OsString>>(words: impl IntoIterator<Item = T>) -> Result<Pa
 /// `--help`, `--version`, `--generate`.
 fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
     match flag {
-        "-h" => Ok(Parsed::Help { command: None, long: false }),
-        "--help" => Ok(Parsed::Help { command: None, long: true }),
+        "-h" | "--help" => Ok(Parsed::CommandList),
         "-V" | "--version" => Ok(Parsed::Version),
         "--generate" => {
             let what = value(&table::GENERATE, parser)?;
@@ -72,10 +73,10 @@ fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
         }
         other => {
             let known: Vec<String> = GLOBAL_FLAGS.iter().map(|f| format!("--{}", f.long)).collect();
-            // A flag of a command before the command is the usual slip.
+            // A common mistake is a flag of a command that stands before the command.
             if let Some(owner) = table::COMMANDS.iter().find(|c| c.flags.iter().any(|f| spells(f, other))) {
                 return Err(format!(
-                    "{other} stands behind its command, as in `wtt-connect {} {other}`",
+                    "{other} must follow its command, as in `wtt-connect {} {other}`",
                     owner.name
                 ));
             }
@@ -90,12 +91,12 @@ fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
 
 fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
     let Some(command) = table::command(name) else {
-        let known = table::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
+        let known = table::listed().map(|c| c.name);
         return Err(format!("unknown command {}{}", short(name), near(name, known, ALL)));
     };
     let mut args = CommandArgs::default();
     if command.id == CommandId::DemoAgent {
-        // Its arguments are those of another program.
+        // Its arguments have the form of another program's.
         args.operands = parser.raw_args().map_err(sentence)?.collect();
         return Ok(Parsed::Run(command, Box::new(args)));
     }
@@ -109,7 +110,7 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
             flag => written(&flag),
         };
         if word == "-h" || word == "--help" {
-            return Ok(Parsed::Help { command: Some(command), long: word == "--help" });
+            return Ok(Parsed::CommandHelp { command, long: word == "--help" });
         }
         let Some(flag) = command.flags.iter().find(|f| spells(f, &word)) else {
             let known: Vec<String> = command.flags.iter().map(|f| format!("--{}", f.long)).collect();
@@ -123,7 +124,7 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
         given.push(flag.long);
         let value = if flag.value.is_some() { value(flag, &mut parser)? } else { OsString::new() };
         let shown = short(&value.to_string_lossy());
-        // some name the value by themselves
+        // some errors quote the value themselves
         let about = |why: String| if why.starts_with('"') { why } else { format!("\"{shown}\" {why}") };
         (flag.set)(&mut args, value).map_err(|why| format!("--{}: {}", flag.long, about(why)))?;
     }
@@ -135,18 +136,18 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
 }
 
 fn help(args: &CommandArgs) -> Result<Parsed, String> {
-    let Some(topic) = args.operands.first() else { return Ok(Parsed::Help { command: None, long: true }) };
+    let Some(topic) = args.operands.first() else { return Ok(Parsed::CommandList) };
     let name = topic.to_string_lossy();
     match table::command(&name) {
-        Some(command) => Ok(Parsed::Help { command: Some(command), long: true }),
+        Some(command) => Ok(Parsed::CommandHelp { command, long: true }),
         None => {
-            let known = table::COMMANDS.iter().filter(|c| !c.hidden).map(|c| c.name);
-            Err(format!("there is no command {}{}", short(&name), near(&name, known, ALL)))
+            let known = table::listed().map(|c| c.name);
+            Err(format!("unknown command {}{}", short(&name), near(&name, known, ALL)))
         }
     }
 }
 
-/// Refuses operands that the command does not take.
+/// Checks that no operand is missing, empty or superfluous.
 fn operands(command: &CommandSpec, args: &CommandArgs) -> Result<(), String> {
     let most = match command.operands {
         "" => 0,
@@ -160,7 +161,7 @@ fn operands(command: &CommandSpec, args: &CommandArgs) -> Result<(), String> {
             command.name, command.name, command.operands
         ));
     }
-    // an unset variable of a script, most likely; a prompt may be anything
+    // Most likely an unset variable of a script. A prompt may be anything.
     let mut named = command.operands.split(' ').zip(&args.operands);
     if let Some((word, _)) = named
         .find(|(_, operand)| operand.is_empty())
@@ -175,10 +176,10 @@ fn operands(command: &CommandSpec, args: &CommandArgs) -> Result<(), String> {
     if takes_profile && most == 0 && args.profile.is_none() && crate::config::profile::is_name(&extra) {
         return Err(format!("{} takes no operand; for a profile write --profile {extra}", command.name));
     }
-    Err(format!("{} does not know what to do with \"{extra}\"", command.name))
+    Err(format!("unexpected argument \"{extra}\"; `wtt-connect help {}` shows the usage", command.name))
 }
 
-/// The value of a flag: behind `=`, or the next word unless that is a flag.
+/// The value of a flag: after `=`, or the next word unless that is a flag.
 fn value(flag: &FlagSpec, parser: &mut Parser) -> Result<OsString, String> {
     let word = flag.value.map_or("VALUE", ValueKind::word);
     let missing = || format!("--{} needs a value, as in --{} {word}", flag.long, flag.long);
@@ -198,7 +199,7 @@ fn spells(flag: &FlagSpec, word: &str) -> bool {
         || flag.letter.is_some_and(|letter| word == format!("-{letter}"))
 }
 
-/// A flag as it was typed.
+/// A flag or operand as it was typed.
 fn written(arg: &Arg<'_>) -> String {
     match arg {
         Arg::Long(name) => format!("--{name}"),
@@ -207,7 +208,7 @@ fn written(arg: &Arg<'_>) -> String {
     }
 }
 
-/// lexopt's own complaints: a value for a flag that takes none, or bytes that are no text.
+/// The sentence for an error of lexopt: a value for a flag that takes none, or bytes that are not text.
 fn sentence(error: lexopt::Error) -> String {
     match error {
         lexopt::Error::UnexpectedValue { option, .. } => format!("{option} takes no value"),
@@ -215,19 +216,19 @@ fn sentence(error: lexopt::Error) -> String {
     }
 }
 
-/// User input in a message: one line, not long.
+/// User input for a message: one line of at most 60 characters.
 fn short(word: &str) -> String {
     crate::text::truncate(&crate::text::one_line(word), 60)
 }
 
-/// What lists everything.
+/// The command line that lists all commands.
 const ALL: &str = "wtt-connect --help";
 
-/// `; did you mean x?`, or the command line that tells more.
+/// `; did you mean x?`, or the command line that lists the accepted words.
 fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>, about: &str) -> String {
     let similar = crate::text::similar(word, known);
     if similar.is_empty() {
-        return format!("; `{about}` lists what there is");
+        return format!("; `{about}` lists what is accepted");
     }
     format!("; did you mean {}?", similar.join(" or "))
 }
@@ -262,15 +263,16 @@ mod tests {
     #[test]
     fn help_version_and_artefacts() {
         let about = |words: &[&str]| match parse(words.iter().copied()) {
-            Ok(Parsed::Help { command, long }) => (command.map(|c| c.name), long),
+            Ok(Parsed::CommandList) => ("", false),
+            Ok(Parsed::CommandHelp { command, long }) => (command.name, long),
             other => panic!("{words:?}: {other:?}"),
         };
-        assert_eq!(about(&["-h"]), (None, false));
-        assert_eq!(about(&["--help", "--nonsense"]), (None, true));
-        assert_eq!(about(&["help"]), (None, true));
-        assert_eq!(about(&["help", "try"]), (Some("try"), true));
-        assert_eq!(about(&["start", "-h"]), (Some("start"), false));
-        assert_eq!(about(&["start", "--profile", "x", "--help"]), (Some("start"), true));
+        assert_eq!(about(&["-h"]), ("", false));
+        assert_eq!(about(&["--help", "--nonsense"]), ("", false));
+        assert_eq!(about(&["help"]), ("", false));
+        assert_eq!(about(&["help", "try"]), ("try", true));
+        assert_eq!(about(&["start", "-h"]), ("start", false));
+        assert_eq!(about(&["start", "--profile", "x", "--help"]), ("start", true));
         assert!(matches!(parse(["-V"]), Ok(Parsed::Version)));
         for (name, shell) in Shell::ALL {
             assert!(matches!(parse(["--generate", name]), Ok(Parsed::Generate(a)) if a == shell));

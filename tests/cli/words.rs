@@ -14,10 +14,10 @@ fn each_mistake_gets_one_sentence_and_code_2() {
         (&["smoke-task", "--expected", " "], "is empty or more than one line; give one line of text"),
         (&["smoke-chat", "--timeout", "0"], "accepted: 1 to 86400"),
         (&["--prifile"], "unknown flag --prifile"),
-        (&["--profile", "x"], "--profile stands behind its command, as in `wtt-connect start --profile`"),
+        (&["--profile", "x"], "--profile must follow its command, as in `wtt-connect up --profile`"),
         (&["start", "--profil", "x"], "start has no flag --profil; did you mean --profile?"),
         (&["start", "-x"], "start has no flag -x"),
-        (&["start", "--frob"], "start has no flag --frob; `wtt-connect help start` lists what there is"),
+        (&["start", "--frob"], "start has no flag --frob; `wtt-connect help start` lists what is accepted"),
         (&["help", "--frob"], "help has no flag --frob; `wtt-connect help help` lists"),
         (&["start", "--json"], "start has no flag --json"),
         (&["start", "--profile"], "--profile needs a value"),
@@ -34,9 +34,9 @@ fn each_mistake_gets_one_sentence_and_code_2() {
         (&["start", "--profile", "a b"], "is not a profile name"),
         (&["start", "alice"], "for a profile write --profile alice"),
         (&["doctor", "--json=1"], "--json takes no value"),
-        (&["doctor", "a", "b"], "doctor does not know what to do with \"b\""),
-        (&["help", "strat"], "there is no command strat; did you mean start?"),
-        (&["help", "start", "x"], "help does not know what to do with \"x\""),
+        (&["doctor", "a", "b"], "unexpected argument \"b\"; `wtt-connect help doctor` shows the usage"),
+        (&["help", "strat"], "unknown command strat; did you mean start?"),
+        (&["help", "start", "x"], "unexpected argument \"x\""),
         (
             &["--generate", "complete-csh"],
             "--generate: there is no \"complete-csh\"; accepted: complete-bash",
@@ -73,15 +73,18 @@ fn bytes_that_are_no_text_are_refused() {
 fn help_and_version_need_no_settings() {
     let machine = Machine::new();
     machine.run(&["--version"]).code(0).says(&format!("wtt-connect {}\n", env!("CARGO_PKG_VERSION")));
-    let short = machine.run(&["-h"]).code(0).says("doctor");
-    let long = machine.run(&["--help"]).code(0).says("--profile PROFILE");
+    let list = machine.run(&["--help"]).code(0).says("doctor").says("wtt-connect help COMMAND");
+    for words in [&["-h"], &["help"]] {
+        assert_eq!(machine.run(words).code(0).stdout, list.stdout);
+    }
+    let short = machine.run(&["start", "-h"]).code(0).says("--profile PROFILE");
+    let long = machine.run(&["start", "--help"]).code(0).says("Connects to the service");
     assert!(short.stdout.len() < long.stdout.len());
-    assert_eq!(machine.run(&["help"]).code(0).stdout, long.stdout);
     let about = machine.run(&["start", "--nonsense-before", "x"]).code(2);
     assert!(about.stdout.is_empty());
     assert_eq!(machine.run(&["help", "start"]).stdout, machine.run(&["start", "--help"]).stdout);
     machine.run(&["help"]).hides("demo-agent").hides("`");
-    machine.run(&["help", "try"]).says("without asking").says("that is found: codex,");
+    machine.run(&["help", "try"]).says("without asking").says("that works: codex,");
 }
 
 #[test]

@@ -1,22 +1,18 @@
-//! Completions for bash, zsh and fish, rendered from the table. Profiles are listed when the user asks, by the shell.
+//! Completion scripts for bash, zsh and fish, rendered from the table. The shell lists the profiles at completion time.
 
 use crate::agent::adapters::ADAPTERS;
 use crate::cli::parse::Shell;
-use crate::cli::table::{COMMANDS, CommandSpec, FlagSpec, GLOBAL_FLAGS, HELP, ValueKind};
+use crate::cli::table::{CommandSpec, FlagSpec, GLOBAL_FLAGS, HELP, ValueKind, listed};
 use crate::config::Mode;
 
-/// Prints the names of the profiles, one a line; the same words in each shell that reads POSIX syntax.
+/// Prints the names of the profiles, one per line, in POSIX shell syntax.
 const PROFILES: &str = r#"for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done"#;
 
-fn visible() -> impl Iterator<Item = &'static CommandSpec> {
-    COMMANDS.iter().filter(|c| !c.hidden)
-}
-
 fn command_names() -> String {
-    visible().map(|c| c.name).collect::<Vec<_>>().join(" ")
+    listed().map(|c| c.name).collect::<Vec<_>>().join(" ")
 }
 
-/// `demo` is the demonstration agent of `try`, the only command with this flag.
+/// With `demo`, the demonstration agent of `try`, which is the only command that completes these.
 fn adapter_names() -> String {
     ADAPTERS.iter().map(|a| a.name).chain(["demo"]).collect::<Vec<_>>().join(" ")
 }
@@ -29,7 +25,7 @@ fn mode_names() -> String {
     Mode::ALL.map(Mode::name).join(" ")
 }
 
-/// `--long` and `-l`, as typed.
+/// `--long` and, if there is one, `-l`.
 fn spellings(flag: &FlagSpec) -> Vec<String> {
     let letter = flag.letter.map(|l| format!("-{l}"));
     std::iter::once(format!("--{}", flag.long)).chain(letter).collect()
@@ -39,7 +35,7 @@ fn flags_of(command: &CommandSpec) -> impl Iterator<Item = &'static FlagSpec> + 
     command.flags.iter().copied().chain([&HELP])
 }
 
-/// Its first operand is an adapter.
+/// Whether the first operand is an adapter.
 fn takes_adapter(command: &CommandSpec) -> bool {
     command.operands.starts_with("[ADAPTER")
 }
@@ -48,12 +44,12 @@ fn driven_names() -> String {
     ADAPTERS.iter().map(|a| a.name).collect::<Vec<_>>().join(" ")
 }
 
-/// Its first operand is a profile.
+/// Whether the first operand is a profile.
 fn takes_profile(command: &CommandSpec) -> bool {
     command.operands.trim_start_matches('[').starts_with("PROFILE")
 }
 
-/// Its last operands are paths: how bash, zsh and fish complete them.
+/// If the last operands are paths: how bash, zsh and fish complete them.
 fn paths(command: &CommandSpec) -> Option<[&'static str; 3]> {
     if command.operands.ends_with(" DIR") {
         Some(["-d", "'2:directory:_files -/'", "-a '(__fish_complete_directories)'"])
@@ -64,11 +60,11 @@ fn paths(command: &CommandSpec) -> Option<[&'static str; 3]> {
     }
 }
 
-/// For bash.
+/// The script for bash.
 pub fn bash() -> String {
     let cur = "-- \"$cur\"";
     let mut values = String::new();
-    for flag in visible().flat_map(flags_of).chain(GLOBAL_FLAGS.iter().copied()) {
+    for flag in listed().flat_map(flags_of).chain(GLOBAL_FLAGS.iter().copied()) {
         let Some(value) = flag.value else { continue };
         let reply = match value {
             ValueKind::Profile => format!("compgen -W \"$({PROFILES})\" {cur}"),
@@ -80,7 +76,7 @@ pub fn bash() -> String {
             ValueKind::Mode => format!("compgen -W \"{}\" -- \"$cur\"", mode_names()),
             ValueKind::Free(_) => continue,
         };
-        // Blanks in names are quoted, and directories get a slash. Outside of a completion there is no such option.
+        // Makes bash quote blanks in names and add a slash to directories; it fails outside of a completion, as in tests.
         let is_path = matches!(value, ValueKind::File | ValueKind::Directory);
         let quote = if is_path { "compopt -o filenames 2>/dev/null; " } else { "" };
         let line = format!(
@@ -92,7 +88,7 @@ pub fn bash() -> String {
         }
     }
     let mut words = String::new();
-    for command in visible() {
+    for command in listed() {
         let mut flags: Vec<String> = flags_of(command).flat_map(spellings).collect();
         let mut when = "";
         if command.operands == "[COMMAND]" {
@@ -128,7 +124,7 @@ pub fn bash() -> String {
     )
 }
 
-/// For zsh.
+/// The script for zsh.
 pub fn zsh() -> String {
     let spec = |flag: &FlagSpec| {
         let text = flag.short.replace('\'', "").replace(['[', ']', ':'], "");
@@ -151,7 +147,7 @@ pub fn zsh() -> String {
     };
     let mut commands = String::new();
     let mut cases = String::new();
-    for command in visible() {
+    for command in listed() {
         commands.push_str(&format!("        '{}:{}'\n", command.name, command.short.replace('\'', "'\\''")));
         let mut specs: Vec<String> = flags_of(command).map(spec).collect();
         if command.operands == "[COMMAND]" {
@@ -178,7 +174,7 @@ pub fn zsh() -> String {
     )
 }
 
-/// For fish.
+/// The script for fish.
 pub fn fish() -> String {
     let mut out = format!(
         "# fish completion for wtt-connect; printed by `wtt-connect --generate complete-fish`\n\
@@ -205,7 +201,7 @@ pub fn fish() -> String {
     for flag in GLOBAL_FLAGS {
         out.push_str(&line("__fish_use_subcommand", flag));
     }
-    for command in visible() {
+    for command in listed() {
         let text = command.short.replace('\'', "\\'");
         out.push_str(&format!(
             "complete -c wtt-connect -n __fish_use_subcommand -a {} -d '{text}'\n",

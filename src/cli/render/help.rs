@@ -1,83 +1,64 @@
-//! `-h` and `--help`, rendered from the table.
+//! Help texts, rendered from the table: the list of commands, and the text about one command.
 
 use crate::cli::output;
-use crate::cli::table::{COMMANDS, CommandSpec, FlagSpec, GLOBAL_FLAGS, HELP, ValueKind};
+use crate::cli::table::{CommandSpec, FlagSpec, Group, HELP, ValueKind, listed};
 
-/// Width of help texts: they are read in terminals of 80 columns too.
+/// The width of help texts: that of a small terminal.
 const COLUMNS: usize = 80;
 
-/// Help about everything, or about one command; one line per entry, or all there is to say.
-pub fn render(command: Option<&CommandSpec>, long: bool) -> String {
-    let text = match command {
-        None => overview(long),
-        Some(command) => about(command, long),
-    };
-    // They mark what is literal for the manual page; here nothing is printed in bold.
-    text.replace('`', "")
-}
-
-fn overview(long: bool) -> String {
-    let mut out = String::from(
-        "wtt-connect connects WTT topics to the coding-agent CLIs on this machine.\n\n\
-         Usage: wtt-connect COMMAND [FLAG...]\n\nCommands:\n",
-    );
-    let visible = || COMMANDS.iter().filter(|c| !c.hidden);
-    if long {
-        for command in visible() {
-            out.push_str(&usage("  ", command));
-            paragraphs(&mut out, command.long, 6);
-            out.push('\n');
-        }
-    } else {
-        let rows: Vec<[String; 2]> = visible().map(|c| [c.name.to_owned(), c.short.to_owned()]).collect();
-        out.push_str(&output::align_columns(&rows, 2));
-        out.push('\n');
+/// The list of commands: one line each, so that it fits a terminal of 24 lines.
+pub fn command_list() -> String {
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    let mut group = None;
+    // the last line names `help` itself
+    for command in listed().filter(|command| command.group != Some(Group::Help)) {
+        let title = if command.group == group { "" } else { command.group.map_or("", Group::title) };
+        group = command.group;
+        rows.push([title.to_owned(), command.name.to_owned(), command.short.to_owned()]);
     }
-    flags(&mut out, GLOBAL_FLAGS, long);
-    out.push_str(
-        "\n`wtt-connect try` is the shortest way to see it work.\n\
-         `wtt-connect help COMMAND` says more about a command.\n\
-         Manuals: wtt-connect(1) and, for settings, wtt-connect(5).\n",
-    );
-    out
+    format!(
+        "wtt-connect connects WTT topics to the coding-agent CLIs on this machine.\n\
+         Usage: wtt-connect COMMAND [FLAG...]   or: wtt-connect --version\n\n\
+         {}\n\
+         \"wtt-connect help COMMAND\" explains a command and its flags.\n\
+         Manual: wtt-connect(1); settings: wtt-connect(5).\n",
+        output::align_columns(&rows, 0)
+    )
 }
 
-fn about(command: &CommandSpec, long: bool) -> String {
+/// The text about one command. `long`: with all paragraphs, not only a line for each flag.
+pub fn command_help(command: &CommandSpec, long: bool) -> String {
     let mut out = format!(
-        "wtt-connect {}: {}\n\n{}",
+        "wtt-connect {}: {}\n\n{}\n",
         command.name,
         command.short,
         usage("Usage: wtt-connect ", command)
     );
     if long {
+        let filled: Vec<String> = command.long.iter().map(|p| wrapped(p, 0)).collect();
+        out.push_str(&filled.join("\n"));
         out.push('\n');
-        paragraphs(&mut out, command.long, 0);
     }
-    out.push('\n');
-    let all: Vec<&FlagSpec> = command.flags.iter().copied().chain([&HELP]).collect();
-    flags(&mut out, &all, long);
-    out
-}
-
-fn flags(out: &mut String, flags: &[&FlagSpec], long: bool) {
     out.push_str("Flags:\n");
+    let flags = command.flags.iter().copied().chain([&HELP]);
     if long {
         for flag in flags {
             out.push_str(&format!("  {}\n", spelling(flag)));
-            out.push_str(&output::wrap(flag.long_text, COLUMNS, 6));
+            out.push_str(&wrapped(flag.long_text, 10));
         }
-        return;
+    } else {
+        let rows: Vec<[String; 2]> = flags.map(|f| [spelling(f), f.short.to_owned()]).collect();
+        out.push_str(&output::align_columns(&rows, 2));
     }
-    let rows: Vec<[String; 2]> = flags.iter().map(|f| [spelling(f), f.short.to_owned()]).collect();
-    out.push_str(&output::align_columns(&rows, 2));
+    out
 }
 
-fn paragraphs(out: &mut String, texts: &[&str], indent: usize) {
-    let filled: Vec<String> = texts.iter().map(|p| output::wrap(p, COLUMNS, indent)).collect();
-    out.push_str(&filled.join("\n"));
+/// A paragraph without its backticks, which mark what the manual prints in bold.
+fn wrapped(text: &str, indent: usize) -> String {
+    output::wrap(&text.replace('`', ""), COLUMNS, indent)
 }
 
-/// The synopsis behind `start`; where the line is full it goes on below the first flag.
+/// The synopsis after `start`, wrapped and indented below its first flag.
 fn usage(start: &str, command: &CommandSpec) -> String {
     let mut line = format!("{start}{}", command.name);
     let indent = line.len();
@@ -106,7 +87,7 @@ fn words(command: &CommandSpec) -> impl Iterator<Item = String> {
     flags.chain((!command.operands.is_empty()).then(|| command.operands.to_owned()))
 }
 
-/// `-p, --profile PROFILE`; long-only flags stand below the others.
+/// `-p, --profile PROFILE`; flags without a letter are indented to match.
 fn spelling(flag: &FlagSpec) -> String {
     let letter = flag.letter.map_or_else(|| "    ".to_owned(), |l| format!("-{l}, "));
     let value = flag.value.map_or("", ValueKind::word);
@@ -116,24 +97,34 @@ fn spelling(flag: &FlagSpec) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::table::COMMANDS;
+
+    fn assert_fits(text: &str) {
+        for line in text.lines() {
+            assert!(output::width(line) <= COLUMNS && !line.contains('`'), "{line}");
+        }
+    }
 
     #[test]
-    fn every_entry_is_there_and_fits() {
-        for long in [false, true] {
-            let all = render(None, long);
-            for command in COMMANDS {
-                assert_eq!(
-                    all.contains(&format!("\n  {}", command.name)),
-                    !command.hidden,
-                    "{}",
-                    command.name
-                );
-                let one = render(Some(command), long);
+    fn the_command_list_fits_a_screen() {
+        let list = command_list();
+        assert_fits(&list);
+        // one line is left for the prompt
+        assert!(list.lines().count() <= 23, "{list}");
+        for command in COMMANDS {
+            let is_there = list.contains(&format!(" {}  ", command.name));
+            assert_eq!(is_there, command.group.is_some_and(|group| group != Group::Help), "{}", command.name);
+        }
+    }
+
+    #[test]
+    fn the_help_of_a_command_names_all_its_flags() {
+        for command in COMMANDS {
+            for long in [false, true] {
+                let text = command_help(command, long);
+                assert_fits(&text);
                 for flag in command.flags {
-                    assert!(one.contains(&format!("--{}", flag.long)), "{flag:?}");
-                }
-                for line in one.lines().chain(all.lines()) {
-                    assert!(line.len() <= COLUMNS && !line.contains('`'), "{line}");
+                    assert!(text.contains(&format!("--{}", flag.long)), "{flag:?}");
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! wtt-connect(5), rendered from the key table.
+//! wtt-connect(5), rendered from the table of settings.
 
 use super::man::DATE;
 use super::roff::Page;
@@ -11,34 +11,34 @@ pub fn render() -> String {
     page.paragraph("wtt-connect - settings and profiles of wtt-connect");
     page.section("DESCRIPTION");
     page.paragraph(
-        "Every setting is a variable. It may be set in the environment, in an env file, in a profile or in a JSON file. \
-         Names that this version does not know are passed over. An empty value stands for the default. `wtt-connect \
-         doctor` shows what is set and where it comes from, with `--verbose` also the defaults; what is wrong is reported with file, line and what is \
-         accepted, all at once.",
+        "Every setting is a variable. It can be set in the environment, in an env file, in a profile or in a JSON file. \
+         Unknown names are ignored. An empty value means the default. `wtt-connect doctor` shows all settings and where each \
+         comes from, with `--verbose` including the defaults. Errors are reported all at once, with file, line and the \
+         accepted values.",
     );
     page.section("PRECEDENCE");
-    page.paragraph("Without a profile the first of these that has a setting decides:");
+    page.paragraph("Without a profile, the first of these that has the setting wins:");
     page.entry("1.", "", "the environment;");
     page.entry("2.", "", &format!("the env file of `--env-file`, or of `{ENV_FILE}`;"));
     page.entry("3.", "", "the file `.env` in the current directory;");
     page.entry("4.", "", &format!("the JSON file of `--config`, or of `{CONFIG_FILE}`;"));
     page.entry("5.", "", "the default.");
-    page.paragraph("With `--profile`, where the profile must be complete in itself:");
+    page.paragraph("With `--profile`, which must be complete in itself:");
     page.entry("1.", "", "the env file of `--env-file`;");
     page.entry("2.", "", "the profile;");
     page.entry("3.", "", "the JSON file of `--config`;");
     page.entry("4.", "", "the default.");
     page.paragraph(
-        "The `WTT_*` variables of the environment and `.env` do not count beside a profile: a connector that is started \
-         by an agent of another connector inherits the settings of that one, and a `.env` may belong to the project in \
-         the current directory. Only `WTT_CONNECT_LOG` is read from the environment first.",
+        "With a profile, `.env` and the `WTT_*` variables of the environment are ignored: a connector that an agent of \
+         another connector starts inherits the settings of that one, and a `.env` may belong to the project in the current \
+         directory. The one exception is `WTT_CONNECT_LOG`, which the environment can override.",
     );
     page.section("ENV FILES AND PROFILES");
     page.paragraph(
-        "A profile is the file `~/.config/wtt-connect/profiles/PROFILE.env`. It holds a token and is to be readable by its \
-         owner alone; the connector takes the rights of others away, and does not read a file of another user. Its \
-         name, PROFILE, has 1 to 100 letters, digits, dots, dashes and underscores, and does not start with a dot or \
-         dash. A token that changes in it is used from the next connection on.",
+        "A profile is the file `~/.config/wtt-connect/profiles/PROFILE.env`. It holds a token, so only its owner should be \
+         able to read it: the connector removes the permissions of others, and does not read a file that another user owns. \
+         Its name, PROFILE, has 1 to 100 letters, digits, dots, dashes and underscores, and does not start with a dot or \
+         dash. A changed token is used from the next connection on.",
     );
     page.paragraph("For example:");
     page.example(
@@ -46,18 +46,19 @@ pub fn render() -> String {
          WTT_CONNECT_MODE=full-auto\nWTT_CONNECT_WORKDIR=/data/workspaces/alice",
     );
     page.paragraph(
-        "Env files have one KEY=value per line, perhaps after `export`. Empty lines and what follows a # at the start of \
-         a line, or after a blank behind an unquoted value, are left out. In single quotes every character stands for \
-         itself; in double quotes a backslash makes \\n, \\\", \\\\ and \\$. Variables are not expanded. Of two lines with one key the last one counts.",
+        "Env files have one KEY=value per line, optionally after `export`. Empty lines and comments are ignored; a comment \
+         begins with # at the start of a line, or after a blank that follows an unquoted value. In single quotes every \
+         character is literal; in double quotes the escapes are \\n, \\\", \\\\ and \\$. Variables are not expanded. If a key \
+         occurs twice, the last line wins.",
     );
     page.paragraph(
-        "Other variables of these files are given to the agents (an API key), and proxies are used by the connector too. \
-         What the environment has comes before them.",
+        "Other variables in these files, such as API keys, are passed on to the agents; proxy variables are used by the \
+         connector as well. Variables of the environment take precedence over them.",
     );
     page.section("JSON FILES");
     page.paragraph(
-        "One object without further objects in it. Keys are spelt like the variables, or without `WTT_` and `WTT_CONNECT_` \
-         in camel case. Lists may be JSON lists, flags may be true and false.",
+        "One flat object. Keys are spelled like the variables, or in camel case without `WTT_` and `WTT_CONNECT_`. Lists may \
+         be JSON arrays, and switches may be true or false.",
     );
     page.example(
         "{\"agentId\": \"agent-alice\", \"agentAliases\": [\"alice\", \"al\"], \"turnSeconds\": 3600}",
@@ -79,17 +80,17 @@ pub fn render() -> String {
     page.entry(
         ENV_FILE,
         "",
-        "Names an env file, like `--env-file`. Only in the environment, and not with a profile.",
+        "Names an env file, like `--env-file`. Read from the environment only, and ignored with a profile.",
     );
     page.entry(
         CONFIG_FILE,
         "",
-        "Names a JSON file, like `--config`. Only in the environment, and not with a profile.",
+        "Names a JSON file, like `--config`. Read from the environment only, and ignored with a profile.",
     );
     page.entry(
         "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY",
         "",
-        "The proxy for all connections of the connector, also in lower case.",
+        "The proxy for all connections of the connector. The names may be in lower case, too.",
     );
     page.section("SEE ALSO");
     page.paragraph("wtt-connect(1), wtt-connect-protocol(7)");

@@ -1,28 +1,29 @@
-//! Writing man(7) source: escaping, filled lines, sections. Knows nothing of what the pages say.
+//! Writes man(7) source: escaping, filled lines, sections. It knows nothing about the content of the pages.
 
 use crate::cli::output;
 
-/// mandoc asks for input lines of at most 80 bytes.
+/// The longest line of source. mandoc warns about lines of more than 80 bytes.
 const COLUMNS: usize = 78;
 
-/// A page under construction.
+/// The source of a page while it is written.
 #[derive(Debug, Default)]
 pub struct Page(String);
 
 impl Page {
-    /// Title line. The date is that of the last change to the texts, so that pages render the same everywhere.
+    /// Begins a page with its title line. The date is that of the last change to the texts, so that pages render the same
+    /// everywhere.
     pub fn new(name: &str, section: u8, date: &str, volume: &str) -> Page {
         let version = env!("CARGO_PKG_VERSION");
         let title = name.to_ascii_uppercase();
         Page(format!(".TH {title} {section} {date} \"wtt-connect {version}\" \"{volume}\"\n"))
     }
 
-    /// `.SH`
+    /// Begins a section.
     pub fn section(&mut self, title: &str) {
         self.0.push_str(&format!(".SH {}\n", quoted(title)));
     }
 
-    /// A paragraph; `code` between backticks becomes bold.
+    /// Adds a paragraph; `code` between backticks becomes bold.
     pub fn paragraph(&mut self, text: &str) {
         if !self.0.ends_with('\n') || self.last_line_is_text() {
             self.0.push_str(".PP\n");
@@ -30,20 +31,20 @@ impl Page {
         self.text(text);
     }
 
-    /// A tagged entry: the tag in bold with its value in italics, then the text.
+    /// Adds a tagged entry: the tag in bold with its value in italics, then the text.
     pub fn entry(&mut self, tag: &str, value: &str, text: &str) {
         let value = if value.is_empty() { String::new() } else { format!(" \\fI{}\\fR", escape(value)) };
         self.0.push_str(&format!(".TP\n\\fB{}\\fR{value}\n", escape(tag)));
         self.text(text);
     }
 
-    /// A further paragraph of an entry.
+    /// Adds a further paragraph to an entry.
     pub fn more(&mut self, text: &str) {
         self.0.push_str(".IP\n");
         self.text(text);
     }
 
-    /// Lines that are not filled.
+    /// Adds lines that are not filled.
     pub fn example(&mut self, lines: &str) {
         self.0.push_str(".PP\n.nf\n.RS 4\n");
         for line in lines.lines() {
@@ -53,7 +54,7 @@ impl Page {
         self.0.push_str(".RE\n.fi\n");
     }
 
-    /// A line of a synopsis: command, then the rest.
+    /// Adds a line to the synopsis: the program in bold, then the rest.
     pub fn synopsis(&mut self, command: &str, rest: &str) {
         if self.last_line_is_text() {
             self.0.push_str(".br\n");
@@ -62,7 +63,7 @@ impl Page {
         self.0.push_str(&output::wrap(&escape(rest), COLUMNS, 0));
     }
 
-    /// The source.
+    /// Returns the source.
     pub fn finish(self) -> String {
         self.0
     }
@@ -82,7 +83,7 @@ impl Page {
     }
 }
 
-/// Makes text safe inside a line. Hyphens are typed on keyboards: they must stay minus signs to be copied.
+/// Escapes text inside a line. Hyphens become minus signs, so that commands can be copied from the page.
 pub fn escape(text: &str) -> String {
     text.replace('\\', "\\e")
         .replace('-', "\\-")
@@ -91,7 +92,7 @@ pub fn escape(text: &str) -> String {
         .replace('~', "\\(ti")
 }
 
-/// A control character at the start of a line must not be taken for a request.
+/// Protects a line that begins with a control character, which would be a request.
 fn guarded(line: &str) -> String {
     if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() }
 }
@@ -100,7 +101,7 @@ fn quoted(text: &str) -> String {
     if text.contains(' ') { format!("\"{text}\"") } else { text.to_owned() }
 }
 
-/// Renders what stands between backticks in bold.
+/// Escapes text and sets code between backticks in bold.
 fn bold_code(text: &str) -> String {
     let mut out = String::new();
     for (i, part) in text.split('`').enumerate() {

@@ -1,36 +1,36 @@
-//! The flags that are known everywhere, or stand before any command: a part of the one table.
+//! The part of the table with the flags that every command has, or that stand before a command.
 
 use super::{FlagSpec, ValueKind};
 
-/// `-h` and `--help`: known to every command; handled by the parser.
+/// `-h` and `--help`, which every command accepts; the parser handles them.
 pub static HELP: FlagSpec = FlagSpec {
     long: "help",
     letter: Some('h'),
     value: None,
-    short: "print help; --help prints more than -h",
-    long_text: "Prints help: `-h` a line for each entry, `--help` all of it.",
+    short: "print help; after a command, --help says more than -h",
+    long_text: "Prints help. Without a command it lists all commands. After a command `-h` prints one line for each flag, `--help` the whole text.",
     set: |_, _| Ok(()),
 };
 
-/// `--version`: before a command; handled by the parser.
+/// `--version`, without a command; the parser handles it.
 pub static VERSION: FlagSpec = FlagSpec {
     long: "version",
     letter: Some('V'),
     value: None,
     short: "print the version",
-    long_text: "Prints name and version.",
+    long_text: "Prints the name and the version.",
     set: |_, _| Ok(()),
 };
 
-/// `--generate`: before a command; handled by the parser.
+/// `--generate`, without a command; the parser handles it.
 pub static GENERATE: FlagSpec = FlagSpec {
     long: "generate",
     letter: None,
     value: Some(ValueKind::CompletionScript),
-    short: "print completions for a shell",
-    long_text: "Prints a file for packages and shells: `complete-bash`, `complete-zsh` or `complete-fish`.",
+    short: "print a completion script for a shell",
+    long_text: "Prints a completion script: `complete-bash`, `complete-zsh` or `complete-fish`.",
     set: |_, _| Ok(()),
 };
 
-/// Flags that stand before any command.
+/// The flags that are used without a command.
 pub static GLOBAL_FLAGS: &[&FlagSpec] = &[&HELP, &VERSION, &GENERATE];

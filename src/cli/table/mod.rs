@@ -1,7 +1,7 @@
 //! THE table of the command line: commands, operands, flags, and every sentence about them.
 //!
-//! The parser, `-h`, `--help`, `wtt-connect(1)` and the completions are renderings of it; order here is order there.
-//! In texts, `code` between backticks is literal. Nothing is parsed or printed here.
+//! The parser, `-h`, `--help`, `wtt-connect(1)` and the completions are rendered from it, in its order. In texts,
+//! `code` between backticks is literal. Nothing is parsed or printed here.
 
 mod files;
 mod global;
@@ -15,7 +15,7 @@ use crate::config::profile;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What the command line said, as typed: no file is looked at.
+/// The flags and operands of a command as they were typed; no file has been read yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandArgs {
     /// `--profile`
@@ -72,30 +72,61 @@ pub struct CommandArgs {
     pub expected: Option<String>,
     /// `--timeout`, in seconds
     pub timeout: Option<u64>,
-    /// What follows the flags.
+    /// The words that are neither flags nor their values.
     pub operands: Vec<OsString>,
 }
 
-/// A command.
+/// A command of the command line.
 #[derive(Debug)]
 pub struct CommandSpec {
-    /// Which one.
+    /// For the dispatch.
     pub id: CommandId,
-    /// Its word.
+    /// The word that is typed.
     pub name: &'static str,
-    /// Its operands, as in a synopsis; empty when it takes none.
+    /// Where it stands in the list of commands; none for a command that is neither listed nor completed.
+    pub group: Option<Group>,
+    /// Its operands, as in a synopsis; empty if it takes none.
     pub operands: &'static str,
-    /// One line.
+    /// One line, under 60 characters.
     pub short: &'static str,
     /// Paragraphs.
     pub long: &'static [&'static str],
-    /// Its flags.
+    /// The flags that it accepts, besides `--help`.
     pub flags: &'static [&'static FlagSpec],
-    /// Neither listed nor completed.
-    pub hidden: bool,
 }
 
-/// Names the commands for the dispatch.
+/// A heading in the list of commands. The commands of a group stand together in [`COMMANDS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// From the first look to a connector that runs.
+    Start,
+    /// Connectors that exist.
+    Manage,
+    /// Permission requests of agents.
+    Requests,
+    /// Files that agents sent.
+    Files,
+    /// Tests of a running connector.
+    Test,
+    /// `help`.
+    Help,
+}
+
+impl Group {
+    /// The heading: one word of at most eight letters.
+    pub fn title(self) -> &'static str {
+        match self {
+            Group::Start => "Start",
+            Group::Manage => "Manage",
+            Group::Requests => "Requests",
+            Group::Files => "Files",
+            Group::Test => "Test",
+            Group::Help => "Help",
+        }
+    }
+}
+
+/// Identifies a command for the dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandId {
     /// `try`
@@ -138,13 +169,13 @@ pub enum CommandId {
     DemoAgent,
 }
 
-/// A flag.
+/// A flag of the command line.
 pub struct FlagSpec {
     /// Without the dashes.
     pub long: &'static str,
-    /// One letter.
+    /// The letter of its short form.
     pub letter: Option<char>,
-    /// Its value, when it takes one.
+    /// The kind of its value; none for a switch.
     pub value: Option<ValueKind>,
     /// One line, under 60 characters.
     pub short: &'static str,
@@ -160,7 +191,7 @@ impl std::fmt::Debug for FlagSpec {
     }
 }
 
-/// What a flag's value is, for the synopsis and for completion.
+/// The kind of a flag's value, for the synopsis and for completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     /// A profile that exists.
@@ -169,20 +200,20 @@ pub enum ValueKind {
     File,
     /// A directory.
     Directory,
-    /// An adapter of this build.
+    /// The name of an adapter.
     Adapter,
-    /// Something that `--generate` prints.
+    /// A file that `--generate` prints.
     CompletionScript,
     /// A number.
     Number,
     /// A permission mode.
     Mode,
-    /// Something that cannot be completed.
+    /// Free text, with its word in a synopsis.
     Free(&'static str),
 }
 
 impl ValueKind {
-    /// The word in a synopsis.
+    /// The word that stands for the value in a synopsis.
     pub fn word(self) -> &'static str {
         match self {
             ValueKind::Profile => "PROFILE",
@@ -197,7 +228,7 @@ impl ValueKind {
     }
 }
 
-/// Takes a text value.
+/// Accepts a value that is UTF-8 text.
 fn text(value: OsString) -> Result<String, String> {
     value.into_string().map_err(|_| "is not UTF-8 text".into())
 }
@@ -207,7 +238,7 @@ static PROFILE: FlagSpec = FlagSpec {
     letter: Some('p'),
     value: Some(ValueKind::Profile),
     short: "use this profile",
-    long_text: "Reads `~/.config/wtt-connect/profiles/PROFILE.env`. A profile is complete: `WTT_*` variables of the environment and `.env` do not count beside it, because they may be those of another agent that started this command.",
+    long_text: "Reads `~/.config/wtt-connect/profiles/PROFILE.env`. A profile is complete in itself: `.env` and the `WTT_*` variables of the environment are ignored with it, because they may belong to another agent that started this command.",
     set: |args, value| {
         let name = text(value)?;
         if !profile::is_name(&name) {
@@ -223,7 +254,7 @@ static ENV_FILE: FlagSpec = FlagSpec {
     letter: None,
     value: Some(ValueKind::File),
     short: "read settings from this env file first",
-    long_text: "Reads `KEY=value` lines from FILE before the default `.env`, or before the profile, so that they win. The variable `WTT_CONNECT_ENV_FILE` names such a file too.",
+    long_text: "Reads `KEY=value` lines from FILE before the default `.env`, or before the profile, so that they take precedence. The variable `WTT_CONNECT_ENV_FILE` names such a file, too.",
     set: |args, value| {
         args.env_file = Some(value.into());
         Ok(())
@@ -235,7 +266,7 @@ static CONFIG: FlagSpec = FlagSpec {
     letter: None,
     value: Some(ValueKind::File),
     short: "read settings from this JSON file last",
-    long_text: "Reads one flat JSON object, whose keys are spelt like the variables or in camel case (`agentId`). It gives way to the environment and to env files. The variable `WTT_CONNECT_CONFIG` names such a file too.",
+    long_text: "Reads one flat JSON object whose keys are spelled like the variables or in camel case (`agentId`). The environment and env files take precedence over it. The variable `WTT_CONNECT_CONFIG` names such a file, too.",
     set: |args, value| {
         args.config = Some(value.into());
         Ok(())
@@ -247,7 +278,7 @@ static JSON: FlagSpec = FlagSpec {
     letter: None,
     value: None,
     short: "print JSON for scripts",
-    long_text: "Prints one JSON object instead of text. Secrets are masked in it as well.",
+    long_text: "Prints one JSON object instead of text. Secrets are masked in both.",
     set: |args, _| {
         args.json = true;
         Ok(())
@@ -258,8 +289,8 @@ static OFFLINE: FlagSpec = FlagSpec {
     long: "offline",
     letter: None,
     value: None,
-    short: "do not ask the service",
-    long_text: "Leaves out the questions to the service, and checks only this machine.",
+    short: "do not contact the service",
+    long_text: "Checks this machine only and does not contact the service.",
     set: |args, _| {
         args.offline = true;
         Ok(())
@@ -270,8 +301,8 @@ static REHEARSE: FlagSpec = FlagSpec {
     long: "rehearse",
     letter: None,
     value: None,
-    short: "run short real turns of the agents, and nothing else",
-    long_text: "Runs three short turns of ADAPTER, or of each enabled agent: one that answers, one that resumes it, and one that is stopped. It says what it saw, and exits with 1 when one failed. The agents use their accounts for it, and work in a directory that is removed afterwards. No WTT account is needed.",
+    short: "let the agents run short real turns",
+    long_text: "Instead of the checks, runs three short turns of ADAPTER, or of each enabled agent: one is answered, one resumes the first, and one is stopped. Prints the results and exits with 1 if a turn failed. The agents use their own accounts and work in a directory that is removed afterwards. No WTT account is needed.",
     set: |args, _| {
         args.rehearse = true;
         Ok(())
@@ -283,7 +314,7 @@ static ADAPTER: FlagSpec = FlagSpec {
     letter: Some('a'),
     value: Some(ValueKind::Adapter),
     short: "chat with this agent",
-    long_text: "Chats with this agent instead of the first one that is found: `codex`, `claude-code`, `cursor`, `gemini`, `qoder`, `opencode`, `crush`, `iflow`, `kimi`, `pi`, `acp`, `devin`, or `demo`, the demonstration agent.",
+    long_text: "Chats with this agent instead of the first one that works: `codex`, `claude-code`, `cursor`, `gemini`, `qoder`, `opencode`, `crush`, `iflow`, `kimi`, `pi`, `acp`, `devin`, or `demo`, the demonstration agent.",
     set: |args, value| {
         args.adapter = Some(text(value)?);
         Ok(())
@@ -295,7 +326,7 @@ static WORKDIR: FlagSpec = FlagSpec {
     letter: None,
     value: Some(ValueKind::Directory),
     short: "let the agent work in this directory",
-    long_text: "Lets the agent work in DIR instead of in the current directory. It changes files and runs commands there without asking.",
+    long_text: "Lets the agent work in DIR instead of the current directory. It changes files and runs commands there without asking.",
     set: |args, value| {
         args.workdir = Some(value.into());
         Ok(())
@@ -307,7 +338,7 @@ static TERMINAL: FlagSpec = FlagSpec {
     letter: None,
     value: None,
     short: "open a shell through the service instead",
-    long_text: "Instead of a chat, opens a shell on this machine as the web page does it: through the local service and the connector. It needs no agent. The exit code is the shell's.",
+    long_text: "Instead of a chat, opens a shell on this machine the way the web page does: through the local service and the connector. No agent is needed. The exit code is that of the shell.",
     set: |args, _| {
         args.terminal = true;
         Ok(())
@@ -318,20 +349,20 @@ static VERBOSE: FlagSpec = FlagSpec {
     long: "verbose",
     letter: Some('v'),
     value: None,
-    short: "log more, and say where",
-    long_text: "Makes the connector log more, says where its log lies, and keeps it after the end.",
+    short: "log more, and keep the log",
+    long_text: "Makes the connector log more, prints the path of the log, and keeps it after the end.",
     set: |args, _| {
         args.verbose = true;
         Ok(())
     },
 };
 
-static DEFAULTS_TOO: FlagSpec = FlagSpec {
+static ALL_SETTINGS: FlagSpec = FlagSpec {
     long: "verbose",
     letter: Some('v'),
     value: None,
-    short: "list the defaults too",
-    long_text: "Lists every setting, also those that have their default.",
+    short: "list settings with their default values, too",
+    long_text: "Lists every setting, including those that have their default values.",
     set: |args, _| {
         args.verbose = true;
         Ok(())
@@ -343,7 +374,7 @@ static LOG_TO_FILE: FlagSpec = FlagSpec {
     letter: None,
     value: None,
     short: "log to wtt-connect.log in the state directory",
-    long_text: "Writes the log to `wtt-connect.log` in the state directory instead of to stderr, where no journal takes it. A file of 10 MiB is put aside as `.1`, that one as `.2`. `wtt-connect logs` reads them.",
+    long_text: "Writes the log to `wtt-connect.log` in the state directory instead of stderr, for machines without a journal. At 10 MiB the file is renamed to `.1`, and an older `.1` to `.2`. `wtt-connect logs` reads it.",
     set: |args, _| {
         args.log_to_file = true;
         Ok(())
@@ -354,8 +385,8 @@ static NOW: FlagSpec = FlagSpec {
     long: "now",
     letter: None,
     value: None,
-    short: "do not wait for the running turns",
-    long_text: "Does not wait for the running turns: their agents are ended, and their messages answered with a notice that says so.",
+    short: "do not wait for running turns",
+    long_text: "Does not wait for running turns: their agents are terminated, and the answers to their messages say so.",
     set: |args, _| {
         args.now = true;
         Ok(())
@@ -366,8 +397,8 @@ static LINES: FlagSpec = FlagSpec {
     long: "lines",
     letter: Some('n'),
     value: Some(ValueKind::Number),
-    short: "so many of the newest lines; 100 without it",
-    long_text: "Shows the newest N lines, from 1 to 100000. Without this flag it shows 100.",
+    short: "show the newest N lines (default: 100)",
+    long_text: "Shows the newest N lines, from 1 to 100000. The default is 100.",
     set: |args, value| {
         let lines = text(value)?.parse().ok().filter(|n| (1..=100_000).contains(n));
         args.lines = Some(lines.ok_or("is not a number of lines; accepted: 1 to 100000")?);
@@ -379,73 +410,47 @@ static FOLLOW: FlagSpec = FlagSpec {
     long: "follow",
     letter: Some('f'),
     value: None,
-    short: "go on with new lines until Ctrl-C",
-    long_text: "Goes on with new lines as they are written, until Ctrl-C.",
+    short: "follow the log until Ctrl-C",
+    long_text: "Keeps printing new lines as they are written, until Ctrl-C.",
     set: |args, _| {
         args.follow = true;
         Ok(())
     },
 };
 
-/// All commands.
+/// All commands, by group.
 pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         id: CommandId::Try,
         name: "try",
+        group: Some(Group::Start),
         operands: "[PROMPT...]",
-        short: "chat with an agent here, without an account",
+        short: "chat with an agent on this machine, without an account",
         long: &[
-            "Starts a small WTT service on the loopback interface, connects to it like to the real one, and opens a chat in the terminal. No account and no settings are needed, and nothing leaves the machine but what the agent itself sends.",
-            "The agent works in the current directory and, in mode full-auto, changes files and runs commands there without asking. `--workdir` names another directory; with `--mode suggest` it asks in the chat, where `/approve` and `/deny` answer; `--adapter demo` is harmless.",
-            "The first agent CLI that is installed, works and is not logged out answers: Codex, then Claude Code, then the others in the order of `--adapter` below. Where there is none, a chat on a terminal goes on with a built-in demonstration agent and says so. With a PROMPT, or when stdin is not a terminal, that is an error that names what was found, with code 69; the demonstration agent then answers only to `--adapter demo`.",
-            "On a terminal the prompt stays below everything else: answers, the status of the agent and its questions appear above what you are typing. The usual keys of a shell edit it: cursor keys, Home, End, Ctrl-A, Ctrl-K, Ctrl-W, Ctrl-Y. A paste of several lines is one message, which Enter sends. What you type before the prompt is there comes up behind it and is not sent by itself.",
-            "Up, Down and Ctrl-R bring back earlier lines, also those of earlier chats: the last 500 are kept in a file that only you can read (see FILES). A line that begins with a space is not kept, nor one that holds a password or a token, nor a command that this program does not know and that has arguments, such as `/token ...`.",
-            "`/attach PATH` in the chat, or a path alone on a line (terminals type it when you drop a file on them), sends a file with the next message. Files that the agent sends are shown with a link and with the place where the local service keeps them until the chat ends. With PROMPT, standard error names the place, and the file stays until a `try` on another day removes it. If the agent asks for permission when a script has ended, the answer is no.",
-            "The settings of the environment, of `.env` and of profiles do not apply; `try` names those of the environment. It only uses the command of the agent that answers, such as `WTT_CONNECT_CODEX_COMMAND`.",
-            "With a PROMPT it answers once and exits with 0, with 1 if there is no answer or it could not be written, or with 130 if it was stopped by Ctrl-C. In the chat, `/help` lists the commands, Ctrl-C stops the running turn, and `/quit`, Ctrl-D on an empty line or a second Ctrl-C at the prompt ends it; the first one drops what you were typing. SIGTERM and SIGHUP end both with 143 and 129.",
+            "Starts a small WTT service on the loopback interface, connects to it as it would to the real one, and opens a chat in the terminal. It needs no account and no settings, and nothing leaves the machine except what the agent itself sends.",
+            "The agent works in the current directory and, in mode full-auto, changes files and runs commands there without asking. `--workdir` names another directory; with `--mode suggest` the agent asks in the chat, where `/approve` and `/deny` answer; `--adapter demo` is harmless.",
+            "The first agent CLI that is installed, works and is not logged out answers: Codex, then Claude Code, then the others in the order listed at `--adapter`. If there is none, a chat on a terminal uses a built-in demonstration agent and says so. With a PROMPT, or if stdin is not a terminal, this is an error (code 69) that names what was found; the demonstration agent then has to be chosen by `--adapter demo`.",
+            "In the chat, `/attach PATH` sends a file with the next message; so does a path alone on a line, which is what terminals make of a file that is dropped on them. Files from the agent are shown with a link and with the place where the local service keeps them until the chat ends. With a PROMPT their place is printed to stderr, and they stay there until a `try` on another day removes them. If a script has no more input when the agent asks for permission, the answer is no.",
+            "Settings of the environment, of `.env` and of profiles are ignored; those of the environment are listed at the start. The one exception is the command of the agent that answers, such as `WTT_CONNECT_CODEX_COMMAND`.",
+            "With a PROMPT it prints one answer and exits with 0, with 1 if there is no answer or it could not be written, or with 130 if Ctrl-C stopped it. In the chat, `/help` lists the commands, Ctrl-C stops the running answer, and `/quit` or a second Ctrl-C at the prompt ends the chat. SIGTERM and SIGHUP end both with 143 and 129.",
         ],
         flags: &[&ADAPTER, &WORKDIR, &profile_flags::MODE, &TERMINAL, &VERBOSE],
-        hidden: false,
-    },
-    CommandSpec {
-        id: CommandId::Start,
-        name: "start",
-        operands: "",
-        short: "run the connector in the foreground",
-        long: &[
-            "Connects to the service and answers messages until it is told to stop. SIGTERM and SIGINT end it in order, within 20 seconds; a second one ends it at once.",
-            "Settings are described in wtt-connect(5). Two connectors with one state directory are refused: the second exits at once with 75.",
-        ],
-        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &LOG_TO_FILE],
-        hidden: false,
-    },
-    CommandSpec {
-        id: CommandId::Doctor,
-        name: "doctor",
-        operands: "[ADAPTER]",
-        short: "check settings, directories, agents and the service",
-        long: &[
-            "Shows what is set and where it comes from, which directories can be written, which agent CLIs are found (on PATH and where installers put them) with their versions and whether they are logged in, and whether the service answers and accepts the token. Secrets are masked.",
-            "Exits with 0 when `start` would run and its default agent could answer. Exits with 1 when something needs to be put right: `start` would refuse to run, or it would run but nobody would get an answer, because the agent CLI is missing or not logged in or the token is refused. Being offline alone is no problem. A reader that goes away before the end does not change the code.",
-            "With ADAPTER it looks at that agent CLI only, whether it is enabled or not, and exits with 1 when it could not answer.",
-        ],
-        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &REHEARSE, &DEFAULTS_TOO, &JSON],
-        hidden: false,
     },
     CommandSpec {
         id: CommandId::Up,
         name: "up",
+        group: Some(Group::Start),
         operands: "[ADAPTER AGENT_ID [TOKEN]]",
-        short: "bind an agent of the service to a CLI, in the background",
+        short: "bind an agent to a CLI and run it in the background",
         long: &[
-            "Checks the agent CLI, its login, the token and the directories; then writes the profile, installs and starts a service of this user (systemd or launchd), waits until it is connected, and says how it is.",
-            "WTT's web page shows AGENT_ID and TOKEN under \"Bind Agent\". TOKEN may be `-` for stdin; `--token-file` and the variable `WTT_TOKEN` work as well, and keep it out of the shell's history.",
-            "Again with a new token, or with other flags, it changes the profile and restarts the service once. What the command line does not name stays as it is in the profile, the token too. When a step fails, it says what has been done; run again, it does the rest.",
-            "`WTT_BASE_URL` and `WTT_CONNECT_WORKDIR` of the environment count where the flags are not given and there is no profile yet; not when they are those of another agent that started this command. With `--env-file`, settings and identity come from that file, and the operands may be left out.",
-            "Being offline is no failure: the service goes on trying. Exits with 78 when the service refuses the token or a setting is wrong, with 69 when the profile is written but this machine has no systemd or launchd for this user; it then prints the command to run instead.",
+            "Checks the agent CLI, its login, the token and the directories; then writes the profile, installs and starts a service of this user (systemd or launchd), waits until it is connected, and reports the result.",
+            "WTT's web page shows AGENT_ID and TOKEN under \"Bind Agent\". TOKEN may be `-` to read it from stdin; `--token-file` and the variable `WTT_TOKEN` work, too, and keep it out of the shell's history.",
+            "Run it again with a new token or with other flags to update the profile and restart the service once. Settings that the command line does not name keep their values in the profile, including the token. If a step fails, it says what has been done; run it again to do the rest.",
+            "For a new profile, `WTT_BASE_URL` and `WTT_CONNECT_WORKDIR` of the environment are used if the flags are not given, unless they belong to another agent that started this command. With `--env-file`, settings and identity come from that file, and the operands may be omitted.",
+            "Being offline is not a failure: the service keeps trying. Exits with 78 if the service refuses the token or a setting is wrong, and with 69 if the profile was written but this machine has no systemd or launchd for this user; it then prints the command to run instead.",
         ],
         flags: &[
-            &profile_flags::AS_PROFILE,
+            &profile_flags::PROFILE_NAME,
             &profile_flags::BASE_URL,
             &profile_flags::MODE,
             &profile_flags::ALLOW_YOLO,
@@ -461,37 +466,15 @@ pub static COMMANDS: &[CommandSpec] = &[
             &profile_flags::NO_START,
             &profile_flags::DRY_RUN,
         ],
-        hidden: false,
-    },
-    CommandSpec {
-        id: CommandId::Down,
-        name: "down",
-        operands: "PROFILE",
-        short: "stop a profile and its service for good",
-        long: &[
-            "Stops the service and takes it out of the login. PROFILE is the name of a profile, or the id of an agent that has one profile. The profile and the state stay, so that `wtt-connect up` brings it back where it was. A connector that was started by hand with `wtt-connect start` is stopped as well.",
-        ],
-        flags: &[&profile_flags::PURGE],
-        hidden: false,
-    },
-    CommandSpec {
-        id: CommandId::Workdir,
-        name: "workdir",
-        operands: "PROFILE DIR",
-        short: "let the agent of a profile work elsewhere",
-        long: &[
-            "Puts DIR into the profile as `WTT_CONNECT_WORKDIR` and creates it when it is missing. It counts from the next start on. Agents find their earlier sessions by the directory: in a new one they begin anew.",
-        ],
-        flags: &[&profile_flags::RESTART],
-        hidden: false,
     },
     CommandSpec {
         id: CommandId::Setup,
         name: "setup",
+        group: Some(Group::Start),
         operands: "",
-        short: "register an agent and claim it with a code",
+        short: "register a new agent and claim it with a code",
         long: &[
-            "For those who have no agent on the web page yet: registers one unless the settings have one, and keeps its id and token in a profile. Says which agent CLI it chose, why, and which others are here, and prints the command `wtt-connect up` that binds it.",
+            "For users who have no agent on the web page yet: registers one, unless the settings already have one, and stores its id and token in a profile. Says which agent CLI it chose, why, and which others are installed, and prints the `wtt-connect up` command that binds the agent.",
         ],
         flags: &[
             &profile_flags::CLAIM_CODE,
@@ -499,56 +482,102 @@ pub static COMMANDS: &[CommandSpec] = &[
             &PROFILE,
             &profile_flags::BASE_URL,
         ],
-        hidden: false,
+    },
+    CommandSpec {
+        id: CommandId::Start,
+        name: "start",
+        group: Some(Group::Start),
+        operands: "",
+        short: "run a connector in the foreground",
+        long: &[
+            "Connects to the service and answers messages until it is stopped. SIGTERM and SIGINT shut it down in order, within 20 seconds; a second signal ends it at once.",
+            "wtt-connect(5) describes the settings. Two connectors cannot share a state directory: the second one exits at once with 75.",
+        ],
+        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &LOG_TO_FILE],
+    },
+    CommandSpec {
+        id: CommandId::Doctor,
+        name: "doctor",
+        group: Some(Group::Start),
+        operands: "[ADAPTER]",
+        short: "check settings, directories, agents and the service",
+        long: &[
+            "Shows the settings and where each comes from, which directories are writable, which agent CLIs are installed (on PATH or where their installers put them), their versions and whether they are logged in, and whether the service answers and accepts the token. Secrets are masked.",
+            "Exits with 0 if `start` would run and its default agent could answer. Exits with 1 if something needs to be fixed: `start` would refuse to run, or nobody would get an answer because the agent CLI is missing or not logged in or the token is refused. Being offline is not a problem by itself. A closed stdout does not change the code.",
+            "With ADAPTER it checks that agent CLI only, whether it is enabled or not, and exits with 1 if it could not answer.",
+        ],
+        flags: &[&PROFILE, &ENV_FILE, &CONFIG, &OFFLINE, &REHEARSE, &ALL_SETTINGS, &JSON],
     },
     CommandSpec {
         id: CommandId::List,
         name: "list",
+        group: Some(Group::Manage),
         operands: "",
-        short: "list the profiles and whether they are connected",
+        short: "list all profiles and whether they are connected",
         long: &[
-            "Lists all profiles: identity, agent CLI, what runs the connector (systemd, launchd, or somebody by hand) or that it is stopped, whether it is connected, and where its agent works.",
+            "Lists all profiles: identity, agent CLI, what runs the connector (systemd, launchd, or a user by hand) or that it is stopped, whether it is connected, and the agent's working directory.",
         ],
         flags: &[&JSON],
-        hidden: false,
     },
     CommandSpec {
         id: CommandId::Status,
         name: "status",
+        group: Some(Group::Manage),
         operands: "[PROFILE]",
-        short: "show how a connector is: connection, turns, problems",
+        short: "show a connector's connection, turns and problems",
         long: &[
-            "Asks the running connector: since when it is connected or when it tries again, the last message, running and waiting turns, replies that are not delivered yet, messages that are kept until a usage limit resets, and what needs attention. Where the connector does not run, it says so and shows what its files tell.",
-            "PROFILE is the name of a profile, or the id of an agent that has one profile; `all`, or nothing, means all of them.",
-            "Exits with 0 when all that were asked about run and nothing needs to be put right; being offline is no such thing, because the connector tries again by itself. Exits with 1 when something has to be put right first, like a refused token, and with 69 when a connector does not run.",
+            "Asks the running connector: how long it has been connected or when it will retry, its last message, running and waiting turns, undelivered replies, messages deferred until a usage limit resets, and what needs attention. If the connector does not run, shows what its files tell.",
+            "PROFILE is the name of a profile, or the id of an agent that has one profile; `all`, or nothing, means all profiles.",
+            "Exits with 0 if all these connectors run and nothing needs to be fixed; being offline does not count, because a connector reconnects by itself. Exits with 1 if something needs to be fixed first, such as a refused token, and with 69 if a connector does not run.",
         ],
         flags: &[&JSON],
-        hidden: false,
+    },
+    CommandSpec {
+        id: CommandId::Logs,
+        name: "logs",
+        group: Some(Group::Manage),
+        operands: "PROFILE",
+        short: "show the newest lines of a connector's log",
+        long: &[
+            "Shows the journal of the profile's service (`journalctl --user`), or `wtt-connect.log` in the state directory if the connector logs to files. PROFILE is the name of a profile, or the id of an agent that has one profile.",
+        ],
+        flags: &[&LINES, &FOLLOW],
     },
     CommandSpec {
         id: CommandId::Restart,
         name: "restart",
+        group: Some(Group::Manage),
         operands: "[PROFILE]",
-        short: "restart a connector without cutting its turns",
+        short: "restart a connector after its running turns",
         long: &[
-            "Lets the connector start again in the same process, with the settings as they are now and the program file that is there now. It first lets its running turns end; messages that come meanwhile are kept and answered after it. Open terminals of the web page are closed. PROFILE as for `status`; one that does not run is named, and the code is 69.",
+            "Restarts the connector in the same process, with the current settings and the current program file. Running turns end first; messages that arrive meanwhile are kept and answered afterwards. Terminals that are open on the web page are closed. PROFILE as for `status`. A connector that does not run is named, and the code is 69.",
         ],
         flags: &[&NOW],
-        hidden: false,
+    },
+    CommandSpec {
+        id: CommandId::Workdir,
+        name: "workdir",
+        group: Some(Group::Manage),
+        operands: "PROFILE DIR",
+        short: "change an agent's working directory",
+        long: &[
+            "Stores DIR in the profile as `WTT_CONNECT_WORKDIR` and creates it if it does not exist. It takes effect at the next start. Agents find their earlier sessions by the directory, so in a new one they start new sessions.",
+        ],
+        flags: &[&profile_flags::RESTART],
+    },
+    CommandSpec {
+        id: CommandId::Down,
+        name: "down",
+        group: Some(Group::Manage),
+        operands: "PROFILE",
+        short: "stop a connector and remove its service",
+        long: &[
+            "Stops the service and removes it from this user's login. PROFILE is the name of a profile, or the id of an agent that has one profile. The profile and the state are kept, so `wtt-connect up` continues where it left off. A connector that was started by hand with `wtt-connect start` is stopped as well.",
+        ],
+        flags: &[&profile_flags::PURGE],
     },
     permissions::APPROVE,
     permissions::DENY,
-    CommandSpec {
-        id: CommandId::Logs,
-        name: "logs",
-        operands: "PROFILE",
-        short: "show the newest lines of a connector's log",
-        long: &[
-            "Shows the journal of the profile's service (`journalctl --user`), or `wtt-connect.log` in the state directory where it logs to files. PROFILE is the name of a profile, or the id of an agent that has one profile.",
-        ],
-        flags: &[&LINES, &FOLLOW],
-        hidden: false,
-    },
     files::UPLOAD_FILE,
     files::ARTIFACTS,
     smoke::TASK,
@@ -556,24 +585,29 @@ pub static COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         id: CommandId::Help,
         name: "help",
+        group: Some(Group::Help),
         operands: "[COMMAND]",
-        short: "explain a command",
-        long: &["Prints what `--help` prints, for one command or for all."],
+        short: "list the commands, or explain one",
+        long: &["Explains COMMAND and its flags. Without COMMAND it lists all commands."],
         flags: &[],
-        hidden: false,
     },
     CommandSpec {
         id: CommandId::DemoAgent,
         name: "demo-agent",
+        group: None,
         operands: "[ARGUMENT...]",
         short: "the demonstration agent",
         long: &["Speaks the protocol of a real agent CLI on its standard streams. `try` starts it."],
         flags: &[],
-        hidden: true,
     },
 ];
 
-/// Looks a command up.
+/// The commands that help, manual and completions show.
+pub fn listed() -> impl Iterator<Item = &'static CommandSpec> {
+    COMMANDS.iter().filter(|command| command.group.is_some())
+}
+
+/// Finds a command by its name.
 pub fn command(name: &str) -> Option<&'static CommandSpec> {
     COMMANDS.iter().find(|c| c.name == name)
 }
@@ -591,6 +625,14 @@ mod tests {
 
     #[test]
     fn table_is_well_formed() {
+        let groups: Vec<Group> = listed().filter_map(|command| command.group).collect();
+        for (i, group) in groups.iter().enumerate() {
+            let is_new = i > 0 && groups[i - 1] != *group;
+            assert!(
+                !is_new || !groups[..i].contains(group),
+                "the commands of {group:?} do not stand together"
+            );
+        }
         for command in COMMANDS {
             let mut letters = std::collections::BTreeSet::new();
             assert!(!command.short.ends_with('.') && command.short.len() < 60, "{}", command.name);

@@ -1,38 +1,38 @@
-//! The commands that answer what agents ask: a part of the one table.
+//! The part of the table about permission requests: `approve` and `deny`.
 
-use super::{CommandId, CommandSpec, FlagSpec, JSON, PROFILE, ValueKind};
+use super::{CommandId, CommandSpec, FlagSpec, Group, JSON, PROFILE, ValueKind};
 
-static OF_PROFILE: FlagSpec = FlagSpec {
+static ONE_PROFILE: FlagSpec = FlagSpec {
     long: "profile",
     letter: Some('p'),
     value: Some(ValueKind::Profile),
-    short: "only of this profile",
-    long_text: "Looks at the connector of this profile only. Without it, all that run are asked.",
+    short: "only requests of this profile",
+    long_text: "Considers the connector of this profile only. Without this flag all running connectors are asked.",
     set: PROFILE.set,
 };
 
 pub(super) const APPROVE: CommandSpec = CommandSpec {
     id: CommandId::Approve,
     name: "approve",
+    group: Some(Group::Requests),
     operands: "[ID [ANSWER...]]",
-    short: "allow what an agent asks for, or list what is open",
+    short: "allow a permission request, or list the open ones",
     long: &[
-        "Allows what an agent asks for in chat, from this host: once, or with the word `always` for its session. Where the agent has a question, ANSWER is the number of a choice, or words. What became of it is shown in the topic.",
-        "Without ID it lists the open questions. Exits with 69 when no connector runs, and with 1 when no such question is open.",
+        "Allows a permission request of an agent from this host instead of from the chat: once, or for its session with the word `always`. If the agent has asked a question, ANSWER is the number of a choice, or text. The topic shows the decision.",
+        "Without ID it lists the open requests. Exits with 69 if no connector runs, and with 1 if no such request is open.",
     ],
-    flags: &[&OF_PROFILE, &JSON],
-    hidden: false,
+    flags: &[&ONE_PROFILE, &JSON],
 };
 
 pub(super) const DENY: CommandSpec = CommandSpec {
     id: CommandId::Deny,
     name: "deny",
+    group: Some(Group::Requests),
     operands: "[ID [REASON...]]",
-    short: "refuse what an agent asks for, or list what is open",
+    short: "deny a permission request, or list the open ones",
     long: &[
-        "Refuses what an agent asks for in chat, from this host. The agent is told REASON and goes on; the reason `stop` also ends its turn.",
-        "Without ID it lists the open questions, as `approve` does.",
+        "Denies a permission request of an agent from this host instead of from the chat. The agent is told REASON and continues; the reason `stop` also ends its turn.",
+        "Without ID it lists the open requests, as `approve` does.",
     ],
-    flags: &[&OF_PROFILE, &JSON],
-    hidden: false,
+    flags: &[&ONE_PROFILE, &JSON],
 };

@@ -1,13 +1,13 @@
-//! `smoke-task` and `smoke-chat`: a part of the one table.
+//! The part of the table about `smoke-task` and `smoke-chat`.
 
-use super::{CONFIG, CommandId, CommandSpec, ENV_FILE, FlagSpec, PROFILE, ValueKind, text};
+use super::{CONFIG, CommandId, CommandSpec, ENV_FILE, FlagSpec, Group, PROFILE, ValueKind, text};
 
 static EXPECTED: FlagSpec = FlagSpec {
     long: "expected",
     letter: Some('e'),
     value: Some(ValueKind::Free("TEXT")),
-    short: "what the agent is asked to say",
-    long_text: "The agent is asked to answer with TEXT, and the answer must contain it; `WTT_CONNECT_TASK_READY` or `WTT_CONNECT_CHAT_READY` without this flag.",
+    short: "the text that the agent should answer with",
+    long_text: "Asks the agent to answer with TEXT, which the answer must then contain. The default is `WTT_CONNECT_TASK_READY` or `WTT_CONNECT_CHAT_READY`.",
     set: |args, value| {
         let expected = text(value)?;
         if expected.trim().is_empty() || expected.chars().any(char::is_control) {
@@ -18,12 +18,12 @@ static EXPECTED: FlagSpec = FlagSpec {
     },
 };
 
-static WITHIN: FlagSpec = FlagSpec {
+static TIMEOUT: FlagSpec = FlagSpec {
     long: "timeout",
     letter: None,
     value: Some(ValueKind::Number),
-    short: "give up after so many seconds; 300 without it",
-    long_text: "Gives up when nothing has come after N seconds, from 1 to 86400. Without this flag it waits 300.",
+    short: "give up after N seconds (default: 300)",
+    long_text: "Gives up if there is no answer after N seconds, from 1 to 86400. The default is 300.",
     set: |args, value| {
         let seconds = text(value)?.parse().ok().filter(|n| (1..=86_400).contains(n));
         args.timeout = Some(seconds.ok_or("is not a number of seconds; accepted: 1 to 86400")?);
@@ -31,32 +31,32 @@ static WITHIN: FlagSpec = FlagSpec {
     },
 };
 
-/// How both end.
-const EXITS: &str = "Exits with 0 when the answer contains the text, with 1 when something else came, with 69 when the service cannot be reached or nothing came in time, and with 78 when a setting is missing or wrong or the service refuses a token. What is seen on the way is printed line by line, with the seconds since the start.";
+/// The exit codes of both commands.
+const EXIT_CODES: &str = "Exits with 0 if the answer contains the text, with 1 if it does not, with 69 if the service cannot be reached or no answer arrived in time, and with 78 if a setting is missing or wrong or the service refuses a token. Each step is printed as a line with the seconds since the start.";
 
 pub(super) const TASK: CommandSpec = CommandSpec {
     id: CommandId::SmokeTask,
     name: "smoke-task",
+    group: Some(Group::Test),
     operands: "",
     short: "test a running connector with a task",
     long: &[
-        "Creates a task for the agent of the settings, asks the service to run it, and waits for its result, all over the API of the service: the running connector does not know that it is a test. The task is approved when the test has passed, and stays on the board otherwise.",
-        EXITS,
+        "Creates a task for the agent in the settings, asks the service to run it, and waits for its result. It uses the API of the service only, so the running connector does not know that this is a test. The task is approved if the test passes, and stays on the board otherwise.",
+        EXIT_CODES,
     ],
-    flags: &[&EXPECTED, &WITHIN, &PROFILE, &ENV_FILE, &CONFIG],
-    hidden: false,
+    flags: &[&EXPECTED, &TIMEOUT, &PROFILE, &ENV_FILE, &CONFIG],
 };
 
 pub(super) const CHAT: CommandSpec = CommandSpec {
     id: CommandId::SmokeChat,
     name: "smoke-chat",
+    group: Some(Group::Test),
     operands: "",
     short: "test a running connector with a message",
     long: &[
-        "Writes to the agent of the settings as a second agent and waits for its answer. `WTT_SMOKE_SENDER_AGENT_ID` and `WTT_SMOKE_SENDER_TOKEN` say who asks; it must be another identity than the connector's.",
-        "A connector answers another agent twice in a row in a topic, with 15 seconds between, and then waits for a person or for its next start: more tests in a row get no answer.",
-        EXITS,
+        "Sends a message to the agent in the settings as a second agent and waits for its answer. `WTT_SMOKE_SENDER_AGENT_ID` and `WTT_SMOKE_SENDER_TOKEN` are the identity of the sender, which must differ from that of the connector.",
+        "A connector answers another agent only twice in a row in a topic, at least 15 seconds apart, and then waits for a person or for its next start. Further tests get no answer until then.",
+        EXIT_CODES,
     ],
-    flags: &[&EXPECTED, &WITHIN, &PROFILE, &ENV_FILE, &CONFIG],
-    hidden: false,
+    flags: &[&EXPECTED, &TIMEOUT, &PROFILE, &ENV_FILE, &CONFIG],
 };

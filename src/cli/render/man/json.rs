@@ -1,39 +1,40 @@
-//! What the flag `--json` prints, for the manual: a promise to scripts, which `tests/control/json.rs` keeps true. No code
-//! of the program uses it.
+//! The manual's description of what `--json` prints, which scripts rely on and `tests/control/json.rs` checks. No code of
+//! the program uses it.
 
-/// What holds for all of it.
-pub static PROMISE: &str = "With `--json` a command prints one object. Fields may be added; none is taken away or gets another meaning. \
-     What is not known is null. Times are RFC 3339 in UTC, and `seconds` are whole seconds.";
+/// What holds for all objects.
+pub static PROMISE: &str = "With `--json` a command prints one object. Later versions may add fields, but do not remove any or change their meaning. \
+     Unknown values are null. Times are RFC 3339 in UTC, and `seconds` are whole seconds.";
 
 /// Each object, with its fields.
 pub static OBJECTS: &[(&str, &str)] = &[
     (
         "status",
-        "`profiles`: a list. Each has `profile` (its name), `agent_id`, `base_url`, `adapter`, `workdir` and `state_dir` as they \
-         are set; `running`, whether its connector runs; `ok`, whether it runs and nothing needs to be put right; `problems`, a list of \
-         sentences; `agents`, a list of the enabled ones with `adapter`, `version` and, when one cannot answer, `problem`; `live` while the \
-         connector answers, and `files` while none runs.",
+        "`profiles`: a list. Each has `profile` (its name), `agent_id`, `base_url`, `adapter`, `workdir` and `state_dir` from the \
+         settings; `running`, whether its connector runs; `ok`, whether it runs and nothing needs to be fixed; `problems`, a list of \
+         sentences; `agents`, a list of the enabled ones with `adapter`, `version` and, if one cannot answer, `problem`; `live` if the \
+         connector answers, and `files` if none runs.",
     ),
     (
         "status: live",
-        "The process: `version`, `pid`, `started`, `seconds` since then, `service` (systemd or launchd, null by hand), `instance` (another \
-         one after each restart), `restarting`, whether it is to start again; `replaced`, whether another program file lies there now; \
-         `problems`. The settings it runs with: `agent_id`, `display_name`, `base_url`, `adapter`, `model`, `mode`, `workdir` and `agents` \
-         (`adapter`, `path`, `problem`). `link`: `state` (connected, connecting, retrying, or refused when the token is), `since`, \
-         `seconds` (connected for so long, or until the next try) and `problem`. `last_message`: `at`, `seconds` ago, `topic`. `running`: a \
-         list of turns with `session`, `adapter`, `seconds` and `stopping`; `waiting`: how many wait. `outbox`: `replies` that are not \
-         delivered, with the time and the age in seconds of the `oldest`. `parked`: `messages` that are kept for later, and when the `next` \
-         is run. `asks`: open questions of agents with `id`, `topic`, `agent`, `tool`, `about`, `rule` and the `seconds` that are left. \
+        "The process: `version`, `pid`, `started`, `seconds` since then, `service` (systemd or launchd; null if started by hand), `instance` (new \
+         after each restart), `restarting`, whether a restart is pending; `replaced`, whether the program file has been replaced; \
+         `problems`. Its settings: `agent_id`, `display_name`, `base_url`, `adapter`, `model`, `mode`, `workdir` and `agents` \
+         (`adapter`, `path`, `problem`). `link`: `state` (connected, connecting, retrying, or refused if the token is), `since`, \
+         `seconds` (since it connected, or until the next attempt) and `problem`. `last_message`: `at`, `seconds` ago, `topic`. `running`: a \
+         list of turns with `session`, `adapter`, `seconds` and `stopping`; `waiting`: the number of waiting turns. `outbox`: the number of undelivered \
+         `replies`, with the time and the age in seconds of the `oldest`. `parked`: the number of deferred `messages`, and when the `next` \
+         one is run. `asks`: open permission requests with `id`, `topic`, `agent`, `tool`, `about`, `rule` and the remaining `seconds`. \
          `decisions`: the last 50, the newest first, with `at`, `id`, `topic`, `agent`, `tool`, `about`, `decision` and `by`.",
     ),
     (
         "status: files",
-        "`sessions` and when one was `last_used`; `unfinished` turns, `parked` messages, `replies` to deliver.",
+        "The numbers of `sessions`, `unfinished` turns, deferred (`parked`) messages and undelivered `replies`; when a session was \
+         `last_used`.",
     ),
     (
         "list",
         "`profiles`: a list of `profile`, `agent_id`, `adapter`, `adapters`, `workdir`, `service` (systemd, launchd, by hand, stopped, or ? \
-         when it does not answer), `running`, `pid` and `link` as above.",
+         if it does not answer), `running`, `pid` and `link` as above.",
     ),
     (
         "doctor",
@@ -42,7 +43,7 @@ pub static OBJECTS: &[(&str, &str)] = &[
     ),
     (
         "approve, deny",
-        "Without ID `asks` as above, each with its `profile`; with ID the `text` that says what became of it.",
+        "Without ID: `asks` as above, each with its `profile`. With ID: `text`, which tells the result.",
     ),
     (
         "artifacts",

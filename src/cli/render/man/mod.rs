@@ -1,112 +1,112 @@
-//! wtt-connect(1), rendered from the table; the sections that no table holds are written out here.
+//! wtt-connect(1), rendered from the table. The texts of sections that no table holds are here.
 
 mod json;
 
 use super::help;
 use super::roff::Page;
 use crate::agent::adapters::ADAPTERS;
-use crate::cli::table::{COMMANDS, CommandSpec, FlagSpec, GLOBAL_FLAGS, ValueKind};
+use crate::cli::table::{CommandSpec, FlagSpec, GLOBAL_FLAGS, ValueKind, listed};
 use crate::session::chat_command;
 
 /// Date of the last change to the texts of both pages.
-pub const DATE: &str = "2026-11-23";
+pub const DATE: &str = "2026-11-30";
 
-/// Exit codes and what they mean; the same for every command.
+/// The exit codes and their meanings, the same for every command.
 pub static EXIT_CODES: &[(u8, &str)] = &[
-    (0, "Done. Whoever reads the output may go away before its end; that changes no code."),
+    (0, "Success. A closed stdout is not an error."),
     (
         1,
-        "It was tried and failed; for `doctor` and `status`, something needs to be put right before messages are answered.",
+        "The command failed. For `doctor` and `status`: something needs to be fixed before messages are answered.",
     ),
     (2, "The command line is wrong."),
     (
         69,
-        "A service or program that is needed is not there; for `status` and `restart`, a connector does not run.",
+        "A service or program that is needed is not available. For `status` and `restart`: a connector does not run.",
     ),
     (
         75,
-        "Something else holds what is needed, like another connector with the same state directory; later it may work.",
+        "A resource is in use, for example the state directory by another connector. Trying again later may help.",
     ),
-    (78, "Settings, profile or token are wrong; trying again does not help."),
-    (130, "Only `try` with a PROMPT: the answer was stopped by Ctrl-C."),
+    (78, "Settings, profile or token are wrong. Trying again does not help."),
+    (130, "Only for `try` with a PROMPT: Ctrl-C stopped the answer."),
 ];
 
 static FILES: &[(&str, &str)] = &[
     (
         "~/.config/wtt-connect/profiles/PROFILE.env",
-        "A profile: one identity with its settings; see wtt-connect(5). Below `$XDG_CONFIG_HOME` when that is set.",
+        "A profile: one identity with its settings, see wtt-connect(5). Below `$XDG_CONFIG_HOME` if that is set.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/",
-        "State of that identity. Below `$XDG_STATE_HOME` when that is set.",
+        "The state of that identity. Below `$XDG_STATE_HOME` if that is set.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/state.json",
-        "Which session of which agent belongs to which topic, and which messages have been seen. Sessions are named `wtt:topic:TOPIC:ADAPTER:MODEL:EFFORT`, or `wtt:task:` and so on; the agents' own ids in them are `codexThreadId`, `claudeSessionId` and the like. state.json.journal beside it holds the latest changes, state.json.prev the copy before, state.json.corrupt-TIME what could not be read.",
+        "Which session of which agent belongs to which topic, and which messages have been handled. Session keys have the form `wtt:topic:TOPIC:ADAPTER:MODEL:EFFORT`, or `wtt:task:...` for tasks; the agents' own ids are stored under `codexThreadId`, `claudeSessionId` and so on. Next to it, state.json.journal holds the latest changes, state.json.prev the previous copy, and state.json.corrupt-TIME a file that could not be read.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/artifacts.json",
-        "The last 500 files that were sent; `wtt-connect artifacts` shows them. In uploads beside it are copies of files that are on their way.",
+        "The last 500 files that were sent, as `wtt-connect artifacts` lists them. The folder uploads next to it holds copies of files that are being sent.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/outbox/",
-        "Replies that the service has not acknowledged yet; in failed/ those that it refuses for good.",
+        "Replies that the service has not acknowledged yet. Its folder failed holds replies that the service has finally refused.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/control.sock",
-        "Where a running connector answers `status` and `restart`: for the same user only. A link to a socket below `$XDG_RUNTIME_DIR` where its path would be too long.",
+        "The socket through which `status`, `restart` and other commands of the same user talk to a running connector. If its path would be too long, it is a symbolic link to a socket below `$XDG_RUNTIME_DIR`.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/wtt-connect.log",
-        "The log of `start --log-to-file`; beside it up to two older files of 10 MiB, .1 and .2.",
+        "The log of `start --log-to-file`, with up to two older files of 10 MiB, .1 and .2.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/versions.json",
-        "Versions of the agent CLIs, so that `status` need not ask them each time.",
+        "The versions of the agent CLIs, so that `status` does not have to run them each time.",
     ),
     (
         "~/.local/state/wtt-connect/try_history",
         "The last 500 lines that were typed at the prompt of `try`. Below `$XDG_STATE_HOME` when that is set.",
     ),
-    ("~/.wtt-connect/AGENT_ID/", "Where agents work unless `WTT_CONNECT_WORKDIR` says otherwise."),
+    ("~/.wtt-connect/AGENT_ID/", "The default working directory of an agent, see `WTT_CONNECT_WORKDIR`."),
     (
         "~/.config/systemd/user/wtt-connect@.service",
-        "The service of all profiles on Linux, written by `up`; that of one profile is wtt-connect@PROFILE.service. Changes of your own belong into a drop-in (`systemctl --user edit`). It restricts nothing, because agents inherit every restriction of it; install/hardened.conf is a drop-in for hosts that do nothing else.",
+        "The service template on Linux, written by `up`; the service of a profile is wtt-connect@PROFILE.service. Put your own changes into a drop-in (`systemctl --user edit`). The template sets no restrictions, because agents would inherit them; install/hardened.conf is a drop-in with restrictions for dedicated hosts.",
     ),
     (
         "~/Library/LaunchAgents/com.wtt.connect.PROFILE.plist",
         "The service of a profile on macOS, written by `up`.",
     ),
-    (".env", "Settings, read from the current directory when no profile is named."),
+    (".env", "Settings, read from the current directory if no profile is named."),
 ];
 
 static SCRIPTS: &[(&str, &str)] = &[
     (
         "install.sh [--prefix DIR] [--static]",
-        "Builds the program and installs it with manual and completions.",
+        "Builds the program and installs it with its manual pages and completions.",
     ),
     ("start.sh [--env-file FILE]", "`start`."),
     ("install-agent.sh ADAPTER AGENT_ID TOKEN", "`up`."),
     (
         "install-systemd-user.sh, install-launchd.sh",
-        "`up` with `--name`, `--agent-id`, `--token` and `--adapter` instead of operands; or with `--name` and `--env-file`, where the file has all of it. The name is that of the profile.",
+        "`up` with `--name`, `--agent-id`, `--token` and `--adapter` instead of operands, or with `--name` and an `--env-file` that has all of these. The name is that of the profile.",
     ),
-    ("uninstall-systemd-user.sh, uninstall-launchd.sh", "`down` for the profile of `--name`."),
+    ("uninstall-systemd-user.sh, uninstall-launchd.sh", "`down` for the profile given by `--name`."),
 ];
 
 static RELIABILITY: &[&str] = &[
-    "The connector reconnects for ever, with growing and random pauses, and notices a connection that is dead without saying so. A refused token is tried again, slowly, and said in the log.",
-    "A message is run at most once. After a crash an unfinished run is reported as interrupted and never run again unasked, because agents have side effects.",
-    "A message is answered at least once: a finished reply is on disk before it is sent, and looked up in the topic before it is sent again. A copy carries the same client id, so that it can be recognised.",
-    "A reply that the socket refuses goes by HTTP; one that the service refuses for good is kept in the folder outbox/failed of the state directory. While 1000 replies or 64 MiB wait for the service, no new turn begins, and the topic says so.",
-    "What was said while the connector was away is read after each reconnect and answered once, in order, when it is not older than WTT_CONNECT_CATCH_UP_MINUTES.",
-    "A message that meets a usage limit whose end is known is kept on disk and run when the limit has reset; /stop drops it.",
-    "State files are never half written. One that cannot be read is set aside, not overwritten.",
-    "There is one process per state directory; a second one says so and exits.",
-    "No process of an agent outlives its turn when that is stopped or fails. What an agent has put into a session of its own, to stay, is ended when the connector stops, or at the next start after a crash.",
-    "As a service it comes back by itself after a crash and after a hang of more than a minute, for as long as it takes; wrong settings alone end it, because trying again would not help. `down` and the end of the service end every agent. Ready means to the service manager that it runs, not that it is connected.",
-    "A disk that is full or broken does not stop the work: the connector goes on from memory and says so in its log.",
-    "Tokens do not appear in the log, in error messages, in arguments, or in the environment of agents. The memory of the connector is kept out of core dumps and from other processes of the same user.",
+    "The connector reconnects for ever, with exponential backoff and jitter, and notices a connection that died silently. A refused token is logged and retried slowly.",
+    "A message is run at most once. After a crash an unfinished turn is reported as interrupted and never run again by itself, because agents have side effects.",
+    "A message is answered at least once: a finished reply is on disk before it is sent, and is looked up in the topic before it is sent again. In the rare case of a duplicate both copies carry the same client id.",
+    "A reply that is refused over the WebSocket is sent by HTTP. A reply that the service finally refuses is kept in the folder outbox/failed of the state directory. While 1000 replies or 64 MiB wait for the service, no new turn starts, and the topic says so.",
+    "Messages that arrived while the connector was offline are fetched after each reconnect and answered once, in order, unless they are older than WTT_CONNECT_CATCH_UP_MINUTES.",
+    "If a turn hits a usage limit whose end is known, its message is kept on disk and run when the limit has reset; /stop drops it.",
+    "State files are never partly written. A file that cannot be read is renamed, not overwritten.",
+    "Only one process can use a state directory; a second one reports that and exits.",
+    "If a turn is stopped or fails, none of its processes survive. Processes that an agent has detached on purpose are terminated when the connector stops, or at the next start after a crash.",
+    "The service restarts by itself after a crash and after a hang of more than a minute, without a limit. Only wrong settings end it, because a restart would not help. `down` and the end of the service terminate all agents. To the service manager, ready means that the connector runs, not that it is connected.",
+    "A full or broken disk does not stop the connector: it continues from memory and logs the problem.",
+    "Tokens do not appear in logs, error messages, command-line arguments, or the environment of agents. The memory of the connector is excluded from core dumps and protected from other processes of the same user.",
 ];
 
 /// The page.
@@ -115,22 +115,22 @@ pub fn render() -> String {
     page.section("NAME");
     page.paragraph("wtt-connect - connect WTT topics to the coding-agent CLIs on this machine");
     page.section("SYNOPSIS");
-    for command in COMMANDS.iter().filter(|c| !c.hidden) {
+    for command in listed() {
         page.synopsis("wtt-connect", &help::synopsis(command));
     }
     page.synopsis("wtt-connect", "--help | --version | --generate WHAT");
     page.section("DESCRIPTION");
     page.paragraph(
-        "WTT is a service of chat topics and tasks that people and agents share. wtt-connect holds one connection to it \
-         under one identity, takes in the messages that are meant for that identity, runs a coding-agent CLI for each, \
-         shows its progress, and publishes the answer in the topic.",
+        "WTT is a chat and task service for people and agents. wtt-connect connects to it with one identity, receives the \
+         messages that address that identity, runs a coding-agent CLI for each, shows its progress, and publishes the answer \
+         in the topic.",
     );
     page.paragraph(
-        "Each topic is a session of the agent: later messages resume it. Topics are worked on side by side, the \
-         messages of one topic one after the other.",
+        "Each topic has its own session of the agent, which later messages resume. Different topics run in parallel; the \
+         messages of one topic run one after the other.",
     );
     page.section("COMMANDS");
-    for command in COMMANDS.iter().filter(|c| !c.hidden) {
+    for command in listed() {
         page.entry(command.name, command.operands, command.long[0]);
         for paragraph in &command.long[1..] {
             page.more(paragraph);
@@ -138,7 +138,7 @@ pub fn render() -> String {
     }
     page.section("OPTIONS");
     let mut seen = Vec::new();
-    let of_commands = COMMANDS.iter().filter(|c| !c.hidden).flat_map(|c| c.flags);
+    let of_commands = listed().flat_map(|c| c.flags);
     for flag in GLOBAL_FLAGS.iter().chain(of_commands) {
         if seen.iter().any(|known| std::ptr::eq(*known, *flag)) {
             continue;
@@ -150,54 +150,54 @@ pub fn render() -> String {
             flag.value.map_or("", ValueKind::word),
             flag.long_text,
         );
-        let whose = owners(flag);
-        if !whose.is_empty() {
-            page.more(&format!("A flag of `{}`.", whose.join("`, `")));
+        let commands = commands_with(flag);
+        if !commands.is_empty() {
+            page.more(&format!("Used with `{}`.", commands.join("`, `")));
         }
     }
     adapters(&mut page);
     page.section("CHOOSING AN AGENT");
     page.paragraph(
-        "Where `WTT_CONNECT_ADAPTERS` enables several adapters, the first of these decides: the task's `exec_mode`, when it is the \
-         name of one; `model_config.adapter` of the message; a mention such as `@codex`, `@claude` or `@gemini`; the model of the \
-         message, by `WTT_CONNECT_MODEL_PROVIDER_MAP` and then by its family (OpenAI's to codex; those of Claude, DeepSeek and Kimi \
-         to claude-code); what `/adapter` chose for the topic; `WTT_CONNECT_ADAPTER`. The model of a message wins over \
-         `WTT_CONNECT_MODEL`.",
+        "If `WTT_CONNECT_ADAPTERS` enables several adapters, the first of these that applies decides: the task's `exec_mode`, if it \
+         is the name of an adapter; `model_config.adapter` of the message; a mention such as `@codex`, `@claude` or `@gemini`; the \
+         model of the message, by `WTT_CONNECT_MODEL_PROVIDER_MAP` and then by its family (OpenAI models run with codex; Claude, \
+         DeepSeek and Kimi models with claude-code); the choice of `/adapter` in the topic; `WTT_CONNECT_ADAPTER`. The model of a \
+         message takes precedence over `WTT_CONNECT_MODEL`.",
     );
     page.section("FILES OF AGENTS");
     page.paragraph(
-        "A line of its own in an answer, outside code blocks, sends a file; it is taken out of the answer:",
+        "A line like this in an answer, outside code blocks, sends a file; the line is removed from the answer:",
     );
     page.example("[WTT_ARTIFACT_FILE path=\"report.pdf\" title=\"Project Report\"]");
     page.paragraph(
-        "The path counts from the working directory; the title may be left out. What may be sent, and of which kinds, is said at \
-         `upload-file`, which does the same from a shell. The file follows the answer as a card, `[file:Project Report](https://...)`. \
-         `WTT_CONNECT_UPLOAD_ARTIFACTS` is not needed for it.",
+        "The path is relative to the working directory; the title may be omitted. `upload-file` does the same from a shell, and its \
+         description says which files may be sent. The file follows the answer as a card, `[file:Project Report](https://...)`. \
+         `WTT_CONNECT_UPLOAD_ARTIFACTS` is not needed for this.",
     );
     page.section("CHAT COMMANDS");
-    page.paragraph("Everything in a topic goes to the agent, but these words are answered by the connector:");
+    page.paragraph("All messages in a topic go to the agent, except for these commands, which the connector itself handles:");
     for (word, arguments, text) in chat_command::rows() {
         let mut sentence = text.to_owned();
         sentence[..1].make_ascii_uppercase();
         page.entry(word, arguments, &format!("{sentence}."));
     }
     page.paragraph(
-        "The answers come in English or Chinese, as the asker writes. In a group a command counts only when it is aimed at this \
-         agent. A slash command that is not in this list is the agent's own: it is run where the agent takes it from a program \
-         (Claude Code, Pi, OpenCode, Kimi, agents over ACP; `/compact` and `/review` of Codex; `/init` and your own commands of \
-         Gemini CLI and Qoder), else the answer says what the agent takes.",
+        "The answers are in English or Chinese, like the message. In a group a command must be addressed to this agent. Any other \
+         slash command belongs to the agent: it is run if the agent accepts it from a program (Claude Code, Pi, OpenCode, Kimi, \
+         agents over ACP; `/compact` and `/review` of Codex; `/init` and your own commands of Gemini CLI and Qoder); otherwise \
+         the answer lists the commands that the agent accepts.",
     );
     page.paragraph(
-        "A topic can be stricter than its host, never looser: `/mode` offers what `WTT_CONNECT_MODE` allows and everything \
-         stricter; only with `WTT_CONNECT_ALLOW_YOLO=1` all modes. It is for people; agents cannot use it. A choice that the \
-         settings do not allow any more has no effect.",
+        "A topic can be stricter than the host, never looser: `/mode` accepts the mode of `WTT_CONNECT_MODE` and all stricter \
+         ones, and with `WTT_CONNECT_ALLOW_YOLO=1` all modes. Only people can use it, agents cannot. A choice that the settings \
+         no longer allow has no effect.",
     );
     page.paragraph(
-        "A message for an agent that works waits for its turn, and the status says so. `/steer` gives it to the agent at once: \
-         into the running turn where the agent can take it (Codex, Claude Code and Pi in their two-way forms, which \
-         `WTT_CONNECT_BUSY=steer` chooses for them; agents over ACP), else the agent is interrupted and goes on with both \
-         messages in the same session. One answer is then for both. \
-         `WTT_CONNECT_BUSY` does the same for every message, `WTT_CONNECT_MERGE_WAITING` joins messages that wait.",
+        "A message for a busy agent waits until the running turn has ended, and the status says so. `/steer` delivers it at once: \
+         into the running turn if the agent supports that (Codex, Claude Code and Pi in their two-way forms, which \
+         `WTT_CONNECT_BUSY=steer` selects; agents over ACP); otherwise the agent is interrupted and continues with both \
+         messages in the same session. One answer then covers both. `WTT_CONNECT_BUSY` does the same for every message, and \
+         `WTT_CONNECT_MERGE_WAITING` merges waiting messages.",
     );
     page.section("EXIT STATUS");
     for (code, text) in EXIT_CODES {
@@ -210,9 +210,9 @@ pub fn render() -> String {
     }
     page.section("ENVIRONMENT");
     page.paragraph(
-        "All settings may be variables; wtt-connect(5) lists them with the order in which they are read. \
-         `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either letter case, are honoured for all \
-         connections. `NO_COLOR` switches colors off.",
+        "All settings can be environment variables; wtt-connect(5) lists them and their precedence. `HTTPS_PROXY`, \
+         `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either letter case, are honored for all connections. `NO_COLOR` \
+         switches colors off.",
     );
     page.section("FILES");
     for (path, text) in FILES {
@@ -224,18 +224,18 @@ pub fn render() -> String {
     }
     page.section("SCRIPTS");
     page.paragraph(
-        "The folder install of the source has thin calls of these commands, for those who know their names. They take the flags of \
-         the command behind them as well, and `WTT_CONNECT_BIN` names the program where it is not on PATH.",
+        "The folder install of the source has thin wrappers around these commands, under the names of the original connector. They \
+         accept the flags of the wrapped command as well, and `WTT_CONNECT_BIN` names the program if it is not on PATH.",
     );
     for (script, text) in SCRIPTS {
         page.entry(script, "", text);
     }
     page.section("EXAMPLES");
-    page.paragraph("A chat with whatever agent is installed, without an account:");
+    page.paragraph("Chat with an installed agent, without an account:");
     page.example("wtt-connect try");
-    page.paragraph("One question, for a script:");
+    page.paragraph("Ask one question, from a script:");
     page.example("wtt-connect try --adapter codex \"which files are here?\"");
-    page.paragraph("Bind an agent of the service to Codex, in the background, and look at it:");
+    page.paragraph("Bind an agent to Codex, run it in the background, and look at it:");
     page.example(
         "wtt-connect up codex agent-alice 'wtt-tok-alice'\nwtt-connect status agent-alice\nwtt-connect logs agent-alice --follow",
     );
@@ -245,7 +245,7 @@ pub fn render() -> String {
     page.example(
         "wtt-connect doctor --profile agent-alice-codex\nwtt-connect start --profile agent-alice-codex",
     );
-    page.paragraph("See how all connectors are, and what one of them does:");
+    page.paragraph("Look at all connectors, and at one of them:");
     page.example(
         "wtt-connect list\nwtt-connect status agent-alice-codex\nwtt-connect logs agent-alice-codex --follow",
     );
@@ -254,16 +254,16 @@ pub fn render() -> String {
     page.finish()
 }
 
-/// The commands that know a flag; none for those that stand before a command.
-fn owners(flag: &FlagSpec) -> Vec<&'static str> {
-    let knows = |command: &&CommandSpec| command.flags.iter().any(|f| std::ptr::eq(*f, flag));
-    COMMANDS.iter().filter(|c| !c.hidden).filter(knows).map(|c| c.name).collect()
+/// The names of the commands that accept a flag; empty for a flag without a command.
+fn commands_with(flag: &FlagSpec) -> Vec<&'static str> {
+    let accepts = |command: &&CommandSpec| command.flags.iter().any(|f| std::ptr::eq(*f, flag));
+    listed().filter(accepts).map(|c| c.name).collect()
 }
 
 fn adapters(page: &mut Page) {
     page.section("ADAPTERS");
     page.paragraph(
-        "An adapter drives one agent CLI, which must be installed and logged in. This version has:",
+        "An adapter drives one agent CLI, which must be installed and logged in. The adapters are:",
     );
     for adapter in ADAPTERS {
         let known_as = match adapter.aliases {
@@ -279,19 +279,19 @@ fn adapters(page: &mut Page) {
         }
     }
     page.paragraph(
-        "A mode that an adapter does not list is refused: nothing is run more loosely than it was asked for.",
+        "A mode that is not listed for an adapter is refused: nothing runs with more rights than were asked for.",
     );
     page.paragraph(
-        "Gemini CLI runs with a home that is made of links to yours (GEMINI_CLI_HOME), with three settings of its own: it \
-         never deletes sessions, does not update itself, and tries a request three times. Your own settings stay as they \
-         are; what an agent changes in them is gone after its turn. If you start `gemini` yourself in the agent's workdir, \
-         it may delete the agent's sessions there; `general.sessionRetention.enabled` set to false in your settings \
-         prevents that. Over ACP, Gemini CLI loses a session that it loads twice in one clock minute, so a message that \
-         comes too early waits for the next minute, and says so.",
+        "Gemini CLI runs with a home directory of links to yours (GEMINI_CLI_HOME) and three settings of its own: it never \
+         deletes sessions, does not update itself, and tries a request three times. Your own settings are not changed; \
+         changes that an agent makes to them are lost after its turn. If you start `gemini` yourself in the agent's working \
+         directory, it may delete the agent's sessions there; set `general.sessionRetention.enabled` to false in your settings \
+         to prevent that. Over ACP, Gemini CLI loses a session that it loads twice within one clock minute, so a message that \
+         arrives too early waits for the next minute, and the status says so.",
     );
 }
 
-/// The name and the version, as `--version` prints them.
+/// What `--version` prints: the name and the version.
 pub fn version() -> String {
     format!("wtt-connect {}\n", env!("CARGO_PKG_VERSION"))
 }

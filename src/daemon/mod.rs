@@ -26,7 +26,7 @@ use crate::host::Host;
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
 use crate::session::messages::{Lang, Say};
-use crate::session::{Gate, Shared, file_upload};
+use crate::session::{Shared, SwitcherLock, file_upload};
 use crate::store::artifacts::Artifacts;
 use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
@@ -99,7 +99,7 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     );
     let sessions = scheduler::Scheduler::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);
-    let (draining, gate) = (AtomicBool::new(false), Gate::default());
+    let (draining, gate) = (AtomicBool::new(false), SwitcherLock::default());
     let (shelf, ledger) = (file_upload::shelf(&config), Artifacts::new(&config.state_dir));
     let wanted = |copy: &str| left.iter().any(|entry| entry.copies().any(|other| other == copy));
     shelf.sweep(&wanted);

@@ -67,7 +67,7 @@ const ALIASES: &[(&str, &str)] = &[
 ];
 
 /// A row of the table.
-struct Row {
+struct CommandRow {
     name: &'static str,
     arguments: &'static str,
     help: &'static str,
@@ -75,64 +75,64 @@ struct Row {
     make: fn(&[&str]) -> Option<Command>,
 }
 
-const TABLE: &[Row] = &[
-    Row {
+const TABLE: &[CommandRow] = &[
+    CommandRow {
         name: "/help",
         arguments: "",
         help: "this list",
         help_zh: "显示命令列表",
         make: |_| Some(Command::Help),
     },
-    Row {
+    CommandRow {
         name: "/status",
         arguments: "",
         help: "adapter, model, folder and what is running",
         help_zh: "查看适配器、模型、目录和运行状态",
         make: |arguments| arguments.is_empty().then_some(Command::Status),
     },
-    Row {
+    CommandRow {
         name: "/model",
         arguments: " [ID] [EFFORT]",
         help: "show or choose the model of this topic; `default` goes back",
         help_zh: "查看或切换本话题的模型",
         make: model,
     },
-    Row {
+    CommandRow {
         name: "/mode",
         arguments: " [NAME]",
         help: "show or choose how much the agent may do without asking; never more than this host allows",
         help_zh: "查看或切换本话题的权限模式",
         make: |arguments| one(arguments, Command::Mode),
     },
-    Row {
+    CommandRow {
         name: "/adapter",
         arguments: " [NAME]",
         help: "show or choose the agent of this topic; `default` goes back",
         help_zh: "查看或切换本话题的智能体",
         make: |arguments| one(arguments, Command::Adapter),
     },
-    Row {
+    CommandRow {
         name: "/new",
         arguments: "",
         help: "start a new session; the agent forgets this conversation",
         help_zh: "开始新会话",
         make: |arguments| matches!(arguments, [] | ["session"]).then_some(Command::New),
     },
-    Row {
+    CommandRow {
         name: "/clear",
         arguments: "",
         help: "the same as `/new`",
         help_zh: "同 /new",
         make: |arguments| arguments.is_empty().then_some(Command::New),
     },
-    Row {
+    CommandRow {
         name: "/compact",
         arguments: " [WORDS]",
         help: "let the agent shorten the conversation; words say what to keep",
         help_zh: "压缩对话上下文",
         make: |arguments| Some(Command::Compact(arguments.join(" "))),
     },
-    Row {
+    CommandRow {
         name: "/stop",
         arguments: "",
         help: "stop what is running",
@@ -140,28 +140,28 @@ const TABLE: &[Row] = &[
         // Whoever types more than the word still wants it to stop, and at once.
         make: |_| Some(Command::Stop),
     },
-    Row {
+    CommandRow {
         name: STEER,
         arguments: " TEXT",
         help: "give the running agent a further message at once, instead of waiting for its turn",
         help_zh: "给运行中的智能体补充一条消息",
         make: |_| Some(Command::Steer(String::new())),
     },
-    Row {
+    CommandRow {
         name: "/queue",
         arguments: "",
         help: "what runs and what waits in this topic",
         help_zh: "查看本话题的等待队列",
         make: |arguments| arguments.is_empty().then_some(Command::Queue),
     },
-    Row {
+    CommandRow {
         name: "/sessions",
         arguments: "",
         help: "the sessions of this topic, earlier ones too",
         help_zh: "列出本话题的会话",
         make: |arguments| arguments.is_empty().then_some(Command::Sessions),
     },
-    Row {
+    CommandRow {
         name: "/switch",
         arguments: " N",
         help: "go back to a session of `/sessions`, by its number or id",
@@ -172,14 +172,14 @@ const TABLE: &[Row] = &[
             _ => None,
         },
     },
-    Row {
+    CommandRow {
         name: "/usage",
         arguments: "",
         help: "tokens of this topic and of the last days",
         help_zh: "查看用量",
         make: |arguments| arguments.is_empty().then_some(Command::Usage),
     },
-    Row {
+    CommandRow {
         name: "/voice",
         arguments: " [on|off]",
         help: "whether answers of this topic are spoken as well",
@@ -191,14 +191,14 @@ const TABLE: &[Row] = &[
             _ => None,
         },
     },
-    Row {
+    CommandRow {
         name: "/upgrade",
         arguments: "",
         help: "how the connector is updated",
         help_zh: "如何升级连接器",
         make: |arguments| arguments.is_empty().then_some(Command::Upgrade),
     },
-    Row {
+    CommandRow {
         name: "/approve",
         arguments: " [ID] [always]",
         help: "allow what the agent asks for, once or for this session; or answer its question",
@@ -206,7 +206,7 @@ const TABLE: &[Row] = &[
         // its words keep their lines: see `parse`
         make: |_| None,
     },
-    Row {
+    CommandRow {
         name: "/deny",
         arguments: " [ID] [REASON]",
         help: "refuse what the agent asks for; the reason `stop` also ends the turn",
@@ -244,13 +244,13 @@ fn model(arguments: &[&str]) -> Option<Command> {
 fn decide(allow: bool, rest: &str) -> Command {
     let rest = rest.trim();
     let first = rest.split_whitespace().next().unwrap_or_default();
-    let id = Some(first.to_lowercase()).filter(|word| is_ask_id(word));
+    let id = Some(first.to_lowercase()).filter(|word| is_request_id(word));
     let words = if id.is_some() { rest[first.len()..].trim() } else { rest };
     Command::Decide { allow, id, words: words.to_owned() }
 }
 
 /// Whether a word can be the id of a question: [`crate::sys::id::short`].
-pub fn is_ask_id(word: &str) -> bool {
+pub fn is_request_id(word: &str) -> bool {
     let letter = |b: u8| b.is_ascii_lowercase();
     matches!(word.as_bytes(), [a, b, c] if letter(*a) && b.is_ascii_digit() && letter(*c))
 }

@@ -43,7 +43,7 @@ pub fn shelf(config: &Config) -> Shelf {
 
 /// Where a file's card goes.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct UploadTarget<'a> {
     /// Topic.
     pub topic_id: &'a str,
     /// The task, in a task's topic.
@@ -52,11 +52,11 @@ pub struct Place<'a> {
     pub lang: Lang,
 }
 
-impl<'a> Place<'a> {
+impl<'a> UploadTarget<'a> {
     /// Of a turn.
-    pub fn of(job: &'a Job, lang: Lang) -> Place<'a> {
+    pub fn of(job: &'a Job, lang: Lang) -> UploadTarget<'a> {
         let task_id = if let Scope::Task(id) = &job.scope { Some(id.as_str()) } else { None };
-        Place { topic_id: &job.topic_id, task_id, lang }
+        UploadTarget { topic_id: &job.topic_id, task_id, lang }
     }
 
     /// A copy as it is to be sent.
@@ -87,9 +87,9 @@ pub fn of_reply(
     text: &str,
     kind: ReplyKind,
 ) -> (String, Vec<Upload>) {
-    let (shelf, place) = (&shared.shelf, Place::of(job, lang));
+    let (shelf, place) = (&shared.shelf, UploadTarget::of(job, lang));
     let (mut text, mut uploads) = match kind {
-        ReplyKind::Done => gather(shelf, &shared.config.workdir, place, text),
+        ReplyKind::Done => collect_marked_files(shelf, &shared.config.workdir, place, text),
         _ => (text.to_owned(), Vec::new()),
     };
     // a file would show the service what it shall not read
@@ -108,13 +108,18 @@ pub fn of_reply(
 
 /// Takes the markers out of an answer, and copies of the files that they name. What may not leave, or is not there, is
 /// said in the text.
-pub fn gather(shelf: &Shelf, workdir: &Path, place: Place<'_>, text: &str) -> (String, Vec<Upload>) {
+pub fn collect_marked_files(
+    shelf: &Shelf,
+    workdir: &Path,
+    place: UploadTarget<'_>,
+    text: &str,
+) -> (String, Vec<Upload>) {
     let (mut text, mut wishes) = artifact::markers(text);
     let mut uploads: Vec<Upload> = Vec::new();
     let surplus = wishes.len().saturating_sub(MAX_FILES);
     wishes.truncate(MAX_FILES);
     for Wish { path, title } in wishes {
-        match take(shelf, workdir, &path) {
+        match stage_file(shelf, workdir, &path) {
             Ok((copied, name)) if uploads.iter().all(|other| other.copied.from != copied.from) => {
                 uploads.push(place.upload(copied, &name, &title));
             }
@@ -130,7 +135,7 @@ pub fn gather(shelf: &Shelf, workdir: &Path, place: Place<'_>, text: &str) -> (S
 }
 
 /// A copy of a file that people can open, and what it is called.
-pub fn take(shelf: &Shelf, folder: &Path, path: &str) -> Result<(Copied, String), String> {
+pub fn stage_file(shelf: &Shelf, folder: &Path, path: &str) -> Result<(Copied, String), String> {
     let name = artifact::file_name(path);
     if artifact::kind_of(&name).is_none() {
         return Err(format!("files of this kind are not sent, only {}", artifact::endings()));
@@ -141,7 +146,7 @@ pub fn take(shelf: &Shelf, folder: &Path, path: &str) -> Result<(Copied, String)
 /// What the command `upload-file` sends: one file as it is, several as one archive.
 pub fn prepare(
     shelf: &Shelf,
-    place: Place<'_>,
+    place: UploadTarget<'_>,
     folder: &Path,
     files: &[String],
     title: &str,
@@ -149,7 +154,7 @@ pub fn prepare(
     match files {
         [] => Err("no file was named".to_owned()),
         [file] => {
-            let (copied, name) = take(shelf, folder, file).map_err(|why| format!("`{file}`: {why}"))?;
+            let (copied, name) = stage_file(shelf, folder, file).map_err(|why| format!("`{file}`: {why}"))?;
             Ok(place.upload(copied, &name, title))
         }
         many if many.len() > MAX_PACKED => Err(format!("one archive takes {MAX_PACKED} files at most")),
@@ -228,12 +233,12 @@ pub fn summary(
     );
     let copied = shelf.write("the summary of a run", &text);
     let copied = copied.map_err(|why| log::warn!(target: "session", "no summary: {why}")).ok()?;
-    Some(Place::of(job, lang).upload(copied, "summary.md", &Say::SummaryOf.to(lang, &[title])))
+    Some(UploadTarget::of(job, lang).upload(copied, "summary.md", &Say::SummaryOf.to(lang, &[title])))
 }
 
 /// An answer that is too long to be read in a chat becomes a file, with its beginning as the text. None when it is not, or
 /// when the disk does not take it: then it goes in pieces like any other.
-pub fn shorten(shelf: &Shelf, place: Place<'_>, text: &str) -> Option<(String, Upload)> {
+pub fn shorten(shelf: &Shelf, place: UploadTarget<'_>, text: &str) -> Option<(String, Upload)> {
     let (shown, count) = artifact::excerpt(text)?;
     let shown = Say::Excerpt.to(place.lang, &[&shown, &count.to_string()]);
     match shelf.write("the answer itself", text) {
@@ -250,7 +255,7 @@ pub fn shorten(shelf: &Shelf, place: Place<'_>, text: &str) -> Option<(String, U
 
 /// Everything that sending needs.
 #[derive(Debug)]
-pub struct Post<'a> {
+pub struct FileSender<'a> {
     /// The API.
     pub client: &'a Client,
     /// For the upload itself, which may go elsewhere.
@@ -265,16 +270,16 @@ pub struct Post<'a> {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentFile {
     /// Where it lies.
     pub url: String,
     /// The token that shows it.
     pub card: String,
 }
 
-impl Post<'_> {
+impl FileSender<'_> {
     /// Sends a file, or finds that the service has it. The ledger knows it afterwards.
-    pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<Sent, Failure> {
+    pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<SentFile, Failure> {
         let Upload { copied, name, title, mime, .. } = upload;
         let known =
             self.ledger.find(&copied.hash, mime, self.service).filter(|url| !self.fetcher.is_gone(url));
@@ -306,6 +311,6 @@ impl Post<'_> {
         if let Err(why) = self.ledger.add(row) {
             log::warn!(target: "store", "the ledger of artifacts cannot be written: {why}");
         }
-        Ok(Sent { card: artifact::card(name, title, &url), url })
+        Ok(SentFile { card: artifact::card(name, title, &url), url })
     }
 }

@@ -26,7 +26,7 @@ use crate::agent::pool::Pool;
 use crate::agent::runner::{Control, SteerOutcome, SteeringMessage};
 use crate::config::Config;
 use crate::session::messages::Lang;
-pub use crate::session::preflight::{Gate, ready};
+pub use crate::session::preflight::{SwitcherLock, check_adapter};
 use crate::session::routing::Route;
 use crate::session::turn::{EndedTurn, TurnId};
 use crate::store::artifacts::Artifacts;
@@ -57,7 +57,7 @@ pub struct Shared {
     /// Set once by the hub when it shuts down: stopped turns are interrupted, not cancelled.
     pub draining: AtomicBool,
     /// Held by the turn that switches models and runs, when a switcher is on.
-    pub gate: Gate,
+    pub gate: SwitcherLock,
     /// The key of encrypted chats, when there is a password.
     pub e2e: Option<Key>,
     /// Copies of files on their way out.
@@ -73,7 +73,7 @@ impl Shared {
     }
 
     /// The parts of a reply as they may leave: encrypted when the message was. Each has a context of its own.
-    pub fn seal(&self, job: &Job, parts: Vec<String>) -> Vec<String> {
+    pub fn encrypt_parts(&self, job: &Job, parts: Vec<String>) -> Vec<String> {
         match &self.e2e {
             Some(key) if job.encrypted => parts.iter().map(|part| key.seal(part, &id::hex())).collect(),
             _ => parts,
@@ -87,18 +87,18 @@ pub enum Work {
     /// Answer a message.
     Turn(Box<Assignment>),
     /// Change the native sessions of this scope, and say so.
-    Change(Box<Change>),
+    Change(Box<SessionChange>),
 }
 
 /// What a chat command makes of the native sessions of its scope.
 #[derive(Debug)]
-pub struct Change {
+pub struct SessionChange {
     /// The command.
     pub job: Job,
     /// Number of the turn in this process.
     pub turn_id: TurnId,
     /// The session that goes on, under its key; none puts all aside.
-    pub go_on: Option<(String, SessionRow)>,
+    pub continue_with: Option<(String, SessionRow)>,
     /// The answer.
     pub text: String,
 }
@@ -123,14 +123,14 @@ pub struct Assignment {
     /// What people have allowed for the session.
     pub grants: Vec<String>,
     /// The task that it carries out, if any.
-    pub task: Arc<task::Link>,
+    pub task: Arc<task::TaskLink>,
 }
 
 /// What workers tell the hub.
 #[derive(Debug)]
 pub enum SessionEvent {
     /// A turn was taken out of the mailbox.
-    Began {
+    TurnStarted {
         /// Its session.
         scope: Scope,
         /// Number of the turn.
@@ -146,7 +146,7 @@ pub enum SessionEvent {
         status: Status,
     },
     /// The agent waits for people.
-    Asked(Box<Asked>),
+    Asked(Box<AskedPermission>),
     /// The agent does not wait for this any more.
     Withdrawn {
         /// Number of the turn.
@@ -157,7 +157,7 @@ pub enum SessionEvent {
     /// A question was decided by a rule.
     Decided {
         /// The question; its id is of no use any more.
-        asked: Box<Asked>,
+        asked: Box<AskedPermission>,
         /// The decision.
         decision: Decision,
     },
@@ -179,7 +179,7 @@ pub enum SessionEvent {
         key: String,
     },
     /// A native session that is not to be gone on with, unless people ask for it.
-    Shelve {
+    SetAside {
         /// Session key.
         key: String,
     },
@@ -221,7 +221,7 @@ pub enum SessionEvent {
 
 /// A question of an agent, with where it comes from.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct AskedPermission {
     /// Its session.
     pub scope: Scope,
     /// Topic.
@@ -239,7 +239,7 @@ pub struct Asked {
 }
 
 /// Sends [`SessionEvent`]s into the hub's queue; blocks while that is full, which slows the agent, not the hub.
-pub type Report<E> = fn(SessionEvent) -> E;
+pub type WrapEvent<E> = fn(SessionEvent) -> E;
 
 /// Starts a worker. It ends when the mailbox's sender is dropped and the mailbox is empty.
 pub fn start<E: Send + 'static>(
@@ -248,7 +248,7 @@ pub fn start<E: Send + 'static>(
     rows: BTreeMap<String, SessionRow>,
     mailbox: Receiver<Work>,
     events: Sender<E>,
-    wrap: Report<E>,
+    wrap: WrapEvent<E>,
 ) -> io::Result<std::thread::JoinHandle<()>> {
     let name = format!("s:{}", short(&scope));
     crate::sys::thread::spawn(&name, move || {

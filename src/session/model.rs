@@ -4,7 +4,7 @@ use crate::config::model_switch::MapRow;
 
 /// Makers of models, as far as routing knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+pub(super) enum ModelFamily {
     OpenAi,
     Claude,
     DeepSeek,
@@ -13,37 +13,37 @@ pub(super) enum Family {
 }
 
 /// `provider/` prefixes of the web's model ids.
-const PROVIDERS: [(&str, Family); 12] = [
-    ("openai", Family::OpenAi),
-    ("openai-codex", Family::OpenAi),
-    ("codex", Family::OpenAi),
-    ("anthropic", Family::Claude),
-    ("claude", Family::Claude),
-    ("claude-code", Family::Claude),
-    ("deepseek", Family::DeepSeek),
-    ("moonshot", Family::Kimi),
-    ("moonshotai", Family::Kimi),
-    ("kimi", Family::Kimi),
-    ("google", Family::Gemini),
-    ("gemini", Family::Gemini),
+const PROVIDERS: [(&str, ModelFamily); 12] = [
+    ("openai", ModelFamily::OpenAi),
+    ("openai-codex", ModelFamily::OpenAi),
+    ("codex", ModelFamily::OpenAi),
+    ("anthropic", ModelFamily::Claude),
+    ("claude", ModelFamily::Claude),
+    ("claude-code", ModelFamily::Claude),
+    ("deepseek", ModelFamily::DeepSeek),
+    ("moonshot", ModelFamily::Kimi),
+    ("moonshotai", ModelFamily::Kimi),
+    ("kimi", ModelFamily::Kimi),
+    ("google", ModelFamily::Gemini),
+    ("gemini", ModelFamily::Gemini),
 ];
 
 /// How model ids begin that carry no prefix.
-const MODELS: [(&str, Family); 14] = [
-    ("gpt", Family::OpenAi),
-    ("chatgpt", Family::OpenAi),
-    ("codex", Family::OpenAi),
-    ("o1", Family::OpenAi),
-    ("o3", Family::OpenAi),
-    ("o4", Family::OpenAi),
-    ("claude", Family::Claude),
-    ("opus", Family::Claude),
-    ("sonnet", Family::Claude),
-    ("haiku", Family::Claude),
-    ("deepseek", Family::DeepSeek),
-    ("kimi", Family::Kimi),
-    ("moonshot", Family::Kimi),
-    ("gemini", Family::Gemini),
+const MODELS: [(&str, ModelFamily); 14] = [
+    ("gpt", ModelFamily::OpenAi),
+    ("chatgpt", ModelFamily::OpenAi),
+    ("codex", ModelFamily::OpenAi),
+    ("o1", ModelFamily::OpenAi),
+    ("o3", ModelFamily::OpenAi),
+    ("o4", ModelFamily::OpenAi),
+    ("claude", ModelFamily::Claude),
+    ("opus", ModelFamily::Claude),
+    ("sonnet", ModelFamily::Claude),
+    ("haiku", ModelFamily::Claude),
+    ("deepseek", ModelFamily::DeepSeek),
+    ("kimi", ModelFamily::Kimi),
+    ("moonshot", ModelFamily::Kimi),
+    ("gemini", ModelFamily::Gemini),
 ];
 
 /// No model id is longer; it also ends up in file names and process arguments.
@@ -51,25 +51,25 @@ const MODEL_CHARS: usize = 128;
 
 /// Whether a text can be the name of a model, or why not.
 pub fn check_model(id: &str) -> Result<(), String> {
-    Model::parse(id).map(drop)
+    ParsedModel::parse(id).map(drop)
 }
 
 /// A usual model as an adapter's CLI wants it, when it is one that it can know.
-pub fn usual(id: &str, adapter: &str) -> Option<String> {
-    Model::parse(id).ok()?.filter(|model| model.is_known_to(adapter)).map(|model| model.id_for(adapter))
+pub fn usual_model(id: &str, adapter: &str) -> Option<String> {
+    ParsedModel::parse(id).ok()?.filter(|model| model.is_known_to(adapter)).map(|model| model.id_for(adapter))
 }
 
 /// The adapter that is at home with a model, if that is known.
-pub fn maker(id: &str) -> Option<&'static str> {
-    Model::parse(id).ok()??.family.map(home)
+pub fn maker_of(id: &str) -> Option<&'static str> {
+    ParsedModel::parse(id).ok()??.family.map(home_adapter)
 }
 
 /// The adapter that a family of models is routed to.
-pub(super) fn home(family: Family) -> &'static str {
+pub(super) fn home_adapter(family: ModelFamily) -> &'static str {
     match family {
-        Family::OpenAi => "codex",
-        Family::Claude | Family::DeepSeek | Family::Kimi => "claude-code",
-        Family::Gemini => "gemini",
+        ModelFamily::OpenAi => "codex",
+        ModelFamily::Claude | ModelFamily::DeepSeek | ModelFamily::Kimi => "claude-code",
+        ModelFamily::Gemini => "gemini",
     }
 }
 
@@ -80,18 +80,18 @@ fn takes_any(adapter: &str) -> bool {
 
 /// A model id, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Model {
+pub(super) struct ParsedModel {
     /// As it was asked for.
     id: String,
     pub(super) provider: Option<String>,
     name: String,
-    pub(super) family: Option<Family>,
+    pub(super) family: Option<ModelFamily>,
 }
 
-impl Model {
+impl ParsedModel {
     /// None for the words that mean "whatever is the default"; an error for what cannot be a model id, because it
     /// becomes an argument of a program.
-    pub(super) fn parse(id: &str) -> Result<Option<Model>, String> {
+    pub(super) fn parse(id: &str) -> Result<Option<ParsedModel>, String> {
         let id = id.trim();
         if id.is_empty() || id.eq_ignore_ascii_case("default") || id.eq_ignore_ascii_case("auto") {
             return Ok(None);
@@ -106,13 +106,18 @@ impl Model {
         if let Some((provider, name)) = id.split_once('/') {
             if let Some(family) = known(provider).filter(|_| !name.is_empty() && !name.starts_with('-')) {
                 let (provider, name) = (Some(provider.to_lowercase()), name.to_owned());
-                return Ok(Some(Model { id: id.to_owned(), provider, name, family: Some(family) }));
+                return Ok(Some(ParsedModel { id: id.to_owned(), provider, name, family: Some(family) }));
             }
-            return Ok(Some(Model { id: id.to_owned(), provider: None, name: id.to_owned(), family: None }));
+            return Ok(Some(ParsedModel {
+                id: id.to_owned(),
+                provider: None,
+                name: id.to_owned(),
+                family: None,
+            }));
         }
         let lower = id.to_lowercase();
         let family = MODELS.iter().find(|(start, _)| lower.starts_with(start)).map(|(_, f)| *f);
-        Ok(Some(Model { id: id.to_owned(), provider: None, name: id.to_owned(), family }))
+        Ok(Some(ParsedModel { id: id.to_owned(), provider: None, name: id.to_owned(), family }))
     }
 
     /// The row of the map that is for this model.
@@ -121,7 +126,7 @@ impl Model {
     }
 
     /// As a row of the map has it: whoever named the adapter or provider knows that it has this model.
-    pub(super) fn mapped(mut self, row: &MapRow) -> Model {
+    pub(super) fn mapped(mut self, row: &MapRow) -> ParsedModel {
         let prefix = row.pattern.split_once('/').map(|(prefix, _)| prefix);
         if let (Some(prefix), Some((own, name))) = (prefix, self.id.split_once('/'))
             && prefix.eq_ignore_ascii_case(own)
@@ -138,8 +143,8 @@ impl Model {
     pub(super) fn is_known_to(&self, adapter: &str) -> bool {
         match (adapter, self.family) {
             (_, None) => true,
-            ("kimi", Some(family)) => family == Family::Kimi,
-            (_, Some(family)) => takes_any(adapter) || home(family) == adapter,
+            ("kimi", Some(family)) => family == ModelFamily::Kimi,
+            (_, Some(family)) => takes_any(adapter) || home_adapter(family) == adapter,
         }
     }
 

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 const COMPLAINT_CHARS: usize = 200;
 
 /// A turn that waits for the gate looks so often whether it is free. An agent takes seconds; this is not noticed.
-const LOOK: Duration = Duration::from_millis(50);
+const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// How the agent is spoken to: as the settings say; so that it can take further messages, where they shall go into the
 /// running turn; otherwise as it chooses.
@@ -43,7 +43,7 @@ pub fn transport(config: &Config, adapter: &AdapterSpec) -> Option<String> {
 
 /// The spec that drives what is installed, or why the turn is not begun. `instead`: the adapters that are named, if they are
 /// here, when this one is missing.
-pub fn ready(
+pub fn check_adapter(
     adapter: &'static AdapterSpec,
     command: &[String],
     config: &Config,
@@ -54,7 +54,7 @@ pub fn ready(
         return Err((Reason::RefusedByPolicy, why));
     }
     if let Err(why) = locate::locate(adapter, command) {
-        return Err((Reason::CliMissing, why + &elsewhere(adapter, config, instead)));
+        return Err((Reason::CliMissing, why + &suggest_other_adapter(adapter, config, instead)));
     }
     let flavour =
         version::flavour(adapter, command, &config.extra_env).map_err(|why| (Reason::CliUnsupported, why))?;
@@ -66,7 +66,7 @@ pub fn ready(
 }
 
 /// Who could answer instead: the others of these adapters whose program is here.
-fn elsewhere(missing: &AdapterSpec, config: &Config, instead: &[String]) -> String {
+fn suggest_other_adapter(missing: &AdapterSpec, config: &Config, instead: &[String]) -> String {
     let here = |name: &&String| {
         let command = config.commands.get(*name).map_or(&[][..], Vec::as_slice);
         **name != missing.name
@@ -79,21 +79,21 @@ fn elsewhere(missing: &AdapterSpec, config: &Config, instead: &[String]) -> Stri
 
 /// Lets one turn at a time switch and run, because all share what the switcher changes.
 #[derive(Debug, Default)]
-pub struct Gate(AtomicBool);
+pub struct SwitcherLock(AtomicBool);
 
 /// The right to run; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Pass<'g>(&'g Gate);
+pub(super) struct SwitcherGuard<'g>(&'g SwitcherLock);
 
-impl Drop for Pass<'_> {
+impl Drop for SwitcherGuard<'_> {
     fn drop(&mut self) {
         self.0.0.store(false, Ordering::Release);
     }
 }
 
-impl Gate {
+impl SwitcherLock {
     /// Waits for the turn's turn, and calls `waiting` when it has to and from time to time. `None`: stopped meanwhile.
-    fn pass(&self, control: &Receiver<Control>, waiting: &mut dyn FnMut()) -> Option<Pass<'_>> {
+    fn acquire(&self, control: &Receiver<Control>, waiting: &mut dyn FnMut()) -> Option<SwitcherGuard<'_>> {
         let mut told: Option<Instant> = None;
         while self.0.swap(true, Ordering::Acquire) {
             if told.is_none_or(|at| at.elapsed() >= HEARTBEAT_INTERVAL) {
@@ -101,9 +101,9 @@ impl Gate {
                 waiting();
             }
             // a hub that is gone stops everything as well
-            let Err(RecvTimeoutError::Timeout) = control.recv_timeout(LOOK) else { return None };
+            let Err(RecvTimeoutError::Timeout) = control.recv_timeout(LOCK_POLL) else { return None };
         }
-        Some(Pass(self))
+        Some(SwitcherGuard(self))
     }
 }
 
@@ -113,10 +113,10 @@ pub(super) fn switch<'s>(
     route: &Route,
     control: &Receiver<Control>,
     waiting: &mut dyn FnMut(),
-) -> Result<Option<Pass<'s>>, AgentOutcome> {
+) -> Result<Option<SwitcherGuard<'s>>, AgentOutcome> {
     let Some(switch) = &shared.config.switch else { return Ok(None) };
     let stopped = || AgentOutcome::Cancelled { partial: String::new() };
-    let pass = shared.gate.pass(control, waiting).ok_or_else(stopped)?;
+    let pass = shared.gate.acquire(control, waiting).ok_or_else(stopped)?;
     let detail = match run(shared, switch, route, control) {
         Ok(()) => return Ok(Some(pass)),
         Err(HelperError::Stopped) => return Err(stopped()),
@@ -180,9 +180,12 @@ mod tests {
         let codex = adapters::find("codex").unwrap();
         let loose: &AdapterSpec =
             Box::leak(Box::new(AdapterSpec { modes: &[(Mode::FullAuto, "All.")], ..*codex }));
-        assert_eq!(ready(loose, &["sh".to_owned()], &config, Mode::FullAuto, &[]).unwrap().name, "codex");
+        assert_eq!(
+            check_adapter(loose, &["sh".to_owned()], &config, Mode::FullAuto, &[]).unwrap().name,
+            "codex"
+        );
         let (reason, detail) =
-            ready(loose, &["/no/such/cli".to_owned()], &config, Mode::Suggest, &[]).unwrap_err();
+            check_adapter(loose, &["/no/such/cli".to_owned()], &config, Mode::Suggest, &[]).unwrap_err();
         assert_eq!(reason, Reason::RefusedByPolicy);
         let sentence = crate::session::failure_text::sentence(
             &reason,

@@ -7,13 +7,13 @@
 use crate::agent::adapters;
 use crate::config::Mode;
 use crate::config::model_switch::MapRow;
-use crate::session::model::{Family, Model, home};
+use crate::session::model::{ModelFamily, ParsedModel, home_adapter};
 use crate::wire::intake::{Job, Scope};
 use crate::wire::mention;
 
 /// What is available.
 #[derive(Debug, Clone)]
-pub struct Defaults<'a> {
+pub struct RoutingDefaults<'a> {
     /// Default adapter.
     pub adapter: &'a str,
     /// The adapter that people chose for the topic; one that is not enabled any more does not count.
@@ -87,11 +87,11 @@ const ADAPTERS: [(&str, &str); 13] = [
 ];
 
 /// Decides, or says which adapter was asked for that is not available.
-pub fn route(job: &Job, defaults: &Defaults<'_>) -> Result<Route, String> {
-    let asked = job.model.model.as_deref().map(Model::parse).transpose()?.flatten();
+pub fn route(job: &Job, defaults: &RoutingDefaults<'_>) -> Result<Route, String> {
+    let asked = job.model.model.as_deref().map(ParsedModel::parse).transpose()?.flatten();
     let (adapter, why) = adapter(job, asked.as_ref(), defaults)?;
     // The model as this adapter is to have it, if it can, and the provider that the map names for both.
-    let known = |model: Model| {
+    let known = |model: ParsedModel| {
         let here = |row: &&MapRow| row.adapter.as_ref().is_none_or(|name| *name == adapter);
         let row = model.row(defaults.map).filter(here);
         let (model, provider) = match row {
@@ -101,9 +101,9 @@ pub fn route(job: &Job, defaults: &Defaults<'_>) -> Result<Route, String> {
         model.is_known_to(&adapter).then_some((model, provider))
     };
     let fallback = || {
-        let model = defaults.model.map(Model::parse)?.ok()??;
+        let model = defaults.model.map(ParsedModel::parse)?.ok()??;
         // The fallback belongs to the default adapter; to another one only if it is at home there.
-        let fits = adapter == defaults.adapter || model.family.map(home) == Some(adapter.as_str());
+        let fits = adapter == defaults.adapter || model.family.map(home_adapter) == Some(adapter.as_str());
         fits.then_some(model).and_then(known)
     };
     let is_asked = asked.is_some();
@@ -130,8 +130,8 @@ pub fn route(job: &Job, defaults: &Defaults<'_>) -> Result<Route, String> {
 
 fn adapter(
     job: &Job,
-    model: Option<&Model>,
-    defaults: &Defaults<'_>,
+    model: Option<&ParsedModel>,
+    defaults: &RoutingDefaults<'_>,
 ) -> Result<(String, &'static str), String> {
     let is_enabled = |name: &str| name == defaults.adapter || defaults.enabled.iter().any(|e| e == name);
     let available = |asked: &str, by: &'static str| {
@@ -162,8 +162,10 @@ fn adapter(
     };
     match model.and_then(|m| m.family) {
         // The CLI of the maker itself, when it is the default, keeps its models.
-        Some(Family::Kimi) if usual == "kimi" => Ok(("kimi".to_owned(), why)),
-        Some(family) if is_enabled(home(family)) => Ok((home(family).to_owned(), "model of the message")),
+        Some(ModelFamily::Kimi) if usual == "kimi" => Ok(("kimi".to_owned(), why)),
+        Some(family) if is_enabled(home_adapter(family)) => {
+            Ok((home_adapter(family).to_owned(), "model of the message"))
+        }
         _ => Ok((usual.to_owned(), why)),
     }
 }
@@ -178,7 +180,7 @@ fn adapter_asked(word: &str) -> Option<&'static str> {
     adapter_named(word).or_else(|| adapters::find(word.trim()).map(|spec| spec.name))
 }
 
-fn unavailable(asked: &str, defaults: &Defaults<'_>) -> String {
+fn unavailable(asked: &str, defaults: &RoutingDefaults<'_>) -> String {
     let asked = crate::text::truncate(&crate::text::one_line(asked), 40).replace('`', "");
     let mut names: Vec<&str> = defaults.enabled.iter().map(String::as_str).collect();
     if !names.contains(&defaults.adapter) {

@@ -9,7 +9,7 @@ use crate::wire::intake::Job;
 
 /// What the agent is given.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Plan {
+pub enum SlashPlan {
     /// A message.
     Message,
     /// A command, in this transport if not in the usual one.
@@ -19,9 +19,9 @@ pub enum Plan {
 }
 
 /// Decides; the request is the one of an ordinary message.
-pub fn plan(job: &Job, adapter: &AdapterSpec, request: &TurnRequest, lang: Lang) -> Plan {
+pub fn plan(job: &Job, adapter: &AdapterSpec, request: &TurnRequest, lang: Lang) -> SlashPlan {
     let Some(name) = job.instruction.split_whitespace().next().filter(|word| word.starts_with('/')) else {
-        return Plan::Message;
+        return SlashPlan::Message;
     };
     let compacts = name == "/compact";
     let (fits, transport, takes) = match slash_commands::slash_support(adapter, request) {
@@ -33,17 +33,17 @@ pub fn plan(job: &Job, adapter: &AdapterSpec, request: &TurnRequest, lang: Lang)
     match fits {
         // before the first message there is no conversation to work on
         true if compacts && request.resume.is_none() => {
-            Plan::Answer(Say::CompactNothing.to(lang, &[adapter.title]))
+            SlashPlan::Answer(Say::CompactNothing.to(lang, &[adapter.title]))
         }
         // a path at the beginning of a message is none
-        true if is_name(name) => Plan::Command(transport),
+        true if is_name(name) => SlashPlan::Command(transport),
         false if job.forwarded_command && compacts => {
-            Plan::Answer(Say::CompactsItself.to(lang, &[adapter.title]))
+            SlashPlan::Answer(Say::CompactsItself.to(lang, &[adapter.title]))
         }
         false if job.forwarded_command => {
-            Plan::Answer(Say::SlashUnknown.to(lang, &[adapter.title, name, &takes]))
+            SlashPlan::Answer(Say::SlashUnknown.to(lang, &[adapter.title, name, &takes]))
         }
-        _ => Plan::Message,
+        _ => SlashPlan::Message,
     }
 }
 

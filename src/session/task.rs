@@ -24,7 +24,7 @@ const FILES: usize = 100;
 
 /// What is known of a task that a turn carries out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
+pub struct TaskRun {
     /// The task.
     pub task_id: String,
     /// Its title; empty without one.
@@ -33,18 +33,18 @@ pub struct Run {
     pub usage: [u64; 5],
 }
 
-impl Run {
+impl TaskRun {
     /// Of a task as the service has it.
-    pub fn of(task: &Task) -> Run {
-        Run { task_id: task.id.clone(), title: task.title.clone().unwrap_or_default(), usage: task.usage }
+    pub fn of(task: &Task) -> TaskRun {
+        TaskRun { task_id: task.id.clone(), title: task.title.clone().unwrap_or_default(), usage: task.usage }
     }
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    run: Option<Run>,
+struct TaskLinkState {
+    run: Option<TaskRun>,
     /// The turn has ended.
-    sealed: bool,
+    is_committed: bool,
     /// How, when it has carried no task out.
     ended: Option<Value>,
     /// Somebody else has ended the task.
@@ -54,7 +54,7 @@ struct Shared {
 }
 
 /// What the service is told of a task, by how a turn has ended (see [`Link::seal`]).
-pub fn errand(ended: &Value, run: &Run) -> Errand {
+pub fn final_patch(ended: &Value, run: &TaskRun) -> Errand {
     let text = |name: &str| ended[name].as_str().unwrap_or_default();
     let sums = ended["used"].as_array().map(|used| {
         let used = |at: usize| used.get(at).and_then(Value::as_u64).unwrap_or_default();
@@ -78,15 +78,15 @@ pub fn errand(ended: &Value, run: &Run) -> Errand {
 
 /// The task of a turn, if it has one.
 #[derive(Debug, Default)]
-pub struct Link(Mutex<Shared>);
+pub struct TaskLink(Mutex<TaskLinkState>);
 
-impl Link {
+impl TaskLink {
     /// A turn that is made for a task.
-    pub fn to(run: Run) -> Link {
-        Link(Mutex::new(Shared { run: Some(run), ..Shared::default() }))
+    pub fn to(run: TaskRun) -> TaskLink {
+        TaskLink(Mutex::new(TaskLinkState { run: Some(run), ..TaskLinkState::default() }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, TaskLinkState> {
         // nothing that could panic is done under it
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,9 +102,9 @@ impl Link {
     }
 
     /// From now on the turn carries this task out. False when it has ended, or carries one out already.
-    pub fn promote(&self, run: Run) -> bool {
+    pub fn promote(&self, run: TaskRun) -> bool {
         let mut shared = self.lock();
-        let free = !shared.sealed && shared.run.is_none();
+        let free = !shared.is_committed && shared.run.is_none();
         if free {
             shared.run = Some(run);
         }
@@ -119,15 +119,21 @@ impl Link {
     /// A file was sent while the turn runs: it is listed in the task.
     pub fn add_file(&self, row: Value) {
         let mut shared = self.lock();
-        if !shared.sealed && shared.files.len() < FILES {
+        if !shared.is_committed && shared.files.len() < FILES {
             shared.files.push(row);
         }
     }
 
     /// The turn has ended: what the service is to be told of its task.
-    pub fn seal(&self, end: &TurnEnd, said: &str, used: Option<Usage>, adapter: &str) -> Option<Errand> {
+    pub fn commit_finished(
+        &self,
+        end: &TurnEnd,
+        said: &str,
+        used: Option<Usage>,
+        adapter: &str,
+    ) -> Option<Errand> {
         let mut shared = self.lock();
-        shared.sealed = true;
+        shared.is_committed = true;
         let status = match end {
             TurnEnd::Done => "review",
             // it goes on by itself
@@ -144,7 +150,7 @@ impl Link {
             "status": status, "said": text::truncate(said, task::OUTPUT_CHARS), "adapter": adapter,
             "used": used.map(Value::Array), "files": Value::Array(std::mem::take(&mut shared.files)),
         });
-        let errand = shared.run.as_ref().map(|run| errand(&ended, run));
+        let errand = shared.run.as_ref().map(|run| final_patch(&ended, run));
         shared.ended = errand.is_none().then_some(ended);
         errand
     }
@@ -192,7 +198,7 @@ pub fn job(task: &Task, comment: Option<&str>, key: String) -> Option<Job> {
 }
 
 /// A message that a person has sent to set the task going carries it out.
-pub fn fold(mut job: Job, task: &Task) -> Job {
+pub fn merge_task(mut job: Job, task: &Task) -> Job {
     job.scope = Scope::Task(task.id.clone());
     job.kind = TopicKind::Task;
     job.task_title = job.task_title.or_else(|| task.title.clone());
@@ -203,13 +209,13 @@ pub fn fold(mut job: Job, task: &Task) -> Job {
 }
 
 /// The same turn again, from what it was put off with.
-pub fn revive(source: &Value, me: &Identity) -> Option<(Job, Run)> {
+pub fn restore(source: &Value, me: &Identity) -> Option<(Job, TaskRun)> {
     let task = Task::decode(source.get("task_run")?)?;
-    let run = Run::of(&task);
+    let run = TaskRun::of(&task);
     let text = |key: &str| source.get(key).and_then(Value::as_str);
     let job = match source.get("message") {
         Some(message) => match intake::intake(&Message::decode(message).ok()?, me) {
-            Verdict::Run(job) => fold(*job, &task),
+            Verdict::Run(job) => merge_task(*job, &task),
             Verdict::Ignore(_) => return None,
         },
         None => job(&task, text("comment"), text("key")?.to_owned())?,

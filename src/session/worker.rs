@@ -8,21 +8,23 @@ use crate::agent::runner;
 use crate::agent::runner::{Control, KeepProcess, Runner, RunnerEvent, SteerOutcome, SteeringMessage};
 use crate::agent::{AgentEvent, TurnRequest, Usage};
 use crate::session::attachments::download;
-use crate::session::attachments::download::Received;
+use crate::session::attachments::download::DownloadedMessage;
 use crate::session::messages::{Lang, Say};
 use crate::session::permissions::evaluator;
-use crate::session::permissions::evaluator::Court;
-use crate::session::progress::filter::Show;
+use crate::session::permissions::evaluator::RequestEvaluator;
+use crate::session::progress::filter::ProgressFilter;
 use crate::session::progress::formatter;
-use crate::session::progress::formatter::Remarks;
+use crate::session::progress::formatter::Footnotes;
 use crate::session::routing;
 use crate::session::routing::Route;
 use crate::session::slash_command;
-use crate::session::slash_command::Plan;
+use crate::session::slash_command::SlashPlan;
 use crate::session::speech::synthesize;
-use crate::session::task::Link;
+use crate::session::task::TaskLink;
 use crate::session::turn::{EndedTurn, Turn, TurnEnd, TurnId};
-use crate::session::{Asked, Assignment, Change, SessionEvent, Shared, Work, file_upload, preflight, prompt};
+use crate::session::{
+    AskedPermission, Assignment, SessionChange, SessionEvent, Shared, Work, file_upload, preflight, prompt,
+};
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
@@ -54,7 +56,7 @@ pub(super) struct Worker<F: FnMut(SessionEvent)> {
     grants: Vec<String>,
     tell: F,
     /// Of the turn at hand: its task, its adapter, and what it has used.
-    task: Arc<Link>,
+    task: Arc<TaskLink>,
     adapter: String,
     used: Option<Usage>,
     lang: Lang,
@@ -85,14 +87,14 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         }
     }
 
-    fn change(&mut self, change: Change) {
-        let Change { job, turn_id, go_on, text } = change;
+    fn change(&mut self, change: SessionChange) {
+        let SessionChange { job, turn_id, continue_with: go_on, text } = change;
         self.task = Arc::default();
         match go_on {
             None => {
                 for key in std::mem::take(&mut self.rows).into_iter().map(|row| row.0) {
                     self.shared.pool.forget(&key);
-                    (self.tell)(SessionEvent::Shelve { key });
+                    (self.tell)(SessionEvent::SetAside { key });
                 }
             }
             Some((key, row)) => {
@@ -115,7 +117,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             return self.never_begun(&job, lang, turn, request);
         }
         turn.begin();
-        (self.tell)(SessionEvent::Began { scope: self.scope.clone(), turn_id });
+        (self.tell)(SessionEvent::TurnStarted { scope: self.scope.clone(), turn_id });
         let line = Line { control: &control, steers: &steers };
         // unwinding ends the processes of the turn: their owners are values of the runner
         let answer = thread::contain_panic(|| self.answer(&job, &route, lang, turn_id, line));
@@ -123,7 +125,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let to_speak = (route.speak && composed.kind == ReplyKind::Done).then(|| composed.said.clone());
         self.send(&job, turn.end(end), composed);
         if let Some(text) = to_speak {
-            synthesize::speak(&self.shared, &job, lang, &text, Box::new(self.tell.clone()));
+            synthesize::synthesize_reply(&self.shared, &job, lang, &text, Box::new(self.tell.clone()));
         }
     }
 
@@ -157,7 +159,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     fn after_panic(&self, job: &Job, route: &Route, lang: Lang) -> (Composed, TurnEnd) {
         let title = adapters::find(&route.adapter).map_or(route.adapter.as_str(), |adapter| adapter.title);
         let text = format!("⚠️ {}", Say::InternalPanic.to(lang, &[title]));
-        let parts = self.shared.seal(job, vec![text.clone()]);
+        let parts = self.shared.encrypt_parts(job, vec![text.clone()]);
         let composed =
             Composed { said: text.clone(), text, kind: ReplyKind::Failed, parts, uploads: Vec::new() };
         (composed, TurnEnd::Failed(Reason::Internal))
@@ -188,22 +190,27 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             return (text, ReplyKind::Failed, TurnEnd::Refused);
         };
         let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
-        let adapter = match preflight::ready(adapter, command, config, route.mode, &config.adapters) {
+        let adapter = match preflight::check_adapter(adapter, command, config, route.mode, &config.adapters) {
             Ok(adapter) => adapter,
             Err((reason, detail)) => {
                 let outcome = AgentOutcome::Failed { reason, detail, partial: String::new() };
-                return self.conclude(&TurnReport::not_started(outcome), adapter, &Remarks::default(), lang);
+                return self.conclude(
+                    &TurnReport::not_started(outcome),
+                    adapter,
+                    &Footnotes::default(),
+                    lang,
+                );
             }
         };
         let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
-        let mut show = Show::new(adapter, route, lang);
-        let received = download::receive(&shared, job, lang, control, &mut |text| {
+        let mut show = ProgressFilter::new(adapter, route, lang);
+        let received = download::download_all(&shared, job, lang, control, &mut |text| {
             let status = Status { text, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), turn_id, status });
         });
-        let Ok(Received { job, images, remark }) = received else {
+        let Ok(DownloadedMessage { job, images, remark }) = received else {
             let stopped = TurnReport::not_started(AgentOutcome::Cancelled { partial: String::new() });
-            return self.conclude(&stopped, adapter, &Remarks::default(), lang);
+            return self.conclude(&stopped, adapter, &Footnotes::default(), lang);
         };
         let job = &*job;
         let switched = preflight::switch(&shared, route, control, &mut || {
@@ -214,7 +221,12 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let pass = match switched {
             Ok(pass) => pass,
             Err(outcome) => {
-                return self.conclude(&TurnReport::not_started(outcome), adapter, &Remarks::default(), lang);
+                return self.conclude(
+                    &TurnReport::not_started(outcome),
+                    adapter,
+                    &Footnotes::default(),
+                    lang,
+                );
             }
         };
         let session_key = routing::session_key(&self.scope, route);
@@ -242,9 +254,9 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             is_slash_command: false,
         };
         match slash_command::plan(job, adapter, &request, lang) {
-            Plan::Message => {}
-            Plan::Answer(text) => return (text, ReplyKind::Notice, TurnEnd::Refused),
-            Plan::Command(transport) => {
+            SlashPlan::Message => {}
+            SlashPlan::Answer(text) => return (text, ReplyKind::Notice, TurnEnd::Refused),
+            SlashPlan::Command(transport) => {
                 request.prompt.clone_from(&job.instruction);
                 request.fresh_prompt = None;
                 request.transport = transport.map(str::to_owned).or(request.transport);
@@ -252,18 +264,24 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             }
         }
         let env = file_upload::environment(config, &job.topic_id, shared.turn(turn_id));
-        let court = Court::new(config, adapter, job, request.mode, std::mem::take(&mut self.grants));
+        let court =
+            RequestEvaluator::new(config, adapter, job, request.mode, std::mem::take(&mut self.grants));
         request.mode = match evaluator::start_mode(config, adapter, &request) {
             Ok(mode) => mode,
             Err((reason, detail)) => {
                 let outcome = AgentOutcome::Failed { reason, detail, partial: String::new() };
-                return self.conclude(&TurnReport::not_started(outcome), adapter, &Remarks::default(), lang);
+                return self.conclude(
+                    &TurnReport::not_started(outcome),
+                    adapter,
+                    &Footnotes::default(),
+                    lang,
+                );
             }
         };
         let asked = |ask: PermissionRequest, rule: String| {
             let grant = court.grant(&ask);
             let (scope, topic_id) = (job.scope.clone(), job.topic_id.clone());
-            Box::new(Asked { scope, topic_id, turn_id, who: adapter.title, ask, rule, grant })
+            Box::new(AskedPermission { scope, topic_id, turn_id, who: adapter.title, ask, rule, grant })
         };
         let runner = Runner {
             spec: adapter,
@@ -279,7 +297,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             keep_process: pass.is_none().then_some(KeepProcess { pool: &shared.pool, session: &session_key }),
             policy: &court,
         };
-        let mut remarks = Remarks::default();
+        let mut remarks = Footnotes::default();
         let mut pinned = None;
         let mut result = runner::run(&runner, &request, &mut |progress| {
             if let RunnerEvent::Agent(event) = &progress {
@@ -302,7 +320,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
                 let (scope, key, fate) = (self.scope.clone(), id.clone(), *fate);
                 return (self.tell)(SessionEvent::Steered { scope, key, fate });
             }
-            if let Some(status) = show.next(&progress, lang) {
+            if let Some(status) = show.status_for(&progress, lang) {
                 (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), turn_id, status });
             }
             match progress {
@@ -344,14 +362,14 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         &self,
         result: &TurnReport,
         adapter: &AdapterSpec,
-        remarks: &Remarks,
+        remarks: &Footnotes,
         lang: Lang,
     ) -> (String, ReplyKind, TurnEnd) {
         if let AgentOutcome::Failed { reason, detail, .. } = &result.outcome {
             log::warn!(target: "session", "{} failed in {}: {} {detail}", adapter.name, self.scope, reason.word());
         }
         let draining = self.shared.draining.load(Ordering::Relaxed);
-        formatter::conclude(result, adapter.title, remarks, lang, draining, now_ms())
+        formatter::final_text(result, adapter.title, remarks, lang, draining, now_ms())
     }
 
     fn remember(&mut self, at: Place<'_>, id: &str, total: Option<Usage>) {
@@ -392,7 +410,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             "" => vec![Say::Empty.to(self.lang, &[])],
             _ => outbound_text::chunk(&text, CHUNK_CHARS),
         };
-        let parts = self.shared.seal(job, parts);
+        let parts = self.shared.encrypt_parts(job, parts);
         Composed { said, text, kind, parts, uploads }
     }
 
@@ -404,7 +422,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(uploads.into_iter().map(Errand::Upload));
         entry.also = std::mem::take(&mut self.also);
-        entry.after.extend(self.task.seal(&ended.end, &text, self.used.take(), &self.adapter));
+        entry.after.extend(self.task.commit_finished(&ended.end, &text, self.used.take(), &self.adapter));
         // of a turn that is put off the hub keeps the message first
         let on_disk = !matches!(ended.end, TurnEnd::Parked { .. }) && self.shared.outbox.keep(&entry);
         let (scope, entry) = (self.scope.clone(), Box::new(entry));

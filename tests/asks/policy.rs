@@ -2,7 +2,7 @@
 
 use wtt_connect::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use wtt_connect::config::{Mode, permissions};
-use wtt_connect::session::permissions::policy::{Case, decide, normal, restricts};
+use wtt_connect::session::permissions::policy::{PolicyContext, decide, normalize_path, restricts};
 
 fn ask(kind: PermissionKind, tool: &str, what: &[&str]) -> PermissionRequest {
     PermissionRequest {
@@ -42,9 +42,9 @@ const SUGGEST: At<'static> = At { mode: Mode::Suggest, people: true, topic: "t",
 fn with(at: &At<'_>, rules: &str, ask: &PermissionRequest) -> (char, String) {
     let mut paths: Vec<String> = Vec::new();
     if ask.kind != PermissionKind::Command {
-        paths.extend(ask.subjects.iter().map(|path| normal("/w", path)));
+        paths.extend(ask.subjects.iter().map(|path| normalize_path("/w", path)));
     }
-    let case = Case {
+    let case = PolicyContext {
         adapter: "claude-code",
         topic: at.topic,
         task: at.task,

@@ -44,7 +44,7 @@ fn taken_in(message: &Message) {
     let Verdict::Run(job) = intake(message, &me) else { return };
     assert!(!prompt::build(&job, &me.agent_id, true).is_empty());
     let enabled = ["codex".to_owned(), "claude-code".to_owned()];
-    let defaults = routing::Defaults {
+    let defaults = routing::RoutingDefaults {
         adapter: "codex",
         chosen: None,
         mode: wtt_connect::config::Mode::FullAuto,

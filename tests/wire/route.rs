@@ -3,13 +3,13 @@
 use super::job;
 use serde_json::{Value, json};
 use wtt_connect::config::Mode;
-use wtt_connect::session::routing::{Defaults, Route, parts_of, route, session_key, topic_of};
+use wtt_connect::session::routing::{Route, RoutingDefaults, parts_of, route, session_key, topic_of};
 use wtt_connect::wire::intake::Scope;
 
 /// Routes a p2p message; the default adapter is the first of `enabled`.
 fn routed(patch: &Value, enabled: &[&str], model: Option<&str>) -> Result<Route, String> {
     let enabled: Vec<String> = enabled.iter().map(|s| (*s).to_owned()).collect();
-    let defaults = Defaults {
+    let defaults = RoutingDefaults {
         adapter: &enabled[0],
         chosen: None,
         mode: Mode::FullAuto,
@@ -116,7 +116,7 @@ fn the_map_of_models_comes_before_their_families() {
     .unwrap();
     let enabled: Vec<String> = BOTH.iter().map(|s| (*s).to_owned()).collect();
     let ask = |patch: Value, fallback: Option<&str>| {
-        let defaults = Defaults {
+        let defaults = RoutingDefaults {
             adapter: "codex",
             chosen: None,
             mode: Mode::FullAuto,
@@ -164,7 +164,7 @@ fn a_mention_of_this_agent_is_no_adapter_mention() {
             .unwrap();
     let Verdict::Run(job) = intake(&message, &me) else { panic!() };
     let enabled = vec!["codex".to_owned(), "claude-code".to_owned()];
-    let defaults = Defaults {
+    let defaults = RoutingDefaults {
         adapter: "codex",
         chosen: None,
         mode: Mode::FullAuto,
@@ -287,7 +287,7 @@ fn the_topic_of_a_session_key_is_found_again() {
 fn what_people_chose_for_the_topic_stands_for_the_default() {
     let enabled = ["codex", "claude-code"].map(str::to_owned);
     let chosen = |name: &str, patch: &Value| {
-        let defaults = Defaults {
+        let defaults = RoutingDefaults {
             adapter: "codex",
             chosen: Some(name),
             mode: Mode::Suggest,

@@ -10,7 +10,7 @@ use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::file_upload::Failure;
 use crate::session::file_upload;
-use crate::session::file_upload::{Place, Post};
+use crate::session::file_upload::{FileSender, UploadTarget};
 use crate::store::artifacts::Artifacts;
 use crate::store::lock;
 use crate::wire::outgoing::{self, Publish};
@@ -98,7 +98,8 @@ fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)
         return Err(Error::Config(format!("{}: {problem}", profile.name)));
     }
     let shelf = file_upload::shelf(config);
-    let place = Place { topic_id: &wish.topic_id, task_id: None, lang: crate::session::messages::Lang::En };
+    let place =
+        UploadTarget { topic_id: &wish.topic_id, task_id: None, lang: crate::session::messages::Lang::En };
     let upload = file_upload::prepare(&shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)
         .map_err(Error::Failed)?;
     let (base, token) = (&config.base_url, &config.http_token);
@@ -107,7 +108,8 @@ fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)
         let client = Client::new(base, token.clone(), config.ca_file.clone())?;
         let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &config.media_hosts)?;
         let ledger = Artifacts::new(&config.state_dir);
-        let post = Post { client: &client, fetcher: &fetcher, shelf: &shelf, ledger: &ledger, service: base };
+        let post =
+            FileSender { client: &client, fetcher: &fetcher, shelf: &shelf, ledger: &ledger, service: base };
         let sent = post.send(&upload, &mut |n| on(n, upload.copied.size))?;
         let message = Publish {
             request_id: "",

@@ -73,9 +73,9 @@ impl Hub {
     /// The agent of the topic cannot have the model: what happens instead, and who has it.
     fn foreign_model(&self, model: &str, adapter: &str, lang: Lang) -> String {
         let mut enabled = self.shared.config.adapters.iter();
-        let how = match enabled.find(|name| model::usual(model, name).is_some()) {
+        let how = match enabled.find(|name| model::usual_model(model, name).is_some()) {
             Some(name) => Say::ModelOfOther.to(lang, &[name, model]),
-            None => Say::ModelOfNone.to(lang, &[model::maker(model).unwrap_or_default()]),
+            None => Say::ModelOfNone.to(lang, &[model::maker_of(model).unwrap_or_default()]),
         };
         let title = adapters::find(adapter).map_or(adapter, |spec| spec.title);
         Say::ModelForeign.to(lang, &[model, title, &how])

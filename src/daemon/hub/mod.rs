@@ -304,7 +304,7 @@ impl Hub {
 
     fn on_session(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Began { scope, turn_id } => {
+            SessionEvent::TurnStarted { scope, turn_id } => {
                 let key = self.sessions.began(&scope, turn_id);
                 // most turns begin at once and were recorded as begun when they were accepted
                 let is_new =
@@ -321,7 +321,7 @@ impl Hub {
             }
             SessionEvent::Remember { key, row } => self.store.record(Record::Session { key, row }),
             SessionEvent::Forget { key } => self.store.record(Record::Forget { key }),
-            SessionEvent::Shelve { key } => self.store.record(Record::Shelve { key }),
+            SessionEvent::SetAside { key } => self.store.record(Record::Shelve { key }),
             SessionEvent::Steered { scope, key, fate } => self.steered(&scope, &key, fate),
             SessionEvent::Used { scope, adapter, usage } => self.count_tokens(&scope, adapter, usage),
             SessionEvent::Asked(asked) => self.on_asked(*asked),

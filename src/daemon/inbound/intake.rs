@@ -5,8 +5,8 @@ use crate::daemon::hub::Hub;
 use crate::session::chat_command;
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::routing;
-use crate::session::routing::{Defaults, Route};
-use crate::session::task::Link;
+use crate::session::routing::{Route, RoutingDefaults};
+use crate::session::task::TaskLink;
 use crate::session::turn::TurnEnd;
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
@@ -111,7 +111,7 @@ impl Hub {
         let asked = &mut job.model;
         asked.model = asked.model.take().or(choice.model);
         asked.effort = asked.effort.take().or(choice.effort);
-        let defaults = Defaults {
+        let defaults = RoutingDefaults {
             adapter: &config.adapter,
             chosen: choice.adapter.as_deref(),
             mode: self.mode_of(choice.mode.as_deref()),
@@ -134,11 +134,11 @@ impl Hub {
     }
 
     /// The same for a turn that carries a task out: it is never a part of another one.
-    pub(crate) fn accept_for(&mut self, job: Job, link: Arc<Link>) {
+    pub(crate) fn accept_for(&mut self, job: Job, link: Arc<TaskLink>) {
         self.take_in(job, Busy::Queue, false, link);
     }
 
-    fn take_in(&mut self, mut job: Job, busy: Busy, wanted: bool, link: Arc<Link>) {
+    fn take_in(&mut self, mut job: Job, busy: Busy, wanted: bool, link: Arc<TaskLink>) {
         if self.care.again {
             return self.keep_for_later(job);
         }
@@ -146,7 +146,7 @@ impl Hub {
             Ok(route) => route,
             Err(why) => {
                 let text = format!("⚠️ {}", kept(self.tongues.of(&job.topic_id), &why));
-                let after = link.seal(&TurnEnd::Refused, &text, None, "");
+                let after = link.commit_finished(&TurnEnd::Refused, &text, None, "");
                 return self.notice_and(&job, &text, ReplyKind::Failed, after);
             }
         };
@@ -154,7 +154,7 @@ impl Hub {
         if !self.sessions.has_room(&job.scope) {
             // a task is told of; the people in its chat are shown a status
             let text = Say::QueueFull.to(self.tongues.of(&job.topic_id), &[]);
-            return match link.seal(&TurnEnd::Refused, &text, None, "") {
+            return match link.commit_finished(&TurnEnd::Refused, &text, None, "") {
                 None => self.refuse(&job, &route.adapter),
                 after => self.notice_and(&job, &text, ReplyKind::Failed, after),
             };
@@ -228,7 +228,7 @@ impl Hub {
             let adapter = self.shared.config.adapter.clone();
             return self.show_now(&job.topic_id, &status(text, StatusKind::Error, &adapter));
         }
-        let parts = self.shared.seal(job, outbound_text::chunk(text, CHUNK_CHARS));
+        let parts = self.shared.encrypt_parts(job, outbound_text::chunk(text, CHUNK_CHARS));
         let reply_to = job.message_id.as_deref();
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(after);

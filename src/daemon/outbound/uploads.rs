@@ -16,10 +16,10 @@ use crate::http::file_upload::Failure;
 use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::file_upload;
-use crate::session::file_upload::{Place, Post};
+use crate::session::file_upload::{FileSender, UploadTarget};
 use crate::session::messages::{Lang, Say};
 use crate::session::speech::synthesize;
-use crate::session::task::Link;
+use crate::session::task::TaskLink;
 use crate::session::turn::TurnId;
 use crate::store::outbox::{ASKED, Entry};
 use crate::store::upload::Upload;
@@ -62,7 +62,7 @@ enum Work {
 #[derive(Debug, Default)]
 struct Turn {
     task_id: Option<String>,
-    link: Option<Arc<Link>>,
+    link: Option<Arc<TaskLink>>,
     /// It answers an encrypted message, in this language.
     sealed: Option<Lang>,
 }
@@ -84,7 +84,7 @@ impl Uploads {
     pub(crate) fn speak_on(&self, shared: &Arc<Shared>, entry: Entry) {
         let events = self.events.clone();
         let tell = move |event| drop(events.send(Event::Session(event)));
-        synthesize::speak_on(shared, entry, Box::new(tell));
+        synthesize::resume_synthesis(shared, entry, Box::new(tell));
     }
 
     /// The way to the threads, which the first call starts; none when the system has no thread left.
@@ -159,9 +159,13 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
             fetcher_now = fetcher(token);
         }
         let post = match (&client, &fetcher_now) {
-            (Ok(client), Ok(fetcher)) => {
-                Ok(Post { client, fetcher, shelf: &shared.shelf, ledger: &shared.ledger, service: base })
-            }
+            (Ok(client), Ok(fetcher)) => Ok(FileSender {
+                client,
+                fetcher,
+                shelf: &shared.shelf,
+                ledger: &shared.ledger,
+                service: base,
+            }),
             (Err(why), _) | (_, Err(why)) => Err(Failure::from(why.clone())),
         };
         match work {
@@ -189,7 +193,7 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
 /// Sends a file of the outbox. What it yields: texts for the topic, and a row for the task.
 fn errand(
     shared: &Shared,
-    post: Result<&Post<'_>, &Failure>,
+    post: Result<&FileSender<'_>, &Failure>,
     upload: &Upload,
     tries: u32,
     events: &Sender<Event>,
@@ -243,7 +247,7 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
 /// Copies and sends what somebody asks for: the key, the card, and what he is told when the service has taken it.
 fn asked(
     shared: &Shared,
-    post: Result<&Post<'_>, &Failure>,
+    post: Result<&FileSender<'_>, &Failure>,
     wish: &UploadRequest,
     turn: &Turn,
     back: &mut Asker,
@@ -251,7 +255,7 @@ fn asked(
 ) -> Result<(String, String, Value), String> {
     let failed = |error: Failure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
-    let place = Place { topic_id: &wish.topic_id, task_id: turn.task_id.as_deref(), lang: Lang::En };
+    let place = UploadTarget { topic_id: &wish.topic_id, task_id: turn.task_id.as_deref(), lang: Lang::En };
     let upload =
         file_upload::prepare(&shared.shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)?;
     let size = upload.copied.size;

@@ -44,7 +44,7 @@ impl Hub {
     pub(crate) fn asks_lines(&self, job: &Job, lang: Lang, lines: &mut Vec<String>) {
         let topic = job.topic_id.as_str();
         for open in self.asks.open.iter().filter(|open| open.asked.topic_id == topic) {
-            let title = prompt::plain(&open.asked.ask.title);
+            let title = prompt::escape_markdown(&open.asked.ask.title);
             lines.push(Say::AskOpenRow.to(lang, &[&open.id, &title]));
         }
         let here = self.store.state().permits.decisions.iter().rev().filter(|row| row["topic"] == topic);
@@ -57,8 +57,8 @@ impl Hub {
 
 /// A decision in one line.
 pub(crate) fn told(lang: Lang, row: &Value) -> String {
-    let word = |name: &str| prompt::plain(&kept(lang, row[name].as_str().unwrap_or_default()));
-    let plain = |name: &str| prompt::plain(row[name].as_str().unwrap_or_default());
+    let word = |name: &str| prompt::escape_markdown(&kept(lang, row[name].as_str().unwrap_or_default()));
+    let plain = |name: &str| prompt::escape_markdown(row[name].as_str().unwrap_or_default());
     // nobody has decided about it
     if row["decision"] == CLOSED {
         return Say::AskGone.to(lang, &[&plain("about"), &plain("tool"), &word("by")]);
@@ -67,7 +67,7 @@ pub(crate) fn told(lang: Lang, row: &Value) -> String {
 }
 
 pub(crate) fn closed(lang: Lang, id: &str, why: &str, title: &str) -> String {
-    let title = prompt::plain(title);
+    let title = prompt::escape_markdown(title);
     let about = if title.is_empty() { title } else { Say::AskClosedAbout.to(lang, &[&title]) };
     Say::AskClosed.to(lang, &[id, &kept(lang, why)]) + &about
 }

@@ -12,9 +12,9 @@ use crate::session::chat_command;
 use crate::session::chat_command::Command;
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::permissions::prompt;
-use crate::session::permissions::prompt::Posed;
+use crate::session::permissions::prompt::QuestionContext;
 use crate::session::turn::TurnId;
-use crate::session::{Asked, Work};
+use crate::session::{AskedPermission, Work};
 use crate::store::Store;
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::permits::OpenAsk;
@@ -40,7 +40,7 @@ pub(crate) const REQUESTS: usize = 64;
 struct OpenRequest {
     /// What people type.
     id: String,
-    asked: Asked,
+    asked: AskedPermission,
     until: Instant,
     remind: Option<Instant>,
 }
@@ -84,19 +84,19 @@ fn is_person(job: &Job) -> bool {
 }
 
 fn name_of(job: &Job) -> String {
-    let name = prompt::plain(job.sender_name.as_deref().unwrap_or(&job.sender_id));
+    let name = prompt::escape_markdown(job.sender_name.as_deref().unwrap_or(&job.sender_id));
     if name.is_empty() { "a person".to_owned() } else { name }
 }
 
 impl Hub {
     /// An agent asks: people are shown it.
-    pub(crate) fn on_asked(&mut self, asked: Asked) {
+    pub(crate) fn on_asked(&mut self, asked: AskedPermission) {
         if !self.sessions.is_live(asked.turn_id) {
             return;
         }
         let limit = self.shared.config.approval;
         let (id, lang) = (self.new_id(), self.tongues.of(&asked.topic_id));
-        let text = prompt::post(&Posed {
+        let text = prompt::render_question(&QuestionContext {
             lang,
             id: &id,
             who: asked.who,
@@ -121,7 +121,7 @@ impl Hub {
     }
 
     /// A rule has decided.
-    pub(crate) fn on_decided(&mut self, asked: &Asked, decision: &Decision) {
+    pub(crate) fn on_decided(&mut self, asked: &AskedPermission, decision: &Decision) {
         self.note_decision("", asked, decision, &asked.rule);
     }
 
@@ -174,7 +174,7 @@ impl Hub {
                 let (id, topic) = (open.id.clone(), open.asked.topic_id.clone());
                 let lang = self.tongues.of(&topic);
                 let left = words(lang, open.until.saturating_duration_since(now));
-                let title = prompt::plain(&open.asked.ask.title);
+                let title = prompt::escape_markdown(&open.asked.ask.title);
                 let text = Say::AskReminder.to(lang, &[&id, &title, &left]);
                 self.say_about(&id, &topic, &text, ReplyKind::Notice);
             }
@@ -247,7 +247,7 @@ impl Hub {
             let here = |row: &&Value| row["id"] == id && topic.is_none_or(|topic| row["topic"] == topic);
             match decisions.into_iter().find(here) {
                 Some(row) => Say::AskDone.to(lang, &[id, &told(lang, row)]),
-                None => Say::AskUnknown.to(lang, &[&prompt::plain(id)]),
+                None => Say::AskUnknown.to(lang, &[&prompt::escape_markdown(id)]),
             }
         })
     }
@@ -263,7 +263,7 @@ impl Hub {
         }
         self.commit_now = true;
         let lang = self.tongues.of(&asked.topic_id);
-        let mut text = prompt::fate(lang, &id, &decision, by, &asked.ask.title);
+        let mut text = prompt::decision_record(lang, &id, &decision, by, &asked.ask.title);
         self.note_decision(&id, &asked, &decision, by);
         let heard = match decision {
             Decision::DenyAndStop => self.sessions.stop(&asked.scope),
@@ -279,13 +279,13 @@ impl Hub {
         (id, text)
     }
 
-    fn note_decision(&mut self, id: &str, asked: &Asked, decision: &Decision, by: &str) {
+    fn note_decision(&mut self, id: &str, asked: &AskedPermission, decision: &Decision, by: &str) {
         self.record_decision(id, asked, prompt::word(decision), by);
     }
 
     /// Into the log and the list that `status` shows.
-    fn record_decision(&mut self, id: &str, asked: &Asked, decision: &str, by: &str) {
-        let Asked { who, ask, scope, topic_id, .. } = asked;
+    fn record_decision(&mut self, id: &str, asked: &AskedPermission, decision: &str, by: &str) {
+        let AskedPermission { who, ask, scope, topic_id, .. } = asked;
         log::info!(target: "asks", "{} {} in {scope}: {decision} by {by}", who, ask.tool);
         let row = json!({
             "at": time::rfc3339(time::now_ms()), "id": (!id.is_empty()).then_some(id), "topic": topic_id, "agent": who,

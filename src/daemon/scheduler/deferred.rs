@@ -3,7 +3,7 @@
 
 use crate::daemon::hub::Hub;
 use crate::session::messages::Say;
-use crate::session::task::{self, Link};
+use crate::session::task::{self, TaskLink};
 use crate::session::turn::TurnEnd;
 use crate::store::outbox::Entry;
 use crate::store::state::{Parked, Record};
@@ -87,9 +87,9 @@ impl Hub {
         }
         for (_, key, message) in due {
             self.store.record(Record::Unparked { key });
-            if let Some((job, run)) = task::revive(&message, &self.me) {
+            if let Some((job, run)) = task::restore(&message, &self.me) {
                 self.tongues.guess(&job.topic_id, &run.title);
-                self.accept_for(job, Arc::new(Link::to(run)));
+                self.accept_for(job, Arc::new(TaskLink::to(run)));
                 continue;
             }
             match Message::decode(&message).map(|message| intake(&message, &self.me)) {

@@ -14,9 +14,9 @@ use crate::daemon::scheduler::busy_policy::SteerOffer;
 use crate::session::messages::{Lang, Say};
 use crate::session::routing;
 use crate::session::routing::Route;
-use crate::session::task::Link;
+use crate::session::task::TaskLink;
 use crate::session::turn::TurnId;
-use crate::session::{self, Assignment, Change, Shared, Work};
+use crate::session::{self, Assignment, SessionChange, Shared, Work};
 use crate::store::Store;
 use crate::store::state::SessionRow;
 use crate::text;
@@ -69,7 +69,7 @@ pub(crate) struct LiveTurn {
     /// When people were told last that it waits.
     told: Option<Instant>,
     /// The task that it carries out, if any.
-    task: Arc<Link>,
+    task: Arc<TaskLink>,
 }
 
 impl LiveTurn {
@@ -160,7 +160,7 @@ impl Scheduler {
     }
 
     /// Takes a job in; it is handed to its worker by [`Scheduler::dispatch`], after the commit.
-    pub(crate) fn enqueue(&mut self, mut job: Job, route: Route, lang: Lang, task: Arc<Link>) {
+    pub(crate) fn enqueue(&mut self, mut job: Job, route: Route, lang: Lang, task: Arc<TaskLink>) {
         let (scope, key) = (job.scope.clone(), job.key.clone());
         let by = (route.adapter.clone(), route.why);
         let message = std::mem::take(&mut job.source);
@@ -187,7 +187,7 @@ impl Scheduler {
         let (scope, key) = (job.scope.clone(), job.key.clone());
         let (title, by) = (title(&job), (String::new(), ""));
         self.register(scope, key, by, (title, Value::Null), Default::default(), |turn_id, _, _| {
-            Work::Change(Box::new(Change { job, turn_id, go_on, text }))
+            Work::Change(Box::new(SessionChange { job, turn_id, continue_with: go_on, text }))
         });
     }
 
@@ -197,7 +197,7 @@ impl Scheduler {
         key: String,
         (adapter, why): (String, &'static str),
         (title, message): (String, Value),
-        (whose, task): ((String, String), Arc<Link>),
+        (whose, task): ((String, String), Arc<TaskLink>),
         work: impl FnOnce(TurnId, Receiver<Control>, Receiver<SteeringMessage>) -> Work,
     ) {
         self.last_turn_id = self.last_turn_id.next();

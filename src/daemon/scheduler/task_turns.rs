@@ -2,7 +2,7 @@
 
 use super::Scheduler;
 use crate::daemon::tasks::answered;
-use crate::session::task::{Link, Run};
+use crate::session::task::{TaskLink, TaskRun};
 use crate::session::turn::TurnId;
 use crate::wire::intake::Scope;
 use crate::wire::task::Task;
@@ -22,7 +22,7 @@ impl Scheduler {
     }
 
     /// The turn of a session that runs now: its number, and the task that it may carry out.
-    pub(crate) fn running(&self, scope: &Scope) -> Option<(TurnId, Arc<Link>)> {
+    pub(crate) fn running(&self, scope: &Scope) -> Option<(TurnId, Arc<TaskLink>)> {
         let turn = self.turns(scope).find(|turn| turn.began.is_some())?;
         Some((turn.turn_id, turn.task.clone()))
     }
@@ -42,7 +42,7 @@ impl Scheduler {
 
     /// Lets a turn that answers a message carry the task out, if one was accepted so lately that message and task are
     /// one request. What it was accepted for, and what it is to be put off with.
-    pub(crate) fn promote(&mut self, scope: &Scope, run: &Run, task: &Task) -> Option<String> {
+    pub(crate) fn promote(&mut self, scope: &Scope, run: &TaskRun, task: &Task) -> Option<String> {
         let turns = &mut self.live.get_mut(scope)?.turns;
         let fits = |turn: &&mut super::LiveTurn| {
             !turn.adapter.is_empty()
@@ -56,7 +56,7 @@ impl Scheduler {
     }
 
     /// The running turn of a session: what it was accepted for, and its link.
-    pub(crate) fn link(&self, scope: &Scope, turn_id: TurnId) -> Option<(String, Arc<Link>)> {
+    pub(crate) fn link(&self, scope: &Scope, turn_id: TurnId) -> Option<(String, Arc<TaskLink>)> {
         let turn = self.turns(scope).next().filter(|turn| turn.turn_id == turn_id)?;
         Some((turn.key.clone(), turn.task.clone()))
     }

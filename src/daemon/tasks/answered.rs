@@ -6,7 +6,7 @@ use crate::daemon::hub::Hub;
 use crate::session;
 use crate::session::messages::Lang;
 use crate::session::progress::formatter;
-use crate::session::task::Run;
+use crate::session::task::TaskRun;
 use crate::session::turn::TurnId;
 use crate::store::Store;
 use crate::store::outbox::{Entry, ReplyKind};
@@ -120,7 +120,7 @@ impl Hub {
         };
         log::debug!(target: "hub", "task {} was carried out by the answer to a message", task.id);
         let mut entry = self.shared.outbox.entry(key, topic_id, None, Vec::new(), ReplyKind::Done);
-        entry.after.push(session::task::errand(&row["end"], &Run::of(task)));
+        entry.after.push(session::task::final_patch(&row["end"], &TaskRun::of(task)));
         self.shared.outbox.keep(&entry);
         self.store.record(Record::Seen { key: key.to_owned() });
         self.delivery.add(entry, false);

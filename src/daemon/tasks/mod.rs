@@ -13,7 +13,7 @@ use crate::daemon::hub::Hub;
 use crate::daemon::outbound::http_call::TaskQuery;
 use crate::json;
 use crate::session::messages::Say;
-use crate::session::task::{self, Link, Run};
+use crate::session::task::{self, TaskLink, TaskRun};
 use crate::store::state::Record;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, TopicKind};
@@ -310,7 +310,7 @@ impl Hub {
         let Some(pending) = self.tasks.pending.remove(task_id) else { return };
         let PendingState::Held(_, task) = pending.at else { return };
         let key = task.run_key().unwrap_or_else(|| format!("task:{task_id}:{}", crate::sys::id::hex()));
-        let (scope, run) = (Scope::Task(task_id.to_owned()), Run::of(&task));
+        let (scope, run) = (Scope::Task(task_id.to_owned()), TaskRun::of(&task));
         let comment = self.comment(&task, pending.comment, pending.cause);
         let mut jobs = pending.jobs.into_iter();
         // what is said of it from now on is news
@@ -339,12 +339,12 @@ impl Hub {
         let job = match first {
             Some(job) => {
                 self.store.record(Record::Seen { key });
-                Some(task::fold(job, &task))
+                Some(task::merge_task(job, &task))
             }
             None => task::job(&task, comment.as_deref(), key),
         };
         match job {
-            Some(job) => self.accept_for(job, Arc::new(Link::to(run))),
+            Some(job) => self.accept_for(job, Arc::new(TaskLink::to(run))),
             None => log::warn!(target: "hub", "task {task_id} has no topic; it is not run"),
         }
         for job in jobs {

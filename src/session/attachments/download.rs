@@ -22,14 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A server that says nothing for so long is given up.
-const STALL: Duration = Duration::from_secs(30);
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Names and reasons in texts are labels.
 const LABEL_CHARS: usize = 120;
 /// Failures that the user is told one by one.
-const TOLD: usize = 5;
+const MAX_FAILURES_LISTED: usize = 5;
 
 /// What has become of the files of a message.
-pub(crate) struct Received<'j> {
+pub(crate) struct DownloadedMessage<'j> {
     /// The message with a text that says where they are.
     pub(crate) job: Cow<'j, Job>,
     /// The pictures, for agents that take them.
@@ -39,28 +39,28 @@ pub(crate) struct Received<'j> {
 }
 
 /// The turn was stopped meanwhile.
-pub(crate) struct Stopped;
+pub(crate) struct StoppedWhileWaiting;
 
 /// One file that is here.
-struct Kept {
+struct StoredAttachment {
     path: PathBuf,
     size: u64,
     media_type: String,
 }
 
 /// Fetches what came with a message. `tell` is for the status.
-pub(crate) fn receive<'j>(
+pub(crate) fn download_all<'j>(
     shared: &Shared,
     job: &'j Job,
     lang: Lang,
     control: &Receiver<Control>,
     tell: &mut dyn FnMut(String),
-) -> Result<Received<'j>, Stopped> {
+) -> Result<DownloadedMessage<'j>, StoppedWhileWaiting> {
     if job.media.is_empty() {
-        return Ok(Received { job: Cow::Borrowed(job), images: Vec::new(), remark: String::new() });
+        return Ok(DownloadedMessage { job: Cow::Borrowed(job), images: Vec::new(), remark: String::new() });
     }
     let root = &shared.config.inbox_dir;
-    inbox::tidy(root);
+    inbox::evict_old(root);
     let place = inbox::folder(root, &job.key)
         .map_err(|e| format!("the inbox {} cannot be used: {}", root.display(), crate::error::reason(&e)));
     let config = &shared.config;
@@ -72,7 +72,7 @@ pub(crate) fn receive<'j>(
     );
     let ready = place.and_then(|place| Ok((place, Arc::new(fetcher.map_err(|e| e.to_string())?))));
     let (mut said, mut images, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    let mut left = inbox::MAX_MESSAGE;
+    let mut left = inbox::MAX_MESSAGE_BYTES;
     for (number, media) in job.media.iter().enumerate() {
         let label = label(media);
         let kept = match &ready {
@@ -84,7 +84,7 @@ pub(crate) fn receive<'j>(
                 let mut tell = |size: u64| {
                     tell(Say::Receives.to(lang, &[&shown, &number, &of, &mebibytes(size)]));
                 };
-                fetch(fetcher, media, place, left.min(inbox::MAX_FILE), control, &mut tell)?
+                spawn_download(fetcher, media, place, left.min(inbox::MAX_FILE_BYTES), control, &mut tell)?
             }
         };
         let words = match kept {
@@ -99,7 +99,9 @@ pub(crate) fn receive<'j>(
                     data: None,
                 }));
                 let heard = is_speech(media, &kept).then(|| {
-                    crate::session::speech::transcribe::hear(shared, &kept.path, lang, control, tell)
+                    crate::session::speech::transcribe::transcribe_file(
+                        shared, &kept.path, lang, control, tell,
+                    )
                 });
                 match heard.transpose()? {
                     Some(Ok(Some(words))) => format!(
@@ -121,7 +123,11 @@ pub(crate) fn receive<'j>(
         };
         said.push((media, words));
     }
-    Ok(Received { job: Cow::Owned(with_files(job, &said)), images, remark: remark(lang, &failed) })
+    Ok(DownloadedMessage {
+        job: Cow::Owned(append_file_list(job, &said)),
+        images,
+        remark: remark(lang, &failed),
+    })
 }
 
 /// A size in MiB, with one decimal.
@@ -136,25 +142,25 @@ fn label(media: &Media) -> String {
     if name.is_empty() { word.to_owned() } else { format!("{word} “{name}”") }
 }
 
-fn is_speech(media: &Media, kept: &Kept) -> bool {
+fn is_speech(media: &Media, kept: &StoredAttachment) -> bool {
     media.kind == Kind::Audio || (media.kind == Kind::File && kept.media_type.starts_with("audio/"))
 }
 
 fn remark(lang: Lang, failed: &[(Say, String, String)]) -> String {
     let mut out = String::new();
-    for (say, label, why) in failed.iter().take(TOLD) {
+    for (say, label, why) in failed.iter().take(MAX_FAILURES_LISTED) {
         out.push_str("\n\n");
         out.push_str(&say.to(lang, &[&kept(lang, label), &kept(lang, why)]));
     }
-    if failed.len() > TOLD {
+    if failed.len() > MAX_FAILURES_LISTED {
         out.push_str("\n\n");
-        out.push_str(&Say::AndMore.to(lang, &[&(failed.len() - TOLD).to_string()]));
+        out.push_str(&Say::AndMore.to(lang, &[&(failed.len() - MAX_FAILURES_LISTED).to_string()]));
     }
     out
 }
 
 /// The message with each token replaced by what became of its file, and the other files named at its end.
-fn with_files(job: &Job, said: &[(&Media, String)]) -> Job {
+fn append_file_list(job: &Job, said: &[(&Media, String)]) -> Job {
     let mut job = job.clone();
     let words = |media: &Media| {
         let known = said.iter().find(|(known, _)| known.url == media.url);
@@ -187,33 +193,34 @@ fn with_files(job: &Job, said: &[(&Media, String)]) -> Job {
 }
 
 /// What the fetching thread tells.
-enum Told {
+enum DownloadEvent {
     Size(u64),
-    Done(Result<Kept, String>),
+    Done(Result<StoredAttachment, String>),
 }
 
 /// One file. The outer error: the turn is stopped.
-fn fetch(
+fn spawn_download(
     fetcher: &Arc<Fetcher>,
     media: &Media,
     folder: &Path,
     limit: u64,
     control: &Receiver<Control>,
     tell: &mut dyn FnMut(u64),
-) -> Result<Result<Kept, String>, Stopped> {
+) -> Result<Result<StoredAttachment, String>, StoppedWhileWaiting> {
     tell(0);
     let (tx, told) = unbounded();
     let (fetcher, media, folder) = (fetcher.clone(), media.clone(), folder.to_owned());
-    let body = move || drop(tx.send(Told::Done(bring(&fetcher, &media, &folder, limit, &tx))));
+    let body =
+        move || drop(tx.send(DownloadEvent::Done(download_one(&fetcher, &media, &folder, limit, &tx))));
     if let Err(e) = thread::spawn("fetch", body) {
         return Ok(Err(format!("no thread could be started: {e}")));
     }
     loop {
-        match wait(&told, control, STALL)? {
-            Ok(Told::Size(size)) => tell(size),
-            Ok(Told::Done(done)) => return Ok(done),
+        match wait(&told, control, STALL_TIMEOUT)? {
+            Ok(DownloadEvent::Size(size)) => tell(size),
+            Ok(DownloadEvent::Done(done)) => return Ok(done),
             // the thread goes when its server speaks again, or its time is over, and leaves nothing
-            Err(_) => return Ok(Err(format!("nothing came for {} seconds", STALL.as_secs()))),
+            Err(_) => return Ok(Err(format!("nothing came for {} seconds", STALL_TIMEOUT.as_secs()))),
         }
     }
 }
@@ -223,36 +230,39 @@ pub(crate) fn wait<T>(
     told: &Receiver<T>,
     control: &Receiver<Control>,
     limit: Duration,
-) -> Result<Result<T, RecvTimeoutError>, Stopped> {
+) -> Result<Result<T, RecvTimeoutError>, StoppedWhileWaiting> {
     select! {
         recv(told) -> what => Ok(what.map_err(|_| RecvTimeoutError::Disconnected)),
         // a hub that is gone stops everything as well
-        recv(control) -> _ => Err(Stopped),
+        recv(control) -> _ => Err(StoppedWhileWaiting),
         default(limit) => Ok(Err(RecvTimeoutError::Timeout)),
     }
 }
 
-fn bring(
+fn download_one(
     fetcher: &Fetcher,
     media: &Media,
     folder: &Path,
     limit: u64,
-    tx: &Sender<Told>,
-) -> Result<Kept, String> {
+    tx: &Sender<DownloadEvent>,
+) -> Result<StoredAttachment, String> {
     let incoming = fetcher.open(&media.url).map_err(|e| e.to_string())?;
     let media_type = incoming.media_type.clone();
     let mut name = attachment::safe_name(&media.name, &media.url);
     if !name.contains('.') {
-        let ending = ENDINGS.iter().find(|(known, _)| *known == media_type).map_or("", |(_, ending)| ending);
+        let ending = EXTENSIONS_BY_MEDIA_TYPE
+            .iter()
+            .find(|(known, _)| *known == media_type)
+            .map_or("", |(_, ending)| ending);
         name.push_str(ending);
     }
     let (path, size) =
-        inbox::keep(incoming, folder, &name, limit, &mut |size| tx.send(Told::Size(size)).is_ok())?;
-    Ok(Kept { path, size, media_type })
+        inbox::store(incoming, folder, &name, limit, &mut |size| tx.send(DownloadEvent::Size(size)).is_ok())?;
+    Ok(StoredAttachment { path, size, media_type })
 }
 
 /// Endings for files that are named without one: agents and recognisers go by them.
-const ENDINGS: [(&str, &str); 12] = [
+const EXTENSIONS_BY_MEDIA_TYPE: [(&str, &str); 12] = [
     ("image/png", ".png"),
     ("image/jpeg", ".jpg"),
     ("image/gif", ".gif"),

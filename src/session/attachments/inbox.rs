@@ -12,21 +12,21 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// One file: what the service takes from people (see LIMITS in wtt-connect-protocol(7)).
-pub(crate) const MAX_FILE: u64 = 100 << 20;
+pub(crate) const MAX_FILE_BYTES: u64 = 100 << 20;
 /// All files of a message.
-pub(crate) const MAX_MESSAGE: u64 = 256 << 20;
+pub(crate) const MAX_MESSAGE_BYTES: u64 = 256 << 20;
 /// Files fetched for one message; nobody shows more pictures at a time.
 pub(crate) const MAX_FILES: usize = 16;
 /// What all messages may hold; above it the oldest go.
-const MAX_ALL: u64 = 2 << 30;
+const MAX_INBOX_BYTES: u64 = 2 << 30;
 /// A conversation seldom comes back to a file after two weeks; the agent has copied what it needs.
-const AGE: Duration = Duration::from_secs(14 * 24 * 3600);
+const MAX_AGE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Younger ones stay, whatever they hold: a turn may be at work on them.
-const YOUNG: Duration = Duration::from_secs(3 * 3600);
+const MIN_AGE_FOR_EVICTION: Duration = Duration::from_secs(3 * 3600);
 /// What our folders begin with.
 const PREFIX: &str = "m-";
 /// Files of one name in a message; more are refused.
-const SAME_NAME: u32 = 100;
+const MAX_NAME_COLLISIONS: u32 = 100;
 /// So much is read at a time, and progress told after each.
 const PIECE: usize = 64 << 10;
 
@@ -52,7 +52,7 @@ pub(crate) fn folder(root: &Path, key: &str) -> io::Result<PathBuf> {
 /// A new file of this name, or of one with a number.
 fn create(folder: &Path, name: &str) -> io::Result<(fs::File, PathBuf)> {
     let (stem, ending) = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).unwrap_or((name, ""));
-    for number in 1..SAME_NAME {
+    for number in 1..MAX_NAME_COLLISIONS {
         let numbered = match (number, ending) {
             (1, _) => name.to_owned(),
             (_, "") => format!("{stem}-{number}"),
@@ -69,7 +69,7 @@ fn create(folder: &Path, name: &str) -> io::Result<(fs::File, PathBuf)> {
 
 /// Writes a file as it comes. `go_on` is told how much there is, and may end it. On any failure nothing is left, and
 /// the reason is for people.
-pub(crate) fn keep(
+pub(crate) fn store(
     incoming: Incoming,
     folder: &Path,
     name: &str,
@@ -114,11 +114,11 @@ pub(crate) fn keep(
 }
 
 /// Removes what is too old, and then the oldest while all together are too large.
-pub(crate) fn tidy(root: &Path) {
-    tidy_to(root, MAX_ALL, SystemTime::now());
+pub(crate) fn evict_old(root: &Path) {
+    evict_to_size(root, MAX_INBOX_BYTES, SystemTime::now());
 }
 
-fn tidy_to(root: &Path, max: u64, now: SystemTime) {
+fn evict_to_size(root: &Path, max: u64, now: SystemTime) {
     let mut folders: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
@@ -131,7 +131,7 @@ fn tidy_to(root: &Path, max: u64, now: SystemTime) {
     let mut all: u64 = folders.iter().map(|folder| folder.1).sum();
     for (at, size, path) in folders {
         let age = now.duration_since(at).unwrap_or_default();
-        if age > AGE || (all > max && age > YOUNG) {
+        if age > MAX_AGE || (all > max && age > MIN_AGE_FOR_EVICTION) {
             all -= size;
             match fs::remove_dir_all(&path) {
                 Ok(()) => log::debug!(target: "session", "removed the old files in {}", path.display()),
@@ -181,7 +181,7 @@ mod tests {
         let folder = folder(root.path(), "../../x").unwrap();
         assert_eq!(folder.parent(), Some(root.path()));
         std::os::unix::fs::symlink(root.path().join("victim"), folder.join("a.txt")).unwrap();
-        let keep = |bytes| keep(incoming(bytes, None), &folder, "a.txt", 100, &mut |_| true).unwrap();
+        let keep = |bytes| store(incoming(bytes, None), &folder, "a.txt", 100, &mut |_| true).unwrap();
         let (first, second) = (keep(b"one").0, keep(b"two").0);
         assert_eq!(
             (first.file_name().unwrap(), second.file_name().unwrap()),
@@ -203,7 +203,7 @@ mod tests {
             (b"1", Some(1), "stopped"),
         ] {
             let told =
-                keep(incoming(bytes, length), root.path(), "a", 4, &mut |_| why != "stopped").unwrap_err();
+                store(incoming(bytes, length), root.path(), "a", 4, &mut |_| why != "stopped").unwrap_err();
             assert!(told.contains(why), "{told}");
         }
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
@@ -216,7 +216,7 @@ mod tests {
         let make = |name: &str, hours: u64| {
             let folder = root.path().join(name);
             fs::create_dir(&folder).unwrap();
-            keep(incoming(&[7; 100], None), &folder, "f", 100, &mut |_| true).unwrap();
+            store(incoming(&[7; 100], None), &folder, "f", 100, &mut |_| true).unwrap();
             let at = now - Duration::from_secs(hours * 3600);
             fs::File::open(&folder).unwrap().set_modified(at).unwrap();
         };
@@ -224,14 +224,14 @@ mod tests {
         {
             make(name, hours);
         }
-        tidy_to(root.path(), 250, now);
+        evict_to_size(root.path(), 250, now);
         let mut left: Vec<String> = Vec::new();
         left.extend(
             fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()),
         );
         left.sort();
         assert_eq!(left, ["m-c", "m-new", "mine"]);
-        tidy_to(root.path(), 1, now);
+        evict_to_size(root.path(), 1, now);
         assert!(root.path().join("m-new").exists(), "a turn may be at work on it");
     }
 }

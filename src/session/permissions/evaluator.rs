@@ -5,14 +5,14 @@ use crate::agent::permission::{PermissionKind, PermissionPolicy, PermissionReque
 use crate::agent::{TurnRequest, outcome::Reason};
 use crate::config::{Config, Mode};
 use crate::session::permissions::policy;
-use crate::session::permissions::policy::Case;
+use crate::session::permissions::policy::PolicyContext;
 use crate::wire::intake::{Job, Scope};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 /// Who rules in one turn.
 #[derive(Debug)]
-pub(crate) struct Court<'a> {
+pub(crate) struct RequestEvaluator<'a> {
     config: &'a Config,
     adapter: &'a str,
     topic: &'a str,
@@ -24,7 +24,7 @@ pub(crate) struct Court<'a> {
     grants: RefCell<Vec<String>>,
 }
 
-impl<'a> Court<'a> {
+impl<'a> RequestEvaluator<'a> {
     /// For a turn in a mode of its topic.
     pub(crate) fn new(
         config: &'a Config,
@@ -32,19 +32,28 @@ impl<'a> Court<'a> {
         job: &'a Job,
         mode: Mode,
         grants: Vec<String>,
-    ) -> Court<'a> {
-        let workdir = real(&config.workdir.to_string_lossy());
+    ) -> RequestEvaluator<'a> {
+        let workdir = resolve_links(&config.workdir.to_string_lossy());
         let home = config.variable("HOME").unwrap_or_default();
         let task = match &job.scope {
             Scope::Task(id) => Some(id.as_str()),
             Scope::Topic(_) => None,
         };
         let grants = RefCell::new(grants);
-        Court { config, adapter: adapter.name, topic: &job.topic_id, task, mode, workdir, home, grants }
+        RequestEvaluator {
+            config,
+            adapter: adapter.name,
+            topic: &job.topic_id,
+            task,
+            mode,
+            workdir,
+            home,
+            grants,
+        }
     }
 
-    fn case<'c>(&'c self, paths: &'c [String]) -> Case<'c> {
-        Case {
+    fn case<'c>(&'c self, paths: &'c [String]) -> PolicyContext<'c> {
+        PolicyContext {
             adapter: self.adapter,
             topic: self.topic,
             task: self.task,
@@ -72,9 +81,9 @@ impl<'a> Court<'a> {
         let mut paths = Vec::new();
         if matches!(ask.kind, PermissionKind::Edit | PermissionKind::Read | PermissionKind::Other) {
             for path in ask.subjects.iter().flat_map(|path| self.readings(path)) {
-                let plain = policy::normal(&self.config.workdir.to_string_lossy(), &path);
+                let plain = policy::normalize_path(&self.config.workdir.to_string_lossy(), &path);
                 // links are followed before `..`, as the system does
-                let real = real(&absolute(&self.config.workdir, &path));
+                let real = resolve_links(&absolute(&self.config.workdir, &path));
                 let given = plain.strip_prefix(&*self.config.workdir.to_string_lossy());
                 let given = given.filter(|rest| rest.is_empty() || rest.starts_with('/'));
                 let plain = given.map(|rest| format!("{}{rest}", self.workdir)).unwrap_or(plain);
@@ -88,7 +97,7 @@ impl<'a> Court<'a> {
     }
 }
 
-impl PermissionPolicy for Court<'_> {
+impl PermissionPolicy for RequestEvaluator<'_> {
     /// The mode of the topic counts, not that in which the agent was started.
     fn evaluate(&self, _: Mode, ask: &PermissionRequest) -> PolicyDecision {
         let paths = self.paths(ask);
@@ -100,7 +109,7 @@ impl PermissionPolicy for Court<'_> {
     }
 }
 
-impl Court<'_> {
+impl RequestEvaluator<'_> {
     /// What the answer "for this session" would allow.
     pub(crate) fn grant(&self, ask: &PermissionRequest) -> Option<String> {
         let paths = self.paths(ask);
@@ -139,20 +148,20 @@ fn absolute(workdir: &Path, path: &str) -> String {
 }
 
 /// Links that lead to links, at most: as many as Linux follows.
-const LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// Where a path leads when links are followed, as far as it exists; also one to what does not exist yet.
-fn real(path: &str) -> String {
+fn resolve_links(path: &str) -> String {
     let mut known = PathBuf::from(path);
     let mut rest = Vec::new();
     let mut links = 0;
     loop {
         if let Ok(found) = known.canonicalize() {
             let tail: Vec<String> = rest.into_iter().rev().collect();
-            return policy::normal(&found.to_string_lossy(), &tail.join("/"));
+            return policy::normalize_path(&found.to_string_lossy(), &tail.join("/"));
         }
         if let Ok(target) = known.read_link()
-            && links < LINKS
+            && links < MAX_LINKS
         {
             links += 1;
             known.pop();
@@ -161,11 +170,11 @@ fn real(path: &str) -> String {
         }
         let name = match known.components().next_back() {
             Some(name) => name.as_os_str().to_string_lossy().into_owned(),
-            None => return policy::normal("/", path),
+            None => return policy::normalize_path("/", path),
         };
         rest.push(name);
         if !known.pop() {
-            return policy::normal("/", path);
+            return policy::normalize_path("/", path);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a pattern of a rule fits a command: strictly for rules that allow, as widely as can be for those that do not. Pure.
 
 use crate::config::permissions::glob;
-use crate::session::permissions::shell_parser::{Word, read};
+use crate::session::permissions::shell_parser::{Word, parse_commands};
 
 /// Programs that run the program which their arguments name.
 const WRAPPERS: &[&str] = &[
@@ -12,7 +12,7 @@ const WRAPPERS: &[&str] = &[
 
 /// How a pattern fits a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fit {
+pub enum PatternMatch {
     /// It does.
     Yes,
     /// It may: what the command becomes is not known.
@@ -22,71 +22,71 @@ pub enum Fit {
 }
 
 /// Whether a pattern certainly fits: for rules that allow. `*` as the last word is any number of further words.
-pub fn surely(pattern: &str, command: &[Word]) -> bool {
-    fit(pattern, command, false) == Fit::Yes
+pub fn matches_surely(pattern: &str, command: &[Word]) -> bool {
+    match_command(pattern, command, false) == PatternMatch::Yes
 }
 
 /// Whether a pattern may fit: for rules that deny or ask. It looks through programs that run others and into `sh -c`.
-pub fn perhaps(pattern: &str, command: &[Word]) -> Fit {
-    let mut best = fit(pattern, command, true);
-    let name = command.first().map_or("", |word| base(&word.text));
+pub fn matches_possibly(pattern: &str, command: &[Word]) -> PatternMatch {
+    let mut best = match_command(pattern, command, true);
+    let name = command.first().map_or("", |word| program_name(&word.text));
     let is_shell = name.ends_with("sh") || name == "eval";
     if WRAPPERS.contains(&name) || is_shell || name.contains('=') {
         for at in 1..command.len() {
-            best = better(best, fit(pattern, &command[at..], true));
+            best = stronger(best, match_command(pattern, &command[at..], true));
         }
     }
     for script in command.iter().skip(1).filter(|_| is_shell) {
-        match read(&script.text) {
-            Some(inner) if !script.open => {
+        match parse_commands(&script.text) {
+            Some(inner) if !script.has_expansion => {
                 for simple in
                     inner.iter().filter(|simple| simple.len() < command.len() || simple.as_slice() != command)
                 {
-                    best = better(best, fit(pattern, simple, true));
+                    best = stronger(best, match_command(pattern, simple, true));
                 }
             }
-            _ => best = better(best, Fit::Maybe),
+            _ => best = stronger(best, PatternMatch::Maybe),
         }
     }
     best
 }
 
-fn better(a: Fit, b: Fit) -> Fit {
+fn stronger(a: PatternMatch, b: PatternMatch) -> PatternMatch {
     match (a, b) {
-        (Fit::Yes, _) | (_, Fit::Yes) => Fit::Yes,
-        (Fit::Maybe, _) | (_, Fit::Maybe) => Fit::Maybe,
-        _ => Fit::No,
+        (PatternMatch::Yes, _) | (_, PatternMatch::Yes) => PatternMatch::Yes,
+        (PatternMatch::Maybe, _) | (_, PatternMatch::Maybe) => PatternMatch::Maybe,
+        _ => PatternMatch::No,
     }
 }
 
-fn base(program: &str) -> &str {
+fn program_name(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or(program)
 }
 
-fn fit(pattern: &str, command: &[Word], loose: bool) -> Fit {
+fn match_command(pattern: &str, command: &[Word], loose: bool) -> PatternMatch {
     let mut words = command.iter().enumerate();
     let mut wanted = pattern.split_whitespace().peekable();
     while let Some(want) = wanted.next() {
         if want == "*" && wanted.peek().is_none() {
-            return Fit::Yes;
+            return PatternMatch::Yes;
         }
-        let Some((at, word)) = words.next() else { return Fit::No };
-        if loose && (word.open || (word.wild && !glob(want, &word.text))) {
-            return Fit::Maybe; // it may become any number of words
+        let Some((at, word)) = words.next() else { return PatternMatch::No };
+        if loose && (word.has_expansion || (word.has_glob && !glob(want, &word.text))) {
+            return PatternMatch::Maybe; // it may become any number of words
         }
-        let by_name = loose && at == 0 && glob(want, base(&word.text));
+        let by_name = loose && at == 0 && glob(want, program_name(&word.text));
         // a star must not lead out of the folder before it
         let leads_out =
             !loose && want != "*" && want.contains('*') && word.text.split('/').any(|part| part == "..");
-        let fits = want == "*" || (!word.open && !leads_out && glob(want, &word.text));
+        let fits = want == "*" || (!word.has_expansion && !leads_out && glob(want, &word.text));
         if !fits && !by_name {
-            return Fit::No;
+            return PatternMatch::No;
         }
     }
     match words.next() {
-        None => Fit::Yes,
-        Some((_, word)) if loose && word.open => Fit::Maybe,
-        Some(_) => Fit::No,
+        None => PatternMatch::Yes,
+        Some((_, word)) if loose && word.has_expansion => PatternMatch::Maybe,
+        Some(_) => PatternMatch::No,
     }
 }
 
@@ -113,30 +113,34 @@ mod tests {
             ("rm build/*", "rm build/../x", false),
             ("*", "anything at all", true),
         ] {
-            assert_eq!(surely(pattern, &read(line).unwrap()[0]), want, "{pattern} {line}");
+            assert_eq!(matches_surely(pattern, &parse_commands(line).unwrap()[0]), want, "{pattern} {line}");
         }
     }
 
     #[test]
     fn patterns_that_deny_look_further() {
         for (pattern, line, want) in [
-            ("rm *", "rm -rf /", Fit::Yes),
-            ("rm *", "/bin/rm x", Fit::Yes),
-            ("rm *", "r\\m x", Fit::Yes),
-            ("rm *", "sudo -n rm x", Fit::Yes),
-            ("rm *", "A=1 rm x", Fit::Yes),
-            ("rm *", "find . -exec rm x", Fit::Yes),
-            ("rm *", "bash -c 'cd /; rm x'", Fit::Yes),
-            ("rm *", "eval \"rm x\"", Fit::Yes),
-            ("rm *", "bash -c \"$X\"", Fit::Maybe),
-            ("rm *", "$X y", Fit::Maybe),
-            ("rm *", "echo rm x", Fit::No),
-            ("rm *", "rmdir x", Fit::No),
-            ("git push *", "git $X", Fit::Maybe),
-            ("git push *", "git status $X", Fit::No),
-            ("cat /etc/passwd", "cat /etc/pass*", Fit::Maybe),
+            ("rm *", "rm -rf /", PatternMatch::Yes),
+            ("rm *", "/bin/rm x", PatternMatch::Yes),
+            ("rm *", "r\\m x", PatternMatch::Yes),
+            ("rm *", "sudo -n rm x", PatternMatch::Yes),
+            ("rm *", "A=1 rm x", PatternMatch::Yes),
+            ("rm *", "find . -exec rm x", PatternMatch::Yes),
+            ("rm *", "bash -c 'cd /; rm x'", PatternMatch::Yes),
+            ("rm *", "eval \"rm x\"", PatternMatch::Yes),
+            ("rm *", "bash -c \"$X\"", PatternMatch::Maybe),
+            ("rm *", "$X y", PatternMatch::Maybe),
+            ("rm *", "echo rm x", PatternMatch::No),
+            ("rm *", "rmdir x", PatternMatch::No),
+            ("git push *", "git $X", PatternMatch::Maybe),
+            ("git push *", "git status $X", PatternMatch::No),
+            ("cat /etc/passwd", "cat /etc/pass*", PatternMatch::Maybe),
         ] {
-            assert_eq!(perhaps(pattern, &read(line).unwrap()[0]), want, "{pattern} {line}");
+            assert_eq!(
+                matches_possibly(pattern, &parse_commands(line).unwrap()[0]),
+                want,
+                "{pattern} {line}"
+            );
         }
     }
 }

@@ -10,13 +10,13 @@ use crate::agent::permission::{Decision, PermissionKind, PermissionRequest, Poli
 use crate::config::Mode;
 use crate::config::permissions::{self, Effect, Rule};
 use crate::session::permissions::pattern;
-use crate::session::permissions::pattern::Fit;
+use crate::session::permissions::pattern::PatternMatch;
 use crate::session::permissions::shell_parser;
-use crate::session::permissions::shell_parser::Simple;
+use crate::session::permissions::shell_parser::SimpleCommand;
 
 /// In what circumstances a question comes.
 #[derive(Debug, Clone, Copy)]
-pub struct Case<'a> {
+pub struct PolicyContext<'a> {
     /// The adapter's name.
     pub adapter: &'a str,
     /// The topic's id.
@@ -36,27 +36,32 @@ pub struct Case<'a> {
 }
 
 /// Folders that steer other programs: an edit there is more than an edit.
-const STEERING: &[&str] =
+const CONFIGURATION_FILES: &[&str] =
     &[".git", ".claude", ".codex", ".gemini", ".cursor", ".vscode", ".idea", ".husky", ".ssh"];
 
 /// Longest command or path that "for this session" remembers; a longer one is asked about again.
 const MAX_GRANT: usize = 2000;
 
 /// Decides, with the rule that did. `grants` are those of [`grant`].
-pub fn decide(case: &Case<'_>, rules: &[Rule], grants: &[String], ask: &PermissionRequest) -> PolicyDecision {
+pub fn decide(
+    case: &PolicyContext<'_>,
+    rules: &[Rule],
+    grants: &[String],
+    ask: &PermissionRequest,
+) -> PolicyDecision {
     if ask.kind == PermissionKind::Question {
-        return people(case, "the agent has a question".to_owned(), ask);
+        return can_ask_people(case, "the agent has a question".to_owned(), ask);
     }
-    let units = units(ask);
-    let mut verdict = Verdict::Silent;
+    let units = request_parts(ask);
+    let mut verdict = RuleMatch::Silent;
     let mut silent = false;
     for unit in &units {
-        match judge(case, rules, unit, ask) {
-            Verdict::Silent => silent = true,
+        match match_rules(case, rules, unit, ask) {
+            RuleMatch::Silent => silent = true,
             found => verdict = verdict.stricter(found),
         }
     }
-    if let Verdict::Rule(rule, Effect::Deny) = verdict {
+    if let RuleMatch::Rule(rule, Effect::Deny) = verdict {
         let words = "A rule of this connector forbids it.".to_owned();
         return PolicyDecision { decision: Some(Decision::Deny(words)), rule: name(rule) };
     }
@@ -64,15 +69,17 @@ pub fn decide(case: &Case<'_>, rules: &[Rule], grants: &[String], ask: &Permissi
         return allow("allowed for this session".to_owned());
     }
     match verdict {
-        Verdict::Unclear(rule) => people(case, format!("{}, which may forbid a part of it", name(rule)), ask),
-        Verdict::Rule(rule, Effect::Ask) => people(case, name(rule), ask),
-        Verdict::Rule(rule, _) if !silent => allow(name(rule)),
+        RuleMatch::Unclear(rule) => {
+            can_ask_people(case, format!("{}, which may forbid a part of it", name(rule)), ask)
+        }
+        RuleMatch::Rule(rule, Effect::Ask) => can_ask_people(case, name(rule), ask),
+        RuleMatch::Rule(rule, _) if !silent => allow(name(rule)),
         _ => by_mode(case, ask),
     }
 }
 
 /// What "for this session" covers: the same again, or every edit in the working directory. `None`: it cannot be told.
-pub fn grant(case: &Case<'_>, ask: &PermissionRequest) -> Option<String> {
+pub fn grant(case: &PolicyContext<'_>, ask: &PermissionRequest) -> Option<String> {
     let adapter = case.adapter;
     if ask.kind == PermissionKind::Edit && is_ordinary(case) {
         return Some(format!("{adapter}: edits in the working directory"));
@@ -101,7 +108,7 @@ fn name(rule: &Rule) -> String {
 }
 
 /// People are asked, where there are any.
-fn people(case: &Case<'_>, rule: String, ask: &PermissionRequest) -> PolicyDecision {
+fn can_ask_people(case: &PolicyContext<'_>, rule: String, ask: &PermissionRequest) -> PolicyDecision {
     let nobody = || permission::decide_by_mode(Mode::Suggest, ask);
     let refused = || match nobody() {
         Decision::Allow => Decision::Deny("Nobody can be asked now.".to_owned()),
@@ -110,86 +117,91 @@ fn people(case: &Case<'_>, rule: String, ask: &PermissionRequest) -> PolicyDecis
     PolicyDecision { decision: (!case.people).then(refused), rule }
 }
 
-fn by_mode(case: &Case<'_>, ask: &PermissionRequest) -> PolicyDecision {
+fn by_mode(case: &PolicyContext<'_>, ask: &PermissionRequest) -> PolicyDecision {
     let rule = format!("the mode {}", case.mode.name());
     let plain = case.mode != Mode::AutoEdit || ask.kind != PermissionKind::Edit || is_ordinary(case);
     match permission::decide_by_mode(case.mode, ask) {
         Decision::Allow if plain => allow(rule),
-        _ => people(case, rule, ask),
+        _ => can_ask_people(case, rule, ask),
     }
 }
 
 /// Whether all files lie in the working directory, and none where it steers other programs.
-fn is_ordinary(case: &Case<'_>) -> bool {
+fn is_ordinary(case: &PolicyContext<'_>) -> bool {
     let inside = |path: &String| {
         let below = path.strip_prefix(case.workdir).and_then(|rest| rest.strip_prefix('/'));
-        below.is_some_and(|rest| !rest.split('/').any(|part| STEERING.contains(&part)))
+        below.is_some_and(|rest| !rest.split('/').any(|part| CONFIGURATION_FILES.contains(&part)))
     };
     !case.paths.is_empty() && case.paths.iter().all(inside)
 }
 
 /// What is judged for itself: each command of a line, else the whole.
-enum Unit {
-    Command(Simple),
+enum RequestPart {
+    Command(SimpleCommand),
     /// A line that cannot be read.
     Unreadable,
     Whole,
 }
 
-fn units(ask: &PermissionRequest) -> Vec<Unit> {
+fn request_parts(ask: &PermissionRequest) -> Vec<RequestPart> {
     if ask.kind != PermissionKind::Command {
-        return vec![Unit::Whole];
+        return vec![RequestPart::Whole];
     }
     let mut units = Vec::new();
     for line in &ask.subjects {
-        match shell_parser::read(line) {
-            Some(found) => units.extend(found.into_iter().map(Unit::Command)),
-            None => units.push(Unit::Unreadable),
+        match shell_parser::parse_commands(line) {
+            Some(found) => units.extend(found.into_iter().map(RequestPart::Command)),
+            None => units.push(RequestPart::Unreadable),
         }
     }
     if units.is_empty() {
-        units.push(Unit::Unreadable);
+        units.push(RequestPart::Unreadable);
     }
     units
 }
 
 /// What the rules say.
 #[derive(Debug, Clone, Copy)]
-enum Verdict<'a> {
+enum RuleMatch<'a> {
     Silent,
     Rule(&'a Rule, Effect),
     /// This one denies or asks, if the command is what it may be.
     Unclear(&'a Rule),
 }
 
-impl<'a> Verdict<'a> {
+impl<'a> RuleMatch<'a> {
     fn weight(self) -> u8 {
         match self {
-            Verdict::Silent => 0,
-            Verdict::Rule(_, Effect::Allow) => 1,
-            Verdict::Rule(_, Effect::Ask) => 2,
-            Verdict::Unclear(_) => 3,
-            Verdict::Rule(_, Effect::Deny) => 4,
+            RuleMatch::Silent => 0,
+            RuleMatch::Rule(_, Effect::Allow) => 1,
+            RuleMatch::Rule(_, Effect::Ask) => 2,
+            RuleMatch::Unclear(_) => 3,
+            RuleMatch::Rule(_, Effect::Deny) => 4,
         }
     }
 
-    fn stricter(self, other: Verdict<'a>) -> Verdict<'a> {
+    fn stricter(self, other: RuleMatch<'a>) -> RuleMatch<'a> {
         if other.weight() > self.weight() { other } else { self }
     }
 }
 
 /// The rules on one unit: any that denies, else the first that matches.
-fn judge<'a>(case: &Case<'_>, rules: &'a [Rule], unit: &Unit, ask: &PermissionRequest) -> Verdict<'a> {
-    let mut found = Verdict::Silent;
+fn match_rules<'a>(
+    case: &PolicyContext<'_>,
+    rules: &'a [Rule],
+    unit: &RequestPart,
+    ask: &PermissionRequest,
+) -> RuleMatch<'a> {
+    let mut found = RuleMatch::Silent;
     for rule in rules.iter().filter(|rule| is_about(rule, case, ask)) {
         let verdict = match (matches(case, rule, unit, ask), rule.effect) {
-            (Fit::Yes, effect) => Verdict::Rule(rule, effect),
-            (Fit::Maybe, Effect::Deny) => Verdict::Unclear(rule),
+            (PatternMatch::Yes, effect) => RuleMatch::Rule(rule, effect),
+            (PatternMatch::Maybe, Effect::Deny) => RuleMatch::Unclear(rule),
             _ => continue,
         };
-        let stronger = matches!(verdict, Verdict::Rule(_, Effect::Deny) | Verdict::Unclear(_));
+        let stronger = matches!(verdict, RuleMatch::Rule(_, Effect::Deny) | RuleMatch::Unclear(_));
         found = match found {
-            Verdict::Silent => verdict,
+            RuleMatch::Silent => verdict,
             _ if stronger => found.stricter(verdict),
             _ => found,
         };
@@ -201,49 +213,56 @@ fn any(list: &[String], is: impl Fn(&str) -> bool) -> bool {
     list.is_empty() || list.iter().any(|one| is(one))
 }
 
-fn is_about(rule: &Rule, case: &Case<'_>, ask: &PermissionRequest) -> bool {
+fn is_about(rule: &Rule, case: &PolicyContext<'_>, ask: &PermissionRequest) -> bool {
     any(&rule.adapter, |name| name == case.adapter)
         && any(&rule.tool, |pattern| permissions::glob(pattern, &ask.tool))
         && any(&rule.topic, |topic| topic == case.topic)
         && any(&rule.task, |task| Some(task) == case.task)
 }
 
-fn matches(case: &Case<'_>, rule: &Rule, unit: &Unit, ask: &PermissionRequest) -> Fit {
+fn matches(
+    case: &PolicyContext<'_>,
+    rule: &Rule,
+    unit: &RequestPart,
+    ask: &PermissionRequest,
+) -> PatternMatch {
     let strict = rule.effect == Effect::Allow;
-    let certain = |yes: bool| if yes { Fit::Yes } else { Fit::No };
+    let certain = |yes: bool| if yes { PatternMatch::Yes } else { PatternMatch::No };
     if !rule.path.is_empty() {
         // a tool that names no file, or one that we cannot find in its question
         let is_file = matches!(ask.kind, PermissionKind::Edit | PermissionKind::Read | PermissionKind::Other)
             && !case.paths.is_empty();
-        let one = |path: &String| rule.path.iter().any(|pattern| lies(case, pattern, path));
+        let one = |path: &String| rule.path.iter().any(|pattern| is_path_match(case, pattern, path));
         let yes = if strict { case.paths.iter().all(one) } else { case.paths.iter().any(one) };
         return certain(is_file && yes);
     }
     if rule.command.is_empty() {
-        return Fit::Yes;
+        return PatternMatch::Yes;
     }
     match unit {
-        Unit::Whole => Fit::No,
-        Unit::Unreadable => certain(rule.command.iter().any(|pattern| pattern == "*")).or(strict),
-        Unit::Command(simple) if strict => {
-            certain(rule.command.iter().any(|pattern| pattern::surely(pattern, simple)))
+        RequestPart::Whole => PatternMatch::No,
+        RequestPart::Unreadable => certain(rule.command.iter().any(|pattern| pattern == "*")).or(strict),
+        RequestPart::Command(simple) if strict => {
+            certain(rule.command.iter().any(|pattern| pattern::matches_surely(pattern, simple)))
         }
-        Unit::Command(simple) => {
-            let fits = rule.command.iter().map(|pattern| pattern::perhaps(pattern, simple));
-            fits.fold(Fit::No, |best, fit| if best == Fit::Yes || fit == Fit::No { best } else { fit })
+        RequestPart::Command(simple) => {
+            let fits = rule.command.iter().map(|pattern| pattern::matches_possibly(pattern, simple));
+            fits.fold(PatternMatch::No, |best, fit| {
+                if best == PatternMatch::Yes || fit == PatternMatch::No { best } else { fit }
+            })
         }
     }
 }
 
-impl Fit {
+impl PatternMatch {
     /// A rule that is not meant to allow may fit what cannot be read.
-    fn or(self, strict: bool) -> Fit {
-        if self == Fit::No && !strict { Fit::Maybe } else { self }
+    fn or(self, strict: bool) -> PatternMatch {
+        if self == PatternMatch::No && !strict { PatternMatch::Maybe } else { self }
     }
 }
 
 /// Whether a path lies where a pattern says, which counts from the working directory.
-fn lies(case: &Case<'_>, pattern: &str, path: &str) -> bool {
+fn is_path_match(case: &PolicyContext<'_>, pattern: &str, path: &str) -> bool {
     let whole = match pattern.strip_prefix("~/") {
         Some(rest) => format!("{}/{rest}", case.home),
         None if pattern.starts_with('/') => pattern.to_owned(),
@@ -256,7 +275,7 @@ fn lies(case: &Case<'_>, pattern: &str, path: &str) -> bool {
 }
 
 /// A path made absolute, without `.` and `..`.
-pub fn normal(workdir: &str, path: &str) -> String {
+pub fn normalize_path(workdir: &str, path: &str) -> String {
     let whole = if path.starts_with('/') { path.to_owned() } else { format!("{workdir}/{path}") };
     let mut parts: Vec<&str> = Vec::new();
     for part in whole.split('/') {

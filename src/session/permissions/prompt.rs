@@ -20,7 +20,7 @@ const MAX_BUTTONS: usize = 8;
 
 /// What is asked, of whom, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Posed<'a> {
+pub struct QuestionContext<'a> {
     /// The language of the asker.
     pub lang: Lang,
     /// Our name for it, which people type.
@@ -38,8 +38,8 @@ pub struct Posed<'a> {
 }
 
 /// The post.
-pub fn post(posed: &Posed<'_>) -> String {
-    let Posed { lang, id, who, ask, rule, limit, .. } = *posed;
+pub fn render_question(posed: &QuestionContext<'_>) -> String {
+    let QuestionContext { lang, id, who, ask, rule, limit, .. } = *posed;
     let wish = match ask.kind {
         PermissionKind::Command => Say::AskCommand,
         PermissionKind::Edit => Say::AskEdit,
@@ -51,8 +51,11 @@ pub fn post(posed: &Posed<'_>) -> String {
     };
     let is_question = ask.kind == PermissionKind::Question;
     let mark = if is_question { "❓" } else { "🔐" };
-    let tool =
-        if ask.tool.is_empty() || is_question { String::new() } else { format!(" ({})", plain(&ask.tool)) };
+    let tool = if ask.tool.is_empty() || is_question {
+        String::new()
+    } else {
+        format!(" ({})", escape_markdown(&ask.tool))
+    };
     let wish = wish.to(lang, &[who]);
     let mut out = format!("{mark} **{wish}**{tool}:\n\n{}\n\n", fenced(&shown(lang, ask)));
     if is_question {
@@ -87,7 +90,7 @@ fn shown(lang: Lang, ask: &PermissionRequest) -> String {
 /// At most two screens: the beginning and the end, so that nothing can hide behind a long beginning.
 fn cut(lang: Lang, long: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
-    lines.extend(long.trim_matches(['\n', '\r']).lines().map(|line| middle(lang, line, MAX_LINE)));
+    lines.extend(long.trim_matches(['\n', '\r']).lines().map(|line| elide_middle(lang, line, MAX_LINE)));
     let (mut first, mut last) = (lines.len(), 0);
     let length = |lines: &[String]| lines.iter().map(|line| line.chars().count() + 1).sum::<usize>();
     if lines.len() > MAX_LINES || length(&lines) > MAX_CHARS {
@@ -116,7 +119,7 @@ fn cut(lang: Lang, long: &str) -> String {
     out
 }
 
-fn middle(lang: Lang, line: &str, max: usize) -> String {
+fn elide_middle(lang: Lang, line: &str, max: usize) -> String {
     let count = line.chars().count();
     if count <= max {
         return line.to_owned();
@@ -157,7 +160,7 @@ fn is_hidden(c: char) -> bool {
 }
 
 /// A word or a name without anything that is markup.
-pub fn plain(word: &str) -> String {
+pub fn escape_markdown(word: &str) -> String {
     let mut out = String::new();
     let line = text::one_line(word);
     out.extend(line.chars().filter(|c| !is_hidden(*c) && !"`*[]()<>#|~!\\".contains(*c)));
@@ -166,13 +169,13 @@ pub fn plain(word: &str) -> String {
 
 /// The buttons: clicking one sends its command as a message of the person (see PERMISSION REQUESTS in
 /// wtt-connect-protocol(7)).
-fn buttons(posed: &Posed<'_>) -> String {
+fn buttons(posed: &QuestionContext<'_>) -> String {
     let (id, lang) = (posed.id, posed.lang);
     let mut rows: Vec<Value> = Vec::new();
     let mut add = |label: &str, command: String| rows.push(json!({ "text": label, "command": command }));
     if posed.ask.kind == PermissionKind::Question {
         for (at, choice) in posed.ask.choices.iter().take(MAX_BUTTONS).enumerate() {
-            let label = text::truncate(&plain(choice), MAX_LABEL);
+            let label = text::truncate(&escape_markdown(choice), MAX_LABEL);
             add(&format!("{}. {label}", at + 1), format!("/approve {id} {}", at + 1));
         }
         add(&Say::ButtonNone.to(lang, &[]), format!("/deny {id}"));
@@ -229,17 +232,20 @@ pub fn word(decision: &Decision) -> &'static str {
 }
 
 /// The line that tells what became of a question.
-pub fn fate(lang: Lang, id: &str, decision: &Decision, by: &str, title: &str) -> String {
+pub fn decision_record(lang: Lang, id: &str, decision: &Decision, by: &str, title: &str) -> String {
     let mark = match decision {
         Decision::Allow | Decision::AllowSession | Decision::Answer(_) => "✅",
         Decision::Deny(_) | Decision::DenyAndStop => "⛔",
     };
     let said = match decision {
-        Decision::Answer(words) => Say::AskWith.to(lang, &[&plain(words)]),
+        Decision::Answer(words) => Say::AskWith.to(lang, &[&escape_markdown(words)]),
         _ => String::new(),
     };
     let word = kept(lang, word(decision)) + &said;
-    format!("{mark} {}", Say::AskFate.to(lang, &[id, &word, &plain(&kept(lang, by)), &plain(title)]))
+    format!(
+        "{mark} {}",
+        Say::AskFate.to(lang, &[id, &word, &escape_markdown(&kept(lang, by)), &escape_markdown(title)])
+    )
 }
 
 #[cfg(test)]
@@ -261,7 +267,7 @@ mod tests {
     }
 
     fn posed(ask: &PermissionRequest) -> String {
-        post(&Posed {
+        render_question(&QuestionContext {
             lang: Lang::En,
             id: "k7m",
             who: "Claude Code",
@@ -316,7 +322,7 @@ mod tests {
         named.tool = "a`b](c)".to_owned();
         assert_eq!(post.matches("```action").count(), 1);
         assert!(commands(&posed(&named)).len() == 3);
-        assert_eq!(plain("a`b](c)\u{202e}\n*d*"), "abc d");
+        assert_eq!(escape_markdown("a`b](c)\u{202e}\n*d*"), "abc d");
     }
 
     #[test]

@@ -8,27 +8,27 @@ pub struct Word {
     /// Without its quotes.
     pub text: String,
     /// It holds a variable or a substitution: only the shell knows what it becomes.
-    pub open: bool,
+    pub has_expansion: bool,
     /// It holds unquoted wildcards, which may become other words.
-    pub wild: bool,
+    pub has_glob: bool,
 }
 
 /// A simple command; a redirection is one as well (`>` and the file).
-pub type Simple = Vec<Word>;
+pub type SimpleCommand = Vec<Word>;
 
 /// Substitutions within substitutions; people write two.
 const MAX_DEPTH: usize = 8;
 
 /// The simple commands of a line, those of substitutions included. `None`: it cannot be read.
-pub fn read(line: &str) -> Option<Vec<Simple>> {
-    let mut reader = Reader { rest: line, found: Vec::new(), depth: 0 };
+pub fn parse_commands(line: &str) -> Option<Vec<SimpleCommand>> {
+    let mut reader = ShellReader { rest: line, found: Vec::new(), depth: 0 };
     reader.list(None)?;
     Some(reader.found)
 }
 
-struct Reader<'a> {
+struct ShellReader<'a> {
     rest: &'a str,
-    found: Vec<Simple>,
+    found: Vec<SimpleCommand>,
     depth: usize,
 }
 
@@ -36,7 +36,7 @@ struct Reader<'a> {
 const RESERVED: &[&str] =
     &["if", "then", "else", "elif", "do", "while", "until", "!", "{", "}", "time", "fi", "done"];
 
-impl Reader<'_> {
+impl ShellReader<'_> {
     fn peek(&self) -> Option<char> {
         self.rest.chars().next()
     }
@@ -47,8 +47,9 @@ impl Reader<'_> {
         Some(c)
     }
 
-    fn push(&mut self, mut simple: Simple) {
-        while simple.first().is_some_and(|word| !word.open && RESERVED.contains(&word.text.as_str())) {
+    fn push(&mut self, mut simple: SimpleCommand) {
+        while simple.first().is_some_and(|word| !word.has_expansion && RESERVED.contains(&word.text.as_str()))
+        {
             simple.remove(0);
         }
         if !simple.is_empty() {
@@ -58,7 +59,7 @@ impl Reader<'_> {
 
     /// Commands up to the end, or to the mark that ends a substitution.
     fn list(&mut self, end: Option<char>) -> Option<()> {
-        let mut simple = Simple::new();
+        let mut simple = SimpleCommand::new();
         // whether a word ends here, and no blank has followed
         let mut glued = false;
         loop {
@@ -96,7 +97,7 @@ impl Reader<'_> {
     }
 
     /// To another descriptor, or away, it changes nothing; else it is a command of its own.
-    fn redirection(&mut self, simple: &mut Simple, glued: bool) -> Option<()> {
+    fn redirection(&mut self, simple: &mut SimpleCommand, glued: bool) -> Option<()> {
         // the number of a descriptor has been read as a word
         if glued && simple.last().is_some_and(|word| word.text.bytes().all(|b| b.is_ascii_digit())) {
             simple.pop();
@@ -110,7 +111,7 @@ impl Reader<'_> {
         let target = self.word()?;
         let copies = mark.ends_with('&') && mark.len() > 1;
         let is_descriptor = copies && target.text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        if target.open || !(is_descriptor || target.text == "/dev/null") {
+        if target.has_expansion || !(is_descriptor || target.text == "/dev/null") {
             let mark = Word { text: mark[..1].replace('&', ">"), ..Word::default() };
             self.found.push(vec![mark, target]);
         }
@@ -140,7 +141,7 @@ impl Reader<'_> {
                 '$' => self.dollar(&mut word)?,
                 '`' => self.backticks(&mut word)?,
                 '*' | '?' | '[' | '{' => {
-                    word.wild = true;
+                    word.has_glob = true;
                     word.text.push(c);
                 }
                 // of other systems and older shells
@@ -178,14 +179,14 @@ impl Reader<'_> {
             Some('{') => {
                 let end = self.rest.find('}')?;
                 let name = &self.rest[1..end];
-                word.open = true;
+                word.has_expansion = true;
                 let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
                 self.rest = &self.rest[end + 1..];
                 plain.then_some(())
             }
             Some('\'' | '"') => None,
             _ => {
-                word.open = true;
+                word.has_expansion = true;
                 word.text.push('$');
                 Some(())
             }
@@ -198,7 +199,7 @@ impl Reader<'_> {
         if inner.contains('\\') {
             return None;
         }
-        word.open = true;
+        word.has_expansion = true;
         self.rest = inner;
         self.list(None)?;
         self.rest = after;
@@ -206,7 +207,7 @@ impl Reader<'_> {
     }
 
     fn substitution(&mut self, word: &mut Word) -> Option<()> {
-        word.open = true;
+        word.has_expansion = true;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return None;
@@ -223,9 +224,15 @@ mod tests {
 
     fn words(line: &str) -> Option<Vec<String>> {
         let shown = |w: &Word| {
-            format!("{}{}{}", w.text, if w.open { "?" } else { "" }, if w.wild { "~" } else { "" })
+            format!(
+                "{}{}{}",
+                w.text,
+                if w.has_expansion { "?" } else { "" },
+                if w.has_glob { "~" } else { "" }
+            )
         };
-        read(line).map(|all| all.iter().map(|c| c.iter().map(shown).collect::<Vec<_>>().join("|")).collect())
+        parse_commands(line)
+            .map(|all| all.iter().map(|c| c.iter().map(shown).collect::<Vec<_>>().join("|")).collect())
     }
 
     #[test]

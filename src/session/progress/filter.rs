@@ -4,7 +4,7 @@ use crate::agent::AgentEvent;
 use crate::agent::adapter::AdapterSpec;
 use crate::agent::runner::RunnerEvent;
 use crate::session::messages::{Lang, Say};
-use crate::session::progress::formatter::Narrator;
+use crate::session::progress::formatter::ProgressFormatter;
 use crate::session::routing::Route;
 use crate::text;
 use crate::wire::outgoing::{Status, StatusKind};
@@ -14,32 +14,32 @@ use std::time::{Duration, Instant};
 const TEXT_STATUS_EVERY: Duration = Duration::from_millis(500);
 
 /// Decides which progress becomes a status, and repeats the last one when nothing happens.
-pub(crate) struct Show {
-    narrator: Narrator,
+pub(crate) struct ProgressFilter {
+    formatter: ProgressFormatter,
     title: &'static str,
     /// What was shown last.
     pub(crate) last: Status,
     text_at: Option<Instant>,
 }
 
-impl Show {
-    pub(crate) fn new(adapter: &AdapterSpec, route: &Route, lang: Lang) -> Show {
+impl ProgressFilter {
+    pub(crate) fn new(adapter: &AdapterSpec, route: &Route, lang: Lang) -> ProgressFilter {
         let last = Status {
             text: Say::Works.to(lang, &[adapter.title]),
             kind: StatusKind::Running,
             adapter: adapter.name.to_owned(),
             model: route.model.clone(),
         };
-        Show { narrator: Narrator::default(), title: adapter.title, last, text_at: None }
+        ProgressFilter { formatter: ProgressFormatter::default(), title: adapter.title, last, text_at: None }
     }
 
-    pub(crate) fn next(&mut self, progress: &RunnerEvent, lang: Lang) -> Option<Status> {
+    pub(crate) fn status_for(&mut self, progress: &RunnerEvent, lang: Lang) -> Option<Status> {
         if let RunnerEvent::PermissionRequested(ask, _) = progress {
             let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
             self.last = Status { text, kind: StatusKind::Running, ..self.last.clone() };
         }
         let RunnerEvent::Agent(event) = progress else { return Some(self.last.clone()) };
-        let (kind, text) = self.narrator.status(event, self.title, lang)?;
+        let (kind, text) = self.formatter.status(event, self.title, lang)?;
         let stream = matches!(event, AgentEvent::Text(_) | AgentEvent::Thought(_));
         if stream && self.text_at.is_some_and(|at| at.elapsed() < TEXT_STATUS_EVERY) {
             return None;

@@ -16,38 +16,38 @@ const RESPONSE_CHARS: usize = 120;
 /// How much of an unfinished answer is repeated in a failure or stop notice: enough to go on from.
 const PARTIAL_CHARS: usize = 8_000;
 /// Refused tools named below an answer; more would drown it.
-const DENIED: usize = 5;
+const MAX_DENIALS_LISTED: usize = 5;
 /// A limit that resets later than this is a failure: nobody waits for an answer so long.
-const PARK_AT_MOST: Duration = Duration::from_secs(8 * 24 * 3600);
+const MAX_DEFERRAL: Duration = Duration::from_secs(8 * 24 * 3600);
 /// After the reset: the provider's clock is not ours.
-const PARK_MARGIN: Duration = Duration::from_secs(5);
+const DEFERRAL_MARGIN: Duration = Duration::from_secs(5);
 /// Length of a remark.
-const REMARK_CHARS: usize = 200;
+const MAX_FOOTNOTE_CHARS: usize = 200;
 
 /// Turns events into status lines; remembers the running text.
 #[derive(Debug, Default)]
-pub struct Narrator {
-    said: String,
+pub struct ProgressFormatter {
+    response_text: String,
 }
 
-impl Narrator {
+impl ProgressFormatter {
     /// The status that an event leads to, if any.
     pub fn status(&mut self, event: &AgentEvent, title: &str, lang: Lang) -> Option<(StatusKind, String)> {
         match event {
             AgentEvent::Session(_) => None,
             AgentEvent::Started => Some((StatusKind::Session, Say::Started.to(lang, &[title]))),
             AgentEvent::Text(piece) => {
-                self.said.push_str(piece);
-                let line = text::one_line(&self.said);
+                self.response_text.push_str(piece);
+                let line = text::one_line(&self.response_text);
                 let tail = tail(&line, RESPONSE_CHARS);
-                if self.said.len() > 16 * RESPONSE_CHARS {
-                    self.said = tail.clone();
+                if self.response_text.len() > 16 * RESPONSE_CHARS {
+                    self.response_text = tail.clone();
                 }
                 (!tail.is_empty()).then_some((StatusKind::Response, tail))
             }
             AgentEvent::Thought(_) => Some((StatusKind::Running, Say::Thinks.to(lang, &[]))),
             AgentEvent::Tool { kind, title, .. } => {
-                self.said.clear();
+                self.response_text.clear();
                 let kind = match kind {
                     ToolKind::Command => StatusKind::Command,
                     ToolKind::WebSearch => StatusKind::WebSearch,
@@ -82,17 +82,19 @@ fn tail(line: &str, max: usize) -> String {
 
 /// What the user must be told besides the answer.
 #[derive(Debug, Default)]
-pub struct Remarks {
+pub struct Footnotes {
     fresh: Option<String>,
     denied: Vec<String>,
 }
 
-impl Remarks {
+impl Footnotes {
     /// Picks up what matters.
     pub fn note(&mut self, event: &AgentEvent) {
         match event {
             AgentEvent::FreshSession(why) => self.fresh = Some(text::one_line(why)),
-            AgentEvent::Denied(what) if self.denied.len() < DENIED => self.denied.push(text::one_line(what)),
+            AgentEvent::Denied(what) if self.denied.len() < MAX_DENIALS_LISTED => {
+                self.denied.push(text::one_line(what))
+            }
             _ => {}
         }
     }
@@ -102,17 +104,17 @@ impl Remarks {
         let rows = self.fresh.iter().map(|why| (Say::WasFresh, why));
         for (say, what) in rows.chain(self.denied.iter().map(|what| (Say::WasDenied, what))) {
             out.push_str("\n\n");
-            out.push_str(&say.to(lang, &[&text::truncate(what, REMARK_CHARS)]));
+            out.push_str(&say.to(lang, &[&text::truncate(what, MAX_FOOTNOTE_CHARS)]));
         }
         out
     }
 }
 
 /// The visible end of a turn: the text, how it is marked, and the terminal outcome.
-pub fn conclude(
+pub fn final_text(
     report: &TurnReport,
     title: &str,
-    remarks: &Remarks,
+    remarks: &Footnotes,
     lang: Lang,
     shutdown: bool,
     now_ms: i64,
@@ -120,11 +122,11 @@ pub fn conclude(
     let (mut text, kind, end) = match &report.outcome {
         AgentOutcome::Done(answer) => (answer.trim_end().to_owned(), ReplyKind::Done, TurnEnd::Done),
         AgentOutcome::Failed { reason: Reason::UsageLimit(Some(reset)), partial, .. }
-            if *reset <= PARK_AT_MOST =>
+            if *reset <= MAX_DEFERRAL =>
         {
-            let until = now_ms + i64::try_from((*reset + PARK_MARGIN).as_millis()).unwrap_or(0);
+            let until = now_ms + i64::try_from((*reset + DEFERRAL_MARGIN).as_millis()).unwrap_or(0);
             (
-                with_partial(lang, parked(lang, title, until, *reset), partial),
+                with_partial(lang, deferred_text(lang, title, until, *reset), partial),
                 ReplyKind::Parked,
                 TurnEnd::Parked { until },
             )
@@ -153,7 +155,7 @@ pub fn conclude(
     (text, kind, end)
 }
 
-fn parked(lang: Lang, title: &str, until: i64, reset: Duration) -> String {
+fn deferred_text(lang: Lang, title: &str, until: i64, reset: Duration) -> String {
     let minutes = humantime::format_duration(Duration::from_secs(reset.as_secs().div_ceil(60) * 60));
     Say::Parked.to(lang, &[title, &time::rfc3339(until), &minutes.to_string()])
 }

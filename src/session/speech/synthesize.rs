@@ -6,7 +6,7 @@ use crate::config::{Config, paths};
 use crate::http::multipart;
 use crate::http::multipart::Post;
 use crate::session::attachments::inbox;
-use crate::session::file_upload::Place;
+use crate::session::file_upload::UploadTarget;
 use crate::session::messages::{Lang, Say};
 use crate::session::speech::transcribe;
 use crate::session::{SessionEvent, Shared};
@@ -27,21 +27,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Four minutes of speech on a small machine.
-const LIMIT: Duration = Duration::from_secs(240);
+const SYNTHESIS_TIMEOUT: Duration = Duration::from_secs(240);
 /// Answers spoken at a time: it takes a processor for each. Further ones stay text.
-const AT_A_TIME: usize = 2;
+const MAX_PARALLEL: usize = 2;
 /// So often one answer is begun, by as many runs of the daemon: one that has something to do with their ends is given up.
-const BEGUN: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 /// Four minutes as WAV are about 20 MB.
-const MAX_SOUND: u64 = 50 << 20;
+const MAX_AUDIO_BYTES: u64 = 50 << 20;
 
-static SPEAKING: AtomicUsize = AtomicUsize::new(0);
+static ACTIVE: AtomicUsize = AtomicUsize::new(0);
 
 /// Where the entry that brings a sound is told.
 pub type Tell = Box<dyn FnMut(SessionEvent) + Send>;
 
 /// Speaks an answer, in a thread of its own, and tells of the outbox entry that brings the sound.
-pub(crate) fn speak(shared: &Arc<Shared>, job: &Job, lang: Lang, answer: &str, tell: Tell) {
+pub(crate) fn synthesize_reply(shared: &Arc<Shared>, job: &Job, lang: Lang, answer: &str, tell: Tell) {
     let text = spoken_text::spoken(answer);
     // the sound of an encrypted answer would be in the clear
     if text.is_empty() || job.encrypted || shared.config.voice.speaking.is_none() {
@@ -49,20 +49,20 @@ pub(crate) fn speak(shared: &Arc<Shared>, job: &Job, lang: Lang, answer: &str, t
     }
     let (reply_to, parts) = (job.message_id.as_deref(), vec![text]);
     let mut entry = shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, ReplyKind::Speech);
-    entry.after.push(Errand::Upload(Place::of(job, lang).upload(Copied::default(), "", "")));
-    speak_on(shared, entry, tell);
+    entry.after.push(Errand::Upload(UploadTarget::of(job, lang).upload(Copied::default(), "", "")));
+    resume_synthesis(shared, entry, tell);
 }
 
 /// The same for an answer of which an earlier run has left the text.
-pub fn speak_on(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) {
-    let place = SPEAKING.fetch_add(1, Ordering::Relaxed);
-    let free = || SPEAKING.fetch_sub(1, Ordering::Relaxed);
+pub fn resume_synthesis(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) {
+    let place = ACTIVE.fetch_add(1, Ordering::Relaxed);
+    let free = || ACTIVE.fetch_sub(1, Ordering::Relaxed);
     // counted before it is begun: whatever ends us then, it is not for ever
     entry.sent += 1;
-    let refused = if place >= AT_A_TIME {
-        Some(format!("{AT_A_TIME} others are"))
-    } else if entry.sent > BEGUN {
-        Some(format!("it was begun {BEGUN} times"))
+    let refused = if place >= MAX_PARALLEL {
+        Some(format!("{MAX_PARALLEL} others are"))
+    } else if entry.sent > MAX_ATTEMPTS {
+        Some(format!("it was begun {MAX_ATTEMPTS} times"))
     } else {
         None
     };
@@ -74,7 +74,7 @@ pub fn speak_on(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) {
     shared.outbox.keep(&entry);
     let shared = shared.clone();
     let started = thread::spawn("speak", move || {
-        match make(&shared, &entry) {
+        match build_upload(&shared, &entry) {
             Ok(upload) => {
                 (entry.kind, entry.sent, entry.after) = (ReplyKind::Notice, 0, vec![Errand::Upload(upload)]);
                 entry.parts.clear();
@@ -88,7 +88,7 @@ pub fn speak_on(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) {
                 log::warn!(target: "session", "an answer could not be spoken: {why}");
             }
         }
-        SPEAKING.fetch_sub(1, Ordering::Relaxed);
+        ACTIVE.fetch_sub(1, Ordering::Relaxed);
     });
     if let Err(e) = started {
         free();
@@ -97,7 +97,7 @@ pub fn speak_on(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) {
 }
 
 /// The sound of an entry, copied for the upload.
-fn make(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
+fn build_upload(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
     let (Some(text), Some(Errand::Upload(upload))) = (entry.parts.first(), entry.after.first()) else {
         return Err("there is no text".to_owned());
     };
@@ -108,8 +108,8 @@ fn make(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
     // what an earlier run has left of it
     let _ = std::fs::remove_dir_all(&folder);
     paths::create_private_dir(&folder).map_err(wrong)?;
-    let made = sound(shared, &folder, text).and_then(|file| {
-        let ending = ending(&file).ok_or("what was made is neither WAV nor MP3 nor Ogg")?;
+    let made = synthesize(shared, &folder, text).and_then(|file| {
+        let ending = audio_extension(&file).ok_or("what was made is neither WAV nor MP3 nor Ogg")?;
         let path = file.to_str().ok_or("its path is not plain text")?;
         Ok((shared.shelf.take(&folder, path)?, format!("answer.{ending}")))
     });
@@ -117,11 +117,11 @@ fn make(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
     let _ = std::fs::remove_dir_all(&folder);
     let (copied, name) = made?;
     let lang = Lang::stored(upload.zh);
-    let place = Place { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref(), lang };
+    let place = UploadTarget { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref(), lang };
     Ok(place.upload(copied, &name, &Say::Spoken.to(lang, &[])))
 }
 
-fn sound(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> {
+fn synthesize(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> {
     let config = &shared.config;
     let words = match &config.voice.speaking {
         Some(Speaking::Command(words)) => words,
@@ -134,7 +134,13 @@ fn sound(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> 
     let voice = config.voice.voice.as_deref().unwrap_or_default();
     let values: [(&str, &OsStr); 3] =
         [("{file}", input.as_os_str()), ("{output}", output.as_os_str()), ("{voice}", voice.as_ref())];
-    match transcribe::run(shared, &transcribe::fill(words, &values), text, LIMIT, None) {
+    match transcribe::run(
+        shared,
+        &transcribe::fill_placeholders(words, &values),
+        text,
+        SYNTHESIS_TIMEOUT,
+        None,
+    ) {
         Ok(Ok(_)) => Ok(output),
         Ok(Err(why)) => Err(why),
         Err(_) => Err("it was stopped".to_owned()),
@@ -149,17 +155,17 @@ fn by_address(config: &Config, endpoint: &Endpoint, folder: &Path, text: &str) -
         url: &format!("{}/audio/speech", endpoint.base_url),
         key: &endpoint.key,
         ca_file: config.ca_file.as_deref(),
-        total: LIMIT,
+        total: SYNTHESIS_TIMEOUT,
         content_type: "application/json",
         length: body.len() as u64,
         body: Box::new(Cursor::new(body)),
     });
     let answer = answer.map_err(|e| e.to_string())?;
-    inbox::keep(answer, folder, "speech.mp3", MAX_SOUND, &mut |_| true).map(|(path, _)| path)
+    inbox::store(answer, folder, "speech.mp3", MAX_AUDIO_BYTES, &mut |_| true).map(|(path, _)| path)
 }
 
 /// What a sound file is, by its first bytes.
-fn ending(file: &Path) -> Option<&'static str> {
+fn audio_extension(file: &Path) -> Option<&'static str> {
     let mut head = [0; 4];
     std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut head)).ok()?;
     match head {

@@ -9,7 +9,7 @@ use crate::http::multipart;
 use crate::http::multipart::Post;
 use crate::json;
 use crate::session::Shared;
-use crate::session::attachments::download::{Stopped, wait};
+use crate::session::attachments::download::{StoppedWhileWaiting, wait};
 use crate::session::messages::{Lang, Say};
 use crate::sys::{id, program_path, thread};
 use crate::text;
@@ -22,22 +22,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A recogniser on a small machine needs about as long as the speech lasts.
-const LIMIT: Duration = Duration::from_secs(300);
+const TRANSCRIPTION_TIMEOUT: Duration = Duration::from_secs(300);
 /// What providers take; a longer recording is for the agent to cut.
-const MAX_SOUND: u64 = 25_000_000;
+const MAX_RECORDING_BYTES: u64 = 25_000_000;
 /// An hour of speech.
-const MAX_TEXT: u64 = 256 << 10;
+const MAX_TRANSCRIPT_BYTES: u64 = 256 << 10;
 /// How much of a complaint is repeated.
 const COMPLAINT_CHARS: usize = 200;
 
 /// The words of a sound file; `None` when nothing is configured to hear them.
-pub(crate) fn hear(
+pub(crate) fn transcribe_file(
     shared: &Shared,
     sound: &Path,
     lang: Lang,
     control: &Receiver<Control>,
     tell: &mut dyn FnMut(String),
-) -> Result<Result<Option<String>, String>, Stopped> {
+) -> Result<Result<Option<String>, String>, StoppedWhileWaiting> {
     let config = &shared.config;
     let Some(hearing) = &config.voice.hearing else { return Ok(Ok(None)) };
     tell(Say::Listens.to(lang, &[]));
@@ -45,7 +45,7 @@ pub(crate) fn hear(
     let heard = match hearing {
         Hearing::Command(words) => by_command(shared, words, sound, language, control)?,
         Hearing::Endpoint(endpoint, how) => {
-            if std::fs::metadata(sound).is_ok_and(|meta| meta.len() > MAX_SOUND) {
+            if std::fs::metadata(sound).is_ok_and(|meta| meta.len() > MAX_RECORDING_BYTES) {
                 return Ok(Err("the recording is too large for it".to_owned()));
             }
             let own = if *how == "curl" {
@@ -69,7 +69,7 @@ pub(crate) fn hear(
 }
 
 /// Fills values into the words of a command; each word stays one argument.
-pub(crate) fn fill(words: &[String], values: &[(&str, &OsStr)]) -> Vec<OsString> {
+pub(crate) fn fill_placeholders(words: &[String], values: &[(&str, &OsStr)]) -> Vec<OsString> {
     let mut out = Vec::new();
     for word in words {
         let mut filled = OsString::new();
@@ -95,7 +95,7 @@ pub(crate) fn run(
     input: &str,
     limit: Duration,
     control: Option<&Receiver<Control>>,
-) -> Result<Result<String, String>, Stopped> {
+) -> Result<Result<String, String>, StoppedWhileWaiting> {
     let Some((name, args)) = words.split_first() else { return Ok(Err("no program is set".to_owned())) };
     let shown = name.to_string_lossy();
     let Some(program) = program_path::find_program(name) else {
@@ -112,7 +112,7 @@ pub(crate) fn run(
         stop: control,
     });
     Ok(match said {
-        Err(HelperError::Stopped) => return Err(Stopped),
+        Err(HelperError::Stopped) => return Err(StoppedWhileWaiting),
         Err(trouble) => Err(format!("`{shown}` {trouble}")),
         Ok(said) if said.code == Some(0) => Ok(said.stdout),
         Ok(said) => {
@@ -128,13 +128,14 @@ fn by_command(
     sound: &Path,
     language: &str,
     control: &Receiver<Control>,
-) -> Result<Result<String, String>, Stopped> {
+) -> Result<Result<String, String>, StoppedWhileWaiting> {
     let language = if language.is_empty() { "auto" } else { language };
-    let mut all = fill(words, &[("{file}", sound.as_os_str()), ("{language}", language.as_ref())]);
+    let mut all =
+        fill_placeholders(words, &[("{file}", sound.as_os_str()), ("{language}", language.as_ref())]);
     if !words.iter().any(|word| word.contains("{file}")) {
         all.push(sound.into());
     }
-    run(shared, &all, "", LIMIT, Some(control))
+    run(shared, &all, "", TRANSCRIPTION_TIMEOUT, Some(control))
 }
 
 /// By our own client, in a thread of its own: a stop does not wait for the server.
@@ -144,7 +145,7 @@ fn by_fetch(
     sound: &Path,
     language: &str,
     control: &Receiver<Control>,
-) -> Result<Result<String, HttpError>, Stopped> {
+) -> Result<Result<String, HttpError>, StoppedWhileWaiting> {
     let (tx, heard) = bounded(1);
     let (endpoint, sound, language) = (endpoint.clone(), sound.to_owned(), language.to_owned());
     let ca_file = shared.config.ca_file.clone();
@@ -153,7 +154,7 @@ fn by_fetch(
     if let Err(e) = started {
         return Ok(Err(HttpError::Offline(format!("no thread could be started: {e}"))));
     }
-    Ok(wait(&heard, control, LIMIT + Duration::from_secs(1))?
+    Ok(wait(&heard, control, TRANSCRIPTION_TIMEOUT + Duration::from_secs(1))?
         .unwrap_or_else(|e: RecvTimeoutError| Err(HttpError::Status(408, e.to_string()))))
 }
 
@@ -175,18 +176,22 @@ fn transcribe(
         url: &format!("{}/audio/transcriptions", endpoint.base_url),
         key: &endpoint.key,
         ca_file: ca_file.as_deref(),
-        total: LIMIT,
+        total: TRANSCRIPTION_TIMEOUT,
         content_type: &content_type,
         body: Box::new(body),
         length,
     })?;
     let mut said = String::new();
-    answer.body.take(MAX_TEXT).read_to_string(&mut said).map_err(|e| HttpError::Status(0, e.to_string()))?;
-    words(&said).map_err(|why| HttpError::Status(0, why))
+    answer
+        .body
+        .take(MAX_TRANSCRIPT_BYTES)
+        .read_to_string(&mut said)
+        .map_err(|e| HttpError::Status(0, e.to_string()))?;
+    parse_transcript(&said).map_err(|why| HttpError::Status(0, why))
 }
 
 /// The text of an answer: `{"text": …}`, or the text itself.
-fn words(answer: &str) -> Result<String, String> {
+fn parse_transcript(answer: &str) -> Result<String, String> {
     match json::parse(answer) {
         Ok(Value::Object(fields)) => match fields.get("text").and_then(Value::as_str) {
             Some(text) => Ok(text.to_owned()),
@@ -207,7 +212,7 @@ fn by_curl(
     language: &str,
     control: &Receiver<Control>,
     why: String,
-) -> Result<Result<String, String>, Stopped> {
+) -> Result<Result<String, String>, StoppedWhileWaiting> {
     if !why.is_empty() && program_path::find_program(OsStr::new("curl")).is_none() {
         return Ok(Err(why));
     }
@@ -217,7 +222,7 @@ fn by_curl(
         format!("form-string = \"model={}\"", quoted(&endpoint.model)),
         "form-string = \"response_format=json\"".to_owned(),
         format!("form = \"file=@{}\"", quoted(&format!("\"{}\"", quoted(&sound.to_string_lossy())))),
-        format!("max-time = {}", LIMIT.as_secs()),
+        format!("max-time = {}", TRANSCRIPTION_TIMEOUT.as_secs()),
         "silent\nshow-error\nfail-with-body".to_owned(),
     ];
     if !language.is_empty() {
@@ -231,9 +236,9 @@ fn by_curl(
     }
     lines.push(String::new());
     let curl: Vec<OsString> = ["curl", "--config", "-"].iter().map(OsString::from).collect();
-    let heard = run(shared, &curl, &lines.join("\n"), LIMIT, Some(control))?;
+    let heard = run(shared, &curl, &lines.join("\n"), TRANSCRIPTION_TIMEOUT, Some(control))?;
     Ok(heard
-        .and_then(|answer| words(&answer))
+        .and_then(|answer| parse_transcript(&answer))
         .map_err(|e| if endpoint.key.is_empty() { e } else { e.replace(endpoint.key.expose(), "***") }))
 }
 
@@ -244,14 +249,15 @@ mod tests {
     #[test]
     fn values_are_filled_in_once_and_stay_one_argument() {
         let words: Vec<String> = ["x", "--f={file}", "{language}{file}", "{other}"].map(str::to_owned).into();
-        let filled = fill(&words, &[("{file}", "/a {language}".as_ref()), ("{language}", "de".as_ref())]);
+        let filled =
+            fill_placeholders(&words, &[("{file}", "/a {language}".as_ref()), ("{language}", "de".as_ref())]);
         assert_eq!(filled, ["x", "--f=/a {language}", "de/a {language}", "{other}"]);
     }
 
     #[test]
     fn answers_are_read_as_json_or_text() {
-        assert_eq!(words(r#"{"text":"hello","language":"en"}"#).as_deref(), Ok("hello"));
-        assert_eq!(words("hello\n").as_deref(), Ok("hello\n"));
-        assert!(words(r#"{"error":"no"}"#).is_err());
+        assert_eq!(parse_transcript(r#"{"text":"hello","language":"en"}"#).as_deref(), Ok("hello"));
+        assert_eq!(parse_transcript("hello\n").as_deref(), Ok("hello\n"));
+        assert!(parse_transcript(r#"{"error":"no"}"#).is_err());
     }
 }

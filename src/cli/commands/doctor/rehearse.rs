@@ -119,7 +119,7 @@ impl Stage<'_> {
         // A person who tries agents out may enable any that is here.
         let mut all = Vec::new();
         all.extend(adapters::ADAPTERS.iter().map(|spec| spec.name.to_owned()));
-        let spec = match session::ready(named, command, self.config, self.config.mode, &all) {
+        let spec = match session::check_adapter(named, command, self.config, self.config.mode, &all) {
             Ok(spec) => spec,
             Err((reason, detail)) => {
                 return tell(Verdict::Bad, sentence(&reason, Lang::En, named.title, &detail));
@@ -198,7 +198,7 @@ impl Stage<'_> {
             fresh_prompt: resume.is_some().then(|| prompt.clone()),
             prompt,
             workdir: self.workdir.to_owned(),
-            model: self.config.model.as_deref().and_then(|id| model::usual(id, spec.name)),
+            model: self.config.model.as_deref().and_then(|id| model::usual_model(id, spec.name)),
             effort: None,
             mode: self.config.mode,
             resume,

@@ -184,7 +184,7 @@ fn answered(live: &Value, row: Row<'_>) {
             format_args!(
                 "{id} of {}: {}; `wtt-connect approve {id}` or `deny {id}` answers it, within {}",
                 word(&ask["agent"]),
-                prompt::plain(word(&ask["about"])),
+                prompt::escape_markdown(word(&ask["about"])),
                 ago(&ask["seconds"])
             ),
         );

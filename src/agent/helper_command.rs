@@ -5,9 +5,9 @@
 use crate::agent::discovery::locate::Program;
 use crate::agent::runner::Control;
 use crate::secret::Secret;
-use crate::sys::child_process::{self, Ended, Running, Sig};
+use crate::sys::child_process::{self, ChildExit, ChildGroup, ChildSignal};
 use crate::sys::line_reader::{self, Line};
-use crate::sys::process_tree::{Family, Mark, Spare};
+use crate::sys::process_tree::{KillScope, OwnerTag, ProcessTree};
 use crate::sys::{id, thread};
 use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use std::collections::BTreeMap;
@@ -130,17 +130,17 @@ pub fn query(
 
 /// Runs it. Blocks.
 pub fn run_to_end(aside: HelperCommand<'_>) -> Result<HelperOutput, HelperError> {
-    let mark = Mark::new(aside.owner, &id::hex());
+    let mark = OwnerTag::new(aside.owner, &id::hex());
     let mut cmd = child_process::command(aside.program, aside.workdir);
     for (name, value) in aside.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name))) {
         cmd.env(name, value.expose());
     }
-    cmd.args(&aside.args).env(child_process::RUN_MARK, mark.value());
+    cmd.args(&aside.args).env(child_process::OWNER_TAG_VARIABLE, mark.as_str());
     cmd.stdin(if aside.input.is_empty() { Stdio::null() } else { Stdio::piped() });
     cmd.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
-        Running::spawn(&mut cmd).map_err(|e| HelperError::CannotRun(format!("cannot be started: {e}")))?;
-    let mut family = Family::new(mark, child.id());
+        ChildGroup::spawn(&mut cmd).map_err(|e| HelperError::CannotRun(format!("cannot be started: {e}")))?;
+    let mut tree = ProcessTree::new(mark, child.id());
     let wrong = |e: std::io::Error| HelperError::CannotRun(format!("cannot be watched: {e}"));
     let heard = listen(&mut child, aside.input.to_owned()).map_err(wrong)?;
 
@@ -173,25 +173,25 @@ pub fn run_to_end(aside: HelperCommand<'_>) -> Result<HelperOutput, HelperError>
             }
         };
         if over.is_some() {
-            // What it has put into other groups is found only while it lives.
-            family.look();
-            child.signal_group(Sig::Term);
+            // Descendants in other process groups can be found only while their parents live.
+            tree.refresh();
+            child.signal_group(ChildSignal::Term);
             (trouble, until) = (over, Instant::now() + POLITE);
         }
     }
     let ended = child.reap().map_err(wrong)?;
-    family.end(Spare::Nothing);
+    tree.kill(KillScope::Everything);
     if let Some(trouble) = trouble {
         return Err(trouble);
     }
-    if let Ended::Code(code) = ended {
+    if let ChildExit::Code(code) = ended {
         said.code = Some(code);
     }
     Ok(said)
 }
 
 /// Starts the threads that tell; they end with the pipes of the program.
-fn listen(child: &mut Running, input: String) -> std::io::Result<Receiver<HelperEvent>> {
+fn listen(child: &mut ChildGroup, input: String) -> std::io::Result<Receiver<HelperEvent>> {
     let (stdin, stdout, stderr) = child.pipes();
     if let Some(mut stdin) = stdin {
         // a program that does not read it all has its reasons

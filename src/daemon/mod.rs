@@ -32,7 +32,7 @@ use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Entry, Outbox, ReplyKind};
 use crate::store::state::Record;
 use crate::store::{Store, atomic};
-use crate::sys::own_executable::Image;
+use crate::sys::own_executable::ExecutableSnapshot;
 use crate::sys::{id, signal, thread, time};
 use crate::wire::e2e::Key;
 use connection::NetHandle;
@@ -72,7 +72,7 @@ pub enum Ending {
     /// For good.
     Over,
     /// The program is to be started again: everything is on disk, the lock is free.
-    Again(Image),
+    Again(ExecutableSnapshot),
 }
 
 /// Runs until a signal or `options.stop`. Blocks.
@@ -141,7 +141,8 @@ fn answer_commands(config: &Config, events: &Sender<Event>) -> Option<control::s
 /// Signals, and the wish of our owner, as events.
 fn listen(stop: Option<Receiver<()>>, events: &Sender<Event>) -> Result<()> {
     let to_hub = events.clone();
-    signal::tell(Box::new(move |signal| to_hub.send(Event::Signal(signal)).is_ok())).map_err(thread_error)?;
+    signal::spawn_handler(Box::new(move |signal| to_hub.send(Event::Signal(signal)).is_ok()))
+        .map_err(thread_error)?;
     if let Some(stop) = stop {
         let events = events.clone();
         thread::spawn_small("stop", move || {

@@ -1,7 +1,7 @@
 //! Runs one child to its end, with limits: of time, and of what is kept of its output. Blocks in poll(2).
 
-use crate::sys::child_process::{Ended, Running, Sig};
-use crate::sys::poll::{self, WakeFd, Waker};
+use crate::sys::child_process::{ChildExit, ChildGroup, ChildSignal};
+use crate::sys::poll::{self, WakeReceiver, Waker};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
@@ -26,8 +26,8 @@ pub(super) struct ChildStopper {
 
 impl ChildStopper {
     /// A stop, and what it wakes.
-    pub(super) fn new() -> io::Result<(ChildStopper, WakeFd)> {
-        let (waker, wake) = poll::waker()?;
+    pub(super) fn new() -> io::Result<(ChildStopper, WakeReceiver)> {
+        let (waker, wake) = poll::waker_pair()?;
         Ok((ChildStopper { is_requested: Arc::default(), waker }, wake))
     }
 
@@ -109,10 +109,10 @@ pub(super) fn run(
     limit: Duration,
     keep: Retain,
     stop: &ChildStopper,
-    mut wake: WakeFd,
+    mut wake: WakeReceiver,
 ) -> io::Result<ChildResult> {
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
-    let mut child = Running::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+    let mut child = ChildGroup::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (ended, waker) = (Arc::new(AtomicBool::new(false)), stop.waker.clone());
     let told = ended.clone();
     child.watch(move || {
@@ -146,15 +146,15 @@ pub(super) fn run(
         }
         if now >= until {
             timed_out |= !stopped;
-            child.signal_group(if killed { Sig::Kill } else { Sig::Term });
+            child.signal_group(if killed { ChildSignal::Kill } else { ChildSignal::Term });
             (killed, until) = (true, now + TERM_GRACE);
         }
-        poll::wait_all(&pipes, stdin.as_ref(), &mut wake, until.saturating_duration_since(now))?;
+        poll::wait_for_pipes(&pipes, stdin.as_ref(), &mut wake, until.saturating_duration_since(now))?;
     }
     let code =
-        if timed_out || stopped { child.reap() } else { child.reap_alone() }.map(|ended| match ended {
-            Ended::Code(code) => code,
-            Ended::Signal(number) => 128 + number,
+        if timed_out || stopped { child.reap() } else { child.reap_leader_only() }.map(|ended| match ended {
+            ChildExit::Code(code) => code,
+            ChildExit::Signal(number) => 128 + number,
         });
     let code = if timed_out { TIMED_OUT } else { code.unwrap_or(-1) };
     Ok(ChildResult { code, timed_out, stopped, out, err })

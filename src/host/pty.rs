@@ -5,7 +5,7 @@
 //! only after opening (so nothing else is started meanwhile), hands on the whole environment (so it is given one), and
 //! signals the shell alone (so groups are signalled here). Dropping its writer types into the shell: it goes last.
 
-use crate::sys::child_process::{self, Sig};
+use crate::sys::child_process::{self, ChildSignal};
 use crate::sys::process_tree;
 use crate::wire::host_frames::Size;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -46,7 +46,7 @@ pub(super) fn open(
     command.env("COLORTERM", "truecolor");
     command.env("PWD", cwd);
     command.cwd(cwd);
-    let opened = child_process::alone(|| {
+    let opened = child_process::spawn_exclusively(|| {
         native_pty_system().openpty(pty_size(size)).and_then(|pair| {
             let child = pair.slave.spawn_command(command)?;
             Ok((pair.master, child))
@@ -77,7 +77,7 @@ impl Pty {
     }
 
     /// Signals the shell's group and the one in front.
-    pub(super) fn signal(&self, sig: Sig) {
+    pub(super) fn signal(&self, sig: ChildSignal) {
         if let Some(front) = self.master.process_group_leader().filter(|front| *front != self.pid) {
             child_process::signal_group(front, sig);
         }
@@ -86,8 +86,8 @@ impl Pty {
 
     /// Kills the shell and what is in front. Its other jobs are hung up, which it has not done itself.
     pub(super) fn kill(&self) {
-        process_tree::signal_session(self.pid, Sig::Hup);
-        self.signal(Sig::Kill);
+        process_tree::signal_session(self.pid, ChildSignal::Hup);
+        self.signal(ChildSignal::Kill);
     }
 
     /// Reaps the shell, which has ended, and lets go of the threads that block on a terminal which some process that

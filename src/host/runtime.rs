@@ -110,9 +110,9 @@ impl RuntimeInfo {
             self.git_due_at = None;
             self.start_git(None);
         }
-        let at = *self.next.get_or_insert(time::again(now, every));
+        let at = *self.next.get_or_insert(time::next_tick(now, every));
         if at <= now {
-            self.next = Some(time::again(now, every));
+            self.next = Some(time::next_tick(now, every));
             if !self.is_git_running {
                 self.start_git(Some(self.stamps));
             }

@@ -51,7 +51,7 @@ pub(super) fn start(
     Ok(handle)
 }
 
-fn run(job: &ShellJob, stop: &ChildStopper, wake: crate::sys::poll::WakeFd) -> Result<Done, String> {
+fn run(job: &ShellJob, stop: &ChildStopper, wake: crate::sys::poll::WakeReceiver) -> Result<Done, String> {
     let words = if job.readonly { readonly::parse_command(&job.command) } else { Ok(Vec::new()) };
     let words = match words {
         Ok(words) => words,

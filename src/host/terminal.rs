@@ -4,7 +4,7 @@ use super::pty::{self, Pty, PtyStreams};
 use super::{HostEvent, HostTimeouts, env};
 use crate::host::output_buffer;
 use crate::host::output_buffer::{CHUNK_BYTES, OutputBuffer};
-use crate::sys::child_process::{self, Sig};
+use crate::sys::child_process::{self, ChildSignal};
 use crate::sys::thread;
 use crate::wire::host_frames::Size;
 use crossbeam_channel::Sender;
@@ -94,14 +94,14 @@ impl Terminal {
                 .and_then(|_| thread::spawn_small("term/in", move || write(input, &typed, &waiting)))
                 .and_then(|_| {
                     thread::spawn_small("term/exit", move || {
-                        let code = child_process::await_child(pid);
+                        let code = child_process::wait_for_exit(pid);
                         let _ = exited.send(HostEvent::Exited(number, code));
                     })
                 });
         match started {
             Ok(_) => Ok(terminal),
             Err(e) => {
-                terminal.pty.signal(Sig::Kill);
+                terminal.pty.signal(ChildSignal::Kill);
                 terminal.close();
                 Err(format!("cannot start a thread: {e}"))
             }
@@ -126,14 +126,14 @@ impl Terminal {
 
     /// Whoever draws on the whole screen draws again.
     pub(super) fn redraw(&self) {
-        self.pty.signal(Sig::Winch);
+        self.pty.signal(ChildSignal::Winch);
     }
 
     /// Begins to end it.
     pub(super) fn hang_up(&mut self, now: Instant) {
         if self.ending.is_none() && self.exit.is_none() {
             self.ending = Some((now, false));
-            self.pty.signal(Sig::Hup);
+            self.pty.signal(ChildSignal::Hup);
         }
     }
 
@@ -142,7 +142,7 @@ impl Terminal {
         self.exit = Some((code, now));
         if self.ending.is_some() {
             // what shares its group goes with it
-            self.pty.signal(Sig::Kill);
+            self.pty.signal(ChildSignal::Kill);
         }
     }
 

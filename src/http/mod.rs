@@ -244,7 +244,7 @@ impl Client {
     fn scrub(&self, text: &str) -> String {
         let token = self.token();
         // a shorter one would eat the words
-        if token.expose().len() < crate::sys::log::MIN_SECRET {
+        if token.expose().len() < crate::sys::log::MIN_SECRET_LEN {
             text.to_owned()
         } else {
             text.replace(token.expose(), "***")

@@ -6,7 +6,7 @@
 
 use crate::error::reason;
 use crate::store::atomic;
-use crate::sys::open_beneath::{self, Refused};
+use crate::sys::open_beneath::{self, OpenError};
 use crate::sys::{fault_injection, id, zip};
 use crate::text;
 use ring::digest::{Context, SHA256};
@@ -150,9 +150,9 @@ impl Shelf {
         }
         let rest = real.strip_prefix(root).map_err(|_| outside())?;
         let file = open_beneath::open(root, rest).map_err(|why| match why {
-            Refused::Special => "it is not a regular file".to_owned(),
-            Refused::Way => "a link has come between".to_owned(),
-            Refused::System(e) => reason(&e),
+            OpenError::NotRegularFile => "it is not a regular file".to_owned(),
+            OpenError::UnsafePath => "a link has come between".to_owned(),
+            OpenError::Io(e) => reason(&e),
         })?;
         let meta = file.metadata().map_err(|e| reason(&e))?;
         let same = |other: fs::Metadata| (other.dev(), other.ino()) == (meta.dev(), meta.ino());

@@ -15,10 +15,10 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use std::sync::{Mutex, PoisonError};
 
 /// The environment variable by which the processes of one turn are found again.
-pub const RUN_MARK: &str = "WTT_CONNECT_RUN_MARK";
+pub const OWNER_TAG_VARIABLE: &str = "WTT_CONNECT_RUN_MARK";
 
 /// Set for a connector that must end with its stdin, because it is the child of `try`.
-pub const UNTIL_EOF: &str = "WTT_CONNECT_UNTIL_EOF";
+pub const END_WITH_STDIN_VARIABLE: &str = "WTT_CONNECT_UNTIL_EOF";
 
 /// Never passed on: our secrets, the service manager's private variables, and log switches that make agents flood stderr.
 const SCRUBBED: &[&str] = &[
@@ -37,8 +37,8 @@ const SCRUBBED: &[&str] = &[
     "DEBUG",
     "WTT_CONNECT_LOG",
     "WTT_CONNECT_PANIC_RESTARTS",
-    UNTIL_EOF,
-    RUN_MARK,
+    END_WITH_STDIN_VARIABLE,
+    OWNER_TAG_VARIABLE,
 ];
 
 /// The longest file of `/proc` that is read so, `vmstat`, has half of it.
@@ -78,7 +78,7 @@ pub fn command(program: &Path, workdir: &Path) -> Command {
 }
 
 /// The user's own value of a variable, as the child would inherit it.
-pub fn inherited(name: &str) -> Option<OsString> {
+pub fn inherited_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
@@ -99,7 +99,7 @@ pub fn host_name() -> String {
 
 /// Keeps the token of this process out of core dumps and from other processes of the same user. Agents are not affected:
 /// their exec resets it.
-pub fn keep_memory_private() {
+pub fn disable_core_dumps() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
@@ -119,7 +119,7 @@ pub fn check_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Whether a failed spawn means that the machine is out of processes, memory or descriptors for now.
-pub fn is_busy(e: &io::Error) -> bool {
+pub fn is_resource_shortage(e: &io::Error) -> bool {
     use rustix::io::Errno;
     [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE]
         .iter()
@@ -128,7 +128,7 @@ pub fn is_busy(e: &io::Error) -> bool {
 
 /// A file of `/proc`, which cannot say how long it is: room for all of it, and two calls to read it instead of a dozen
 /// into room that grows. The process table has hundreds of them.
-pub fn read(path: &str) -> Option<String> {
+pub fn read_proc_file(path: &str) -> Option<String> {
     let (mut file, mut bytes, mut len) = (std::fs::File::open(path).ok()?, vec![0; PROC_FILE], 0);
     loop {
         match file.read(&mut bytes[len..]).ok()? {
@@ -142,13 +142,13 @@ pub fn read(path: &str) -> Option<String> {
 
 /// How many processes the kernel has ended for want of memory since boot; `None` where it does not say.
 pub fn oom_kills() -> Option<u64> {
-    let vmstat = read("/proc/vmstat")?;
+    let vmstat = read_proc_file("/proc/vmstat")?;
     vmstat.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
 }
 
 /// The signals that we send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sig {
+pub enum ChildSignal {
     /// SIGHUP: "your terminal is gone".
     Hup,
     /// SIGWINCH: "draw again".
@@ -161,33 +161,33 @@ pub enum Sig {
     Kill,
 }
 
-impl Sig {
+impl ChildSignal {
     pub(super) fn raw(self) -> Signal {
         match self {
-            Sig::Hup => Signal::HUP,
-            Sig::Winch => Signal::WINCH,
-            Sig::Int => Signal::INT,
-            Sig::Term => Signal::TERM,
-            Sig::Kill => Signal::KILL,
+            ChildSignal::Hup => Signal::HUP,
+            ChildSignal::Winch => Signal::WINCH,
+            ChildSignal::Int => Signal::INT,
+            ChildSignal::Term => Signal::TERM,
+            ChildSignal::Kill => Signal::KILL,
         }
     }
 }
 
 /// Runs something that makes a process or opens a terminal device while nobody else does.
-pub fn alone<T>(make: impl FnOnce() -> T) -> T {
+pub fn spawn_exclusively<T>(make: impl FnOnce() -> T) -> T {
     let _one_at_a_time = SPAWN.lock().unwrap_or_else(PoisonError::into_inner);
     make()
 }
 
 /// Signals every process of a group that a child of ours leads, or of the one in front in its terminal.
-pub fn signal_group(leader: i32, sig: Sig) {
+pub fn signal_group(leader: i32, sig: ChildSignal) {
     if let Some(pid) = Pid::from_raw(leader) {
         let _ = kill_process_group(pid, sig.raw());
     }
 }
 
 /// Blocks until a child of ours has ended; how, as shells count it. Does not reap.
-pub fn await_child(pid: i32) -> i32 {
+pub fn wait_for_exit(pid: i32) -> i32 {
     Pid::from_raw(pid).map_or(-1, await_end)
 }
 
@@ -207,16 +207,16 @@ fn await_end(pid: Pid) -> i32 {
 /// A child that leads its own process group, and the duty to reap it. Dropped without [`Running::reap`] (a panic, an
 /// early return), the whole group is killed first.
 #[derive(Debug)]
-pub struct Running {
+pub struct ChildGroup {
     child: Child,
     pid: Pid,
     owned: bool,
 }
 
-impl Running {
+impl ChildGroup {
     /// Starts a command made by [`command`].
     pub fn spawn(cmd: &mut Command) -> io::Result<Self> {
-        let child = alone(|| cmd.spawn())?;
+        let child = spawn_exclusively(|| cmd.spawn())?;
         let pid = Pid::from_child(&child);
         Ok(Self { child, pid, owned: true })
     }
@@ -232,7 +232,7 @@ impl Running {
     }
 
     /// Signals every process of the group. Harmless when they are gone.
-    pub fn signal_group(&self, sig: Sig) {
+    pub fn signal_group(&self, sig: ChildSignal) {
         let _ = kill_process_group(self.pid, sig.raw());
     }
 
@@ -247,35 +247,35 @@ impl Running {
     }
 
     /// Reaps a child whose watcher has called back, and leaves its group alone: what it started to stay may stay.
-    pub fn reap_alone(mut self) -> io::Result<Ended> {
+    pub fn reap_leader_only(mut self) -> io::Result<ChildExit> {
         self.owned = false;
         self.status()
     }
 
-    fn status(&mut self) -> io::Result<Ended> {
+    fn status(&mut self) -> io::Result<ChildExit> {
         let status = self.child.wait()?;
-        Ok(status.signal().map_or_else(|| Ended::Code(status.code().unwrap_or(-1)), Ended::Signal))
+        Ok(status.signal().map_or_else(|| ChildExit::Code(status.code().unwrap_or(-1)), ChildExit::Signal))
     }
 
     /// Kills what is left of the group and reaps. Call it when the watcher has called back.
-    pub fn reap(mut self) -> io::Result<Ended> {
-        self.signal_group(Sig::Kill);
+    pub fn reap(mut self) -> io::Result<ChildExit> {
+        self.signal_group(ChildSignal::Kill);
         self.owned = false;
         self.status()
     }
 
     /// Gives up on a child that survives SIGKILL (it hangs in the kernel): a thread waits for it instead of us.
     pub fn abandon(mut self) {
-        self.signal_group(Sig::Kill);
+        self.signal_group(ChildSignal::Kill);
         self.owned = false;
         let _ = thread::spawn_small("agent/stuck", move || drop(self.child.wait()));
     }
 }
 
-impl Drop for Running {
+impl Drop for ChildGroup {
     fn drop(&mut self) {
         if self.owned {
-            self.signal_group(Sig::Kill);
+            self.signal_group(ChildSignal::Kill);
             let _ = self.child.wait();
         }
     }
@@ -283,7 +283,7 @@ impl Drop for Running {
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum ChildExit {
     /// With this exit code.
     Code(i32),
     /// By this signal.

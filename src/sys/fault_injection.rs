@@ -17,7 +17,7 @@ pub fn step() -> io::Result<()> {
 
 /// Hangs for ever once the file exists that `WTT_CONNECT_TEST_HANG` names: a deadlock for the watchdog to notice.
 #[inline]
-pub fn hang() {
+pub fn hang_if_requested() {
     #[cfg(debug_assertions)]
     if let Some(file) = std::env::var_os("WTT_CONNECT_TEST_HANG")
         && std::path::Path::new(&file).exists()

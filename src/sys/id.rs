@@ -17,7 +17,7 @@ pub fn hex() -> String {
 }
 
 /// Three characters that are easy to type and are no word: a letter, a digit, a letter. One of about four thousand.
-pub fn short() -> String {
+pub fn short_code() -> String {
     const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz";
     let [a, b, c] = random::<3>();
     let letter = |byte: u8| char::from(LETTERS[usize::from(byte) % LETTERS.len()]);

@@ -111,9 +111,9 @@ fn finish(line: &mut Vec<u8>, dropped: &mut u64) -> Option<Line> {
 
 /// The last lines of a stream, shared between its reader and whoever asks why the child failed.
 #[derive(Debug, Clone, Default)]
-pub struct Tail(Arc<Mutex<String>>);
+pub struct OutputTail(Arc<Mutex<String>>);
 
-impl Tail {
+impl OutputTail {
     /// Adds a line and forgets the oldest beyond [`STDERR_TAIL`].
     pub fn push(&self, line: &str) {
         let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_tail_keeps_the_end() {
-        let tail = Tail::default();
+        let tail = OutputTail::default();
         for i in 0..20_000 {
             tail.push(&format!("line {i} ä"));
         }

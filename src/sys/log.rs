@@ -13,7 +13,7 @@ use std::sync::RwLock;
 /// Their debug and trace lines hold addresses with tokens, headers, whole payloads or typed keys.
 const CAPPED: &[&str] = &["tungstenite", "rustls", "ureq", "ureq_proto", "rustyline"];
 /// A shorter secret would blot out ordinary words; real ones are far longer.
-pub const MIN_SECRET: usize = 4;
+pub const MIN_SECRET_LEN: usize = 4;
 
 /// Known secrets in all their spellings, longest first.
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
@@ -39,7 +39,7 @@ pub fn init(filter: &str, secrets: Vec<String>, file: Option<LogFile>) {
 
 /// From now on this is replaced as well (a token that was renewed).
 pub fn add_secret(secret: &str) {
-    if secret.len() < MIN_SECRET {
+    if secret.len() < MIN_SECRET_LEN {
         return;
     }
     let json = secret.replace('\\', "\\\\").replace('"', "\\\"");

@@ -6,12 +6,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The name of the newest one in the state directory.
-pub const NAME: &str = "wtt-connect.log";
+pub const FILE_NAME: &str = "wtt-connect.log";
 /// A file that has grown to this is put aside.
 const MAX: u64 = 10 << 20;
 
 /// The files, newest first; the older ones may be missing.
-pub fn all(newest: &Path) -> [PathBuf; 3] {
+pub fn paths(newest: &Path) -> [PathBuf; 3] {
     ["", ".1", ".2"].map(|suffix| {
         let mut name = newest.as_os_str().to_owned();
         name.push(suffix);
@@ -33,7 +33,7 @@ impl LogFile {
         let folder = path.parent().unwrap_or(path);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-        Ok(LogFile { bytes: file.metadata()?.len(), file, files: all(path) })
+        Ok(LogFile { bytes: file.metadata()?.len(), file, files: paths(path) })
     }
 
     fn turn(&mut self) -> io::Result<()> {
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn three_files_and_no_more() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("new").join(NAME);
+        let path = dir.path().join("new").join(FILE_NAME);
         let line = vec![b'x'; 1 << 20];
         for round in 0..5_u8 {
             let mut log = LogFile::open(&path).unwrap();
@@ -77,7 +77,7 @@ mod tests {
             }
             log.write_all(&[b'0' + round, b'\n']).unwrap();
         }
-        let sizes: Vec<u64> = all(&path).iter().map(|file| fs::metadata(file).unwrap().len()).collect();
+        let sizes: Vec<u64> = paths(&path).iter().map(|file| fs::metadata(file).unwrap().len()).collect();
         assert!(sizes.iter().all(|size| *size > 0 && *size <= MAX), "{sizes:?}");
         assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 3);
         assert!(fs::read(&path).unwrap().ends_with(b"4\n"), "the newest line is in the newest file");

@@ -12,33 +12,33 @@ use std::path::{Component, Path};
 
 /// Why a file was not opened.
 #[derive(Debug)]
-pub enum Refused {
+pub enum OpenError {
     /// It is no regular file: a folder, a pipe, a device, a socket, or a link.
-    Special,
+    NotRegularFile,
     /// The way there is not a plain one: `..`, or a link.
-    Way,
+    UnsafePath,
     /// The system says no.
-    System(io::Error),
+    Io(io::Error),
 }
 
-impl From<rustix::io::Errno> for Refused {
-    fn from(error: rustix::io::Errno) -> Refused {
+impl From<rustix::io::Errno> for OpenError {
+    fn from(error: rustix::io::Errno) -> OpenError {
         use rustix::io::Errno;
         match error {
             // what open(2) says of a link with O_NOFOLLOW, and of a folder that is none
-            Errno::LOOP | Errno::MLINK | Errno::NOTDIR => Refused::Way,
-            other => Refused::System(other.into()),
+            Errno::LOOP | Errno::MLINK | Errno::NOTDIR => OpenError::UnsafePath,
+            other => OpenError::Io(other.into()),
         }
     }
 }
 
 /// Opens the regular file `rest` beneath `root` for reading. `root` may not be a link itself.
-pub fn open(root: &Path, rest: &Path) -> Result<File, Refused> {
+pub fn open(root: &Path, rest: &Path) -> Result<File, OpenError> {
     let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut here: OwnedFd = rustix::fs::open(root, folder, Mode::empty())?;
     let mut parts = rest.components().peekable();
     while let Some(part) = parts.next() {
-        let Component::Normal(name) = part else { return Err(Refused::Way) };
+        let Component::Normal(name) = part else { return Err(OpenError::UnsafePath) };
         if parts.peek().is_some() {
             here = openat(&here, name, folder, Mode::empty())?;
             continue;
@@ -46,17 +46,17 @@ pub fn open(root: &Path, rest: &Path) -> Result<File, Refused> {
         // Opening a device can already do something; this look before is a courtesy, the one behind is the check.
         let look = statat(&here, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(look.st_mode) != FileType::RegularFile {
-            return Err(Refused::Special);
+            return Err(OpenError::NotRegularFile);
         }
         // without waiting for the other end of a pipe
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&here, name, flags, Mode::empty())?;
         if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
-            return Err(Refused::Special);
+            return Err(OpenError::NotRegularFile);
         }
         return Ok(File::from(file));
     }
-    Err(Refused::Special)
+    Err(OpenError::NotRegularFile)
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
     use std::os::unix::fs::symlink;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    fn text(opened: Result<File, Refused>) -> String {
+    fn text(opened: Result<File, OpenError>) -> String {
         let mut text = String::new();
         opened.unwrap().read_to_string(&mut text).unwrap();
         text
@@ -87,21 +87,21 @@ mod tests {
         assert_eq!(text(open(&root, Path::new("a/b/file"))), "in");
         assert_eq!(text(open(&root, Path::new("a/./b/file"))), "in");
         for way in ["../secret", "a/../a/b/file", "/etc/hostname", "up/secret", "same/b/file", "a/b/file/x"] {
-            assert!(matches!(open(&root, Path::new(way)), Err(Refused::Way)), "{way}");
+            assert!(matches!(open(&root, Path::new(way)), Err(OpenError::UnsafePath)), "{way}");
         }
         for way in ["link", "a", "a/b", ""] {
-            assert!(matches!(open(&root, Path::new(way)), Err(Refused::Special)), "{way}");
+            assert!(matches!(open(&root, Path::new(way)), Err(OpenError::NotRegularFile)), "{way}");
         }
-        assert!(matches!(open(&root, Path::new("none")), Err(Refused::System(_))));
-        assert!(matches!(open(&root.join("same"), Path::new("b/file")), Err(Refused::Way)));
+        assert!(matches!(open(&root, Path::new("none")), Err(OpenError::Io(_))));
+        assert!(matches!(open(&root.join("same"), Path::new("b/file")), Err(OpenError::UnsafePath)));
         let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
-        assert!(matches!(open(&root, Path::new("socket")), Err(Refused::Special)));
+        assert!(matches!(open(&root, Path::new("socket")), Err(OpenError::NotRegularFile)));
         let made = std::process::Command::new("mkfifo").arg(root.join("pipe")).status();
         if made.is_ok_and(|status| status.success()) {
             // nobody will ever open the other end
-            assert!(matches!(open(&root, Path::new("pipe")), Err(Refused::Special)));
+            assert!(matches!(open(&root, Path::new("pipe")), Err(OpenError::NotRegularFile)));
         }
-        assert!(matches!(open(Path::new("/dev"), Path::new("zero")), Err(Refused::Special)));
+        assert!(matches!(open(Path::new("/dev"), Path::new("zero")), Err(OpenError::NotRegularFile)));
     }
 
     /// A file and a folder that are swapped for links ten thousand times each while somebody opens.

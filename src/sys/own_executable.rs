@@ -13,20 +13,20 @@ const SETTLED: Duration = Duration::from_secs(5);
 
 /// The program file as it was when this process started.
 #[derive(Debug, Clone)]
-pub struct Image {
+pub struct ExecutableSnapshot {
     path: PathBuf,
     identity: Option<[u64; 4]>,
 }
 
-impl Image {
+impl ExecutableSnapshot {
     /// The one of this process. Call it early.
-    pub fn of_this_process() -> Image {
+    pub fn capture() -> ExecutableSnapshot {
         let exact = std::env::current_exe().unwrap_or_default();
         let identity = look(&exact).map(|meta| identity(&meta));
         // The name that was typed may be a link, which an update makes point elsewhere.
         let typed = std::env::args_os().next().and_then(|name| super::program_path::find_program(&name));
         let same = |path: &PathBuf| identity.is_some() && look(path).map(|m| self::identity(&m)) == identity;
-        Image { path: typed.filter(same).unwrap_or(exact), identity }
+        ExecutableSnapshot { path: typed.filter(same).unwrap_or(exact), identity }
     }
 
     /// Whether another file lies there now, completely.
@@ -39,14 +39,14 @@ impl Image {
     /// Starts the program that lies there now in this process, with the same arguments and one more variable in its
     /// environment. Returns only when that fails.
     #[allow(clippy::disallowed_methods)] // no child: this process goes on as that program
-    pub fn start_again(&self, name: &str, value: &str) -> io::Error {
+    pub fn exec_replacement(&self, name: &str, value: &str) -> io::Error {
         Command::new(&self.path).args(std::env::args_os().skip(1)).env(name, value).exec()
     }
 }
 
 /// Replaces this process by another program, for commands that only hand over. Returns only when that fails.
 #[allow(clippy::disallowed_methods)] // no child, and the terminal stays this process's
-pub fn become_program(program: &Path, args: &[String]) -> io::Error {
+pub fn exec_program(program: &Path, args: &[String]) -> io::Error {
     Command::new(program).args(args).exec()
 }
 

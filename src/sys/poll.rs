@@ -1,7 +1,9 @@
-//! Blocking in poll(2) on a socket and a waker. The waker is a socket pair with an armed flag, so that a burst of
-//! wake-ups writes one byte.
+//! Blocking in poll(2) on a socket or on pipes, and a waker that ends the wait from another thread.
+//!
+//! The waker is a socket pair with a flag, so that a burst of wake-ups writes one byte.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -13,70 +15,71 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub struct Waker {
     tx: Arc<UnixStream>,
-    armed: Arc<AtomicBool>,
+    is_pending: Arc<AtomicBool>,
 }
 
 /// The side that poll(2) watches.
 #[derive(Debug)]
-pub struct WakeFd {
+pub struct WakeReceiver {
     rx: UnixStream,
-    armed: Arc<AtomicBool>,
+    is_pending: Arc<AtomicBool>,
 }
 
 /// Makes a connected pair.
-pub fn waker() -> io::Result<(Waker, WakeFd)> {
+pub fn waker_pair() -> io::Result<(Waker, WakeReceiver)> {
     let (rx, tx) = UnixStream::pair()?;
     rx.set_nonblocking(true)?;
     tx.set_nonblocking(true)?;
-    let armed = Arc::new(AtomicBool::new(false));
-    Ok((Waker { tx: Arc::new(tx), armed: armed.clone() }, WakeFd { rx, armed }))
+    let is_pending = Arc::new(AtomicBool::new(false));
+    Ok((Waker { tx: Arc::new(tx), is_pending: is_pending.clone() }, WakeReceiver { rx, is_pending }))
 }
 
 impl Waker {
-    /// Makes the poller return. A full pipe means that a wake-up is pending already.
+    /// Makes the waiting thread return, or its next wait if it does not wait now. A full pipe means that a wake-up is pending
+    /// already.
     pub fn wake(&self) {
-        if !self.armed.swap(true, Ordering::AcqRel) {
+        if !self.is_pending.swap(true, Ordering::AcqRel) {
             let _ = (&*self.tx).write(&[1]);
         }
     }
 }
 
-impl WakeFd {
-    /// Empties the pipe, *then* clears the flag; the caller re-checks all its queues afterwards.
+impl WakeReceiver {
+    /// Empties the pipe, *then* clears the flag. The caller checks all its queues afterwards.
     pub fn drain(&mut self) {
         let mut buf = [0u8; 64];
         while matches!(self.rx.read(&mut buf), Ok(n) if n > 0) {}
-        // A swap, not a store: a store may be delayed past the caller's look at its queues, and a sender that
-        // still saw the flag set would then write no byte for a frame that nobody has seen.
-        self.armed.swap(false, Ordering::AcqRel);
+        // A swap, not a store: a store may become visible only after the caller has checked its queues. A sender that still sees
+        // the flag set then writes no byte, and nothing wakes the caller for what was sent.
+        self.is_pending.swap(false, Ordering::AcqRel);
     }
 }
 
-/// What a wait has found. Nothing set: the time is up, or a signal interrupted the wait.
+/// The result of a wait. All fields are false after the timeout, or when a signal interrupted the wait.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Ready {
     /// The socket can be read, has ended, or has failed: a read tells which.
-    pub input: bool,
-    /// The socket takes bytes again, or has failed.
-    pub output: bool,
-    /// The waker was used; it is drained already, so look at every queue and flag that it stands for.
-    pub woken: bool,
-    /// All wakers are gone. From now on poll would report that for ever: leave the waker out.
-    pub unwakeable: bool,
+    pub is_readable: bool,
+    /// The socket accepts bytes, or has failed.
+    pub is_writable: bool,
+    /// The waker was used. It is drained already: check every queue and flag that it stands for.
+    pub is_woken: bool,
+    /// All wakers are dropped. poll(2) reports that at once on every call: do not pass the receiver again.
+    pub is_waker_closed: bool,
 }
 
-/// Blocks until the socket is readable (or writable, where asked for), the waker is used, or the time is up.
-pub fn wait(
+/// Blocks until the socket is readable (or writable, if its flag is set), the waker is used, or the timeout has passed.
+pub fn wait_for_socket(
     socket: Option<(&TcpStream, bool)>,
-    wake: Option<&mut WakeFd>,
+    wake: Option<&mut WakeReceiver>,
     timeout: Option<Duration>,
 ) -> io::Result<Ready> {
     let mut flags = [PollFlags::empty(); 2];
     {
         let mut fds = Vec::with_capacity(2);
-        if let Some((socket, output)) = socket {
-            let want = if output { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-            fds.push(PollFd::new(socket, want));
+        if let Some((socket, for_output)) = socket {
+            let events = if for_output { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+            fds.push(PollFd::new(socket, events));
         }
         if let Some(wake) = &wake {
             fds.push(PollFd::new(&wake.rx, PollFlags::IN));
@@ -88,29 +91,29 @@ pub fn wait(
         }
     }
     let (io, waker) = if socket.is_some() { (flags[0], flags[1]) } else { (PollFlags::empty(), flags[0]) };
-    let failed = io.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
+    let has_failed = io.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
     if let (Some(wake), false) = (wake, waker.is_empty()) {
         wake.drain();
     }
     Ok(Ready {
-        input: failed || io.contains(PollFlags::IN),
-        output: failed || io.contains(PollFlags::OUT),
-        woken: !waker.is_empty(),
-        unwakeable: waker.intersects(PollFlags::HUP | PollFlags::ERR),
+        is_readable: has_failed || io.contains(PollFlags::IN),
+        is_writable: has_failed || io.contains(PollFlags::OUT),
+        is_woken: !waker.is_empty(),
+        is_waker_closed: waker.intersects(PollFlags::HUP | PollFlags::ERR),
     })
 }
 
-/// Blocks until one of the pipes has something, `to` takes bytes, the waker is used, or the time is up.
-pub fn wait_all(
-    pipes: &[Option<std::fs::File>],
-    to: Option<&std::fs::File>,
-    wake: &mut WakeFd,
+/// Blocks until one of the `inputs` is readable, `output` accepts bytes, the waker is used, or the timeout has passed.
+pub fn wait_for_pipes(
+    inputs: &[Option<File>],
+    output: Option<&File>,
+    wake: &mut WakeReceiver,
     timeout: Duration,
 ) -> io::Result<()> {
     let mut fds = Vec::new();
     fds.push(PollFd::new(&wake.rx, PollFlags::IN));
-    fds.extend(to.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
-    fds.extend(pipes.iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+    fds.extend(output.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
+    fds.extend(inputs.iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
     match poll(&mut fds, Some(&timespec(timeout))) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(e) => return Err(e.into()),
@@ -119,12 +122,12 @@ pub fn wait_all(
     Ok(())
 }
 
-/// Time left until `until`; zero when it has passed.
-pub fn remaining(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now())
+/// The time that is left until a deadline; zero when it has passed.
+pub fn time_until(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
-/// A poll(2) timeout; durations beyond what it can hold become its maximum.
+/// A poll(2) timeout. Longer durations than it can hold become its maximum.
 fn timespec(d: Duration) -> Timespec {
     Timespec { tv_sec: i64::try_from(d.as_secs()).unwrap_or(i64::MAX), tv_nsec: d.subsec_nanos().into() }
 }

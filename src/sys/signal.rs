@@ -21,12 +21,12 @@ pub enum Signal {
 /// Signals as messages, for as long as somebody has the receiver.
 pub fn listen() -> io::Result<Receiver<Signal>> {
     let (tx, rx) = crossbeam_channel::unbounded();
-    tell(Box::new(move |signal| tx.send(signal).is_ok()))?;
+    spawn_handler(Box::new(move |signal| tx.send(signal).is_ok()))?;
     Ok(rx)
 }
 
 /// Starts the signal thread: it tells `whom` until that says that it is enough. SIGPIPE needs no handling: std ignores it.
-pub fn tell(mut whom: Box<dyn FnMut(Signal) -> bool + Send>) -> io::Result<()> {
+pub fn spawn_handler(mut whom: Box<dyn FnMut(Signal) -> bool + Send>) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     crate::sys::thread::spawn_small("signals", move || {
         for signal in signals.forever() {
@@ -40,7 +40,7 @@ pub fn tell(mut whom: Box<dyn FnMut(Signal) -> bool + Send>) -> io::Result<()> {
 }
 
 /// Tells each time that the window of our terminal has another size.
-pub fn resized() -> io::Result<Receiver<()>> {
+pub fn listen_for_resize() -> io::Result<Receiver<()>> {
     let mut signals = Signals::new([SIGWINCH])?;
     let (tx, rx) = crossbeam_channel::unbounded();
     crate::sys::thread::spawn_small("resized", move || {
@@ -54,6 +54,6 @@ pub fn resized() -> io::Result<Receiver<()>> {
 }
 
 /// Whether the process was told to end, also when nobody takes its messages any more.
-pub fn end_was_asked() -> bool {
+pub fn is_shutdown_requested() -> bool {
     END.load(Ordering::Acquire)
 }

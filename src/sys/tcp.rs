@@ -1,6 +1,6 @@
 //! Opening TCP connections with a deadline that another thread can cut short, and their socket options.
 
-use crate::sys::poll::{WakeFd, remaining, wait};
+use crate::sys::poll::{WakeReceiver, time_until, wait_for_socket};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
@@ -18,12 +18,12 @@ const KEEPALIVE_PROBES: u32 = 4;
 pub fn connect(
     addresses: &[SocketAddr],
     until: Instant,
-    wake: &mut WakeFd,
+    wake: &mut WakeReceiver,
     give_up: &dyn Fn() -> bool,
 ) -> io::Result<TcpStream> {
     let mut last = io::Error::new(ErrorKind::NotFound, "no address");
     for (i, address) in addresses.iter().enumerate() {
-        let share = remaining(until) / u32::try_from(addresses.len() - i).unwrap_or(u32::MAX);
+        let share = time_until(until) / u32::try_from(addresses.len() - i).unwrap_or(u32::MAX);
         match connect_one(*address, Instant::now() + share, wake, give_up) {
             Ok(socket) => return Ok(socket),
             Err(e) if e.kind() == ErrorKind::Interrupted => return Err(e),
@@ -36,7 +36,7 @@ pub fn connect(
 fn connect_one(
     address: SocketAddr,
     until: Instant,
-    wake: &mut WakeFd,
+    wake: &mut WakeReceiver,
     give_up: &dyn Fn() -> bool,
 ) -> io::Result<TcpStream> {
     let socket = open(if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 })?;
@@ -50,12 +50,12 @@ fn connect_one(
         if give_up() {
             return Err(io::Error::new(ErrorKind::Interrupted, "cancelled"));
         }
-        let ready = wait(Some((&socket, true)), Some(wake), Some(remaining(until)))?;
-        if ready.output {
+        let ready = wait_for_socket(Some((&socket, true)), Some(wake), Some(time_until(until)))?;
+        if ready.is_writable {
             sockopt::socket_error(&socket)??;
             return Ok(socket);
         }
-        if remaining(until).is_zero() {
+        if time_until(until).is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
     }
@@ -76,7 +76,7 @@ fn open(family: AddressFamily) -> io::Result<TcpStream> {
 
 /// Options of a long-lived connection: frames leave at once, and the kernel notices a peer that is gone, at the
 /// latest `dead` after data went unacknowledged. Failing to set one is no reason not to talk.
-pub fn tune(socket: &TcpStream, dead: Duration) {
+pub fn configure(socket: &TcpStream, dead: Duration) {
     let _ = sockopt::set_tcp_nodelay(socket, true);
     let _ = sockopt::set_socket_keepalive(socket, true);
     let _ = sockopt::set_tcp_keepidle(socket, KEEPALIVE_IDLE);

@@ -7,21 +7,21 @@ use std::time::{Duration, Instant};
 
 /// What has to be done again and again is done at these times, by all threads at once: an idle machine is woken for all
 /// of it together. The pings set the pace.
-pub const TICK: Duration = Duration::from_secs(30);
+pub const TICK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// When it is time again for something that is due `every` so often: at the last tick by then. What is due more often than
 /// the ticks come is not bound to them.
-pub fn again(now: Instant, every: Duration) -> Instant {
+pub fn next_tick(now: Instant, every: Duration) -> Instant {
     static FIRST: OnceLock<Instant> = OnceLock::new();
     tick(*FIRST.get_or_init(|| now), now, every)
 }
 
 fn tick(first: Instant, now: Instant, every: Duration) -> Instant {
     let due = now + every;
-    if every < TICK {
+    if every < TICK_INTERVAL {
         return due;
     }
-    let beyond = due.saturating_duration_since(first).as_nanos() % TICK.as_nanos();
+    let beyond = due.saturating_duration_since(first).as_nanos() % TICK_INTERVAL.as_nanos();
     due - Duration::from_nanos(u64::try_from(beyond).unwrap_or(0))
 }
 

@@ -6,21 +6,21 @@ use std::io::{IsTerminal, Write, stderr};
 
 /// The line; it goes with this.
 #[derive(Debug)]
-pub struct Passing(bool);
+pub struct TransientLine(bool);
 
-impl Passing {
+impl TransientLine {
     /// Shows it, cut to what fits on any terminal.
-    pub fn say(words: &str) -> Passing {
+    pub fn show(words: &str) -> TransientLine {
         let shown = stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
         if shown {
             let words: String = words.chars().take(76).collect();
             let _ = write!(stderr(), "\r\x1b[2K{words}…");
         }
-        Passing(shown)
+        TransientLine(shown)
     }
 }
 
-impl Drop for Passing {
+impl Drop for TransientLine {
     fn drop(&mut self) {
         if self.0 {
             let _ = write!(stderr(), "\r\x1b[2K");

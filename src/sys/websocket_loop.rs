@@ -5,7 +5,7 @@
 //! *queued*, so only a flush follows; `flush` being Ok means that all is in the kernel; messages that are decoded
 //! but not yet returned are invisible to poll, so reading goes on until `WouldBlock` or the burst limit.
 
-use crate::sys::poll::{self, WakeFd, Waker, remaining};
+use crate::sys::poll::{self, WakeReceiver, Waker, time_until};
 use crate::sys::tls::Stream;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::io::{self, ErrorKind};
@@ -31,7 +31,7 @@ const MAX_WRITE_BUFFER_BYTES: usize = 8 << 20;
 const READ_BUFFER_BYTES: usize = 16 * 1024;
 
 /// The limits that both sides use.
-pub fn limits() -> WebSocketConfig {
+pub fn websocket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
@@ -44,7 +44,7 @@ pub fn limits() -> WebSocketConfig {
 /// everything before it is on the wire; dropping all handles closes it as well.
 // Field order matters: the sender goes first, so that the hang-up of the waker finds a channel without senders.
 #[derive(Clone, Debug)]
-pub struct Outgoing {
+pub struct WebSocketSender {
     tx: Sender<Message>,
     waker: Waker,
     bytes: Arc<AtomicUsize>,
@@ -56,25 +56,28 @@ pub type Echo = (usize, Instant);
 
 /// The pump's side of [`Outgoing`].
 #[derive(Debug)]
-pub struct Queue {
+pub struct SendQueue {
     /// Frames to send.
     pub rx: Receiver<Message>,
     /// Wakes the pump.
-    pub wake: WakeFd,
+    pub wake: WakeReceiver,
     bytes: Arc<AtomicUsize>,
     echo: Arc<Mutex<Option<Echo>>>,
 }
 
 /// Makes the pair.
-pub fn outgoing() -> io::Result<(Outgoing, Queue)> {
-    let (waker, wake) = crate::sys::poll::waker()?;
+pub fn send_queue() -> io::Result<(WebSocketSender, SendQueue)> {
+    let (waker, wake) = crate::sys::poll::waker_pair()?;
     let (tx, rx) = crossbeam_channel::unbounded();
     let bytes = Arc::new(AtomicUsize::new(0));
     let echo = Arc::new(Mutex::new(None));
-    Ok((Outgoing { tx, waker, bytes: bytes.clone(), echo: echo.clone() }, Queue { rx, wake, bytes, echo }))
+    Ok((
+        WebSocketSender { tx, waker, bytes: bytes.clone(), echo: echo.clone() },
+        SendQueue { rx, wake, bytes, echo },
+    ))
 }
 
-impl Outgoing {
+impl WebSocketSender {
     /// Queues a frame and wakes the pump. False when the pump is gone.
     pub fn send(&self, message: Message) -> bool {
         let bytes = message.len();
@@ -108,7 +111,7 @@ impl Outgoing {
     }
 }
 
-impl Queue {
+impl SendQueue {
     /// Throws away what is queued, e.g. after a lost connection.
     pub fn clear(&mut self) {
         while let Ok(message) = self.rx.try_recv() {
@@ -148,7 +151,7 @@ pub enum Flow {
 
 /// Why a pump ended without an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum LoopEnd {
     /// The peer closed (code and reason, where given).
     Peer(Option<(u16, String)>),
     /// The driver said so, or a close frame was queued.
@@ -160,9 +163,9 @@ pub enum End {
 /// Runs until the connection ends. Frames left in the queue stay there.
 pub fn run(
     ws: &mut WebSocket<Stream>,
-    queue: &mut Queue,
+    queue: &mut SendQueue,
     driver: &mut dyn Driver,
-) -> Result<End, Box<WsError>> {
+) -> Result<LoopEnd, Box<WsError>> {
     let mut pump = Pump {
         ws,
         queue,
@@ -183,11 +186,11 @@ pub fn run(
     }
 }
 
-type Step = ControlFlow<Result<End, Box<WsError>>>;
+type Step = ControlFlow<Result<LoopEnd, Box<WsError>>>;
 
 struct Pump<'a> {
     ws: &'a mut WebSocket<Stream>,
-    queue: &'a mut Queue,
+    queue: &'a mut SendQueue,
     driver: &'a mut dyn Driver,
     /// Bytes wait inside the library because the socket is full: poll for output, take nothing from the queue.
     blocked: bool,
@@ -198,7 +201,7 @@ struct Pump<'a> {
     /// Bytes taken from the queue since the last complete flush.
     taken: usize,
     /// A close handshake is under way: its reason, and when patience ends.
-    ending: Option<(End, Instant)>,
+    ending: Option<(LoopEnd, Instant)>,
     /// Writing has failed: only what the peer said before is still of interest.
     broken: bool,
     /// All wakers are gone; their end reports a hang-up for ever and must not be polled.
@@ -234,7 +237,7 @@ impl Pump<'_> {
                 Ok(Message::Close(frame)) => {
                     if self.ending.is_none() {
                         let why = frame.as_ref().map(|f| (u16::from(f.code), f.reason.to_string()));
-                        self.ending = Some((End::Peer(why), Instant::now() + CLOSE_LIMIT));
+                        self.ending = Some((LoopEnd::Peer(why), Instant::now() + CLOSE_LIMIT));
                     }
                     let flow = self.driver.on_message(Message::Close(frame));
                     self.apply(flow)?;
@@ -278,7 +281,7 @@ impl Pump<'_> {
                     self.put(message)?;
                 }
                 Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => self.close(End::Dropped, normal())?,
+                Err(TryRecvError::Disconnected) => self.close(LoopEnd::Dropped, normal())?,
             }
         }
         Step::Continue(())
@@ -286,7 +289,7 @@ impl Pump<'_> {
 
     fn put(&mut self, message: Message) -> Step {
         if let Message::Close(frame) = message {
-            return self.close(End::Driver, frame);
+            return self.close(LoopEnd::Driver, frame);
         }
         if self.broken || self.ending.is_some() {
             return Step::Continue(());
@@ -308,7 +311,7 @@ impl Pump<'_> {
         }
     }
 
-    fn close(&mut self, end: End, frame: Option<CloseFrame>) -> Step {
+    fn close(&mut self, end: LoopEnd, frame: Option<CloseFrame>) -> Step {
         if self.ending.is_some() {
             return Step::Continue(());
         }
@@ -345,16 +348,16 @@ impl Pump<'_> {
             Some((_, until)) => Some(*until),
             None => self.driver.deadline(),
         };
-        let timeout = if self.more { Some(Duration::ZERO) } else { until.map(remaining) };
+        let timeout = if self.more { Some(Duration::ZERO) } else { until.map(time_until) };
         let output = self.blocked || self.ws.get_ref().wants_write();
         let wake = if self.mute { None } else { Some(&mut self.queue.wake) };
-        let ready = match poll::wait(Some((self.ws.get_ref().socket(), output)), wake, timeout) {
+        let ready = match poll::wait_for_socket(Some((self.ws.get_ref().socket(), output)), wake, timeout) {
             Ok(ready) => ready,
             Err(e) => return self.fail(WsError::Io(e)),
         };
-        self.heard |= ready.input;
-        self.mute |= ready.unwakeable;
-        if !ready.woken {
+        self.heard |= ready.is_readable;
+        self.mute |= ready.is_waker_closed;
+        if !ready.is_woken {
             return Step::Continue(());
         }
         let flow = self.driver.on_wake();
@@ -365,8 +368,8 @@ impl Pump<'_> {
         match flow {
             Flow::Continue => Step::Continue(()),
             Flow::Send(message) => self.put(message),
-            Flow::Close => self.close(End::Driver, normal()),
-            Flow::End => Step::Break(Ok(End::Driver)),
+            Flow::Close => self.close(LoopEnd::Driver, normal()),
+            Flow::End => Step::Break(Ok(LoopEnd::Driver)),
         }
     }
 
@@ -381,7 +384,7 @@ impl Pump<'_> {
     fn fail(&mut self, error: WsError) -> Step {
         Step::Break(match (self.ending.take(), error) {
             (Some((end, _)), _) => Ok(end),
-            (None, WsError::ConnectionClosed) => Ok(End::Peer(None)),
+            (None, WsError::ConnectionClosed) => Ok(LoopEnd::Peer(None)),
             (None, error) => Err(Box::new(error)),
         })
     }

@@ -223,14 +223,14 @@ fn the_next_url_is_tried() {
     let closed = ClosedPort::new();
     let addresses =
         [SocketAddr::from(([127, 0, 0, 1], closed.port())), hole_address, good.local_addr().unwrap()];
-    let (_waker, mut wake) = poll::waker().unwrap();
+    let (_waker, mut wake) = poll::waker_pair().unwrap();
     let took = Watch::start();
     let socket = tcp::connect(&addresses, Instant::now() + ms(800), &mut wake, &|| false).unwrap();
     assert_eq!(socket.peer_addr().unwrap(), addresses[2]);
     assert!(took.counted() < ms(800), "the hole got no more than its share");
 
     // And another thread can cut the wait short.
-    let (waker, mut wake) = poll::waker().unwrap();
+    let (waker, mut wake) = poll::waker_pair().unwrap();
     let asked = std::cell::Cell::new(0);
     let give_up = || {
         waker.wake(); // as the other thread would, once the wait has begun

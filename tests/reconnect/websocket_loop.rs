@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tungstenite::protocol::{CloseFrame, Role};
 use tungstenite::{Message, WebSocket};
 use wtt_connect::sys::tls::Stream;
-use wtt_connect::sys::websocket_loop::{self, Driver, End, Flow, Outgoing};
+use wtt_connect::sys::websocket_loop::{self, Driver, Flow, LoopEnd, WebSocketSender};
 
 /// Passes on what arrives; ends at a deadline that never moves unless told.
 struct Recorder {
@@ -29,10 +29,10 @@ impl Driver for Recorder {
     }
 }
 
-type Ended = Result<End, String>;
+type Ended = Result<LoopEnd, String>;
 
 struct Side {
-    out: Outgoing,
+    out: WebSocketSender,
     seen: Receiver<Message>,
     thread: JoinHandle<Ended>,
 }
@@ -46,8 +46,9 @@ fn pair() -> (TcpStream, TcpStream) {
 /// Runs a pump on `socket` in a thread.
 fn side(socket: TcpStream, role: Role) -> Side {
     socket.set_nonblocking(true).unwrap();
-    let mut ws = WebSocket::from_raw_socket(Stream::Plain(socket), role, Some(websocket_loop::limits()));
-    let (out, mut queue) = websocket_loop::outgoing().unwrap();
+    let mut ws =
+        WebSocket::from_raw_socket(Stream::Plain(socket), role, Some(websocket_loop::websocket_config()));
+    let (out, mut queue) = websocket_loop::send_queue().unwrap();
     let (tx, seen) = unbounded();
     let thread = std::thread::spawn(move || {
         let mut driver = Recorder { seen: tx };
@@ -73,8 +74,8 @@ fn two_pumps_talk_and_part_politely() {
     assert!(client.out.send(Message::text("last")));
     drop(client.out);
     assert_eq!(next(&server), Message::text("last"));
-    assert_eq!(client.thread.join().unwrap(), Ok(End::Dropped));
-    assert_eq!(server.thread.join().unwrap(), Ok(End::Peer(Some((1000, String::new())))));
+    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::Dropped));
+    assert_eq!(server.thread.join().unwrap(), Ok(LoopEnd::Peer(Some((1000, String::new())))));
     assert!(!server.out.send(Message::text("too late")));
 }
 
@@ -129,7 +130,7 @@ fn a_wake_up_consumed_while_the_socket_was_full_is_not_lost() {
     client.out.send(Message::text("last"));
     b.set_read_timeout(Some(PATIENCE)).unwrap();
     // Now read everything; nobody wakes the pump any more.
-    let mut ws = WebSocket::from_raw_socket(&mut b, Role::Server, Some(websocket_loop::limits()));
+    let mut ws = WebSocket::from_raw_socket(&mut b, Role::Server, Some(websocket_loop::websocket_config()));
     let took = Watch::start();
     let mut read = || loop {
         match ws.read() {
@@ -152,7 +153,7 @@ fn a_peer_that_never_answers_a_close_is_left() {
     let client = side(a, Role::Client);
     let took = Watch::start();
     drop(client.out);
-    assert_eq!(client.thread.join().unwrap(), Ok(End::Dropped));
+    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::Dropped));
     assert!(took.counted() < Duration::from_secs(3));
 }
 
@@ -163,6 +164,6 @@ fn a_queued_close_frame_goes_last_and_carries_its_reason() {
     client.out.send(Message::text("before"));
     client.out.send(Message::Close(Some(CloseFrame { code: 1001.into(), reason: "gone".into() })));
     assert_eq!(next(&server), Message::text("before"));
-    assert_eq!(server.thread.join().unwrap(), Ok(End::Peer(Some((1001, "gone".to_owned())))));
-    assert_eq!(client.thread.join().unwrap(), Ok(End::Driver));
+    assert_eq!(server.thread.join().unwrap(), Ok(LoopEnd::Peer(Some((1001, "gone".to_owned())))));
+    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::Driver));
 }

@@ -7,8 +7,8 @@ use crate::agent::runner::accounting::Book;
 use crate::agent::runner::process::Process;
 use crate::agent::runner::termination::Ending;
 use crate::agent::runner::turn::Turn;
-use crate::sys::child_process::{self, Ended};
-use crate::sys::process_tree::Spare;
+use crate::sys::child_process::{self, ChildExit};
+use crate::sys::process_tree::KillScope;
 use std::time::Instant;
 
 /// A turn that is over.
@@ -58,8 +58,8 @@ pub(crate) fn finish(
     on: &mut dyn FnMut(RunnerEvent),
 ) -> Over {
     let spare = match (&turn.ending, &turn.verdict) {
-        (None | Some(Ending::Linger), Some(_)) => Spare::Detached,
-        _ => Spare::Nothing,
+        (None | Some(Ending::Linger), Some(_)) => KillScope::AttachedOnly,
+        _ => KillScope::Everything,
     };
     let taken = std::mem::take(&mut turn.taken);
     let mut more = std::mem::take(&mut turn.more);
@@ -94,8 +94,8 @@ pub(crate) fn finish(
         }
         (None, None | Some(Ending::Linger)) => {
             let exit = match exit {
-                Some(Ended::Code(code)) => Exit::Code(code),
-                Some(Ended::Signal(signal)) => Exit::Signal(signal),
+                Some(ChildExit::Code(code)) => Exit::Code(code),
+                Some(ChildExit::Signal(signal)) => Exit::Signal(signal),
                 None => Exit::Code(-1),
             };
             let mut effects = Effects::default();

@@ -32,9 +32,9 @@ use crate::agent::runner::turn::Turn;
 use crate::agent::{AgentEvent, TurnRequest, Usage};
 use crate::config::Limits;
 use crate::secret::Secret;
-use crate::sys::child_process::{self, Running};
+use crate::sys::child_process::{self, ChildGroup};
 use crate::sys::id;
-use crate::sys::process_tree::{self, Family, Mark};
+use crate::sys::process_tree::{self, OwnerTag, ProcessTree};
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -225,7 +225,7 @@ fn start_of(runner: &Runner<'_>, request: &TurnRequest) -> String {
 /// Everything of other instances goes, also what had left its session on purpose: after a crash nobody can tell
 /// which tool was meant to stay, and a service manager ends all of them anyway.
 pub fn sweep_left_over(owner_prefix: &str, instance: &str) -> usize {
-    let ended = process_tree::end_left_over(|mark| is_left_over(mark, owner_prefix, instance));
+    let ended = process_tree::terminate_leftovers(|mark| is_left_over(mark, owner_prefix, instance));
     temp_dir::remove_left_over(owner_prefix);
     ended
 }
@@ -311,7 +311,7 @@ fn start(
     let Program { path, leading } =
         locate::locate(runner.spec, runner.command).map_err(|what| (Reason::CliMissing, what))?;
     let invocation = (runner.spec.invoke)(request, host);
-    let mark = Mark::new(runner.owner, &id::hex());
+    let mark = OwnerTag::new(runner.owner, &id::hex());
     let mut cmd = child_process::command(&path, workdir);
     for (name, value) in runner.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name))) {
         cmd.env(name, value.expose());
@@ -319,10 +319,13 @@ fn start(
     if runner.can_stay(&*dialect) && runner.env.get(TURN_VARIABLE).is_some() {
         cmd.env(TURN_VARIABLE, CURRENT_TURN);
     }
-    cmd.args(leading).args(invocation.args).envs(invocation.env).env(child_process::RUN_MARK, mark.value());
+    cmd.args(leading)
+        .args(invocation.args)
+        .envs(invocation.env)
+        .env(child_process::OWNER_TAG_VARIABLE, mark.as_str());
     let set = |name: &str| match runner.env.get(name) {
         Some(value) => Some(value.expose().into()),
-        None => child_process::inherited(name),
+        None => child_process::inherited_variable(name),
     };
     for (name, value) in invocation.env_defaults {
         if set(&name).is_none() {
@@ -332,18 +335,18 @@ fn start(
     let folder = temp_dir::lay_out(runner.owner, invocation.temp_dir_entries, &mut cmd, set)
         .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
     cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    match Running::spawn(&mut cmd) {
+    match ChildGroup::spawn(&mut cmd) {
         Ok(child) => {
             // the count before: read while the agent is still being loaded, not while it is waited for
             let oom_kills = child_process::oom_kills();
             log::debug!("started {} as process {}", path.display(), child.id());
-            let family = Family::new(mark, child.id());
-            let process = Process::new(family, child, dialect, oom_kills, folder);
+            let tree = ProcessTree::new(mark, child.id());
+            let process = Process::new(tree, child, dialect, oom_kills, folder);
             process
                 .map(|process| (process, invocation.chosen_session))
                 .map_err(|e| (Reason::Internal, busy(&e)))
         }
-        Err(e) if child_process::is_busy(&e) => Err((Reason::Internal, busy(&e))),
+        Err(e) if child_process::is_resource_shortage(&e) => Err((Reason::Internal, busy(&e))),
         Err(e) => {
             let detail = format!("{}: {}", path.display(), words(&e));
             Err(match e.kind() {

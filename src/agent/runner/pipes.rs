@@ -1,7 +1,7 @@
 //! The threads around a child: two readers, a writer and a watcher. They decide nothing; they only tell.
 
-use crate::sys::child_process::Running;
-use crate::sys::line_reader::{self, Line, Tail};
+use crate::sys::child_process::ChildGroup;
+use crate::sys::line_reader::{self, Line, OutputTail};
 use crate::sys::thread;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::io::{self, Write};
@@ -25,16 +25,16 @@ pub(crate) enum Heard {
 pub(crate) struct Pipes {
     pub(crate) heard: Receiver<Heard>,
     /// The last lines of stderr.
-    pub(crate) stderr: Tail,
+    pub(crate) stderr: OutputTail,
     /// Text for stdin; dropping it closes stdin when all is written.
     pub(crate) stdin: Option<Sender<String>>,
 }
 
 /// Starts the threads. A thread ends by itself when its pipe or its listener is gone.
-pub(crate) fn connect(child: &mut Running) -> io::Result<Pipes> {
+pub(crate) fn connect(child: &mut ChildGroup) -> io::Result<Pipes> {
     let (to_child, stdout, stderr) = child.pipes();
     let (tell, heard) = bounded(IN_FLIGHT);
-    let tail = Tail::default();
+    let tail = OutputTail::default();
 
     let exited = tell.clone();
     child.watch(move || drop(exited.send(Heard::Exited)))?;

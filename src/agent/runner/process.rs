@@ -6,9 +6,9 @@ use crate::agent::permission::Decision;
 use crate::agent::runner::pipes;
 use crate::agent::runner::pipes::{Heard, Pipes};
 use crate::agent::runner::temp_dir::Folder;
-use crate::sys::child_process::{self, Ended, Running, Sig};
-use crate::sys::line_reader::{Line, Tail};
-use crate::sys::process_tree::{Family, Spare};
+use crate::sys::child_process::{self, ChildExit, ChildGroup, ChildSignal};
+use crate::sys::line_reader::{Line, OutputTail};
+use crate::sys::process_tree::{KillScope, ProcessTree};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::io;
 use std::time::{Duration, Instant};
@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 pub(crate) const STUCK: Duration = Duration::from_secs(3);
 
 /// How an agent that has nothing to do is ended: most go when their input ends, and node needs some 300 ms for it.
-const QUIET: &[(Option<Sig>, Duration)] = &[
+const QUIET: &[(Option<ChildSignal>, Duration)] = &[
     (None, Duration::from_millis(700)),
-    (Some(Sig::Term), Duration::from_secs(1)),
-    (Some(Sig::Kill), STUCK),
+    (Some(ChildSignal::Term), Duration::from_secs(1)),
+    (Some(ChildSignal::Kill), STUCK),
 ];
 
 /// Batches of lines that are taken in at once between turns; who says more is heard again.
@@ -29,8 +29,8 @@ const AT_ONCE: usize = 16;
 /// Dropped in the middle (a panic), its descendants go first, while it still shows them, and then the child: the
 /// order of the fields matters.
 pub(crate) struct Process {
-    pub(crate) family: Family,
-    pub(crate) child: Running,
+    pub(crate) tree: ProcessTree,
+    pub(crate) child: ChildGroup,
     pub(crate) dialect: Box<dyn Dialect>,
     pub(crate) pipes: Pipes,
     pub(crate) oom_kills: Option<u64>,
@@ -44,18 +44,18 @@ pub(crate) struct Process {
 impl Process {
     /// A child that has just been started, with its dialect. On an error it is ended, and whatever it has begun.
     pub(crate) fn new(
-        family: Family,
-        mut child: Running,
+        tree: ProcessTree,
+        mut child: ChildGroup,
         dialect: Box<dyn Dialect>,
         oom_kills: Option<u64>,
         folder: Option<Folder>,
     ) -> io::Result<Self> {
         match pipes::connect(&mut child) {
             Ok(pipes) => {
-                Ok(Self { family, child, dialect, pipes, oom_kills, ends: 0, exited: None, _folder: folder })
+                Ok(Self { tree, child, dialect, pipes, oom_kills, ends: 0, exited: None, _folder: folder })
             }
             Err(e) => {
-                drop(family); // before the child
+                drop(tree); // before the child
                 Err(e)
             }
         }
@@ -134,8 +134,8 @@ impl Process {
     }
 
     /// Reaps and sweeps. A member of the agent's group did not leave it; reaping kills those first.
-    pub(crate) fn bury(self, spare: Spare) -> (Option<Ended>, Box<dyn Dialect>, Tail) {
-        let Self { mut family, child, dialect, pipes, exited, .. } = self;
+    pub(crate) fn bury(self, spare: KillScope) -> (Option<ChildExit>, Box<dyn Dialect>, OutputTail) {
+        let Self { mut tree, child, dialect, pipes, exited, .. } = self;
         let ended = if exited.is_some() {
             child.reap().ok()
         } else {
@@ -143,7 +143,7 @@ impl Process {
             child.abandon();
             None
         };
-        swept(family.end(spare));
+        swept(tree.kill(spare));
         (ended, dialect, pipes.stderr)
     }
 }
@@ -160,7 +160,7 @@ pub(crate) fn end(mut doomed: Vec<Process>) {
     for process in &mut doomed {
         log::debug!("ending the kept process {}", process.child.id());
         process.pipes.stdin = None;
-        process.family.look();
+        process.tree.refresh();
     }
     for (sig, wait) in QUIET {
         for process in doomed.iter().filter(|process| process.exited.is_none()) {
@@ -170,6 +170,6 @@ pub(crate) fn end(mut doomed: Vec<Process>) {
         doomed.iter_mut().for_each(|process| process.await_exit(until));
     }
     for process in doomed {
-        process.bury(Spare::Detached);
+        process.bury(KillScope::AttachedOnly);
     }
 }

@@ -5,7 +5,7 @@ use crate::agent::outcome::Reason;
 use crate::agent::runner::process::STUCK;
 use crate::agent::runner::turn::Turn;
 use crate::config::Limits;
-use crate::sys::child_process::Sig;
+use crate::sys::child_process::ChildSignal;
 use std::time::{Duration, Instant};
 
 /// A CLI that has given its answer may linger for this long (it usually needs 30 ms); codex has been seen to take 5 s
@@ -15,18 +15,18 @@ const GRACE: Duration = Duration::from_millis(1500);
 /// How long an agent that was asked in its own language may take to stop: claude needs up to 1.5 s when a tool runs.
 const ASKED: Duration = Duration::from_millis(1500);
 /// What follows for one that was asked and did not: people wait no longer than three seconds for a stop.
-const DEAF: &[(Sig, Duration)] =
-    &[(Sig::Int, Duration::from_millis(200)), (Sig::Term, Duration::from_millis(300))];
+const DEAF: &[(ChildSignal, Duration)] =
+    &[(ChildSignal::Int, Duration::from_millis(200)), (ChildSignal::Term, Duration::from_millis(300))];
 
 /// The rungs of a cancel: claude needs up to 1.5 s when a tool runs. Together with what was asked before, less than the
 /// three seconds that people wait for a stop.
-pub(crate) const CANCEL: &[(Sig, Duration)] =
-    &[(Sig::Int, Duration::from_millis(1500)), (Sig::Term, Duration::from_millis(500))];
+pub(crate) const CANCEL: &[(ChildSignal, Duration)] =
+    &[(ChildSignal::Int, Duration::from_millis(1500)), (ChildSignal::Term, Duration::from_millis(500))];
 /// The same when the daemon has to be gone soon.
-pub(crate) const SHUTDOWN: &[(Sig, Duration)] =
-    &[(Sig::Int, Duration::from_secs(1)), (Sig::Term, Duration::from_secs(1))];
+pub(crate) const SHUTDOWN: &[(ChildSignal, Duration)] =
+    &[(ChildSignal::Int, Duration::from_secs(1)), (ChildSignal::Term, Duration::from_secs(1))];
 /// For an agent that has answered and lingers.
-pub(crate) const LINGER: &[(Sig, Duration)] = &[(Sig::Term, Duration::from_secs(1))];
+pub(crate) const LINGER: &[(ChildSignal, Duration)] = &[(ChildSignal::Term, Duration::from_secs(1))];
 
 /// Why the child is being ended.
 pub(crate) enum Ending {
@@ -42,7 +42,7 @@ pub(crate) enum Ending {
 
 /// The rungs that are still to be climbed; SIGKILL always comes last.
 pub(crate) struct Ladder {
-    rungs: &'static [(Sig, Duration)],
+    rungs: &'static [(ChildSignal, Duration)],
     next: Instant,
     killed: bool,
 }
@@ -58,9 +58,9 @@ impl Turn<'_> {
                         (ladder.rungs, ladder.next) = (rest, now + *wait);
                     }
                     None => {
-                        // The whole family at once: what it has put into other groups must not outlive it.
-                        self.process.family.look();
-                        self.process.child.signal_group(Sig::Kill);
+                        // Descendants in other process groups can be found only while their parents live.
+                        self.process.tree.refresh();
+                        self.process.child.signal_group(ChildSignal::Kill);
                         (ladder.killed, ladder.next) = (true, now + STUCK);
                     }
                 }
@@ -90,7 +90,7 @@ impl Turn<'_> {
         now: Instant,
         until: Instant,
         ending: Ending,
-        rungs: &'static [(Sig, Duration)],
+        rungs: &'static [(ChildSignal, Duration)],
     ) -> Instant {
         if now < until {
             return until;
@@ -100,10 +100,10 @@ impl Turn<'_> {
     }
 
     /// Puts the child on a ladder, unless it is on one. Below the first rung stands what the agent understands.
-    pub(crate) fn end_child(&mut self, ending: Ending, rungs: &'static [(Sig, Duration)]) {
+    pub(crate) fn end_child(&mut self, ending: Ending, rungs: &'static [(ChildSignal, Duration)]) {
         if self.ladder.is_none() {
             self.held = None;
-            self.process.family.look();
+            self.process.tree.refresh();
             let mut effects = Effects::default();
             self.asked = rungs.len() > 1 && self.process.dialect.cancel(&mut effects);
             self.process.feed(effects.stdin);
@@ -121,7 +121,7 @@ impl Turn<'_> {
         (self.asked, self.process.pipes.stdin) = (false, None);
     }
 
-    pub(crate) fn stop(&mut self, rungs: &'static [(Sig, Duration)]) {
+    pub(crate) fn stop(&mut self, rungs: &'static [(ChildSignal, Duration)]) {
         self.end_child(Ending::Stop, rungs);
         if matches!(self.ending, Some(Ending::Interrupt)) {
             self.ending = Some(Ending::Stop);
@@ -148,7 +148,7 @@ mod tests {
     /// People wait no longer than three seconds for a stop; one of them is for the machine.
     #[test]
     fn a_stop_takes_two_seconds_at_most() {
-        let all = |rungs: &[(Sig, Duration)]| rungs.iter().map(|rung| rung.1).sum::<Duration>();
+        let all = |rungs: &[(ChildSignal, Duration)]| rungs.iter().map(|rung| rung.1).sum::<Duration>();
         for took in [all(CANCEL), ASKED + all(DEAF), all(SHUTDOWN)] {
             assert!(took <= Duration::from_secs(2), "{took:?}");
         }

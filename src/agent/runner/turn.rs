@@ -175,7 +175,7 @@ impl<'r> Turn<'r> {
 
     /// The turn is over, and the process stays.
     fn part(mut self, book: &mut Book<'_>) -> Over {
-        process::swept(self.process.family.end_turn());
+        process::swept(self.process.tree.end_turn());
         let outcome = completion::verdict(self.verdict.take());
         Over { taken: self.taken, kept: Some(self.process), ..Over::without(book.report(outcome)) }
     }
@@ -234,7 +234,7 @@ impl<'r> Turn<'r> {
                 }
                 AgentEvent::ToolEnd { id, .. } => self.open_tools.retain(|open| open != id),
                 // What has been started so far are no tools.
-                AgentEvent::Started if self.stays && !self.used => self.process.family.settle(),
+                AgentEvent::Started if self.stays && !self.used => self.process.tree.begin_turn(),
                 _ => {}
             }
             self.tell(RunnerEvent::Agent(event), on);

@@ -21,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Shows the log.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
-    let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::NAME));
+    let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::FILE_NAME));
     // files that somebody has left there who ran it by hand are not what the service says now
     let in_journal = matches!(profile.ask(&Request::Status), Life::Answers(a) if a["service"] == "systemd");
     if newest.exists() && !in_journal {
@@ -36,7 +36,7 @@ fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> E
         return Error::Unavailable(format!(
             "{} has no log yet: no journal is here, and {} is not there; `wtt-connect start` logs to stderr, with --log-to-file to that file",
             profile.name,
-            profile.config.state_dir.join(log_file::NAME).display()
+            profile.config.state_dir.join(log_file::FILE_NAME).display()
         ));
     };
     let mut words = vec!["--user".to_owned(), format!("--unit=wtt-connect@{}.service", profile.name)];
@@ -60,7 +60,7 @@ fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> E
     }
     words.extend([format!("--lines={lines}"), "--no-pager".to_owned(), "--output=short-iso".to_owned()]);
     words.extend(follow.then(|| "--follow".to_owned()));
-    let why = own_executable::become_program(&tool, &words);
+    let why = own_executable::exec_program(&tool, &words);
     Error::Unavailable(format!("cannot run {}: {}", tool.display(), reason(&why)))
 }
 
@@ -70,7 +70,7 @@ fn show(newest: &Path, lines: usize, follow: bool) -> Result<()> {
     let mut text = Vec::new();
     let mut file = File::open(newest).map_err(cannot)?;
     file.read_to_end(&mut text).map_err(cannot)?;
-    for older in &log_file::all(newest)[1..] {
+    for older in &log_file::paths(newest)[1..] {
         if count(&text) >= lines {
             break;
         }

@@ -5,7 +5,7 @@
 //! and answered is on disk. The restart takes some milliseconds and keeps the process id; it interrupts the running turns,
 //! and their topics are told so.
 
-use crate::sys::own_executable::Image;
+use crate::sys::own_executable::ExecutableSnapshot;
 use crate::sys::{thread, time};
 
 /// Environment variable that carries the count across restarts: `<seconds since the epoch of the first>:<how many>`.
@@ -17,7 +17,7 @@ const WINDOW: i64 = 600;
 
 /// Installs the hook. Call it once, when the log is open.
 pub fn restart_on_panic() {
-    let image = Image::of_this_process();
+    let image = ExecutableSnapshot::capture();
     std::panic::set_hook(Box::new(move |panic| {
         if thread::take_contained() {
             log::error!(target: "session", "a bug of wtt-connect: {panic}; it ends one turn");
@@ -27,7 +27,7 @@ pub fn restart_on_panic() {
         match next_count(std::env::var(COUNT_VARIABLE).ok().as_deref(), now) {
             Some(count) => {
                 log::error!(target: "daemon", "a bug of wtt-connect: {panic}; starting again");
-                let error = image.start_again(COUNT_VARIABLE, &count);
+                let error = image.exec_replacement(COUNT_VARIABLE, &count);
                 log::error!(target: "daemon", "cannot start again: {error}");
             }
             None => log::error!(target: "daemon", "a bug of wtt-connect, repeatedly: {panic}; ending"),

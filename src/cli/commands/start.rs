@@ -5,7 +5,7 @@ use crate::cli::table::CommandArgs;
 use crate::config::{Config, Settings};
 use crate::daemon::{self, Ending};
 use crate::error::{Error, Result, reason};
-use crate::sys::child_process::UNTIL_EOF;
+use crate::sys::child_process::END_WITH_STDIN_VARIABLE;
 use crate::sys::log_file::{self, LogFile};
 use crossbeam_channel::Receiver;
 use std::io::Read;
@@ -36,7 +36,7 @@ fn start_log(config: &Config, to_file: bool) -> Result<()> {
         crate::sys::log::init(&config.log, config.secrets(), None);
         return Ok(());
     }
-    let file = LogFile::open(&config.state_dir.join(log_file::NAME)).map_err(|e| {
+    let file = LogFile::open(&config.state_dir.join(log_file::FILE_NAME)).map_err(|e| {
         Error::Config(format!("cannot write the log in {}: {}", config.state_dir.display(), reason(&e)))
     })?;
     crate::sys::log::init(&config.log, config.secrets(), Some(file));
@@ -45,7 +45,7 @@ fn start_log(config: &Config, to_file: bool) -> Result<()> {
 
 fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
     panic_restart::restart_on_panic();
-    crate::sys::child_process::keep_memory_private();
+    crate::sys::child_process::disable_core_dumps();
     config.prepare()?;
     for note in &config.notes {
         log::warn!("{note}");
@@ -63,9 +63,9 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
     match daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })? {
         Ending::Over => Ok(()),
         // told to end after the hub had gone: nobody else would heed it
-        Ending::Again(_) if crate::sys::signal::end_was_asked() => Ok(()),
+        Ending::Again(_) if crate::sys::signal::is_shutdown_requested() => Ok(()),
         Ending::Again(image) => {
-            let why = reason(&image.start_again(panic_restart::COUNT_VARIABLE, ""));
+            let why = reason(&image.exec_replacement(panic_restart::COUNT_VARIABLE, ""));
             Err(Error::TryAgain(format!("cannot start the program again: {why}")))
         }
     }
@@ -73,7 +73,7 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
 
 /// As the child of `try`: the end of stdin is the end of the parent, however it ended.
 fn until_eof() -> Result<Option<Receiver<()>>> {
-    if std::env::var_os(UNTIL_EOF).is_none() {
+    if std::env::var_os(END_WITH_STDIN_VARIABLE).is_none() {
         return Ok(None);
     }
     let (ended, stop) = crossbeam_channel::bounded::<()>(0);

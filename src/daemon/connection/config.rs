@@ -44,7 +44,7 @@ pub struct Timing {
 }
 
 /// What else an idle connector does is done with the pings.
-const _: () = assert!(assumed::PING_EVERY.as_secs() == time::TICK.as_secs());
+const _: () = assert!(assumed::PING_EVERY.as_secs() == time::TICK_INTERVAL.as_secs());
 
 impl Default for Timing {
     fn default() -> Self {

@@ -6,7 +6,7 @@
 use super::backoff::retry_after;
 use crate::http::proxy::{Proxies, Proxy};
 use crate::http::token_policy::status_refuses_token;
-use crate::sys::poll::{WakeFd, remaining, wait};
+use crate::sys::poll::{WakeReceiver, time_until, wait_for_socket};
 use crate::sys::tcp;
 use crate::sys::tls::Stream;
 use crate::sys::websocket_loop;
@@ -48,7 +48,7 @@ pub(crate) struct Dial<'a> {
     /// For everything together.
     pub(crate) until: Instant,
     /// Interrupts the waiting; `give_up` then tells whether to stop.
-    pub(crate) wake: &'a mut WakeFd,
+    pub(crate) wake: &'a mut WakeReceiver,
     pub(crate) give_up: &'a dyn Fn() -> bool,
 }
 
@@ -70,7 +70,7 @@ impl Dial<'_> {
                 socket
             }
         };
-        tcp::tune(&socket, self.dead);
+        tcp::configure(&socket, self.dead);
         let stream = if secure {
             Stream::tls(self.tls.clone(), host, socket).map_err(|e| retry(e.to_string()))?
         } else {
@@ -133,7 +133,7 @@ impl Dial<'_> {
         let mut request = uri.into_client_request().map_err(|e| retry(e.to_string()))?;
         let agent = HeaderValue::from_static(concat!("wtt-connect/", env!("CARGO_PKG_VERSION")));
         request.headers_mut().insert(header::USER_AGENT, agent);
-        let start = ClientHandshake::start(stream, request, Some(websocket_loop::limits()));
+        let start = ClientHandshake::start(stream, request, Some(websocket_loop::websocket_config()));
         let mut step = start.map_err(|e| retry(e.to_string()))?.handshake();
         loop {
             match step {
@@ -156,13 +156,13 @@ impl Dial<'_> {
             if (self.give_up)() {
                 return Err(DialError::Cancelled);
             }
-            let left = remaining(self.until);
+            let left = time_until(self.until);
             if left.is_zero() {
                 return Err(retry("no complete answer within the time limit"));
             }
-            let ready =
-                wait(Some((socket, output)), Some(self.wake), Some(left)).map_err(|e| retry(brief(&e)))?;
-            if ready.input || (output && ready.output) {
+            let ready = wait_for_socket(Some((socket, output)), Some(self.wake), Some(left))
+                .map_err(|e| retry(brief(&e)))?;
+            if ready.is_readable || (output && ready.is_writable) {
                 return Ok(());
             }
         }

@@ -80,7 +80,7 @@ impl<'a> ConnectionDriver<'a> {
             held: Vec::new(),
             held_bytes: 0,
             heard: now,
-            next_ping: time::again(now, timing.ping),
+            next_ping: time::next_tick(now, timing.ping),
             close_by: None,
             ended: None,
         }
@@ -181,7 +181,7 @@ impl Driver for ConnectionDriver<'_> {
             return self.go_up(None);
         }
         if self.next_ping <= now {
-            self.next_ping = time::again(now, self.timing.ping);
+            self.next_ping = time::next_tick(now, self.timing.ping);
             return Flow::Send(Message::text("ping"));
         }
         Flow::Continue

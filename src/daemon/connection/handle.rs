@@ -1,7 +1,7 @@
 //! The handle by which other threads talk to the network thread. No call blocks.
 
 use crate::host::FrameSink;
-use crate::sys::websocket_loop::{self, Outgoing};
+use crate::sys::websocket_loop::{self, WebSocketSender};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tungstenite::Message;
@@ -31,12 +31,12 @@ impl Flags {
 /// Talks to the network thread. Clones are cheap; sends never block. When all are gone the thread ends.
 #[derive(Debug, Clone)]
 pub struct NetHandle {
-    out: Outgoing,
+    out: WebSocketSender,
     flags: Arc<Flags>,
 }
 
 impl NetHandle {
-    pub(super) fn new(out: Outgoing, flags: Arc<Flags>) -> NetHandle {
+    pub(super) fn new(out: WebSocketSender, flags: Arc<Flags>) -> NetHandle {
         NetHandle { out, flags }
     }
 

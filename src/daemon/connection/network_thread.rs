@@ -7,8 +7,8 @@ use super::driver::{ConnectionDriver, DriverEnd};
 use super::event::NetEvent;
 use super::handle::{Flags, NetHandle};
 use crate::secret::Secret;
-use crate::sys::poll::{remaining, wait};
-use crate::sys::websocket_loop::{self, End, Queue};
+use crate::sys::poll::{time_until, wait_for_socket};
+use crate::sys::websocket_loop::{self, LoopEnd, SendQueue};
 use crate::sys::{id, tls};
 use crate::wire::assumed::close_refuses_token;
 use crossbeam_channel::Sender;
@@ -30,7 +30,7 @@ pub fn start<E: Send + 'static>(
     events: Sender<E>,
     wrap: fn(NetEvent) -> E,
 ) -> io::Result<(NetHandle, std::thread::JoinHandle<()>)> {
-    let (out, queue) = websocket_loop::outgoing()?;
+    let (out, queue) = websocket_loop::send_queue()?;
     let flags = Arc::new(Flags::default());
     let handle = NetHandle::new(out, flags.clone());
     let thread = crate::sys::thread::spawn("net", move || {
@@ -45,7 +45,7 @@ pub fn start<E: Send + 'static>(
 pub(crate) struct NetworkThread {
     config: NetConfig,
     flags: Arc<Flags>,
-    queue: Queue,
+    queue: SendQueue,
     /// Read when first needed, so that a missing CA file is one failed attempt and can be repaired.
     tls: Option<Arc<ClientConfig>>,
     backoff: Backoff,
@@ -88,7 +88,7 @@ impl LostConnection {
 type Emit<'a> = dyn FnMut(NetEvent) -> bool + 'a;
 
 impl NetworkThread {
-    pub(crate) fn new(config: NetConfig, flags: Arc<Flags>, queue: Queue) -> NetworkThread {
+    pub(crate) fn new(config: NetConfig, flags: Arc<Flags>, queue: SendQueue) -> NetworkThread {
         NetworkThread {
             backoff: Backoff::new(config.timing.backoff, config.timing.backoff_max),
             config,
@@ -171,7 +171,7 @@ impl NetworkThread {
             _ => websocket_loop::run(&mut ws, &mut self.queue, &mut link),
         };
         let (age, accepted, ended) = (link.age(), link.accepted(), link.ended().cloned());
-        if self.flags.closing() || matches!(end, Ok(End::Dropped)) || ended == Some(DriverEnd::Deaf) {
+        if self.flags.closing() || matches!(end, Ok(LoopEnd::Dropped)) || ended == Some(DriverEnd::Deaf) {
             return AttemptOutcome::Stop;
         }
         // A close that says "go away" counts as a refusal only while authenticating: hours later the token was good.
@@ -179,14 +179,14 @@ impl NetworkThread {
         let (why, refused) = match (ended, end) {
             (Some(DriverEnd::Refused(why)), _) => (format!("the service refuses the token: {why}"), true),
             (Some(DriverEnd::Silent), _) => (format!("nothing heard for {:.0?}", timing.dead), false),
-            (_, Ok(End::Peer(Some((code, reason))))) if young && close_refuses_token(code) => {
+            (_, Ok(LoopEnd::Peer(Some((code, reason))))) if young && close_refuses_token(code) => {
                 (format!("the service refuses the token ({})", closed(code, &reason)), true)
             }
-            (_, Ok(End::Peer(Some((code, reason))))) => {
+            (_, Ok(LoopEnd::Peer(Some((code, reason))))) => {
                 (format!("the service closed ({})", closed(code, &reason)), false)
             }
-            (_, Ok(End::Peer(None))) => ("the service closed".to_owned(), false),
-            (_, Ok(End::Driver | End::Dropped)) => ("closed".to_owned(), false),
+            (_, Ok(LoopEnd::Peer(None))) => ("the service closed".to_owned(), false),
+            (_, Ok(LoopEnd::Driver | LoopEnd::Dropped)) => ("closed".to_owned(), false),
             (_, Err(e)) => (explain(&e), false),
         };
         let healthy = age.is_some_and(|age| age >= timing.healthy);
@@ -210,12 +210,12 @@ impl NetworkThread {
     fn pause(&mut self, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         while !self.flags.closing() && !self.flags.retry.swap(false, Ordering::AcqRel) {
-            let left = remaining(until);
+            let left = time_until(until);
             if left.is_zero() {
                 return true;
             }
-            match wait(None, Some(&mut self.queue.wake), Some(left)) {
-                Ok(ready) if ready.unwakeable => return false,
+            match wait_for_socket(None, Some(&mut self.queue.wake), Some(left)) {
+                Ok(ready) if ready.is_waker_closed => return false,
                 Ok(_) => {}
                 Err(e) => {
                     log::error!("the network thread cannot wait: {e}");

@@ -6,7 +6,7 @@ pub(crate) mod shutdown;
 use crate::daemon::hub::Hub;
 use crate::sys::fault_injection;
 use crate::sys::notify::Notify;
-use crate::sys::own_executable::Image;
+use crate::sys::own_executable::ExecutableSnapshot;
 use crate::sys::time;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ const TERMINALS: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     pub(crate) notify: Notify,
-    pub(crate) image: Image,
+    pub(crate) image: ExecutableSnapshot,
     pub(crate) started: Instant,
     /// The program is to be started again once no turn is left.
     pub(crate) again: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Lifecycle {
 impl Lifecycle {
     /// Everything is ready but for the hub.
     pub(crate) fn new(auto: bool) -> Lifecycle {
-        let (notify, image, started) = (Notify::from_env(), Image::of_this_process(), Instant::now());
+        let (notify, image, started) = (Notify::from_env(), ExecutableSnapshot::capture(), Instant::now());
         notify.send("READY=1\nSTATUS=connecting");
         Lifecycle {
             alive_at: notify.watchdog.map(|_| started),
@@ -67,14 +67,14 @@ impl Lifecycle {
 impl Hub {
     /// Called in each round of the hub's loop: a hub that hangs gives no sign of life.
     pub(crate) fn look_after(&mut self, now: Instant) {
-        fault_injection::hang();
+        fault_injection::hang_if_requested();
         let care = &mut self.care;
         if care.alive_at.is_some_and(|at| at <= now) {
             care.notify.send("WATCHDOG=1");
-            care.alive_at = care.notify.watchdog.map(|every| time::again(now, every / 2));
+            care.alive_at = care.notify.watchdog.map(|every| time::next_tick(now, every / 2));
         }
         if care.look_at.is_some_and(|at| at <= now) {
-            care.look_at = Some(time::again(now, LOOK));
+            care.look_at = Some(time::next_tick(now, LOOK));
             if !care.again && self.drain.is_none() && care.image.is_replaced() {
                 // messages are kept for later once `again` is set: the wait for terminals comes before it
                 let (open, first) = (self.host.open_terminals(), care.due.is_none());

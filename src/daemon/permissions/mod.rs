@@ -304,7 +304,7 @@ impl Hub {
     fn new_id(&self) -> String {
         let decisions = &self.store.state().permits.decisions;
         loop {
-            let id = id::short();
+            let id = id::short_code();
             let is_used = self.asks.open.iter().any(|open| open.id == id)
                 || decisions.iter().any(|row| row["id"] == id);
             if !is_used {

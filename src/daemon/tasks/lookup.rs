@@ -152,7 +152,7 @@ impl Hub {
             }
         }
         if self.tasks.sweep_at.is_some_and(|at| at <= now) {
-            self.tasks.sweep_at = Some(time::again(now, self.tasks.pace.sweep));
+            self.tasks.sweep_at = Some(time::next_tick(now, self.tasks.pace.sweep));
             self.ask_about("", TaskQuery::List);
         }
     }

@@ -6,7 +6,7 @@ use crate::agent::adapters;
 use crate::agent::adapters::ADAPTERS;
 use crate::agent::discovery::{locate, login};
 use crate::error::{Error, Result};
-use crate::sys::transient_line::Passing;
+use crate::sys::transient_line::TransientLine;
 use std::collections::BTreeMap;
 
 /// The value of `--adapter` for the demonstration agent.
@@ -154,7 +154,7 @@ pub fn choose_adapter(asked: Option<&str>, has_person: bool) -> Result<AdapterCh
     };
     let is_installed = |spec: &AdapterSpec| locate::locate(spec, &command(spec)).is_ok();
     choose(asked, has_person, ADAPTERS, is_installed, |spec| {
-        let _passing = Passing::say(&format!("Looking for agents: {}", spec.name));
+        let _passing = TransientLine::show(&format!("Looking for agents: {}", spec.name));
         let found = login::probe(spec, &command(spec), &BTreeMap::new());
         match found.login {
             _ if found.path.is_none() => CliState::Missing,

@@ -5,7 +5,7 @@ use super::sandbox_profile::{SandboxProfile, create_private_file};
 use crate::config::keys;
 use crate::error::{Error, Result};
 use crate::local::service::Service;
-use crate::sys::child_process::{self, Running, Sig, UNTIL_EOF};
+use crate::sys::child_process::{self, ChildGroup, ChildSignal, END_WITH_STDIN_VARIABLE};
 use crate::sys::id;
 use crossbeam_channel::{Receiver, bounded};
 use std::ffi::OsString;
@@ -27,7 +27,7 @@ pub const AGENT_ID: &str = "agent-try";
 /// The running connector.
 #[derive(Debug)]
 pub struct Connector {
-    child: Option<Running>,
+    child: Option<ChildGroup>,
     /// Receives once, when the process has ended.
     pub gone: Receiver<()>,
     log: PathBuf,
@@ -68,11 +68,11 @@ impl Connector {
             command.env_remove(name);
         }
         // It ends with its stdin, so that nothing is left running even if this process is killed.
-        command.env(UNTIL_EOF, "1");
+        command.env(END_WITH_STDIN_VARIABLE, "1");
         command.env("WTT_CONNECT_LOG", if verbose { "debug" } else { "info" });
         command.args(["start".as_ref(), "--env-file".as_ref(), profile.as_os_str()]);
         command.stdin(Stdio::piped()).stdout(stdout).stderr(stderr);
-        let mut child = Running::spawn(&mut command)
+        let mut child = ChildGroup::spawn(&mut command)
             .map_err(|e| Error::Failed(format!("cannot start the connector {}: {e}", exe.display())))?;
         let (stdin, _, _) = child.pipes();
         let (ended, gone) = bounded(1);
@@ -103,7 +103,7 @@ impl Connector {
     /// Ends it with SIGTERM, waits at most [`END_TIME`], and then kills it.
     pub fn end(&mut self) {
         let Some(child) = self.child.take() else { return };
-        child.signal_group(Sig::Term);
+        child.signal_group(ChildSignal::Term);
         let _ = self.gone.recv_timeout(END_TIME);
         let _ = child.reap();
     }

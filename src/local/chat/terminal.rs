@@ -7,7 +7,7 @@ use crate::local::service::Service;
 use crate::sys::signal::{self, Signal};
 use crate::sys::thread;
 use crate::sys::tls::Stream;
-use crate::sys::websocket_loop::{self, Driver, Flow, Outgoing};
+use crate::sys::websocket_loop::{self, Driver, Flow, WebSocketSender};
 use crossbeam_channel::{Receiver, Sender, select, unbounded};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
     let (cols, rows) = terminal_size();
     request("terminal_open", json!({ "request_id": "open", "cols": cols, "rows": rows, "cwd": "" }));
     let input = read_input().map_err(failed)?;
-    let resized = signal::resized().map_err(failed)?;
+    let resized = signal::listen_for_resize().map_err(failed)?;
     let _raw = RawMode::enter();
     let mut session = Value::Null;
     let no_input = crossbeam_channel::never();
@@ -109,7 +109,7 @@ fn handle_frame(frame: &Value, session: &mut Value) -> Option<Result<()>> {
 }
 
 /// Opens a socket as a browser does. Returns where to send frames, and the frames that arrive.
-fn connect_as_browser(service: &Service, agent: &str) -> io::Result<(Outgoing, Receiver<Value>)> {
+fn connect_as_browser(service: &Service, agent: &str) -> io::Result<(WebSocketSender, Receiver<Value>)> {
     let base = service.base_url();
     let address = base.strip_prefix("http://").unwrap_or(&base);
     let socket_address = address.parse().map_err(io::Error::other)?;
@@ -117,11 +117,14 @@ fn connect_as_browser(service: &Service, agent: &str) -> io::Result<(Outgoing, R
     socket.set_nodelay(true)?;
     let second_handle = socket.try_clone()?;
     let url = format!("ws://{address}/ws/{agent}");
-    let (mut ws, _) =
-        tungstenite::client::client_with_config(url, Stream::Plain(socket), Some(websocket_loop::limits()))
-            .map_err(|e| io::Error::other(e.to_string()))?;
+    let (mut ws, _) = tungstenite::client::client_with_config(
+        url,
+        Stream::Plain(socket),
+        Some(websocket_loop::websocket_config()),
+    )
+    .map_err(|e| io::Error::other(e.to_string()))?;
     second_handle.set_nonblocking(true)?;
-    let (out, mut queue) = websocket_loop::outgoing()?;
+    let (out, mut queue) = websocket_loop::send_queue()?;
     let (sender, frames) = unbounded();
     thread::spawn("browser", move || {
         drop(websocket_loop::run(&mut ws, &mut queue, &mut BrowserSocket { frames: sender }))

@@ -1,7 +1,7 @@
 //! The one tool of the demonstration agent: a real child process whose output is captured.
 
 use super::Halt;
-use crate::sys::child_process::{self, Ended, RUN_MARK, Running, Sig};
+use crate::sys::child_process::{self, ChildExit, ChildGroup, ChildSignal, OWNER_TAG_VARIABLE};
 use crate::sys::signal::Signal;
 use crate::sys::thread;
 use crossbeam_channel::{Receiver, bounded, select};
@@ -17,11 +17,11 @@ pub fn run(program: &str, args: &[&str], stop: &Receiver<Signal>) -> Result<Resu
     let here = std::env::current_dir().unwrap_or_else(|_| Path::new("/").to_owned());
     let mut command = child_process::command(Path::new(program), &here);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    if let Some(mark) = std::env::var_os(RUN_MARK) {
+    if let Some(mark) = std::env::var_os(OWNER_TAG_VARIABLE) {
         // As a real CLI does: its tools are found by the same mark as itself.
-        command.env(RUN_MARK, mark);
+        command.env(OWNER_TAG_VARIABLE, mark);
     }
-    let mut child = match Running::spawn(&mut command) {
+    let mut child = match ChildGroup::spawn(&mut command) {
         Ok(child) => child,
         Err(e) => return Ok(Err(format!("{program}: {e}"))),
     };
@@ -43,7 +43,7 @@ pub fn run(program: &str, args: &[&str], stop: &Receiver<Signal>) -> Result<Resu
     select! {
         recv(exit) -> _ => {}
         recv(stop) -> signal => {
-            child.signal_group(Sig::Kill);
+            child.signal_group(ChildSignal::Kill);
             let _ = child.reap();
             let interrupted = matches!(signal, Ok(Signal::Stop(n)) if n == signal_hook::consts::SIGINT);
             return Err(if interrupted { Halt::Interrupted } else { Halt::Terminated });
@@ -52,9 +52,9 @@ pub fn run(program: &str, args: &[&str], stop: &Receiver<Signal>) -> Result<Resu
     let ended = child.reap();
     let text = output.recv().unwrap_or_default();
     Ok(match ended {
-        Ok(Ended::Code(0)) => Ok(text),
-        Ok(Ended::Code(code)) => Err(format!("Exit code {code}\n{text}")),
-        Ok(Ended::Signal(number)) => Err(format!("Exit code {}\n{text}", 128 + number)),
+        Ok(ChildExit::Code(0)) => Ok(text),
+        Ok(ChildExit::Code(code)) => Err(format!("Exit code {code}\n{text}")),
+        Ok(ChildExit::Signal(number)) => Err(format!("Exit code {}\n{text}", 128 + number)),
         Err(e) => Err(e.to_string()),
     })
 }

@@ -5,7 +5,7 @@
 use super::event_loop::LoopInput;
 use super::http::{self, Body, BodyError, RequestHead, ServiceRequest, ServiceResponse};
 use crate::sys::tls::Stream;
-use crate::sys::websocket_loop::{self, Driver, End, Flow};
+use crate::sys::websocket_loop::{self, Driver, Flow, LoopEnd};
 use crossbeam_channel::{Sender, bounded};
 use std::io;
 use std::net::TcpStream;
@@ -94,18 +94,19 @@ fn serve_web_socket(
     write_response(&socket, &response).map_err(io::Error::other)?;
     socket.set_nodelay(true)?;
     socket.set_nonblocking(true)?;
-    let (out, mut queue) = websocket_loop::outgoing()?;
+    let (out, mut queue) = websocket_loop::send_queue()?;
     let open = LoopInput::Open { link: number, agent, out, socket: socket.try_clone()? };
     if desk.send(open).is_err() {
         return Ok(());
     }
     let stream = Stream::Plain(socket);
-    let mut ws = WebSocket::from_partially_read(stream, early, Role::Server, Some(websocket_loop::limits()));
+    let mut ws =
+        WebSocket::from_partially_read(stream, early, Role::Server, Some(websocket_loop::websocket_config()));
     let mut driver = SocketDriver { number, desk, auth_by: Some(Instant::now() + AUTH_TIME) };
     let why = match websocket_loop::run(&mut ws, &mut queue, &mut driver) {
-        Ok(End::Peer(Some((code, reason)))) => format!("closed by the peer: {code} {reason}"),
-        Ok(End::Peer(None)) => "closed by the peer".to_owned(),
-        Ok(End::Driver | End::Dropped) => "closed by the service".to_owned(),
+        Ok(LoopEnd::Peer(Some((code, reason)))) => format!("closed by the peer: {code} {reason}"),
+        Ok(LoopEnd::Peer(None)) => "closed by the peer".to_owned(),
+        Ok(LoopEnd::Driver | LoopEnd::Dropped) => "closed by the service".to_owned(),
         Err(e) => e.to_string(),
     };
     let _ = desk.send(LoopInput::Closed { link: number, why });

@@ -5,7 +5,7 @@
 use super::events::{Faults, Observed, ServiceEvent};
 use super::http::{ServiceRequest, ServiceResponse};
 use super::state::{JsonObject, ServiceState, text};
-use crate::sys::websocket_loop::Outgoing;
+use crate::sys::websocket_loop::WebSocketSender;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub enum LoopInput {
         /// The agent of the path.
         agent: String,
         /// To send frames.
-        out: Outgoing,
+        out: WebSocketSender,
         /// To cut the connection.
         socket: TcpStream,
     },
@@ -62,7 +62,7 @@ pub struct ServiceSocket {
     pub agent: String,
     /// Authenticated as the agent itself, or as a person who watches it.
     pub role: Option<SocketRole>,
-    out: Outgoing,
+    out: WebSocketSender,
     socket: TcpStream,
 }
 
@@ -150,7 +150,7 @@ impl ServiceLoop {
         }
     }
 
-    fn open(&mut self, number: u64, agent: String, out: Outgoing, socket: TcpStream) {
+    fn open(&mut self, number: u64, agent: String, out: WebSocketSender, socket: TcpStream) {
         self.notify_observers(&agent, ServiceEvent::SocketOpened);
         self.sockets.insert(number, ServiceSocket { agent, role: None, out, socket });
     }

@@ -1,288 +1,306 @@
-//! Finding and ending the processes of a turn wherever they went: other groups, other sessions, other parents.
+//! Finds and kills the processes of a turn wherever they went: into other process groups, other sessions, to other parents.
 //!
-//! Every process of a turn carries [`crate::sys::child_process::RUN_MARK`] in its environment; `/proc/<pid>/environ` shows it. Descendants that
-//! cleared their environment are found through their parents, as long as these live. Linux only: elsewhere the process
-//! group is all that we can end.
+//! Every process of a turn carries [`crate::sys::child_process::OWNER_TAG_VARIABLE`] in its environment, which
+//! `/proc/<pid>/environ` shows. Descendants that cleared their environment are found through their parents, as long as these
+//! live. Linux only: on other systems the process group is all that can be killed.
 
 #[cfg(target_os = "linux")]
 mod proc_table;
 
-/// The marker of one turn, as put into the environment.
+/// The environment variable's value that marks the processes of one turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark(String);
+pub struct OwnerTag(String);
 
-impl Mark {
-    /// `<owner>:<turn>`; the owner holds colons of its own (`<state dir>:<instance>`).
+impl OwnerTag {
+    /// `<owner>:<turn>`. The owner contains colons itself (`<state dir>:<instance>`).
     pub fn new(owner: &str, turn: &str) -> Self {
         Self(format!("{owner}:{turn}"))
     }
 
     /// The value for the environment.
-    pub fn value(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What to spare when a turn has ended.
+/// Which processes of a turn to kill when it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spare {
-    /// Nothing: the turn was stopped, or the agent died.
-    Nothing,
-    /// Processes that left on purpose: their session leader lives and is neither ours nor the agent.
-    Detached,
+pub enum KillScope {
+    /// All: the turn was stopped, or the agent died.
+    Everything,
+    /// All but those that detached on purpose: their session leader lives, and is neither this program nor the agent.
+    AttachedOnly,
 }
 
-pub use system::{Family, end_left_over, signal_session};
+pub use system::{ProcessTree, signal_session, terminate_leftovers};
 
 #[cfg(target_os = "linux")]
 mod system {
-    use super::proc_table::{Row, Sight, await_gone, lookup, pause, sight, signal, table};
-    use super::{Mark, Spare};
-    use crate::sys::child_process::Sig;
+    use super::proc_table::{Environment, ProcessKey, ProcessStat, list_since, pause, read_environment};
+    use super::proc_table::{read_stat, signal_exactly, wait_until_gone};
+    use super::{KillScope, OwnerTag};
+    use crate::sys::child_process::ChildSignal;
     use std::time::Duration;
 
-    /// Rounds of "look and kill" before giving up: each finds what was forked during the one before.
-    const ROUNDS: usize = 20;
-    /// How long a killed process may take to be gone.
-    const GONE: Duration = Duration::from_secs(1);
-    /// How long left-overs of a crash get between SIGTERM and SIGKILL.
-    const POLITE: Duration = Duration::from_millis(500);
-    /// A process in the middle of an exec shows an empty environment for a moment; so often we look again.
-    const BLANK_TRIES: usize = 4;
-    /// The moment.
-    const BLANK_PAUSE: Duration = Duration::from_millis(5);
-    /// The parent of all kernel threads, whose environment is always blank.
+    /// Rounds of "list and kill" before giving up: each finds what was forked during the one before.
+    const MAX_ROUNDS: usize = 20;
+    /// How long a killed process may take to disappear. Longer waits mean that it hangs in the kernel.
+    const KILL_TIMEOUT: Duration = Duration::from_secs(1);
+    /// The time between SIGTERM and SIGKILL for what a crashed connector left behind.
+    const TERM_TIMEOUT: Duration = Duration::from_millis(500);
+    /// During an exec a process has an empty environment for a moment. It is read this often before that is believed.
+    const ENVIRONMENT_ATTEMPTS: usize = 4;
+    /// The pause between those attempts; an exec takes less.
+    const ENVIRONMENT_PAUSE: Duration = Duration::from_millis(5);
+    /// The parent of all kernel threads, whose environment is always empty.
     const KTHREADD: i32 = 2;
 
-    /// The leader of a session that was left for on purpose: it lives, and is neither ours nor the agent.
-    fn detached(session: i32, agent: i32) -> Option<Row> {
-        // Read from the process table, as those of the others are: in a PID namespace a session that began outside
-        // has the number 0, which rustix::process::getsid does not take.
-        let own = i32::try_from(std::process::id()).unwrap_or(0);
-        let own_session = lookup(own).map_or(0, |row| row.session);
-        lookup(session).filter(|leader| session != own_session && session != agent && !leader.zombie)
+    /// The leader of a session that a process joined on purpose: it lives, and is neither this program nor the agent.
+    fn detached_leader(session: i32, agent: i32) -> Option<ProcessStat> {
+        // Our own session is read from /proc like those of the others: in a PID namespace a session that began outside has the
+        // number 0, which rustix::process::getsid does not accept.
+        let own_session = read_stat(own_pid()).map_or(0, |own| own.session);
+        read_stat(session).filter(|leader| session != own_session && session != agent && !leader.is_zombie)
     }
 
-    /// The processes of one turn, or of a kept agent.
+    fn own_pid() -> i32 {
+        i32::try_from(std::process::id()).unwrap_or(0)
+    }
+
+    /// The processes of one turn, or of an agent that serves several turns.
     #[derive(Debug)]
-    pub struct Family {
-        mark: Mark,
-        agent: i32,
-        /// Start of the agent: nothing of the turn is older, which keeps the scan cheap.
-        since: u64,
-        /// Seen so far, by pid, with their start.
-        known: Vec<(i32, u64)>,
-        /// The agent's own helpers (its tool servers): what was there before a turn of a kept agent.
-        settled: Vec<(i32, u64)>,
-        /// Sessions that tools of earlier turns left for, by leader: no part of the family any more.
-        freed: Vec<(i32, u64)>,
-        ended: bool,
+    pub struct ProcessTree {
+        tag: OwnerTag,
+        /// The agent's process. Nothing of the turn is older, which keeps the scan cheap.
+        agent: ProcessKey,
+        /// Members seen so far, the agent included.
+        known: Vec<ProcessKey>,
+        /// The agent's own helpers (its tool servers): what ran before a turn of a kept agent.
+        agent_helpers: Vec<ProcessKey>,
+        /// Leaders of the sessions into which tools of earlier turns detached: these are no members any more.
+        released_sessions: Vec<ProcessKey>,
+        is_killed: bool,
     }
 
-    impl Family {
-        /// The family of an agent that has just been started (and not reaped).
-        pub fn new(mark: Mark, agent: u32) -> Self {
-            let agent = i32::try_from(agent).unwrap_or(0);
-            let since = lookup(agent).map_or(0, |row| row.start);
+    impl ProcessTree {
+        /// The tree of an agent that has just been started and not been reaped.
+        pub fn new(tag: OwnerTag, agent_pid: u32) -> Self {
+            let pid = i32::try_from(agent_pid).unwrap_or(0);
+            let agent = ProcessKey { pid, start: read_stat(pid).map_or(0, |agent| agent.key.start) };
             Self {
-                mark,
+                tag,
                 agent,
-                since,
-                known: vec![(agent, since)],
-                settled: Vec::new(),
-                freed: Vec::new(),
-                ended: false,
+                known: vec![agent],
+                agent_helpers: Vec::new(),
+                released_sessions: Vec::new(),
+                is_killed: false,
             }
         }
 
-        /// Looks who belongs to it now. Call it before the first signal: a dying parent hides its children.
-        pub fn look(&mut self) {
-            self.members(Spare::Nothing);
+        /// Scans for members and remembers them. Call it before the first signal: when a parent ends, its children can no longer
+        /// be found through it.
+        pub fn refresh(&mut self) {
+            self.members(KillScope::Everything);
         }
 
-        /// Everybody who lives and belongs, but for the agent itself.
-        fn members(&mut self, spare: Spare) -> Vec<Row> {
-            for _ in 1..BLANK_TRIES {
-                if let Some(members) = self.try_members(spare, false) {
+        /// All living members but the agent itself.
+        fn members(&mut self, scope: KillScope) -> Vec<ProcessStat> {
+            for _ in 1..ENVIRONMENT_ATTEMPTS {
+                if let Some(members) = self.try_members(scope, false) {
                     return members;
                 }
-                pause(BLANK_PAUSE);
+                pause(ENVIRONMENT_PAUSE);
             }
-            self.try_members(spare, true).unwrap_or_default()
+            self.try_members(scope, true).unwrap_or_default()
         }
 
-        /// `None` when a process could not be told yet, unless that is to be ignored.
-        fn try_members(&mut self, spare: Spare, ignore_blank: bool) -> Option<Vec<Row>> {
-            let own = i32::try_from(std::process::id()).unwrap_or(0);
-            let mut rows = table(self.since);
-            rows.retain(|row| !self.freed.iter().any(|freed| freed.0 == row.session));
-            let mut newer = Vec::new();
-            newer.extend(rows.iter().map(|row| row.pid));
-            let mut members: Vec<Row> = Vec::new();
-            let mut rest = Vec::new();
-            for row in rows {
-                // After a normal end only orphans are of interest: who has a living parent that is as new as the turn,
-                // or is a child of ours, belongs to another turn, or is found through the parent below.
-                let placed = || newer.contains(&row.parent) || (row.parent == own && own != 1);
-                if self.known.contains(&(row.pid, row.start)) {
-                    members.push(row);
+        /// `None` when an environment is empty for now, unless that `is_final`.
+        fn try_members(&mut self, scope: KillScope, is_final: bool) -> Option<Vec<ProcessStat>> {
+            let mut processes = list_since(self.agent.start);
+            processes
+                .retain(|process| !self.released_sessions.iter().any(|leader| leader.pid == process.session));
+            let pids: Vec<i32> = processes.iter().map(|process| process.key.pid).collect();
+            let own = own_pid();
+            let mut members: Vec<ProcessStat> = Vec::new();
+            let mut others = Vec::new();
+            for process in processes {
+                // After a normal end only orphans are of interest. A process whose living parent is as new as the turn, or that is
+                // a child of this program, belongs to another turn, or is found through its parent below.
+                let has_parent = || pids.contains(&process.parent) || (process.parent == own && own != 1);
+                if self.known.contains(&process.key) {
+                    members.push(process);
                     continue;
                 }
-                let seen = if spare == Spare::Detached && placed() { Sight::Foreign } else { sight(row.pid) };
-                match seen {
-                    Sight::Marked(mark) if mark == self.mark.value() => members.push(row),
-                    Sight::Blank if !ignore_blank && row.parent != KTHREADD => return None,
-                    Sight::Marked(_) | Sight::Foreign | Sight::Blank => rest.push(row),
+                let environment = match scope {
+                    KillScope::AttachedOnly if has_parent() => Environment::Untagged,
+                    _ => read_environment(process.key.pid),
+                };
+                match environment {
+                    Environment::Tagged(tag) if tag == self.tag.as_str() => members.push(process),
+                    Environment::Empty if !is_final && process.parent != KTHREADD => return None,
+                    Environment::Tagged(_) | Environment::Untagged | Environment::Empty => {
+                        others.push(process)
+                    }
                 }
             }
-            // Children of members, and theirs, until nothing is added.
+            // Children of members, and their children, until nothing is added.
             loop {
                 let before = members.len();
-                rest.retain(|row| {
-                    let child = members.iter().any(|m| m.pid == row.parent);
-                    if child {
-                        members.push(*row);
+                others.retain(|process| {
+                    let is_child = members.iter().any(|member| member.key.pid == process.parent);
+                    if is_child {
+                        members.push(*process);
                     }
-                    !child
+                    !is_child
                 });
                 if members.len() == before {
                     break;
                 }
             }
-            for row in &members {
-                if !self.known.contains(&(row.pid, row.start)) {
-                    self.known.push((row.pid, row.start));
+            for member in &members {
+                if !self.known.contains(&member.key) {
+                    self.known.push(member.key);
                 }
             }
-            members.retain(|row| row.pid != self.agent);
+            members.retain(|member| member.key.pid != self.agent.pid);
             Some(members)
         }
 
-        /// The turn of a kept agent begins now: who is there is the agent's own.
-        pub fn settle(&mut self) {
-            let members = self.members(Spare::Detached);
-            self.settled.clear();
-            self.settled.extend(members.iter().map(|row| (row.pid, row.start)));
+        /// Begins a turn of a kept agent: the processes that run now are the agent's own.
+        pub fn begin_turn(&mut self) {
+            self.agent_helpers =
+                self.members(KillScope::AttachedOnly).iter().map(|member| member.key).collect();
         }
 
-        /// The turn is over and the agent stays: kills what the turn has left. Returns how many processes that were.
+        /// Ends a turn whose agent is kept: kills what the turn has left. Returns the number of killed processes.
         ///
-        /// The agent's own are those from before the turn, and those that it and they have started since without a
-        /// group of their own: tool servers (a tool that can be interrupted has a group). What left for a session of
-        /// its own on purpose belongs to no turn from now on.
+        /// The agent's own processes stay: those from before the turn, and those that they have started since in their own process
+        /// group, such as tool servers (a tool that can be interrupted gets a group). What detached into a session of its own on
+        /// purpose stays too, and belongs to no turn from now on.
         pub fn end_turn(&mut self) -> usize {
-            let killed = self.end_all(|family| {
-                let mut doomed = family.members(Spare::Detached);
-                // By pid and group.
-                let mut own = vec![(family.agent, family.agent)];
-                let mut stay = Vec::new();
+            let killed = self.kill_until_gone(|tree| {
+                let mut doomed = tree.members(KillScope::AttachedOnly);
+                // By pid and process group.
+                let mut own = vec![(tree.agent.pid, tree.agent.pid)];
+                let mut helpers = Vec::new();
                 loop {
                     let before = own.len();
-                    doomed.retain(|row| {
-                        let stays = family.settled.contains(&(row.pid, row.start))
-                            || own.contains(&(row.parent, row.group));
-                        if stays {
-                            own.push((row.pid, row.group));
-                            stay.push((row.pid, row.start));
+                    doomed.retain(|process| {
+                        let is_own = tree.agent_helpers.contains(&process.key)
+                            || own.contains(&(process.parent, process.group));
+                        if is_own {
+                            own.push((process.key.pid, process.group));
+                            helpers.push(process.key);
                         }
-                        !stays
+                        !is_own
                     });
                     if own.len() == before {
                         break;
                     }
                 }
-                family.settled = stay;
-                let Family { freed, agent, .. } = family;
-                doomed.retain(|row| {
+                tree.agent_helpers = helpers;
+                let ProcessTree { released_sessions, agent, .. } = tree;
+                doomed.retain(|process| {
                     // A session that the agent has made for a tool is no choice of the tool's.
-                    let leader = detached(row.session, *agent)
-                        .filter(|leader| !own.iter().any(|own| own.0 == leader.parent));
-                    freed.extend(leader.map(|leader| (leader.pid, leader.start)));
+                    let leader = detached_leader(process.session, agent.pid)
+                        .filter(|leader| !own.iter().any(|(pid, _)| *pid == leader.parent));
+                    released_sessions.extend(leader.map(|leader| leader.key));
                     leader.is_none()
                 });
                 doomed
             });
-            self.freed.retain(|(pid, start)| lookup(*pid).is_some_and(|row| row.start == *start));
-            self.known.clear();
-            self.known.extend(self.settled.iter().copied());
-            self.known.push((self.agent, self.since));
+            self.released_sessions
+                .retain(|leader| read_stat(leader.pid).is_some_and(|now| now.key == *leader));
+            self.known.clone_from(&self.agent_helpers);
+            self.known.push(self.agent);
             killed
         }
 
-        /// Kills what is left after the agent has been reaped. Returns how many processes that were.
-        pub fn end(&mut self, spare: Spare) -> usize {
-            self.ended = true;
-            self.end_all(|family| {
-                let mut doomed = family.members(spare);
-                if spare == Spare::Detached {
-                    doomed.retain(|row| detached(row.session, family.agent).is_none());
+        /// Kills what is left after the agent has been reaped. Returns the number of killed processes.
+        pub fn kill(&mut self, scope: KillScope) -> usize {
+            self.is_killed = true;
+            self.kill_until_gone(|tree| {
+                let mut doomed = tree.members(scope);
+                if scope == KillScope::AttachedOnly {
+                    doomed.retain(|process| detached_leader(process.session, tree.agent.pid).is_none());
                 }
                 doomed
             })
         }
 
-        /// Kills those, and looks again, until there are none.
-        fn end_all(&mut self, mut those: impl FnMut(&mut Self) -> Vec<Row>) -> usize {
+        /// Kills what `list` returns, and lists again, until nothing is left.
+        fn kill_until_gone(&mut self, mut list: impl FnMut(&mut Self) -> Vec<ProcessStat>) -> usize {
             let mut killed = 0;
-            for _ in 0..ROUNDS {
-                let doomed = those(self);
+            for _ in 0..MAX_ROUNDS {
+                let doomed = list(self);
                 if doomed.is_empty() {
                     return killed;
                 }
                 killed += doomed.len();
-                let fds: Vec<_> = doomed.iter().filter_map(|row| signal(row, Sig::Kill)).collect();
-                await_gone(&fds, GONE);
+                let fds: Vec<_> = doomed
+                    .iter()
+                    .filter_map(|process| signal_exactly(process.key, ChildSignal::Kill))
+                    .collect();
+                wait_until_gone(&fds, KILL_TIMEOUT);
             }
             log::warn!(
-                "some processes of a turn could not be ended (they hang in the kernel or fork without end)"
+                "some processes of a turn could not be killed (they hang in the kernel or fork without end)"
             );
             killed
         }
     }
 
-    impl Drop for Family {
-        /// A turn that ends in a panic leaves nothing either.
+    impl Drop for ProcessTree {
+        /// A turn that ends in a panic leaves no processes either.
         fn drop(&mut self) {
-            if !self.ended {
-                self.end(Spare::Nothing);
+            if !self.is_killed {
+                self.kill(KillScope::Everything);
             }
         }
     }
 
-    /// Signals everybody in the session of this leader but the leader.
-    pub fn signal_session(leader: i32, sig: Sig) {
-        for row in table(0).iter().filter(|row| row.session == leader && row.pid != leader) {
-            signal(row, sig);
+    /// Signals all processes in a session but its leader.
+    pub fn signal_session(leader: i32, signal: ChildSignal) {
+        for process in list_since(0) {
+            if process.session == leader && process.key.pid != leader {
+                signal_exactly(process.key, signal);
+            }
         }
     }
 
-    /// Ends every process whose marker is one of a past instance. Spares us and our ancestors: an agent may have
-    /// restarted the daemon. Returns how many were found.
-    pub fn end_left_over(is_left_over: impl Fn(&str) -> bool) -> usize {
+    /// Terminates every process whose owner tag `is_leftover` says is that of a past instance. Spares this process and its
+    /// ancestors: an agent may have restarted the daemon. Returns the number of processes found.
+    pub fn terminate_leftovers(is_leftover: impl Fn(&str) -> bool) -> usize {
         let mut ancestors = Vec::new();
-        let mut next = i32::try_from(std::process::id()).unwrap_or(0);
+        let mut next = own_pid();
         while next > 1 && ancestors.len() < 1000 {
             ancestors.push(next);
-            next = lookup(next).map_or(0, |row| row.parent);
+            next = read_stat(next).map_or(0, |process| process.parent);
         }
-        let mut found: Vec<(i32, u64)> = Vec::new();
-        for round in 0..ROUNDS {
-            let doomed: Vec<Row> = table(0)
+        let mut found: Vec<ProcessKey> = Vec::new();
+        for round in 0..MAX_ROUNDS {
+            let doomed: Vec<ProcessKey> = list_since(0)
                 .into_iter()
-                .filter(|row| !ancestors.contains(&row.pid))
-                .filter(|row| matches!(sight(row.pid), Sight::Marked(mark) if is_left_over(&mark)))
+                .map(|process| process.key)
+                .filter(|key| !ancestors.contains(&key.pid))
+                .filter(
+                    |key| matches!(read_environment(key.pid), Environment::Tagged(tag) if is_leftover(&tag)),
+                )
                 .collect();
             if doomed.is_empty() {
                 break;
             }
-            let sig = if round == 0 { Sig::Term } else { Sig::Kill };
-            let fds: Vec<_> = doomed.iter().filter_map(|row| signal(row, sig)).collect();
-            doomed.iter().for_each(|row| {
-                if !found.contains(&(row.pid, row.start)) {
-                    found.push((row.pid, row.start));
+            let (signal, timeout) = match round {
+                0 => (ChildSignal::Term, TERM_TIMEOUT),
+                _ => (ChildSignal::Kill, KILL_TIMEOUT),
+            };
+            let fds: Vec<_> = doomed.iter().filter_map(|key| signal_exactly(*key, signal)).collect();
+            for key in doomed {
+                if !found.contains(&key) {
+                    found.push(key);
                 }
-            });
-            await_gone(&fds, if round == 0 { POLITE } else { GONE });
+            }
+            wait_until_gone(&fds, timeout);
         }
         found.len()
     }
@@ -290,40 +308,40 @@ mod system {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use super::{Mark, Spare};
+    use super::{KillScope, OwnerTag};
 
-    /// The processes of one turn; only the group is known here, and its owner ends that.
+    /// The processes of one turn. Without `/proc` only the process group is known, and its owner kills that.
     #[derive(Debug)]
-    pub struct Family;
+    pub struct ProcessTree;
 
-    impl Family {
-        /// Without `/proc` there is nothing to remember.
-        pub fn new(_mark: Mark, _agent: u32) -> Self {
+    impl ProcessTree {
+        /// Remembers nothing: there is nothing to look it up in.
+        pub fn new(_tag: OwnerTag, _agent_pid: u32) -> Self {
             Self
         }
 
-        /// Nothing to look at.
-        pub fn look(&mut self) {}
+        /// Does nothing.
+        pub fn refresh(&mut self) {}
 
-        /// Nothing to look at.
-        pub fn settle(&mut self) {}
+        /// Does nothing.
+        pub fn begin_turn(&mut self) {}
 
-        /// Nothing can be told from the agent's own.
+        /// Kills nothing: the turn's processes cannot be told from the agent's own.
         pub fn end_turn(&mut self) -> usize {
             0
         }
 
-        /// Nothing to end beyond the group.
-        pub fn end(&mut self, _spare: Spare) -> usize {
+        /// Kills nothing beyond the process group.
+        pub fn kill(&mut self, _scope: KillScope) -> usize {
             0
         }
     }
 
-    /// Nothing can be found without `/proc`.
-    pub fn signal_session(_leader: i32, _sig: crate::sys::child_process::Sig) {}
+    /// Does nothing: members of a session cannot be found without `/proc`.
+    pub fn signal_session(_leader: i32, _signal: crate::sys::child_process::ChildSignal) {}
 
-    /// Nothing can be found without `/proc`.
-    pub fn end_left_over(_is_left_over: impl Fn(&str) -> bool) -> usize {
+    /// Finds nothing: environments cannot be read without `/proc`.
+    pub fn terminate_leftovers(_is_leftover: impl Fn(&str) -> bool) -> usize {
         0
     }
 }

@@ -8,7 +8,7 @@ use crate::agent::discovery::locate;
 use crate::agent::discovery::login;
 use crate::agent::discovery::login::AdapterProbe;
 use crate::config::{Config, Mode};
-use crate::sys::transient_line::Passing;
+use crate::sys::transient_line::TransientLine;
 use crate::sys::{program_path, thread};
 use std::ffi::OsStr;
 use std::sync::{Arc, OnceLock};
@@ -90,7 +90,7 @@ fn look(
     }
     let mut probes = Vec::new();
     for (spec, command, thread, answer) in asked {
-        let _passing = Passing::say(&format!("Asking {}", spec.name));
+        let _passing = TransientLine::show(&format!("Asking {}", spec.name));
         if thread.is_ok_and(|thread| thread.join().is_ok())
             && let Some(probe) = answer.get()
         {

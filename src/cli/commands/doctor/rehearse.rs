@@ -16,7 +16,7 @@ use crate::session::failure_text::sentence;
 use crate::session::messages::Lang;
 use crate::session::{self, model};
 use crate::store::atomic;
-use crate::sys::transient_line::Passing;
+use crate::sys::transient_line::TransientLine;
 use crate::sys::{id, signal};
 use crate::text;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -68,7 +68,7 @@ pub fn run(config: &Config, specs: &[&'static AdapterSpec], tell: &mut dyn FnMut
         let _ = to_turn.send(Control::Shutdown);
         true
     };
-    signal::tell(Box::new(note)).map_err(failed)?;
+    signal::spawn_handler(Box::new(note)).map_err(failed)?;
     let folder = std::env::temp_dir().join(format!("wtt-connect-rehearsal-{}", id::hex()));
     let mut outcome = Ok(());
     for spec in specs.iter().copied() {
@@ -179,7 +179,7 @@ impl Stage<'_> {
         resume: Option<String>,
         stop_it: bool,
     ) -> Seen {
-        let _passing = Passing::say(&format!("Waiting for a turn of {}", spec.name));
+        let _passing = TransientLine::show(&format!("Waiting for a turn of {}", spec.name));
         let runner = Runner {
             spec,
             command,

@@ -147,7 +147,7 @@ pub fn look(profile: Profile) -> Known {
     });
     let begun = config.state_dir.join("lock").exists();
     let by_hand = matches!(&life, Life::Answers(answer) if answer["service"].is_null());
-    let unlogged = by_hand && !config.state_dir.join(log_file::NAME).exists();
+    let unlogged = by_hand && !config.state_dir.join(log_file::FILE_NAME).exists();
     Known { profile, life, agents, files, begun, unlogged, problems }
 }
 

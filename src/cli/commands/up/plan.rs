@@ -16,7 +16,7 @@ use crate::config::{Config, Mode, Selection, Settings, dotenv, edit, profile};
 use crate::error::{Error, Result, reason};
 use crate::secret::Secret;
 use crate::store::lock;
-use crate::sys::child_process::RUN_MARK;
+use crate::sys::child_process::OWNER_TAG_VARIABLE;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,7 @@ pub fn make(args: &CommandArgs) -> Result<Plan> {
     let before = old.as_deref().map(pairs).unwrap_or_default();
 
     // what the shell holds may be that of another agent, which has started this command
-    let of_another = here.environment.contains_key(RUN_MARK)
+    let of_another = here.environment.contains_key(OWNER_TAG_VARIABLE)
         || here.environment.get("WTT_AGENT_ID").is_some_and(|id| *id != agent_id);
     let variable = |name: &str| {
         let value = here.environment.get(name).map(|v| v.trim()).filter(|v| !v.is_empty() && !of_another);

@@ -1,5 +1,5 @@
-//! What sockets ask of the service: `auth`, `ping` and the actions that agents send, each with its `action_result`
-//! (see FRAMES in wtt-connect-protocol(7)).
+//! The frames of sockets: `auth`, `ping`, and the actions that agents send, each with its `action_result` (see FRAMES in
+//! wtt-connect-protocol(7)).
 
 use super::event_loop::{ServiceLoop, SocketRole};
 use super::events::ServiceEvent;
@@ -8,7 +8,7 @@ use crate::json;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Longest content of one message. The real limit is unknown (see LIMITS in wtt-connect-protocol(7)).
+/// Longest content of one message, in bytes. The real limit is unknown (see LIMITS in wtt-connect-protocol(7)).
 const CONTENT_MAX: usize = 256 * 1024;
 /// Default and largest page of `history`, `poll` and `list` (see LIMITS in wtt-connect-protocol(7)).
 const PAGE: u64 = 100;
@@ -16,16 +16,18 @@ const PAGE_MAX: u64 = 500;
 
 type ActionResult = Result<Value, String>;
 
-/// A page size out of a request.
+/// The page size that a request asks for, within the limits.
 pub fn page_size(given: Option<&Value>) -> usize {
     let asked = given.and_then(|v| v.as_u64().or_else(|| v.as_str()?.parse().ok())).unwrap_or(PAGE);
     usize::try_from(asked.min(PAGE_MAX)).unwrap_or(0)
 }
 
 impl ServiceLoop {
-    /// One text frame of a socket. Unknown frames are noted and otherwise ignored.
-    pub fn handle_frame(&mut self, number: u64, frame: &str) {
-        let Some((agent, role)) = self.sockets.get(&number).map(|l| (l.agent.clone(), l.role)) else {
+    /// Handles a text frame of a socket. Unknown frames are reported to observers and otherwise ignored.
+    pub fn handle_frame(&mut self, socket_id: u64, frame: &str) {
+        let Some((agent, role)) =
+            self.sockets.get(&socket_id).map(|socket| (socket.agent.clone(), socket.role))
+        else {
             return;
         };
         if frame == "ping" {
@@ -33,28 +35,28 @@ impl ServiceLoop {
                 known.heartbeat = Some(Instant::now());
             }
             self.notify_observers(&agent, ServiceEvent::Ping);
-            return self.send_text(number, "pong".to_owned());
+            return self.send_text(socket_id, "pong".to_owned());
         }
         let body = match json::parse(frame) {
             Ok(Value::Object(body)) => body,
             _ => return self.notify_observers(&agent, ServiceEvent::Frame(frame.into())),
         };
         match (text(&body, "action"), role) {
-            (Some("auth"), _) => self.authenticate(number, &agent, &body),
-            (Some(_), None) => self.answer_action(number, &body, Err("not authenticated".to_owned())),
+            (Some("auth"), _) => self.authenticate(socket_id, &agent, &body),
+            (Some(_), None) => self.answer_action(socket_id, &body, Err("not authenticated".to_owned())),
             (Some(action), Some(SocketRole::User)) if action.starts_with("terminal_") => {
-                self.relay_terminal_request(number, &agent, action, &body);
+                self.relay_terminal_request(socket_id, &agent, action, &body);
             }
             (Some(action), Some(role)) => {
                 let answer = self.perform_action(action, &agent, role, &body);
-                self.answer_action(number, &body, answer);
+                self.answer_action(socket_id, &body, answer);
             }
             (None, Some(SocketRole::Agent)) => self.relay_agent_frame(&agent, body),
             (None, _) => self.notify_observers(&agent, ServiceEvent::Frame(Value::Object(body))),
         }
     }
 
-    fn authenticate(&mut self, number: u64, agent: &str, body: &JsonObject) {
+    fn authenticate(&mut self, socket_id: u64, agent: &str, body: &JsonObject) {
         let token = text(body, "token").unwrap_or_default();
         let role = match self.state.agents.get(agent) {
             Some(known) if known.token == token && !token.is_empty() => Some(SocketRole::Agent),
@@ -62,14 +64,14 @@ impl ServiceLoop {
             _ => None,
         };
         let role = role.filter(|_| !self.faults.reject_auth);
-        if let Some(link) = self.sockets.get_mut(&number) {
-            link.role = role;
+        if let Some(socket) = self.sockets.get_mut(&socket_id) {
+            socket.role = role;
         }
         if role.is_none() {
             let refusal = json!({ "type": "action_result", "request_id": body.get("request_id"), "ok": false,
                 "error": "invalid token" });
-            self.send(number, &refusal);
-            self.close_socket(number, 4401, "invalid token");
+            self.send(socket_id, &refusal);
+            self.close_socket(socket_id, 4401, "invalid token");
             return self.notify_observers(agent, ServiceEvent::Auth(false));
         }
         let display_name = self.state.agents.get_mut(agent).map(|known| {
@@ -81,11 +83,11 @@ impl ServiceLoop {
         if role == Some(SocketRole::Agent) {
             // Two sockets of one agent: the newest wins (see RECONNECTION in wtt-connect-protocol(7)).
             for older in self.sockets_of(agent, SocketRole::Agent) {
-                if older != number {
+                if older != socket_id {
                     self.close_socket(older, 4409, "replaced by a newer connection");
-                    // what a slow network still delivers of it is no longer taken
-                    if let Some(link) = self.sockets.get_mut(&older) {
-                        link.role = None;
+                    // what a slow network still delivers from it is ignored
+                    if let Some(socket) = self.sockets.get_mut(&older) {
+                        socket.role = None;
                     }
                 }
             }
@@ -93,13 +95,13 @@ impl ServiceLoop {
         if !self.faults.silent_auth {
             let welcome = json!({ "type": "action_result", "request_id": body.get("request_id"), "ok": true,
                 "data": { "authenticated": true, "agent_id": agent, "agent_display_name": display_name } });
-            self.send(number, &welcome);
+            self.send(socket_id, &welcome);
         }
         self.notify_observers(agent, ServiceEvent::Auth(true));
     }
 
-    /// Answers an action; frames without a request id get no answer.
-    fn answer_action(&mut self, number: u64, body: &JsonObject, answer: ActionResult) {
+    /// Answers an action. A frame without a request id gets no answer.
+    fn answer_action(&mut self, socket_id: u64, body: &JsonObject, answer: ActionResult) {
         let Some(request_id) = text(body, "request_id").filter(|_| !self.faults.drop_results) else { return };
         let frame = match answer {
             Ok(data) => {
@@ -110,8 +112,8 @@ impl ServiceLoop {
             }
         };
         match self.faults.delay_results {
-            Some(delay) => self.send_later(number, frame.to_string(), delay),
-            None => self.send(number, &frame),
+            Some(delay) => self.send_later(socket_id, frame.to_string(), delay),
+            None => self.send(socket_id, &frame),
         }
     }
 
@@ -192,7 +194,7 @@ impl ServiceLoop {
         }
     }
 
-    /// The topic when this agent may read it.
+    /// The topic's id if this agent may read it. The error is for the answer.
     fn readable_topic(&self, agent: &str, role: SocketRole, topic_id: &str) -> Result<String, String> {
         let topic = self.state.topics.get(topic_id).ok_or("topic not found")?;
         let may = role == SocketRole::User || topic.members.contains(agent);
@@ -228,7 +230,7 @@ impl ServiceLoop {
     }
 }
 
-/// The stored part of a message that somebody sends, from a socket or over HTTP.
+/// The fields of a message, sent by a socket or over HTTP, that are stored. The error is for the answer.
 pub fn message_row(body: &JsonObject, role: SocketRole, agent: &str) -> Result<JsonObject, String> {
     let content = text(body, "content").or_else(|| text(body, "message")).ok_or("content is required")?;
     if content.len() > CONTENT_MAX {
@@ -251,7 +253,7 @@ pub fn message_row(body: &JsonObject, role: SocketRole, agent: &str) -> Result<J
 }
 
 impl ServiceState {
-    /// Whether an agent is online by the rule of the web: heard of within 90 seconds (see HEARTBEAT in
+    /// Whether the web shows an agent as online: it was heard from within 90 seconds (see HEARTBEAT in
     /// wtt-connect-protocol(7)).
     pub fn is_online(&self, agent: &str) -> bool {
         let heard = self.agents.get(agent).and_then(|a| a.heartbeat);

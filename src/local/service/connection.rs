@@ -1,6 +1,7 @@
-//! One connection, on a thread of its own: reads the head, then is either one HTTP exchange or a WebSocket.
+//! One connection, on a thread of its own: reads the head of the request, and then serves one HTTP exchange or a
+//! WebSocket.
 //!
-//! Decides nothing about WTT: requests and frames go to the desk, which owns all state.
+//! Decides nothing about WTT: requests and frames go to the event loop, which owns all state.
 
 use super::event_loop::LoopInput;
 use super::http::{self, Body, BodyError, RequestHead, ServiceRequest, ServiceResponse};
@@ -15,37 +16,39 @@ use tungstenite::handshake::server::{create_response, write_response};
 use tungstenite::protocol::Role;
 use tungstenite::{Message, WebSocket};
 
-/// A socket that does not authenticate within this is dropped.
+/// A socket that does not authenticate within this is dropped: clients do so at once.
 const AUTH_TIME: Duration = Duration::from_secs(15);
-/// The desk answers from memory; only a stopped service lets a request wait.
+/// The event loop answers from memory; only a stopped service makes a request wait.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
 /// Serves one accepted connection to its end.
-pub fn serve_connection(number: u64, socket: TcpStream, desk: &Sender<LoopInput>, uploads: &Path) {
+pub fn serve_connection(connection_id: u64, socket: TcpStream, inputs: &Sender<LoopInput>, uploads: &Path) {
     let outcome = match http::read_head(&socket) {
-        Ok((head, early)) if head.is_upgrade() => serve_web_socket(number, socket, &head, early, desk),
-        Ok((head, early)) => serve_http(number, &socket, head, early, desk, uploads),
+        Ok((head, early)) if head.is_upgrade() => {
+            serve_web_socket(connection_id, socket, &head, early, inputs)
+        }
+        Ok((head, early)) => serve_http(connection_id, &socket, head, early, inputs, uploads),
         Err(e) => answer_bad_request(&socket, &e),
     };
     if let Err(e) = outcome {
-        log::debug!("local service: connection {number}: {e}");
+        log::debug!("local service: connection {connection_id}: {e}");
     }
 }
 
-fn answer_bad_request(socket: &TcpStream, why: &io::Error) -> io::Result<()> {
-    http::write_response(socket, &ServiceResponse::error(400, &why.to_string()))
+fn answer_bad_request(socket: &TcpStream, error: &io::Error) -> io::Result<()> {
+    http::write_response(socket, &ServiceResponse::error(400, &error.to_string()))
 }
 
 fn serve_http(
-    number: u64,
+    connection_id: u64,
     socket: &TcpStream,
     head: RequestHead,
     early: Vec<u8>,
-    desk: &Sender<LoopInput>,
+    inputs: &Sender<LoopInput>,
     uploads: &Path,
 ) -> io::Result<()> {
     let upload = (head.method == "PUT" && head.path.iter().any(|s| s == "upload-direct"))
-        .then(|| uploads.join(format!("part-{number}")));
+        .then(|| uploads.join(format!("part-{connection_id}")));
     let body = match http::read_body(socket, &head, early, upload.as_deref()) {
         Ok(body) => body,
         Err(BodyError::TooLarge) => {
@@ -58,10 +61,10 @@ fn serve_http(
         Body::Bytes(_) => None,
     };
     let (reply, answer) = bounded(1);
-    let asked = desk.send(LoopInput::Http { request: ServiceRequest { head, body }, reply }).is_ok();
-    let response = asked.then(|| answer.recv_timeout(ANSWER_TIME).ok()).flatten();
+    let is_sent = inputs.send(LoopInput::Http { request: ServiceRequest { head, body }, reply }).is_ok();
+    let response = is_sent.then(|| answer.recv_timeout(ANSWER_TIME).ok()).flatten();
     if let Some(part) = file {
-        // Taken over by rename when it was wanted.
+        // The event loop has renamed it if it was wanted.
         let _ = std::fs::remove_file(part);
     }
     match response {
@@ -71,11 +74,11 @@ fn serve_http(
 }
 
 fn serve_web_socket(
-    number: u64,
+    connection_id: u64,
     socket: TcpStream,
     head: &RequestHead,
     early: Vec<u8>,
-    desk: &Sender<LoopInput>,
+    inputs: &Sender<LoopInput>,
 ) -> io::Result<()> {
     let agent = match head.path.iter().position(|s| s == "ws").map(|at| &head.path[at + 1..]) {
         Some([agent]) => agent.clone(),
@@ -95,34 +98,34 @@ fn serve_web_socket(
     socket.set_nodelay(true)?;
     socket.set_nonblocking(true)?;
     let (out, mut queue) = websocket_loop::send_queue()?;
-    let open = LoopInput::Open { link: number, agent, out, socket: socket.try_clone()? };
-    if desk.send(open).is_err() {
+    let open = LoopInput::Open { socket_id: connection_id, agent, out, socket: socket.try_clone()? };
+    if inputs.send(open).is_err() {
         return Ok(());
     }
     let stream = Stream::Plain(socket);
     let mut ws =
         WebSocket::from_partially_read(stream, early, Role::Server, Some(websocket_loop::websocket_config()));
-    let mut driver = SocketDriver { number, desk, auth_by: Some(Instant::now() + AUTH_TIME) };
-    let why = match websocket_loop::run(&mut ws, &mut queue, &mut driver) {
+    let mut driver = SocketDriver { connection_id, inputs, auth_deadline: Some(Instant::now() + AUTH_TIME) };
+    let reason = match websocket_loop::run(&mut ws, &mut queue, &mut driver) {
         Ok(LoopEnd::Peer(Some((code, reason)))) => format!("closed by the peer: {code} {reason}"),
         Ok(LoopEnd::Peer(None)) => "closed by the peer".to_owned(),
         Ok(LoopEnd::Driver | LoopEnd::Dropped) => "closed by the service".to_owned(),
         Err(e) => e.to_string(),
     };
-    let _ = desk.send(LoopInput::Closed { link: number, why });
+    let _ = inputs.send(LoopInput::Closed { socket_id: connection_id, reason });
     Ok(())
 }
 
 struct SocketDriver<'a> {
-    number: u64,
-    desk: &'a Sender<LoopInput>,
-    /// Cleared by the first frame: judging it is the desk's business.
-    auth_by: Option<Instant>,
+    connection_id: u64,
+    inputs: &'a Sender<LoopInput>,
+    /// Cleared by the first frame; whether that authenticates is for the event loop to say.
+    auth_deadline: Option<Instant>,
 }
 
 impl Driver for SocketDriver<'_> {
     fn on_message(&mut self, message: Message) -> Flow {
-        self.auth_by = None;
+        self.auth_deadline = None;
         let text = match message {
             Message::Text(text) => text.as_str().to_owned(),
             Message::Binary(_) => "a binary frame".to_owned(),
@@ -130,14 +133,14 @@ impl Driver for SocketDriver<'_> {
                 return Flow::Continue;
             }
         };
-        match self.desk.send(LoopInput::Text { link: self.number, text }) {
+        match self.inputs.send(LoopInput::Text { socket_id: self.connection_id, text }) {
             Ok(()) => Flow::Continue,
             Err(_) => Flow::End,
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.auth_by
+        self.auth_deadline
     }
 
     fn on_deadline(&mut self, _now: Instant) -> Flow {

@@ -1,6 +1,6 @@
-//! The one thread that owns the state of the service: takes events, changes state, pushes frames.
+//! The one thread that owns the state of the service. It handles inputs, changes the state, and pushes frames.
 //!
-//! Actions of sockets are in `actions.rs`, HTTP routes in `routes.rs`; both are methods of [`ServiceLoop`].
+//! The actions of sockets are in `actions.rs`, the HTTP routes in `routes.rs`; both are methods of [`ServiceLoop`].
 
 use super::events::{Faults, Observed, ServiceEvent};
 use super::http::{ServiceRequest, ServiceResponse};
@@ -15,72 +15,72 @@ use std::time::{Duration, Instant};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 
-/// Everything that the desk reacts to.
+/// Everything that the loop handles.
 pub enum LoopInput {
     /// A WebSocket was opened at `/ws/<agent>`.
     Open {
-        /// Number of the connection.
-        link: u64,
+        /// Number of its connection.
+        socket_id: u64,
         /// The agent of the path.
         agent: String,
-        /// To send frames.
+        /// Sends frames.
         out: WebSocketSender,
-        /// To cut the connection.
+        /// Cuts the connection.
         socket: TcpStream,
     },
     /// A text frame.
     Text {
-        /// Number of the connection.
-        link: u64,
+        /// Number of its connection.
+        socket_id: u64,
         /// The frame.
         text: String,
     },
     /// A WebSocket has ended.
     Closed {
-        /// Number of the connection.
-        link: u64,
-        /// Why.
-        why: String,
+        /// Number of its connection.
+        socket_id: u64,
+        /// Why, for people.
+        reason: String,
     },
     /// An HTTP request.
     Http {
         /// The request.
         request: ServiceRequest,
-        /// Where the answer goes.
+        /// Receives the response.
         reply: Sender<ServiceResponse>,
     },
-    /// A call of the in-process interface; each is one small method of [`super::Service`].
+    /// A call of a method of [`super::Service`].
     Call(Box<dyn FnOnce(&mut ServiceLoop) + Send>),
-    /// End.
+    /// Closes all sockets and ends the loop.
     Stop,
 }
 
-/// One WebSocket.
+/// An open WebSocket.
 #[derive(Debug)]
 pub struct ServiceSocket {
     /// The agent of its path.
     pub agent: String,
-    /// Authenticated as the agent itself, or as a person who watches it.
+    /// None until it has authenticated.
     pub role: Option<SocketRole>,
     out: WebSocketSender,
     socket: TcpStream,
 }
 
-/// Who speaks on a link or in an HTTP request.
+/// Who authenticated on a socket or in an HTTP request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SocketRole {
-    /// The agent.
+    /// The agent itself.
     Agent,
-    /// The person.
+    /// The person, who watches the agent.
     User,
 }
 
-/// The owner of all state.
+/// All state of the service.
 #[derive(Debug)]
 pub struct ServiceLoop {
     /// What the service knows.
     pub state: ServiceState,
-    /// How it misbehaves.
+    /// The faults that are injected.
     pub faults: Faults,
     /// Token of the person.
     pub user_token: String,
@@ -88,7 +88,7 @@ pub struct ServiceLoop {
     pub base_url: String,
     /// Folder of uploads.
     pub uploads: PathBuf,
-    /// Open WebSockets by number.
+    /// Open WebSockets by the number of their connection.
     pub sockets: BTreeMap<u64, ServiceSocket>,
     /// Terminals and shell jobs.
     pub relay: super::host_relay::HostRelay,
@@ -97,7 +97,7 @@ pub struct ServiceLoop {
 }
 
 impl ServiceLoop {
-    /// A desk without agents.
+    /// A service without agents. `uploads` is an existing folder.
     pub fn new(base_url: String, user_token: String, uploads: PathBuf) -> ServiceLoop {
         ServiceLoop {
             state: ServiceState::default(),
@@ -112,53 +112,55 @@ impl ServiceLoop {
         }
     }
 
-    /// Works until [`Event::Stop`] or until nobody can send events any more.
-    pub fn run(mut self, inbox: &Receiver<LoopInput>) {
-        while let Some(event) = self.next_event(inbox) {
-            match event {
-                LoopInput::Open { link, agent, out, socket } => self.open(link, agent, out, socket),
-                LoopInput::Text { link, text } => self.handle_frame(link, &text),
-                LoopInput::Closed { link, why } => self.remove_socket(link, why),
+    /// Handles inputs until [`LoopInput::Stop`], or until no sender is left.
+    pub fn run(mut self, inputs: &Receiver<LoopInput>) {
+        while let Some(input) = self.next_input(inputs) {
+            match input {
+                LoopInput::Open { socket_id, agent, out, socket } => {
+                    self.add_socket(socket_id, agent, out, socket)
+                }
+                LoopInput::Text { socket_id, text } => self.handle_frame(socket_id, &text),
+                LoopInput::Closed { socket_id, reason } => self.remove_socket(socket_id, reason),
                 LoopInput::Http { request, reply } => self.handle_http(&request, &reply),
                 LoopInput::Call(call) => call(&mut self),
                 LoopInput::Stop => break,
             }
         }
-        for link in self.sockets.values() {
-            link.out.send(close(1001, "going away"));
+        for socket in self.sockets.values() {
+            socket.out.send(close_frame(1001, "going away"));
         }
     }
 
-    /// Waits for the next event; sends the delayed results that fall due meanwhile.
-    fn next_event(&mut self, inbox: &Receiver<LoopInput>) -> Option<LoopInput> {
+    /// Waits for the next input, and sends the delayed results that fall due meanwhile.
+    fn next_input(&mut self, inputs: &Receiver<LoopInput>) -> Option<LoopInput> {
         loop {
             let now = Instant::now();
             let (due, later): (Vec<_>, Vec<_>) = self.delayed.drain(..).partition(|(at, _, _)| *at <= now);
             self.delayed = later;
-            for (_, link, frame) in due {
-                self.send_text(link, frame);
+            for (_, socket_id, frame) in due {
+                self.send_text(socket_id, frame);
             }
             let Some(wait) = self.delayed.iter().map(|(at, _, _)| at.saturating_duration_since(now)).min()
             else {
-                return inbox.recv().ok();
+                return inputs.recv().ok();
             };
-            match inbox.recv_timeout(wait) {
-                Ok(event) => return Some(event),
+            match inputs.recv_timeout(wait) {
+                Ok(input) => return Some(input),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return None,
             }
         }
     }
 
-    fn open(&mut self, number: u64, agent: String, out: WebSocketSender, socket: TcpStream) {
+    fn add_socket(&mut self, socket_id: u64, agent: String, out: WebSocketSender, socket: TcpStream) {
         self.notify_observers(&agent, ServiceEvent::SocketOpened);
-        self.sockets.insert(number, ServiceSocket { agent, role: None, out, socket });
+        self.sockets.insert(socket_id, ServiceSocket { agent, role: None, out, socket });
     }
 
-    fn remove_socket(&mut self, number: u64, why: String) {
-        if let Some(link) = self.sockets.remove(&number) {
-            self.close_terminals_of(number, &link.agent);
-            self.notify_observers(&link.agent, ServiceEvent::SocketClosed(why));
+    fn remove_socket(&mut self, socket_id: u64, reason: String) {
+        if let Some(socket) = self.sockets.remove(&socket_id) {
+            self.close_terminals_of(socket_id, &socket.agent);
+            self.notify_observers(&socket.agent, ServiceEvent::SocketClosed(reason));
         }
     }
 
@@ -174,62 +176,62 @@ impl ServiceLoop {
         let _ = reply.send(response);
     }
 
-    /// Adds someone who wants to see everything.
-    pub fn add_observer(&mut self, watcher: Sender<Observed>) {
-        self.observers.push(watcher);
+    /// Adds an observer, which receives every event from now on.
+    pub fn add_observer(&mut self, observer: Sender<Observed>) {
+        self.observers.push(observer);
     }
 
-    /// Tells the watchers.
-    pub fn notify_observers(&mut self, agent: &str, seen: ServiceEvent) {
-        let observed = Observed { at: Instant::now(), agent: agent.to_owned(), event: seen };
+    /// Sends an event to all observers. `agent` is empty if it concerns none.
+    pub fn notify_observers(&mut self, agent: &str, event: ServiceEvent) {
+        let observed = Observed { at: Instant::now(), agent: agent.to_owned(), event };
         self.observers.retain(|w| w.send(observed.clone()).is_ok());
     }
 
-    /// Sends a frame on one link.
-    pub fn send(&mut self, link: u64, frame: &Value) {
-        self.send_text(link, frame.to_string());
+    /// Sends a frame to a socket.
+    pub fn send(&mut self, socket_id: u64, frame: &Value) {
+        self.send_text(socket_id, frame.to_string());
     }
 
-    /// Sends text on one link; nothing when it is gone.
-    pub fn send_text(&mut self, link: u64, frame: String) {
-        if let Some(link) = self.sockets.get(&link).filter(|_| !self.faults.answer_nothing) {
-            link.out.send(Message::text(frame));
+    /// Sends text to a socket, unless it has closed.
+    pub fn send_text(&mut self, socket_id: u64, frame: String) {
+        if let Some(socket) = self.sockets.get(&socket_id).filter(|_| !self.faults.answer_nothing) {
+            socket.out.send(Message::text(frame));
         }
     }
 
-    /// Sends text later: results under [`Faults::delay_results`].
-    pub fn send_later(&mut self, link: u64, frame: String, delay: Duration) {
-        self.delayed.push((Instant::now() + delay, link, frame));
+    /// Sends text to a socket later, for [`Faults::delay_results`].
+    pub fn send_later(&mut self, socket_id: u64, frame: String, delay: Duration) {
+        self.delayed.push((Instant::now() + delay, socket_id, frame));
     }
 
-    /// Closes a link with a code once what was sent before is out.
-    pub fn close_socket(&mut self, number: u64, code: u16, reason: &str) {
-        if let Some(link) = self.sockets.get(&number) {
-            link.out.send(close(code, reason));
+    /// Closes a socket with a code, after the frames that were sent before.
+    pub fn close_socket(&mut self, socket_id: u64, code: u16, reason: &str) {
+        if let Some(socket) = self.sockets.get(&socket_id) {
+            socket.out.send(close_frame(code, reason));
         }
     }
 
-    /// Cuts every socket of an agent without a closing frame, as a dying network does.
+    /// Cuts every socket of an agent without a closing frame, as a failing network does. Returns their number.
     pub fn cut_sockets(&mut self, agent: &str) -> usize {
         let mine = self.sockets.values().filter(|l| l.agent == agent && l.role != Some(SocketRole::User));
         mine.filter(|l| l.socket.shutdown(Shutdown::Both).is_ok()).count()
     }
 
-    /// The links that speak for an agent in a role.
+    /// The sockets that have authenticated for an agent in a role.
     pub fn sockets_of(&self, agent: &str, role: SocketRole) -> Vec<u64> {
         let mine = self.sockets.iter().filter(|(_, l)| l.agent == agent && l.role == Some(role));
-        mine.map(|(number, _)| *number).collect()
+        mine.map(|(socket_id, _)| *socket_id).collect()
     }
 
-    /// Sends a frame to an agent; false when it is not connected.
+    /// Sends a frame to an agent. False if it is not connected.
     pub fn send_to_agent(&mut self, agent: &str, frame: &Value) -> bool {
-        let links = self.sockets_of(agent, SocketRole::Agent);
-        links.iter().for_each(|l| self.send(*l, frame));
-        !links.is_empty()
+        let sockets = self.sockets_of(agent, SocketRole::Agent);
+        sockets.iter().for_each(|socket_id| self.send(*socket_id, frame));
+        !sockets.is_empty()
     }
 
-    /// Stores a message, pushes it to the members of its topic and to those who watch them, and returns the row.
-    /// None when the topic does not exist.
+    /// Stores a message and pushes it to the members of its topic and to the people who watch them. Returns the stored
+    /// row; None if the topic does not exist.
     pub fn post_message(&mut self, topic_id: &str, row: JsonObject) -> Option<JsonObject> {
         let row = self.state.add_message(topic_id, row)?;
         let frame = json!({ "type": "new_message", "message": self.apply_push_faults(&row) });
@@ -259,11 +261,11 @@ impl ServiceLoop {
             .sockets
             .iter()
             .filter(|(_, l)| l.role == Some(SocketRole::User) && agents.contains(&&*l.agent));
-        let numbers: Vec<u64> = watching.map(|(number, _)| *number).collect();
-        numbers.iter().for_each(|l| self.send(*l, frame));
+        let sockets: Vec<u64> = watching.map(|(socket_id, _)| *socket_id).collect();
+        sockets.iter().for_each(|socket_id| self.send(*socket_id, frame));
     }
 
-    /// Pushes a changed task to the agents of its topic and to those who watch them.
+    /// Pushes a changed task to the agents of its topic and to the people who watch them.
     pub fn push_task(&mut self, task: &JsonObject) {
         let topic_id = text(task, "topic_id").unwrap_or_default();
         let mut frame = json!({ "type": "task_status", "task_id": task.get("id") });
@@ -287,7 +289,7 @@ impl ServiceLoop {
         self.notify_observers("", ServiceEvent::TaskChanged(Value::Object(task.clone())));
     }
 
-    /// The message as the faults want it pushed.
+    /// A message as it is pushed under the present faults.
     fn apply_push_faults(&self, row: &JsonObject) -> Value {
         let mut row = row.clone();
         if self.faults.metadata_as_string {
@@ -313,6 +315,6 @@ impl ServiceLoop {
     }
 }
 
-fn close(code: u16, reason: &str) -> Message {
+fn close_frame(code: u16, reason: &str) -> Message {
     Message::Close(Some(CloseFrame { code: code.into(), reason: reason.to_owned().into() }))
 }

@@ -1,69 +1,69 @@
-//! What the service lets its owner see ([`Observed`]) and how its owner makes it misbehave ([`Faults`]).
+//! What the owner of the service can observe ([`Observed`]), and the faults that it can inject ([`Faults`]).
 
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// Something that the service saw, in the order in which it saw it.
+/// Something that happened at the service. Observers receive events in their order.
 #[derive(Debug, Clone)]
 pub struct Observed {
-    /// When.
+    /// When it happened.
     pub at: Instant,
     /// The agent concerned; empty for HTTP requests without a token.
     pub agent: String,
-    /// What.
+    /// What happened.
     pub event: ServiceEvent,
 }
 
-/// The kinds of [`Observed`].
+/// What can happen at the service.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ServiceEvent {
     /// A socket was opened for the agent.
     SocketOpened,
-    /// A socket is gone, with why.
+    /// A socket of the agent has closed, for this reason.
     SocketClosed(String),
-    /// An `auth` frame, and whether the token was good.
+    /// An `auth` frame arrived; whether its token was accepted.
     Auth(bool),
-    /// A bare `ping`.
+    /// A `ping` text frame arrived.
     Ping,
-    /// A message was stored and pushed: the row as pushed. Also those that [`super::Service::say`] makes.
+    /// A message was stored and pushed: all its fields. Includes those of [`super::Service::post_message`].
     Message(Value),
-    /// A `typing` frame as sent by the agent.
+    /// A `typing` frame arrived from the agent.
     Typing(Value),
-    /// Any other frame as it came: actions (`publish` among them, before its [`Seen::Message`]), answers to requests
-    /// of the service, garbage as a string.
+    /// Any other frame arrived: actions (`publish` among them, before its [`ServiceEvent::Message`]), answers to requests
+    /// of the service, and as a string whatever is no JSON object.
     Frame(Value),
-    /// A task changed: the whole task.
+    /// A task has changed: all its fields.
     TaskChanged(Value),
-    /// An agent asked for a change of a task: the body as sent, and the status of the answer.
+    /// An agent asked for a change of a task.
     TaskPatch {
-        /// The task.
+        /// Id of the task.
         task_id: String,
-        /// What was to change.
+        /// The body of the request.
         body: Value,
-        /// Status of the answer.
+        /// Status of the response.
         status: u16,
     },
     /// An HTTP request was answered.
     HttpRequest {
-        /// e.g. `GET`.
+        /// In upper case.
         method: String,
         /// Path and query.
         target: String,
-        /// Status of the answer.
+        /// Status of the response.
         status: u16,
     },
 }
 
-/// Misbehavior on demand. The default is a well-behaved service.
+/// Faults that the service injects. The default is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
     /// Answers `auth` with an error and closes with 4401.
     pub reject_auth: bool,
-    /// Never answers `auth`, but takes it.
+    /// Accepts `auth`, but never answers it.
     pub silent_auth: bool,
-    /// Carries actions out but never says so (`auth` excepted).
+    /// Performs actions, but never answers them, except `auth`.
     pub drop_results: bool,
-    /// Says so this much later.
+    /// Answers actions this much later.
     pub delay_results: Option<Duration>,
     /// Answers `publish` with this error instead of publishing.
     pub refuse_publish: Option<String>,
@@ -71,34 +71,34 @@ pub struct Faults {
     pub duplicate_pushes: bool,
     /// Sends `metadata` as JSON text.
     pub metadata_as_string: bool,
-    /// Sends `sender_type` in capitals.
+    /// Sends `sender_type` in upper case.
     pub upper_case_sender: bool,
-    /// Leaves `topic_type` out.
+    /// Omits `topic_type` in pushes.
     pub omit_topic_type: bool,
-    /// Calls the id `message_id` in pushes as well.
+    /// Names the id `message_id` in pushes.
     pub push_message_id: bool,
-    /// Leaves the metadata out of pushes; the history has it.
+    /// Omits `metadata` in pushes; the history has it.
     pub omit_metadata: bool,
     /// Does not push an agent's own messages back to it.
     pub no_echo: bool,
-    /// Refuses the actions that are only assumed: `runtime_info` and `message_stream`.
+    /// Refuses actions whose existence is only assumed: `runtime_info` and `message_stream`.
     pub unknown_action_errors: bool,
     /// Answers 404 on `/tasks/{id}/run`, to test the fallback.
     pub no_task_run: bool,
-    /// The next patches of tasks are answered with these; 200 means as usual.
+    /// Statuses of the next responses to patches of tasks; 200 means that the patch is applied.
     pub patch_answers: Vec<u16>,
-    /// Patches of tasks with one of these fields are answered with 422.
+    /// Answers 422 to patches of tasks with one of these fields.
     pub unknown_task_fields: Vec<String>,
     /// Answers 404 on paths without `/api/v1`.
     pub api_v1_only: bool,
-    /// So many messages posted by HTTP are answered with 500.
+    /// The number of messages posted by HTTP that are answered with 500.
     pub failing_posts: u32,
-    /// So many after those are taken, but answered with 504.
+    /// The number of messages posted by HTTP, after those, that are stored but answered with 504.
     pub posts_answered_late: u32,
-    /// Hands out absolute upload addresses.
+    /// Returns absolute upload addresses.
     pub absolute_upload_url: bool,
-    /// So many commits answer that the file is not there yet.
+    /// The number of commits that are answered as if the file was not uploaded yet.
     pub late_uploads: u32,
-    /// Takes connections, reads, and answers nothing at all.
+    /// Accepts connections and reads from them, but never sends a frame.
     pub answer_nothing: bool,
 }

@@ -1,6 +1,5 @@
-//! The service's half of terminal and one-shot shell: what a browser asks goes to the agent under an id of ours, and
-//! what the agent answers goes back to who asked (see TERMINAL and SHELL in
-//! wtt-connect-protocol(7)).
+//! Terminals and shell jobs: relays the requests of browsers to the agent under new request ids, and the agent's answers
+//! back to the browser that asked (see TERMINAL and SHELL in wtt-connect-protocol(7)).
 
 use super::event_loop::ServiceLoop;
 use super::events::ServiceEvent;
@@ -10,33 +9,33 @@ use crate::sys::id;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Longest command of the web.
+/// Longest shell command, in bytes.
 const COMMAND_MAX: usize = 64 * 1024;
 
 /// Who waits for an answer of an agent.
 #[derive(Debug)]
 enum Requester {
-    /// A browser's connection, and its own request id.
-    Link(u64, Value),
-    /// A shell job.
-    Job(String),
+    /// A browser: its socket, and the request id that it chose.
+    Browser(u64, Value),
+    /// A shell job, by id.
+    ShellJob(String),
 }
 
-/// Everything that is open.
+/// Open requests, terminals and shell jobs.
 #[derive(Debug, Default)]
 pub struct HostRelay {
     requesters: BTreeMap<String, Requester>,
-    /// Connections of browsers by terminal.
+    /// Sockets of browsers by the session id of their terminal.
     terminals: BTreeMap<String, u64>,
     jobs: BTreeMap<String, Value>,
 }
 
 impl ServiceLoop {
-    /// `terminal_open` and its kind, from a browser.
-    pub fn relay_terminal_request(&mut self, link: u64, agent: &str, action: &str, body: &JsonObject) {
+    /// Relays `terminal_open` and the like from a browser to an agent.
+    pub fn relay_terminal_request(&mut self, socket_id: u64, agent: &str, action: &str, body: &JsonObject) {
         let request_id = body.get("request_id").cloned().unwrap_or_default();
         if text(body, "token").is_some_and(|token| token != self.user_token) {
-            return self.send_action_result(link, &request_id, Err("invalid token".to_owned()));
+            return self.send_action_result(socket_id, &request_id, Err("invalid token".to_owned()));
         }
         let mut frame = body.clone();
         for key in ["action", "token"] {
@@ -45,40 +44,40 @@ impl ServiceLoop {
         frame.insert("type".into(), action.into());
         if action == "terminal_open" {
             let session = id::hex();
-            self.relay.terminals.insert(session.clone(), link);
+            self.relay.terminals.insert(session.clone(), socket_id);
             frame.insert("session_id".into(), session.into());
         }
         if !request_id.is_null() {
-            let ours = id::hex();
-            frame.insert("request_id".into(), ours.clone().into());
-            self.relay.requesters.insert(ours, Requester::Link(link, request_id.clone()));
+            let new_id = id::hex();
+            frame.insert("request_id".into(), new_id.clone().into());
+            self.relay.requesters.insert(new_id, Requester::Browser(socket_id, request_id.clone()));
         }
         if !self.send_to_agent(agent, &Value::Object(frame)) {
-            self.send_action_result(link, &request_id, Err(format!("agent {agent} is offline")));
+            self.send_action_result(socket_id, &request_id, Err(format!("agent {agent} is offline")));
         }
     }
 
-    /// A frame of an agent that is no action: an answer, or something about a terminal.
+    /// Relays a frame of an agent that is no action: an answer, or an event of a terminal.
     pub fn relay_agent_frame(&mut self, agent: &str, body: JsonObject) {
         let kind = text(&body, "type").unwrap_or_default().to_owned();
         if kind.starts_with("terminal_") && !kind.ends_with("_response") {
             let session = text(&body, "session_id").unwrap_or_default().to_owned();
-            if let Some(link) = self.relay.terminals.get(&session).copied() {
+            if let Some(socket_id) = self.relay.terminals.get(&session).copied() {
                 if kind == "terminal_exit" {
                     self.relay.terminals.remove(&session);
                 }
-                return self.send(link, &Value::Object(body));
+                return self.send(socket_id, &Value::Object(body));
             }
         }
-        let asker = text(&body, "request_id").and_then(|ours| self.relay.requesters.remove(ours));
+        let asker = text(&body, "request_id").and_then(|new_id| self.relay.requesters.remove(new_id));
         let ok = body.get("ok").and_then(Value::as_bool).unwrap_or(true);
         let error = text(&body, "error").unwrap_or("refused").to_owned();
         match asker {
-            Some(Requester::Link(link, request_id)) => {
+            Some(Requester::Browser(socket_id, request_id)) => {
                 let data = body.get("data").cloned().unwrap_or_else(|| json!({}));
-                self.send_action_result(link, &request_id, if ok { Ok(data) } else { Err(error) });
+                self.send_action_result(socket_id, &request_id, if ok { Ok(data) } else { Err(error) });
             }
-            Some(Requester::Job(job)) => {
+            Some(Requester::ShellJob(job)) => {
                 let status = text(&body, "status").unwrap_or(if ok { "done" } else { "error" });
                 let row = json!({ "job_id": job, "status": status, "result": body.get("result"),
                     "error": (!ok).then_some(error) });
@@ -89,7 +88,7 @@ impl ServiceLoop {
         self.notify_observers(agent, ServiceEvent::Frame(Value::Object(body)));
     }
 
-    fn send_action_result(&mut self, link: u64, request_id: &Value, answer: Result<Value, String>) {
+    fn send_action_result(&mut self, socket_id: u64, request_id: &Value, answer: Result<Value, String>) {
         let frame = match answer {
             Ok(data) => {
                 json!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
@@ -98,13 +97,15 @@ impl ServiceLoop {
                 json!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
             }
         };
-        self.send(link, &frame);
+        self.send(socket_id, &frame);
     }
 
-    /// A browser has gone: so have its terminals.
-    pub fn close_terminals_of(&mut self, link: u64, agent: &str) {
+    /// Closes the terminals of a browser that has disconnected.
+    pub fn close_terminals_of(&mut self, socket_id: u64, agent: &str) {
         let mut mine = Vec::new();
-        mine.extend(self.relay.terminals.iter().filter(|(_, of)| **of == link).map(|(name, _)| name.clone()));
+        mine.extend(
+            self.relay.terminals.iter().filter(|(_, of)| **of == socket_id).map(|(name, _)| name.clone()),
+        );
         for session in mine {
             self.relay.terminals.remove(&session);
             self.send_to_agent(agent, &json!({ "type": "terminal_close", "session_id": session }));
@@ -115,11 +116,11 @@ impl ServiceLoop {
     pub fn start_shell_job(&mut self, agent: &str, body: &JsonObject) -> Result<Value, ServiceResponse> {
         let command = text(body, "command").filter(|command| command.len() <= COMMAND_MAX);
         let command = command.ok_or_else(|| ServiceResponse::error(422, "command is missing or too long"))?;
-        let (job, ours) = (id::hex(), id::hex());
-        let frame = json!({ "type": "shell_exec", "request_id": ours, "command": command,
+        let (job, new_id) = (id::hex(), id::hex());
+        let frame = json!({ "type": "shell_exec", "request_id": new_id, "command": command,
             "timeout_seconds": body.get("timeout_seconds") });
         let row = json!({ "job_id": job, "status": "running" });
-        self.relay.requesters.insert(ours, Requester::Job(job.clone()));
+        self.relay.requesters.insert(new_id, Requester::ShellJob(job.clone()));
         self.relay.jobs.insert(job, row.clone());
         if self.send_to_agent(agent, &frame) {
             Ok(row)

@@ -2,7 +2,7 @@
 //!
 //! It speaks what wtt-connect-protocol(7) describes, as far as agents and the smoke tests need it. Threads: one
 //! accepts, one per connection moves bytes (`connection.rs`), one owns all state (`event_loop.rs`). It encodes frames
-//! by itself, on purpose: it is the peer of `wire`, not its mirror.
+//! by itself, on purpose: it is the peer of `wire`, and a mistake there must not be repeated here.
 
 mod actions;
 mod connection;
@@ -29,28 +29,28 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Events that may wait for the desk; connections block when it is behind.
-const INBOX: usize = 1024;
+/// Inputs that may wait for the event loop; connections block when it is behind.
+const INPUT_QUEUE: usize = 1024;
 /// Connections at a time; far above what a connector and a few browsers need.
-const LINKS_MAX: usize = 512;
-/// Waking our own accept call on loopback.
-const NUDGE: Duration = Duration::from_millis(500);
+const CONNECTIONS_MAX: usize = 512;
+/// Time to connect to our own listener, which wakes its accept call; also the pause after a failed accept call.
+const ACCEPT_WAKE_TIME: Duration = Duration::from_millis(500);
 
 /// How to start the service.
 #[derive(Debug, Default)]
 pub struct ServiceOptions {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// Existing folder for uploads; a fresh one in the system's temporary folder when None.
+    /// An existing folder for uploads. None creates one in the system's temporary folder, and removes it at the end.
     pub uploads: Option<PathBuf>,
 }
 
-/// Who says something through [`Service::say`].
+/// The author of a message that [`Service::post_message`] posts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageAuthor<'a> {
     /// The person in front of the machine.
     Human,
-    /// Some person, by user id.
+    /// A person, by user id.
     Person(&'a str),
     /// An agent, by id; it need not be connected.
     Agent(&'a str),
@@ -63,21 +63,21 @@ pub enum MessageAuthor<'a> {
 pub struct Service {
     address: SocketAddr,
     user_token: String,
-    inbox: Sender<LoopInput>,
-    stopping: Arc<AtomicBool>,
+    inputs: Sender<LoopInput>,
+    is_stopping: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
-    /// Removed at the end, when it is ours.
+    /// The folder for uploads, if the service has created it.
     own_folder: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for LoopInput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Event")
+        f.write_str("LoopInput")
     }
 }
 
 impl Service {
-    /// Starts it; when this returns, it accepts connections.
+    /// Starts the service. When this returns, it accepts connections.
     pub fn start(options: ServiceOptions) -> io::Result<Service> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         let address = listener.local_addr()?;
@@ -89,16 +89,18 @@ impl Service {
                 (folder.clone(), Some(folder))
             }
         };
-        let (inbox, events) = bounded(INBOX);
+        let (inputs, input_queue) = bounded(INPUT_QUEUE);
         let user_token = format!("wtt-user-{}", id::hex());
         let service_loop = ServiceLoop::new(format!("http://{address}"), user_token.clone(), uploads.clone());
-        let stopping = Arc::new(AtomicBool::new(false));
-        let (to_desk, stop) = (inbox.clone(), stopping.clone());
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let (accept_inputs, stop) = (inputs.clone(), is_stopping.clone());
         let threads = vec![
-            thread::spawn("wtt-service", move || service_loop.run(&events))?,
-            thread::spawn("wtt-accept", move || accept(&listener, &to_desk, &uploads, &stop))?,
+            thread::spawn("wtt-service", move || service_loop.run(&input_queue))?,
+            thread::spawn("wtt-accept", move || {
+                accept_connections(&listener, &accept_inputs, &uploads, &stop)
+            })?,
         ];
-        Ok(Service { address, user_token, inbox, stopping, threads, own_folder })
+        Ok(Service { address, user_token, inputs, is_stopping, threads, own_folder })
     }
 
     /// `http://127.0.0.1:<port>`
@@ -106,7 +108,7 @@ impl Service {
         format!("http://{}", self.address)
     }
 
-    /// Token of the person: HTTP as a user, or a socket that watches an agent.
+    /// Token of the person, for HTTP and for sockets that watch an agent.
     pub fn user_token(&self) -> &str {
         &self.user_token
     }
@@ -117,7 +119,7 @@ impl Service {
         self.run_in_loop(move |service| service.state.add_agent(&agent_id, &token, &name));
     }
 
-    /// Makes a topic (`p2p`, `discussion`, `collaborative`, `broadcast`) with agents as members; returns its id.
+    /// Creates a topic (`p2p`, `discussion`, `collaborative`, `broadcast`) with agents as members. Returns its id.
     pub fn create_topic(&self, kind: &str, name: &str, members: &[&str]) -> String {
         let (kind, name) = (kind.to_owned(), name.to_owned());
         let members: Vec<String> = members.iter().map(|m| (*m).to_owned()).collect();
@@ -128,16 +130,16 @@ impl Service {
         .unwrap_or_default()
     }
 
-    /// Stores and pushes a message. The fields of the object `extra` are added to it and win over what is usual.
-    /// Returns the message id; empty when the topic does not exist.
+    /// Stores and pushes a message. The fields of the object `extra` are added to it or replace the usual ones.
+    /// Returns the message id, which is empty if the topic does not exist.
     pub fn post_message(
         &self,
         topic_id: &str,
-        speaker: MessageAuthor<'_>,
+        author: MessageAuthor<'_>,
         content: &str,
         extra: Value,
     ) -> String {
-        let (sender_id, sender_type) = match speaker {
+        let (sender_id, sender_type) = match author {
             MessageAuthor::Human => (USER_ID, "human"),
             MessageAuthor::Person(user_id) => (user_id, "human"),
             MessageAuthor::Agent(agent_id) => (agent_id, "agent"),
@@ -158,11 +160,11 @@ impl Service {
         text(&row, "id").unwrap_or_default().to_owned()
     }
 
-    /// Everything that the service sees from now on.
+    /// Everything that happens at the service from now on.
     pub fn observe(&self) -> Receiver<Observed> {
-        let (watcher, seen) = unbounded();
-        self.run_in_loop(move |service| service.add_observer(watcher));
-        seen
+        let (observer, observed) = unbounded();
+        self.run_in_loop(move |service| service.add_observer(observer));
+        observed
     }
 
     /// The messages of a topic, oldest first.
@@ -173,59 +175,59 @@ impl Service {
             .unwrap_or_default()
     }
 
-    /// Makes a task, as the web does; returns it.
+    /// Creates a task, as the web does. Returns all of its fields.
     pub fn create_task(&self, fields: Value) -> Map<String, Value> {
         let fields = fields.as_object().cloned().unwrap_or_default();
         self.run_in_loop(move |service| service.create_task(fields)).unwrap_or_default()
     }
 
-    /// A task as it is now.
+    /// A task with its present fields.
     pub fn task(&self, task_id: &str) -> Option<Map<String, Value>> {
         let task_id = task_id.to_owned();
         self.run_in_loop(move |service| service.state.tasks.get(&task_id).cloned()).flatten()
     }
 
-    /// Sends any frame to an agent, e.g. a request that it must answer; false when it is not connected.
+    /// Sends any frame to an agent, for example a request that it must answer. False if it is not connected.
     pub fn push_frame(&self, agent_id: &str, frame: Value) -> bool {
         let agent_id = agent_id.to_owned();
         self.run_in_loop(move |service| service.send_to_agent(&agent_id, &frame)).unwrap_or(false)
     }
 
-    /// Replaces the faults.
+    /// Replaces the faults that are injected.
     pub fn set_faults(&self, faults: Faults) {
         self.run_in_loop(move |service| service.faults = faults);
     }
 
-    /// Cuts the sockets of an agent without a closing frame; returns how many there were.
+    /// Cuts the sockets of an agent without a closing frame. Returns their number.
     pub fn cut_sockets(&self, agent_id: &str) -> usize {
         let agent_id = agent_id.to_owned();
         self.run_in_loop(move |service| service.cut_sockets(&agent_id)).unwrap_or(0)
     }
 
-    /// Ends it: closes every socket and waits for its own threads.
+    /// Stops the service: closes every socket and waits for the accept and event-loop threads.
     pub fn stop(mut self) {
         self.end();
     }
 
-    /// Runs something on the desk's thread. None when the service has stopped.
+    /// Runs a function on the thread of the event loop. None if the service has stopped.
     fn run_in_loop<T: Send + 'static>(
         &self,
-        what: impl FnOnce(&mut ServiceLoop) -> T + Send + 'static,
+        function: impl FnOnce(&mut ServiceLoop) -> T + Send + 'static,
     ) -> Option<T> {
         let (reply, answer) = bounded(1);
         let call = Box::new(move |service: &mut ServiceLoop| {
-            let _ = reply.send(what(service));
+            let _ = reply.send(function(service));
         });
-        self.inbox.send(LoopInput::Call(call)).ok()?;
+        self.inputs.send(LoopInput::Call(call)).ok()?;
         answer.recv().ok()
     }
 
     fn end(&mut self) {
-        if self.stopping.swap(true, Ordering::AcqRel) {
+        if self.is_stopping.swap(true, Ordering::AcqRel) {
             return;
         }
-        let _ = self.inbox.send(LoopInput::Stop);
-        let _ = TcpStream::connect_timeout(&self.address, NUDGE);
+        let _ = self.inputs.send(LoopInput::Stop);
+        let _ = TcpStream::connect_timeout(&self.address, ACCEPT_WAKE_TIME);
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -241,32 +243,32 @@ impl Drop for Service {
     }
 }
 
-fn accept(
+fn accept_connections(
     listener: &TcpListener,
-    desk: &Sender<LoopInput>,
+    inputs: &Sender<LoopInput>,
     uploads: &std::path::Path,
-    stopping: &AtomicBool,
+    is_stopping: &AtomicBool,
 ) {
     let open = Arc::new(AtomicUsize::new(0));
-    for number in 1.. {
+    for connection_id in 1.. {
         let Ok((socket, _)) = listener.accept() else {
-            // Out of descriptors, most likely: let others end first.
-            crate::sys::thread::sleep(NUDGE);
+            // Most likely there are no descriptors left: some connections have to end first.
+            crate::sys::thread::sleep(ACCEPT_WAKE_TIME);
             continue;
         };
-        if stopping.load(Ordering::Acquire) {
+        if is_stopping.load(Ordering::Acquire) {
             return;
         }
-        if open.fetch_add(1, Ordering::AcqRel) >= LINKS_MAX {
+        if open.fetch_add(1, Ordering::AcqRel) >= CONNECTIONS_MAX {
             open.fetch_sub(1, Ordering::AcqRel);
             continue;
         }
-        let (desk, uploads, count) = (desk.clone(), uploads.to_owned(), open.clone());
+        let (inputs, uploads, count) = (inputs.clone(), uploads.to_owned(), open.clone());
         let body = move || {
-            connection::serve_connection(number, socket, &desk, &uploads);
+            connection::serve_connection(connection_id, socket, &inputs, &uploads);
             count.fetch_sub(1, Ordering::AcqRel);
         };
-        if let Err(e) = thread::spawn_small(&format!("wtt-{number}"), body) {
+        if let Err(e) = thread::spawn_small(&format!("wtt-{connection_id}"), body) {
             open.fetch_sub(1, Ordering::AcqRel);
             log::warn!("local service: no thread for a connection: {e}");
         }

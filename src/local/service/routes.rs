@@ -1,5 +1,5 @@
-//! The HTTP half of the service: one match over method and path (see HTTP, TOPICS, TASKS, FILES and
-//! IDENTITIES in wtt-connect-protocol(7)).
+//! The HTTP routes of the service: one match over method and path (see HTTP, TOPICS, TASKS, FILES and IDENTITIES in
+//! wtt-connect-protocol(7)).
 
 use super::actions::{message_row, page_size};
 use super::event_loop::{ServiceLoop, SocketRole};
@@ -11,7 +11,7 @@ use crate::sys::id;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Who sends a request.
+/// Who sends an HTTP request, by its token.
 #[derive(Debug, Clone)]
 pub enum HttpCaller {
     /// An agent.
@@ -23,7 +23,7 @@ pub enum HttpCaller {
 type RouteResult = Result<Value, ServiceResponse>;
 
 impl RequestHead {
-    /// The bearer token, else the agent token (see HTTP in wtt-connect-protocol(7)).
+    /// The bearer token, or else the agent token (see HTTP in wtt-connect-protocol(7)).
     pub fn token(&self) -> Option<&str> {
         let bearer = self.header("authorization").and_then(|v| v.strip_prefix("Bearer "));
         bearer.or_else(|| self.header("x-agent-token")).map(str::trim).filter(|t| !t.is_empty())
@@ -77,7 +77,7 @@ impl ServiceLoop {
         answer.map_or_else(|refusal| refusal, |value| ServiceResponse::json(200, &value))
     }
 
-    /// Who holds the token of a request.
+    /// The owner of the token of a request.
     pub fn caller(&self, head: &RequestHead) -> Option<HttpCaller> {
         let token = head.token()?;
         if token == self.user_token {
@@ -104,7 +104,7 @@ impl ServiceLoop {
                     _ => return Err(ServiceResponse::error(401, "the token is not the one of this agent")),
                 }
                 let code = format!("WTT-CLAIM-{}", id::hex()[..8].to_ascii_uppercase());
-                let claim = ClaimCode { agent_id: asked.to_owned(), made: Instant::now() };
+                let claim = ClaimCode { agent_id: asked.to_owned(), issued_at: Instant::now() };
                 self.state.claims.insert(code.clone(), claim);
                 Ok(json!({ "code": code, "expires_in_seconds": super::state::CLAIM_SECONDS }))
             }
@@ -321,7 +321,7 @@ impl ServiceLoop {
         }
     }
 
-    /// What the faults want a patch of a task to be answered with, when it is not to be taken.
+    /// The status with which the faults refuse a patch of a task, if they do.
     fn patch_fault(&mut self, body: &JsonObject) -> Option<u16> {
         if !self.faults.patch_answers.is_empty() {
             return Some(self.faults.patch_answers.remove(0)).filter(|status| *status != 200);
@@ -329,7 +329,7 @@ impl ServiceLoop {
         self.faults.unknown_task_fields.iter().any(|field| body.contains_key(field)).then_some(422)
     }
 
-    /// Makes a task and tells its runner when it has one.
+    /// Creates a task and pushes it to its runner, if it has one.
     pub fn create_task(&mut self, fields: JsonObject) -> JsonObject {
         let task = self.state.add_task(fields);
         self.push_task(&task);
@@ -346,7 +346,7 @@ impl ServiceLoop {
     }
 }
 
-/// The body as an object; an empty body is an empty object.
+/// The body as an object. An empty body counts as an empty object.
 fn json_body(body: &Body) -> Result<JsonObject, ServiceResponse> {
     let bytes = match body {
         Body::Bytes(bytes) if !bytes.is_empty() => bytes,
@@ -358,7 +358,7 @@ fn json_body(body: &Body) -> Result<JsonObject, ServiceResponse> {
     }
 }
 
-/// HTTP rows name the id `message_id` (confirmed, see MESSAGES in wtt-connect-protocol(7)).
+/// A message as HTTP responses show it: the id is named `message_id` (see MESSAGES in wtt-connect-protocol(7)).
 fn to_http_row(mut row: JsonObject) -> Value {
     if let Some(message_id) = row.remove("id") {
         row.insert("message_id".into(), message_id);

@@ -1,4 +1,4 @@
-//! What the service knows: agents, topics with their messages, tasks, uploads. Plain data, no IO, no pushing.
+//! The state of the service: agents, topics with their messages, tasks, uploads. Plain data, no IO, no pushing.
 
 use crate::sys::{id, time};
 use jiff::Timestamp;
@@ -10,29 +10,29 @@ use std::time::{Duration, Instant};
 
 /// Messages kept per topic: more than any client asks for (500), bounded for soak tests.
 const HISTORY_MAX: usize = 5_000;
-/// Unread messages kept per agent, for `poll`.
+/// Unread messages kept per agent, for `poll`; bounded for soak tests.
 const UNREAD_MAX: usize = 5_000;
-/// Life of a claim code (confirmed, see IDENTITIES in wtt-connect-protocol(7)).
+/// Lifetime of a claim code in seconds (see IDENTITIES in wtt-connect-protocol(7)).
 pub const CLAIM_SECONDS: u64 = 900;
 
-/// A JSON object, as rows are kept.
+/// A JSON object: the form in which messages and tasks are kept.
 pub type JsonObject = Map<String, Value>;
 
-/// The person in front of the local service.
+/// User id of the person in front of the local service.
 pub const USER_ID: &str = "user-local";
 
 /// An agent identity.
 #[derive(Debug, Default)]
 pub struct ServiceAgent {
-    /// Its token.
+    /// The token that it authenticates with.
     pub token: String,
-    /// What people call it.
+    /// Its name for people.
     pub display_name: String,
-    /// Last reported runtime info.
+    /// The runtime info that it reported last.
     pub runtime: Option<Value>,
-    /// Last `ping` or `auth`.
+    /// Time of the last `ping` or `auth`.
     pub heartbeat: Option<Instant>,
-    /// Messages that could not be pushed: (topic, message id), oldest first.
+    /// Messages that could not be pushed: topic id and message id, oldest first.
     pub unread: VecDeque<(String, String)>,
 }
 
@@ -41,48 +41,48 @@ pub struct ServiceAgent {
 pub struct ServiceTopic {
     /// `p2p`, `discussion`, `collaborative`, `broadcast`.
     pub kind: String,
-    /// Display name.
+    /// Its name for people.
     pub name: String,
     /// Agent ids; the person is a member of every topic.
     pub members: BTreeSet<String>,
-    /// Set for the topic of a task.
+    /// The task, if this is the topic of one.
     pub task_id: Option<String>,
-    /// When it was made.
+    /// RFC 3339.
     pub created_at: String,
-    /// Oldest first, with `id`.
+    /// All fields of its messages, oldest first.
     pub messages: VecDeque<JsonObject>,
 }
 
-/// A claim code and what it is for.
+/// What a claim code is for.
 #[derive(Debug)]
 pub struct ClaimCode {
-    /// The agent that asked.
+    /// The agent that asked for it.
     pub agent_id: String,
-    /// When.
-    pub made: Instant,
+    /// When it was issued.
+    pub issued_at: Instant,
 }
 
 impl ClaimCode {
-    /// Whether it may still be used.
+    /// Whether it can still be used.
     pub fn is_fresh(&self) -> bool {
-        self.made.elapsed() < Duration::from_secs(CLAIM_SECONDS)
+        self.issued_at.elapsed() < Duration::from_secs(CLAIM_SECONDS)
     }
 }
 
-/// An upload on its way or a stored file.
+/// An upload, from its signing on.
 #[derive(Debug, Clone)]
 pub struct StoredFile {
-    /// As the uploader names it.
+    /// The name that the uploader gave it.
     pub filename: String,
     /// MIME type.
     pub mime_type: String,
-    /// Where the bytes are, once they are.
+    /// Path and length in bytes, once it was uploaded.
     pub file: Option<(PathBuf, u64)>,
-    /// Committed: may be fetched.
-    pub public: bool,
+    /// It was committed, so it can be fetched.
+    pub is_public: bool,
 }
 
-/// Everything.
+/// All that the service stores.
 #[derive(Debug, Default)]
 pub struct ServiceState {
     /// By agent id.
@@ -91,13 +91,13 @@ pub struct ServiceState {
     pub topics: BTreeMap<String, ServiceTopic>,
     /// By task id.
     pub tasks: BTreeMap<String, JsonObject>,
-    /// By upload token, which is the media id as well.
+    /// By upload token, which is also the media id.
     pub media: BTreeMap<String, StoredFile>,
     /// By code.
     pub claims: BTreeMap<String, ClaimCode>,
 }
 
-/// The present, as the service writes it.
+/// The present time, as the service writes it.
 pub fn now() -> String {
     time::rfc3339_millis(time::now_ms())
 }
@@ -108,20 +108,20 @@ fn set(members: &[&str]) -> BTreeSet<String> {
     set
 }
 
-/// A text field of a row or body, when it is there and not empty.
+/// A text field of a row or body. None if it is missing, empty, or no text.
 pub fn text<'a>(row: &'a JsonObject, key: &str) -> Option<&'a str> {
     row.get(key).and_then(Value::as_str).filter(|s| !s.is_empty())
 }
 
 impl ServiceState {
-    /// Adds or replaces an agent.
+    /// Adds an agent, or changes its token and name.
     pub fn add_agent(&mut self, agent_id: &str, token: &str, display_name: &str) {
         let agent = self.agents.entry(agent_id.to_owned()).or_default();
         agent.token = token.to_owned();
         agent.display_name = display_name.to_owned();
     }
 
-    /// Makes a new identity; returns id and token (see IDENTITIES in wtt-connect-protocol(7)).
+    /// Creates an identity. Returns id and token (see IDENTITIES in wtt-connect-protocol(7)).
     pub fn register(&mut self, display_name: Option<&str>) -> (String, String) {
         let agent_id = format!("agent-{}", &id::hex()[..12]);
         let token = format!("wtt-tok-{}", id::hex());
@@ -135,7 +135,7 @@ impl ServiceState {
         owner.map(|(id, _)| id.as_str())
     }
 
-    /// Makes a topic and returns its id.
+    /// Creates a topic. Returns its id.
     pub fn add_topic(&mut self, kind: &str, name: &str, members: &[&str]) -> String {
         let topic_id = id::uuid_v4();
         let members = set(members);
@@ -150,7 +150,7 @@ impl ServiceState {
         topic_id
     }
 
-    /// The p2p topic of two agents, made when there is none.
+    /// The id of the p2p topic of two agents, which is created if there is none.
     pub fn p2p_topic(&mut self, a: &str, b: &str) -> String {
         let pair = set(&[a, b]);
         let found = self.topics.iter().find(|(_, t)| t.kind == "p2p" && t.members == pair);
@@ -160,8 +160,8 @@ impl ServiceState {
         }
     }
 
-    /// Stores a message and returns the full row. `row` holds sender, content and whatever else was given; what is
-    /// missing is filled in here. None when the topic does not exist.
+    /// Stores a message. `row` holds the sender, the content and any other fields; missing fields are filled in. Returns
+    /// the stored row; None if the topic does not exist.
     pub fn add_message(&mut self, topic_id: &str, mut row: JsonObject) -> Option<JsonObject> {
         let topic = self.topics.get(topic_id)?;
         let mut defaults = JsonObject::new();
@@ -202,7 +202,7 @@ impl ServiceState {
         Some(row)
     }
 
-    /// Remembers that a message could not be pushed to an agent.
+    /// Adds a message to those that could not be pushed to an agent.
     pub fn mark_unread(&mut self, agent_id: &str, topic_id: &str, message_id: &str) {
         let Some(agent) = self.agents.get_mut(agent_id) else { return };
         agent.unread.push_back((topic_id.to_owned(), message_id.to_owned()));
@@ -211,7 +211,7 @@ impl ServiceState {
         }
     }
 
-    /// Takes up to `limit` unread messages of an agent.
+    /// Removes up to `limit` unread messages of an agent, the oldest first, and returns them.
     pub fn take_unread(&mut self, agent_id: &str, limit: usize) -> Vec<JsonObject> {
         let Some(agent) = self.agents.get_mut(agent_id) else { return Vec::new() };
         let count = limit.min(agent.unread.len());
@@ -223,7 +223,8 @@ impl ServiceState {
         keys.iter().filter_map(find).collect()
     }
 
-    /// The last `limit` messages of a topic, oldest first; only those before `before` (an id or a time) if given.
+    /// The last `limit` messages of a topic, or of those before `before` (an id or a time), oldest first. None if the
+    /// topic does not exist.
     pub fn history(&self, topic_id: &str, limit: usize, before: Option<&str>) -> Option<Vec<JsonObject>> {
         let all = &self.topics.get(topic_id)?.messages;
         let cut = before.map_or(all.len(), |mark| {
@@ -236,7 +237,7 @@ impl ServiceState {
         Some(all.range(cut.saturating_sub(limit)..cut).cloned().collect())
     }
 
-    /// A topic as clients read it, seen by `viewer`.
+    /// A topic as clients see it; `viewer` is the agent whose unread messages are counted. None if it does not exist.
     pub fn topic_row(&self, topic_id: &str, viewer: Option<&str>) -> Option<Value> {
         let topic = self.topics.get(topic_id)?;
         let unread = viewer
@@ -259,14 +260,14 @@ impl ServiceState {
         Some(row)
     }
 
-    /// The topics of an agent, or all.
+    /// The topics of an agent, or all topics.
     pub fn topic_rows(&self, of: Option<&str>) -> Vec<Value> {
         let mine = |t: &ServiceTopic| of.is_none_or(|agent| t.members.contains(agent));
         let ids = self.topics.iter().filter(|(_, t)| mine(t)).map(|(id, _)| id);
         ids.filter_map(|id| self.topic_row(id, of)).collect()
     }
 
-    /// Makes a task with its topic from the fields given (see TASKS in wtt-connect-protocol(7)) and returns the row.
+    /// Creates a task from the given fields, and its topic (see TASKS in wtt-connect-protocol(7)). Returns all its fields.
     pub fn add_task(&mut self, given: JsonObject) -> JsonObject {
         let task_id = id::uuid_v4();
         let title = text(&given, "title").unwrap_or("Untitled").to_owned();
@@ -295,7 +296,7 @@ impl ServiceState {
         task
     }
 
-    /// Changes fields of a task. Returns the row and whether its status changed; None when there is no such task.
+    /// Changes fields of a task. Returns all its fields, and whether its status has changed; None if there is no such task.
     pub fn patch_task(&mut self, task_id: &str, fields: &JsonObject) -> Option<(JsonObject, bool)> {
         let task = self.tasks.get_mut(task_id)?;
         let before = task.get("status").cloned();

@@ -1,7 +1,6 @@
 //! Forms that an agent wants filled in (ACP `elicitation/create`, the elicitation of MCP that codex passes on), as one
 //! question, and the words of an answer as the form's content. Pure.
 
-use crate::agent::adapters::codex::approvals::parts;
 use crate::agent::dialect::{array_items, one_line_title, string_field};
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use serde_json::{Map, Value, json};
@@ -201,12 +200,12 @@ impl ElicitationForm {
     /// The content for an answer in words; the error says what does not fit.
     fn fill(&self, words: &str) -> Result<Value, String> {
         let mut content = Map::new();
-        let all = parts(words, self.fields.len());
+        let all = split_answers(words, self.fields.len());
         let needed = self.fields.iter().filter(|field| field.required).count();
         let (parts, only_needed) = match all {
             Some(parts) => (parts, false),
             // who answers no more than he must
-            None => match parts(words, needed).filter(|_| needed > 0) {
+            None => match split_answers(words, needed).filter(|_| needed > 0) {
                 Some(parts) => (parts, true),
                 None => return Err(format!("{} answers are wanted", self.fields.len())),
             },
@@ -268,4 +267,19 @@ fn result(action: &str, content: Option<Value>) -> Value {
         Some(content) => json!({ "action": action, "content": content }),
         None => json!({ "action": action }),
     }
+}
+/// Splits a reply into one answer for each question: by lines, or by semicolons. `None` if their number differs from
+/// `wanted`.
+pub(crate) fn split_answers(words: &str, wanted: usize) -> Option<Vec<&str>> {
+    if wanted < 2 {
+        return Some(vec![words.trim()]);
+    }
+    for cut in [['\n', '\n'], [';', '；']] {
+        let mut parts = Vec::new();
+        parts.extend(words.split(cut).map(str::trim).filter(|part| !part.is_empty()));
+        if parts.len() == wanted {
+            return Some(parts);
+        }
+    }
+    None
 }

@@ -6,6 +6,7 @@ pub mod attachments;
 pub mod chat_command;
 pub mod failure_text;
 pub mod file_upload;
+mod interruptible;
 mod language;
 pub mod messages;
 pub mod model;

@@ -8,6 +8,7 @@ use crate::agent::runner::Control;
 use crate::http::fetch::Fetcher;
 use crate::session::Shared;
 use crate::session::attachments::inbox;
+use crate::session::interruptible::{StoppedWhileWaiting, receive_or_stop};
 use crate::session::messages::{Lang, Say, kept};
 use crate::sys::thread;
 use crate::text;
@@ -15,7 +16,7 @@ use crate::wire::attachment;
 use crate::wire::attachment::{Kind, Media};
 use crate::wire::inbound_text;
 use crate::wire::intake::Job;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,9 +38,6 @@ pub(crate) struct DownloadedMessage<'j> {
     /// What the user must be told below the reply; empty when all went well.
     pub(crate) remark: String,
 }
-
-/// The turn was stopped meanwhile.
-pub(crate) struct StoppedWhileWaiting;
 
 /// One file that is here.
 struct StoredAttachment {
@@ -216,26 +214,12 @@ fn spawn_download(
         return Ok(Err(format!("no thread could be started: {e}")));
     }
     loop {
-        match wait(&told, control, STALL_TIMEOUT)? {
+        match receive_or_stop(&told, control, STALL_TIMEOUT)? {
             Ok(DownloadEvent::Size(size)) => tell(size),
             Ok(DownloadEvent::Done(done)) => return Ok(done),
             // the thread goes when its server speaks again, or its time is over, and leaves nothing
             Err(_) => return Ok(Err(format!("nothing came for {} seconds", STALL_TIMEOUT.as_secs()))),
         }
-    }
-}
-
-/// What comes first: something from a thread, or a stop of the turn.
-pub(crate) fn wait<T>(
-    told: &Receiver<T>,
-    control: &Receiver<Control>,
-    limit: Duration,
-) -> Result<Result<T, RecvTimeoutError>, StoppedWhileWaiting> {
-    select! {
-        recv(told) -> what => Ok(what.map_err(|_| RecvTimeoutError::Disconnected)),
-        // a hub that is gone stops everything as well
-        recv(control) -> _ => Err(StoppedWhileWaiting),
-        default(limit) => Ok(Err(RecvTimeoutError::Timeout)),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::http::multipart;
 use crate::http::multipart::Post;
 use crate::json;
 use crate::session::Shared;
-use crate::session::attachments::download::{StoppedWhileWaiting, wait};
+use crate::session::interruptible::{StoppedWhileWaiting, receive_or_stop};
 use crate::session::messages::{Lang, Say};
 use crate::sys::{id, program_path, thread};
 use crate::text;
@@ -154,7 +154,7 @@ fn by_fetch(
     if let Err(e) = started {
         return Ok(Err(HttpError::Offline(format!("no thread could be started: {e}"))));
     }
-    Ok(wait(&heard, control, TRANSCRIPTION_TIMEOUT + Duration::from_secs(1))?
+    Ok(receive_or_stop(&heard, control, TRANSCRIPTION_TIMEOUT + Duration::from_secs(1))?
         .unwrap_or_else(|e: RecvTimeoutError| Err(HttpError::Status(408, e.to_string()))))
 }
 

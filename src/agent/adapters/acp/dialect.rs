@@ -6,12 +6,13 @@
 //! qoder 1.1: `tests/fixtures/acp`.
 
 use crate::agent::adapters::acp::failure;
+use crate::agent::adapters::acp::further_messages;
+use crate::agent::adapters::acp::json_rpc::{response, take_member, write};
 use crate::agent::adapters::acp::permission_requests;
 use crate::agent::adapters::acp::permission_requests::Open;
 use crate::agent::adapters::acp::quirks;
 use crate::agent::adapters::acp::quirks::Quirks;
 use crate::agent::adapters::acp::session_options::Offer;
-use crate::agent::adapters::acp::steering;
 use crate::agent::adapters::acp::tool_calls::Tools;
 use crate::agent::dialect::{
     Dialect, Effects, Exit, StrayOutput, TextCollector, outcome_from_exit, string_field,
@@ -78,7 +79,7 @@ pub(super) struct Turn {
     pub(super) denied: String,
     /// codex-acp puts its errors into the answer, and says so here.
     pub(super) system_error: bool,
-    pub(super) further: steering::Further,
+    pub(super) further: further_messages::Further,
     pub(super) usage: Option<Usage>,
     pub(super) stopping: bool,
     /// The prompt was answered, and it still works.
@@ -193,7 +194,7 @@ impl Acp {
             Err((code, why)) => {
                 effects.events.push(AgentEvent::Note(one_line_title(&format!("refused {method}: {why}"))));
                 let error = json!({ "code": code, "message": why });
-                return write(reply(id, "error", error), effects);
+                return write(response(id, "error", error), effects);
             }
         };
         let running = self.pending == Some(Step::Prompt) && !self.turn.stopping;
@@ -230,7 +231,7 @@ impl Acp {
             "session/update" => {
                 let about = string_field(params, "sessionId");
                 if self.session.is_empty() || about.is_empty() || about == self.session {
-                    let mut update = take(params, "update");
+                    let mut update = take_member(params, "update");
                     self.update(&mut update, effects);
                 }
             }
@@ -239,10 +240,10 @@ impl Acp {
                 self.logged_in = (!kind.is_empty()).then_some(kind != "none");
             }
             "$/cancel_request" => {
-                let id = take(params, "requestId");
+                let id = take_member(params, "requestId");
                 if self.asks.iter().any(|open| open.id == id) {
                     let error = json!({ "code": failure::CANCELLED, "message": "Request cancelled" });
-                    write(reply(&id, "error", error), effects);
+                    write(response(&id, "error", error), effects);
                 }
                 self.withdraw(|open| open.id == id, effects);
             }
@@ -263,10 +264,10 @@ impl Dialect for Acp {
         };
         effects.is_sign_of_life = true;
         self.spoke = true;
-        let id = take(&mut message, "id");
+        let id = take_member(&mut message, "id");
         match message.get("method").and_then(Value::as_str).map(str::to_owned) {
             Some(method) => {
-                let mut params = take(&mut message, "params");
+                let mut params = take_member(&mut message, "params");
                 if id.is_null() {
                     self.told(&method, &mut params, effects);
                 } else {
@@ -358,23 +359,4 @@ impl Dialect for Acp {
             self.cancel(effects);
         }
     }
-}
-
-/// One message is one line.
-pub(super) fn write(message: Value, effects: &mut Effects) {
-    effects.stdin.push(format!("{message}\n"));
-}
-
-/// The answer to a request of the agent.
-pub(super) fn reply(id: &Value, member: &str, value: Value) -> Value {
-    let mut reply = json!({ "jsonrpc": "2.0", "id": id });
-    if let Some(object) = reply.as_object_mut() {
-        object.insert(member.to_owned(), value);
-    }
-    reply
-}
-
-/// Takes a member out; null when there is none, whatever the value is.
-pub(super) fn take(value: &mut Value, name: &str) -> Value {
-    value.get_mut(name).map(Value::take).unwrap_or_default()
 }

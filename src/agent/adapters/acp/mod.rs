@@ -2,6 +2,8 @@
 
 pub mod dialect;
 mod failure;
+mod further_messages;
+mod json_rpc;
 mod permission_requests;
 pub mod quirks;
 mod session_options;

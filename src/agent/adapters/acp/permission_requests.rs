@@ -54,8 +54,8 @@ pub fn open_cursor(method: &str, id: &Value, params: &Value) -> Option<Result<Op
 
 /// Reads a request.
 pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> Open {
-    let call = crate::agent::adapters::acp::dialect::take(params, "toolCall");
-    let options = crate::agent::adapters::acp::dialect::take(params, "options");
+    let call = crate::agent::adapters::acp::json_rpc::take_member(params, "toolCall");
+    let options = crate::agent::adapters::acp::json_rpc::take_member(params, "options");
     let seen = tools.get(string_field(&call, "toolCallId"));
     let seen = seen.map(|tool| (tool.kind.as_str(), tool.title.as_str())).unwrap_or_default();
     let said = |own, earlier: &str| {
@@ -162,11 +162,11 @@ impl Open {
     pub fn answer(&self, decision: &Decision, quirks: &Quirks) -> Result<Value, String> {
         if let Some(params) = &self.cursors {
             let result = acp_requests::result(params, self.form.as_ref(), &self.ask, decision)?;
-            return Ok(crate::agent::adapters::acp::dialect::reply(&self.id, "result", result));
+            return Ok(crate::agent::adapters::acp::json_rpc::response(&self.id, "result", result));
         }
         if let Some(form) = &self.form {
             let result = form.result(&self.ask, decision)?;
-            return Ok(crate::agent::adapters::acp::dialect::reply(&self.id, "result", result));
+            return Ok(crate::agent::adapters::acp::json_rpc::response(&self.id, "result", result));
         }
         let options = &self.options;
         let session = || session_option(options, quirks);
@@ -182,6 +182,6 @@ impl Open {
             Some(option) => json!({ "outcome": "selected", "optionId": option["optionId"] }),
             None => json!({ "outcome": "cancelled" }),
         };
-        Ok(crate::agent::adapters::acp::dialect::reply(&self.id, "result", json!({ "outcome": outcome })))
+        Ok(crate::agent::adapters::acp::json_rpc::response(&self.id, "result", json!({ "outcome": outcome })))
     }
 }

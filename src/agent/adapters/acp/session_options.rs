@@ -83,7 +83,7 @@ impl Offer {
         for (name, place) in
             [("configOptions", &mut self.options), ("modes", &mut self.modes), ("models", &mut self.models)]
         {
-            let new = crate::agent::adapters::acp::dialect::take(said, name);
+            let new = crate::agent::adapters::acp::json_rpc::take_member(said, name);
             if !new.is_null() {
                 *place = new;
             }

@@ -1,6 +1,7 @@
 //! From a fresh process to a running prompt: initialize, log in, open the session, choose mode, model and effort. Pure.
 
-use crate::agent::adapters::acp::dialect::{Acp, Step, one_line_title, take};
+use crate::agent::adapters::acp::dialect::{Acp, Step, one_line_title};
+use crate::agent::adapters::acp::json_rpc::take_member;
 use crate::agent::adapters::acp::session_options::Change;
 use crate::agent::adapters::acp::{failure, quirks};
 use crate::agent::adapters::claude_code::stream_json::defuse;
@@ -56,8 +57,8 @@ impl Acp {
 
     /// The answer to our request.
     pub(super) fn answered(&mut self, step: Step, message: &mut Value, effects: &mut Effects) {
-        let error = take(message, "error");
-        let mut result = take(message, "result");
+        let error = take_member(message, "error");
+        let mut result = take_member(message, "result");
         if !error.is_null() {
             return self.refused(step, &error, effects);
         }

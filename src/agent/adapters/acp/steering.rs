@@ -1,26 +1,14 @@
 //! Further messages for a running prompt: by `_session/steering` where the agent announces it (claude-agent-acp,
 //! codex-acp), else the prompt is cancelled and the session prompted again. Pure.
 
-use crate::agent::adapters::acp::dialect::{Acp, Step, write};
+use crate::agent::adapters::acp::dialect::{Acp, Step};
+use crate::agent::adapters::acp::json_rpc::write;
 use crate::agent::adapters::claude_code::stream_json::defuse;
 use crate::agent::dialect::{Effects, string_field};
 use serde_json::{Value, json};
 
 /// Our requests are numbers; these have names, so that they can be answered out of order.
 const NAME: &str = "steer-";
-
-/// Further messages of a turn.
-#[derive(Debug, Default)]
-pub(super) struct Further {
-    /// Sent to the agent and not answered: number and text.
-    sent: Vec<(u64, String)>,
-    /// To be prompted with when the running prompt has ended.
-    next: Vec<String>,
-    /// The prompt has ended while an answer was still to come: its result.
-    held: Option<Value>,
-    /// What was answered to prompts that others have followed.
-    pub(super) earlier: String,
-}
 
 impl Acp {
     pub(super) fn take_further(&mut self, text: &str, effects: &mut Effects) -> bool {

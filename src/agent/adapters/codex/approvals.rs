@@ -100,22 +100,7 @@ pub(in crate::agent) fn question(ask: &mut PermissionRequest, questions: &Value)
 
 /// The words for each of several questions: a line for each, or all of them for every one.
 pub(in crate::agent) fn words_for(words: &str, at: usize, questions: usize) -> &str {
-    parts(words, questions).and_then(|parts| parts.get(at).copied()).unwrap_or(words)
-}
-
-/// The answers that stand in words: a line for each, or with a semicolon between them. `None`: there are more or fewer.
-pub(in crate::agent) fn parts(words: &str, wanted: usize) -> Option<Vec<&str>> {
-    if wanted < 2 {
-        return Some(vec![words.trim()]);
-    }
-    for cut in [['\n', '\n'], [';', '；']] {
-        let mut parts = Vec::new();
-        parts.extend(words.split(cut).map(str::trim).filter(|part| !part.is_empty()));
-        if parts.len() == wanted {
-            return Some(parts);
-        }
-    }
-    None
+    elicitation::split_answers(words, questions).and_then(|parts| parts.get(at).copied()).unwrap_or(words)
 }
 
 /// The words of an answer to one of several questions: a number stands for its choice.

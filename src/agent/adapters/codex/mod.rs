@@ -3,13 +3,15 @@
 
 pub mod app_server;
 pub(crate) mod approvals;
-pub(crate) mod errors;
+pub(crate) mod effort;
+mod errors;
 pub mod exec;
 pub(crate) mod items;
 pub(crate) mod rpc;
 
 use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Launcher, Login, LoginQuery};
 use crate::agent::adapters::codex::app_server::Server;
+use crate::agent::adapters::codex::effort::effort;
 use crate::agent::adapters::codex::exec::Codex;
 use crate::agent::dialect::Dialect;
 use crate::agent::{TurnRequest, adapter};
@@ -132,16 +134,6 @@ fn login_state(code: Option<i32>, _stdout: &str, stderr: &str) -> Login {
         Some(0) => Login::LoggedIn(String::new()),
         Some(1) if stderr.contains("Not logged in") => Login::LoggedOut,
         _ => Login::Unknown,
-    }
-}
-
-/// The word that codex takes, if any.
-pub(in crate::agent) fn effort(word: &str) -> Option<&str> {
-    match word {
-        "" | "default" | "auto" => None,
-        "off" => Some("none"),
-        "max" => Some("xhigh"),
-        other => Some(other),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What we write to the app-server. Pure.
 
 use crate::agent::TurnRequest;
-use crate::agent::adapters::codex::effort;
+use crate::agent::adapters::codex::effort::effort;
 use crate::agent::dialect::Effects;
 use crate::config::Mode;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wtt_connect::cli::service::{Action, Kind, Manager, unit};
+use wtt_connect::cli::service::{ManagerKind, ServiceAction, ServiceManager, unit};
 use wtt_connect::config::paths::Places;
 
 struct Mac {
@@ -20,8 +20,8 @@ impl Mac {
         let places = Places::new(|name| (name == "HOME").then(|| home.clone()), "/".into());
         Mac { dir, places }
     }
-    fn manager(&self) -> Result<Manager, String> {
-        Manager::with(Kind::Launchd, self.dir.path().join("launchctl"), &self.places)
+    fn manager(&self) -> Result<ServiceManager, String> {
+        ServiceManager::with(ManagerKind::Launchd, self.dir.path().join("launchctl"), &self.places)
     }
     fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -46,7 +46,7 @@ fn an_agent_is_loaded_anew_when_its_file_or_its_settings_change() {
 
     let target = format!("gui/{user}/com.wtt.connect.a-codex");
     std::fs::write(mac.file("loaded"), "").unwrap();
-    manager.act("a-codex", Action::Up { reload: true, restart: true }).unwrap();
+    manager.act("a-codex", ServiceAction::Up { reload: true, restart: true }).unwrap();
     assert_eq!(
         mac.calls(),
         [
@@ -56,9 +56,9 @@ fn an_agent_is_loaded_anew_when_its_file_or_its_settings_change() {
             format!("bootstrap gui/{user} {}", file.display())
         ]
     );
-    manager.act("a-codex", Action::Up { reload: false, restart: false }).unwrap();
+    manager.act("a-codex", ServiceAction::Up { reload: false, restart: false }).unwrap();
     assert_eq!(mac.calls(), [format!("enable {target}"), format!("kickstart {target}")]);
-    manager.act("a-codex", Action::Down).unwrap();
+    manager.act("a-codex", ServiceAction::Down).unwrap();
     assert_eq!(mac.calls(), [format!("bootout {target}"), format!("print {target}")]);
 }
 
@@ -67,7 +67,7 @@ fn errors_of_launchctl_are_shown() {
     let mac = Mac::new();
     let manager = mac.manager().unwrap();
     std::fs::write(mac.file("fail-bootout"), "Boot-out failed: 3: No such process").unwrap();
-    let up = Action::Up { reload: true, restart: false };
+    let up = ServiceAction::Up { reload: true, restart: false };
     assert_eq!(manager.act("p", up), Ok(()), "there may be nothing to unload");
     std::fs::write(mac.file("fail-bootstrap"), "Bootstrap failed: 5: Input/output error\n").unwrap();
     let why = manager.act("p", up).unwrap_err();

@@ -1,6 +1,6 @@
 //! `approve` and `deny`: answer what agents ask, from this host, or list what is open.
 
-use super::profiles::{self, Life};
+use super::profiles::{self, ConnectorState};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::daemon::control::Request;
@@ -13,7 +13,7 @@ const ABOUT: usize = 80;
 
 /// Asks the connectors that run.
 pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
-    let chosen = profiles::chosen(args.profile.as_deref().map(AsRef::as_ref))?;
+    let chosen = profiles::select(args.profile.as_deref().map(AsRef::as_ref))?;
     let mut words = args.operands.iter().map(|word| word.to_string_lossy().into_owned());
     let id = words.next().map(|id| id.to_lowercase());
     let said = words.collect::<Vec<_>>().join(" ");
@@ -22,22 +22,28 @@ pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
     for profile in &chosen {
         // first which questions it has: an id belongs to one of them
         let answer = match profile.ask(&Request::Decide { allow, id: None, words: String::new() }) {
-            Life::Absent => continue,
-            Life::Mute(why) => return Err(Error::Failed(format!("{}: {why}", profile.name))),
-            Life::Answers(answer) => answer,
+            ConnectorState::NotRunning => continue,
+            ConnectorState::Unresponsive(why) => {
+                return Err(Error::Failed(format!("{}: {why}", profile.name)));
+            }
+            ConnectorState::Answering(answer) => answer,
         };
         running = true;
         for mut ask in answer["asks"].as_array().cloned().unwrap_or_default() {
             if id.is_some() && ask["id"].as_str() == id.as_deref() {
                 let request = Request::Decide { allow, id: id.clone(), words: said.clone() };
                 return match profile.ask(&request) {
-                    Life::Answers(answer) if args.json => output::write_stdout(&format!("{answer:#}\n")),
-                    Life::Answers(answer) => {
+                    ConnectorState::Answering(answer) if args.json => {
+                        output::write_stdout(&format!("{answer:#}\n"))
+                    }
+                    ConnectorState::Answering(answer) => {
                         let text = answer["text"].as_str().unwrap_or_default();
                         output::write_stdout(&format!("{}: {text}\n", profile.name))
                     }
-                    Life::Mute(why) => Err(Error::Failed(why)),
-                    Life::Absent => Err(Error::Failed(format!("{} has just ended", profile.name))),
+                    ConnectorState::Unresponsive(why) => Err(Error::Failed(why)),
+                    ConnectorState::NotRunning => {
+                        Err(Error::Failed(format!("{} has just ended", profile.name)))
+                    }
                 };
             }
             ask["profile"] = profile.name.as_str().into();

@@ -15,7 +15,7 @@ const CELL: usize = 40;
 /// Prints them.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let mut rows: Vec<(String, Row)> = Vec::new();
-    for profile in profiles::chosen(args.operands.first().map(AsRef::as_ref))? {
+    for profile in profiles::select(args.operands.first().map(AsRef::as_ref))? {
         let sent = Artifacts::new(&profile.config.state_dir).rows();
         let sent =
             sent.map_err(|why| Error::Failed(format!("the list of {} cannot be read: {why}", profile.name)))?;

@@ -1,7 +1,7 @@
 //! `down`: stops a profile for good, and with `--purge` removes what `up` has made of it.
 
-use super::{profiles, say};
-use crate::cli::service::{Action, Kind, Manager};
+use super::{print_and_continue, profiles};
+use crate::cli::service::{ManagerKind, ServiceAction, ServiceManager};
 use crate::cli::table::CommandArgs;
 use crate::config::{paths::Places, profile};
 use crate::error::{Error, Result, reason};
@@ -19,15 +19,15 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Stops the service, or the process that was started by hand.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let up = super::up_command(&profile.name, &profile.config);
     let (name, state_dir) = (profile.name, profile.config.state_dir);
     let places = profile.config.selection.places();
-    let manager = Manager::find(&places);
+    let manager = ServiceManager::find(&places);
     let mut said = format!("{name} was not running");
     if let Ok(manager) = &manager {
         let active = manager.is_active(&name);
-        manager.act(&name, Action::Down).map_err(Error::Failed)?;
+        manager.act(&name, ServiceAction::Down).map_err(Error::Failed)?;
         if active {
             said = format!("{} is stopped and will not start again", manager.name(&name));
         }
@@ -39,14 +39,14 @@ pub fn run(args: &CommandArgs) -> Result<()> {
         wait(&state_dir.join("lock")).map_err(stuck)?;
         said = format!("{name} is stopped (process {pid})");
     }
-    say(&format!("{said}\n"))?;
+    print_and_continue(&format!("{said}\n"))?;
     if args.purge {
         return purge(&name, &places, &state_dir, manager.ok().as_ref());
     }
     if let (Ok(manager), true) = (&manager, cfg!(target_os = "macos")) {
         remove(&manager.file(&name))?;
     }
-    say(&format!(
+    print_and_continue(&format!(
         "Its profile and state are kept; `{up}` starts it again, `wtt-connect down {name} --purge` deletes them.\n"
     ))
 }
@@ -63,13 +63,13 @@ fn wait(lock: &Path) -> std::result::Result<(), &'static str> {
 }
 
 /// Removes the service's file, the state and the profile; in this order, so that a failure can be repeated.
-fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&Manager>) -> Result<()> {
+fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&ServiceManager>) -> Result<()> {
     let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
     let last = profile::names(path.parent()).iter().all(|other| other == name);
     if let Some(manager) = manager {
         // the template unit is that of all profiles
-        if (manager.kind == Kind::Launchd || last) && remove(&manager.file(name))? {
-            manager.act(name, Action::Forget).map_err(Error::Failed)?;
+        if (manager.kind == ManagerKind::Launchd || last) && remove(&manager.file(name))? {
+            manager.act(name, ServiceAction::Forget).map_err(Error::Failed)?;
         }
     }
     // a folder that somebody has chosen may hold other things
@@ -87,7 +87,7 @@ fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&Manager
     if !ours {
         said.push_str(&format!("; the state in {} is left to you", state_dir.display()));
     }
-    say(&format!("{said}. Where the agent worked is as it was.\n"))
+    print_and_continue(&format!("{said}. Where the agent worked is as it was.\n"))
 }
 
 /// Removes a file; whether it was there.

@@ -1,6 +1,6 @@
 //! `list`: all profiles in a table, or as JSON.
 
-use super::profiles::{self, Life, Profile};
+use super::profiles::{self, ConnectorState, Profile};
 use super::status::Span;
 use crate::cli::output::{self, Color};
 use crate::cli::table::CommandArgs;
@@ -10,33 +10,33 @@ use serde_json::json;
 
 /// Prints them.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let profiles = profiles::chosen(None)?;
-    let lives: Vec<(Profile, Life)> = profiles
+    let profiles = profiles::select(None)?;
+    let states: Vec<(Profile, ConnectorState)> = profiles
         .into_iter()
         .map(|profile| {
-            let life = profile.ask(&Request::Status);
-            (profile, life)
+            let state = profile.ask(&Request::Status);
+            (profile, state)
         })
         .collect();
-    let text = if args.json { as_json(&lives) } else { as_text(&lives) };
+    let text = if args.json { as_json(&states) } else { as_text(&states) };
     output::write_stdout(&crate::sys::log::redact(&text))
 }
 
 /// What runs it.
-fn service(life: &Life) -> &str {
-    match life {
-        Life::Absent => "stopped",
-        Life::Mute(_) => "?",
-        Life::Answers(answer) => answer["service"].as_str().unwrap_or("by hand"),
+fn service(state: &ConnectorState) -> &str {
+    match state {
+        ConnectorState::NotRunning => "stopped",
+        ConnectorState::Unresponsive(_) => "?",
+        ConnectorState::Answering(answer) => answer["service"].as_str().unwrap_or("by hand"),
     }
 }
 
 /// Whether it runs and is connected, in a word or two, and whether that is well.
-pub fn connection(life: &Life) -> (String, Color) {
-    let answer = match life {
-        Life::Absent => return ("not running".to_owned(), Color::Red),
-        Life::Mute(_) => return ("does not answer".to_owned(), Color::Red),
-        Life::Answers(answer) => answer,
+pub fn connection(state: &ConnectorState) -> (String, Color) {
+    let answer = match state {
+        ConnectorState::NotRunning => return ("not running".to_owned(), Color::Red),
+        ConnectorState::Unresponsive(_) => return ("does not answer".to_owned(), Color::Red),
+        ConnectorState::Answering(answer) => answer,
     };
     match Link::of(answer) {
         Link::Connected { seconds } => (format!("connected for {}", Span(seconds)), Color::Green),
@@ -46,13 +46,13 @@ pub fn connection(life: &Life) -> (String, Color) {
     }
 }
 
-fn as_text(lives: &[(Profile, Life)]) -> String {
-    if lives.is_empty() {
+fn as_text(states: &[(Profile, ConnectorState)]) -> String {
+    if states.is_empty() {
         return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one; `wtt-connect try` needs none.\n"
             .to_owned();
     }
     let head = ["PROFILE", "AGENT", "ADAPTER", "SERVICE", "CONNECTION", "WORKDIR"].map(str::to_owned);
-    let rows = lives.iter().map(|(profile, life)| {
+    let rows = states.iter().map(|(profile, state)| {
         let config = &profile.config;
         let workdir = config.workdir.display().to_string();
         let shown = |text: &str| if text.is_empty() { "?".to_owned() } else { text.to_owned() };
@@ -60,8 +60,8 @@ fn as_text(lives: &[(Profile, Life)]) -> String {
             profile.name.clone(),
             shown(&config.agent_id),
             config.adapter.clone(),
-            service(life).to_owned(),
-            connection(life).0,
+            service(state).to_owned(),
+            connection(state).0,
             shown(&workdir),
         ]
     });
@@ -71,16 +71,16 @@ fn as_text(lives: &[(Profile, Life)]) -> String {
     format!("{head}\n{rows}`wtt-connect status PROFILE` shows more.\n")
 }
 
-fn as_json(lives: &[(Profile, Life)]) -> String {
-    let rows: Vec<_> = lives
+fn as_json(states: &[(Profile, ConnectorState)]) -> String {
+    let rows: Vec<_> = states
         .iter()
-        .map(|(profile, life)| {
+        .map(|(profile, state)| {
             let config = &profile.config;
-            let live = if let Life::Answers(answer) = life { Some(answer) } else { None };
+            let live = if let ConnectorState::Answering(answer) = state { Some(answer) } else { None };
             json!({
                 "profile": profile.name, "agent_id": config.agent_id, "adapter": config.adapter,
                 "adapters": config.adapters, "workdir": config.workdir.display().to_string(),
-                "service": service(life), "running": !matches!(life, Life::Absent), "pid": live.map(|live| live["pid"].clone()),
+                "service": service(state), "running": !matches!(state, ConnectorState::NotRunning), "pid": live.map(|live| live["pid"].clone()),
                 "link": live.map(|live| live["link"].clone()),
             })
         })

@@ -1,6 +1,6 @@
 //! `logs`: the journal of a profile's service, or the files that the connector writes where no journal takes its log.
 
-use super::profiles::{self, Life, Profile};
+use super::profiles::{self, ConnectorState, Profile};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::daemon::control::Request;
@@ -20,10 +20,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Shows the log.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::FILE_NAME));
     // files that somebody has left there who ran it by hand are not what the service says now
-    let in_journal = matches!(profile.ask(&Request::Status), Life::Answers(a) if a["service"] == "systemd");
+    let in_journal =
+        matches!(profile.ask(&Request::Status), ConnectorState::Answering(a) if a["service"] == "systemd");
     if newest.exists() && !in_journal {
         return show(&newest, lines, args.follow);
     }

@@ -51,7 +51,7 @@ pub fn up_command_of(name: Option<&str>, adapter: &str, agent_id: &str) -> Strin
 }
 
 /// Says something in the middle of the work: a reader that has gone is no reason to stop half-way.
-pub fn say(text: &str) -> Result<()> {
+pub fn print_and_continue(text: &str) -> Result<()> {
     match output::write_stdout(&crate::sys::log::redact(text)) {
         Err(Error::Silent(_)) => Ok(()),
         other => other,

@@ -23,13 +23,13 @@ pub struct Profile {
 
 /// What a connector is doing, as far as can be told from outside.
 #[derive(Debug)]
-pub enum Life {
+pub enum ConnectorState {
     /// It runs, and this is its answer.
-    Answers(Value),
+    Answering(Value),
     /// It runs, and why it does not answer.
-    Mute(String),
+    Unresponsive(String),
     /// It does not run.
-    Absent,
+    NotRunning,
 }
 
 impl Profile {
@@ -48,35 +48,35 @@ impl Profile {
     }
 
     /// Asks its connector.
-    pub fn ask(&self, request: &Request) -> Life {
+    pub fn ask(&self, request: &Request) -> ConnectorState {
         match control::ask(&self.config.state_dir, request) {
-            Ok(answer) => Life::Answers(answer),
-            Err(AskError::Failed(why)) => Life::Mute(why),
+            Ok(answer) => ConnectorState::Answering(answer),
+            Err(AskError::Failed(why)) => ConnectorState::Unresponsive(why),
             Err(AskError::Absent) => match lock::holder(&self.config.state_dir.join("lock")) {
-                Some(pid) => Life::Mute(format!(
+                Some(pid) => ConnectorState::Unresponsive(format!(
                     "process {pid} runs without a control socket, or is about to start or end"
                 )),
-                None => Life::Absent,
+                None => ConnectorState::NotRunning,
             },
         }
     }
 }
 
 /// Those that an operand asks for: all without one and with `all`.
-pub fn chosen(operand: Option<&OsStr>) -> Result<Vec<Profile>> {
+pub fn select(operand: Option<&OsStr>) -> Result<Vec<Profile>> {
     match operand {
-        Some(word) if word != profile::ALL => Ok(vec![one(word)?]),
-        _ => Ok(listed()?.iter().map(|name| Profile::read(name)).collect()),
+        Some(word) if word != profile::ALL => Ok(vec![find(word)?]),
+        _ => Ok(readable_names()?.iter().map(|name| Profile::read(name)).collect()),
     }
 }
 
 /// Their names, sorted.
-pub fn all() -> Vec<String> {
+pub fn names() -> Vec<String> {
     profile::names(Selection::from_process().places().profiles().ok().as_deref())
 }
 
 /// The same for who wants to know whether there are none.
-fn listed() -> Result<Vec<String>> {
+fn readable_names() -> Result<Vec<String>> {
     if let Ok(folder) = Selection::from_process().places().profiles()
         && let Err(e) = std::fs::read_dir(&folder)
         && e.kind() == std::io::ErrorKind::PermissionDenied
@@ -85,13 +85,13 @@ fn listed() -> Result<Vec<String>> {
             format!("cannot read {}: permission denied; make it readable for this user", folder.display());
         return Err(Error::Config(why));
     }
-    Ok(all())
+    Ok(names())
 }
 
 /// The one with this name; else the only one of the agent with this id.
-pub fn one(word: &OsStr) -> Result<Profile> {
+pub fn find(word: &OsStr) -> Result<Profile> {
     let word = text::one_line(&word.to_string_lossy());
-    let names = listed()?;
+    let names = readable_names()?;
     if names.contains(&word) {
         return Ok(Profile::read(&word));
     }

@@ -1,6 +1,6 @@
 //! `restart`: lets connectors start again without cutting their turns.
 
-use super::profiles::{self, Life, Profile};
+use super::profiles::{self, ConnectorState, Profile};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::daemon::control::Request;
@@ -16,7 +16,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Restarts those that are named. 0, or 69 when one does not run.
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
-    let profiles = profiles::chosen(args.operands.first().map(AsRef::as_ref))?;
+    let profiles = profiles::select(args.operands.first().map(AsRef::as_ref))?;
     let mut code = ExitCode::SUCCESS;
     for profile in &profiles {
         let line = match restart(profile, args.now)? {
@@ -54,9 +54,9 @@ pub fn restart(profile: &Profile, now: bool) -> Result<Option<String>> {
         )));
     }
     let answer = match profile.ask(&Request::Restart { now }) {
-        Life::Absent => return Ok(None),
-        Life::Mute(why) => return Err(Error::Failed(format!("{}: {why}", profile.name))),
-        Life::Answers(answer) => answer,
+        ConnectorState::NotRunning => return Ok(None),
+        ConnectorState::Unresponsive(why) => return Err(Error::Failed(format!("{}: {why}", profile.name))),
+        ConnectorState::Answering(answer) => answer,
     };
     match answer["turns"].as_u64() {
         Some(0) => {

@@ -141,7 +141,7 @@ fn keep(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Res
     let folder = path.parent().unwrap_or(&path);
     let written = atomic::make_private_folder(folder).and_then(|()| atomic::write(&path, text.as_bytes()));
     written.map_err(|e| Error::Failed(format!("cannot write {}: {}", path.display(), reason(&e))))?;
-    super::say(&format!("Registered a new agent; its token is in {}\n", path.display()))
+    super::print_and_continue(&format!("Registered a new agent; its token is in {}\n", path.display()))
 }
 
 /// Requests a claim code and says how long it is valid (see IDENTITIES in wtt-connect-protocol(7)).

@@ -81,9 +81,9 @@ fn send(args: &CommandArgs, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) 
 }
 
 fn profile(args: &CommandArgs) -> Result<Profile> {
-    let names = profiles::all();
+    let names = profiles::names();
     match (&args.profile, names.as_slice()) {
-        (Some(name), _) => profiles::one(OsStr::new(name)),
+        (Some(name), _) => profiles::find(OsStr::new(name)),
         (None, [only]) => Ok(Profile::read(only)),
         (None, []) => Err(Error::Config("there is no profile yet; `wtt-connect up` makes one".into())),
         (None, _) => Err(Error::Usage(format!("name the profile with --profile: {}", names.join(", ")))),

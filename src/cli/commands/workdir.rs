@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 
 /// Changes the one line of the profile; everything else in it stays.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let profile = profiles::one(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let (name, places) = (&profile.name, profile.config.selection.places());
     let words = args.operands.get(1).and_then(|word| word.to_str());
     let dir = words.ok_or_else(|| Error::Usage("the directory's name is not UTF-8 text".into()))?;

@@ -1,7 +1,7 @@
 //! The service managers: systemd's user manager and launchd, behind one type. What is to be run is worked out as data
-//! ([`Step`]), so that it can be shown (`up --dry-run`) and tested; then it is run.
+//! ([`ManagerCall`]), so that it can be shown (`up --dry-run`) and tested; then it is run.
 
-pub mod exe;
+pub mod executable_path;
 pub mod unit;
 
 use crate::config::paths::{NO_HOME, Places};
@@ -22,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Which manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ManagerKind {
     /// `systemctl --user`
     Systemd,
     /// `launchctl`
@@ -31,9 +31,9 @@ pub enum Kind {
 
 /// A manager that answers.
 #[derive(Debug, Clone)]
-pub struct Manager {
+pub struct ServiceManager {
     /// Which one.
-    pub kind: Kind,
+    pub kind: ManagerKind,
     tool: PathBuf,
     /// Where it looks for units or agents.
     folder: PathBuf,
@@ -42,7 +42,7 @@ pub struct Manager {
 
 /// One call of the manager's tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct ManagerCall {
     /// Its arguments.
     pub args: Vec<String>,
     /// It may fail: what it undoes may not be there.
@@ -51,7 +51,7 @@ pub struct Step {
 
 /// What is to be done with the service of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum ServiceAction {
     /// Start now and at each login. `reload`: the file has changed. `restart`: what runs is to take new settings.
     Up {
         /// Read the files again.
@@ -65,30 +65,30 @@ pub enum Action {
     Forget,
 }
 
-impl Manager {
+impl ServiceManager {
     /// The manager of this user on this machine. The error says what is missing.
-    pub fn find(places: &Places) -> Result<Manager, String> {
-        let kind = if cfg!(target_os = "macos") { Kind::Launchd } else { Kind::Systemd };
-        let name = if kind == Kind::Systemd { "systemctl" } else { "launchctl" };
+    pub fn find(places: &Places) -> Result<ServiceManager, String> {
+        let kind = if cfg!(target_os = "macos") { ManagerKind::Launchd } else { ManagerKind::Systemd };
+        let name = if kind == ManagerKind::Systemd { "systemctl" } else { "launchctl" };
         let tool = program_path::find_program(OsStr::new(name))
             .ok_or_else(|| format!("there is no {name} on PATH"))?;
-        Manager::with(kind, tool, places)
+        ServiceManager::with(kind, tool, places)
     }
 
     /// The same with a tool that is known.
-    pub fn with(kind: Kind, tool: PathBuf, places: &Places) -> Result<Manager, String> {
+    pub fn with(kind: ManagerKind, tool: PathBuf, places: &Places) -> Result<ServiceManager, String> {
         let home = places.home.as_ref().ok_or(NO_HOME)?;
         let user = rustix::process::geteuid().as_raw();
-        let mut manager = Manager { kind, tool, folder: home.join("Library/LaunchAgents"), user };
+        let mut manager = ServiceManager { kind, tool, folder: home.join("Library/LaunchAgents"), user };
         let said = match kind {
-            Kind::Launchd => manager.run(&manager.domain_query()),
-            Kind::Systemd => manager.run(&step(&["--user", "show-environment"])),
+            ManagerKind::Launchd => manager.run(&manager.domain_query()),
+            ManagerKind::Systemd => manager.run(&step(&["--user", "show-environment"])),
         };
         let said = said.map_err(|why| match kind {
-            Kind::Systemd => format!("`systemctl --user` does not work here: {why}"),
-            Kind::Launchd => format!("launchctl has no session for this user: {why}"),
+            ManagerKind::Systemd => format!("`systemctl --user` does not work here: {why}"),
+            ManagerKind::Launchd => format!("launchctl has no session for this user: {why}"),
         })?;
-        if kind == Kind::Systemd {
+        if kind == ManagerKind::Systemd {
             // its own environment decides where it looks, not ours
             let theirs = said.lines().find_map(|line| line.strip_prefix("XDG_CONFIG_HOME="));
             let config = theirs.map_or_else(|| home.join(".config"), PathBuf::from);
@@ -101,23 +101,23 @@ impl Manager {
         format!("gui/{}", self.user)
     }
 
-    fn domain_query(&self) -> Step {
+    fn domain_query(&self) -> ManagerCall {
         step(&["print", &self.domain()])
     }
 
     /// What the manager calls the service of a profile.
     pub fn name(&self, profile: &str) -> String {
         match self.kind {
-            Kind::Systemd => format!("wtt-connect@{profile}.service"),
-            Kind::Launchd => format!("com.wtt.connect.{profile}"),
+            ManagerKind::Systemd => format!("wtt-connect@{profile}.service"),
+            ManagerKind::Launchd => format!("com.wtt.connect.{profile}"),
         }
     }
 
     /// The file that describes it.
     pub fn file(&self, profile: &str) -> PathBuf {
         match self.kind {
-            Kind::Systemd => self.folder.join(TEMPLATE),
-            Kind::Launchd => self.folder.join(format!("{}.plist", self.name(profile))),
+            ManagerKind::Systemd => self.folder.join(TEMPLATE),
+            ManagerKind::Launchd => self.folder.join(format!("{}.plist", self.name(profile))),
         }
     }
 
@@ -129,51 +129,51 @@ impl Manager {
             variables.extend(folder.as_ref().and_then(|dir| Some((name, dir.to_str()?.to_owned()))));
         }
         match self.kind {
-            Kind::Systemd => unit::systemd(exe, &variables),
-            Kind::Launchd => unit::launchd(&self.name(profile), exe, profile, &variables),
+            ManagerKind::Systemd => unit::systemd(exe, &variables),
+            ManagerKind::Launchd => unit::launchd(&self.name(profile), exe, profile, &variables),
         }
     }
 
     /// The calls that an action takes, in order.
-    pub fn steps(&self, profile: &str, action: Action) -> Vec<Step> {
+    pub fn steps(&self, profile: &str, action: ServiceAction) -> Vec<ManagerCall> {
         let name = self.name(profile);
         let mut steps = Vec::new();
         match self.kind {
-            Kind::Systemd => {
+            ManagerKind::Systemd => {
                 let one = |verb: &str| step(&["--user", verb, &name]);
                 match action {
-                    Action::Up { reload, restart } => {
+                    ServiceAction::Up { reload, restart } => {
                         if reload {
                             steps.push(step(&["--user", "daemon-reload"]));
                         }
                         steps.push(one("enable"));
                         steps.push(one(if restart { "restart" } else { "start" }));
                     }
-                    Action::Down => {
+                    ServiceAction::Down => {
                         steps.push(one("stop"));
                         steps.push(one("disable"));
-                        steps.push(Step { may_fail: true, ..one("reset-failed") });
+                        steps.push(ManagerCall { may_fail: true, ..one("reset-failed") });
                     }
-                    Action::Forget => steps.push(step(&["--user", "daemon-reload"])),
+                    ServiceAction::Forget => steps.push(step(&["--user", "daemon-reload"])),
                 }
             }
-            Kind::Launchd => {
+            ManagerKind::Launchd => {
                 let target = format!("{}/{name}", self.domain());
-                let out = Step { may_fail: true, ..step(&["bootout", &target]) };
+                let out = ManagerCall { may_fail: true, ..step(&["bootout", &target]) };
                 match action {
-                    Action::Up { reload: false, restart: false } => {
+                    ServiceAction::Up { reload: false, restart: false } => {
                         steps.push(step(&["enable", &target]));
                         steps.push(step(&["kickstart", &target]));
                     }
                     // only an agent that is loaded anew is read anew
-                    Action::Up { .. } => {
+                    ServiceAction::Up { .. } => {
                         steps.push(out);
                         steps.push(step(&["enable", &target]));
                         let file = self.file(profile).to_string_lossy().into_owned();
                         steps.push(step(&["bootstrap", &self.domain(), &file]));
                     }
-                    Action::Down => steps.push(out),
-                    Action::Forget => {}
+                    ServiceAction::Down => steps.push(out),
+                    ServiceAction::Forget => {}
                 }
             }
         }
@@ -181,7 +181,7 @@ impl Manager {
     }
 
     /// Carries an action out. The error is what the tool said.
-    pub fn act(&self, profile: &str, action: Action) -> Result<(), String> {
+    pub fn act(&self, profile: &str, action: ServiceAction) -> Result<(), String> {
         for step in self.steps(profile, action) {
             match self.run(&step) {
                 Err(why) if !step.may_fail => return Err(format!("`{}`: {why}", self.words(&step))),
@@ -202,7 +202,7 @@ impl Manager {
     }
 
     /// A step as it would be typed.
-    pub fn words(&self, step: &Step) -> String {
+    pub fn words(&self, step: &ManagerCall) -> String {
         let name = self.tool.file_name().unwrap_or_default().to_string_lossy();
         format!("{name} {}", step.args.join(" "))
     }
@@ -211,11 +211,11 @@ impl Manager {
     pub fn is_active(&self, profile: &str) -> bool {
         let name = self.name(profile);
         match self.kind {
-            Kind::Systemd => {
+            ManagerKind::Systemd => {
                 let said = self.run(&step(&["--user", "show", "--property=ActiveState", "--value", &name]));
                 said.is_ok_and(|state| matches!(state.trim(), "active" | "activating" | "reloading"))
             }
-            Kind::Launchd => {
+            ManagerKind::Launchd => {
                 let said = self.run(&step(&["print", &format!("{}/{name}", self.domain())]));
                 said.is_ok_and(|text| text.contains("state = running"))
             }
@@ -242,24 +242,24 @@ impl Manager {
 
     /// The last lines of a service's log, to say why it did not start.
     pub fn last_words(&self, profile: &str) -> String {
-        if self.kind == Kind::Launchd {
+        if self.kind == ManagerKind::Launchd {
             return String::new();
         }
         let args = ["--user", "--unit", &self.name(profile), "--lines", "4", "--output", "cat", "--no-pager"];
         run(&self.tool.with_file_name("journalctl"), &step(&args)).unwrap_or_default()
     }
 
-    fn run(&self, step: &Step) -> Result<String, String> {
+    fn run(&self, step: &ManagerCall) -> Result<String, String> {
         run(&self.tool, step)
     }
 }
 
-fn step(args: &[&str]) -> Step {
-    Step { args: args.iter().map(|arg| (*arg).to_owned()).collect(), may_fail: false }
+fn step(args: &[&str]) -> ManagerCall {
+    ManagerCall { args: args.iter().map(|arg| (*arg).to_owned()).collect(), may_fail: false }
 }
 
 /// Runs a tool to its end; what it wrote to stdout, or why it failed, in one line.
-fn run(tool: &Path, step: &Step) -> Result<String, String> {
+fn run(tool: &Path, step: &ManagerCall) -> Result<String, String> {
     let mut command = child_process::command(tool, Path::new("/"));
     command.args(&step.args).stdin(Stdio::null());
     // `su` and cron leave this out, and the user's manager is there all the same.

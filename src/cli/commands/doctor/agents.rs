@@ -1,6 +1,6 @@
 //! What `doctor` says of the agent CLIs and of the model switcher. No turn is started, nothing is changed.
 
-use super::{Finding, Verdict, finding};
+use super::{Finding, Severity, finding};
 use crate::agent::adapter;
 use crate::agent::adapter::{AdapterSpec, Login};
 use crate::agent::adapters::ADAPTERS;
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 3;
 
 /// How much an agent matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum Importance {
     /// It must work.
     Default,
     /// It is asked for now and then.
@@ -44,18 +44,18 @@ pub fn enabled(config: &Config) -> Vec<Finding> {
 
 /// Those that somebody has asked about, and nothing else: they must work, enabled or not.
 pub fn alone(config: &Config, specs: Vec<&'static AdapterSpec>) -> Vec<Finding> {
-    probed(specs, config, |_| Standing::Default)
+    probed(specs, config, |_| Importance::Default)
 }
 
 fn among(mut all: Vec<&'static AdapterSpec>, config: &Config, sure: bool) -> Vec<Finding> {
-    let standing = |spec: &AdapterSpec| match sure {
-        false => Standing::Unsure,
-        true if spec.name == config.adapter => Standing::Default,
-        true if config.adapters.iter().any(|name| name == spec.name) => Standing::Enabled,
-        true => Standing::Other,
+    let importance = |spec: &AdapterSpec| match sure {
+        false => Importance::Unsure,
+        true if spec.name == config.adapter => Importance::Default,
+        true if config.adapters.iter().any(|name| name == spec.name) => Importance::Enabled,
+        true => Importance::Other,
     };
-    all.sort_by_key(|spec| standing(spec));
-    let mut found = probed(all, config, standing);
+    all.sort_by_key(|spec| importance(spec));
+    let mut found = probed(all, config, importance);
     found.extend(switcher(config));
     found
 }
@@ -63,13 +63,13 @@ fn among(mut all: Vec<&'static AdapterSpec>, config: &Config, sure: bool) -> Vec
 fn probed(
     all: Vec<&'static AdapterSpec>,
     config: &Config,
-    standing: impl Fn(&AdapterSpec) -> Standing,
+    importance: impl Fn(&AdapterSpec) -> Importance,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     for some in all.chunks(AT_ONCE) {
         for (spec, command, probe) in look(some, config) {
-            let judged = agent(spec, &command, &probe, standing(spec), config.mode);
-            found.extend(judged.map(|(verdict, text)| finding("Agents", spec.name, verdict, text)));
+            let judged = agent(spec, &command, &probe, importance(spec), config.mode);
+            found.extend(judged.map(|(severity, text)| finding("Agents", spec.name, severity, text)));
         }
     }
     found
@@ -105,18 +105,18 @@ fn agent(
     spec: &AdapterSpec,
     command: &[String],
     probe: &AdapterProbe,
-    standing: Standing,
+    importance: Importance,
     mode: Mode,
-) -> Option<(Verdict, String)> {
-    use Verdict::{Good, Note};
-    let failing = if standing == Standing::Default { Verdict::Bad } else { Note };
-    let used = matches!(standing, Standing::Default | Standing::Enabled);
+) -> Option<(Severity, String)> {
+    use Severity::{Note, Ok as Good};
+    let failing = if importance == Importance::Default { Severity::Problem } else { Note };
+    let used = matches!(importance, Importance::Default | Importance::Enabled);
     let Some(path) = &probe.path else {
         return used.then(|| (failing, format!("{}; {}", probe.problem, locate::remedy(spec, command))));
     };
     let path = path.display();
     if !probe.problem.is_empty() {
-        return (standing != Standing::Other).then(|| (failing, format!("{path}: {}", probe.problem)));
+        return (importance != Importance::Other).then(|| (failing, format!("{path}: {}", probe.problem)));
     }
     let version = probe.version.as_deref().unwrap_or("version not told");
     let mut text = version.to_owned();
@@ -124,7 +124,7 @@ fn agent(
         text.push_str(&format!(", {}", probe.flavour));
     }
     text.push_str(&format!(", {path}"));
-    let mut verdict = match &probe.login {
+    let mut severity = match &probe.login {
         Login::LoggedIn(how) if how.is_empty() => {
             text.push_str(", logged in");
             Good
@@ -133,7 +133,7 @@ fn agent(
             text.push_str(&format!(", logged in ({how})"));
             Good
         }
-        Login::LoggedOut if standing == Standing::Other => {
+        Login::LoggedOut if importance == Importance::Other => {
             text.push_str(", not logged in");
             Note
         }
@@ -149,14 +149,14 @@ fn agent(
     if let Some(ended) = spec.discontinued {
         text.push_str(&format!(". {ended}"));
     }
-    if standing == Standing::Other {
+    if importance == Importance::Other {
         // What is not in use is no problem; only a missing login is worth a note.
         text.push_str("; not in WTT_CONNECT_ADAPTERS");
         let out = probe.login == Login::LoggedOut;
         return Some((if out { Note } else { Good }, text));
     }
     if spec.discontinued.is_some() {
-        verdict = verdict.max(Note);
+        severity = severity.max(Note);
     }
     if probe.is_bare_launcher {
         text.push_str(&format!(
@@ -164,32 +164,32 @@ fn agent(
             spec.title,
             if command.is_empty() { spec.install_hint } else { "name the native program behind it" }
         ));
-        verdict = verdict.max(Note);
+        severity = severity.max(Note);
     }
     if used && let Some(why) = adapter::mode_refusal(spec, mode) {
         text.push_str(&format!(". Nothing can be run: {why}"));
-        verdict = verdict.max(failing);
+        severity = severity.max(failing);
     }
-    Some((verdict, text))
+    Some((severity, text))
 }
 
 /// The model switcher, when it is on: whether its program is there.
 fn switcher(config: &Config) -> Option<Finding> {
     let switch = config.switch.as_ref()?;
     let name = switch.words.first()?;
-    let (verdict, text) = match program_path::find_program(OsStr::new(name)) {
-        Some(path) => (Verdict::Good, format!("{}", path.display())),
+    let (severity, text) = match program_path::find_program(OsStr::new(name)) {
+        Some(path) => (Severity::Ok, format!("{}", path.display())),
         None if switch.strict => (
-            Verdict::Bad,
+            Severity::Problem,
             format!(
                 "`{name}` is not an executable program, so nothing that names a model can be run; correct the WTT_CONNECT_MODEL_SWITCH settings"
             ),
         ),
         None => {
-            (Verdict::Note, format!("`{name}` is not an executable program; agents run as they are set up"))
+            (Severity::Note, format!("`{name}` is not an executable program; agents run as they are set up"))
         }
     };
-    Some(finding("Agents", "model switcher", verdict, text))
+    Some(finding("Agents", "model switcher", severity, text))
 }
 
 #[cfg(test)]
@@ -201,25 +201,25 @@ mod tests {
         AdapterProbe { path, problem: String::new(), version, flavour: "", login, is_bare_launcher: false }
     }
 
-    fn judged(login: Login, standing: Standing) -> Option<Verdict> {
-        agent(ADAPTERS[0], &[], &probe(login), standing, Mode::FullAuto).map(|judged| judged.0)
+    fn judged(login: Login, importance: Importance) -> Option<Severity> {
+        agent(ADAPTERS[0], &[], &probe(login), importance, Mode::FullAuto).map(|judged| judged.0)
     }
 
     #[test]
     fn only_the_default_agent_must_work() {
-        use Standing::{Default, Enabled, Other, Unsure};
+        use Importance::{Default, Enabled, Other, Unsure};
         let in_ = || Login::LoggedIn("API key".into());
-        assert_eq!(judged(in_(), Default), Some(Verdict::Good));
-        assert_eq!(judged(Login::LoggedOut, Default), Some(Verdict::Bad));
-        assert_eq!(judged(Login::LoggedOut, Enabled), Some(Verdict::Note));
-        assert_eq!(judged(Login::LoggedOut, Unsure), Some(Verdict::Note));
-        assert_eq!(judged(Login::LoggedOut, Other), Some(Verdict::Note));
-        assert_eq!(judged(Login::Unknown, Other), Some(Verdict::Good));
-        assert_eq!(judged(Login::Unknown, Default), Some(Verdict::Note));
+        assert_eq!(judged(in_(), Default), Some(Severity::Ok));
+        assert_eq!(judged(Login::LoggedOut, Default), Some(Severity::Problem));
+        assert_eq!(judged(Login::LoggedOut, Enabled), Some(Severity::Note));
+        assert_eq!(judged(Login::LoggedOut, Unsure), Some(Severity::Note));
+        assert_eq!(judged(Login::LoggedOut, Other), Some(Severity::Note));
+        assert_eq!(judged(Login::Unknown, Other), Some(Severity::Ok));
+        assert_eq!(judged(Login::Unknown, Default), Some(Severity::Note));
         let gone = AdapterProbe { path: None, problem: "no `x` on PATH".into(), ..probe(Login::Unknown) };
-        let judged = |standing| agent(ADAPTERS[0], &[], &gone, standing, Mode::FullAuto);
-        let (verdict, text) = judged(Default).unwrap();
-        assert_eq!(verdict, Verdict::Bad);
+        let judged = |importance| agent(ADAPTERS[0], &[], &gone, importance, Mode::FullAuto);
+        let (severity, text) = judged(Default).unwrap();
+        assert_eq!(severity, Severity::Problem);
         assert!(text.contains("no `x` on PATH") && text.contains(ADAPTERS[0].install_hint));
         assert_eq!((judged(Unsure), judged(Other)), (None, None), "nobody asked for it");
         let broken = AdapterProbe { problem: "`--version` failed".into(), ..probe(Login::Unknown) };
@@ -236,15 +236,15 @@ mod tests {
         }));
         let probe =
             AdapterProbe { is_bare_launcher: true, flavour: "old", ..probe(Login::LoggedIn(String::new())) };
-        let (verdict, text) = agent(spec, &[], &probe, Standing::Default, Mode::FullAuto).unwrap();
-        assert_eq!(verdict, Verdict::Note);
+        let (severity, text) = agent(spec, &[], &probe, Importance::Default, Mode::FullAuto).unwrap();
+        assert_eq!(severity, Severity::Note);
         for part in ["1.2, old, /x, logged in", "has ended", "npm launcher", spec.install_hint] {
             assert!(text.contains(part), "{text}");
         }
-        let (_, text) = agent(spec, &[], &probe, Standing::Other, Mode::FullAuto).unwrap();
+        let (_, text) = agent(spec, &[], &probe, Importance::Other, Mode::FullAuto).unwrap();
         assert!(text.contains("has ended"), "also where it is not enabled: {text}");
-        let (verdict, text) = agent(spec, &[], &probe, Standing::Default, Mode::Suggest).unwrap();
-        assert_eq!(verdict, Verdict::Bad);
+        let (severity, text) = agent(spec, &[], &probe, Importance::Default, Mode::Suggest).unwrap();
+        assert_eq!(severity, Severity::Problem);
         assert!(text.contains("cannot keep to the mode suggest"), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! What `doctor` looks at on this machine: directories and the lock. Nothing is changed.
 
-use super::{Finding, Verdict, finding};
+use super::{Finding, Severity, finding};
 use crate::config::{Config, profile};
 use crate::store::{self, lock};
 use std::path::{Path, PathBuf};
@@ -20,12 +20,12 @@ pub fn directories(config: &Config, findings: &mut Vec<Finding>) {
             "an unreadable state file was set aside as {}; remove it when nobody needs it",
             file.display()
         );
-        findings.push(finding("Directories", "state", Verdict::Note, text));
+        findings.push(finding("Directories", "state", Severity::Note, text));
     }
     let state = std::fs::metadata(&config.state_dir);
     if state.is_ok_and(|meta| profile::privacy(&meta) == profile::Privacy::Readable) {
         let text = format!("{} can be entered by other users; chmod 700 it", config.state_dir.display());
-        findings.push(finding("Directories", "state", Verdict::Note, text));
+        findings.push(finding("Directories", "state", Severity::Note, text));
     }
 }
 
@@ -34,27 +34,27 @@ fn directory(what: &str, dir: &Path) -> Finding {
     let nearest: PathBuf = dir.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/")).to_owned();
     let shown = dir.display();
     let writable = nearest.is_dir() && rustix::fs::access(&nearest, rustix::fs::Access::WRITE_OK).is_ok();
-    let (verdict, text) = match (nearest == dir, writable) {
-        (true, true) => (Verdict::Good, format!("{shown} can be written")),
+    let (severity, text) = match (nearest == dir, writable) {
+        (true, true) => (Severity::Ok, format!("{shown} can be written")),
         (false, true) => match made_and_removed(&nearest) {
-            Ok(()) => (Verdict::Good, format!("{shown} will be created")),
+            Ok(()) => (Severity::Ok, format!("{shown} will be created")),
             Err(why) => {
                 let why = crate::error::reason(&why);
-                (Verdict::Bad, format!("{shown} cannot be created below {}: {why}", nearest.display()))
+                (Severity::Problem, format!("{shown} cannot be created below {}: {why}", nearest.display()))
             }
         },
         (true, false) if !dir.is_dir() => {
-            (Verdict::Bad, format!("{shown} is not a directory; choose another one"))
+            (Severity::Problem, format!("{shown} is not a directory; choose another one"))
         }
         (true, false) => {
-            (Verdict::Bad, format!("{shown} cannot be written; change its owner or the setting"))
+            (Severity::Problem, format!("{shown} cannot be written; change its owner or the setting"))
         }
         (false, false) => {
             let why = if nearest.is_dir() { "permission denied" } else { "not a directory" };
-            (Verdict::Bad, format!("{shown} cannot be created below {}: {why}", nearest.display()))
+            (Severity::Problem, format!("{shown} cannot be created below {}: {why}", nearest.display()))
         }
     };
-    finding("Directories", what, verdict, text)
+    finding("Directories", what, severity, text)
 }
 
 /// Some file systems (`/proc`) say that they can be written, and create nothing: only trying tells.
@@ -72,5 +72,5 @@ pub fn connector(config: &Config) -> Finding {
         }
         None => "not running".into(),
     };
-    finding("Connector", "state", Verdict::Good, text)
+    finding("Connector", "state", Severity::Ok, text)
 }

@@ -3,10 +3,10 @@
 //! Gathers [`Finding`]s, then renders them as text or JSON. Nothing is changed on disk, and no secret is shown.
 
 pub(super) mod agents;
+pub(super) mod format;
 pub(super) mod machine;
 mod rehearse;
 pub(super) mod service;
-pub(super) mod show;
 
 use super::selection;
 use crate::agent::adapters;
@@ -21,30 +21,30 @@ use std::process::ExitCode;
 
 /// How a finding is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
+pub enum Severity {
     /// All is well.
-    Good,
+    Ok,
     /// Worth knowing; the connector works.
     Note,
     /// `start` would fail, or could not answer.
-    Bad,
+    Problem,
 }
 
-impl Verdict {
+impl Severity {
     /// Its word.
     pub fn word(self) -> &'static str {
         match self {
-            Verdict::Good => "ok",
-            Verdict::Note => "note",
-            Verdict::Bad => "problem",
+            Severity::Ok => "ok",
+            Severity::Note => "note",
+            Severity::Problem => "problem",
         }
     }
     /// Its color.
     pub fn color(self) -> Color {
         match self {
-            Verdict::Good => Color::Green,
-            Verdict::Note => Color::Yellow,
-            Verdict::Bad => Color::Red,
+            Severity::Ok => Color::Green,
+            Severity::Note => Color::Yellow,
+            Severity::Problem => Color::Red,
         }
     }
 }
@@ -57,7 +57,7 @@ pub struct Finding {
     /// What was looked at.
     pub name: String,
     /// How it is.
-    pub verdict: Verdict,
+    pub severity: Severity,
     /// One phrase; for a problem also what to do.
     pub text: String,
 }
@@ -81,20 +81,20 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
         let specs = rehearse::chosen(&config, Some(&word.to_string_lossy()))?;
         let findings = agents::alone(&config, specs);
         let colors = output::use_color();
-        let text: String = findings.iter().map(|f| show::line(f, colors)).collect();
+        let text: String = findings.iter().map(|f| format::line(f, colors)).collect();
         return conclude(args, &findings, if args.json { Ok(()) } else { printed(&text) });
     }
     let mut findings: Vec<Finding> = Vec::new();
     for problem in &settings.problems {
-        findings.push(finding("Settings", "", Verdict::Bad, problem.0.clone()));
+        findings.push(finding("Settings", "", Severity::Problem, problem.0.clone()));
     }
     for note in &settings.notes {
-        findings.push(finding("Settings", "", Verdict::Note, note.clone()));
+        findings.push(finding("Settings", "", Severity::Note, note.clone()));
     }
     if !settings.unknown.is_empty() {
         let names: Vec<&str> = settings.unknown.iter().map(String::as_str).collect();
         let text = format!("not known to this version and passed over: {}", names.join(", "));
-        findings.push(finding("Settings", "", Verdict::Note, text));
+        findings.push(finding("Settings", "", Severity::Note, text));
     }
     if complete {
         machine::directories(&config, &mut findings);
@@ -104,15 +104,18 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     if complete || is_known(&settings, "WTT_BASE_URL") {
         findings.extend(service::look(&config, args.offline));
     }
-    let rows: Vec<show::Row> =
-        keys::all().map(|key| show::row(key, &settings, complete.then_some(&config))).collect();
-    let healthy = findings.iter().all(|f| f.verdict != Verdict::Bad);
+    let rows: Vec<format::SettingRow> =
+        keys::all().map(|key| format::row(key, &settings, complete.then_some(&config))).collect();
+    let healthy = findings.iter().all(|f| f.severity != Severity::Problem);
     let text = if args.json {
-        show::as_json(&rows, &findings, &settings, &selection.profile, healthy)
+        format::as_json(&rows, &findings, &settings, &selection.profile, healthy)
     } else {
-        let look =
-            show::Look { all: args.verbose, terminal: output::is_terminal(), colors: output::use_color() };
-        show::as_text(&rows, &findings, &settings, &selection.profile, look)
+        let options = format::TextOptions {
+            all: args.verbose,
+            terminal: output::is_terminal(),
+            colors: output::use_color(),
+        };
+        format::as_text(&rows, &findings, &settings, &selection.profile, options)
     };
     match output::write_stdout(&crate::sys::log::redact(&text)) {
         // A reader that has gone does not change what was found: the code is the same each time.
@@ -131,7 +134,7 @@ fn rehearsal(args: &CommandArgs, config: &Config) -> Result<ExitCode> {
     let mut written = Ok(());
     rehearse::run(config, &specs, &mut |finding| {
         if !args.json && written.is_ok() {
-            written = printed(&show::line(&finding, colors));
+            written = printed(&format::line(&finding, colors));
         }
         findings.push(finding);
     })?;
@@ -144,9 +147,9 @@ fn printed(text: &str) -> Result<()> {
 
 /// The findings as JSON where that is asked for, and the exit code. `written`: how the lines were printed.
 fn conclude(args: &CommandArgs, findings: &[Finding], mut written: Result<()>) -> Result<ExitCode> {
-    let healthy = findings.iter().all(|f| f.verdict != Verdict::Bad);
+    let healthy = findings.iter().all(|f| f.severity != Severity::Problem);
     if args.json {
-        let all = json!({ "ok": healthy, "findings": show::findings_json(findings) });
+        let all = json!({ "ok": healthy, "findings": format::findings_json(findings) });
         written = printed(&format!("{all:#}\n"));
     }
     match written {
@@ -172,6 +175,6 @@ fn adapters_are_known(settings: &Settings) -> bool {
 }
 
 /// Makes one.
-pub(super) fn finding(area: &'static str, name: &str, verdict: Verdict, text: String) -> Finding {
-    Finding { area, name: name.to_owned(), verdict, text }
+pub(super) fn finding(area: &'static str, name: &str, severity: Severity, text: String) -> Finding {
+    Finding { area, name: name.to_owned(), severity, text }
 }

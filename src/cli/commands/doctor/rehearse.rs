@@ -2,7 +2,7 @@
 //!
 //! Through the runner that answers messages, in a directory of its own that is removed afterwards.
 
-use super::{Finding, Verdict, finding};
+use super::{Finding, Severity, finding};
 use crate::agent::adapter::AdapterSpec;
 use crate::agent::adapters;
 use crate::agent::outcome::{AgentOutcome, TurnReport};
@@ -49,7 +49,7 @@ pub fn chosen(config: &Config, asked: Option<&str>) -> Result<Vec<&'static Adapt
     let unknown = || {
         let word = text::truncate(&text::one_line(word), 40);
         let mut near = text::hint(&word, names.iter().copied());
-        if profiles::all().contains(&word) {
+        if profiles::names().contains(&word) {
             near = format!("; for the profile write `--profile {word}`");
         }
         Error::Usage(format!("there is no adapter `{word}`{near}; use one of {}", names.join(", ")))
@@ -57,8 +57,8 @@ pub fn chosen(config: &Config, asked: Option<&str>) -> Result<Vec<&'static Adapt
     Ok(vec![adapters::find(word).ok_or_else(unknown)?])
 }
 
-/// Rehearses them one after the other; `tell` gets each finding as soon as it is made.
-pub fn run(config: &Config, specs: &[&'static AdapterSpec], tell: &mut dyn FnMut(Finding)) -> Result<()> {
+/// Rehearses them one after the other; `report` gets each finding as soon as it is made.
+pub fn run(config: &Config, specs: &[&'static AdapterSpec], report: &mut dyn FnMut(Finding)) -> Result<()> {
     let failed = |e: std::io::Error| Error::Failed(format!("cannot rehearse: {e}"));
     let (control, stop) = unbounded();
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -77,10 +77,10 @@ pub fn run(config: &Config, specs: &[&'static AdapterSpec], tell: &mut dyn FnMut
             outcome = Err(failed(e));
             break;
         }
-        let stage = Stage { config, workdir: &workdir, control: &control, stop: &stop };
-        stage.rehearse(spec, &mut |verdict, text| {
+        let rehearsal = Rehearsal { config, workdir: &workdir, control: &control, stop: &stop };
+        rehearsal.rehearse(spec, &mut |severity, text| {
             if !interrupted.load(Ordering::Relaxed) {
-                tell(finding("Rehearsal", spec.name, verdict, text));
+                report(finding("Rehearsal", spec.name, severity, text));
             }
         });
         if interrupted.load(Ordering::Relaxed) {
@@ -95,15 +95,15 @@ pub fn run(config: &Config, specs: &[&'static AdapterSpec], tell: &mut dyn FnMut
 }
 
 /// Where the turns of one agent are run.
-struct Stage<'a> {
+struct Rehearsal<'a> {
     config: &'a Config,
     workdir: &'a Path,
     control: &'a Sender<Control>,
     stop: &'a Receiver<Control>,
 }
 
-/// A turn, and what was seen of it.
-struct Seen {
+/// A turn, and what was turn of it.
+struct RehearsedTurn {
     report: TurnReport,
     took: Duration,
     /// The reason for which the session was not resumed.
@@ -112,9 +112,9 @@ struct Seen {
     stopped: Option<Duration>,
 }
 
-impl Stage<'_> {
+impl Rehearsal<'_> {
     /// The three turns. Ends with the first failure.
-    fn rehearse(&self, named: &'static AdapterSpec, tell: &mut dyn FnMut(Verdict, String)) {
+    fn rehearse(&self, named: &'static AdapterSpec, report: &mut dyn FnMut(Severity, String)) {
         let command = self.config.commands.get(named.name).map_or(&[][..], Vec::as_slice);
         // A person who tries agents out may enable any that is here.
         let mut all = Vec::new();
@@ -122,7 +122,7 @@ impl Stage<'_> {
         let spec = match session::check_adapter(named, command, self.config, self.config.mode, &all) {
             Ok(spec) => spec,
             Err((reason, detail)) => {
-                return tell(Verdict::Bad, sentence(&reason, Lang::En, named.title, &detail));
+                return report(Severity::Problem, sentence(&reason, Lang::En, named.title, &detail));
             }
         };
         let word = &id::hex()[..6];
@@ -130,44 +130,50 @@ impl Stage<'_> {
             "This is a test of the connection. Remember the word {word}, use no tools, and answer with that word only."
         );
         let first = self.turn(spec, command, prompt, None, false);
-        let Some(answer) = judged(spec, &first, "turn", tell) else { return };
-        tell(Verdict::Good, format!("turn: answered in {}: {answer}", seconds(first.took)));
+        let Some(answer) = answer_of(spec, &first, "turn", report) else { return };
+        report(Severity::Ok, format!("turn: answered in {}: {answer}", seconds(first.took)));
 
         let Some(session) = first.report.session else {
-            tell(Verdict::Note, "resume: it named no session, so each message starts a new one".to_owned());
-            return self.stopped(spec, command, tell);
+            report(
+                Severity::Note,
+                "resume: it named no session, so each message starts a new one".to_owned(),
+            );
+            return self.check_stop(spec, command, report);
         };
         let prompt = "Which word were you to remember? Answer with it only, and use no tools.".to_owned();
         let second = self.turn(spec, command, prompt, Some(session), false);
-        let Some(answer) = judged(spec, &second, "resume", tell) else { return };
+        let Some(answer) = answer_of(spec, &second, "resume", report) else { return };
         let took = seconds(second.took);
         match &second.fresh {
             Some(why) => {
-                return tell(Verdict::Bad, format!("resume: the session was not known any more: {why}"));
+                return report(
+                    Severity::Problem,
+                    format!("resume: the session was not known any more: {why}"),
+                );
             }
             None if answer.contains(word) => {
-                tell(Verdict::Good, format!("resume: knew the word from before, in {took}"));
+                report(Severity::Ok, format!("resume: knew the word from before, in {took}"));
             }
             None => {
                 let text = format!("resume: answered in {took}, but without the word from before: {answer}");
-                tell(Verdict::Note, text);
+                report(Severity::Note, text);
             }
         }
-        self.stopped(spec, command, tell);
+        self.check_stop(spec, command, report);
     }
 
     /// A turn that is stopped when it has begun.
-    fn stopped(&self, spec: &AdapterSpec, command: &[String], tell: &mut dyn FnMut(Verdict, String)) {
-        let seen = self.turn(spec, command, LONG.to_owned(), None, true);
-        match (&seen.report.outcome, seen.stopped) {
+    fn check_stop(&self, spec: &AdapterSpec, command: &[String], report: &mut dyn FnMut(Severity, String)) {
+        let turn = self.turn(spec, command, LONG.to_owned(), None, true);
+        match (&turn.report.outcome, turn.stopped) {
             (AgentOutcome::Cancelled { .. }, took) => {
-                let took = seconds(took.unwrap_or(seen.took));
-                tell(Verdict::Good, format!("stop: ended in {took}, nothing of it is left running"));
+                let took = seconds(took.unwrap_or(turn.took));
+                report(Severity::Ok, format!("stop: ended in {took}, nothing of it is left running"));
             }
             (AgentOutcome::Done(_), _) => {
-                tell(Verdict::Note, "stop: it had answered before it could be stopped".to_owned());
+                report(Severity::Note, "stop: it had answered before it could be stopped".to_owned());
             }
-            (AgentOutcome::Failed { .. }, _) => drop(judged(spec, &seen, "stop", tell)),
+            (AgentOutcome::Failed { .. }, _) => drop(answer_of(spec, &turn, "stop", report)),
         }
     }
 
@@ -178,7 +184,7 @@ impl Stage<'_> {
         prompt: String,
         resume: Option<String>,
         stop_it: bool,
-    ) -> Seen {
+    ) -> RehearsedTurn {
         let _passing = TransientLine::show(&format!("Waiting for a turn of {}", spec.name));
         let runner = Runner {
             spec,
@@ -222,23 +228,23 @@ impl Stage<'_> {
             // One that was too quick has left the request unread; it is not for the next turn.
             let _ = self.stop.try_recv();
         }
-        Seen { report, took: began.elapsed(), fresh, stopped: asked.map(|asked| asked.elapsed()) }
+        RehearsedTurn { report, took: began.elapsed(), fresh, stopped: asked.map(|asked| asked.elapsed()) }
     }
 }
 
 /// The answer in one line, or `None` when there is none and that has been told.
-fn judged(
+fn answer_of(
     spec: &AdapterSpec,
-    seen: &Seen,
+    turn: &RehearsedTurn,
     step: &str,
-    tell: &mut dyn FnMut(Verdict, String),
+    report: &mut dyn FnMut(Severity, String),
 ) -> Option<String> {
-    let why = match &seen.report.outcome {
+    let why = match &turn.report.outcome {
         AgentOutcome::Done(answer) => return Some(text::truncate(&text::one_line(answer), SHOWN_CHARS)),
         AgentOutcome::Failed { reason, detail, .. } => sentence(reason, Lang::En, spec.title, detail),
         AgentOutcome::Cancelled { .. } => "it was stopped".to_owned(),
     };
-    tell(Verdict::Bad, format!("{step}: {why}"));
+    report(Severity::Problem, format!("{step}: {why}"));
     None
 }
 

@@ -1,6 +1,6 @@
-//! What `doctor` asks the service: which way leads there, whether it answers, whether it accepts the token.
+//! What `doctor` asks the service: which endpoint leads there, whether it answers, whether it accepts the token.
 
-use super::{Finding, Verdict, finding};
+use super::{Finding, Severity, finding};
 use crate::config::Config;
 use crate::http::proxy::Proxies;
 use crate::http::token_policy::status_refuses_token;
@@ -14,22 +14,22 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Address, proxy, and unless `offline` what the service says.
 pub fn look(config: &Config, offline: bool) -> Vec<Finding> {
-    let way = Way::to(&config.base_url);
+    let endpoint = Endpoint::to(&config.base_url);
     let mut found = Vec::new();
-    let exposed = !way.secure && !way.is_local();
+    let exposed = !endpoint.secure && !endpoint.is_local();
     found.push(if exposed {
-        let text = format!("{} is not encrypted: the token can be read on the way", config.base_url);
-        finding("Service", "address", Verdict::Note, text)
+        let text = format!("{} is not encrypted: the token can be read in transit", config.base_url);
+        finding("Service", "address", Severity::Note, text)
     } else {
-        finding("Service", "address", Verdict::Good, config.base_url.clone())
+        finding("Service", "address", Severity::Ok, config.base_url.clone())
     });
     let proxies = Proxies::from_lookup(|name| config.variable(name));
-    let proxy = proxies.choose(way.secure, &way.host, way.port);
+    let proxy = proxies.choose(endpoint.secure, &endpoint.host, endpoint.port);
     let usable = proxy.is_ok();
     found.push(match proxy {
-        Ok(None) => finding("Service", "proxy", Verdict::Good, "none".into()),
-        Ok(Some(proxy)) => finding("Service", "proxy", Verdict::Good, proxy.to_string()),
-        Err(why) => finding("Service", "proxy", Verdict::Bad, why),
+        Ok(None) => finding("Service", "proxy", Severity::Ok, "none".into()),
+        Ok(Some(proxy)) => finding("Service", "proxy", Severity::Ok, proxy.to_string()),
+        Err(why) => finding("Service", "proxy", Severity::Problem, why),
     });
     if offline || !usable {
         return found;
@@ -52,23 +52,23 @@ pub fn look(config: &Config, offline: bool) -> Vec<Finding> {
     found
 }
 
-/// Any answer is a sign of life, whatever its status. No answer is a note: being offline is a normal state.
+/// Any answer is a sign of state, whatever its status. No answer is a note: being offline is a normal state.
 fn answer(result: Result<(u16, Value), HttpError>) -> (Finding, bool) {
     match result {
-        Ok(_) => (finding("Service", "answer", Verdict::Good, "it is up".into()), true),
+        Ok(_) => (finding("Service", "answer", Severity::Ok, "it is up".into()), true),
         // A web server of something else says "not found", or sends its page.
         Err(HttpError::Status(status @ (200..=299 | 404 | 405), _)) => {
             let text =
                 format!("it answered, but not as a WTT service (/health: HTTP {status}); check WTT_BASE_URL");
-            (finding("Service", "answer", Verdict::Note, text), true)
+            (finding("Service", "answer", Severity::Note, text), true)
         }
         Err(HttpError::Status(status, _)) => (
-            finding("Service", "answer", Verdict::Note, format!("it answers /health with HTTP {status}")),
+            finding("Service", "answer", Severity::Note, format!("it answers /health with HTTP {status}")),
             true,
         ),
         Err(HttpError::Offline(why)) => {
             let text = format!("{why}; the connector keeps trying when it runs");
-            (finding("Service", "answer", Verdict::Note, text), false)
+            (finding("Service", "answer", Severity::Note, text), false)
         }
     }
 }
@@ -76,23 +76,23 @@ fn answer(result: Result<(u16, Value), HttpError>) -> (Finding, bool) {
 /// Whether the token is accepted, and whether it is the one of this agent (`GET /agents/my`, see IDENTITIES in
 /// wtt-connect-protocol(7)).
 fn token(result: Result<(u16, Value), HttpError>, agent_id: &str) -> Finding {
-    let (verdict, text) = match result {
+    let (severity, text) = match result {
         Ok((_, body)) => match owners(&body) {
-            ids if ids.is_empty() || ids.contains(&agent_id) => (Verdict::Good, "accepted".to_owned()),
+            ids if ids.is_empty() || ids.contains(&agent_id) => (Severity::Ok, "accepted".to_owned()),
             ids => (
-                Verdict::Note,
+                Severity::Note,
                 format!("accepted, but it belongs to {}, and not to {agent_id}", ids.join(", ")),
             ),
         },
         Err(HttpError::Status(status, why)) if status_refuses_token(status) => (
-            Verdict::Bad,
+            Severity::Problem,
             format!(
                 "refused ({status} {why}); take the current token of {agent_id} from the web page and put it into WTT_TOKEN"
             ),
         ),
-        Err(error) => (Verdict::Note, format!("whether it is accepted cannot be told: {error}")),
+        Err(error) => (Severity::Note, format!("whether it is accepted cannot be told: {error}")),
     };
-    finding("Service", "token", verdict, text)
+    finding("Service", "token", severity, text)
 }
 
 /// The agent ids of an answer: a list of rows, or one below `agents` or `data`.
@@ -104,14 +104,14 @@ fn owners(body: &Value) -> Vec<&str> {
 
 /// The parts of an address that was checked when it was read.
 #[derive(Debug, PartialEq, Eq)]
-struct Way {
+struct Endpoint {
     secure: bool,
     host: String,
     port: u16,
 }
 
-impl Way {
-    fn to(base_url: &str) -> Way {
+impl Endpoint {
+    fn to(base_url: &str) -> Endpoint {
         let (scheme, rest) = base_url.split_once("://").unwrap_or(("https", base_url));
         let secure = scheme.eq_ignore_ascii_case("https");
         let usual = if secure { 443 } else { 80 };
@@ -120,7 +120,7 @@ impl Way {
             Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(usual)),
             _ => (authority, usual),
         };
-        Way { secure, host: host.to_owned(), port }
+        Endpoint { secure, host: host.to_owned(), port }
     }
 
     fn is_local(&self) -> bool {
@@ -135,14 +135,14 @@ mod tests {
 
     #[test]
     fn tokens() {
-        let verdict = |result| token(result, "agent-1").verdict;
+        let severity = |result| token(result, "agent-1").severity;
         let rows = |id: &str| Ok((200, serde_json::json!([{ "agent_id": id }])));
-        assert_eq!(verdict(rows("agent-1")), Verdict::Good);
-        assert_eq!(verdict(rows("agent-2")), Verdict::Note);
-        assert_eq!(verdict(Ok((200, Value::Null))), Verdict::Good);
-        assert_eq!(verdict(Err(HttpError::Status(401, "no".into()))), Verdict::Bad);
-        assert_eq!(verdict(Err(HttpError::Status(404, String::new()))), Verdict::Note);
-        assert_eq!(verdict(Err(HttpError::Offline("gone".into()))), Verdict::Note);
+        assert_eq!(severity(rows("agent-1")), Severity::Ok);
+        assert_eq!(severity(rows("agent-2")), Severity::Note);
+        assert_eq!(severity(Ok((200, Value::Null))), Severity::Ok);
+        assert_eq!(severity(Err(HttpError::Status(401, "no".into()))), Severity::Problem);
+        assert_eq!(severity(Err(HttpError::Status(404, String::new()))), Severity::Note);
+        assert_eq!(severity(Err(HttpError::Offline("gone".into()))), Severity::Note);
     }
 
     #[test]
@@ -151,16 +151,16 @@ mod tests {
         for foreign in [200, 404] {
             assert!(of(foreign).text.contains("not as a WTT service"), "{foreign}");
         }
-        assert_eq!((of(502).verdict, of(502).text.contains("HTTP 502")), (Verdict::Note, true));
-        assert_eq!(answer(Ok((200, Value::Null))).0.verdict, Verdict::Good);
+        assert_eq!((of(502).severity, of(502).text.contains("HTTP 502")), (Severity::Note, true));
+        assert_eq!(answer(Ok((200, Value::Null))).0.severity, Severity::Ok);
     }
 
     #[test]
     fn ways() {
         let check = |url, secure, host: &str, port, local| {
-            let way = Way::to(url);
-            assert_eq!(way, Way { secure, host: host.into(), port }, "{url}");
-            assert_eq!(way.is_local(), local, "{url}");
+            let endpoint = Endpoint::to(url);
+            assert_eq!(endpoint, Endpoint { secure, host: host.into(), port }, "{url}");
+            assert_eq!(endpoint.is_local(), local, "{url}");
         };
         check("https://www.waxbyte.com", true, "www.waxbyte.com", 443, false);
         check("http://127.0.0.1:81/x", false, "127.0.0.1", 81, true);

@@ -1,6 +1,6 @@
 //! `smoke-chat`: a message from a second agent over the WebSocket, and the answer to it.
 
-use super::{SHOWN_CHARS, Smoke};
+use super::{SHOWN_CHARS, SmokeTest};
 use crate::cli::table::CommandArgs;
 use crate::config::{keys::smoke, value};
 use crate::daemon::connection::{self, NetConfig, NetEvent};
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 /// Asks and waits for the answer.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let smoke = Smoke::begin(args, "WTT_CONNECT_CHAT_READY")?;
+    let smoke = SmokeTest::begin(args, "WTT_CONNECT_CHAT_READY")?;
     let (sender, token) = sender(&smoke)?;
     let config = &smoke.config;
     let net_config = NetConfig {
@@ -36,7 +36,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
 }
 
 /// The identity that asks: of the settings, else of the environment, which does not count beside a profile.
-fn sender(smoke: &Smoke) -> Result<(String, Secret)> {
+fn sender(smoke: &SmokeTest) -> Result<(String, Secret)> {
     let setting = |name: &str| {
         let said = smoke.settings.get(name).map(|setting| setting.text.clone());
         said.or_else(|| std::env::var(name).ok()).filter(|text| !text.trim().is_empty())
@@ -62,7 +62,7 @@ fn sender(smoke: &Smoke) -> Result<(String, Secret)> {
 }
 
 fn converse(
-    smoke: &Smoke,
+    smoke: &SmokeTest,
     sender: &str,
     inbox: &Receiver<NetEvent>,
     send: &dyn Fn(String) -> bool,

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 const SHOWN_CHARS: usize = 200;
 
 /// One test in progress.
-struct Smoke {
+struct SmokeTest {
     config: Config,
     settings: Settings,
     expected: String,
@@ -27,13 +27,13 @@ struct Smoke {
     until: Instant,
 }
 
-impl Smoke {
+impl SmokeTest {
     /// With the settings that `start` would have; without any, those of the only profile.
-    fn begin(args: &CommandArgs, usual: &str) -> Result<Smoke> {
+    fn begin(args: &CommandArgs, usual: &str) -> Result<SmokeTest> {
         let mut selection = super::selection(args);
         let mut settings = Settings::read(&selection);
         let unsaid = selection.profile.is_none() && settings.get("WTT_AGENT_ID").is_none();
-        if let (true, [only]) = (unsaid, profiles::all().as_slice()) {
+        if let (true, [only]) = (unsaid, profiles::names().as_slice()) {
             selection.profile = Some(only.clone());
             settings = Settings::read(&selection);
         }
@@ -42,7 +42,7 @@ impl Smoke {
         let began = Instant::now();
         let until = began + args.timeout.map_or(TIMEOUT, Duration::from_secs);
         let expected = args.expected.clone().unwrap_or_else(|| usual.to_owned());
-        Ok(Smoke { config, settings, expected, began, until })
+        Ok(SmokeTest { config, settings, expected, began, until })
     }
 
     /// What the agent is asked.
@@ -52,7 +52,11 @@ impl Smoke {
 
     /// One line of what is seen.
     fn say(&self, what: &str) -> Result<()> {
-        super::say(&format!("{:>6.1} s  {}\n", self.began.elapsed().as_secs_f64(), text::one_line(what)))
+        super::print_and_continue(&format!(
+            "{:>6.1} s  {}\n",
+            self.began.elapsed().as_secs_f64(),
+            text::one_line(what)
+        ))
     }
 
     /// Whether the answer is the one that was asked for.

@@ -1,6 +1,6 @@
 //! `smoke-task`: a task made, run and looked at by HTTP.
 
-use super::Smoke;
+use super::SmokeTest;
 use crate::cli::table::CommandArgs;
 use crate::error::{Error, Result};
 use crate::http::token_policy::status_refuses_token;
@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Makes the task and sees it through.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let smoke = Smoke::begin(args, "WTT_CONNECT_TASK_READY")?;
+    let smoke = SmokeTest::begin(args, "WTT_CONNECT_TASK_READY")?;
     let (config, me) = (&smoke.config, &smoke.config.agent_id);
     let client =
         Client::new(&config.base_url, config.http_token.clone(), config.ca_file.clone()).map_err(failed)?;
@@ -50,7 +50,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
 }
 
 /// Until the task has a result, or is blocked or ended.
-fn watch(smoke: &Smoke, client: &Client, path: &str) -> Result<(Status, Value)> {
+fn watch(smoke: &SmokeTest, client: &Client, path: &str) -> Result<(Status, Value)> {
     let mut last = String::new();
     let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
     loop {

@@ -1,10 +1,10 @@
-//! `status`: how connectors are, asked of them or read from their files. Gathers what is known of each profile; `show`
+//! `status`: how connectors are, asked of them or read from their files. Gathers what is status of each profile; `show`
 //! makes text of it. Nothing is changed but a note of the agents' versions, and no secret is shown.
 
-mod show;
+mod format;
 mod versions;
 
-use super::profiles::{self, Life, Profile};
+use super::profiles::{self, ConnectorState, Profile};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::daemon::control::{Link, Request};
@@ -17,28 +17,28 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-pub use show::Span;
+pub use format::Span;
 
-/// What is known of one profile.
+/// What is status of one profile.
 #[derive(Debug)]
-pub struct Known {
+pub struct ProfileStatus {
     profile: Profile,
-    life: Life,
+    state: ConnectorState,
     /// The enabled adapters with their versions, or why one cannot answer.
     agents: Vec<(String, std::result::Result<String, String>)>,
     /// What the files say of a connector that does not run.
-    files: Option<Files>,
+    files: Option<StoredState>,
     /// It has been started at some time.
     begun: bool,
     /// It runs by hand, and its log goes to nobody knows which stderr.
     unlogged: bool,
-    /// What has to be put right, or should be known: one sentence each.
+    /// What has to be put right, or should be status: one sentence each.
     problems: Vec<String>,
 }
 
 /// The state of a connector that does not run.
 #[derive(Debug, Default)]
-struct Files {
+struct StoredState {
     sessions: usize,
     /// Milliseconds since the epoch.
     last_used: Option<i64>,
@@ -50,50 +50,50 @@ struct Files {
 
 /// Shows those that are named.
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
-    let profiles = profiles::chosen(args.operands.first().map(AsRef::as_ref))?;
-    let known: Vec<Known> = profiles.into_iter().map(look).collect();
+    let profiles = profiles::select(args.operands.first().map(AsRef::as_ref))?;
+    let status: Vec<ProfileStatus> = profiles.into_iter().map(look).collect();
     let text = if args.json {
-        let rows: Vec<Value> = known.iter().map(as_json).collect();
+        let rows: Vec<Value> = status.iter().map(as_json).collect();
         format!("{:#}\n", json!({ "profiles": rows }))
     } else {
-        show::text(&known, output::use_color())
+        format::text(&status, output::use_color())
     };
     match output::write_stdout(&crate::sys::log::redact(&text)) {
         // a reader that has gone does not change how it is
-        Ok(()) | Err(Error::Silent(_)) => Ok(code(&known)),
+        Ok(()) | Err(Error::Silent(_)) => Ok(code(&status)),
         Err(error) => Err(error),
     }
 }
 
 /// 69 when one does not run, 1 when one needs somebody, else 0.
-fn code(known: &[Known]) -> ExitCode {
-    if known.iter().any(|k| matches!(k.life, Life::Absent)) {
+fn code(status: &[ProfileStatus]) -> ExitCode {
+    if status.iter().any(|k| matches!(k.state, ConnectorState::NotRunning)) {
         return ExitCode::from(Error::Unavailable(String::new()).exit_code());
     }
-    if known.iter().any(Known::needs_somebody) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if status.iter().any(ProfileStatus::needs_somebody) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-impl Known {
+impl ProfileStatus {
     /// Messages are not answered until something is put right.
     fn needs_somebody(&self) -> bool {
-        let refused = matches!(&self.life, Life::Answers(a) if matches!(Link::of(a), Link::Refused { .. }));
+        let refused = matches!(&self.state, ConnectorState::Answering(a) if matches!(Link::of(a), Link::Refused { .. }));
         let default = self.agents.iter().find(|(name, _)| *name == self.profile.config.adapter);
         refused
-            || matches!(self.life, Life::Mute(_))
+            || matches!(self.state, ConnectorState::Unresponsive(_))
             || !self.profile.problems.is_empty()
             || default.is_some_and(|(_, version)| version.is_err())
     }
 }
 
 /// Everything about one profile.
-pub fn look(profile: Profile) -> Known {
+pub fn look(profile: Profile) -> ProfileStatus {
     let config = &profile.config;
-    let life = profile.ask(&Request::Status);
-    let answer = if let Life::Answers(answer) = &life { Some(answer) } else { None };
+    let state = profile.ask(&Request::Status);
+    let answer = if let ConnectorState::Answering(answer) = &state { Some(answer) } else { None };
     let agents = versions::of(config, answer);
     let mut problems = profile.problems.clone();
-    match &life {
-        Life::Answers(answer) => {
+    match &state {
+        ConnectorState::Answering(answer) => {
             problems.extend(
                 answer["problems"]
                     .as_array()
@@ -103,8 +103,8 @@ pub fn look(profile: Profile) -> Known {
             );
             problems.extend(outdated(answer, &profile.name));
         }
-        Life::Mute(why) => problems.push(why.clone()),
-        Life::Absent => {}
+        ConnectorState::Unresponsive(why) => problems.push(why.clone()),
+        ConnectorState::NotRunning => {}
     }
     for (name, version) in &agents {
         if let (Err(why), false) = (version, config.agent_id.is_empty()) {
@@ -128,15 +128,15 @@ pub fn look(profile: Profile) -> Known {
             folder.display()
         ));
     }
-    let files = matches!(life, Life::Absent).then(|| {
+    let files = matches!(state, ConnectorState::NotRunning).then(|| {
         let Some(state) = Store::peek(&config.store_file) else {
             problems.push(format!(
                 "{} cannot be read; the next start sets it aside",
                 config.store_file.display()
             ));
-            return Files { replies, replies_since, ..Files::default() };
+            return StoredState { replies, replies_since, ..StoredState::default() };
         };
-        Files {
+        StoredState {
             sessions: state.sessions.len(),
             last_used: state.sessions.values().map(|row| row.used_at).max(),
             unfinished: state.open.len(),
@@ -146,9 +146,9 @@ pub fn look(profile: Profile) -> Known {
         }
     });
     let begun = config.state_dir.join("lock").exists();
-    let by_hand = matches!(&life, Life::Answers(answer) if answer["service"].is_null());
+    let by_hand = matches!(&state, ConnectorState::Answering(answer) if answer["service"].is_null());
     let unlogged = by_hand && !config.state_dir.join(log_file::FILE_NAME).exists();
-    Known { profile, life, agents, files, begun, unlogged, problems }
+    ProfileStatus { profile, state, agents, files, begun, unlogged, problems }
 }
 
 /// Whether another program lies where the running one was started.
@@ -168,25 +168,25 @@ fn outdated(answer: &Value, profile: &str) -> Option<String> {
 }
 
 /// For scripts.
-fn as_json(known: &Known) -> Value {
-    let config = &known.profile.config;
-    let live = if let Life::Answers(answer) = &known.life { Some(answer) } else { None };
-    let agents: Vec<Value> = known
+fn as_json(status: &ProfileStatus) -> Value {
+    let config = &status.profile.config;
+    let live = if let ConnectorState::Answering(answer) = &status.state { Some(answer) } else { None };
+    let agents: Vec<Value> = status
         .agents
         .iter()
         .map(|(name, version)| json!({ "adapter": name, "version": version.as_ref().ok().filter(|text| !text.is_empty()), "problem": version.as_ref().err() }))
         .collect();
-    let files = known.files.as_ref().map(|f| {
+    let files = status.files.as_ref().map(|f| {
         json!({
             "sessions": f.sessions, "last_used": f.last_used.map(time::rfc3339), "unfinished": f.unfinished,
             "parked": f.parked, "replies": f.replies,
         })
     });
     json!({
-        "profile": known.profile.name, "agent_id": config.agent_id, "base_url": config.base_url,
+        "profile": status.profile.name, "agent_id": config.agent_id, "base_url": config.base_url,
         "adapter": config.adapter, "agents": agents, "workdir": config.workdir.display().to_string(),
-        "state_dir": config.state_dir.display().to_string(), "running": !matches!(known.life, Life::Absent),
-        "ok": !known.needs_somebody() && !matches!(known.life, Life::Absent),
-        "live": live, "files": files, "problems": known.problems,
+        "state_dir": config.state_dir.display().to_string(), "running": !matches!(status.state, ConnectorState::NotRunning),
+        "ok": !status.needs_somebody() && !matches!(status.state, ConnectorState::NotRunning),
+        "live": live, "files": files, "problems": status.problems,
     })
 }

@@ -19,20 +19,20 @@ const FILE: &str = "versions.json";
 pub fn of(config: &Config, answer: Option<&Value>) -> Vec<(String, Result<String, String>)> {
     let file = config.state_dir.join(FILE);
     let old = std::fs::read(&file).ok().and_then(|bytes| json::parse::<Value>(&bytes).ok());
-    let mut known = old.and_then(|old| old.as_object().cloned()).unwrap_or_default();
-    let before = known.clone();
+    let mut cached = old.and_then(|old| old.as_object().cloned()).unwrap_or_default();
+    let before = cached.clone();
     let found = config
         .adapters
         .iter()
         .map(|name| {
             let theirs = answer.and_then(|answer| answer["agents"].as_array());
             let row = theirs.and_then(|rows| rows.iter().find(|row| row["adapter"].as_str() == Some(name)));
-            (name.clone(), version(name, config, row, &mut known))
+            (name.clone(), version(name, config, row, &mut cached))
         })
         .collect();
     // a state directory that is not there yet is made by `start`
-    if known != before && config.state_dir.is_dir() {
-        let _ = atomic::write(&file, Value::Object(known).to_string().as_bytes());
+    if cached != before && config.state_dir.is_dir() {
+        let _ = atomic::write(&file, Value::Object(cached).to_string().as_bytes());
     }
     found
 }
@@ -41,7 +41,7 @@ fn version(
     name: &str,
     config: &Config,
     row: Option<&Value>,
-    known: &mut Map<String, Value>,
+    cached: &mut Map<String, Value>,
 ) -> Result<String, String> {
     let Some(spec) = adapters::find(name) else { return Ok(String::new()) };
     let command = config.commands.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -54,7 +54,7 @@ fn version(
             .map_err(|why| format!("{why}; {}", locate::remedy(spec, command)))?,
     };
     let stamp = format!("{} {}", stamp(&program.path), program.leading.join(" "));
-    if let Some(row) = known.get(name)
+    if let Some(row) = cached.get(name)
         && row["stamp"].as_str() == Some(&stamp)
         && let Some(version) = row["version"].as_str()
     {
@@ -62,7 +62,7 @@ fn version(
     }
     let version = crate::text::one_line(&login::version(&program, &config.extra_env)?.unwrap_or_default());
     let version = crate::text::truncate(&version, 60);
-    known.insert(name.to_owned(), json!({ "stamp": stamp, "version": version }));
+    cached.insert(name.to_owned(), json!({ "stamp": stamp, "version": version }));
     Ok(version)
 }
 

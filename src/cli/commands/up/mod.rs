@@ -1,22 +1,23 @@
 //! `up`: from an id and a token to a service that is connected. Checks everything, then writes, then starts, then waits.
 //!
-//! [`plan`] decides, [`wait`] watches the daemon come up; here it is carried out, and each step is said as it is done.
+//! [`plan`] decides, [`startup`] watches the daemon come up; here it is carried out, and each step is said as it is done.
 
 mod plan;
-mod wait;
+mod startup;
 
-use super::doctor::{Finding, Verdict, agents, finding, machine, service, show};
-use super::say;
+use super::doctor::{Finding, Severity, agents, finding, format, machine, service};
+use super::print_and_continue;
 use crate::agent::discovery::locate;
 use crate::cli::output;
-use crate::cli::service::{Action, Manager, exe};
+use crate::cli::service::{ServiceAction, ServiceManager, executable_path};
 use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::daemon::control::{self, Request};
 use crate::error::{Error, Result, reason};
 use crate::store::{atomic, lock};
 use crate::sys::thread;
-use plan::Plan;
+use plan::ProfilePlan;
+use startup::Startup;
 use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let mut plan = plan::make(args)?;
     let (id, title, profile) = (&plan.config.agent_id, plan.adapter.title, &plan.profile);
-    say(&match plan.old {
+    print_and_continue(&match plan.old {
         Some(_) => format!("Updating profile {profile}: {id} with {title}\n"),
         None => format!("Binding {id} to {title} as profile {profile}\n"),
     })?;
@@ -67,7 +68,7 @@ const LINGER: &str = "/var/lib/systemd/linger";
 
 /// What is needed to run the service.
 struct Service {
-    manager: Manager,
+    manager: ServiceManager,
     /// The text of its file.
     text: String,
     active: bool,
@@ -78,16 +79,16 @@ struct Service {
 }
 
 fn done(what: &str, text: String) -> Result<()> {
-    say(&show::line(&finding("", what, Verdict::Good, text), output::use_color()))
+    print_and_continue(&format::line(&finding("", what, Severity::Ok, text), output::use_color()))
 }
 
 fn note(text: String) -> Result<()> {
-    say(&show::line(&finding("", "", Verdict::Note, text), output::use_color()))
+    print_and_continue(&format::line(&finding("", "", Severity::Note, text), output::use_color()))
 }
 
 /// Looks at the CLI, the directories and the service; refuses what cannot work, and asks about what may not. Whether the
 /// service is out of reach for now.
-fn check(plan: &Plan, args: &CommandArgs) -> Result<bool> {
+fn check(plan: &ProfilePlan, args: &CommandArgs) -> Result<bool> {
     let config = Arc::new(plan.config.clone());
     let (asked, answer) = (config.clone(), Arc::new(OnceLock::new()));
     let to = answer.clone();
@@ -104,14 +105,14 @@ fn check(plan: &Plan, args: &CommandArgs) -> Result<bool> {
             .get()
             .into_iter()
             .flatten()
-            .filter(|f| f.name != "proxy" || f.verdict == Verdict::Bad)
+            .filter(|f| f.name != "proxy" || f.severity == Severity::Problem)
             .cloned(),
     );
-    findings.extend(plan.notes.iter().map(|text| finding("", "", Verdict::Note, text.clone())));
+    findings.extend(plan.notes.iter().map(|text| finding("", "", Severity::Note, text.clone())));
     let colors = output::use_color();
-    say(&findings.iter().map(|f| show::line(f, colors)).collect::<String>())?;
+    print_and_continue(&findings.iter().map(|f| format::line(f, colors)).collect::<String>())?;
 
-    let bad = |f: &&Finding| f.verdict == Verdict::Bad;
+    let bad = |f: &&Finding| f.severity == Severity::Problem;
     let refused = findings.iter().find(|f| bad(f) && f.area != "Agents");
     if let Some(problem) = refused {
         return Err(Error::Config(match problem.name.as_str() {
@@ -122,11 +123,12 @@ fn check(plan: &Plan, args: &CommandArgs) -> Result<bool> {
             _ => format!("{}; nothing was written", problem.text),
         }));
     }
-    let doubtful = findings.iter().any(|f| f.verdict == Verdict::Bad || f.text.contains("it belongs to"));
+    let doubtful =
+        findings.iter().any(|f| f.severity == Severity::Problem || f.text.contains("it belongs to"));
     if doubtful && !args.yes && !args.dry_run && !agreed()? {
         return Err(Error::Failed("stopped; nothing was written".into()));
     }
-    Ok(findings.iter().any(|f| f.name == "answer" && f.verdict == Verdict::Note))
+    Ok(findings.iter().any(|f| f.name == "answer" && f.severity == Severity::Note))
 }
 
 /// Asks a person whether to go on. Without one the answer is yes: a script has decided already.
@@ -134,14 +136,14 @@ fn agreed() -> Result<bool> {
     if !std::io::stdin().is_terminal() || !output::is_terminal() {
         return Ok(true);
     }
-    say("Go on all the same? [y/N] ")?;
+    print_and_continue("Go on all the same? [y/N] ")?;
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
 /// Whether there is a service manager, and nothing in the way of the service. The inner error says why there is none.
-fn ready(plan: &Plan, args: &CommandArgs) -> Result<std::result::Result<Option<Service>, String>> {
+fn ready(plan: &ProfilePlan, args: &CommandArgs) -> Result<std::result::Result<Option<Service>, String>> {
     let holder = lock::holder(&plan.config.state_dir.join("lock"));
     if args.no_start {
         if let Some(pid) = holder {
@@ -151,11 +153,11 @@ fn ready(plan: &Plan, args: &CommandArgs) -> Result<std::result::Result<Option<S
         }
         return Ok(Ok(None));
     }
-    let manager = match Manager::find(&plan.places) {
+    let manager = match ServiceManager::find(&plan.places) {
         Ok(manager) => manager,
         Err(why) => return Ok(Err(why)),
     };
-    let exe = exe::stable().map_err(Error::Failed)?;
+    let exe = executable_path::stable_path().map_err(Error::Failed)?;
     let text = manager.text(&plan.profile, &exe, &plan.places).map_err(Error::Config)?;
     let active = manager.is_active(&plan.profile);
     if let (Some(pid), false) = (holder, active) {
@@ -177,7 +179,7 @@ fn ready(plan: &Plan, args: &CommandArgs) -> Result<std::result::Result<Option<S
 
 /// `--dry-run`: what would be done. No secret is shown.
 fn rehearse(
-    plan: &Plan,
+    plan: &ProfilePlan,
     args: &CommandArgs,
     service: &std::result::Result<Option<Service>, String>,
 ) -> Result<()> {
@@ -191,7 +193,8 @@ fn rehearse(
     match service {
         Ok(Some(s)) => {
             text.push_str(&format!("Would write {}\n", s.manager.file(&plan.profile).display()));
-            for step in s.manager.steps(&plan.profile, Action::Up { reload: true, restart: s.active }) {
+            for step in s.manager.steps(&plan.profile, ServiceAction::Up { reload: true, restart: s.active })
+            {
                 text.push_str(&format!("Would run {}\n", s.manager.words(&step)));
             }
         }
@@ -201,11 +204,11 @@ fn rehearse(
     if args.enable_linger {
         text.push_str("Would run loginctl enable-linger\n");
     }
-    say(&(text + "Nothing was changed.\n"))
+    print_and_continue(&(text + "Nothing was changed.\n"))
 }
 
 /// The profile, read back, and the folders.
-fn write(plan: &mut Plan) -> Result<()> {
+fn write(plan: &mut ProfilePlan) -> Result<()> {
     let (path, text) = (&plan.path, plan.text.expose());
     let failed =
         |e: std::io::Error| Error::Failed(format!("cannot write {}: {}", path.display(), reason(&e)));
@@ -227,7 +230,7 @@ fn write(plan: &mut Plan) -> Result<()> {
 }
 
 /// Installs, enables and starts, and waits until it is connected or can say why not.
-fn start(plan: &Plan, args: &CommandArgs, service: &Service, offline: bool) -> Result<()> {
+fn start(plan: &ProfilePlan, args: &CommandArgs, service: &Service, offline: bool) -> Result<()> {
     let (manager, profile) = (&service.manager, &plan.profile);
     let reload = manager.install(profile, &service.text).map_err(Error::Failed)?;
     // what runs with these very settings goes on
@@ -235,7 +238,7 @@ fn start(plan: &Plan, args: &CommandArgs, service: &Service, offline: bool) -> R
     // nobody's work is cut off for a new setting
     let later = restart && service.turns > 0;
     let started = std::time::Instant::now();
-    manager.act(profile, Action::Up { reload, restart: restart && !later }).map_err(|why| {
+    manager.act(profile, ServiceAction::Up { reload, restart: restart && !later }).map_err(|why| {
         let words = manager.last_words(profile);
         let indented: String = words.lines().map(|line| format!("\n  {line}")).collect();
         Error::Failed(format!("the service does not start: {why}{indented}"))
@@ -262,27 +265,27 @@ fn start(plan: &Plan, args: &CommandArgs, service: &Service, offline: bool) -> R
             },
         );
     }
-    let connected = wait::connected(&plan.config.state_dir, started, offline);
-    let is_connected = matches!(connected, wait::Outcome::Connected(_));
+    let connected = startup::wait_until_connected(&plan.config.state_dir, started, offline);
+    let is_connected = matches!(connected, Startup::Connected(_));
     match connected {
-        wait::Outcome::Connected(after) => {
+        Startup::Connected(after) => {
             done(
                 "connection",
                 format!("connected to {} after {:.1} s", plan.config.base_url, after.as_secs_f64()),
             )?;
         }
-        wait::Outcome::Offline(why) => note(format!("not connected yet: {why}; the service goes on trying"))?,
-        wait::Outcome::Refused(why) => {
+        Startup::Offline(why) => note(format!("not connected yet: {why}; the service goes on trying"))?,
+        Startup::Refused(why) => {
             return Err(Error::Config(format!(
                 "the service refuses the token ({why}); take the current token of {} from the web page",
                 plan.config.agent_id
             )));
         }
     }
-    say(&next(plan, args, is_connected))
+    print_and_continue(&next(plan, args, is_connected))
 }
 
-fn linger(manager: &Manager) -> Result<()> {
+fn linger(manager: &ServiceManager) -> Result<()> {
     if cfg!(target_os = "macos") {
         return note("--enable-linger does nothing on macOS: the service starts when you log in".into());
     }
@@ -296,7 +299,7 @@ fn linger(manager: &Manager) -> Result<()> {
 }
 
 /// What to do next.
-fn next(plan: &Plan, args: &CommandArgs, connected: bool) -> String {
+fn next(plan: &ProfilePlan, args: &CommandArgs, connected: bool) -> String {
     let (p, config) = (&plan.profile, &plan.config);
     let missing =
         locate::locate(plan.adapter, config.commands.get(plan.adapter.name).map_or(&[], Vec::as_slice));
@@ -329,7 +332,7 @@ fn next(plan: &Plan, args: &CommandArgs, connected: bool) -> String {
 }
 
 /// There is no service, by wish or for want of a manager: how to run it all the same.
-fn by_hand(plan: &Plan, why: Option<&String>) -> Result<()> {
+fn by_hand(plan: &ProfilePlan, why: Option<&String>) -> Result<()> {
     let command = format!("wtt-connect start --profile {}", plan.profile);
     if let (Some(why), Some(pid)) = (why, lock::holder(&plan.config.state_dir.join("lock"))) {
         return Err(Error::Unavailable(format!(
@@ -338,7 +341,7 @@ fn by_hand(plan: &Plan, why: Option<&String>) -> Result<()> {
         )));
     }
     match why {
-        None => say(&format!("\nRun it with\n  {command}\n")),
+        None => print_and_continue(&format!("\nRun it with\n  {command}\n")),
         Some(why) => Err(Error::Unavailable(format!(
             "the profile is written, but no service can be started: {why}. Run it in the foreground, or in the background without a service:\n  {command}\n  nohup {command} --log-to-file >/dev/null 2>&1 &"
         ))),

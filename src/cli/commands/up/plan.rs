@@ -25,7 +25,7 @@ const TOKEN_INPUT_MAX: u64 = 64 << 10;
 
 /// Everything that is known before the first write.
 #[derive(Debug)]
-pub struct Plan {
+pub struct ProfilePlan {
     /// Name of the profile.
     pub profile: String,
     /// Its file.
@@ -44,7 +44,7 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-impl Plan {
+impl ProfilePlan {
     /// Whether the profile says that already.
     pub fn is_unchanged(&self) -> bool {
         self.old.as_ref() == Some(&self.text)
@@ -52,7 +52,7 @@ impl Plan {
 
     /// What the profile says, each variable with its value.
     pub fn settings(&self) -> Pairs {
-        pairs(self.text.expose())
+        parse_pairs(self.text.expose())
     }
 }
 
@@ -60,7 +60,7 @@ impl Plan {
 type Pairs = Vec<(String, String)>;
 
 /// Works it out.
-pub fn make(args: &CommandArgs) -> Result<Plan> {
+pub fn make(args: &CommandArgs) -> Result<ProfilePlan> {
     let here = selection(&CommandArgs::default());
     let places = here.places();
     let given = match &args.env_file {
@@ -74,7 +74,7 @@ pub fn make(args: &CommandArgs) -> Result<Plan> {
     }
     let path = places.profile_file(&name).map_err(|why| Error::Config(why.into()))?;
     let old = existing(&path, &name, &agent_id)?;
-    let before = old.as_deref().map(pairs).unwrap_or_default();
+    let before = old.as_deref().map(parse_pairs).unwrap_or_default();
 
     // what the shell holds may be that of another agent, which has started this command
     let of_another = here.environment.contains_key(OWNER_TAG_VARIABLE)
@@ -83,7 +83,7 @@ pub fn make(args: &CommandArgs) -> Result<Plan> {
         let value = here.environment.get(name).map(|v| v.trim()).filter(|v| !v.is_empty() && !of_another);
         value.map(str::to_owned)
     };
-    let hint = || match of_the_same(&path, &agent_id, &places).first() {
+    let hint = || match profiles_of_agent(&path, &agent_id, &places).first() {
         Some((other, _)) => format!(", but the profile {other} has one: add `--profile {other}`"),
         None if of_another => " (WTT_TOKEN is set, but for another agent)".to_owned(),
         None => String::new(),
@@ -92,7 +92,8 @@ pub fn make(args: &CommandArgs) -> Result<Plan> {
     crate::sys::log::add_secret(&token);
 
     let mut changes = given;
-    let known = |changes: &Pairs, name: &str| last(changes, name).or(last(&before, name)).is_some();
+    let known =
+        |changes: &Pairs, name: &str| last_value(changes, name).or(last_value(&before, name)).is_some();
     let default = |name: &'static str, text: String, changes: &mut Pairs| {
         if !known(changes, name) {
             changes.push((name.to_owned(), variable(name).unwrap_or(text)));
@@ -113,14 +114,14 @@ pub fn make(args: &CommandArgs) -> Result<Plan> {
         changes.push(("WTT_CONNECT_MODE".into(), Mode::default().name().into()));
     }
     changes.extend(args.settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    let yolo = |name: &str| last(&changes, name).or(last(&before, name)).unwrap_or_default();
+    let yolo = |name: &str| last_value(&changes, name).or(last_value(&before, name)).unwrap_or_default();
     if value::mode(yolo("WTT_CONNECT_MODE")) == Ok(Mode::Yolo)
         && value::flag(yolo("WTT_CONNECT_ALLOW_YOLO")) != Ok(true)
     {
         let why = "the mode yolo switches every safety off; add --allow-yolo if that is meant";
         return Err(Error::Usage(why.into()));
     }
-    let text = compose(old.as_deref().unwrap_or_default(), changes, &places)?;
+    let text = compose_text(old.as_deref().unwrap_or_default(), changes, &places)?;
 
     let selection = Selection { profile: Some(name.clone()), ..here };
     let mut settings = Settings::of_profile(&selection, &path, &text);
@@ -128,20 +129,20 @@ pub fn make(args: &CommandArgs) -> Result<Plan> {
     if let Some(why) = adapter::mode_refusal(adapter, config.mode) {
         return Err(Error::Config(format!("{} cannot run so: {why}", adapter.title)));
     }
-    let mut notes = rivals(&path, &name, &agent_id, &places)?;
+    let mut notes = check_other_profiles(&path, &name, &agent_id, &places)?;
     notes.extend(settings.notes);
     if config.shell.enabled {
         notes.push("the owner of this agent can open a terminal here from the web page".into());
     }
     let (old, text) = (old.map(Secret::new), Secret::new(text));
-    Ok(Plan { profile: name, path, old, text, config, adapter, places, notes })
+    Ok(ProfilePlan { profile: name, path, old, text, config, adapter, places, notes })
 }
 
 /// Adapter and agent id: of the command line, else of the env file. All that is wrong is said at once.
 fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, String)> {
     let word = |at: usize, name: &str| {
         let typed = args.operands.get(at).map(|word| word.to_string_lossy().into_owned());
-        typed.or_else(|| last(given, name).map(str::to_owned))
+        typed.or_else(|| last_value(given, name).map(str::to_owned))
     };
     if args.operands.iter().take(2).any(|word| crate::secret::looks_like_token(word)) {
         return Err(Error::Usage(
@@ -174,7 +175,7 @@ fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, 
     match (spec, id) {
         _ if !problems.is_empty() => Err(Error::Usage(problems.join("\n  "))),
         (Some(spec), Some(id)) => Ok((spec, id)),
-        (_, Some(_)) if last(given, "WTT_AGENT_ID").is_some() => Err(Error::Usage(
+        (_, Some(_)) if last_value(given, "WTT_AGENT_ID").is_some() => Err(Error::Usage(
             "the env file names no agent CLI: put WTT_CONNECT_ADAPTER into it, or type the adapter after `up`".into(),
         )),
         _ => Err(Error::Usage(
@@ -204,7 +205,8 @@ fn token(
             Err(e) => return Err(Error::Config(format!("cannot read {}: {}", file.display(), reason(&e)))),
         },
         (None, None) => {
-            let kept = || last(given, "WTT_TOKEN").or(last(before, "WTT_TOKEN")).map(str::to_owned);
+            let kept =
+                || last_value(given, "WTT_TOKEN").or(last_value(before, "WTT_TOKEN")).map(str::to_owned);
             variable.or_else(kept).ok_or_else(|| {
                 Error::Usage(format!(
                     "the token is missing{}; give it as TOKEN, as - to read it from stdin, with --token-file, or in WTT_TOKEN",
@@ -238,7 +240,7 @@ fn default_base_url() -> String {
     keys::find("WTT_BASE_URL").map_or_else(String::new, |key| key.default.to_owned())
 }
 
-fn pairs(text: &str) -> Pairs {
+fn parse_pairs(text: &str) -> Pairs {
     dotenv::parse(text)
         .0
         .into_iter()
@@ -246,7 +248,7 @@ fn pairs(text: &str) -> Pairs {
         .collect()
 }
 
-fn last<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
+fn last_value<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
     let found = pairs.iter().rev().find(|(n, v)| n == name && !v.trim().is_empty());
     found.map(|(_, value)| value.as_str())
 }
@@ -259,7 +261,7 @@ fn read_env_file(file: &Path) -> Result<Pairs> {
     if let Some(bad) = dotenv::parse(&text).1.first() {
         return Err(Error::Config(format!("{shown}:{}: the line {}", bad.line, bad.why)));
     }
-    Ok(pairs(&text))
+    Ok(parse_pairs(&text))
 }
 
 /// The text of a profile that exists, if it is ours and that of this agent.
@@ -276,7 +278,7 @@ fn existing(path: &Path, name: &str, agent_id: &str) -> Result<Option<String>> {
     }
     let text = std::fs::read_to_string(path)
         .map_err(|e| Error::Config(format!("cannot read {shown}: {}; remove it first", reason(&e))))?;
-    match last(&pairs(&text), "WTT_AGENT_ID") {
+    match last_value(&parse_pairs(&text), "WTT_AGENT_ID") {
         Some(other) if other != agent_id => Err(Error::Config(format!(
             "the profile {name} belongs to {other}; choose another name with --profile, or remove it with `wtt-connect down {name} --purge`"
         ))),
@@ -285,13 +287,13 @@ fn existing(path: &Path, name: &str, agent_id: &str) -> Result<Option<String>> {
 }
 
 /// The profiles that are for this agent.
-fn of_the_same(path: &Path, agent_id: &str, places: &Places) -> Vec<(String, Pairs)> {
+fn profiles_of_agent(path: &Path, agent_id: &str, places: &Places) -> Vec<(String, Pairs)> {
     let mut found = Vec::new();
     for name in profile::names(path.parent()) {
         let Ok(file) = places.profile_file(&name) else { continue };
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
-        let theirs = pairs(&text);
-        if last(&theirs, "WTT_AGENT_ID") == Some(agent_id) {
+        let theirs = parse_pairs(&text);
+        if last_value(&theirs, "WTT_AGENT_ID") == Some(agent_id) {
             found.push((name, theirs));
         }
     }
@@ -300,13 +302,13 @@ fn of_the_same(path: &Path, agent_id: &str, places: &Places) -> Vec<(String, Pai
 
 /// Other profiles of the same identity: the service keeps one connection for each, so that two would take turns in
 /// throwing each other out.
-fn rivals(path: &Path, name: &str, agent_id: &str, places: &Places) -> Result<Vec<String>> {
+fn check_other_profiles(path: &Path, name: &str, agent_id: &str, places: &Places) -> Result<Vec<String>> {
     let mut notes = Vec::new();
-    for (other, theirs) in of_the_same(path, agent_id, places) {
+    for (other, theirs) in profiles_of_agent(path, agent_id, places) {
         if other == name {
             continue;
         }
-        let state_dir = last(&theirs, "WTT_CONNECT_STATE_DIR").map(PathBuf::from);
+        let state_dir = last_value(&theirs, "WTT_CONNECT_STATE_DIR").map(PathBuf::from);
         let state_dir = state_dir.or_else(|| places.state_dir(&other).ok()).unwrap_or_default();
         if lock::holder(&state_dir.join("lock")).is_some() {
             return Err(Error::TryAgain(format!(
@@ -322,7 +324,7 @@ fn rivals(path: &Path, name: &str, agent_id: &str, places: &Places) -> Result<Ve
 
 /// The new text, read back once: what is written must mean what was meant. Relative paths become absolute, because a
 /// service runs in another directory.
-fn compose(old: &str, changes: Pairs, places: &Places) -> Result<String> {
+fn compose_text(old: &str, changes: Pairs, places: &Places) -> Result<String> {
     let mut wanted: Vec<(&str, String)> = Vec::new();
     for (name, value) in &changes {
         let is_path = keys::all().any(|key| key.name == name && key.kind == Kind::Path);
@@ -337,8 +339,8 @@ fn compose(old: &str, changes: Pairs, places: &Places) -> Result<String> {
     wanted.sort_by_key(|(name, _)| keys::all().position(|key| key.name == *name).unwrap_or(usize::MAX));
     let borrowed: Vec<(&str, &str)> = wanted.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let text = edit::set(old, &borrowed).map_err(Error::Usage)?;
-    let read = pairs(&text);
-    match borrowed.iter().find(|(name, value)| !value.is_empty() && last(&read, name) != Some(value)) {
+    let read = parse_pairs(&text);
+    match borrowed.iter().find(|(name, value)| !value.is_empty() && last_value(&read, name) != Some(value)) {
         Some((name, _)) => Err(Error::Usage(format!("{name} has characters that an env file cannot hold"))),
         None => Ok(text),
     }

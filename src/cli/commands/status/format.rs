@@ -3,8 +3,8 @@
 //! Rows are written straight into the text: a string for each of their parts would double the size of this file's code.
 
 use super::super::list::connection;
-use super::{Files, Known};
-use crate::cli::commands::profiles::Life;
+use super::{ProfileStatus, StoredState};
+use crate::cli::commands::profiles::ConnectorState;
 use crate::cli::output::{self, Color};
 use crate::daemon::control::Link;
 use crate::session::permissions::prompt;
@@ -18,16 +18,16 @@ use std::time::SystemTime;
 type Row<'a> = &'a mut dyn FnMut(&str, fmt::Arguments<'_>);
 
 /// All of them, and what to do next.
-pub fn text(known: &[Known], colors: bool) -> String {
-    if known.is_empty() {
+pub fn text(status: &[ProfileStatus], colors: bool) -> String {
+    if status.is_empty() {
         return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one.\n".to_owned();
     }
     let mut text = String::new();
-    for one in known {
-        let (word, color) = connection(&one.life);
+    for one in status {
+        let (word, color) = connection(&one.state);
         let name = output::paint(&one.profile.name, Color::Bold, colors);
         text.push_str(&format!("{name}: {}\n", output::paint(&word, color, colors)));
-        // of a profile that cannot be read nothing else is known
+        // of a profile that cannot be read nothing else is status
         if !one.profile.config.agent_id.is_empty() {
             rows(one, &mut |label, line| {
                 let _ = writeln!(text, "  {label:<9}  {line}");
@@ -39,8 +39,8 @@ pub fn text(known: &[Known], colors: bool) -> String {
         }
         text.push('\n');
     }
-    if known.iter().filter(|one| next(one, &mut text)).count() == 0 {
-        let _ = match known {
+    if status.iter().filter(|one| next(one, &mut text)).count() == 0 {
+        let _ = match status {
             [one] if one.unlogged => writeln!(
                 text,
                 "All is well. It runs by hand: its log is on its stderr, or in a file with `start --log-to-file`."
@@ -55,39 +55,42 @@ pub fn text(known: &[Known], colors: bool) -> String {
 }
 
 /// What somebody should do about it, the most urgent first; false when there is nothing to do.
-fn next(known: &Known, text: &mut String) -> bool {
-    let name = &known.profile.name;
-    let link = if let Life::Answers(answer) = &known.life { Some(Link::of(answer)) } else { None };
-    let _ = match (&known.life, link) {
-        _ if !known.profile.problems.is_empty() => {
+fn next(status: &ProfileStatus, text: &mut String) -> bool {
+    let name = &status.profile.name;
+    let link =
+        if let ConnectorState::Answering(answer) = &status.state { Some(Link::of(answer)) } else { None };
+    let _ = match (&status.state, link) {
+        _ if !status.profile.problems.is_empty() => {
             writeln!(text, "`wtt-connect doctor --profile {name}` shows the settings and what is accepted.")
         }
-        (Life::Absent, _) => writeln!(
+        (ConnectorState::NotRunning, _) => writeln!(
             text,
             "`{}` starts it as a service, `wtt-connect start --profile {name}` here{}.",
-            super::super::up_command(name, &known.profile.config),
-            if known.begun {
+            super::super::up_command(name, &status.profile.config),
+            if status.begun {
                 format!("; `wtt-connect logs {name}` shows how it ended")
             } else {
                 String::new()
             }
         ),
-        (Life::Mute(_), _) => {
+        (ConnectorState::Unresponsive(_), _) => {
             writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")
         }
         (_, Some(Link::Refused { .. })) => {
-            writeln!(text, "To go on, {}.", known.profile.config.token_remedy())
+            writeln!(text, "To go on, {}.", status.profile.config.token_remedy())
         }
         (_, Some(Link::Retrying { .. })) => {
             writeln!(text, "It keeps trying by itself. `wtt-connect doctor --profile {name}` looks closer.")
         }
-        (Life::Answers(answer), _) if answer["asks"].as_array().is_some_and(|asks| !asks.is_empty()) => {
+        (ConnectorState::Answering(answer), _)
+            if answer["asks"].as_array().is_some_and(|asks| !asks.is_empty()) =>
+        {
             writeln!(
                 text,
                 "An agent waits for an answer, here or in its topic; `wtt-connect approve` lists what is asked."
             )
         }
-        _ if !known.problems.is_empty() => writeln!(
+        _ if !status.problems.is_empty() => writeln!(
             text,
             "`wtt-connect logs {name}` and `wtt-connect doctor --profile {name}` tell more about the problems."
         ),
@@ -96,14 +99,14 @@ fn next(known: &Known, text: &mut String) -> bool {
     true
 }
 
-fn rows(known: &Known, row: Row<'_>) {
-    let config = &known.profile.config;
-    let live = if let Life::Answers(answer) = &known.life { answer } else { &Value::Null };
+fn rows(status: &ProfileStatus, row: Row<'_>) {
+    let config = &status.profile.config;
+    let live = if let ConnectorState::Answering(answer) = &status.state { answer } else { &Value::Null };
     match live["display_name"].as_str().filter(|called| *called != config.agent_id) {
         Some(called) => row("agent", format_args!("{} ({called}) at {}", config.agent_id, config.base_url)),
         None => row("agent", format_args!("{} at {}", config.agent_id, config.base_url)),
     }
-    for (name, version) in &known.agents {
+    for (name, version) in &status.agents {
         match version.as_deref().unwrap_or("is not usable") {
             "" => row("adapter", format_args!("{name}")),
             // `codex codex-cli 0.169.0`: once is enough
@@ -117,7 +120,7 @@ fn rows(known: &Known, row: Row<'_>) {
             format_args!(
                 "{mode}; the profile says {} now, `wtt-connect restart {}` applies it",
                 config.mode.name(),
-                known.profile.name
+                status.profile.name
             ),
         ),
         None => row("mode", format_args!("{}", config.mode.name())),
@@ -129,7 +132,7 @@ fn rows(known: &Known, row: Row<'_>) {
     if live.is_object() {
         answered(live, row);
     }
-    if let Some(files) = &known.files {
+    if let Some(files) = &status.files {
         stored(files, row);
     }
 }
@@ -229,7 +232,7 @@ fn word(value: &Value) -> &str {
 }
 
 /// What the files of a stopped one say.
-fn stored(files: &Files, row: Row<'_>) {
+fn stored(files: &StoredState, row: Row<'_>) {
     let used = files.last_used.map(|at| Span(u64::try_from((time::now_ms() - at) / 1000).unwrap_or(0)));
     match used {
         Some(used) => row("sessions", format_args!("{}, the last one used {used} ago", files.sessions)),

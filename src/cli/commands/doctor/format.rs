@@ -1,6 +1,6 @@
 //! How the findings of `doctor` look: text for people, JSON for scripts. Pure.
 
-use super::{Finding, Verdict};
+use super::{Finding, Severity};
 use crate::cli::output::{self, Color};
 use crate::config::keys::Key;
 use crate::config::kind::Kind;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// A setting as it is shown.
 #[derive(Debug)]
-pub struct Row {
+pub struct SettingRow {
     /// Variable.
     pub name: &'static str,
     /// Value, masked where it is secret; none where the default is that there is none.
@@ -28,7 +28,7 @@ pub struct Row {
 
 /// How the text is to look.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct TextOptions {
     /// Defaults are listed too.
     pub all: bool,
     /// Lines are to fit.
@@ -41,7 +41,7 @@ pub struct Look {
 const COLUMNS: usize = 100;
 
 /// Value and source of a key; of a secret only its length, so that a cut-off token can be told from a whole one.
-pub fn row(key: &'static Key, settings: &Settings, config: Option<&Config>) -> Row {
+pub fn row(key: &'static Key, settings: &Settings, config: Option<&Config>) -> SettingRow {
     if let Some(set) = settings.get(key.name) {
         let value = match key.secret {
             true => format!("*** ({} characters)", set.text.chars().count()),
@@ -53,14 +53,14 @@ pub fn row(key: &'static Key, settings: &Settings, config: Option<&Config>) -> R
             other => other.to_string(),
         };
         let (shown, source) = (value.clone(), set.source.to_string());
-        return Row { name: key.name, value: Some(value), shown, source, short_source, set: true };
+        return SettingRow { name: key.name, value: Some(value), shown, source, short_source, set: true };
     }
     let foreign = key.name == "WTT_CONNECT_CA_FILE" && config.is_some_and(|c| c.ca_file.is_some());
     let source =
         if foreign { "SSL_CERT_FILE or NODE_EXTRA_CA_CERTS".to_owned() } else { Source::Default.to_string() };
     let value = effective(key.name, config).or_else(|| is_value(key.kind).then(|| key.default.to_owned()));
     let shown = value.clone().unwrap_or_else(|| key.default.to_owned());
-    Row { name: key.name, value, shown, short_source: source.clone(), source, set: foreign }
+    SettingRow { name: key.name, value, shown, short_source: source.clone(), source, set: foreign }
 }
 
 /// Defaults of these kinds are values; those of the others are words about them.
@@ -96,13 +96,13 @@ const AREAS: &[&str] = &["Directories", "Connector", "Agents", "Service", "Setti
 
 /// For people.
 pub fn as_text(
-    rows: &[Row],
+    rows: &[SettingRow],
     findings: &[Finding],
     settings: &Settings,
     profile: &Option<String>,
-    look: Look,
+    options: TextOptions,
 ) -> String {
-    let colors = look.colors;
+    let colors = options.colors;
     let bold = |text: &str| output::paint(text, Color::Bold, colors);
     let mut text = String::new();
     if let Some(name) = profile {
@@ -111,16 +111,16 @@ pub fn as_text(
     for file in &settings.files {
         text.push_str(&format!("{} {}\n", bold("File   "), file.display()));
     }
-    let listed = || rows.iter().filter(|r| r.set || look.all);
-    let source = |r: &Row| if look.terminal { r.short_source.clone() } else { r.source.clone() };
+    let listed = || rows.iter().filter(|r| r.set || options.all);
+    let source = |r: &SettingRow| if options.terminal { r.short_source.clone() } else { r.source.clone() };
     let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or_default();
     let beside = widest(&mut listed().map(|r| r.name.len()))
         + widest(&mut listed().map(|r| output::width(&source(r))));
     // Two blanks before each of the three columns.
-    let room = if look.terminal { COLUMNS.saturating_sub(beside + 6).max(20) } else { usize::MAX };
+    let room = if options.terminal { COLUMNS.saturating_sub(beside + 6).max(20) } else { usize::MAX };
     let table: Vec<[String; 3]> =
         listed().map(|r| [r.name.to_owned(), crate::text::truncate(&r.shown, room), source(r)]).collect();
-    let more = match (look.all, table.is_empty()) {
+    let more = match (options.all, table.is_empty()) {
         (true, _) => "",
         (false, true) => " all have their defaults (--verbose lists them)",
         (false, false) => " (--verbose lists the defaults too)",
@@ -141,7 +141,7 @@ pub fn as_text(
 
 /// One finding.
 pub fn line(f: &Finding, colors: bool) -> String {
-    let word = output::paint(&format!("{:<7}", f.verdict.word()), f.verdict.color(), colors);
+    let word = output::paint(&format!("{:<7}", f.severity.word()), f.severity.color(), colors);
     let name = if f.name.is_empty() { String::new() } else { format!("{}: ", f.name) };
     format!("  {word}  {name}{}\n", f.text)
 }
@@ -150,14 +150,14 @@ pub fn line(f: &Finding, colors: bool) -> String {
 pub fn findings_json(findings: &[Finding]) -> Vec<Value> {
     findings
         .iter()
-        .map(|f| json!({"area": f.area.to_lowercase(), "name": f.name, "verdict": f.verdict.word(), "text": f.text}))
+        .map(|f| json!({"area": f.area.to_lowercase(), "name": f.name, "verdict": f.severity.word(), "text": f.text}))
         .collect()
 }
 
 /// The last line: what it comes to and what to do next.
 fn summary(findings: &[Finding]) -> String {
-    let count = |verdict| findings.iter().filter(|f| f.verdict == verdict).count();
-    match (count(Verdict::Bad), count(Verdict::Note)) {
+    let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
+    match (count(Severity::Problem), count(Severity::Note)) {
         (0, 0) => "All is well.\n".into(),
         (0, 1) => "Ready to start; there is 1 note above.\n".into(),
         (0, n) => format!("Ready to start; there are {n} notes above.\n"),
@@ -168,7 +168,7 @@ fn summary(findings: &[Finding]) -> String {
 
 /// For scripts.
 pub fn as_json(
-    rows: &[Row],
+    rows: &[SettingRow],
     findings: &[Finding],
     settings: &Settings,
     profile: &Option<String>,

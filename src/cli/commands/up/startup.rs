@@ -13,7 +13,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// How it came up.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Startup {
     /// Connected and authenticated, so long after the start.
     Connected(Duration),
     /// It runs, and this is why it is not connected.
@@ -24,14 +24,14 @@ pub enum Outcome {
 
 /// Waits until the connector of a state directory is connected, or can say why not; `offline` when a first look has
 /// found no way to the service.
-pub fn connected(state_dir: &Path, started: Instant, offline: bool) -> Outcome {
+pub fn wait_until_connected(state_dir: &Path, started: Instant, offline: bool) -> Startup {
     let mut said = "it has not said anything yet".to_owned();
     let mut retrying: Option<Instant> = None;
     loop {
         match control::ask(state_dir, &Request::Status) {
             Ok(answer) => match Link::of(&answer) {
-                Link::Connected { .. } => return Outcome::Connected(started.elapsed()),
-                Link::Refused { problem } => return Outcome::Refused(problem),
+                Link::Connected { .. } => return Startup::Connected(started.elapsed()),
+                Link::Refused { problem } => return Startup::Refused(problem),
                 Link::Retrying { problem, .. } => {
                     said = problem;
                     retrying.get_or_insert_with(Instant::now);
@@ -43,7 +43,7 @@ pub fn connected(state_dir: &Path, started: Instant, offline: bool) -> Outcome {
         }
         let tried = retrying.is_some_and(|since| offline || since.elapsed() > SECOND_TRY);
         if tried || started.elapsed() > PATIENCE {
-            return Outcome::Offline(said);
+            return Startup::Offline(said);
         }
         crate::sys::thread::sleep(LOOK_AGAIN);
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// An installer replaces the file behind a link (`~/.npm-global/bin`, `~/.cargo/bin`); a service that names the link
 /// starts the new version. So the link on PATH is preferred, then the one that was typed, then the file itself.
-pub fn stable() -> Result<PathBuf, String> {
+pub fn stable_path() -> Result<PathBuf, String> {
     let running = std::env::current_exe()
         .map_err(|e| format!("this program's own file cannot be found: {}", crate::error::reason(&e)))?;
     let path = std::env::var_os("PATH").unwrap_or_default();

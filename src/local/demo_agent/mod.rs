@@ -1,7 +1,7 @@
-//! The demonstration agent: a child process of our own binary that speaks like `claude -p --output-format stream-json`.
+//! The demonstration agent: a child process of our own binary with the protocol of `claude -p --output-format stream-json`.
 //!
-//! It has no model. It exists so that `wtt-connect try` shows the whole way of a message on a machine without an agent
-//! CLI, and so that benchmarks and tests have an agent that starts in a millisecond. It says what it is.
+//! It has no model. With it `wtt-connect try` shows the whole path of a message on a machine without an agent CLI, and
+//! benchmarks and tests have an agent that starts in a millisecond. Its answers say what it is.
 
 mod intent;
 mod stream_reader;
@@ -12,35 +12,35 @@ mod transcript;
 use crate::sys::signal::{self, Signal};
 use crate::sys::{id, time};
 use crossbeam_channel::{Receiver, never, select};
-use intent::Wish;
+use intent::Intent;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use stream_reader::Heard;
-use stream_writer::{Ending, Voice};
-use transcript::Memory;
+use stream_reader::InputLine;
+use stream_writer::{DemoEnding, StreamWriter};
+use transcript::Transcript;
 
-/// Largest prompt taken; the real CLI takes a few MB as well.
+/// Largest prompt in bytes; the real CLI takes a few MB, too.
 const PROMPT_MAX: u64 = 16 * 1024 * 1024;
-/// Pace of `count to N slowly`: slow enough to be watched and stopped.
-const SLOW: Duration = Duration::from_millis(400);
-/// Longest wait for an answer: the connector gives up long before.
-const ASKS: Duration = Duration::from_secs(24 * 60 * 60);
-/// Version of the protocol that is spoken, as the real CLI prints it.
+/// Time between two numbers of `count to N slowly`: long enough to watch and to stop it.
+const COUNT_PAUSE: Duration = Duration::from_millis(400);
+/// Longest wait for an answer to a permission request: the connector gives up long before.
+const PERMISSION_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// The version of the real CLI whose protocol this is, in the form in which it prints it.
 const VERSION: &str = "2.1.330 (wtt-connect demonstration agent)";
 /// Exit code after SIGTERM, as the real CLI's.
 const TERMINATED: u8 = 143;
 
-/// The options that matter here.
+/// The options that have an effect.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Args {
-    stream_json: bool,
-    verbose: bool,
-    partial: bool,
-    two_way: bool,
+struct DemoArgs {
+    is_stream_json: bool,
+    is_verbose: bool,
+    has_partial_messages: bool,
+    is_two_way: bool,
     session_id: Option<String>,
     resume: Option<String>,
     model: Option<String>,
@@ -49,7 +49,7 @@ struct Args {
     prompt: Option<String>,
 }
 
-/// Options of the real CLI that are taken without effect.
+/// Options of the real CLI that are accepted without effect.
 const IGNORED_SWITCHES: &[&str] =
     &["-p", "--print", "--dangerously-skip-permissions", "--fork-session", "--replay-user-messages"];
 const IGNORED_VALUES: &[&str] = &[
@@ -65,8 +65,8 @@ const IGNORED_VALUES: &[&str] = &[
     "--permission-prompt-tool",
 ];
 
-fn parse(args: impl Iterator<Item = OsString>) -> Result<Args, String> {
-    let mut out = Args::default();
+fn parse_args(args: impl Iterator<Item = OsString>) -> Result<DemoArgs, String> {
+    let mut out = DemoArgs::default();
     let mut args = args.map(|a| a.to_string_lossy().into_owned());
     while let Some(arg) = args.next() {
         let (name, inline) = match arg.split_once('=') {
@@ -80,10 +80,10 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Args, String> {
                 .ok_or_else(|| format!("error: option '{name}' argument missing"))
         };
         match name.as_str() {
-            "--verbose" => out.verbose = true,
-            "--include-partial-messages" => out.partial = true,
-            "--output-format" => out.stream_json = value()? == "stream-json",
-            "--input-format" => out.two_way = value()? == "stream-json",
+            "--verbose" => out.is_verbose = true,
+            "--include-partial-messages" => out.has_partial_messages = true,
+            "--output-format" => out.is_stream_json = value()? == "stream-json",
+            "--input-format" => out.is_two_way = value()? == "stream-json",
             "--session-id" => out.session_id = Some(value()?),
             "--resume" | "-r" => out.resume = Some(value()?),
             "--model" => out.model = Some(value()?),
@@ -100,97 +100,99 @@ fn parse(args: impl Iterator<Item = OsString>) -> Result<Args, String> {
     Ok(out)
 }
 
-/// Runs the agent for one turn. `args` are those after `demo-agent`.
+/// Runs the agent. `args` are those after `demo-agent`.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     let words: Vec<_> = args.iter().map(|a| a.to_string_lossy()).collect();
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     if words.iter().any(|w| matches!(*w, "--version" | "-v")) {
-        return say_plain(VERSION);
+        return print_line(VERSION);
     }
     if words.ends_with(&["auth", "status"]) {
-        return say_plain(r#"{"loggedIn": true, "authMethod": "none", "apiProvider": "demonstration"}"#);
+        return print_line(r#"{"loggedIn": true, "authMethod": "none", "apiProvider": "demonstration"}"#);
     }
-    match parse(args.into_iter()).and_then(turn) {
+    match parse_args(args.into_iter()).and_then(run_turn) {
         Ok(code) => ExitCode::from(code),
-        Err(complaint) => {
-            let _ = writeln!(io::stderr(), "{complaint}");
+        Err(message) => {
+            let _ = writeln!(io::stderr(), "{message}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn say_plain(line: &str) -> ExitCode {
+fn print_line(line: &str) -> ExitCode {
     let _ = writeln!(io::stdout(), "{line}");
     ExitCode::SUCCESS
 }
 
-fn turn(args: Args) -> Result<u8, String> {
-    if args.stream_json && !args.verbose {
+fn run_turn(args: DemoArgs) -> Result<u8, String> {
+    if args.is_stream_json && !args.is_verbose {
         return Err("Error: When using --print, --output-format=stream-json requires --verbose".to_owned());
     }
-    if args.two_way {
-        return converse(&args);
+    if args.is_two_way {
+        return run_turns(&args);
     }
     let prompt = match args.prompt.clone() {
         Some(prompt) => prompt,
         None => read_prompt(),
     };
     if prompt.trim().is_empty() {
-        let complaint =
+        let message =
             "Error: Input must be provided either through stdin or as a prompt argument when using --print";
-        return Err(complaint.to_owned());
+        return Err(message.to_owned());
     }
     let stop = signal::listen().map_err(|e| format!("Error: {e}"))?;
-    let Some((session_id, memory)) = open(&args)? else { return unknown_session(&args) };
-    Ok(Turn::new(&args, session_id, memory, stop, never()).run(&prompt))
+    let Some((session_id, transcript)) = open_session(&args)? else { return unknown_session(&args) };
+    Ok(DemoTurn::new(&args, session_id, transcript, stop, never()).run(&prompt))
 }
 
-/// Turn after turn in one process, with questions, until stdin is closed.
-fn converse(args: &Args) -> Result<u8, String> {
+/// Runs turn after turn, with permission requests, until stdin is closed. Returns the exit code.
+fn run_turns(args: &DemoArgs) -> Result<u8, String> {
     let failed = |e: io::Error| format!("Error: {e}");
-    let (stop, heard) = (signal::listen().map_err(failed)?, stream_reader::listen().map_err(failed)?);
-    let Some((session_id, mut memory)) = open(args)? else { return unknown_session(args) };
-    let mut later: Vec<Value> = Vec::new();
+    let (stop, input) = (signal::listen().map_err(failed)?, stream_reader::read_stdin().map_err(failed)?);
+    let Some((session_id, mut transcript)) = open_session(args)? else { return unknown_session(args) };
+    let mut queued: Vec<Value> = Vec::new();
     loop {
-        let mut message = if later.is_empty() {
+        let mut message = if queued.is_empty() {
             select! {
                 recv(stop) -> _ => return Ok(TERMINATED),
-                recv(heard) -> said => match said {
-                    Ok(Heard::Said(message)) => message,
-                    // it comes too late: the turn is over
+                recv(input) -> line => match line {
+                    Ok(InputLine::Message(message)) => message,
+                    // too late: the turn is over
                     Ok(_) => continue,
                     Err(_) => return Ok(0),
                 },
             }
         } else {
-            later.remove(0)
+            queued.remove(0)
         };
-        let mut turn = Turn::new(args, session_id.clone(), memory, stop.clone(), heard.clone());
-        turn.later = later;
+        let mut turn = DemoTurn::new(args, session_id.clone(), transcript, stop.clone(), input.clone());
+        turn.queued = queued;
         message["isReplay"] = true.into();
-        let prompt = stream_reader::words(&message);
-        turn.voice.line(message);
+        let prompt = stream_reader::message_text(&message);
+        turn.writer.write_line(message);
         if turn.run(&prompt) == TERMINATED {
             return Ok(TERMINATED);
         }
-        later = turn.later;
-        let Some(next) = Memory::resume(&folder(args), &session_id) else { return unknown_session(args) };
-        memory = next;
+        queued = turn.queued;
+        let Some(next) = Transcript::open(&session_folder(args), &session_id) else {
+            return unknown_session(args);
+        };
+        transcript = next;
     }
 }
 
-fn folder(args: &Args) -> PathBuf {
+fn session_folder(args: &DemoArgs) -> PathBuf {
     args.memory.clone().unwrap_or_else(transcript::default_folder)
 }
 
-/// The session: the one to resume, None when that is not known, or a new one.
-fn open(args: &Args) -> Result<Option<(String, Memory)>, String> {
+/// Opens the session to resume, or creates one. None if the one to resume does not exist.
+fn open_session(args: &DemoArgs) -> Result<Option<(String, Transcript)>, String> {
     if let Some(old) = &args.resume {
-        return Ok(Memory::resume(&folder(args), old).map(|memory| (old.clone(), memory)));
+        return Ok(Transcript::open(&session_folder(args), old).map(|transcript| (old.clone(), transcript)));
     }
     let new = args.session_id.clone().unwrap_or_else(id::uuid_v4);
-    let memory = Memory::start(&folder(args), &new)?;
-    Ok(Some((new, memory)))
+    let transcript = Transcript::create(&session_folder(args), &new)?;
+    Ok(Some((new, transcript)))
 }
 
 fn read_prompt() -> String {
@@ -199,140 +201,149 @@ fn read_prompt() -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn unknown_session(args: &Args) -> Result<u8, String> {
+fn unknown_session(args: &DemoArgs) -> Result<u8, String> {
     let session_id = args.resume.as_deref().unwrap_or_default();
-    let complaint = format!("No conversation found with session ID: {session_id}");
-    if args.stream_json {
-        let mut voice = Voice::new(session_id.to_owned(), String::new(), true, false);
-        voice.end(Instant::now(), &Ending::NoSession(&complaint));
+    let message = format!("No conversation found with session ID: {session_id}");
+    if args.is_stream_json {
+        let mut writer = StreamWriter::new(session_id.to_owned(), String::new(), true, false);
+        writer.end_turn(Instant::now(), &DemoEnding::NoSession(&message));
     }
-    Err(complaint)
+    Err(message)
 }
 
-/// Somebody wants the turn to end.
+/// Why a turn has to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Halt {
-    /// SIGINT: end in order, with an aborted result.
+enum StopRequest {
+    /// SIGINT: it ends with an aborted result.
     Interrupted,
-    /// SIGTERM: end at once.
+    /// SIGTERM: it ends at once.
     Terminated,
 }
 
-struct Turn {
-    voice: Voice,
-    memory: Memory,
+struct DemoTurn {
+    writer: StreamWriter,
+    transcript: Transcript,
     stop: Receiver<Signal>,
-    /// The connector, where both sides talk.
-    heard: Receiver<Heard>,
-    /// What was said meanwhile: for turns of its own.
-    later: Vec<Value>,
-    mode: String,
-    /// Whether it asks before it uses its tool.
-    asks: bool,
-    asked: Instant,
+    /// Lines of the connector, in the two-way form.
+    input: Receiver<InputLine>,
+    /// Messages that arrived meanwhile; each gets a turn of its own.
+    queued: Vec<Value>,
+    permission_mode: String,
+    /// It requests permission before it uses its tool.
+    requests_permission: bool,
+    start: Instant,
 }
 
-impl Turn {
+impl DemoTurn {
     fn new(
-        args: &Args,
+        args: &DemoArgs,
         session_id: String,
-        memory: Memory,
+        transcript: Transcript,
         stop: Receiver<Signal>,
-        heard: Receiver<Heard>,
+        input: Receiver<InputLine>,
     ) -> Self {
         let model = args.model.clone().unwrap_or_else(|| "demonstration".to_owned());
-        let voice = Voice::new(session_id, model, args.stream_json, args.partial);
-        let mode = args.permission_mode.clone().unwrap_or_else(|| "default".to_owned());
-        let asks = args.two_way && mode != "bypassPermissions";
-        Self { voice, memory, stop, heard, later: Vec::new(), mode, asks, asked: Instant::now() }
+        let writer = StreamWriter::new(session_id, model, args.is_stream_json, args.has_partial_messages);
+        let permission_mode = args.permission_mode.clone().unwrap_or_else(|| "default".to_owned());
+        let requests_permission = args.is_two_way && permission_mode != "bypassPermissions";
+        Self {
+            writer,
+            transcript,
+            stop,
+            input,
+            queued: Vec::new(),
+            permission_mode,
+            requests_permission,
+            start: Instant::now(),
+        }
     }
 
     fn run(&mut self, prompt: &str) -> u8 {
-        self.voice.init(&self.mode);
-        let wish = intent::read(prompt);
-        let before = self.memory.said();
-        self.memory.add(prompt);
-        match self.grant(&wish, &before) {
+        self.writer.write_init(&self.permission_mode);
+        let intent = intent::parse(prompt);
+        let earlier = self.transcript.earlier();
+        self.transcript.append(prompt);
+        match self.perform(&intent, &earlier) {
             Ok(ending) => {
-                self.voice.end(self.asked, &ending);
-                u8::from(matches!(ending, Ending::Failed(_)))
+                self.writer.end_turn(self.start, &ending);
+                u8::from(matches!(ending, DemoEnding::Failed(_)))
             }
-            Err(Halt::Interrupted) => {
-                let ending = self.voice.interrupted();
-                self.voice.end(self.asked, &ending);
+            Err(StopRequest::Interrupted) => {
+                let ending = self.writer.interrupt();
+                self.writer.end_turn(self.start, &ending);
                 0
             }
-            Err(Halt::Terminated) => TERMINATED,
+            Err(StopRequest::Terminated) => TERMINATED,
         }
     }
 
-    /// Waits, unless somebody wants the turn to end. An answer to the open question ends it too.
-    fn pause(&mut self, time: Duration) -> Result<Option<Result<(), String>>, Halt> {
-        let until = Instant::now() + time;
+    /// Waits. Ends early with the decision about an open permission request, or with an error if the turn has to stop.
+    fn pause(&mut self, time: Duration) -> Result<Option<Result<(), String>>, StopRequest> {
+        let deadline = Instant::now() + time;
         loop {
             select! {
                 recv(self.stop) -> signal => match signal {
-                    Ok(Signal::Stop(number)) if number == signal_hook::consts::SIGINT => return Err(Halt::Interrupted),
-                    Ok(Signal::Stop(_)) => return Err(Halt::Terminated),
+                    Ok(Signal::Stop(number)) if number == signal_hook::consts::SIGINT => return Err(StopRequest::Interrupted),
+                    Ok(Signal::Stop(_)) => return Err(StopRequest::Terminated),
                     _ => {}
                 },
-                recv(self.heard) -> heard => match heard {
-                    Ok(Heard::Said(message)) => self.later.push(message),
-                    Ok(Heard::Answer(answer)) => return Ok(Some(answer)),
-                    Ok(Heard::Interrupt) => return Err(Halt::Interrupted),
-                    // nobody is left to answer to
-                    Err(_) => return Err(Halt::Terminated),
+                recv(self.input) -> line => match line {
+                    Ok(InputLine::Message(message)) => self.queued.push(message),
+                    Ok(InputLine::Decision(decision)) => return Ok(Some(decision)),
+                    Ok(InputLine::Interrupt) => return Err(StopRequest::Interrupted),
+                    // the connector has gone
+                    Err(_) => return Err(StopRequest::Terminated),
                 },
-                default(until.saturating_duration_since(Instant::now())) => return Ok(None),
+                default(deadline.saturating_duration_since(Instant::now())) => return Ok(None),
             }
         }
     }
 
-    fn grant(&mut self, wish: &Wish, before: &[Wish]) -> Result<Ending<'static>, Halt> {
-        match wish {
-            Wish::Fail => {
+    fn perform(&mut self, intent: &Intent, earlier: &[Intent]) -> Result<DemoEnding<'static>, StopRequest> {
+        match intent {
+            Intent::Fail => {
                 let text = "API Error: 500 The demonstration agent fails because it was asked to.";
-                self.voice.api_error(text);
-                Ok(Ending::Failed(text))
+                self.writer.write_api_error(text);
+                Ok(DemoEnding::Failed(text))
             }
-            Wish::Count { to, slowly } => {
-                self.voice.open_text();
+            Intent::Count { to, slowly } => {
+                self.writer.begin_text();
                 for number in 1..=*to {
-                    self.pause(if *slowly { SLOW } else { Duration::ZERO })?;
-                    self.voice.piece(&format!("{number} "));
+                    self.pause(if *slowly { COUNT_PAUSE } else { Duration::ZERO })?;
+                    self.writer.write_piece(&format!("{number} "));
                 }
-                self.voice.piece("– done.");
-                self.voice.close_text();
-                Ok(Ending::Completed)
+                self.writer.write_piece("– done.");
+                self.writer.end_text();
+                Ok(DemoEnding::Completed)
             }
-            Wish::List => {
-                self.voice.say("I look at the files here.");
-                let listing = self.list()?;
-                self.voice.say(&intent::listing(&listing));
-                Ok(Ending::Completed)
+            Intent::List => {
+                self.writer.write_text("I am looking at the files here.");
+                let listing = self.list_files()?;
+                self.writer.write_text(&intent::listing(&listing));
+                Ok(DemoEnding::Completed)
             }
             other => {
-                self.voice.say(&intent::answer(other, before, time::now_ms()));
-                Ok(Ending::Completed)
+                self.writer.write_text(&intent::answer(other, earlier, time::now_ms()));
+                Ok(DemoEnding::Completed)
             }
         }
     }
 
     /// Runs a real `ls` as a tool of the agent.
-    fn list(&mut self) -> Result<Result<String, String>, Halt> {
+    fn list_files(&mut self) -> Result<Result<String, String>, StopRequest> {
         let (command, about) = ("ls -1", "List the files of the working directory");
-        self.voice.tool_call("Bash", command, about);
-        let mut answer = Some(Ok(()));
-        if self.asks {
-            self.voice.ask("Bash", command, about);
-            answer = self.pause(ASKS)?;
+        self.writer.begin_tool_call("Bash", command, about);
+        let mut decision = Some(Ok(()));
+        if self.requests_permission {
+            self.writer.request_permission("Bash", command, about);
+            decision = self.pause(PERMISSION_TIME)?;
         }
-        let output = match answer {
+        let output = match decision {
             Some(Ok(())) => tool::run("ls", &["-1"], &self.stop)?,
-            Some(Err(refused)) => Err(refused),
+            Some(Err(reason)) => Err(reason),
             None => Err("nobody answered".to_owned()),
         };
-        self.voice.tool_end(&output);
+        self.writer.end_tool_call(&output);
         Ok(output)
     }
 }
@@ -341,21 +352,21 @@ impl Turn {
 mod tests {
     use super::*;
 
-    fn args(line: &str) -> Result<Args, String> {
-        parse(line.split_whitespace().map(OsString::from))
+    fn args(line: &str) -> Result<DemoArgs, String> {
+        parse_args(line.split_whitespace().map(OsString::from))
     }
 
     #[test]
     fn takes_the_command_line_of_the_real_cli() {
         let line = "-p --output-format stream-json --verbose --include-partial-messages --model=m --effort high \
                     --dangerously-skip-permissions --resume abc";
-        let expected = Args {
-            stream_json: true,
-            verbose: true,
-            partial: true,
+        let expected = DemoArgs {
+            is_stream_json: true,
+            is_verbose: true,
+            has_partial_messages: true,
             resume: Some("abc".into()),
             model: Some("m".into()),
-            ..Args::default()
+            ..DemoArgs::default()
         };
         assert_eq!(args(line), Ok(expected));
     }

@@ -1,6 +1,6 @@
 //! The one tool of the demonstration agent: a real child process whose output is captured.
 
-use super::Halt;
+use super::StopRequest;
 use crate::sys::child_process::{self, ChildExit, ChildGroup, ChildSignal, OWNER_TAG_VARIABLE};
 use crate::sys::signal::Signal;
 use crate::sys::thread;
@@ -9,16 +9,21 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
 
-/// Output kept; a listing for people is shorter.
+/// Bytes of output that are kept; a listing for people is shorter.
 const OUTPUT_MAX: u64 = 16 * 1024;
 
-/// Runs a program of PATH in the current directory. Err holds what a failed tool says.
-pub fn run(program: &str, args: &[&str], stop: &Receiver<Signal>) -> Result<Result<String, String>, Halt> {
+/// Runs a program from PATH in the current directory. The inner error is the output of a failed tool; the outer one says
+/// that the turn was to be stopped meanwhile.
+pub fn run(
+    program: &str,
+    args: &[&str],
+    stop: &Receiver<Signal>,
+) -> Result<Result<String, String>, StopRequest> {
     let here = std::env::current_dir().unwrap_or_else(|_| Path::new("/").to_owned());
     let mut command = child_process::command(Path::new(program), &here);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(mark) = std::env::var_os(OWNER_TAG_VARIABLE) {
-        // As a real CLI does: its tools are found by the same mark as itself.
+        // A real CLI passes its environment on, too: the tools are found by the same marker.
         command.env(OWNER_TAG_VARIABLE, mark);
     }
     let mut child = match ChildGroup::spawn(&mut command) {
@@ -26,16 +31,16 @@ pub fn run(program: &str, args: &[&str], stop: &Receiver<Signal>) -> Result<Resu
         Err(e) => return Ok(Err(format!("{program}: {e}"))),
     };
     let (_, stdout, stderr) = child.pipes();
-    let (done, output) = bounded(1);
+    let (output_sender, output) = bounded(1);
     let reader = thread::spawn_small("tool", move || {
         let mut text = Vec::new();
         let _ = stdout.map(|s| s.take(OUTPUT_MAX).read_to_end(&mut text));
         let _ = stderr.map(|s| s.take(OUTPUT_MAX).read_to_end(&mut text));
-        let _ = done.send(String::from_utf8_lossy(&text).trim_end().to_owned());
+        let _ = output_sender.send(String::from_utf8_lossy(&text).trim_end().to_owned());
     });
-    let (gone, exit) = bounded(1);
+    let (exit_sender, exit) = bounded(1);
     let watcher = child.watch(move || {
-        let _ = gone.send(());
+        let _ = exit_sender.send(());
     });
     if let Err(e) = reader.map(drop).and(watcher) {
         return Ok(Err(e.to_string()));
@@ -46,7 +51,7 @@ pub fn run(program: &str, args: &[&str], stop: &Receiver<Signal>) -> Result<Resu
             child.signal_group(ChildSignal::Kill);
             let _ = child.reap();
             let interrupted = matches!(signal, Ok(Signal::Stop(n)) if n == signal_hook::consts::SIGINT);
-            return Err(if interrupted { Halt::Interrupted } else { Halt::Terminated });
+            return Err(if interrupted { StopRequest::Interrupted } else { StopRequest::Terminated });
         }
     };
     let ended = child.reap();

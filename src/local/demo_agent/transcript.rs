@@ -1,23 +1,23 @@
-//! What the demonstration agent remembers: one file per session with a line for
-//! each message, so that resuming is real.
+//! The sessions of the demonstration agent: one file per session with a line for each message, so that a session can
+//! really be resumed.
 
-use super::intent::{self, Wish};
+use super::intent::{self, Intent};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Turns read back from a session: more than a person tries out, and starting stays quick.
+/// Messages that are read back from a session: more than a person sends to try it out, and few enough to start quickly.
 const TURNS_MAX: usize = 200;
 
 /// An open session.
 #[derive(Debug)]
-pub struct Memory {
+pub struct Transcript {
     file: File,
-    said: Vec<Wish>,
+    earlier: Vec<Intent>,
 }
 
-/// The state folder of the user, else a folder among the temporary files.
+/// A folder in the user's state directory, or else in the temporary directory.
 pub fn default_folder() -> PathBuf {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
     absolute("XDG_STATE_HOME")
@@ -27,13 +27,13 @@ pub fn default_folder() -> PathBuf {
 }
 
 fn path(folder: &Path, session_id: &str) -> Option<PathBuf> {
-    let plain = session_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    (plain && (1..=64).contains(&session_id.len())).then(|| folder.join(format!("{session_id}.txt")))
+    let is_safe = session_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    (is_safe && (1..=64).contains(&session_id.len())).then(|| folder.join(format!("{session_id}.txt")))
 }
 
-impl Memory {
-    /// Begins a session under an id that is not in use.
-    pub fn start(folder: &Path, session_id: &str) -> Result<Memory, String> {
+impl Transcript {
+    /// Creates a session with an id that is not in use. The error is what the real CLI prints.
+    pub fn create(folder: &Path, session_id: &str) -> Result<Transcript, String> {
         let path = path(folder, session_id).ok_or("Error: Invalid session ID. Must be a valid UUID.")?;
         let opened = DirBuilder::new()
             .recursive(true)
@@ -41,7 +41,7 @@ impl Memory {
             .create(folder)
             .and_then(|()| OpenOptions::new().append(true).create_new(true).mode(0o600).open(path));
         match opened {
-            Ok(file) => Ok(Memory { file, said: Vec::new() }),
+            Ok(file) => Ok(Transcript { file, earlier: Vec::new() }),
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
                 Err(format!("Error: Session ID {session_id} is already in use."))
             }
@@ -49,23 +49,23 @@ impl Memory {
         }
     }
 
-    /// Opens a session that was begun before.
-    pub fn resume(folder: &Path, session_id: &str) -> Option<Memory> {
+    /// Opens an existing session. None if there is none with this id.
+    pub fn open(folder: &Path, session_id: &str) -> Option<Transcript> {
         let path = path(folder, session_id)?;
         let text = fs::read_to_string(&path).ok()?;
-        let mut said: Vec<Wish> = text.lines().rev().take(TURNS_MAX).map(intent::read).collect();
-        said.reverse();
+        let mut earlier: Vec<Intent> = text.lines().rev().take(TURNS_MAX).map(intent::parse).collect();
+        earlier.reverse();
         let file = OpenOptions::new().append(true).open(&path).ok()?;
-        Some(Memory { file, said })
+        Some(Transcript { file, earlier })
     }
 
-    /// What was asked in earlier turns, oldest first.
-    pub fn said(&self) -> Vec<Wish> {
-        self.said.clone()
+    /// What earlier messages asked for, oldest first.
+    pub fn earlier(&self) -> Vec<Intent> {
+        self.earlier.clone()
     }
 
-    /// Keeps what is asked now; at once, so that an interrupted turn is remembered as well.
-    pub fn add(&mut self, prompt: &str) {
-        let _ = self.file.write_all(format!("{}\n", intent::in_one_line(prompt)).as_bytes());
+    /// Appends a message, at once, so that the message of an interrupted turn is remembered as well.
+    pub fn append(&mut self, prompt: &str) {
+        let _ = self.file.write_all(format!("{}\n", intent::to_transcript_line(prompt)).as_bytes());
     }
 }

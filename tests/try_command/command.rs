@@ -10,18 +10,18 @@ use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A machine of its own: home, temporary files and a working directory.
-pub(super) struct Place {
+/// A home, a temporary directory and a working directory of its own.
+pub(super) struct TestMachine {
     dir: TempDir,
 }
 
-impl Place {
-    pub(super) fn new() -> Place {
+impl TestMachine {
+    pub(super) fn new() -> TestMachine {
         let dir = tempfile::tempdir().unwrap();
         for name in ["home", "tmp", "work"] {
             std::fs::create_dir(dir.path().join(name)).unwrap();
         }
-        Place { dir }
+        TestMachine { dir }
     }
 
     pub(super) fn path(&self, name: &str) -> std::path::PathBuf {
@@ -47,7 +47,7 @@ impl Place {
         command
     }
 
-    /// Nothing was left among the temporary files, in the home or in the working directory.
+    /// Whether all three directories are empty.
     pub(super) fn is_clean(&self) -> bool {
         ["home", "tmp", "work"].iter().all(|name| count(&self.path(name)) == 0)
     }
@@ -57,7 +57,7 @@ fn count(folder: &Path) -> usize {
     names(folder).len()
 }
 
-/// What lies in a folder, but for the one of sockets whose own path would be too long: it stays, empty.
+/// Names of the entries of a folder, without the empty folder for sockets whose own path would be too long: it stays.
 fn names(folder: &Path) -> Vec<String> {
     let sockets = format!("wtt-connect-{}", rustix::process::geteuid().as_raw());
     let entries =
@@ -69,18 +69,18 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A running `try`, with what it has said so far.
-struct Try {
+/// A running `try`, and the lines that it has printed so far.
+struct TryProcess {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<(char, String)>,
-    said: Vec<String>,
-    /// Behind the lines that were heard, by stream.
-    heard: Vec<(char, usize)>,
+    lines_read: Vec<String>,
+    /// For each stream, the index behind the line that was waited for last.
+    passed: Vec<(char, usize)>,
 }
 
-impl Try {
-    fn start(mut command: Command) -> Try {
+impl TryProcess {
+    fn start(mut command: Command) -> TryProcess {
         let mut child = command.spawn().unwrap();
         let (to, lines) = channel();
         let streams: [(char, Box<dyn Read + Send>); 2] =
@@ -93,28 +93,30 @@ impl Try {
                 }
             });
         }
-        Try { stdin: child.stdin.take(), child, lines, said: Vec::new(), heard: Vec::new() }
+        TryProcess { stdin: child.stdin.take(), child, lines, lines_read: Vec::new(), passed: Vec::new() }
     }
 
     fn type_in(&mut self, text: &str) {
         self.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    /// Waits for a line of a stream (`o`, `e`) that contains `words`, after the one of this stream that was heard before:
-    /// which of the two streams is read first means nothing. The line.
-    fn hear(&mut self, stream: char, words: &str) -> String {
+    /// Waits for a line of a stream (`o` or `e`) that contains `words`, after the line of this stream that was waited for
+    /// before. The order of lines of different streams means nothing. Returns the line.
+    fn wait_for_line(&mut self, stream: char, words: &str) -> String {
         let until = Instant::now() + PATIENCE;
         loop {
-            let from = self.heard.iter().rfind(|(of, _)| *of == stream).map_or(0, |(_, next)| *next);
+            let from = self.passed.iter().rfind(|(of, _)| *of == stream).map_or(0, |(_, next)| *next);
             let is_meant = |line: &String| line.starts_with(stream) && line[2..].contains(words);
-            if let Some(at) = self.said[from..].iter().position(is_meant) {
-                self.heard.push((stream, from + at + 1));
-                return self.said[from + at].clone();
+            if let Some(at) = self.lines_read[from..].iter().position(is_meant) {
+                self.passed.push((stream, from + at + 1));
+                return self.lines_read[from + at].clone();
             }
             let left = until.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
-                Ok((from, line)) => self.said.push(format!("{from} {line}")),
-                Err(_) => panic!("did not hear {words:?} on {stream}; heard:\n{}", self.said.join("\n")),
+                Ok((from, line)) => self.lines_read.push(format!("{from} {line}")),
+                Err(_) => {
+                    panic!("no line with {words:?} on {stream}; the lines:\n{}", self.lines_read.join("\n"))
+                }
             }
         }
     }
@@ -124,12 +126,12 @@ impl Try {
         rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     }
 
-    /// Closes stdin and waits for the end; exit code, stdout and stderr.
+    /// Closes stdin and waits for the end. Returns exit code, stdout and stderr.
     fn end(mut self) -> (i32, String, String) {
         drop(self.stdin.take());
         let status = wait(&mut self.child);
         let rest = self.lines.iter().map(|(stream, line)| format!("{stream} {line}"));
-        let all: Vec<String> = self.said.drain(..).chain(rest).collect();
+        let all: Vec<String> = self.lines_read.drain(..).chain(rest).collect();
         let of = |stream: &str| {
             all.iter().filter_map(|l| l.strip_prefix(stream)).map(|l| format!("{l}\n")).collect::<String>()
         };
@@ -137,7 +139,7 @@ impl Try {
     }
 }
 
-impl Drop for Try {
+impl Drop for TryProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -153,32 +155,32 @@ pub(super) fn wait(child: &mut Child) -> ExitStatus {
     status.unwrap()
 }
 
-fn once(place: &Place, args: &[&str]) -> (i32, String, String) {
-    Try::start(place.command(args)).end()
+fn once(machine: &TestMachine, args: &[&str]) -> (i32, String, String) {
+    TryProcess::start(machine.command(args)).end()
 }
 
 #[test]
 fn a_prompt_is_answered_on_stdout_and_nothing_is_left_behind() {
-    let place = Place::new();
-    let (code, out, err) = once(&place, &["--adapter", "demo", "hello"]);
+    let machine = TestMachine::new();
+    let (code, out, err) = once(&machine, &["--adapter", "demo", "hello"]);
     assert_eq!((code, err.as_str()), (0, ""));
     assert!(out.starts_with("Hello! I am the **demonstration agent**"), "{out}");
-    assert!(place.is_clean());
+    assert!(machine.is_clean());
 }
 
 #[test]
 fn a_failed_turn_exits_with_1_and_an_empty_stdout() {
-    let place = Place::new();
-    let (code, out, err) = once(&place, &["--adapter", "demo", "fail"]);
+    let machine = TestMachine::new();
+    let (code, out, err) = once(&machine, &["--adapter", "demo", "fail"]);
     assert_eq!((code, out.as_str()), (1, ""), "{err}");
     assert!(err.contains("asked to") && !err.contains("Claude Code"), "{err}");
 }
 
 #[test]
 fn an_answer_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_not() {
-    let place = Place::new();
+    let machine = TestMachine::new();
     let to = |stdout: Stdio| {
-        let mut command = place.command(&["--adapter", "demo", "ls"]);
+        let mut command = machine.command(&["--adapter", "demo", "ls"]);
         let output = command.stdout(stdout).output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     };
@@ -188,14 +190,14 @@ fn an_answer_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_not() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     assert_eq!(to(writer.into()), (0, String::new()));
-    assert!(place.is_clean());
+    assert!(machine.is_clean());
 }
 
 #[test]
 fn a_blank_prompt_is_one_sentence() {
-    let place = Place::new();
+    let machine = TestMachine::new();
     for args in [&[""][..], &["  ", "\t"]] {
-        let (code, out, err) = once(&place, args);
+        let (code, out, err) = once(&machine, args);
         assert!((code, out.as_str()) == (2, "") && err.contains("prompt is empty"), "{err}");
         assert_eq!(err.lines().count(), 1, "{err}");
     }
@@ -203,22 +205,22 @@ fn a_blank_prompt_is_one_sentence() {
 
 #[test]
 fn the_second_turn_of_a_chat_remembers_the_first() {
-    let place = Place::new();
-    let mut chat = Try::start(place.command(&["--adapter", "demo"]));
+    let machine = TestMachine::new();
+    let mut chat = TryProcess::start(machine.command(&["--adapter", "demo"]));
     chat.type_in("remember rhubarb\nwhat did I say\n/status\n/new\nwhat did I say\n");
     let (code, out, err) = chat.end();
     let order =
         ["I will remember: rhubarb", "- remember rhubarb", "**wtt-connect", "fresh session", "Nothing yet"];
     let at: Vec<_> = order.iter().map(|words| out.find(words)).collect();
     assert!(code == 0 && at.iter().all(Option::is_some) && at.is_sorted(), "{out}\n{err}");
-    assert!(place.is_clean());
+    assert!(machine.is_clean());
 }
 
 #[test]
-fn the_demonstration_agent_asks_in_the_mode_suggest() {
-    let place = Place::new();
-    std::fs::write(place.path("work").join("pear.txt"), "").unwrap();
-    let mut chat = Try::start(place.command(&["--adapter", "demo", "--mode", "suggest"]));
+fn the_demonstration_agent_requests_permission_in_mode_suggest() {
+    let machine = TestMachine::new();
+    std::fs::write(machine.path("work").join("pear.txt"), "").unwrap();
+    let mut chat = TryProcess::start(machine.command(&["--adapter", "demo", "--mode", "suggest"]));
     for (typed, heard) in [
         ("list files", "ls -1"),
         ("/approve", "pear.txt"),
@@ -232,7 +234,7 @@ fn the_demonstration_agent_asks_in_the_mode_suggest() {
         ("/sessions", "1. 演示智能体 `"),
     ] {
         chat.type_in(&format!("{typed}\n"));
-        chat.hear('o', heard);
+        chat.wait_for_line('o', heard);
     }
     let (code, out, _) = chat.end();
     assert!(code == 0 && out.contains("- demonstration agent: ") && !out.contains("claude-code"), "{out}");
@@ -240,17 +242,17 @@ fn the_demonstration_agent_asks_in_the_mode_suggest() {
 
 #[test]
 fn yolo_is_refused_before_anything_starts() {
-    let (code, out, err) = once(&Place::new(), &["--adapter", "demo", "--mode", "yolo", "hello"]);
+    let (code, out, err) = once(&TestMachine::new(), &["--adapter", "demo", "--mode", "yolo", "hello"]);
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(err.contains("full-auto") && err.lines().count() == 1, "{err}");
 }
 
 #[test]
 fn help_and_quit_are_local() {
-    let place = Place::new();
-    let mut chat = Try::start(place.command(&["--adapter", "demo"]));
+    let machine = TestMachine::new();
+    let mut chat = TryProcess::start(machine.command(&["--adapter", "demo"]));
     chat.type_in("/help\n");
-    chat.hear('e', "Anything else goes to the agent");
+    chat.wait_for_line('e', "Anything else goes to the agent");
     chat.type_in("/quit\nhello\n");
     let (code, out, _) = chat.end();
     assert_eq!((code, out.as_str()), (0, ""));
@@ -258,54 +260,54 @@ fn help_and_quit_are_local() {
 
 #[test]
 fn ctrl_c_stops_the_turn_and_the_second_one_quits() {
-    let place = Place::new();
-    let mut chat = Try::start(place.command(&["--adapter", "demo"]));
+    let machine = TestMachine::new();
+    let mut chat = TryProcess::start(machine.command(&["--adapter", "demo"]));
     chat.type_in("count to 900 slowly\n");
-    chat.hear('e', "answering");
+    chat.wait_for_line('e', "answering");
     chat.interrupt();
-    chat.hear('o', "Stopped");
+    chat.wait_for_line('o', "Stopped");
     chat.type_in("ls\n");
-    chat.hear('o', "working directory is empty");
+    chat.wait_for_line('o', "working directory is empty");
     chat.interrupt();
     let (code, ..) = chat.end();
-    assert!(code == 0 && place.is_clean());
+    assert!(code == 0 && machine.is_clean());
 }
 
 #[test]
-fn a_signal_while_the_only_answer_is_awaited_has_its_own_code() {
+fn a_signal_during_a_single_answer_has_its_own_exit_code() {
     use rustix::process::{Pid, Signal, kill_process};
     for (signal, expected) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let place = Place::new();
-        // stderr is no terminal, so nothing shows when the agent has begun; its memory file does.
-        let mut single = Try::start(place.command(&["--adapter", "demo", "count to 900 slowly"]));
+        let machine = TestMachine::new();
+        // stderr is no terminal, so no status shows when the agent has begun; its transcript file does.
+        let mut single = TryProcess::start(machine.command(&["--adapter", "demo", "count to 900 slowly"]));
         let begun = || {
-            let stages = std::fs::read_dir(place.path("tmp")).unwrap().flatten();
+            let stages = std::fs::read_dir(machine.path("tmp")).unwrap().flatten();
             stages.map(|s| s.path().join("demo")).any(|d| d.is_dir() && count(&d) > 0)
         };
         until("the agent has begun", begun);
         if signal == Signal::TERM {
-            // Whoever waits is told what for after some seconds, and not on stdout.
-            single.hear('e', "demonstration agent · ");
+            // A reminder appears after some seconds, and not on stdout.
+            single.wait_for_line('e', "demonstration agent · ");
         }
         kill_process(Pid::from_child(&single.child), signal).unwrap();
         let (code, out, err) = single.end();
         assert_eq!((code, out.as_str()), (expected, ""), "{err}");
-        assert!(place.is_clean());
+        assert!(machine.is_clean());
     }
 }
 
 #[test]
 fn settings_of_another_connector_do_not_reach_this_one() {
-    let place = Place::new();
-    let file = std::fs::File::create(place.path("work").join(".env"));
+    let machine = TestMachine::new();
+    let file = std::fs::File::create(machine.path("work").join(".env"));
     file.unwrap().write_all(b"WTT_BASE_URL=http://127.0.0.1:9\nWTT_AGENT_ID=other\n").unwrap();
-    let mut command = place.command(&["--adapter", "demo", "ls"]);
+    let mut command = machine.command(&["--adapter", "demo", "ls"]);
     command
         .env("WTT_BASE_URL", "http://127.0.0.1:9")
         .env("WTT_TOKEN", "x")
         .env("WTT_CONNECT_ADAPTER", "codex");
     command.env("WTT_CONNECT_MODE", "nonsense").env("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/no/such/program");
-    let (code, out, err) = Try::start(command).end();
+    let (code, out, err) = TryProcess::start(command).end();
     assert!(code == 0 && out.contains("working directory is empty"), "{out}\n{err}");
     let said = "do not apply here: WTT_BASE_URL, WTT_CONNECT_ADAPTER, \
         WTT_CONNECT_CLAUDE_CODE_COMMAND, WTT_CONNECT_MODE, WTT_TOKEN.";
@@ -314,14 +316,14 @@ fn settings_of_another_connector_do_not_reach_this_one() {
 
 #[test]
 fn a_wrong_or_missing_adapter_is_one_sentence() {
-    let place = Place::new();
-    let (code, _, err) = once(&place, &["--adapter", "emacs", "hello"]);
+    let machine = TestMachine::new();
+    let (code, _, err) = once(&machine, &["--adapter", "emacs", "hello"]);
     assert!(code == 2 && err.contains("emacs") && err.lines().count() == 1, "{err}");
-    let mut command = place.command(&["--adapter", "codex", "hello"]);
+    let mut command = machine.command(&["--adapter", "codex", "hello"]);
     command.env("WTT_CONNECT_CODEX_COMMAND", "/no/such/program");
-    let (code, _, err) = Try::start(command).end();
+    let (code, _, err) = TryProcess::start(command).end();
     assert!(code == 69 && err.contains("Codex") && err.lines().count() == 1, "{err}");
-    let (code, _, err) = once(&place, &["--adapter", "demo", "--workdir", "/no/such/folder", "hello"]);
+    let (code, _, err) = once(&machine, &["--adapter", "demo", "--workdir", "/no/such/folder", "hello"]);
     assert!(
         code == 2 && err.contains("/no/such/folder: no such directory") && !err.contains("os error"),
         "{err}"
@@ -329,24 +331,24 @@ fn a_wrong_or_missing_adapter_is_one_sentence() {
 }
 
 #[test]
-fn a_script_never_gets_the_demonstration_agent_unasked() {
-    let place = Place::new();
+fn a_script_gets_the_demonstration_agent_only_when_it_asks() {
+    let machine = TestMachine::new();
     let bare = |codex: &Path, words: &[&str]| {
-        let mut command = place.command(words);
+        let mut command = machine.command(words);
         command
             .env("WTT_CONNECT_CODEX_COMMAND", codex)
             .env("WTT_CONNECT_CLAUDE_CODE_COMMAND", "/no/such/program")
             .env("PATH", "/usr/bin:/bin");
-        Try::start(command).end()
+        TryProcess::start(command).end()
     };
     let (code, out, err) = bare(Path::new("/no/such/program"), &["hello"]);
     assert!(code == 69 && out.is_empty() && err.contains("No agent CLI was found"), "{out}\n{err}");
 
-    let codex = place.path("codex");
+    let codex = machine.path("codex");
     let script =
         "#!/bin/sh\ncase $* in --version) echo codex-cli 1.2.3;; *) echo Not logged in >&2; exit 1;; esac\n";
     crate::support::program::program(&codex, script);
-    // with a prompt, and without one where stdin is no terminal
+    // with a prompt, and without one if stdin is no terminal
     for words in [&["hello"][..], &[]] {
         let (code, out, err) = bare(&codex, words);
         assert!(code == 69 && out.is_empty() && err.lines().count() == 1, "{words:?} {out}\n{err}");
@@ -359,11 +361,11 @@ fn a_script_never_gets_the_demonstration_agent_unasked() {
 
 #[test]
 fn the_connector_ends_even_when_try_is_killed() {
-    let place = Place::new();
-    let mut chat = Try::start(place.command(&["--adapter", "demo", "--verbose"]));
+    let machine = TestMachine::new();
+    let mut chat = TryProcess::start(machine.command(&["--adapter", "demo", "--verbose"]));
     chat.type_in("ls\n");
-    chat.hear('o', "working directory is empty");
-    let log = chat.said.iter().find_map(|l| l.split_once("logs to ")).unwrap().1.to_owned();
+    chat.wait_for_line('o', "working directory is empty");
+    let log = chat.lines_read.iter().find_map(|l| l.split_once("logs to ")).unwrap().1.to_owned();
     chat.child.kill().unwrap();
     let stage = Path::new(&log).parent().unwrap();
     until("the connector has ended", || {
@@ -374,11 +376,11 @@ fn the_connector_ends_even_when_try_is_killed() {
 }
 
 #[test]
-fn what_a_killed_try_has_left_is_removed_the_day_after() {
-    let place = Place::new();
+fn leftovers_of_a_killed_try_are_removed_a_day_later() {
+    let machine = TestMachine::new();
     let days_ago = |days: u64| std::time::SystemTime::now() - Duration::from_secs(days * 86_400 + 60);
     let folder = |name: &str, days: u64| {
-        let path = place.path("tmp").join(name);
+        let path = machine.path("tmp").join(name);
         std::fs::create_dir_all(path.join("state")).unwrap();
         let file = |name: &str| std::fs::File::create(path.join(name)).unwrap();
         file("connector.log").set_modified(days_ago(days)).unwrap();
@@ -390,27 +392,27 @@ fn what_a_killed_try_has_left_is_removed_the_day_after() {
     locked.write_all(b"1\n").unwrap();
     locked.lock().unwrap();
     drop((folder("wtt-try-aaaaaaaaaaaa", 1), folder("wtt-try-bbbbbbbbbbbb", 0), folder("other", 9)));
-    let (code, ..) = once(&place, &["--adapter", "demo", "ls"]);
+    let (code, ..) = once(&machine, &["--adapter", "demo", "ls"]);
     assert_eq!(
-        (code, names(&place.path("tmp")).join(" ").as_str()),
+        (code, names(&machine.path("tmp")).join(" ").as_str()),
         (0, "other wtt-try-0123456789ab wtt-try-bbbbbbbbbbbb")
     );
 }
 
 #[test]
-fn verbose_keeps_the_log_and_says_where() {
-    let place = Place::new();
-    let (code, _, err) = once(&place, &["--adapter", "demo", "--verbose", "ls"]);
+fn verbose_keeps_the_log_and_prints_its_path() {
+    let machine = TestMachine::new();
+    let (code, _, err) = once(&machine, &["--adapter", "demo", "--verbose", "ls"]);
     let log = err.lines().find_map(|l| l.split_once("logs to ")).unwrap().1;
     assert!(code == 0 && std::fs::metadata(log).unwrap().len() > 0, "{err}");
     assert_eq!(count(Path::new(log).parent().unwrap()), 1);
 }
 
 #[test]
-fn the_parts_of_a_long_only_answer_are_joined_as_they_were() {
+fn the_parts_of_a_long_single_answer_are_joined_without_a_change() {
     use serde_json::json;
-    let place = Place::new();
-    let claude = place.path("claude");
+    let machine = TestMachine::new();
+    let claude = machine.path("claude");
     let script = "#!/bin/sh\n\
         case $* in *--version*) echo '2.1.330 (Claude Code)'; exit;; *auth*) echo '{\"loggedIn\": true}'; exit;; esac\n\
         cat >/dev/null; cat \"$0.jsonl\"\n";
@@ -424,58 +426,58 @@ fn the_parts_of_a_long_only_answer_are_joined_as_they_were() {
             "role": "assistant", "content": [{"type": "text", "text": answer}]}}),
         json!({"type": "result", "subtype": "success", "is_error": false, "session_id": session, "result": answer}),
     ];
-    std::fs::write(place.path("claude.jsonl"), said.map(|line| line.to_string() + "\n").concat()).unwrap();
-    let mut command = place.command(&["--adapter", "claude-code", "count"]);
+    std::fs::write(machine.path("claude.jsonl"), said.map(|line| line.to_string() + "\n").concat()).unwrap();
+    let mut command = machine.command(&["--adapter", "claude-code", "count"]);
     command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &claude);
-    let (code, out, err) = Try::start(command).end();
+    let (code, out, err) = TryProcess::start(command).end();
     assert!(code == 0 && out.lines().count() == 4000, "{} lines; {err}", out.lines().count());
     assert!(out == answer + "\n" && err.is_empty(), "{err}");
 }
 
 #[test]
-fn a_question_of_the_agent_is_answered_in_the_chat() {
-    let place = Place::new();
+fn a_permission_request_is_answered_in_the_chat() {
+    let machine = TestMachine::new();
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/asking.sh");
-    let mut command = place.command(&["--adapter", "claude-code", "--mode", "suggest"]);
+    let mut command = machine.command(&["--adapter", "claude-code", "--mode", "suggest"]);
     command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", agent);
-    let mut chat = Try::start(command);
+    let mut chat = TryProcess::start(command);
     chat.type_in("RUN:bash 'touch one'; question; answer finished\n");
-    chat.hear('o', "Claude Code asks to run a command");
-    chat.hear('o', "/approve ");
-    assert!(!place.path("work/one").exists());
+    chat.wait_for_line('o', "Claude Code asks to run a command");
+    chat.wait_for_line('o', "/approve ");
+    assert!(!machine.path("work/one").exists());
     chat.type_in("/approve\n");
-    chat.hear('o', "allowed by");
-    chat.hear('o', "Which color?");
+    chat.wait_for_line('o', "allowed by");
+    chat.wait_for_line('o', "Which color?");
     chat.type_in("/approve 2\n");
-    chat.hear('o', "answered with “Blue”");
-    chat.hear('o', "finished");
+    chat.wait_for_line('o', "answered with “Blue”");
+    chat.wait_for_line('o', "finished");
     let (code, _, err) = chat.end();
     assert_eq!(code, 0, "{err}");
-    assert!(place.path("work/one").exists());
+    assert!(machine.path("work/one").exists());
 }
 
 #[test]
-fn a_question_at_the_end_of_the_input_is_denied_at_once() {
-    let place = Place::new();
+fn a_permission_request_at_the_end_of_the_input_is_denied_at_once() {
+    let machine = TestMachine::new();
     let agent = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents/asking.sh");
     for script in
         ["bash 'touch one'; answer finished", "bash 'touch one'; bash 'touch two'; question; answer finished"]
     {
-        let mut command = place.command(&["--adapter", "claude-code", "--mode", "suggest"]);
+        let mut command = machine.command(&["--adapter", "claude-code", "--mode", "suggest"]);
         command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &agent);
-        let mut chat = Try::start(command);
+        let mut chat = TryProcess::start(command);
         chat.type_in(&format!("RUN:{script}\n"));
         let (code, out, err) = chat.end();
         assert!(code == 0 && out.contains("denied by") && out.contains("finished"), "{out}\n{err}");
-        assert!(err.contains("nobody can answer: denied") && !place.path("work/one").exists(), "{err}");
+        assert!(err.contains("nobody can answer: denied") && !machine.path("work/one").exists(), "{err}");
     }
 }
 
 #[test]
-fn files_go_in_and_come_out() {
-    let place = Place::new();
-    std::fs::write(place.path("home/to do.md"), "milk\n").unwrap();
-    let claude = place.path("claude");
+fn files_are_attached_and_received() {
+    let machine = TestMachine::new();
+    std::fs::write(machine.path("home/to do.md"), "milk\n").unwrap();
+    let claude = machine.path("claude");
     let script = "#!/bin/sh\n\
         case $* in *--version*) echo '2.1.330 (Claude Code)'; exit;; *auth*) echo '{\"loggedIn\": true}'; exit;; esac\n\
         cp \"$(grep -o '/[^ \"]*/inbox/[^\"]*\\.md' | head -n 1)\" back.md 2>err\n\
@@ -485,19 +487,19 @@ fn files_go_in_and_come_out() {
         printf '{\"type\":\"system\",\"subtype\":\"init\",\"session_id\":\"%s\",\"model\":\"m\"}\\n' $id\n\
         printf '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"session_id\":\"%s\",\"result\":\"%s\"}\\n' $id \"$said\"\n";
     crate::support::program::program(&claude, script);
-    let mut command = place.command(&["--adapter", "claude-code"]);
+    let mut command = machine.command(&["--adapter", "claude-code"]);
     command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", &claude);
-    let mut chat = Try::start(command);
+    let mut chat = TryProcess::start(command);
     chat.type_in("/attach\n");
-    chat.hear('e', "/attach needs a path");
+    chat.wait_for_line('e', "/attach needs a path");
     chat.type_in("/attach /no/such.md\n");
-    chat.hear('e', "/no/such.md was not attached: no such file.");
-    chat.type_in(&format!("'{}'\n", place.path("home/to do.md").display()));
-    chat.hear('e', "Attached to do.md (5 bytes): it goes with your next message.");
+    chat.wait_for_line('e', "/no/such.md was not attached: no such file.");
+    chat.type_in(&format!("'{}'\n", machine.path("home/to do.md").display()));
+    chat.wait_for_line('e', "Attached to do.md (5 bytes): it goes with your next message.");
     chat.type_in("send it back\n");
-    chat.hear('o', "file: Back <http://127.0.0.1:");
+    chat.wait_for_line('o', "file: Back <http://127.0.0.1:");
     let kept = chat
-        .hear('e', "Kept until the chat ends: ")
+        .wait_for_line('e', "Kept until the chat ends: ")
         .split_once("ends: ")
         .unwrap()
         .1
@@ -511,12 +513,12 @@ fn files_go_in_and_come_out() {
 }
 
 #[test]
-fn the_end_of_stdin_ends_the_shell_of_a_terminal_also_when_it_comes_early() {
-    let place = Place::new();
+fn the_end_of_stdin_ends_the_shell_even_while_it_starts() {
+    let machine = TestMachine::new();
     for (input, code) in [("", 0), ("(exit 7)\n", 7), ("exit 4", 4)] {
-        let mut command = place.command(&["--terminal"]);
+        let mut command = machine.command(&["--terminal"]);
         command.env("SHELL", "/bin/bash");
-        let mut shell = Try::start(command);
+        let mut shell = TryProcess::start(command);
         shell.type_in(input);
         let (ended, out, err) = shell.end();
         assert_eq!(ended, code, "{input:?} {out}\n{err}");
@@ -524,16 +526,16 @@ fn the_end_of_stdin_ends_the_shell_of_a_terminal_also_when_it_comes_early() {
 }
 
 #[test]
-fn a_file_that_is_sent_to_a_prompt_is_told_and_kept() {
-    let place = Place::new();
-    std::fs::write(place.path("work/report.md"), "milk\n").unwrap();
-    let (code, out, err) = Try::start(place.command(&["--adapter", "demo", "send report.md"])).end();
+fn a_file_sent_with_a_single_answer_is_named_and_kept() {
+    let machine = TestMachine::new();
+    std::fs::write(machine.path("work/report.md"), "milk\n").unwrap();
+    let (code, out, err) = TryProcess::start(machine.command(&["--adapter", "demo", "send report.md"])).end();
     assert!(code == 0 && out == "Here it is.\n", "{out}\n{err}");
     let (_, kept) = err.split_once("another day removes it: ").unwrap_or_else(|| panic!("{err}"));
     let kept = kept.trim_end().strip_suffix(" (5 bytes)").unwrap();
     assert_eq!(std::fs::read_to_string(kept).unwrap(), "milk\n");
-    // a script that has no more to say hears of it, too
-    let mut chat = Try::start(place.command(&["--adapter", "demo"]));
+    // a script whose input has ended is told, too
+    let mut chat = TryProcess::start(machine.command(&["--adapter", "demo"]));
     chat.type_in("send report.md\n");
     let (code, out, err) = chat.end();
     assert!(code == 0 && out.contains("file: report.md <") && err.contains("Kept until"), "{out}\n{err}");

@@ -1,4 +1,4 @@
-//! The demonstration agent as a child process: it must look like the CLI whose protocol it speaks.
+//! The demonstration agent as a child process: it must behave like the CLI whose protocol it speaks.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -24,7 +24,7 @@ fn start(folder: &Path, args: &[&str]) -> Child {
 
 fn spawn(folder: &Path, args: &[&str], prompt: &str) -> Child {
     let mut child = start(folder, args);
-    // one that refuses its command line may be gone before it has read anything
+    // an agent that refuses its command line may end before it reads anything
     let _ = child.stdin.take().unwrap().write_all(prompt.as_bytes());
     child
 }
@@ -38,7 +38,7 @@ fn lines(output: &Output) -> Vec<Value> {
     text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
-/// One turn in stream-json; returns exit code and lines.
+/// Runs one turn in stream-json. Returns exit code and lines.
 fn turn(folder: &Path, more: &[&str], prompt: &str) -> (i32, Vec<Value>) {
     let args: Vec<&str> = LIKE_THE_ADAPTER.iter().chain(more).copied().collect();
     let output = run(folder, &args, prompt);
@@ -98,7 +98,7 @@ fn a_tool_call_runs_a_real_child() {
 }
 
 #[test]
-fn sigint_ends_a_turn_in_order_and_sigterm_at_once() {
+fn sigint_ends_a_turn_with_a_result_and_sigterm_at_once() {
     use rustix::process::{Pid, Signal, kill_process};
     for (signal, code) in [(Signal::INT, 0), (Signal::TERM, 143)] {
         let dir = tempfile::tempdir().unwrap();
@@ -118,9 +118,9 @@ fn sigint_ends_a_turn_in_order_and_sigterm_at_once() {
     }
 }
 
-/// Two turns in one process: the tool waits for the answer, a stop ends the turn and not the process.
+/// Several turns in one process: the tool waits for the decision; an interrupt ends the turn, but not the process.
 #[test]
-fn two_way_it_asks_is_stopped_and_stays() {
+fn in_two_way_mode_it_requests_permission_and_survives_an_interrupt() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::File::create(dir.path().join("pear.txt")).unwrap();
     let user = |text: &str| {
@@ -149,7 +149,7 @@ fn two_way_it_asks_is_stopped_and_stays() {
     for line in input {
         writeln!(stdin, "{line}").unwrap();
         let is_message = line.contains(r#""user""#);
-        // what comes up to the question, or to the end of the turn
+        // up to the permission request, or to the end of the turn
         results.push(loop {
             let line: Value = serde_json::from_str(&out.next().unwrap().unwrap()).unwrap();
             if line["type"] == "result" || (is_message && line["type"] == "control_request") {
@@ -175,7 +175,7 @@ fn failing_looks_like_a_failing_provider() {
 }
 
 #[test]
-fn bad_command_lines_get_the_words_of_the_real_cli() {
+fn bad_command_lines_get_the_messages_of_the_real_cli() {
     let dir = tempfile::tempdir().unwrap();
     for (args, prompt, words) in [
         (&["-p", "--nonsense"][..], "x", "error: unknown option '--nonsense'"),

@@ -1,4 +1,4 @@
-//! The local service as a client on the wire sees it: raw WebSocket frames and raw HTTP, nothing of `wire`.
+//! The local service as a client sees it: raw WebSocket frames and raw HTTP, without the encoders of `wire`.
 
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -26,7 +26,7 @@ impl Client {
         loop {
             match self.0.read() {
                 Ok(Message::Text(text)) => return text.to_string(),
-                // the process was stopped and goes on
+                // the process was stopped and continued
                 Err(tungstenite::Error::Io(e)) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 other => drop(other.unwrap()),
             }
@@ -61,7 +61,7 @@ fn http(service: &Service, method: &str, path: &str, token: &str, body: &str) ->
     (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or_else(|_| body.into()))
 }
 
-/// Sends these bytes as they are; the status of the answer, and its body.
+/// Sends these bytes as they are. Returns the status and the body of the answer.
 fn raw_http(service: &Service, request: &[u8]) -> (u16, String) {
     let mut socket = TcpStream::connect(service.base_url().trim_start_matches("http://")).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -85,7 +85,7 @@ fn with_alice() -> (Service, String) {
 }
 
 #[test]
-fn a_message_goes_out_and_the_answer_comes_back_to_everybody() {
+fn a_message_is_pushed_and_its_answer_reaches_all_sockets() {
     let (service, topic) = with_alice();
     let mut alice = Client::authenticated(&service, "agent-alice", "tok");
     let mut web = Client::authenticated(&service, "agent-alice", service.user_token());
@@ -116,7 +116,7 @@ fn a_message_goes_out_and_the_answer_comes_back_to_everybody() {
 }
 
 #[test]
-fn what_came_while_an_agent_was_away_is_polled_once() {
+fn messages_that_arrived_while_an_agent_was_offline_are_polled_once() {
     let (service, topic) = with_alice();
     service.post_message(&topic, MessageAuthor::Human, "missed", Value::Null);
     let mut alice = Client::authenticated(&service, "agent-alice", "tok");
@@ -193,7 +193,7 @@ fn results_can_be_late_lost_or_errors() {
     let mut alice = Client::authenticated(&service, "agent-alice", "tok");
     let publish = |id: &str| json!({"action": "publish", "request_id": id, "topic_id": topic, "content": id});
     service.set_faults(Faults {
-        // the pong must not be later, also on a busy machine
+        // the pong must not be later, even on a busy machine
         delay_results: Some(std::time::Duration::from_secs(1)),
         no_echo: true,
         ..Faults::default()
@@ -213,7 +213,7 @@ fn results_can_be_late_lost_or_errors() {
 }
 
 #[test]
-fn the_owner_sees_connections_come_and_go() {
+fn observers_see_sockets_open_and_close() {
     let (service, _) = with_alice();
     let seen = service.observe();
     let alice = Client::authenticated(&service, "agent-alice", "tok");
@@ -227,7 +227,7 @@ fn the_owner_sees_connections_come_and_go() {
 }
 
 #[test]
-fn http_speaks_like_the_real_one() {
+fn http_routes_answer_like_the_real_service() {
     let (service, topic) = with_alice();
     assert_eq!(http(&service, "GET", "/health", "", "").0, 200);
     let (status, body) = http(&service, "GET", "/agents/my", "bad", "");

@@ -1,6 +1,6 @@
 //! `wtt-connect try` on a terminal: what a person sees, through a pseudo-terminal and a terminal emulator.
 
-use super::command::{Place, wait};
+use super::command::{TestMachine, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
@@ -50,7 +50,7 @@ impl Default for Terminal<'_> {
 }
 
 impl Session {
-    fn start(place: &Place, terminal: &Terminal<'_>, args: &[&str]) -> Session {
+    fn start(machine: &TestMachine, terminal: &Terminal<'_>, args: &[&str]) -> Session {
         let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&keyboard).unwrap();
         unlockpt(&keyboard).unwrap();
@@ -58,7 +58,7 @@ impl Session {
         let open = || OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
         let size = Winsize { ws_row: ROWS, ws_col: terminal.columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&keyboard, size).unwrap();
-        let mut command = place.command(args);
+        let mut command = machine.command(args);
         command.env("TERM", terminal.term).env_remove("TERM_PROGRAM").env_remove("NO_COLOR");
         command.env("WTT_CONNECT_CLAUDE_CODE_COMMAND", terminal.claude);
         command.env("WTT_CONNECT_CODEX_COMMAND", "/no/such/program").env("PATH", "/usr/bin:/bin");
@@ -79,16 +79,16 @@ impl Session {
     }
 
     /// A chat with the demonstration agent, at its first prompt.
-    fn chat(place: &Place) -> Session {
-        let mut session = Session::start(place, &Terminal::default(), &["--adapter", "demo"]);
+    fn chat(machine: &TestMachine) -> Session {
+        let mut session = Session::start(machine, &Terminal::default(), &["--adapter", "demo"]);
         session.wait_for_draft("");
         session
     }
 
     /// The same on a terminal that cannot move the cursor.
-    fn line_chat(place: &Place) -> Session {
+    fn line_chat(machine: &TestMachine) -> Session {
         let terminal = Terminal { term: "dumb", ..Terminal::default() };
-        let mut session = Session::start(place, &terminal, &["--adapter", "demo"]);
+        let mut session = Session::start(machine, &terminal, &["--adapter", "demo"]);
         session.see(PROMPT);
         session
     }
@@ -221,14 +221,14 @@ fn nonzero(number: u16) -> std::num::NonZero<u16> {
     number.try_into().unwrap()
 }
 
-fn history_file(place: &Place) -> std::path::PathBuf {
-    place.path("home/.local/state/wtt-connect/try_history")
+fn history_file(machine: &TestMachine) -> std::path::PathBuf {
+    machine.path("home/.local/state/wtt-connect/try_history")
 }
 
 #[test]
 fn in_a_chat_the_demonstration_agent_steps_in_and_says_why() {
-    let place = Place::new();
-    let mut session = Session::start(&place, &Terminal { columns: 200, ..Terminal::default() }, &[]);
+    let machine = TestMachine::new();
+    let mut session = Session::start(&machine, &Terminal { columns: 200, ..Terminal::default() }, &[]);
     session.see("No agent CLI was found");
     session.see("no language model");
     session.wait_for_draft("");
@@ -237,9 +237,9 @@ fn in_a_chat_the_demonstration_agent_steps_in_and_says_why() {
 
 #[test]
 fn a_terminal_uses_the_whole_path_and_this_one_is_restored() {
-    let place = Place::new();
+    let machine = TestMachine::new();
     let terminal = Terminal { columns: 90, ..Terminal::default() };
-    let mut session = Session::start(&place, &terminal, &["--terminal"]);
+    let mut session = Session::start(&machine, &terminal, &["--terminal"]);
     session.see("`exit` ends it");
     session.keys("PS1='rea''dy> '; stty size; echo ov''er\r");
     session.see("24 90");
@@ -261,8 +261,8 @@ fn a_terminal_uses_the_whole_path_and_this_one_is_restored() {
 #[test]
 fn the_status_goes_after_a_command_during_a_turn() {
     for (command, answer) in [("/status", "this topic"), ("/model", "Model:"), ("/new", "fresh session")] {
-        let place = Place::new();
-        let mut session = Session::chat(&place);
+        let machine = TestMachine::new();
+        let mut session = Session::chat(&machine);
         session.keys(&format!("count to 3 slowly{ENTER}"));
         session.wait_for_status();
         session.keys(&format!("{command}{ENTER}"));
@@ -277,8 +277,8 @@ fn the_status_goes_after_a_command_during_a_turn() {
 #[test]
 fn without_an_editor_the_prompt_comes_back_after_a_command_during_a_turn() {
     for (command, answer) in [("/status", "this topic"), ("/model", "Model:"), ("/new", "fresh session")] {
-        let place = Place::new();
-        let mut session = Session::line_chat(&place);
+        let machine = TestMachine::new();
+        let mut session = Session::line_chat(&machine);
         session.keys("count to 3 slowly\n");
         session.see("· ");
         session.keys(&format!("{command}\n"));
@@ -293,8 +293,8 @@ fn without_an_editor_the_prompt_comes_back_after_a_command_during_a_turn() {
 
 #[test]
 fn without_an_editor_the_prompt_comes_back_after_a_queued_message_and_after_a_stop() {
-    let place = Place::new();
-    let mut session = Session::line_chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::line_chat(&machine);
     session.keys("count to 3 slowly\n");
     session.see("· ");
     session.keys("ls\n");
@@ -314,8 +314,8 @@ fn without_an_editor_the_prompt_comes_back_after_a_queued_message_and_after_a_st
 
 #[test]
 fn the_status_goes_after_a_queued_message_and_after_a_stop() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     session.keys(&format!("count to 3 slowly{ENTER}"));
     session.wait_for_status();
     session.keys(&format!("ls{ENTER}"));
@@ -336,8 +336,8 @@ fn the_status_goes_after_a_queued_message_and_after_a_stop() {
 #[test]
 fn the_first_ctrl_c_at_the_prompt_drops_the_line_and_ends_nothing() {
     for is_key in [true, false] {
-        let place = Place::new();
-        let mut session = Session::chat(&place);
+        let machine = TestMachine::new();
+        let mut session = Session::chat(&machine);
         let interrupt = |session: &mut Session| match is_key {
             true => session.keys(CTRL_C),
             false => session.signal(Signal::INT),
@@ -349,14 +349,14 @@ fn the_first_ctrl_c_at_the_prompt_drops_the_line_and_ends_nothing() {
         session.wait_for_draft("");
         interrupt(&mut session);
         assert_eq!(session.code(), 0);
-        assert!(place.is_clean());
+        assert!(machine.is_clean());
     }
 }
 
 #[test]
 fn without_an_editor_the_first_ctrl_c_at_the_prompt_ends_nothing() {
-    let place = Place::new();
-    let mut session = Session::line_chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::line_chat(&machine);
     session.keys("half a sent");
     session.see("half a sent");
     session.signal(Signal::INT);
@@ -364,24 +364,24 @@ fn without_an_editor_the_first_ctrl_c_at_the_prompt_ends_nothing() {
     session.see(PROMPT);
     session.signal(Signal::INT);
     assert_eq!(session.code(), 0);
-    assert!(place.is_clean());
+    assert!(machine.is_clean());
 }
 
 #[test]
 fn other_signals_end_a_chat_with_their_own_code() {
     for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {
-        let place = Place::new();
-        let session = Session::chat(&place);
+        let machine = TestMachine::new();
+        let session = Session::chat(&machine);
         session.signal(signal);
         assert_eq!(session.code(), code);
-        assert!(place.is_clean());
+        assert!(machine.is_clean());
     }
 }
 
 #[test]
 fn ctrl_d_ends_a_chat_and_the_terminal_is_as_before() {
-    let place = Place::new();
-    let mut session = Session::start(&place, &Terminal::default(), &["--adapter", "demo"]);
+    let machine = TestMachine::new();
+    let mut session = Session::start(&machine, &Terminal::default(), &["--adapter", "demo"]);
     let keyboard = session.keyboard.try_clone().unwrap();
     session.wait_for_draft("");
     let editing = tcgetattr(&keyboard).unwrap();
@@ -404,13 +404,13 @@ fn ctrl_d_ends_a_chat_and_the_terminal_is_as_before() {
     session.settle();
     let (on, off) = (session.written.rfind("\u{1b}[?2004h"), session.written.rfind("\u{1b}[?2004l"));
     assert!(on.is_some() && on < off, "bracketed paste stays on");
-    assert!(place.is_clean());
+    assert!(machine.is_clean());
 }
 
 #[test]
 fn the_terminal_is_restored_when_a_signal_ends_the_chat_in_the_middle_of_a_line() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     let keyboard = session.keyboard.try_clone().unwrap();
     session.keys("not sent");
     session.wait_for_draft("not sent");
@@ -424,8 +424,8 @@ fn the_terminal_is_restored_when_a_signal_ends_the_chat_in_the_middle_of_a_line(
 
 #[test]
 fn a_marked_paste_of_fifty_lines_is_one_message() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     let lines: Vec<String> = (1..=50).map(|n| format!("pasted {n}")).collect();
     session.paste(&lines.join("\r"));
     session.wait_for("pasted 50");
@@ -444,8 +444,8 @@ fn a_marked_paste_of_fifty_lines_is_one_message() {
 
 #[test]
 fn an_unmarked_paste_is_one_message_and_waits_for_enter() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     session.keys("plum\npear\nmedl");
     session.see("2 lines pasted");
     session.wait_for_draft("medl");
@@ -464,8 +464,8 @@ fn an_unmarked_paste_is_one_message_and_waits_for_enter() {
 
 #[test]
 fn without_an_editor_a_paste_is_one_message_and_waits_for_enter() {
-    let place = Place::new();
-    let mut session = Session::line_chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::line_chat(&machine);
     session.keys("plum\npear\nmedl");
     session.see("2 lines pasted");
     session.see(PROMPT);
@@ -483,8 +483,8 @@ fn without_an_editor_a_paste_is_one_message_and_waits_for_enter() {
 
 #[test]
 fn a_line_of_100_kb_is_sent_whole() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     let line = "0123456789".repeat(10_240);
     session.paste(&line);
     session.keys("!");
@@ -498,8 +498,8 @@ fn a_line_of_100_kb_is_sent_whole() {
 /// Typed, so that the editor sees each character; more than a terminal without an editor takes.
 #[test]
 fn a_long_typed_line_is_sent_whole() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     session.keys(&"x".repeat(9_000));
     session.keys(ENTER);
     session.see("(the first 2000 of 9000 characters)");
@@ -509,8 +509,8 @@ fn a_long_typed_line_is_sent_whole() {
 
 #[test]
 fn a_line_that_a_terminal_without_an_editor_has_cut_is_not_sent() {
-    let place = Place::new();
-    let mut session = Session::line_chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::line_chat(&machine);
     session.keys(&"x".repeat(4100));
     session.keys("\n");
     session.see("Break it up");
@@ -521,8 +521,8 @@ fn a_line_that_a_terminal_without_an_editor_has_cut_is_not_sent() {
 
 #[test]
 fn cursor_keys_edit_narrow_and_wide_characters() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     for (keys, draft, cursor) in [
         (format!("wrd{LEFT}{LEFT}o"), "word", 2),
         (format!("{HOME}pass{END}!"), "password!", 9),
@@ -550,8 +550,8 @@ fn cursor_keys_edit_narrow_and_wide_characters() {
 #[test]
 fn the_history_lasts_across_starts_and_is_searched_with_ctrl_r() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     for line in ["first pear", "second plum", "/token hunter2", "the password is hunter2", " kept out"] {
         session.keys(&format!("{line}{ENTER}"));
         session.see("You said");
@@ -563,13 +563,13 @@ fn the_history_lasts_across_starts_and_is_searched_with_ctrl_r() {
     session.wait_for_idle();
     session.quit();
 
-    let kept = std::fs::read_to_string(history_file(&place)).unwrap();
+    let kept = std::fs::read_to_string(history_file(&machine)).unwrap();
     assert_eq!(kept, "#V2\nfirst pear\nsecond plum\nthird\\nmedlar\n");
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&history_file(&place)), 0o600);
-    assert_eq!(mode(history_file(&place).parent().unwrap()), 0o700);
+    assert_eq!(mode(&history_file(&machine)), 0o600);
+    assert_eq!(mode(history_file(&machine).parent().unwrap()), 0o700);
 
-    let mut session = Session::chat(&place);
+    let mut session = Session::chat(&machine);
     session.keys(UP);
     session.wait_for_draft("third\nmedlar");
     session.keys(CTRL_C);
@@ -593,8 +593,8 @@ fn the_history_lasts_across_starts_and_is_searched_with_ctrl_r() {
 
 #[test]
 fn an_answer_leaves_half_a_line_on_the_screen_and_it_is_sent_whole() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     session.keys(&format!("count to 4 slowly{ENTER}"));
     session.wait_for_status();
     session.keys("half a ");
@@ -613,10 +613,10 @@ fn an_answer_leaves_half_a_line_on_the_screen_and_it_is_sent_whole() {
 
 #[test]
 fn a_permission_request_is_shown_above_half_a_line() {
-    let place = Place::new();
-    std::fs::write(place.path("work").join("pear.txt"), "").unwrap();
+    let machine = TestMachine::new();
+    std::fs::write(machine.path("work").join("pear.txt"), "").unwrap();
     let args = ["--adapter", "demo", "--mode", "suggest"];
-    let mut session = Session::start(&place, &Terminal::default(), &args);
+    let mut session = Session::start(&machine, &Terminal::default(), &args);
     session.wait_for_draft("");
     session.keys(&format!("list files{ENTER}"));
     session.keys("half a");
@@ -633,8 +633,8 @@ fn a_permission_request_is_shown_above_half_a_line() {
 
 #[test]
 fn ctrl_c_during_a_turn_stops_it_and_keeps_what_is_being_typed() {
-    let place = Place::new();
-    let mut session = Session::chat(&place);
+    let machine = TestMachine::new();
+    let mut session = Session::chat(&machine);
     session.keys(&format!("count to 900 slowly{ENTER}"));
     session.wait_for_status();
     session.keys(&format!("next mesage{LEFT}{LEFT}"));
@@ -652,8 +652,8 @@ fn ctrl_c_during_a_turn_stops_it_and_keeps_what_is_being_typed() {
 
 #[test]
 fn what_is_typed_before_the_prompt_is_shown_and_not_sent() {
-    let place = Place::new();
-    let mut session = Session::start(&place, &Terminal::default(), &["--adapter", "demo"]);
+    let machine = TestMachine::new();
+    let mut session = Session::start(&machine, &Terminal::default(), &["--adapter", "demo"]);
     session.keys("rm -rf\nls\n");
     session.wait_for("Enter sends it");
     session.wait_for_draft("rm -rf\nls");
@@ -667,9 +667,9 @@ fn what_is_typed_before_the_prompt_is_shown_and_not_sent() {
 
 #[test]
 fn what_is_typed_during_a_turn_is_shown_and_lines_are_wrapped() {
-    let place = Place::new();
+    let machine = TestMachine::new();
     let terminal = Terminal { columns: 40, ..Terminal::default() };
-    let mut session = Session::start(&place, &terminal, &["--adapter", "demo"]);
+    let mut session = Session::start(&machine, &terminal, &["--adapter", "demo"]);
     session.wait_for_draft("");
     session.keys(&format!("count to 3 slowly{ENTER}"));
     session.wait_for_status();
@@ -684,11 +684,11 @@ fn what_is_typed_during_a_turn_is_shown_and_lines_are_wrapped() {
 
 #[test]
 fn a_real_agent_is_named_before_its_single_answer() {
-    let place = Place::new();
+    let machine = TestMachine::new();
     let agent =
-        format!("{} demo-agent --memory {}", env!("CARGO_BIN_EXE_wtt-connect"), place.path("m").display());
+        format!("{} demo-agent --memory {}", env!("CARGO_BIN_EXE_wtt-connect"), machine.path("m").display());
     let terminal = Terminal { columns: 200, claude: &agent, ..Terminal::default() };
-    let mut session = Session::start(&place, &terminal, &["--adapter", "claude-code", "ls"]);
+    let mut session = Session::start(&machine, &terminal, &["--adapter", "claude-code", "ls"]);
     session.see("Claude Code in ");
     session.see("/work, free to act there without asking.");
     session.see("directory is empty");
@@ -697,12 +697,12 @@ fn a_real_agent_is_named_before_its_single_answer() {
 
 #[test]
 fn a_cli_that_is_asked_for_its_login_is_named_meanwhile() {
-    let place = Place::new();
-    let claude = place.path("claude");
+    let machine = TestMachine::new();
+    let claude = machine.path("claude");
     let script = "#!/bin/sh\ncase $* in --version) echo '2.1.330 (Claude Code)';; *) echo '{\"loggedIn\": false}'; exit 1;; esac\n";
     crate::support::program::program(&claude, script);
     let terminal = Terminal { columns: 200, claude: claude.to_str().unwrap(), ..Terminal::default() };
-    let mut session = Session::start(&place, &terminal, &[]);
+    let mut session = Session::start(&machine, &terminal, &[]);
     session.see("Looking for agents: claude-code…");
     session.see("\r\u{1b}[2K");
     session.see("Claude Code is installed but not logged in");

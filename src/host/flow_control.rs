@@ -4,7 +4,7 @@
 //! WebSocket ping follows the output, and its pong tells how much longer than usual that way was: what is under way is
 //! limited to what is delivered in that time. Pure: frames and times are passed in.
 
-use crate::sys::websocket_loop::Echo;
+use crate::sys::websocket_loop::PingReply;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -100,10 +100,11 @@ impl FlowControl {
     }
 
     /// What pong came last.
-    pub(super) fn on_pong(&mut self, echo: Option<Echo>, now: Instant) {
+    pub(super) fn on_pong(&mut self, reply: Option<PingReply>, now: Instant) {
         let Some(probe) = &self.probe else { return };
-        if let Some((_, at)) = echo.filter(|(number, _)| *number == probe.number) {
-            let (mark, ahead, way) = (probe.mark, probe.ahead, at.saturating_duration_since(probe.at));
+        if let Some(reply) = reply.filter(|reply| reply.number == probe.number) {
+            let way = reply.received_at.saturating_duration_since(probe.at);
+            let (mark, ahead) = (probe.mark, probe.ahead);
             self.probe = None;
             self.confirmed = mark;
             while self.unconfirmed.front().is_some_and(|(end, _)| *end <= mark) {
@@ -150,7 +151,7 @@ mod tests {
     fn run(delay_ms: u64, bytes_per_second: u64, answers: bool) -> (Vec<u64>, u64) {
         let begin = Instant::now();
         let at = |us: u64| begin + Duration::from_micros(us);
-        let (mut pace, mut now, mut free, mut echo, mut waits, mut total) =
+        let (mut pace, mut now, mut free, mut reply, mut waits, mut total) =
             (FlowControl::new(), 0u64, 0u64, None, vec![], 0);
         let mut pongs: VecDeque<(u64, usize)> = VecDeque::new();
         assert_eq!(pace.next_probe(at(0)), Some(1));
@@ -160,9 +161,9 @@ mod tests {
         while now < 30_000_000 {
             while pongs.front().is_some_and(|(when, _)| *when <= now) {
                 let (when, number) = pongs.pop_front().unwrap();
-                echo = Some((number, at(when)));
+                reply = Some(PingReply { number, received_at: at(when) });
             }
-            pace.on_pong(echo, at(now));
+            pace.on_pong(reply, at(now));
             while pace.available_bytes() > 0 && !pace.is_unanswered {
                 let bytes = pace.available_bytes().min(16 * 1024);
                 pace.record_sent(&"x".repeat(bytes));
@@ -211,7 +212,7 @@ mod tests {
             pace.record_sent(&"x".repeat(pace.available_bytes()));
             let number = pace.next_probe(now).unwrap();
             now += way;
-            pace.on_pong(Some((number, now)), now);
+            pace.on_pong(Some(PingReply { number, received_at: now }), now);
         }
         assert!(pace.window >= INITIAL_WINDOW_BYTES, "{pace:?}");
     }
@@ -220,13 +221,13 @@ mod tests {
     fn what_may_not_have_arrived_is_given_back_once() {
         let (mut pace, now) = (FlowControl::new(), Instant::now());
         let number = pace.next_probe(now).unwrap();
-        pace.on_pong(Some((number, now)), now);
+        pace.on_pong(Some(PingReply { number, received_at: now }), now);
         assert_eq!(pace.next_probe(now), None);
         pace.record_sent("one");
         let number = pace.next_probe(now).unwrap();
         pace.record_sent("two");
         assert_eq!(pace.next_probe(now), None);
-        pace.on_pong(Some((number, now)), now);
+        pace.on_pong(Some(PingReply { number, received_at: now }), now);
         pace.record_sent("three");
         assert_eq!(pace.unconfirmed_frames(), ["two", "three"]);
         assert!(pace.unconfirmed_frames().is_empty());

@@ -266,7 +266,7 @@ impl HostManager {
             && !self.terminals.is_empty()
             && let Some(number) = self.flow_control.next_probe(Instant::now())
         {
-            self.out.probe(number);
+            self.out.send_ping(number);
         }
     }
 
@@ -291,7 +291,7 @@ impl HostManager {
         if !self.terminals.is_empty() {
             again(deaf_at.filter(|_| !deaf));
         }
-        self.flow_control.on_pong(self.out.echo(), now);
+        self.flow_control.on_pong(self.out.last_ping_reply(), now);
         let (mut over, mut shown) = (Vec::new(), Vec::new());
         let mut room = self.flow_control.available_bytes();
         for (number, terminal) in &mut self.terminals {

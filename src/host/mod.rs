@@ -18,7 +18,7 @@ mod terminal;
 use crate::config::{Config, Shell};
 use crate::json;
 use crate::sys::thread;
-use crate::sys::websocket_loop::Echo;
+use crate::sys::websocket_loop::PingReply;
 use crate::wire::frame::ActionResult;
 use crate::wire::host_frames::Call;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -41,9 +41,9 @@ pub trait FrameSink: Send + Sync {
     /// Bytes queued and not yet on the wire.
     fn backlog(&self) -> usize;
     /// Queues a ping with that number behind everything that was sent.
-    fn probe(&self, number: usize);
+    fn send_ping(&self, number: usize);
     /// The last pong.
-    fn echo(&self) -> Option<Echo>;
+    fn last_ping_reply(&self) -> Option<PingReply>;
 }
 
 /// How long terminals are kept, and how often the repository is looked at.

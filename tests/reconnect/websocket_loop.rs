@@ -74,8 +74,8 @@ fn two_pumps_talk_and_part_politely() {
     assert!(client.out.send(Message::text("last")));
     drop(client.out);
     assert_eq!(next(&server), Message::text("last"));
-    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::Dropped));
-    assert_eq!(server.thread.join().unwrap(), Ok(LoopEnd::Peer(Some((1000, String::new())))));
+    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::SendersDropped));
+    assert_eq!(server.thread.join().unwrap(), Ok(LoopEnd::PeerClosed(Some((1000, String::new())))));
     assert!(!server.out.send(Message::text("too late")));
 }
 
@@ -153,7 +153,7 @@ fn a_peer_that_never_answers_a_close_is_left() {
     let client = side(a, Role::Client);
     let took = Watch::start();
     drop(client.out);
-    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::Dropped));
+    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::SendersDropped));
     assert!(took.counted() < Duration::from_secs(3));
 }
 
@@ -164,6 +164,6 @@ fn a_queued_close_frame_goes_last_and_carries_its_reason() {
     client.out.send(Message::text("before"));
     client.out.send(Message::Close(Some(CloseFrame { code: 1001.into(), reason: "gone".into() })));
     assert_eq!(next(&server), Message::text("before"));
-    assert_eq!(server.thread.join().unwrap(), Ok(LoopEnd::Peer(Some((1001, "gone".to_owned())))));
-    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::Driver));
+    assert_eq!(server.thread.join().unwrap(), Ok(LoopEnd::PeerClosed(Some((1001, "gone".to_owned())))));
+    assert_eq!(client.thread.join().unwrap(), Ok(LoopEnd::DriverClosed));
 }

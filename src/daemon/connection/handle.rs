@@ -49,15 +49,15 @@ impl NetHandle {
     pub fn backlog_bytes(&self) -> usize {
         self.out.backlog_bytes()
     }
-    /// See [`Outgoing::probe`]; nothing happens while there is no connection.
-    pub fn probe(&self, number: usize) {
+    /// See [`WebSocketSender::send_ping`]; nothing happens while there is no connection.
+    pub fn send_ping(&self, number: usize) {
         if self.flags.up.load(Ordering::Acquire) {
-            self.out.probe(number);
+            self.out.send_ping(number);
         }
     }
-    /// See [`Outgoing::echo`].
-    pub fn echo(&self) -> Option<websocket_loop::Echo> {
-        self.out.echo()
+    /// See [`WebSocketSender::last_ping_reply`].
+    pub fn last_ping_reply(&self) -> Option<websocket_loop::PingReply> {
+        self.out.last_ping_reply()
     }
     /// Ends the waiting between attempts (profile changed, network is back). Nothing happens while connected.
     pub fn retry_now(&self) {
@@ -84,11 +84,11 @@ impl FrameSink for NetHandle {
         self.backlog_bytes()
     }
 
-    fn probe(&self, number: usize) {
-        NetHandle::probe(self, number);
+    fn send_ping(&self, number: usize) {
+        NetHandle::send_ping(self, number);
     }
 
-    fn echo(&self) -> Option<websocket_loop::Echo> {
-        NetHandle::echo(self)
+    fn last_ping_reply(&self) -> Option<websocket_loop::PingReply> {
+        NetHandle::last_ping_reply(self)
     }
 }

@@ -171,7 +171,10 @@ impl NetworkThread {
             _ => websocket_loop::run(&mut ws, &mut self.queue, &mut link),
         };
         let (age, accepted, ended) = (link.age(), link.accepted(), link.ended().cloned());
-        if self.flags.closing() || matches!(end, Ok(LoopEnd::Dropped)) || ended == Some(DriverEnd::Deaf) {
+        if self.flags.closing()
+            || matches!(end, Ok(LoopEnd::SendersDropped))
+            || ended == Some(DriverEnd::Deaf)
+        {
             return AttemptOutcome::Stop;
         }
         // A close that says "go away" counts as a refusal only while authenticating: hours later the token was good.
@@ -179,14 +182,14 @@ impl NetworkThread {
         let (why, refused) = match (ended, end) {
             (Some(DriverEnd::Refused(why)), _) => (format!("the service refuses the token: {why}"), true),
             (Some(DriverEnd::Silent), _) => (format!("nothing heard for {:.0?}", timing.dead), false),
-            (_, Ok(LoopEnd::Peer(Some((code, reason))))) if young && close_refuses_token(code) => {
+            (_, Ok(LoopEnd::PeerClosed(Some((code, reason))))) if young && close_refuses_token(code) => {
                 (format!("the service refuses the token ({})", closed(code, &reason)), true)
             }
-            (_, Ok(LoopEnd::Peer(Some((code, reason))))) => {
+            (_, Ok(LoopEnd::PeerClosed(Some((code, reason))))) => {
                 (format!("the service closed ({})", closed(code, &reason)), false)
             }
-            (_, Ok(LoopEnd::Peer(None))) => ("the service closed".to_owned(), false),
-            (_, Ok(LoopEnd::Driver | LoopEnd::Dropped)) => ("closed".to_owned(), false),
+            (_, Ok(LoopEnd::PeerClosed(None))) => ("the service closed".to_owned(), false),
+            (_, Ok(LoopEnd::DriverClosed | LoopEnd::SendersDropped)) => ("closed".to_owned(), false),
             (_, Err(e)) => (explain(&e), false),
         };
         let healthy = age.is_some_and(|age| age >= timing.healthy);

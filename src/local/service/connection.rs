@@ -107,9 +107,9 @@ fn serve_web_socket(
         WebSocket::from_partially_read(stream, early, Role::Server, Some(websocket_loop::websocket_config()));
     let mut driver = SocketDriver { connection_id, inputs, auth_deadline: Some(Instant::now() + AUTH_TIME) };
     let reason = match websocket_loop::run(&mut ws, &mut queue, &mut driver) {
-        Ok(LoopEnd::Peer(Some((code, reason)))) => format!("closed by the peer: {code} {reason}"),
-        Ok(LoopEnd::Peer(None)) => "closed by the peer".to_owned(),
-        Ok(LoopEnd::Driver | LoopEnd::Dropped) => "closed by the service".to_owned(),
+        Ok(LoopEnd::PeerClosed(Some((code, reason)))) => format!("closed by the peer: {code} {reason}"),
+        Ok(LoopEnd::PeerClosed(None)) => "closed by the peer".to_owned(),
+        Ok(LoopEnd::DriverClosed | LoopEnd::SendersDropped) => "closed by the service".to_owned(),
         Err(e) => e.to_string(),
     };
     let _ = inputs.send(LoopInput::Closed { socket_id: connection_id, reason });

@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use wtt_connect::daemon::control::{AskError, Link, Request, SOCKET, ask};
+use wtt_connect::daemon::control::{AskError, ConnectionState, Request, SOCKET, ask};
 
 fn status(home: &Home) -> Value {
     ask(&home.state_dir(), &Request::Status).unwrap()
@@ -42,7 +42,9 @@ fn a_running_connector_says_how_it_is() {
     assert_eq!(ask(&home.state_dir(), &Request::Status), Err(AskError::Absent));
     let topic = wtt.p2p();
     let connector = start(&wtt, &home, &[]);
-    until("the connection in the status", || matches!(Link::of(&status(&home)), Link::Connected { .. }));
+    until("the connection in the status", || {
+        matches!(ConnectionState::of(&status(&home)), ConnectionState::Connected { .. })
+    });
     let before = status(&home);
     assert_eq!((&before["last_message"], before["running"].as_array().unwrap().len()), (&Value::Null, 0));
     wtt.say(&topic, "RUN: await go; answer done");
@@ -73,7 +75,7 @@ fn a_refused_token_and_an_absent_service_are_told_apart() {
         let answer = ask(&home.state_dir(), &Request::Status);
         answer.is_ok_and(|answer| {
             assert!(!answer.to_string().contains("CANARY"), "{answer}");
-            matches!(Link::of(&answer), Link::Refused { problem } if problem.contains("refuses the token"))
+            matches!(ConnectionState::of(&answer), ConnectionState::Refused { problem } if problem.contains("refuses the token"))
         })
     });
     let home = Home::new();
@@ -81,7 +83,7 @@ fn a_refused_token_and_an_absent_service_are_told_apart() {
     until("a failed attempt", || {
         let answer = ask(&home.state_dir(), &Request::Status);
         answer.is_ok_and(
-            |a| matches!(Link::of(&a), Link::Retrying { problem, .. } if problem.contains("127.0.0.1:9")),
+            |a| matches!(ConnectionState::of(&a), ConnectionState::Retrying { problem, .. } if problem.contains("127.0.0.1:9")),
         )
     });
 }

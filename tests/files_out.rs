@@ -185,7 +185,7 @@ fn what_the_command_may_not_send_is_refused_by_the_daemon() {
     assert!(code == Some(2) && text.contains("--topic-id"), "{text}");
     let odd = [env[0], ("WTT_CONNECT_TOPIC_ID", "a b")];
     let (code, text) = said(&upload(&home, &["a.md"], &odd));
-    assert!(code == Some(1) && text.contains("the topic's id is none"), "{text}");
+    assert!(code == Some(1) && text.contains("not the id of a topic"), "{text}");
     let json = upload(&home, &[&to[..], &["--json", "a.md"]].concat(), &env);
     let answer: Value = serde_json::from_slice(&json.stdout).unwrap();
     wtt.answer(&topic, answer["card"].as_str().unwrap());

@@ -4,7 +4,9 @@
 
 use crate::config::value;
 use crate::json;
+use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The words of `WTT_CONNECT_MODEL_SWITCH_MODE`.
@@ -46,11 +48,7 @@ pub struct MapRow {
 
 /// The arguments: a JSON list of texts.
 pub fn arguments(text: &str) -> Result<Vec<String>, String> {
-    let words = match json::parse(text) {
-        Ok(Value::Array(items)) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
-        _ => None,
-    };
-    let words: Vec<String> = words.ok_or("is not a JSON list of texts")?;
+    let words: Vec<String> = json::parse(text).map_err(|_| "is not a JSON list of texts")?;
     words.iter().try_for_each(|word| placeholders(word)).map(|()| words)
 }
 
@@ -78,25 +76,27 @@ fn placeholders(word: &str) -> Result<(), String> {
 
 /// The map: longest pattern first, which is the most particular one.
 pub fn map(text: &str) -> Result<Vec<MapRow>, String> {
-    let Ok(Value::Object(object)) = json::parse(text) else {
-        return Err("is not a JSON object".into());
-    };
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Target {
+        adapter: Option<String>,
+        provider: Option<String>,
+    }
+    let object: BTreeMap<String, Value> = json::parse(text).map_err(|_| "is not a JSON object")?;
     let mut rows = Vec::new();
     for (pattern, row) in object {
         let shown = crate::text::truncate(&crate::text::one_line(&pattern), 60);
         let wrong = |why: &str| format!("has {why} for \"{shown}\"");
-        let field = |name: &str| match row.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
-            Some(_) => Err(wrong("no usable text as the adapter or provider")),
+        // a misspelt key is refused here as well
+        let target = Target::deserialize(row)
+            .map_err(|_| wrong("something other than an object with texts for adapter and provider"))?;
+        let trimmed = |text: Option<String>| match text.map(|text| text.trim().to_owned()) {
+            Some(text) if text.is_empty() => Err(wrong("an empty text for the adapter or provider")),
+            text => Ok(text),
         };
-        let known = |name: &String| ["adapter", "provider"].contains(&name.as_str());
-        if !row.as_object().is_some_and(|row| row.keys().all(known)) {
-            return Err(wrong("something else than an object of adapter and provider"));
-        }
-        let adapter = field("adapter")?.map(|name| value::adapter(&name)).transpose();
+        let adapter = trimmed(target.adapter)?.map(|name| value::adapter(&name)).transpose();
         let adapter = adapter.map_err(|_| wrong("an adapter that does not exist"))?;
-        let provider = field("provider")?;
+        let provider = trimmed(target.provider)?;
         if adapter.is_none() && provider.is_none() {
             return Err(wrong("neither adapter nor provider"));
         }

@@ -3,7 +3,7 @@
 use super::profiles::{self, ConnectorState};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
-use crate::daemon::control::Request;
+use crate::daemon::control::{PermissionAnswer, Request};
 use crate::error::{Error, Result};
 use crate::text;
 use serde_json::{Value, json};
@@ -17,11 +17,12 @@ pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
     let mut words = args.operands.iter().map(|word| word.to_string_lossy().into_owned());
     let id = words.next().map(|id| id.to_lowercase());
     let said = words.collect::<Vec<_>>().join(" ");
+    let answer_with = if allow { Request::Approve } else { Request::Deny };
     let mut open: Vec<Value> = Vec::new();
     let mut running = false;
     for profile in &chosen {
         // first which questions it has: an id belongs to one of them
-        let answer = match profile.ask(&Request::Decide { allow, id: None, words: String::new() }) {
+        let answer = match profile.ask(&answer_with(PermissionAnswer::default())) {
             ConnectorState::NotRunning => continue,
             ConnectorState::Unresponsive(why) => {
                 return Err(Error::Failed(format!("{}: {why}", profile.name)));
@@ -31,7 +32,7 @@ pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
         running = true;
         for mut ask in answer["asks"].as_array().cloned().unwrap_or_default() {
             if id.is_some() && ask["id"].as_str() == id.as_deref() {
-                let request = Request::Decide { allow, id: id.clone(), words: said.clone() };
+                let request = answer_with(PermissionAnswer { id: id.clone(), words: said.clone() });
                 return match profile.ask(&request) {
                     ConnectorState::Answering(answer) if args.json => {
                         output::write_stdout(&format!("{answer:#}\n"))

@@ -4,7 +4,7 @@ use super::profiles::{self, ConnectorState, Profile};
 use super::status::Span;
 use crate::cli::output::{self, Color};
 use crate::cli::table::CommandArgs;
-use crate::daemon::control::{Link, Request};
+use crate::daemon::control::{ConnectionState, Request};
 use crate::error::Result;
 use serde_json::json;
 
@@ -38,11 +38,13 @@ pub fn connection(state: &ConnectorState) -> (String, Color) {
         ConnectorState::Unresponsive(_) => return ("does not answer".to_owned(), Color::Red),
         ConnectorState::Answering(answer) => answer,
     };
-    match Link::of(answer) {
-        Link::Connected { seconds } => (format!("connected for {}", Span(seconds)), Color::Green),
-        Link::Connecting => ("connecting".to_owned(), Color::Yellow),
-        Link::Retrying { seconds, .. } => (format!("offline, next try in {}", Span(seconds)), Color::Yellow),
-        Link::Refused { .. } => ("token refused".to_owned(), Color::Red),
+    match ConnectionState::of(answer) {
+        ConnectionState::Connected { seconds } => (format!("connected for {}", Span(seconds)), Color::Green),
+        ConnectionState::Connecting => ("connecting".to_owned(), Color::Yellow),
+        ConnectionState::Retrying { seconds, .. } => {
+            (format!("offline, next try in {}", Span(seconds)), Color::Yellow)
+        }
+        ConnectionState::Refused { .. } => ("token refused".to_owned(), Color::Red),
     }
 }
 

@@ -18,8 +18,9 @@ impl Hub {
                 self.status()
             }
             Request::Restart { now } => self.restart(now),
-            Request::Upload(wish) => return self.send_files(wish, asked.back),
-            Request::Decide { allow, id, words } => self.decide_on_host(allow, id.as_deref(), &words),
+            Request::Upload(request) => return self.send_files(request, asked.back),
+            Request::Approve(answer) => self.decide_on_host(true, answer.id.as_deref(), &answer.words),
+            Request::Deny(answer) => self.decide_on_host(false, answer.id.as_deref(), &answer.words),
         };
         reply(asked.back, &answer);
     }

@@ -7,8 +7,9 @@
 mod handlers;
 pub(crate) mod reply;
 pub(crate) mod server;
-use crate::json;
-use serde_json::{Value, json};
+use crate::json::{self, null_as_default};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -28,41 +29,55 @@ const MAX_ANSWER: usize = 1024 * 1024;
 /// What is said of a hub that does not answer.
 const SILENT: &str = "it runs but does not answer; its log may say why";
 
-/// What can be asked of a running connector.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What can be asked of a running connector; each as one line of JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "lowercase")]
 pub enum Request {
-    /// How it is.
+    /// Its state.
     Status,
-    /// Answer what an agent asks, or list what is open.
-    Decide {
-        /// Yes, or no.
-        allow: bool,
-        /// Which question; without it, all are listed.
-        id: Option<String>,
-        /// `always`, a reason, an answer.
-        words: String,
-    },
-    /// Start again: after the running turns, or now.
+    /// Allow what an agent asks.
+    Approve(PermissionAnswer),
+    /// Refuse it.
+    Deny(PermissionAnswer),
+    /// Start again: when the running turns have ended, or now.
     Restart {
-        /// Does not wait for the running turns.
+        /// Do not wait for the running turns.
+        #[serde(default, deserialize_with = "null_as_default")]
         now: bool,
     },
     /// Send files into a topic.
     Upload(UploadRequest),
 }
 
-/// Files that somebody wants to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The answer to a permission request or question of an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PermissionAnswer {
+    /// Which request; without it, the open ones are listed.
+    pub id: Option<String>,
+    /// `always`, a reason, or the text of an answer.
+    #[serde(deserialize_with = "null_as_default")]
+    pub words: String,
+}
+
+/// Files to be sent into a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct UploadRequest {
-    /// Where to.
+    /// The topic.
+    #[serde(rename = "topic", deserialize_with = "null_as_default")]
     pub topic_id: String,
-    /// What people see; empty for the file's name.
+    /// The title of the card; empty for the name of the file.
+    #[serde(deserialize_with = "null_as_default")]
     pub title: String,
-    /// Paths count from here.
+    /// Relative paths start here.
+    #[serde(deserialize_with = "null_as_default")]
     pub folder: String,
-    /// One as it is, several as one archive.
+    /// One file is sent as it is, several as one archive.
+    #[serde(deserialize_with = "null_as_default")]
     pub files: Vec<String>,
-    /// The turn that wants it, as its agent's environment names it; empty for nobody's.
+    /// The turn that sends it, as its agent's environment names it; empty outside a turn.
+    #[serde(deserialize_with = "null_as_default")]
     pub turn: String,
 }
 
@@ -72,49 +87,20 @@ pub fn is_topic_id(id: &str) -> bool {
 }
 
 impl Request {
-    /// As it is sent.
-    fn to_json(&self) -> Value {
-        match self {
-            Request::Status => json!({ "request": "status" }),
-            Request::Restart { now } => json!({ "request": "restart", "now": now }),
-            Request::Upload(wish) => {
-                json!({ "request": "upload", "topic": wish.topic_id, "title": wish.title,
-                "folder": wish.folder, "files": wish.files, "turn": wish.turn })
-            }
-            Request::Decide { allow, id, words } => {
-                json!({ "request": if *allow { "approve" } else { "deny" }, "id": id, "words": words })
-            }
-        }
-    }
-
-    /// As it came. The error is for whoever asked.
+    /// Reads a line of a client. The error is the answer to it.
     fn read(line: &[u8]) -> Result<Request, String> {
-        let value = json::parse::<Value>(line).map_err(|why| format!("the request is not JSON: {why}"))?;
-        let now = value["now"].as_bool().unwrap_or_default();
-        match value["request"].as_str() {
-            Some("status") => Ok(Request::Status),
-            Some("restart") => Ok(Request::Restart { now }),
-            Some("upload") => {
-                let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
-                let mut files = Vec::new();
-                let topic_id = text("topic");
-                if !is_topic_id(&topic_id) {
-                    return Err("the topic's id is none; give the id of a topic with --topic-id".to_owned());
-                }
-                let named = value["files"].as_array().into_iter().flatten();
-                files.extend(named.filter_map(Value::as_str).map(str::to_owned));
-                let (title, folder, turn) = (text("title"), text("folder"), text("turn"));
-                Ok(Request::Upload(UploadRequest { topic_id, title, folder, files, turn }))
-            }
-            Some(word @ ("approve" | "deny")) => Ok(Request::Decide {
-                allow: word == "approve",
-                id: value["id"].as_str().map(str::to_owned),
-                words: value["words"].as_str().unwrap_or_default().to_owned(),
-            }),
-            _ => Err(format!(
-                "wtt-connect {} does not know this request; after an update `wtt-connect restart` starts the new program",
+        let _: Value = json::parse(line).map_err(|why| format!("the request is not JSON: {why}"))?;
+        let request = json::parse(line).map_err(|why| {
+            format!(
+                "wtt-connect {} does not know this request ({why}); after an update `wtt-connect restart` starts the new program",
                 env!("CARGO_PKG_VERSION")
-            )),
+            )
+        })?;
+        match &request {
+            Request::Upload(upload) if !is_topic_id(&upload.topic_id) => {
+                Err("this is not the id of a topic; give one with --topic-id".to_owned())
+            }
+            _ => Ok(request),
         }
     }
 }
@@ -137,8 +123,12 @@ pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, AskError> {
 }
 
 /// Has files sent by the connector that listens at `socket`; `on` hears how many bytes of how many are out.
-pub fn upload(socket: &Path, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Result<Value, AskError> {
-    let stream = say(socket, &Request::Upload(wish.clone()))?;
+pub fn upload(
+    socket: &Path,
+    request: &UploadRequest,
+    on: &mut dyn FnMut(u64, u64),
+) -> Result<Value, AskError> {
+    let stream = say(socket, &Request::Upload(request.clone()))?;
     stream.set_read_timeout(Some(UPLOAD_PATIENCE)).map_err(|e| failed(&e))?;
     let mut lines = BufReader::new(stream.take(MAX_ANSWER as u64));
     loop {
@@ -166,7 +156,7 @@ fn say(socket: &Path, request: &Request) -> Result<UnixStream, AskError> {
         return Err(AskError::Failed("its control socket belongs to another user".into()));
     }
     stream.set_write_timeout(Some(PATIENCE)).map_err(|e| failed(&e))?;
-    let line = format!("{}\n", request.to_json());
+    let line = serde_json::to_string(request).map_err(|e| AskError::Failed(e.to_string()))? + "\n";
     if line.len() > MAX_REQUEST {
         return Err(AskError::Failed("the request is too long; name fewer files".into()));
     }
@@ -231,12 +221,14 @@ fn read_line(stream: &mut UnixStream, max: usize, until: Instant) -> std::io::Re
     }
 }
 
-/// How the connection stands, out of an answer to [`Request::Status`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Link {
+/// The state of the connection to the service, as an answer to [`Request::Status`] holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "state", rename_all = "lowercase")]
+pub enum ConnectionState {
     /// Authenticated.
     Connected {
-        /// Since how many seconds.
+        /// For how many seconds.
+        #[serde(default, deserialize_with = "null_as_default")]
         seconds: u64,
     },
     /// The first attempt is under way.
@@ -244,28 +236,23 @@ pub enum Link {
     /// An attempt has failed; the next one follows by itself.
     Retrying {
         /// Why it failed.
+        #[serde(default, deserialize_with = "null_as_default")]
         problem: String,
-        /// When the next one is.
+        /// In how many seconds the next one is made.
+        #[serde(default, deserialize_with = "null_as_default")]
         seconds: u64,
     },
-    /// The service refuses the token: somebody has to do something.
+    /// The service refuses the token: a person has to act.
     Refused {
         /// What it says.
+        #[serde(default, deserialize_with = "null_as_default")]
         problem: String,
     },
 }
 
-impl Link {
-    /// Reads it.
-    pub fn of(answer: &Value) -> Link {
-        let link = &answer["link"];
-        let seconds = link["seconds"].as_u64().unwrap_or_default();
-        let problem = link["problem"].as_str().unwrap_or_default().to_owned();
-        match link["state"].as_str() {
-            Some("connected") => Link::Connected { seconds },
-            Some("retrying") => Link::Retrying { problem, seconds },
-            Some("refused") => Link::Refused { problem },
-            _ => Link::Connecting,
-        }
+impl ConnectionState {
+    /// Reads it from an answer; one that cannot be read counts as [`ConnectionState::Connecting`].
+    pub fn of(answer: &Value) -> ConnectionState {
+        ConnectionState::deserialize(&answer["link"]).unwrap_or(ConnectionState::Connecting)
     }
 }

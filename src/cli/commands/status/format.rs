@@ -6,7 +6,7 @@ use super::super::list::connection;
 use super::{ProfileStatus, StoredState};
 use crate::cli::commands::profiles::ConnectorState;
 use crate::cli::output::{self, Color};
-use crate::daemon::control::Link;
+use crate::daemon::control::ConnectionState;
 use crate::session::permissions::prompt;
 use crate::sys::time;
 use crate::text::count;
@@ -57,8 +57,11 @@ pub fn text(status: &[ProfileStatus], colors: bool) -> String {
 /// What somebody should do about it, the most urgent first; false when there is nothing to do.
 fn next(status: &ProfileStatus, text: &mut String) -> bool {
     let name = &status.profile.name;
-    let link =
-        if let ConnectorState::Answering(answer) = &status.state { Some(Link::of(answer)) } else { None };
+    let link = if let ConnectorState::Answering(answer) = &status.state {
+        Some(ConnectionState::of(answer))
+    } else {
+        None
+    };
     let _ = match (&status.state, link) {
         _ if !status.profile.problems.is_empty() => {
             writeln!(text, "`wtt-connect doctor --profile {name}` shows the settings and what is accepted.")
@@ -76,10 +79,10 @@ fn next(status: &ProfileStatus, text: &mut String) -> bool {
         (ConnectorState::Unresponsive(_), _) => {
             writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")
         }
-        (_, Some(Link::Refused { .. })) => {
+        (_, Some(ConnectionState::Refused { .. })) => {
             writeln!(text, "To go on, {}.", status.profile.config.token_remedy())
         }
-        (_, Some(Link::Retrying { .. })) => {
+        (_, Some(ConnectionState::Retrying { .. })) => {
             writeln!(text, "It keeps trying by itself. `wtt-connect doctor --profile {name}` looks closer.")
         }
         (ConnectorState::Answering(answer), _)
@@ -150,12 +153,14 @@ fn answered(live: &Value, row: Row<'_>) {
             word(&live["started"])
         ),
     );
-    match Link::of(live) {
-        Link::Retrying { problem, .. } | Link::Refused { problem } => {
+    match ConnectionState::of(live) {
+        ConnectionState::Retrying { problem, .. } | ConnectionState::Refused { problem } => {
             row("offline", format_args!("{problem}"))
         }
-        Link::Connected { .. } => row("connected", format_args!("since {}", word(&live["link"]["since"]))),
-        Link::Connecting => {}
+        ConnectionState::Connected { .. } => {
+            row("connected", format_args!("since {}", word(&live["link"]["since"])))
+        }
+        ConnectionState::Connecting => {}
     }
     let last = &live["last_message"];
     if last.is_object() {

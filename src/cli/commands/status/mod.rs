@@ -7,7 +7,7 @@ mod versions;
 use super::profiles::{self, ConnectorState, Profile};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
-use crate::daemon::control::{Link, Request};
+use crate::daemon::control::{ConnectionState, Request};
 use crate::error::{Error, Result};
 use crate::store::outbox::Outbox;
 use crate::store::{self, Store};
@@ -76,7 +76,7 @@ fn code(status: &[ProfileStatus]) -> ExitCode {
 impl ProfileStatus {
     /// Messages are not answered until something is put right.
     fn needs_somebody(&self) -> bool {
-        let refused = matches!(&self.state, ConnectorState::Answering(a) if matches!(Link::of(a), Link::Refused { .. }));
+        let refused = matches!(&self.state, ConnectorState::Answering(a) if matches!(ConnectionState::of(a), ConnectionState::Refused { .. }));
         let default = self.agents.iter().find(|(name, _)| *name == self.profile.config.adapter);
         refused
             || matches!(self.state, ConnectorState::Unresponsive(_))

@@ -1,6 +1,6 @@
 //! Watching a connector come up, over its control socket.
 
-use crate::daemon::control::{self, AskError, Link, Request};
+use crate::daemon::control::{self, AskError, ConnectionState, Request};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -29,14 +29,14 @@ pub fn wait_until_connected(state_dir: &Path, started: Instant, offline: bool) -
     let mut retrying: Option<Instant> = None;
     loop {
         match control::ask(state_dir, &Request::Status) {
-            Ok(answer) => match Link::of(&answer) {
-                Link::Connected { .. } => return Startup::Connected(started.elapsed()),
-                Link::Refused { problem } => return Startup::Refused(problem),
-                Link::Retrying { problem, .. } => {
+            Ok(answer) => match ConnectionState::of(&answer) {
+                ConnectionState::Connected { .. } => return Startup::Connected(started.elapsed()),
+                ConnectionState::Refused { problem } => return Startup::Refused(problem),
+                ConnectionState::Retrying { problem, .. } => {
                     said = problem;
                     retrying.get_or_insert_with(Instant::now);
                 }
-                Link::Connecting => said = "the first attempt is still under way".into(),
+                ConnectionState::Connecting => said = "the first attempt is still under way".into(),
             },
             Err(AskError::Absent) => {}
             Err(AskError::Failed(why)) => said = why,

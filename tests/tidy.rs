@@ -398,7 +398,6 @@ fn cited_sections_are_found_across_words() {
     assert_eq!(comments("/// see A\n    //! in B\nlet x = 1; // no"), "see A in B ");
 }
 
-/// Libraries whose generic code is linked again for each type that another file uses them with.
 #[test]
 fn every_time_limit_has_its_reason() {
     let mut breaches = Vec::new();

@@ -77,6 +77,7 @@ const IMPURE: &[&str] = &[
     "TimeZone::system",
     "sys::time",
     "sys::child_process",
+    "sys::os",
     "sys::thread",
     "sys::id",
 ];

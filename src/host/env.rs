@@ -4,6 +4,7 @@
 //! must find neither our identity nor a marker by which its processes would be taken for ours.
 
 use crate::sys::child_process;
+use crate::sys::os;
 use crate::sys::program_path::{find_program, is_executable};
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -29,7 +30,7 @@ pub(super) fn variables(base_url: &str) -> Vec<(OsString, OsString)> {
     add("HOME", passwd_field(5).map(OsString::from));
     // a service that the system starts at boot has neither, and `systemctl --user` needs both
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let runtime = runtime.unwrap_or_else(|| format!("/run/user/{}", child_process::user_id()).into());
+    let runtime = runtime.unwrap_or_else(|| format!("/run/user/{}", os::user_id()).into());
     let bus = runtime.join("bus");
     if bus.exists() {
         let mut address = OsString::from("unix:path=");
@@ -74,7 +75,7 @@ pub(super) fn command_shell() -> PathBuf {
 /// A field of this user's row in the list of accounts.
 fn passwd_field(field: usize) -> Option<String> {
     let list = std::fs::read_to_string("/etc/passwd").ok()?;
-    let uid = child_process::user_id().to_string();
+    let uid = os::user_id().to_string();
     let row = list.lines().find(|row| row.split(':').nth(2) == Some(&uid))?;
     row.split(':').nth(field).filter(|text| !text.is_empty()).map(str::to_owned)
 }

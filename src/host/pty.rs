@@ -6,6 +6,7 @@
 //! signals the shell alone (so groups are signalled here). Dropping its writer types into the shell: it goes last.
 
 use crate::sys::child_process::{self, ChildSignal};
+use crate::sys::os;
 use crate::sys::process_tree;
 use crate::wire::host_frames::Size;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
@@ -35,7 +36,7 @@ pub(super) fn open(
     env: &[(OsString, OsString)],
     size: Size,
 ) -> Result<(Pty, PtyStreams), String> {
-    child_process::check_dir(cwd).map_err(|e| format!("cannot enter {}: {e}", cwd.display()))?;
+    os::check_dir(cwd).map_err(|e| format!("cannot enter {}: {e}", cwd.display()))?;
     let mut command = CommandBuilder::new_default_prog();
     command.env_clear();
     for (name, value) in env {

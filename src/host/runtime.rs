@@ -8,7 +8,7 @@ use super::child::{self, Retain};
 use super::{HostEvent, HostSettings};
 use crate::config::Config;
 use crate::sys::program_path::find_program;
-use crate::sys::{child_process, id, thread, time};
+use crate::sys::{child_process, id, os, thread, time};
 use crate::wire::host_frames;
 use crate::wire::host_frames::Call;
 use crossbeam_channel::Sender;
@@ -36,7 +36,7 @@ pub(super) fn static_info(config: &Config) -> Value {
         "agent_type": config.adapter, "adapters": config.adapters, "model": config.model,
         "reasoning_effort": config.effort, "mode": config.mode.name(),
         "workdir": config.workdir.to_string_lossy().into_owned(), "workdir_name": name,
-        "hostname": child_process::host_name(), "platform": platform, "arch": std::env::consts::ARCH,
+        "hostname": os::host_name(), "platform": platform, "arch": std::env::consts::ARCH,
         "capabilities": { "shell": shell, "terminal": config.shell.enabled } })
 }
 

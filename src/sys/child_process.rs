@@ -1,26 +1,27 @@
-//! Child processes: building a command with a clean environment, spawning it as a process group of its own,
-//! signals to the group, watching its end, reaping.
+//! Child processes: builds a command with a scrubbed environment, spawns it in its own process group, signals the group, waits
+//! for its end, reaps it.
 //!
-//! The only place that creates a `Command`. Only the owner of a [`Running`] signals and reaps; the watcher thread
-//! merely observes, so a process id cannot be used again between a decision and its signal.
-//! Finding descendants in other groups is [`crate::sys::process_tree`]; finding programs is [`crate::sys::program_path`].
+//! The only place that creates a `Command`. Only the owner of a [`ChildGroup`] signals and reaps; the watcher thread merely
+//! observes, so that a pid is not reused between a decision and its signal. Descendants in other process groups are found by
+//! [`crate::sys::process_tree`], programs by [`crate::sys::program_path`].
 
 use crate::sys::thread;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use std::sync::{Mutex, PoisonError};
 
-/// The environment variable by which the processes of one turn are found again.
+/// The environment variable that marks the processes of one turn, see [`crate::sys::process_tree::OwnerTag`].
 pub const OWNER_TAG_VARIABLE: &str = "WTT_CONNECT_RUN_MARK";
 
-/// Set for a connector that must end with its stdin, because it is the child of `try`.
+/// Set for a connector that must end when its stdin ends, because it is the child of `try`.
 pub const END_WITH_STDIN_VARIABLE: &str = "WTT_CONNECT_UNTIL_EOF";
 
-/// Never passed on: our secrets, the service manager's private variables, and log switches that make agents flood stderr.
+/// Variables that agents do not inherit: secrets, the service manager's private variables, and log settings with which agents
+/// flood stderr.
 const SCRUBBED: &[&str] = &[
     "WTT_TOKEN",
     "WTT_AGENT_TOKEN",
@@ -41,29 +42,27 @@ const SCRUBBED: &[&str] = &[
     OWNER_TAG_VARIABLE,
 ];
 
-/// The longest file of `/proc` that is read so, `vmstat`, has half of it.
-const PROC_FILE: usize = 8 * 1024;
+/// Held during each spawn. Opening a terminal device and setting its close-on-exec flag are two calls; a process that is spawned
+/// between them would inherit the descriptor.
+static SPAWN_LOCK: Mutex<()> = Mutex::new(());
 
-/// One spawn at a time: whoever opens a terminal device sets its close-on-exec flag only after opening it, and a
-/// process started in between would inherit it.
-static SPAWN: Mutex<()> = Mutex::new(());
-
-/// Whether an environment variable is kept from agents. `WTT_CONNECT_STT_API_KEY` and its kind are secrets by pattern.
+/// Whether agents do not inherit an environment variable. `WTT_CONNECT_…_API_KEY` variables are secrets, too.
 pub fn is_scrubbed(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| {
         SCRUBBED.contains(&name) || (name.starts_with("WTT_CONNECT_") && name.ends_with("_API_KEY"))
     })
 }
 
-/// A command in its own process group, with `workdir` as its directory and as `PWD`, and our environment without secrets.
-#[allow(clippy::disallowed_methods)] // this is the one place that the lint points to
+/// A command in its own process group, with `workdir` as its directory and as `PWD`, and the scrubbed environment of this
+/// process.
+#[allow(clippy::disallowed_methods)] // the lint refers to this function
 pub fn command(program: &Path, workdir: &Path) -> Command {
     let mut cmd = Command::new(program);
     cmd.current_dir(workdir).env("PWD", workdir).process_group(0);
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_scrubbed(name)) {
         cmd.env_remove(name);
     }
-    // A program outside PATH (nvm, a private prefix) usually needs its neighbours: `#!/usr/bin/env node`.
+    // A program outside PATH (nvm, a private prefix) usually needs others from its directory: `#!/usr/bin/env node`.
     if let Some(dir) = program.parent().filter(|dir| dir.is_absolute()) {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut dirs: Vec<_> = std::env::split_paths(&path).collect();
@@ -77,87 +76,23 @@ pub fn command(program: &Path, workdir: &Path) -> Command {
     cmd
 }
 
-/// The user's own value of a variable, as the child would inherit it.
+/// The value of a variable in the environment of this process, which a child inherits.
 pub fn inherited_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Whether we run as root: some CLIs refuse some flags then.
-pub fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// The number of the user that we are.
-pub fn user_id() -> u32 {
-    rustix::process::getuid().as_raw()
-}
-
-/// The name of this machine.
-pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// Keeps the token of this process out of core dumps and from other processes of the same user. Agents are not affected:
-/// their exec resets it.
-pub fn disable_core_dumps() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-}
-
-/// Tells a process of this user that is no child of ours to end in order.
-pub fn terminate(pid: u32) -> io::Result<()> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(rustix::process::kill_process(pid, Signal::TERM)?)
-}
-
-/// Whether a directory can be entered.
-pub fn check_dir(dir: &Path) -> io::Result<()> {
-    if !std::fs::metadata(dir)?.is_dir() {
-        return Err(io::Error::from(io::ErrorKind::NotADirectory));
-    }
-    Ok(rustix::fs::access(dir, rustix::fs::Access::EXEC_OK)?)
-}
-
-/// Whether a failed spawn means that the machine is out of processes, memory or descriptors for now.
-pub fn is_resource_shortage(e: &io::Error) -> bool {
-    use rustix::io::Errno;
-    [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE]
-        .iter()
-        .any(|errno| e.raw_os_error() == Some(errno.raw_os_error()))
-}
-
-/// A file of `/proc`, which cannot say how long it is: room for all of it, and two calls to read it instead of a dozen
-/// into room that grows. The process table has hundreds of them.
-pub fn read_proc_file(path: &str) -> Option<String> {
-    let (mut file, mut bytes, mut len) = (std::fs::File::open(path).ok()?, vec![0; PROC_FILE], 0);
-    loop {
-        match file.read(&mut bytes[len..]).ok()? {
-            0 => break,
-            n => len += n,
-        }
-    }
-    bytes.truncate(len);
-    String::from_utf8(bytes).ok()
-}
-
-/// How many processes the kernel has ended for want of memory since boot; `None` where it does not say.
-pub fn oom_kills() -> Option<u64> {
-    let vmstat = read_proc_file("/proc/vmstat")?;
-    vmstat.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
-}
-
-/// The signals that we send.
+/// The signals that this program sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChildSignal {
-    /// SIGHUP: "your terminal is gone".
+    /// SIGHUP: the terminal is gone.
     Hup,
-    /// SIGWINCH: "draw again".
+    /// SIGWINCH: the size of the terminal has changed.
     Winch,
-    /// SIGINT: "stop what you do".
+    /// SIGINT: interrupt the current work.
     Int,
-    /// SIGTERM: "end".
+    /// SIGTERM: exit.
     Term,
-    /// SIGKILL.
+    /// SIGKILL: cannot be caught.
     Kill,
 }
 
@@ -173,25 +108,26 @@ impl ChildSignal {
     }
 }
 
-/// Runs something that makes a process or opens a terminal device while nobody else does.
+/// Runs code that spawns a process or opens a terminal device. Only one thread at a time does so.
 pub fn spawn_exclusively<T>(make: impl FnOnce() -> T) -> T {
-    let _one_at_a_time = SPAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = SPAWN_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     make()
 }
 
-/// Signals every process of a group that a child of ours leads, or of the one in front in its terminal.
+/// Signals all processes of a group: that of a child of this process, or the foreground group of its terminal.
 pub fn signal_group(leader: i32, sig: ChildSignal) {
     if let Some(pid) = Pid::from_raw(leader) {
         let _ = kill_process_group(pid, sig.raw());
     }
 }
 
-/// Blocks until a child of ours has ended; how, as shells count it. Does not reap.
+/// Blocks until a child of this process has ended. Returns its exit code, or 128 plus the signal, as shells do; -1 if unknown.
+/// Does not reap it.
 pub fn wait_for_exit(pid: i32) -> i32 {
-    Pid::from_raw(pid).map_or(-1, await_end)
+    Pid::from_raw(pid).map_or(-1, wait_until_exited)
 }
 
-fn await_end(pid: Pid) -> i32 {
+fn wait_until_exited(pid: Pid) -> i32 {
     loop {
         match waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
             Err(rustix::io::Errno::INTR) => {}
@@ -204,77 +140,80 @@ fn await_end(pid: Pid) -> i32 {
     }
 }
 
-/// A child that leads its own process group, and the duty to reap it. Dropped without [`Running::reap`] (a panic, an
-/// early return), the whole group is killed first.
+/// A child that leads its own process group and has not been reaped. Dropping it without [`ChildGroup::reap`] (a panic, an early
+/// return) kills the whole group and reaps the child.
 #[derive(Debug)]
 pub struct ChildGroup {
     child: Child,
     pid: Pid,
-    owned: bool,
+    must_reap: bool,
 }
 
 impl ChildGroup {
     /// Starts a command made by [`command`].
+    ///
+    /// # Errors
+    /// Those of the spawn, see [`crate::sys::os::is_resource_shortage`].
     pub fn spawn(cmd: &mut Command) -> io::Result<Self> {
         let child = spawn_exclusively(|| cmd.spawn())?;
         let pid = Pid::from_child(&child);
-        Ok(Self { child, pid, owned: true })
+        Ok(Self { child, pid, must_reap: true })
     }
 
-    /// Process id, which is also the group id.
+    /// The process id, which is also the id of the group.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The pipes, once.
+    /// Takes the pipes to stdin and from stdout and stderr. Later calls return none.
     pub fn pipes(&mut self) -> (Option<ChildStdin>, Option<ChildStdout>, Option<ChildStderr>) {
         (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take())
     }
 
-    /// Signals every process of the group. Harmless when they are gone.
+    /// Signals all processes of the group. Does nothing if none is left.
     pub fn signal_group(&self, sig: ChildSignal) {
         let _ = kill_process_group(self.pid, sig.raw());
     }
 
-    /// Calls back from a thread of its own when the child has ended. Does not reap.
+    /// Starts a thread that calls `on_exit` when the child has ended. Does not reap it.
     pub fn watch(&self, on_exit: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let pid = self.pid;
         thread::spawn_small("agent/exit", move || {
-            await_end(pid);
+            wait_until_exited(pid);
             on_exit();
         })
         .map(drop)
     }
 
-    /// Reaps a child whose watcher has called back, and leaves its group alone: what it started to stay may stay.
+    /// Reaps a child that has exited, and leaves the other processes of its group running.
     pub fn reap_leader_only(mut self) -> io::Result<ChildExit> {
-        self.owned = false;
-        self.status()
+        self.must_reap = false;
+        self.wait()
     }
 
-    fn status(&mut self) -> io::Result<ChildExit> {
+    fn wait(&mut self) -> io::Result<ChildExit> {
         let status = self.child.wait()?;
         Ok(status.signal().map_or_else(|| ChildExit::Code(status.code().unwrap_or(-1)), ChildExit::Signal))
     }
 
-    /// Kills what is left of the group and reaps. Call it when the watcher has called back.
+    /// Kills what is left of the group and reaps the child. Call it when the child has exited.
     pub fn reap(mut self) -> io::Result<ChildExit> {
         self.signal_group(ChildSignal::Kill);
-        self.owned = false;
-        self.status()
+        self.must_reap = false;
+        self.wait()
     }
 
-    /// Gives up on a child that survives SIGKILL (it hangs in the kernel): a thread waits for it instead of us.
+    /// Gives up a child that survives SIGKILL because it hangs in the kernel: a thread waits for it instead of the caller.
     pub fn abandon(mut self) {
         self.signal_group(ChildSignal::Kill);
-        self.owned = false;
+        self.must_reap = false;
         let _ = thread::spawn_small("agent/stuck", move || drop(self.child.wait()));
     }
 }
 
 impl Drop for ChildGroup {
     fn drop(&mut self) {
-        if self.owned {
+        if self.must_reap {
             self.signal_group(ChildSignal::Kill);
             let _ = self.child.wait();
         }
@@ -284,8 +223,8 @@ impl Drop for ChildGroup {
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChildExit {
-    /// With this exit code.
+    /// It exited with this code.
     Code(i32),
-    /// By this signal.
+    /// This signal killed it.
     Signal(i32),
 }

@@ -1,13 +1,13 @@
-//! Fault injection for the tests: dying or failing at the N-th storage step, hanging, panicking. Debug builds only:
-//! release builds have empty functions here.
+//! Fault injection for tests: dies or fails at the N-th storage step, hangs, panics. Debug builds only: in release builds these
+//! functions are empty.
 
 use std::io;
 
-/// A storage step begins or has just ended. With `WTT_CONNECT_TEST_KILL_AT=N` the N-th one is the last; with
-/// `WTT_CONNECT_TEST_FAIL_AT=N` or `N-M` these fail as a broken disk does. Steps are counted over all threads.
+/// Call it before or after a storage step. `WTT_CONNECT_TEST_KILL_AT=N` kills the process at the N-th call;
+/// `WTT_CONNECT_TEST_FAIL_AT=N` or `N-M` makes these calls fail like a broken disk. All threads share one counter.
 ///
 /// # Errors
-/// EIO, on request only.
+/// EIO, only if requested.
 #[inline]
 pub fn step() -> io::Result<()> {
     #[cfg(debug_assertions)]
@@ -15,7 +15,7 @@ pub fn step() -> io::Result<()> {
     Ok(())
 }
 
-/// Hangs for ever once the file exists that `WTT_CONNECT_TEST_HANG` names: a deadlock for the watchdog to notice.
+/// Hangs for ever once the file exists that `WTT_CONNECT_TEST_HANG` names: a deadlock that the watchdog must detect.
 #[inline]
 pub fn hang_if_requested() {
     #[cfg(debug_assertions)]
@@ -49,34 +49,34 @@ mod counting {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    struct Wanted {
+    struct Plan {
         kill: Option<usize>,
         fail: Option<(usize, usize)>,
     }
 
-    static WANTED: OnceLock<Wanted> = OnceLock::new();
+    static PLAN: OnceLock<Plan> = OnceLock::new();
     static STEPS: AtomicUsize = AtomicUsize::new(0);
 
-    fn wanted() -> Wanted {
+    fn read_plan() -> Plan {
         let number = |text: &str| text.parse::<usize>().ok();
         let var = |name: &str| std::env::var(name).ok();
         let fail = var("WTT_CONNECT_TEST_FAIL_AT").and_then(|text| match text.split_once('-') {
             Some((from, to)) => number(from).zip(number(to)),
             None => number(&text).map(|n| (n, n)),
         });
-        Wanted { kill: var("WTT_CONNECT_TEST_KILL_AT").and_then(|n| number(&n)), fail }
+        Plan { kill: var("WTT_CONNECT_TEST_KILL_AT").and_then(|n| number(&n)), fail }
     }
 
     pub(super) fn step() -> io::Result<()> {
-        let wanted = WANTED.get_or_init(wanted);
-        if wanted.kill.is_none() && wanted.fail.is_none() {
+        let plan = PLAN.get_or_init(read_plan);
+        if plan.kill.is_none() && plan.fail.is_none() {
             return Ok(());
         }
         let step = STEPS.fetch_add(1, Ordering::SeqCst) + 1;
-        if wanted.kill == Some(step) {
+        if plan.kill == Some(step) {
             let _ = kill_process(getpid(), Signal::KILL);
         }
-        match wanted.fail {
+        match plan.fail {
             Some((from, to)) if (from..=to).contains(&step) => Err(Errno::IO.into()),
             _ => Ok(()),
         }

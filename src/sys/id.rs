@@ -2,7 +2,7 @@
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// `N` random bytes. Falls back to the seeded generator only if the kernel refuses, which it does not.
+/// `N` random bytes. Falls back to the seeded generator if the kernel provides none, which does not happen in practice.
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
     if SystemRandom::new().fill(&mut bytes).is_err() {
@@ -11,12 +11,12 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// 24 lower-case hex digits: ids of requests, outbox entries and instances.
+/// 24 lower-case hexadecimal digits: an id for requests, outbox entries and instances.
 pub fn hex() -> String {
     random::<12>().iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Three characters that are easy to type and are no word: a letter, a digit, a letter. One of about four thousand.
+/// Three characters that are easy to type and form no word: a letter, a digit, a letter. There are about four thousand codes.
 pub fn short_code() -> String {
     const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz";
     let [a, b, c] = random::<3>();
@@ -24,7 +24,7 @@ pub fn short_code() -> String {
     [letter(a), char::from(b'2' + b % 8), letter(c)].iter().collect()
 }
 
-/// A version 4 UUID, for CLIs that let us choose the session id.
+/// A version 4 UUID, for CLIs whose session id the caller can choose.
 pub fn uuid_v4() -> String {
     let mut b = random::<16>();
     b[6] = (b[6] & 0x0f) | 0x40;

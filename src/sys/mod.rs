@@ -1,4 +1,4 @@
-//! The floor: the only layer that touches threads, signals, poll, processes, randomness and the clock.
+//! The operating system: threads, signals, poll, processes, sockets, randomness, clocks, logs. Only this layer uses them directly.
 //!
 //! Nothing here knows of WTT, agents or configuration.
 
@@ -10,6 +10,7 @@ pub mod log;
 pub mod log_file;
 pub mod notify;
 pub mod open_beneath;
+pub mod os;
 pub mod own_executable;
 pub mod poll;
 pub mod process_tree;

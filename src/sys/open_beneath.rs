@@ -1,8 +1,7 @@
-//! Opens a file that lies beneath a folder, so that no link on the way leads out of it, not even one that is put there
-//! while we look.
+//! Opens a file beneath a folder so that no symbolic link on the path leads out of it, not even one that is created meanwhile.
 //!
-//! Each step is opened relative to the one before, and none may be a link: what was checked is what is read. That is
-//! what openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS does, but it works on every kernel and container.
+//! Each component is opened relative to the one before, and none may be a link: what was checked is what is read. openat2(2) with
+//! RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS does the same, but this works on every kernel and in every container.
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, openat, statat};
 use std::fs::File;
@@ -13,11 +12,11 @@ use std::path::{Component, Path};
 /// Why a file was not opened.
 #[derive(Debug)]
 pub enum OpenError {
-    /// It is no regular file: a folder, a pipe, a device, a socket, or a link.
+    /// It is not a regular file but a folder, a pipe, a device, a socket or a link.
     NotRegularFile,
-    /// The way there is not a plain one: `..`, or a link.
+    /// The path contains `..` or a link.
     UnsafePath,
-    /// The system says no.
+    /// The system refused to open it.
     Io(io::Error),
 }
 
@@ -25,32 +24,32 @@ impl From<rustix::io::Errno> for OpenError {
     fn from(error: rustix::io::Errno) -> OpenError {
         use rustix::io::Errno;
         match error {
-            // what open(2) says of a link with O_NOFOLLOW, and of a folder that is none
+            // the errors of open(2) for a link with O_NOFOLLOW, and for a component that is no folder
             Errno::LOOP | Errno::MLINK | Errno::NOTDIR => OpenError::UnsafePath,
             other => OpenError::Io(other.into()),
         }
     }
 }
 
-/// Opens the regular file `rest` beneath `root` for reading. `root` may not be a link itself.
+/// Opens the regular file `rest` beneath `root` for reading. `root` must not be a link itself.
 pub fn open(root: &Path, rest: &Path) -> Result<File, OpenError> {
     let folder = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut here: OwnedFd = rustix::fs::open(root, folder, Mode::empty())?;
+    let mut folder_fd: OwnedFd = rustix::fs::open(root, folder, Mode::empty())?;
     let mut parts = rest.components().peekable();
     while let Some(part) = parts.next() {
         let Component::Normal(name) = part else { return Err(OpenError::UnsafePath) };
         if parts.peek().is_some() {
-            here = openat(&here, name, folder, Mode::empty())?;
+            folder_fd = openat(&folder_fd, name, folder, Mode::empty())?;
             continue;
         }
-        // Opening a device can already do something; this look before is a courtesy, the one behind is the check.
-        let look = statat(&here, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
-        if FileType::from_raw_mode(look.st_mode) != FileType::RegularFile {
+        // Opening a device can have effects. This check avoids most of them; the check that counts follows the open.
+        let status = statat(&folder_fd, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return Err(OpenError::NotRegularFile);
         }
-        // without waiting for the other end of a pipe
+        // NONBLOCK: do not wait for the other end of a pipe
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(&here, name, flags, Mode::empty())?;
+        let file = openat(&folder_fd, name, flags, Mode::empty())?;
         if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
             return Err(OpenError::NotRegularFile);
         }
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_ways_to_regular_files_are_open() {
+    fn only_regular_files_without_links_on_the_path_are_opened() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         fs::create_dir_all(root.join("a/b")).unwrap();
@@ -86,11 +85,12 @@ mod tests {
         symlink("a", root.join("same")).unwrap();
         assert_eq!(text(open(&root, Path::new("a/b/file"))), "in");
         assert_eq!(text(open(&root, Path::new("a/./b/file"))), "in");
-        for way in ["../secret", "a/../a/b/file", "/etc/hostname", "up/secret", "same/b/file", "a/b/file/x"] {
-            assert!(matches!(open(&root, Path::new(way)), Err(OpenError::UnsafePath)), "{way}");
+        for path in ["../secret", "a/../a/b/file", "/etc/hostname", "up/secret", "same/b/file", "a/b/file/x"]
+        {
+            assert!(matches!(open(&root, Path::new(path)), Err(OpenError::UnsafePath)), "{path}");
         }
-        for way in ["link", "a", "a/b", ""] {
-            assert!(matches!(open(&root, Path::new(way)), Err(OpenError::NotRegularFile)), "{way}");
+        for path in ["link", "a", "a/b", ""] {
+            assert!(matches!(open(&root, Path::new(path)), Err(OpenError::NotRegularFile)), "{path}");
         }
         assert!(matches!(open(&root, Path::new("none")), Err(OpenError::Io(_))));
         assert!(matches!(open(&root.join("same"), Path::new("b/file")), Err(OpenError::UnsafePath)));
@@ -98,13 +98,13 @@ mod tests {
         assert!(matches!(open(&root, Path::new("socket")), Err(OpenError::NotRegularFile)));
         let made = std::process::Command::new("mkfifo").arg(root.join("pipe")).status();
         if made.is_ok_and(|status| status.success()) {
-            // nobody will ever open the other end
+            // no process ever opens the other end
             assert!(matches!(open(&root, Path::new("pipe")), Err(OpenError::NotRegularFile)));
         }
         assert!(matches!(open(Path::new("/dev"), Path::new("zero")), Err(OpenError::NotRegularFile)));
     }
 
-    /// A file and a folder that are swapped for links ten thousand times each while somebody opens.
+    /// A folder is replaced by a link ten thousand times while another thread opens a file in it.
     #[test]
     fn a_swapped_link_is_never_followed() {
         let dir = tempfile::tempdir().unwrap();
@@ -118,12 +118,12 @@ mod tests {
         let (mut opened, mut refused) = (0, 0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let (way, spare) = (root.join("in"), root.join("spare"));
+                let (path, moved) = (root.join("in"), root.join("moved"));
                 for _ in 0..10_000 {
-                    fs::rename(&way, &spare).unwrap();
-                    symlink("../out", &way).unwrap();
-                    fs::remove_file(&way).unwrap();
-                    fs::rename(&spare, &way).unwrap();
+                    fs::rename(&path, &moved).unwrap();
+                    symlink("../out", &path).unwrap();
+                    fs::remove_file(&path).unwrap();
+                    fs::rename(&moved, &path).unwrap();
                 }
                 done.store(true, Ordering::Release);
             });

@@ -1,4 +1,4 @@
-//! Our own program file: whether it was replaced since we started, and starting it again in this process.
+//! The executable of this process: whether it was replaced since the start, and executing the new one in this process.
 
 use std::fs::Metadata;
 use std::io;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// A file that was changed a moment ago may still be written.
-const SETTLED: Duration = Duration::from_secs(5);
+/// A file that was changed less than this ago may still be in the process of being written.
+const MIN_AGE: Duration = Duration::from_secs(5);
 
-/// The program file as it was when this process started.
+/// The identity of the executable when this process started.
 #[derive(Debug, Clone)]
 pub struct ExecutableSnapshot {
     path: PathBuf,
@@ -19,38 +19,41 @@ pub struct ExecutableSnapshot {
 }
 
 impl ExecutableSnapshot {
-    /// The one of this process. Call it early.
+    /// Takes the snapshot. Call it early in `main`.
     pub fn capture() -> ExecutableSnapshot {
         let exact = std::env::current_exe().unwrap_or_default();
-        let identity = look(&exact).map(|meta| identity(&meta));
-        // The name that was typed may be a link, which an update makes point elsewhere.
+        let identity = file_metadata(&exact).map(|meta| identity(&meta));
+        // The name on the command line may be a link, which an update points to another file.
         let typed = std::env::args_os().next().and_then(|name| super::program_path::find_program(&name));
-        let same = |path: &PathBuf| identity.is_some() && look(path).map(|m| self::identity(&m)) == identity;
+        let same = |path: &PathBuf| {
+            identity.is_some() && file_metadata(path).map(|m| self::identity(&m)) == identity
+        };
         ExecutableSnapshot { path: typed.filter(same).unwrap_or(exact), identity }
     }
 
-    /// Whether another file lies there now, completely.
+    /// Whether another file, completely written, is at the path now.
     pub fn is_replaced(&self) -> bool {
-        let Some(meta) = look(&self.path) else { return false };
-        let settled = meta.modified().ok().and_then(|at| at.elapsed().ok()).is_none_or(|age| age > SETTLED);
-        self.identity.is_some_and(|old| old != identity(&meta)) && settled
+        let Some(meta) = file_metadata(&self.path) else { return false };
+        let is_written =
+            meta.modified().ok().and_then(|at| at.elapsed().ok()).is_none_or(|age| age > MIN_AGE);
+        self.identity.is_some_and(|old| old != identity(&meta)) && is_written
     }
 
-    /// Starts the program that lies there now in this process, with the same arguments and one more variable in its
-    /// environment. Returns only when that fails.
-    #[allow(clippy::disallowed_methods)] // no child: this process goes on as that program
+    /// Executes the file that is at the path now in this process, with the same arguments and one more environment variable.
+    /// Returns only if that fails.
+    #[allow(clippy::disallowed_methods)] // not a child: this process becomes that program
     pub fn exec_replacement(&self, name: &str, value: &str) -> io::Error {
         Command::new(&self.path).args(std::env::args_os().skip(1)).env(name, value).exec()
     }
 }
 
-/// Replaces this process by another program, for commands that only hand over. Returns only when that fails.
-#[allow(clippy::disallowed_methods)] // no child, and the terminal stays this process's
+/// Replaces this process by another program, for commands that only call it. Returns only if that fails.
+#[allow(clippy::disallowed_methods)] // not a child, and the terminal stays with this process
 pub fn exec_program(program: &Path, args: &[String]) -> io::Error {
     Command::new(program).args(args).exec()
 }
 
-fn look(path: &Path) -> Option<Metadata> {
+fn file_metadata(path: &Path) -> Option<Metadata> {
     std::fs::metadata(path).ok().filter(Metadata::is_file)
 }
 

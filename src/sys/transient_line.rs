@@ -1,28 +1,30 @@
-//! A line on standard error that says what is waited for, and goes when that is over. Only where a person looks on.
+//! A line on standard error that says what the program waits for, and is erased afterwards. Shown only on terminals.
 //!
-//! What is found is not said here.
+//! Results are printed elsewhere.
 
 use std::io::{IsTerminal, Write, stderr};
 
-/// The line; it goes with this.
+/// A line that is erased when this is dropped.
 #[derive(Debug)]
-pub struct TransientLine(bool);
+pub struct TransientLine {
+    is_shown: bool,
+}
 
 impl TransientLine {
-    /// Shows it, cut to what fits on any terminal.
-    pub fn show(words: &str) -> TransientLine {
-        let shown = stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
-        if shown {
-            let words: String = words.chars().take(76).collect();
-            let _ = write!(stderr(), "\r\x1b[2K{words}…");
+    /// Shows a text, truncated so that it fits on any terminal.
+    pub fn show(text: &str) -> TransientLine {
+        let is_shown = stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        if is_shown {
+            let text: String = text.chars().take(76).collect();
+            let _ = write!(stderr(), "\r\x1b[2K{text}…");
         }
-        TransientLine(shown)
+        TransientLine { is_shown }
     }
 }
 
 impl Drop for TransientLine {
     fn drop(&mut self) {
-        if self.0 {
+        if self.is_shown {
             let _ = write!(stderr(), "\r\x1b[2K");
         }
     }

@@ -7,7 +7,8 @@ use crate::agent::runner::accounting::Book;
 use crate::agent::runner::process::Process;
 use crate::agent::runner::termination::Ending;
 use crate::agent::runner::turn::Turn;
-use crate::sys::child_process::{self, ChildExit};
+use crate::sys::child_process::ChildExit;
+use crate::sys::os;
 use crate::sys::process_tree::KillScope;
 use std::time::Instant;
 
@@ -116,7 +117,7 @@ pub(crate) fn finish(
 fn out_of_memory(outcome: AgentOutcome, before: Option<u64>) -> AgentOutcome {
     match outcome {
         AgentOutcome::Failed { reason: Reason::Killed(9), detail, partial }
-            if before.zip(child_process::oom_kills()).is_some_and(|(before, now)| now > before) =>
+            if before.zip(os::oom_kills()).is_some_and(|(before, now)| now > before) =>
         {
             AgentOutcome::Failed { reason: Reason::OutOfMemory, detail, partial }
         }

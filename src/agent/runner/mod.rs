@@ -34,6 +34,7 @@ use crate::config::Limits;
 use crate::secret::Secret;
 use crate::sys::child_process::{self, ChildGroup};
 use crate::sys::id;
+use crate::sys::os;
 use crate::sys::process_tree::{self, OwnerTag, ProcessTree};
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
@@ -281,7 +282,7 @@ fn attempt(
         return Over::without(book.report(AgentOutcome::Cancelled { partial: String::new() }));
     }
     let fresh_id = id::uuid_v4();
-    let host = LaunchContext { fresh_id: &fresh_id, is_root: child_process::is_root() };
+    let host = LaunchContext { fresh_id: &fresh_id, is_root: os::is_root() };
     match start(runner, request, &host, dialect) {
         Ok((process, session)) => {
             if let Some(id) = session {
@@ -306,7 +307,7 @@ fn start(
     dialect: Box<dyn Dialect>,
 ) -> Result<(Process, Option<String>), (Reason, String)> {
     let workdir = &request.workdir;
-    child_process::check_dir(workdir)
+    os::check_dir(workdir)
         .map_err(|e| (Reason::WorkdirUnusable, format!("{}: {}", workdir.display(), words(&e))))?;
     let Program { path, leading } =
         locate::locate(runner.spec, runner.command).map_err(|what| (Reason::CliMissing, what))?;
@@ -338,7 +339,7 @@ fn start(
     match ChildGroup::spawn(&mut cmd) {
         Ok(child) => {
             // the count before: read while the agent is still being loaded, not while it is waited for
-            let oom_kills = child_process::oom_kills();
+            let oom_kills = os::oom_kills();
             log::debug!("started {} as process {}", path.display(), child.id());
             let tree = ProcessTree::new(mark, child.id());
             let process = Process::new(tree, child, dialect, oom_kills, folder);
@@ -346,7 +347,7 @@ fn start(
                 .map(|process| (process, invocation.chosen_session))
                 .map_err(|e| (Reason::Internal, busy(&e)))
         }
-        Err(e) if child_process::is_resource_shortage(&e) => Err((Reason::Internal, busy(&e))),
+        Err(e) if os::is_resource_shortage(&e) => Err((Reason::Internal, busy(&e))),
         Err(e) => {
             let detail = format!("{}: {}", path.display(), words(&e));
             Err(match e.kind() {

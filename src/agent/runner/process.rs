@@ -6,8 +6,9 @@ use crate::agent::permission::Decision;
 use crate::agent::runner::pipes;
 use crate::agent::runner::pipes::{Heard, Pipes};
 use crate::agent::runner::temp_dir::Folder;
-use crate::sys::child_process::{self, ChildExit, ChildGroup, ChildSignal};
+use crate::sys::child_process::{ChildExit, ChildGroup, ChildSignal};
 use crate::sys::line_reader::{Line, OutputTail};
+use crate::sys::os;
 use crate::sys::process_tree::{KillScope, ProcessTree};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::io;
@@ -63,7 +64,7 @@ impl Process {
 
     /// Another turn begins: what was said in the last one is no part of it.
     pub(crate) fn renew(&mut self) {
-        self.oom_kills = child_process::oom_kills();
+        self.oom_kills = os::oom_kills();
         self.pipes.stderr.clear();
     }
 

@@ -6,7 +6,7 @@ use crate::cli::table::CommandArgs;
 use crate::config::{paths::Places, profile};
 use crate::error::{Error, Result, reason};
 use crate::store::lock;
-use crate::sys::child_process;
+use crate::sys::os;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     if let Some(pid) = lock::holder(&state_dir.join("lock")) {
         let stuck =
             |why: &str| Error::Failed(format!("process {pid}, which runs {name}, does not end: {why}"));
-        child_process::terminate(pid).map_err(|e| stuck(&reason(&e)))?;
+        os::terminate(pid).map_err(|e| stuck(&reason(&e)))?;
         wait(&state_dir.join("lock")).map_err(stuck)?;
         said = format!("{name} is stopped (process {pid})");
     }

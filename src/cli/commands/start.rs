@@ -45,7 +45,7 @@ fn start_log(config: &Config, to_file: bool) -> Result<()> {
 
 fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
     panic_restart::restart_on_panic();
-    crate::sys::child_process::disable_core_dumps();
+    crate::sys::os::disable_core_dumps();
     config.prepare()?;
     for note in &config.notes {
         log::warn!("{note}");

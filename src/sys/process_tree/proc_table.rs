@@ -2,7 +2,8 @@
 //!
 //! What belongs to a turn is decided in [`crate::sys::process_tree`].
 
-use crate::sys::child_process::{self, ChildSignal, OWNER_TAG_VARIABLE};
+use crate::sys::child_process::{ChildSignal, OWNER_TAG_VARIABLE};
+use crate::sys::os;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, kill_process, pidfd_open, pidfd_send_signal};
 use std::io::Read;
@@ -32,7 +33,7 @@ pub(super) struct ProcessStat {
 
 /// Reads one process; `None` if it does not exist.
 pub(super) fn read_stat(pid: i32) -> Option<ProcessStat> {
-    parse_stat(pid, &child_process::read_proc_file(&format!("/proc/{pid}/stat"))?)
+    parse_stat(pid, &os::read_proc_file(&format!("/proc/{pid}/stat"))?)
 }
 
 /// The command name stands in parentheses and may contain anything, so fields are counted from the last `)`.

@@ -11,7 +11,7 @@ const SILENT: &[&str] = &[
     "session/speech/synthesize.rs",
     "daemon/connection",
     "daemon/control",
-    "daemon/hub/mod.rs",
+    "daemon/hub",
     "daemon/inbound/ping_pong.rs",
     "daemon/lifecycle",
     "daemon/mod.rs",

@@ -6,7 +6,7 @@ use crate::wire::message::SenderKind;
 use crate::wire::task::Task;
 use std::collections::BTreeMap;
 
-/// Topics remembered. Beyond it all are forgotten, and learnt again from the next messages.
+/// Topics remembered. Beyond it all are forgotten, and learned again from the next messages.
 const TOPICS: usize = 4096;
 
 /// The languages of the topics.
@@ -17,7 +17,7 @@ pub(crate) struct TopicLanguages {
 
 impl TopicLanguages {
     /// A message of the topic. What an agent writes says nothing about the people there.
-    pub(crate) fn heard(&mut self, job: &Job) {
+    pub(crate) fn learn(&mut self, job: &Job) {
         if job.sender_kind != SenderKind::Agent
             && let Some(lang) = Lang::of(&job.instruction)
         {
@@ -28,7 +28,7 @@ impl TopicLanguages {
         }
     }
 
-    /// What a task or a kept message says, in a topic where nobody has written since the start.
+    /// What a task or a deferred message says, in a topic where nobody has written since the start.
     pub(crate) fn guess(&mut self, topic: &str, text: &str) {
         if !self.by_topic.contains_key(topic)
             && let Some(lang) = Lang::of(text)

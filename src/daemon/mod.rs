@@ -5,7 +5,9 @@
 
 mod commands;
 pub mod connection;
+mod context;
 pub mod control;
+mod effect;
 mod event;
 mod hub;
 mod inbound;
@@ -15,6 +17,7 @@ mod outbound;
 mod permissions;
 mod scheduler;
 mod tasks;
+mod topic_choice;
 
 use crate::agent::adapters;
 use crate::agent::discovery::locate;
@@ -36,9 +39,14 @@ use crate::sys::own_executable::ExecutableSnapshot;
 use crate::sys::{id, signal, thread, time};
 use crate::wire::e2e::Key;
 use connection::NetHandle;
+use context::Context;
 use crossbeam_channel::{Receiver, Sender};
 use event::Event;
 use hub::Hub;
+use outbound::Outbound;
+use outbound::http_worker::HttpWorker;
+use outbound::uploads::Uploads;
+use scheduler::Scheduler;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -92,12 +100,8 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     warn_when_mute(&config);
     let Restored { store, outbox, left, owner } = restore(&config)?;
     let host = Host::start(&config, Arc::new(net.clone())).map_err(thread_error)?;
-    let out = (
-        outbound::http_worker::HttpWorker::new(events.clone()),
-        outbound::uploads::Uploads::new(events.clone()),
-        host,
-    );
-    let sessions = scheduler::Scheduler::new(events, config.session_idle, config.max_agents);
+    let (http, uploads) = (HttpWorker::new(events.clone()), Uploads::new(events.clone()));
+    let scheduler = Scheduler::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);
     let (draining, gate) = (AtomicBool::new(false), SwitcherLock::default());
     let (shelf, ledger) = (file_upload::shelf(&config), Artifacts::new(&config.state_dir));
@@ -105,10 +109,12 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     shelf.sweep(&wanted);
     let e2e = config.e2e_password.as_ref().map(|password| Key::derive(password.expose()));
     let shared = Arc::new(Shared { config, outbox, owner, pool, draining, gate, shelf, ledger, e2e });
-    let mut hub = Hub::new(shared.clone(), store, net.clone(), inbox, sessions, left, out);
+    let cx = Context::new(shared.clone(), store, net.clone());
+    let outbound = Outbound::new(&cx, http, uploads, left);
+    let mut hub = Hub::new(cx, inbox, scheduler, outbound, host);
     let mark = mark_of(&shared.config.state_dir);
     let code = hub.run();
-    let again = hub.care.again.then(|| hub.care.image.clone());
+    let again = hub.cx.lifecycle.restart_pending.then(|| hub.cx.lifecycle.self_update.image().clone());
     hub.host.end();
     lifecycle::shutdown::await_kept(&shared.pool);
 

@@ -200,6 +200,7 @@ texts! {
     WaitsForSwitch: "waiting for its turn: with a model switcher one agent runs at a time", "正在排队：启用模型切换时一次只运行一个智能体";
     Starts: "starting", "正在启动";
     WaitsForPlace: "waiting for a free place", "正在等待空位";
+    DeferredLost: "⚠️ A message that was kept for later cannot be answered any more ({0}). Please send it again.", "⚠️ 一条被保留待处理的消息已无法处理（{0}），请重新发送。";
     WaitsForRestart: "waiting: the connector starts again when the running turns are over", "正在等待：运行中的任务结束后连接器将重启";
     LooksAtTask: "looking at the task", "正在查看任务";
     Receives: "receiving {0} ({1} of {2}, {3} MiB)", "正在接收{0}（{1}/{2}，{3} MiB）";

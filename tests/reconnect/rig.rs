@@ -72,10 +72,10 @@ impl Rig {
         self.events.recv_timeout(PATIENCE).expect("an event within the time limit")
     }
 
-    /// Expects `Up`: generation and display name.
+    /// Expects `Up`: connection_number and display name.
     pub fn up(&self) -> (u64, Option<String>) {
         match self.next() {
-            NetEvent::Up { generation, display_name } => (generation, display_name),
+            NetEvent::Up { connection_number, display_name } => (connection_number, display_name),
             other => panic!("expected Up, got {other:?}"),
         }
     }
@@ -94,8 +94,8 @@ impl Rig {
     /// Skips everything before the next `Up`.
     pub fn up_again(&self) -> u64 {
         loop {
-            if let NetEvent::Up { generation, .. } = self.next() {
-                return generation;
+            if let NetEvent::Up { connection_number, .. } = self.next() {
+                return connection_number;
             }
         }
     }

@@ -1,5 +1,6 @@
-//! Chat commands, carried out by the hub. What they look like is the table in `session/command.rs`, what is answered
-//! the one in `session/messages.rs`. Here is who does what; the longer ones have files of their own.
+//! Chat commands, as functions over the parts that they need. What they look like is the table in
+//! `session/chat_command.rs`, what is answered the one in `session/messages.rs`. Here is who does what; the longer ones have
+//! files of their own.
 
 mod choose;
 mod sessions;
@@ -7,89 +8,118 @@ mod status;
 mod usage;
 
 use crate::config::Busy;
-use crate::daemon::hub::Hub;
-use crate::daemon::inbound::intake::status;
-use crate::session::chat_command;
-use crate::session::chat_command::Command;
+use crate::daemon::context::{AcceptedAs, Context};
+use crate::daemon::effect::{Effect, Effects, Notice, StartTurn, own_status};
+use crate::daemon::outbound::Outbound;
+use crate::daemon::permissions::PermissionRequests;
+use crate::daemon::scheduler::busy_policy::refuse_full;
+use crate::daemon::scheduler::{Scheduler, deferred};
+use crate::session::chat_command::{self, Command};
 use crate::session::messages::Say;
 use crate::session::task;
 use crate::store::outbox::ReplyKind;
-use crate::store::state::Record;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::StatusKind;
+use std::sync::Arc;
 
-impl Hub {
-    /// Carries a command out.
-    pub(crate) fn command(&mut self, job: Job, command: Command) {
-        let lang = self.tongues.of(&job.topic_id);
-        let text = match command {
-            Command::Stop => return self.stop_topic(&job),
-            Command::New | Command::Switch(_) if !self.sessions.has_room(&job.scope) => {
-                let adapter = self.shared.config.adapter.clone();
-                return self.refuse(&job, &adapter);
-            }
-            Command::New => {
-                self.record_accepted(&job, false, None);
-                return self.sessions.enqueue_change(job, None, Say::Fresh.to(lang, &[]));
-            }
-            Command::Switch(which) => match self.switch_to(&job, &which, lang) {
-                Ok((key, row, text)) => {
-                    self.record_accepted(&job, false, None);
-                    return self.sessions.enqueue_change(job, Some((key, row)), text);
-                }
-                Err(text) => text,
-            },
-            Command::Steer(text) if text.is_empty() => Say::SteerHow.to(lang, &[]),
-            Command::Steer(text) => return self.accept_as(with_words(job, text), Busy::Steer, true),
-            Command::Decide { allow, id, words } => {
-                return self.decide_in_chat(&job, allow, id.as_deref(), &words);
-            }
-            Command::Compact(words) => {
-                let mut job = job;
-                job.instruction = format!("/compact {words}").trim_end().to_owned();
-                job.forwarded_command = true;
-                return self.accept_as(job, Busy::Queue, false);
-            }
-            Command::Help => chat_command::help_text(lang),
-            Command::Status => self.status_text(&job, lang),
-            Command::Model { model, effort } => self.choose_model(&job, model, effort, lang),
-            Command::Mode(name) => self.choose_mode(&job, name, lang),
-            Command::Adapter(name) => self.choose_adapter(&job, name, lang),
-            Command::Queue => self.queue_text(&job, lang),
-            Command::Sessions => self.sessions_text(&job, lang),
-            Command::Usage => self.usage_text(&job.scope, lang),
-            Command::Voice(on) => self.choose_voice(&job, on, lang),
-            Command::Upgrade => Say::Upgrade.to(lang, &[env!("CARGO_PKG_VERSION")]),
-        };
-        self.notice(&job, &text, ReplyKind::Notice);
-    }
+/// The parts that commands look at or change.
+#[derive(Debug)]
+pub(crate) struct CommandParts<'a> {
+    /// Sessions and their turns.
+    pub(crate) scheduler: &'a mut Scheduler,
+    /// What people are asked.
+    pub(crate) permissions: &'a mut PermissionRequests,
+    /// What waits to be sent.
+    pub(crate) outbound: &'a Outbound,
+}
 
-    fn stop_topic(&mut self, job: &Job) {
-        let lang = self.tongues.of(&job.topic_id);
-        if self.sessions.stop(&job.scope) {
-            // the stopped turn says so itself, once nothing of it is left running
-            self.store.record(Record::Seen { key: job.key.clone() });
-            let adapter = self.shared.config.adapter.clone();
-            let text = Say::Stopping.to(lang, &[]);
-            return self.show_now(&job.topic_id, &status(&text, StatusKind::Running, &adapter));
+/// Carries a command out.
+pub(crate) fn run(cx: &mut Context, parts: &mut CommandParts<'_>, job: Job, command: Command) -> Effects {
+    let lang = cx.language_of(&job.topic_id);
+    let text = match command {
+        Command::Stop => return stop(cx, parts.scheduler, job),
+        Command::New | Command::Switch(_) if !parts.scheduler.has_room(&job.scope) => {
+            let adapter = cx.config().adapter.clone();
+            return refuse_full(cx, &job, &adapter);
         }
-        let is_run = self.is_task_parked(&job.scope);
-        let text = match self.drop_parked(&job.scope) {
-            0 => Say::NothingRuns.to(lang, &[]),
-            n => Say::KeptDropped.to(lang, &[&n.to_string()]),
-        };
-        let after = match &job.scope {
-            // a run that was put off will not come: its task is told
-            Scope::Task(task_id) if is_run => Some(task::interrupted(task_id, &text)),
-            _ => None,
-        };
-        self.notice_and(job, &text, ReplyKind::Notice, after);
+        Command::New => {
+            cx.record_accepted(&job, AcceptedAs::default());
+            parts.scheduler.enqueue_change(job, None, Say::Fresh.to(lang, &[]));
+            return Effects::none();
+        }
+        Command::Switch(which) => match sessions::switch_to(cx, &job, &which, lang) {
+            Ok((key, row, text)) => {
+                cx.record_accepted(&job, AcceptedAs::default());
+                parts.scheduler.enqueue_change(job, Some((key, row)), text);
+                return Effects::none();
+            }
+            Err(text) => text,
+        },
+        Command::Steer(text) if text.is_empty() => Say::SteerHow.to(lang, &[]),
+        Command::Steer(text) => return start(with_words(job, text), Busy::Steer, true),
+        Command::Compact(words) => return start(with_compact(job, &words), Busy::Queue, false),
+        Command::Decide { allow, id, words } => {
+            parts.permissions.decide_in_chat(cx, parts.scheduler, &job, allow, id.as_deref(), &words)
+        }
+        Command::Help => chat_command::help_text(lang),
+        Command::Status => {
+            status::status_text(cx, parts.scheduler, parts.permissions, parts.outbound, &job, lang)
+        }
+        Command::Model { model, effort } => choose::choose_model(cx, &job, model, effort, lang),
+        Command::Mode(name) => choose::choose_mode(cx, &job, name, lang),
+        Command::Adapter(name) => choose::choose_adapter(cx, &job, name, lang),
+        Command::Queue => status::queue_text(parts.scheduler, &job, lang),
+        Command::Sessions => sessions::sessions_text(cx, &job, lang),
+        Command::Usage => usage::usage_text(cx, &job.scope, lang),
+        Command::Voice(on) => choose::choose_voice(cx, &job, on, lang),
+        Command::Upgrade => Say::Upgrade.to(lang, &[env!("CARGO_PKG_VERSION")]),
+    };
+    let mut effects = Effects::none();
+    effects.notice(&job, text);
+    effects
+}
+
+/// `/stop`: ends the running turn of the topic, else drops what is deferred there.
+fn stop(cx: &mut Context, scheduler: &mut Scheduler, job: Job) -> Effects {
+    let lang = cx.language_of(&job.topic_id);
+    let mut effects = Effects::none();
+    if scheduler.stop(&job.scope) {
+        // the stopped turn says so itself, once nothing of it is left running
+        cx.record_seen(&job.key);
+        let text = Say::Stopping.to(lang, &[]);
+        effects.show_now(&job.topic_id, own_status(&text, StatusKind::Running, &cx.config().adapter));
+        return effects;
     }
+    let was_run = deferred::is_task_deferred(cx, &job.scope);
+    let text = match deferred::drop_deferred(cx, &job.scope) {
+        0 => Say::NothingRuns.to(lang, &[]),
+        n => Say::KeptDropped.to(lang, &[&n.to_string()]),
+    };
+    let follow_up = match &job.scope {
+        // a run that was deferred will not come: its task is told
+        Scope::Task(task_id) if was_run => Some(task::interrupted(task_id, &text)),
+        _ => None,
+    };
+    effects.push(Effect::Notice(Box::new(Notice { job, text, kind: ReplyKind::Notice, follow_up })));
+    effects
+}
+
+fn start(job: Job, busy: Busy, is_requested: bool) -> Effects {
+    let mut effects = Effects::none();
+    effects.start(StartTurn { job, busy: Some(busy), is_requested, task: Arc::default() });
+    effects
 }
 
 /// The message without the word of the command; what else it holds (quotes, files) stays.
 fn with_words(mut job: Job, words: String) -> Job {
     job.text = job.text.replacen(&job.instruction, &words, 1);
     job.instruction = words;
+    job
+}
+
+/// The message as the agent's own command.
+fn with_compact(mut job: Job, words: &str) -> Job {
+    job.instruction = format!("/compact {words}").trim_end().to_owned();
+    job.forwarded_command = true;
     job
 }

@@ -2,7 +2,8 @@
 
 use super::status::known_by;
 use crate::agent::adapters;
-use crate::daemon::hub::Hub;
+use crate::daemon::context::Context;
+use crate::daemon::topic_choice;
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::routing;
 use crate::store::state::{Choice, Record, SessionRow};
@@ -13,73 +14,73 @@ use crate::wire::intake::{Job, Scope};
 /// A session of the list: its key (with the id behind it when it was put aside), its row, whether it is in use.
 type Item<'a> = (&'a String, &'a SessionRow, bool);
 
-impl Hub {
-    /// The sessions of a topic, those in use first, then the last used first.
-    fn sessions_of(&self, scope: &Scope) -> Vec<Item<'_>> {
-        let (state, scope) = (self.store.state(), routing::scope_key(scope));
-        let mut items: Vec<Item<'_>> = Vec::new();
-        items.extend(state.sessions_of(&scope).map(|(key, row)| (key, row, true)));
-        items.extend(
-            text::with_prefix(&state.ledger.shelf, &format!("{scope}:")).map(|(key, row)| (key, row, false)),
-        );
-        items.sort_by_key(|(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
-        items
-    }
+/// The sessions of a topic, those in use first, then the last used first.
+fn sessions_of<'a>(cx: &'a Context, scope: &Scope) -> Vec<Item<'a>> {
+    let (state, scope) = (cx.store.state(), routing::scope_key(scope));
+    let mut items: Vec<Item<'_>> = Vec::new();
+    items.extend(state.sessions_of(&scope).map(|(key, row)| (key, row, true)));
+    items.extend(
+        text::with_prefix(&state.ledger.shelf, &format!("{scope}:")).map(|(key, row)| (key, row, false)),
+    );
+    items.sort_by_key(|(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
+    items
+}
 
-    pub(crate) fn sessions_text(&self, job: &Job, lang: Lang) -> String {
-        let items = self.sessions_of(&job.scope);
-        let now = self.route(&mut job.clone()).map(|route| routing::session_key(&job.scope, &route));
-        if items.is_empty() {
-            return Say::SessionsNone.to(lang, &[]);
-        }
-        let mut out = vec![Say::SessionsHead.to(lang, &[])];
-        for (at, (key, row, kept)) in items.iter().enumerate() {
-            let (name, id) = known_by(key, row);
-            let mut about = time::rfc3339(row.used_at);
-            if !row.title.is_empty() {
-                about.push_str(&format!(", “{}”", row.title));
-            }
-            // those of other models and agents wait until these are chosen again
-            let is_used = *kept && now.as_ref() == Ok(key);
-            let used = if is_used { Say::SessionsNow.to(lang, &[]) } else { String::new() };
-            out.push(Say::SessionsRow.to(lang, &[&(at + 1).to_string(), &name, &id, &about, &used]));
-        }
-        out.push(Say::SessionsFoot.to(lang, &[]));
-        out.join("\n")
+/// `/sessions`.
+pub(super) fn sessions_text(cx: &Context, job: &Job, lang: Lang) -> String {
+    let items = sessions_of(cx, &job.scope);
+    let now = topic_choice::route(cx, &mut job.clone()).map(|route| routing::session_key(&job.scope, &route));
+    if items.is_empty() {
+        return Say::SessionsNone.to(lang, &[]);
     }
-
-    /// What `/switch` leads to: the session under the key that the topic's messages will have from now on, and the
-    /// answer. An error is an answer as well.
-    pub(crate) fn switch_to(
-        &mut self,
-        job: &Job,
-        which: &str,
-        lang: Lang,
-    ) -> Result<(String, SessionRow, String), String> {
-        let items = self.sessions_of(&job.scope);
-        let number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-        let by_id = || {
-            let fits = |item: &&Item<'_>| item.1.native().is_some_and(|id| id.starts_with(which));
-            items.iter().find(fits).filter(|_| which.len() >= 4)
-        };
-        let Some((key, row, _)) = number.and_then(|n| items.get(n)).or_else(by_id) else {
-            return Err(Say::SwitchUnknown.to(lang, &[&which.replace('`', "")]));
-        };
+    let mut out = vec![Say::SessionsHead.to(lang, &[])];
+    for (at, (key, row, kept)) in items.iter().enumerate() {
         let (name, id) = known_by(key, row);
-        let row = (*row).clone();
-        let (adapter, model, effort) = routing::parts_of(key).unwrap_or_default();
-        let config = &self.shared.config;
-        if row.workdir != config.workdir.to_string_lossy() {
-            return Err(Say::SwitchElsewhere.to(lang, &[&row.workdir]));
+        let mut about = time::rfc3339(row.used_at);
+        if !row.title.is_empty() {
+            about.push_str(&format!(", “{}”", row.title));
         }
-        if !config.adapters.contains(&adapter) || adapters::find(&adapter).is_none() {
-            return Err(Say::AdapterOff.to(lang, &[&adapter, &config.adapters.join(", ")]));
-        }
-        let chosen = self.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
-        let choice = Choice { model, effort, adapter: Some(adapter), ..chosen };
-        self.store.record(Record::Choose { scope: job.scope.to_string(), choice });
-        let route = self.route(&mut job.clone()).map_err(|why| format!("⚠️ {}", kept(lang, &why)))?;
-        let text = Say::Switched.to(lang, &[&name, &id]);
-        Ok((routing::session_key(&job.scope, &route), row, text))
+        // those of other models and agents wait until these are chosen again
+        let is_used = *kept && now.as_ref() == Ok(key);
+        let used = if is_used { Say::SessionsNow.to(lang, &[]) } else { String::new() };
+        out.push(Say::SessionsRow.to(lang, &[&(at + 1).to_string(), &name, &id, &about, &used]));
     }
+    out.push(Say::SessionsFoot.to(lang, &[]));
+    out.join("\n")
+}
+
+/// What `/switch` leads to: the session under the key that the topic's messages will have from now on, and the
+/// answer. An error is an answer as well.
+pub(super) fn switch_to(
+    cx: &mut Context,
+    job: &Job,
+    which: &str,
+    lang: Lang,
+) -> Result<(String, SessionRow, String), String> {
+    let items = sessions_of(cx, &job.scope);
+    let number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    let by_id = || {
+        let fits = |item: &&Item<'_>| item.1.native().is_some_and(|id| id.starts_with(which));
+        items.iter().find(fits).filter(|_| which.len() >= 4)
+    };
+    let Some((key, row, _)) = number.and_then(|n| items.get(n)).or_else(by_id) else {
+        return Err(Say::SwitchUnknown.to(lang, &[&which.replace('`', "")]));
+    };
+    let (name, id) = known_by(key, row);
+    let row = (*row).clone();
+    let (adapter, model, effort) = routing::parts_of(key).unwrap_or_default();
+    let config = &cx.config();
+    if row.workdir != config.workdir.to_string_lossy() {
+        return Err(Say::SwitchElsewhere.to(lang, &[&row.workdir]));
+    }
+    if !config.adapters.contains(&adapter) || adapters::find(&adapter).is_none() {
+        return Err(Say::AdapterOff.to(lang, &[&adapter, &config.adapters.join(", ")]));
+    }
+    let chosen = cx.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
+    let choice = Choice { model, effort, adapter: Some(adapter), ..chosen };
+    cx.store.record(Record::Choose { scope: job.scope.to_string(), choice });
+    let route =
+        topic_choice::route(cx, &mut job.clone()).map_err(|why| format!("⚠️ {}", kept(lang, &why)))?;
+    let text = Say::Switched.to(lang, &[&name, &id]);
+    Ok((routing::session_key(&job.scope, &route), row, text))
 }

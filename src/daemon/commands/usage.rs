@@ -1,10 +1,8 @@
 //! `/usage`: tokens by agent, of the topic and of the last days. The sums are in `store/ledger.rs`.
 
-use crate::agent::Usage;
-use crate::daemon::hub::Hub;
+use crate::daemon::context::Context;
 use crate::session::messages::{Lang, Say};
 use crate::store::ledger::{DAYS, Tokens, day};
-use crate::store::state::Record;
 use crate::sys::time;
 use crate::text;
 use crate::wire::intake::Scope;
@@ -28,28 +26,20 @@ fn named<'a>((name, sum): (&'a String, &Tokens)) -> (&'a str, Tokens) {
     (name.rsplit(' ').next().unwrap_or_default(), *sum)
 }
 
-impl Hub {
-    /// Adds what a turn has used.
-    pub(crate) fn count_tokens(&mut self, scope: &Scope, adapter: &str, usage: Option<Usage>) {
-        let tokens = usage.map(|usage| [usage.input, usage.cached, usage.output]);
-        let (scope, adapter) = (scope.to_string(), adapter.to_owned());
-        self.store.record(Record::Used { scope, adapter, at: time::now_ms(), tokens });
+/// `/usage`.
+pub(super) fn usage_text(cx: &Context, scope: &Scope, lang: Lang) -> String {
+    let ledger = &cx.store.state().ledger;
+    let mut out: Vec<String> = Vec::new();
+    let here = text::with_prefix(&ledger.topics, &format!("{scope} ")).map(named);
+    rows(&mut out, Say::UsageHere.to(lang, &[]), here, lang);
+    let today = day(time::now_ms());
+    let of_today = text::with_prefix(&ledger.days, &format!("{today} ")).map(named);
+    rows(&mut out, Say::UsageDay.to(lang, &[&today]), of_today, lang);
+    let mut sums: BTreeMap<String, Tokens> = BTreeMap::new();
+    for (adapter, sum) in ledger.days.iter().map(named) {
+        sums.entry(adapter.to_owned()).or_default().add(&sum);
     }
-
-    pub(crate) fn usage_text(&self, scope: &Scope, lang: Lang) -> String {
-        let ledger = &self.store.state().ledger;
-        let mut out: Vec<String> = Vec::new();
-        let here = text::with_prefix(&ledger.topics, &format!("{scope} ")).map(named);
-        rows(&mut out, Say::UsageHere.to(lang, &[]), here, lang);
-        let today = day(time::now_ms());
-        let of_today = text::with_prefix(&ledger.days, &format!("{today} ")).map(named);
-        rows(&mut out, Say::UsageDay.to(lang, &[&today]), of_today, lang);
-        let mut sums: BTreeMap<String, Tokens> = BTreeMap::new();
-        for (adapter, sum) in ledger.days.iter().map(named) {
-            sums.entry(adapter.to_owned()).or_default().add(&sum);
-        }
-        let all = sums.iter().map(|(name, sum)| (name.as_str(), *sum));
-        rows(&mut out, Say::UsageDays.to(lang, &[&DAYS.to_string()]), all, lang);
-        if out.is_empty() { Say::UsageNone.to(lang, &[]) } else { out.join("\n") }
-    }
+    let all = sums.iter().map(|(name, sum)| (name.as_str(), *sum));
+    rows(&mut out, Say::UsageDays.to(lang, &[&DAYS.to_string()]), all, lang);
+    if out.is_empty() { Say::UsageNone.to(lang, &[]) } else { out.join("\n") }
 }

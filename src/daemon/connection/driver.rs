@@ -33,7 +33,7 @@ pub(crate) struct ConnectionDriver<'a> {
     pub(crate) flags: &'a Flags,
     /// Hands an event to the hub; false when the hub is gone.
     pub(crate) emit: &'a mut dyn FnMut(NetEvent) -> bool,
-    pub(crate) generation: u64,
+    pub(crate) connection_number: u64,
     request_id: String,
     auth: Auth,
     opened: Instant,
@@ -64,7 +64,7 @@ impl<'a> ConnectionDriver<'a> {
         timing: Timing,
         flags: &'a Flags,
         emit: &'a mut dyn FnMut(NetEvent) -> bool,
-        generation: u64,
+        connection_number: u64,
         request_id: String,
     ) -> ConnectionDriver<'a> {
         let now = Instant::now();
@@ -72,7 +72,7 @@ impl<'a> ConnectionDriver<'a> {
             timing,
             flags,
             emit,
-            generation,
+            connection_number,
             request_id,
             auth: Auth::Asked,
             opened: now,
@@ -109,7 +109,7 @@ impl<'a> ConnectionDriver<'a> {
     fn go_up(&mut self, display_name: Option<String>) -> Flow {
         self.up_at = Some(Instant::now());
         self.flags.set_up(true);
-        let mut alive = (self.emit)(NetEvent::Up { generation: self.generation, display_name });
+        let mut alive = (self.emit)(NetEvent::Up { connection_number: self.connection_number, display_name });
         for frame in std::mem::take(&mut self.held) {
             alive = alive && (self.emit)(NetEvent::Frame(frame));
         }

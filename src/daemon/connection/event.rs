@@ -5,10 +5,10 @@ use std::time::Duration;
 /// What the network thread tells the hub. One bounded channel; the thread blocks when the hub is behind.
 #[derive(Debug)]
 pub enum NetEvent {
-    /// Authenticated (or five seconds without an answer). `generation` counts connections.
+    /// Authenticated (or five seconds without an answer). `connection_number` counts connections.
     Up {
         /// 1, 2, …
-        generation: u64,
+        connection_number: u64,
         /// From the auth reply.
         display_name: Option<String>,
     },

@@ -51,7 +51,7 @@ pub(crate) struct NetworkThread {
     backoff: Backoff,
     /// Which of the URLs is next.
     url: usize,
-    generation: u64,
+    connection_number: u64,
     /// Connections in a row that the service accepted and closed before they were healthy.
     short_lived: u32,
 }
@@ -96,7 +96,7 @@ impl NetworkThread {
             queue,
             tls: None,
             url: 0,
-            generation: 0,
+            connection_number: 0,
             short_lived: 0,
         }
     }
@@ -159,10 +159,10 @@ impl NetworkThread {
         if self.flags.closing() {
             return AttemptOutcome::Stop;
         }
-        self.generation += 1;
+        self.connection_number += 1;
         let request_id = format!("auth-{}", id::hex());
         let auth = Message::text(crate::wire::outgoing::auth(&request_id, token.expose()));
-        let mut link = ConnectionDriver::new(timing, &self.flags, emit, self.generation, request_id);
+        let mut link = ConnectionDriver::new(timing, &self.flags, emit, self.connection_number, request_id);
         let end = match ws.write(auth) {
             // `WouldBlock` means queued: the pump flushes.
             Err(e) if !matches!(&e, WsError::Io(e) if e.kind() == std::io::ErrorKind::WouldBlock) => {

@@ -4,7 +4,7 @@
 //! `{"request":"status"}`. Here is what both sides share, and the asking side. The daemon's side is [`server`]; the
 //! answers are the hub's (`daemon/control/handlers.rs`).
 
-mod handlers;
+pub(crate) mod handlers;
 pub(crate) mod reply;
 pub(crate) mod server;
 use crate::json::{self, null_as_default};

@@ -1,39 +1,34 @@
-//! The hub: the one thread that owns the state of the daemon. It takes events, decides, and never waits for a
-//! network, an agent or a session; its only blocking act is the commit of the journal, once per batch of events.
+//! The hub: the one thread that owns the state of the daemon. It takes events, lets the parts decide, and performs what
+//! they want of each other. Nothing else knows all parts: `impl Hub` stands in this folder only.
+//!
+//! The hub never waits for a network, an agent or a session. It blocks on the disk alone, in these places:
+//! - [`Hub::commit`] syncs the journal, once per batch of events;
+//! - `outbound/publish.rs` writes, moves and removes files of the outbox, with a sync each, and commits before a file that
+//!   is the only witness of a reply goes, or before the notice that a message is deferred is written;
+//! - `status` of the command line looks for the programs of the adapters, and the self-update looks at the program file.
 
-mod host_requests;
+mod router;
+mod service_requests;
 
-use crate::daemon::connection::NetHandle;
-use crate::daemon::connection::link_state::LinkState;
+use crate::agent::runner::Control;
+use crate::daemon::commands::{self, CommandParts};
+use crate::daemon::context::Context;
+use crate::daemon::control::handlers::{self, ControlParts};
+use crate::daemon::effect::{Effect, Effects, Urgency};
 use crate::daemon::event::Event;
-use crate::daemon::inbound::catch_up::state::CatchUp;
-use crate::daemon::inbound::late_attachments::LateAttachments;
-use crate::daemon::inbound::ping_pong::PingPong;
-use crate::daemon::language::TopicLanguages;
-use crate::daemon::lifecycle::Lifecycle;
-use crate::daemon::outbound::delivery::Delivery;
-use crate::daemon::outbound::http_worker::HttpWorker;
-use crate::daemon::outbound::progress_throttle::ProgressThrottle;
-use crate::daemon::outbound::requests::{Purpose, Requests};
-use crate::daemon::outbound::upload_waiters::UploadWaiters;
-use crate::daemon::outbound::uploads::Uploads;
+use crate::daemon::inbound::{Inbound, IntakeParts, start_turn};
+use crate::daemon::lifecycle::shutdown::Shutdown;
+use crate::daemon::outbound::Outbound;
+use crate::daemon::outbound::http_call::{HttpOutcome, HttpPurpose};
 use crate::daemon::permissions::PermissionRequests;
-use crate::daemon::scheduler::Scheduler;
-use crate::daemon::tasks::Tasks;
+use crate::daemon::scheduler::{Scheduler, deferred};
+use crate::daemon::tasks::{Neighbors, Tasks};
 use crate::host::Host;
-use crate::session::turn::TurnEnd;
-use crate::session::{SessionEvent, Shared};
 use crate::store::Store;
-use crate::store::outbox::{Entry, ReplyKind};
-use crate::store::state::Record;
-use crate::sys::fault_injection;
 use crate::sys::signal::Signal;
-use crate::wire::frame::{self, ActionResult, Frame};
-use crate::wire::identity::Identity;
-use crate::wire::message::TopicKind;
+use crate::wire::outgoing::Status;
 use crossbeam_channel::Receiver;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Changes that need not be durable at once are written together after this.
@@ -43,101 +38,53 @@ const BATCH: usize = 256;
 /// A disk that refuses is reported this often, not once per message.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-/// The state of the running daemon.
+/// The running daemon: the parts, and what all of them may use.
 pub(crate) struct Hub {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) store: Store,
-    pub(crate) net: NetHandle,
-    inbox: Receiver<Event>,
-    pub(crate) me: Identity,
-    pub(crate) link: LinkState,
-    pub(crate) sessions: Scheduler,
-    pub(crate) pingpong: PingPong,
-    pub(crate) catch_up: CatchUp,
-    pub(crate) files: LateAttachments,
-    /// Kinds of the topics that the service has listed, for messages that do not say theirs.
-    pub(crate) kinds: BTreeMap<String, TopicKind>,
-    pub(crate) board: ProgressThrottle,
-    pub(crate) tongues: TopicLanguages,
-    pub(crate) delivery: Delivery,
-    pub(crate) courier: HttpWorker,
-    pub(crate) uploads: Uploads,
-    pub(crate) cards: UploadWaiters,
-    pub(crate) requests: Requests,
-    pub(crate) tasks: Tasks,
-    pub(crate) asks: PermissionRequests,
-    pub(crate) drain: Option<crate::daemon::lifecycle::shutdown::Shutdown>,
-    pub(crate) care: Lifecycle,
+    pub(crate) cx: Context,
+    events: Receiver<Event>,
+    inbound: Inbound,
+    scheduler: Scheduler,
+    outbound: Outbound,
+    tasks: Tasks,
+    permissions: PermissionRequests,
     pub(crate) host: Host,
-    pub(crate) commit_now: bool,
+    /// When changes are written that need not be durable at once.
     commit_by: Option<Instant>,
-    warned: Option<Instant>,
-    /// The outbox was full when last looked at.
-    pub(crate) full: bool,
+    /// When the log has said last that the disk refuses.
+    warned_at: Option<Instant>,
 }
 
 impl Hub {
+    /// Before the first event.
     pub(crate) fn new(
-        shared: Arc<Shared>,
-        store: Store,
-        net: NetHandle,
-        inbox: Receiver<Event>,
-        sessions: Scheduler,
-        left: Vec<Entry>,
-        (courier, uploads, host): (HttpWorker, Uploads, Host),
+        cx: Context,
+        events: Receiver<Event>,
+        scheduler: Scheduler,
+        outbound: Outbound,
+        host: Host,
     ) -> Hub {
-        let care = Lifecycle::new(shared.config.auto_reexec);
-        let me = Identity {
-            agent_id: shared.config.agent_id.clone(),
-            display_name: None,
-            aliases: shared.config.aliases.clone(),
-        };
-        let mut delivery = Delivery::default();
-        for entry in left {
-            match entry.kind {
-                ReplyKind::Speech => uploads.speak_on(&shared, entry),
-                _ => delivery.add(entry, true),
-            }
-        }
         Hub {
-            shared,
-            store,
-            net,
-            inbox,
-            me,
-            link: LinkState::default(),
-            sessions,
-            pingpong: PingPong::default(),
-            catch_up: CatchUp::default(),
-            files: LateAttachments::default(),
-            kinds: BTreeMap::new(),
-            board: ProgressThrottle::default(),
-            tongues: TopicLanguages::default(),
-            delivery,
-            courier,
-            uploads,
-            cards: UploadWaiters::default(),
-            requests: Requests::default(),
+            cx,
+            events,
+            inbound: Inbound::default(),
+            scheduler,
+            outbound,
             tasks: Tasks::new(),
-            asks: PermissionRequests::default(),
-            drain: None,
-            care,
+            permissions: PermissionRequests::default(),
             host,
-            commit_now: false,
             commit_by: None,
-            warned: None,
-            full: false,
+            warned_at: None,
         }
     }
 
-    /// Runs until a drain is complete. Returns the exit code.
+    /// Runs until a shutdown is complete. Returns the exit code. Blocks.
     pub(crate) fn run(&mut self) -> u8 {
         loop {
             match self.next_event() {
                 Some(event) => {
                     self.handle(event);
                     for _ in 0..BATCH {
-                        match self.inbox.try_recv() {
+                        match self.events.try_recv() {
                             Ok(event) => self.handle(event),
                             Err(_) => break,
                         }
@@ -146,15 +93,12 @@ impl Hub {
                 None => log::trace!(target: "hub", "timer"),
             }
             let now = Instant::now();
-            self.on_time(now);
+            self.on_timer(now);
             self.commit(now);
-            let held = self.holds_back();
-            self.sessions.dispatch(&self.shared, &self.store, held);
-            for (topic, status) in self.sessions.waiting(now) {
-                self.show_now(&topic, &status);
-            }
-            self.deliver(now);
-            if let Some(code) = self.drained(now) {
+            self.dispatch(now);
+            let effects = self.outbound.deliver(&mut self.cx, now);
+            self.perform(effects);
+            if let Some(code) = self.exit_code(now) {
                 return code;
             }
         }
@@ -162,29 +106,26 @@ impl Hub {
 
     /// What is left after [`Hub::run`].
     pub(crate) fn into_store(mut self) -> Store {
-        self.note_heard();
-        self.store
+        self.inbound.on_end(&mut self.cx);
+        self.cx.store
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        let Some(deadline) = self.deadline() else { return self.inbox.recv().ok() };
-        self.inbox.recv_deadline(deadline).ok()
+        let Some(deadline) = self.deadline() else { return self.events.recv().ok() };
+        self.events.recv_deadline(deadline).ok()
     }
 
     fn deadline(&self) -> Option<Instant> {
         [
-            self.requests.deadline(),
-            self.board.deadline(),
-            self.delivery.deadline().filter(|_| self.link.up_since.is_some()),
-            self.sessions.deadline(),
-            self.catch_up.deadline(),
-            self.asks.deadline(),
-            self.cards.deadline(),
-            self.commit_by,
-            self.parked_deadline(Instant::now()),
-            self.drain.as_ref().map(|d| d.deadline()),
-            self.care.deadline(),
+            self.cx.requests.deadline(),
+            self.cx.lifecycle.deadline(),
+            self.inbound.deadline(),
+            self.scheduler.deadline(),
+            deferred::deadline(&self.cx, Instant::now()),
+            self.outbound.deadline(self.cx.is_connected()),
             self.tasks.deadline(),
+            self.permissions.deadline(),
+            self.commit_by,
         ]
         .into_iter()
         .flatten()
@@ -192,162 +133,232 @@ impl Hub {
     }
 
     fn handle(&mut self, event: Event) {
-        match event {
+        let effects = match event {
             Event::Net(event) => self.on_net(event),
             Event::Session(event) => self.on_session(event),
-            Event::HttpOutcome(tag, posted) => self.on_posted(tag, posted),
-            Event::Uploading(topic, text) => self.uploading(&topic, text),
-            Event::FinishedUpload(filed) => self.on_filed(*filed),
-            Event::Control(asked) => self.answer(asked),
-            Event::Signal(Signal::Stop(number)) => self.stop_by(number),
-            Event::Signal(Signal::Reload) => self.net.retry_now(),
-            // after a signal the end of our owner's pipe is no second request
-            Event::Stop if self.drain.is_some() && !self.care.again => {}
-            Event::Stop => self.stop_by(0),
-        }
-    }
-
-    pub(crate) fn on_frame(&mut self, text: &str) {
-        fault_injection::panic_at("hub", text);
-        match frame::decode(text) {
-            Frame::Pong => {}
-            Frame::Result(result) => self.on_result(result),
-            Frame::Message(message) => self.on_message(*message),
-            Frame::Request { kind, request_id, .. } => self.on_request(&kind, &request_id),
-            Frame::Host(call) => self.host.handle_call(*call),
-            Frame::TaskStatus(fields) => self.on_task_status(&fields),
-            Frame::Other(kind) => log::debug!(target: "hub", "ignored a frame of type `{kind}`"),
-        }
-    }
-
-    fn on_result(&mut self, result: ActionResult) {
-        let Some(purpose) = result.request_id.as_deref().and_then(|id| self.requests.settle(id)) else {
-            return self.host.on_action_result(&result);
+            Event::HttpOutcome(purpose, outcome) => {
+                self.outbound.on_call_ended(&purpose);
+                self.on_http_outcome(purpose, outcome)
+            }
+            Event::Uploading(topic_id, progress) => {
+                self.outbound.on_upload_progress(&self.cx, topic_id, &progress)
+            }
+            Event::FinishedUpload(upload) => {
+                self.outbound.on_finished_upload(&self.cx, *upload);
+                Effects::none()
+            }
+            Event::Control(request) => {
+                let mut parts = ControlParts {
+                    scheduler: &mut self.scheduler,
+                    outbound: &mut self.outbound,
+                    permissions: &mut self.permissions,
+                    tasks: &self.tasks,
+                };
+                handlers::handle(&mut self.cx, &mut parts, request)
+            }
+            Event::Signal(Signal::Stop(number)) => self.stop(number),
+            Event::Signal(Signal::Reload) => {
+                self.cx.net.retry_now();
+                Effects::none()
+            }
+            // after a signal the end of the owner's pipe is no second request
+            Event::Stop if self.cx.lifecycle.is_shutting_down() && !self.cx.lifecycle.restart_pending => {
+                Effects::none()
+            }
+            Event::Stop => self.stop(0),
         };
-        let error = || result.error.clone().unwrap_or_else(|| "no reason given".to_owned());
-        match (purpose, result.ok) {
-            (Purpose::Publish { seq, part }, true) => {
-                let action = self.delivery.accepted(seq, part);
-                self.act(action);
-            }
-            (Purpose::Publish { seq, part }, false) => {
-                log::warn!(target: "hub", "the service refused a reply: {}", error());
-                let action = self.delivery.refused(seq, part, &error(), Instant::now());
-                self.act(action);
-            }
-            (Purpose::Lookup { seq }, true) => {
-                let action = self.look_up(seq, &result.data);
-                self.act(action);
-            }
-            (Purpose::Lookup { seq }, false) => self.delivery.lookup_refused(seq),
-            (Purpose::Poll, true) => self.on_missed(&result.data),
-            (Purpose::Poll, false) => log::debug!(target: "hub", "poll: {}", error()),
-            (Purpose::Topics, _) => self.on_topics(&result.data),
-            (Purpose::Missed { topic }, _) => self.on_history(topic, &result.data),
-            (Purpose::Attachments { number }, _) => self.on_files(number, &result.data),
+        self.perform(effects);
+    }
+
+    /// Performs what a part wants of others: each effect with all that follows from it, in order.
+    fn perform(&mut self, effects: Effects) {
+        for effect in effects {
+            let following = self.perform_one(effect);
+            self.perform(following);
         }
     }
 
-    fn on_time(&mut self, now: Instant) {
-        for purpose in self.requests.expired(now) {
-            match purpose {
-                Purpose::Publish { seq, .. } | Purpose::Lookup { seq } => self.delivery.unanswered(seq),
-                Purpose::Poll => log::debug!(target: "hub", "the service did not answer `poll`"),
-                Purpose::Topics => self.on_topics(&serde_json::Value::Null),
-                Purpose::Missed { topic } => self.on_history(topic, &serde_json::Value::Null),
-                Purpose::Attachments { number } => self.on_files(number, &serde_json::Value::Null),
+    fn perform_one(&mut self, effect: Effect) -> Effects {
+        match effect {
+            Effect::Intake { step, message } => {
+                let mut parts = IntakeParts {
+                    scheduler: &mut self.scheduler,
+                    outbound: &mut self.outbound,
+                    permissions: &mut self.permissions,
+                    tasks: &mut self.tasks,
+                };
+                return self.inbound.intake(&mut self.cx, &mut parts, step, *message);
+            }
+            Effect::StartTurn(turn) => {
+                let mut parts = IntakeParts {
+                    scheduler: &mut self.scheduler,
+                    outbound: &mut self.outbound,
+                    permissions: &mut self.permissions,
+                    tasks: &mut self.tasks,
+                };
+                return start_turn(&mut self.cx, &mut parts, *turn);
+            }
+            Effect::RunCommand { job, command } => {
+                let mut parts = CommandParts {
+                    scheduler: &mut self.scheduler,
+                    permissions: &mut self.permissions,
+                    outbound: &self.outbound,
+                };
+                return commands::run(&mut self.cx, &mut parts, *job, command);
+            }
+            Effect::Notice(notice) => return self.outbound.notice(&mut self.cx, *notice),
+            Effect::CallHttp { purpose, call } => {
+                if !self.outbound.call_http(&self.cx, purpose.clone(), call) {
+                    return self.on_unsent_call(purpose);
+                }
+            }
+            Effect::ContinueCatchUp => self.inbound.continue_catch_up(&mut self.cx),
+            Effect::Post(entry) => self.outbound.post(&self.cx, *entry),
+            Effect::ShowStatus { topic_id, status, urgency } => self.show(&topic_id, status, urgency),
+            Effect::OwnTaskChange { path, body } => self.tasks.note_own_change(&path, &body),
+            Effect::BeginShutdown => self.begin_shutdown(0),
+        }
+        Effects::none()
+    }
+
+    fn on_unsent_call(&mut self, purpose: HttpPurpose) -> Effects {
+        self.on_http_outcome(purpose, HttpOutcome::Unknown("no thread could be started".to_owned()))
+    }
+
+    /// Does what is due in each part.
+    fn on_timer(&mut self, now: Instant) {
+        for purpose in self.cx.requests.expired(now) {
+            let effects = self.on_unanswered(purpose);
+            self.perform(effects);
+        }
+        for (topic_id, status) in self.outbound.due_statuses(now) {
+            if self.outbound.send_status(&mut self.cx, &topic_id, &status) {
+                self.on_status_sent(&topic_id, &status, now);
             }
         }
-        for (topic, status) in self.board.due(now) {
-            self.send_status(&topic, &status, now);
+        let effects = self.inbound.on_timer(now);
+        self.perform(effects);
+        self.scheduler.end_idle(now);
+        let effects = self.permissions.on_timer(&mut self.cx, &mut self.scheduler, now);
+        self.perform(effects);
+        self.outbound.on_timer(now);
+        let effects = deferred::take_due(&mut self.cx);
+        self.perform(effects);
+        let effects = self.with_tasks(|tasks, cx, neighbors| tasks.on_timer(cx, neighbors, now));
+        self.perform(effects);
+        let host = &self.host;
+        if self.cx.lifecycle.on_timer(now, self.scheduler.count(), || host.open_terminals()) {
+            self.begin_shutdown(0);
         }
-        for message in self.catch_up.expired(now) {
-            self.take_with_files(&message);
-        }
-        self.sessions.end_idle(now);
-        self.look_at_asks(now);
-        for seq in self.cards.look(now) {
-            self.delivery.not_awaited(seq);
-        }
-        self.run_parked();
-        self.look_at_tasks(now);
-        self.look_after(now);
         if self.commit_by.is_some_and(|at| at <= now) {
-            self.commit_now = true;
+            self.cx.commit_now = true;
         }
     }
 
-    /// Makes the batch durable if something in it must be. A disk that refuses does not stop the work.
+    /// Calls the tasks with the parts that they look at.
+    fn with_tasks<T>(&mut self, call: impl FnOnce(&mut Tasks, &mut Context, &mut Neighbors<'_>) -> T) -> T {
+        let mut neighbors = Neighbors {
+            scheduler: &mut self.scheduler,
+            outbound: &self.outbound,
+            is_catching_up: self.inbound.is_catching_up(),
+        };
+        call(&mut self.tasks, &mut self.cx, &mut neighbors)
+    }
+
+    /// Makes the batch durable if something in it must be. A disk that refuses does not stop the work. Blocks.
     fn commit(&mut self, now: Instant) {
-        if !self.store.dirty() {
-            (self.commit_now, self.commit_by) = (false, None);
+        if !self.cx.store.dirty() {
+            (self.cx.commit_now, self.commit_by) = (false, None);
             return;
         }
-        if !self.commit_now {
+        if !self.cx.commit_now {
             self.commit_by.get_or_insert(now + COALESCE);
             return;
         }
-        (self.commit_now, self.commit_by) = (false, None);
-        let committed = self.store.commit();
-        if committed.is_ok() {
-            self.disk_refuses(None);
-        }
-        if let Err(error) = committed {
-            self.commit_by = Some(now + WARN_EVERY);
-            self.disk_refuses(Some(error.to_string()));
-            if self.warned.is_none_or(|at| now > at + WARN_EVERY) {
-                self.warned = Some(now);
-                log::error!(target: "store", "cannot write the state: {error}; going on from memory");
+        (self.cx.commit_now, self.commit_by) = (false, None);
+        match self.cx.store.commit() {
+            Ok(()) => self.set_disk_problem(None),
+            Err(error) => {
+                self.commit_by = Some(now + WARN_EVERY);
+                self.set_disk_problem(Some(error.to_string()));
+                if self.warned_at.is_none_or(|at| now > at + WARN_EVERY) {
+                    self.warned_at = Some(now);
+                    log::error!(target: "store", "cannot write the state: {error}; going on from memory");
+                }
             }
         }
     }
 
-    fn on_session(&mut self, event: SessionEvent) {
-        match event {
-            SessionEvent::TurnStarted { scope, turn_id } => {
-                let key = self.sessions.began(&scope, turn_id);
-                // most turns begin at once and were recorded as begun when they were accepted
-                let is_new =
-                    |key: &String| self.store.state().open.get(key).is_some_and(|turn| !turn.started);
-                if let Some(key) = key.filter(is_new) {
-                    self.store.record(Record::Started { key });
-                    self.commit_now = true;
+    fn set_disk_problem(&mut self, why: Option<String>) {
+        if self.cx.lifecycle.disk_problem != why {
+            self.cx.lifecycle.disk_problem = why;
+            self.cx.report_to_service_manager();
+        }
+    }
+
+    /// Hands accepted turns to their workers, now that they are on disk.
+    fn dispatch(&mut self, now: Instant) {
+        let is_held = self.outbound.holds_turns_back() && !self.cx.lifecycle.is_shutting_down();
+        self.scheduler.dispatch(&self.cx.shared, &self.cx.store, is_held);
+        for (topic_id, status) in self.scheduler.due_wait_statuses(now) {
+            self.show(&topic_id, status, Urgency::Immediate);
+        }
+    }
+
+    /// Shows a status in a topic.
+    fn show(&mut self, topic_id: &str, status: Status, urgency: Urgency) {
+        let now = Instant::now();
+        if let Some(sent) = self.outbound.show(&mut self.cx, topic_id, status, urgency, now) {
+            self.on_status_sent(topic_id, &sent, now);
+        }
+    }
+
+    /// With a status go the heartbeat of the topic's task and the line of the topic, when they are due.
+    fn on_status_sent(&mut self, topic_id: &str, status: &Status, now: Instant) {
+        let (scheduler, outbound) = (&self.scheduler, &mut self.outbound);
+        self.tasks.send_heartbeat(&mut self.cx, scheduler, outbound, topic_id, status, now);
+        let task_id = self.tasks.of_topic(topic_id);
+        self.outbound.publish_progress(&mut self.cx, topic_id, task_id, status, now);
+    }
+
+    /// Somebody wants the end; the first such request turns a restart under way into one.
+    fn stop(&mut self, signal: i32) -> Effects {
+        let was_restarting = std::mem::take(&mut self.cx.lifecycle.restart_pending);
+        if !was_restarting || !self.cx.lifecycle.is_shutting_down() {
+            self.begin_shutdown(signal);
+        }
+        Effects::none()
+    }
+
+    /// The first request ends the turns and delivers replies; a second one kills. `signal` is 0 when not by signal.
+    fn begin_shutdown(&mut self, signal: i32) {
+        let now = Instant::now();
+        self.cx.shared.draining.store(true, Ordering::Relaxed);
+        self.cx.lifecycle.report_end();
+        match &mut self.cx.lifecycle.shutdown {
+            None => {
+                let what = if self.cx.lifecycle.restart_pending { "starting again" } else { "shutting down" };
+                match self.scheduler.count() {
+                    0 => log::info!(target: "hub", "{what}"),
+                    1 => log::info!(target: "hub", "{what}; ending 1 turn"),
+                    turns => log::info!(target: "hub", "{what}; ending {turns} turns"),
                 }
+                self.cx.lifecycle.shutdown = Some(Shutdown::new(signal, now));
+                self.scheduler.stop_all(&Control::Shutdown);
+                self.cx.shared.pool.close();
             }
-            SessionEvent::Status { topic_id, turn_id, status } => {
-                if self.sessions.is_live(turn_id) {
-                    self.show(&topic_id, status);
-                }
-            }
-            SessionEvent::Remember { key, row } => self.store.record(Record::Session { key, row }),
-            SessionEvent::Forget { key } => self.store.record(Record::Forget { key }),
-            SessionEvent::SetAside { key } => self.store.record(Record::Shelve { key }),
-            SessionEvent::Steered { scope, key, fate } => self.steered(&scope, &key, fate),
-            SessionEvent::Used { scope, adapter, usage } => self.count_tokens(&scope, adapter, usage),
-            SessionEvent::Asked(asked) => self.on_asked(*asked),
-            SessionEvent::Withdrawn { turn_id, id } => self.on_withdrawn(turn_id, &id),
-            SessionEvent::Decided { asked, decision } => self.on_decided(&asked, &decision),
-            SessionEvent::Revoke { scope } => self.store.record(Record::Revoke { key: scope.to_string() }),
-            SessionEvent::Spoken { entry } => self.delivery.add(*entry, false),
-            SessionEvent::Ended { scope, ended, entry, on_disk } => {
-                self.note_answer(&scope, ended.turn_id);
-                if let Some(over) = self.sessions.ended(&scope, ended.turn_id) {
-                    let (number, word) = (ended.turn_id, ended.end.word());
-                    log::info!(target: "hub", "turn {number} in {scope}: {word} after {:.1?}", over.took);
-                    for (key, message) in std::iter::once((ended.key, over.message)).chain(over.also) {
-                        if let TurnEnd::Parked { until } = ended.end {
-                            self.park(&key, &scope, until, message);
-                        }
-                        if on_disk {
-                            self.store.record(Record::Finished { key });
-                        }
-                    }
-                }
-                self.close_asks_of(ended.turn_id);
-                self.board.clear(&entry.topic_id);
-                self.add_reply(&ended.end, *entry);
-                self.host.on_turn_ended(self.usage_totals());
+            Some(shutdown) => {
+                log::warn!(target: "hub", "asked again: ending at once");
+                shutdown.hurry(signal, now);
+                self.scheduler.stop_all(&Control::Kill);
             }
         }
+    }
+
+    /// The exit code, once a shutdown is complete.
+    fn exit_code(&mut self, now: Instant) -> Option<u8> {
+        let is_sending = self.outbound.undelivered() > 0 && self.cx.is_connected();
+        let turns = self.scheduler.count();
+        self.cx.lifecycle.shutdown.as_mut()?.exit_code(now, turns, is_sending)
     }
 }

@@ -1,7 +1,10 @@
 //! Files that do not come with the message that speaks of them: a push without its files is looked up once in the topic's
 //! history, and in a group the picture that somebody posted just before belongs to what that person asks then.
 
-use crate::daemon::hub::Hub;
+use super::Inbound;
+use super::decrypt::decrypted;
+use crate::daemon::context::Context;
+use crate::daemon::effect::{Effects, IntakeStep};
 use crate::daemon::outbound::requests::Purpose;
 use crate::wire::assumed::HISTORY_LIMIT;
 use crate::wire::attachment;
@@ -16,7 +19,7 @@ use std::time::{Duration, Instant};
 /// Who asks about a picture asks soon.
 const SOON: Duration = Duration::from_secs(600);
 /// The same for times of messages, in milliseconds.
-pub(crate) const SOON_MS: i64 = 600_000;
+pub(super) const SOON_MS: i64 = 600_000;
 /// Posts with files that are remembered, in all topics.
 const POSTS: usize = 64;
 /// Messages that wait for one that is looked up; what is beyond goes on at once.
@@ -33,7 +36,7 @@ struct RememberedPost {
     /// By the clock of the service, milliseconds since the epoch.
     sent_at: Option<i64>,
     /// A question has had its files. It is kept because a history shows it once more.
-    had: bool,
+    is_used: bool,
 }
 
 /// A topic in which a message is looked up, with what came there meanwhile.
@@ -45,17 +48,17 @@ struct AttachmentLookup {
 
 /// What the hub remembers for this.
 #[derive(Debug, Default)]
-pub(crate) struct LateAttachments {
+pub(super) struct LateAttachments {
     posts: Vec<RememberedPost>,
     look_ups: Vec<AttachmentLookup>,
-    next: u64,
+    last_number: u64,
     /// The service does not answer such questions; asked again after the next connection.
-    in_vain: bool,
+    is_unanswered: bool,
 }
 
 impl LateAttachments {
     /// Remembers a post that is not for this agent; `had`: a question has had its files already.
-    pub(crate) fn note(&mut self, message: &Message, had: bool) {
+    pub(super) fn remember(&mut self, message: &Message, is_used: bool) {
         let group = matches!(
             message.topic_kind,
             TopicKind::Discussion | TopicKind::Collaborative | TopicKind::Unknown
@@ -75,7 +78,7 @@ impl LateAttachments {
             media: message.media.clone(),
             at: Instant::now(),
             sent_at: message.created_at,
-            had,
+            is_used,
         });
     }
 
@@ -84,7 +87,7 @@ impl LateAttachments {
         let soon = post.sent_at.zip(message.created_at).is_none_or(|(a, b)| b - a < SOON_MS);
         let same = post.topic_id == message.topic_id && post.at.elapsed() < SOON && soon;
         let quoted = post.id.is_some() && post.id == message.reply_to;
-        same && (quoted || !post.had && post.sender_id == message.sender_id)
+        same && (quoted || !post.is_used && post.sender_id == message.sender_id)
     }
 
     /// Whether there are files for a message without any.
@@ -93,13 +96,13 @@ impl LateAttachments {
     }
 
     /// Hands the files over to the message that asks about them; to another one only if it quotes them.
-    pub(crate) fn complete(&mut self, message: &Message, job: &mut Job) {
+    pub(super) fn complete(&mut self, message: &Message, job: &mut Job) {
         if !job.media.is_empty() {
             return;
         }
         for post in self.posts.iter_mut().filter(|post| LateAttachments::belongs(post, message)) {
             job.media.extend(post.media.iter().cloned());
-            post.had = true;
+            post.is_used = true;
         }
         if let Value::Object(row) = &mut job.source {
             attachment::enclose(row, &job.media);
@@ -107,16 +110,30 @@ impl LateAttachments {
     }
 
     /// Whether a live message has to wait because of another one of its topic. It is kept then.
-    fn queue(&mut self, message: &Message) -> bool {
+    pub(super) fn queue(&mut self, message: &Message) -> bool {
         let look_up = self.look_ups.iter_mut().find(|it| it.messages[0].topic_id == message.topic_id);
         let Some(look_up) = look_up.filter(|it| it.messages.len() < WAITING) else { return false };
         look_up.messages.push(message.clone());
         true
     }
 
+    /// A message waits for its files; the number of the look-up.
+    fn add_look_up(&mut self, message: Message) -> u64 {
+        self.last_number += 1;
+        let number = self.last_number;
+        self.look_ups.push(AttachmentLookup { number, messages: vec![message] });
+        number
+    }
+
+    /// The messages that waited for a look-up: at least one.
+    fn take_look_up(&mut self, number: u64) -> Option<Vec<Message>> {
+        let at = self.look_ups.iter().position(|it| it.number == number)?;
+        Some(self.look_ups.remove(at).messages)
+    }
+
     /// The connection is gone, and with it the answers: all go on as they are.
-    pub(crate) fn give_up(&mut self) -> Vec<Message> {
-        self.in_vain = false;
+    pub(super) fn give_up(&mut self) -> Vec<Message> {
+        self.is_unanswered = false;
         let mut all = Vec::new();
         for look_up in std::mem::take(&mut self.look_ups) {
             all.extend(look_up.messages);
@@ -125,51 +142,46 @@ impl LateAttachments {
     }
 }
 
-impl Hub {
-    /// A live message: taken now, or when its files were looked up.
-    pub(crate) fn take_with_files(&mut self, message: &Message) {
-        if !self.files.queue(message) && !self.look_up_files(message) {
-            self.take(message);
-        }
-    }
-
-    fn look_up_files(&mut self, message: &Message) -> bool {
-        let opened = self.unseal(message);
+impl Inbound {
+    /// Asks for the history of a message's topic, if it seems to lack files. It is kept until the answer comes.
+    pub(super) fn look_up_attachments(&mut self, cx: &mut Context, message: &Message) -> bool {
+        let opened = decrypted(cx, message);
         let readable = opened.as_ref().unwrap_or(message);
-        let lacks = readable.seems_to_lack_files()
-            && self.link.up_since.is_some()
-            && !self.files.in_vain
-            && !self.files.has_some(message)
-            && !self.store.state().has_seen(&message.dedupe_key())
-            && match intake::intake(readable, &self.me) {
+        let lacks_files = readable.seems_to_lack_files()
+            && cx.is_connected()
+            && !self.attachments.is_unanswered
+            && !self.attachments.has_some(message)
+            && !cx.store.state().has_seen(&message.dedupe_key())
+            && match intake::intake(readable, &cx.identity) {
                 Verdict::Run(job) => !job.forwarded_command && job.sender_kind != SenderKind::Agent,
                 Verdict::Ignore(why) => why == intake::EMPTY,
             };
-        if lacks {
-            self.files.next += 1;
-            let number = self.files.next;
-            let id = self.requests.open("history", Purpose::Attachments { number }, Instant::now());
-            self.net.send(outgoing::history(&id, &message.topic_id, HISTORY_LIMIT));
-            self.files.look_ups.push(AttachmentLookup { number, messages: vec![message.clone()] });
+        if lacks_files {
+            let number = self.attachments.add_look_up(message.clone());
+            let topic_id = &message.topic_id;
+            cx.request("history", Purpose::Attachments { number }, |id| {
+                outgoing::history(id, topic_id, HISTORY_LIMIT)
+            });
         }
-        lacks
+        lacks_files
     }
 
     /// Remembers the files of a post that was read in a history, and is not answered itself.
-    pub(crate) fn note_post(&mut self, row: &Message, had: bool) {
-        if row.sender_id != self.me.agent_id && !self.store.state().has_seen(&row.dedupe_key()) {
-            self.files.note(row, had);
+    pub(super) fn remember_post(&mut self, cx: &Context, row: &Message, is_used: bool) {
+        if row.sender_id != cx.identity.agent_id && !cx.store.state().has_seen(&row.dedupe_key()) {
+            self.attachments.remember(row, is_used);
         }
     }
 
-    /// The history that was asked for, or none.
-    pub(crate) fn on_files(&mut self, number: u64, data: &Value) {
-        self.files.in_vain |= data.is_null();
-        let Some(at) = self.files.look_ups.iter().position(|it| it.number == number) else { return };
-        let mut messages = self.files.look_ups.remove(at).messages;
+    /// The history that was asked for. None: it could not be read.
+    pub(crate) fn on_attachments(&mut self, cx: &Context, number: u64, data: Option<&Value>) -> Effects {
+        let mut effects = Effects::none();
+        self.attachments.is_unanswered |= data.is_none_or(Value::is_null);
+        let Some(mut messages) = self.attachments.take_look_up(number) else { return effects };
         let first = &mut messages[0];
         let topic = Topic::bare(&first.topic_id);
-        for mut row in outgoing::rows(data).into_iter().filter_map(|row| topic.message(row)) {
+        let rows = data.map(outgoing::rows).unwrap_or_default();
+        for mut row in rows.into_iter().filter_map(|row| topic.message(row)) {
             if row.id.is_some() && row.id == first.id {
                 if first.content.trim().is_empty() {
                     first.content = row.content;
@@ -179,11 +191,10 @@ impl Hub {
                 && row.created_at.zip(first.created_at).is_some_and(|(a, b)| (0..SOON_MS).contains(&(b - a)))
             {
                 row.topic_kind = first.topic_kind;
-                self.note_post(&row, false);
+                self.remember_post(cx, &row, false);
             }
         }
-        for message in messages {
-            self.take(&message);
-        }
+        effects.intake(IntakeStep::Admit, messages);
+        effects
     }
 }

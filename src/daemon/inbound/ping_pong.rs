@@ -10,18 +10,18 @@ const TOPICS: usize = 10_000;
 
 /// Counts answers to agents, per topic.
 #[derive(Debug, Default)]
-pub(crate) struct PingPong {
+pub(super) struct PingPong {
     topics: BTreeMap<String, (u32, Instant)>,
 }
 
 impl PingPong {
     /// A person spoke: agents may be answered again.
-    pub(crate) fn human(&mut self, topic: &str) {
+    pub(super) fn on_person(&mut self, topic: &str) {
         self.topics.remove(topic);
     }
 
-    /// An agent addresses us: the reason not to answer, or none (and the answer is counted).
-    pub(crate) fn agent(&mut self, topic: &str, now: Instant) -> Option<&'static str> {
+    /// An agent addresses this agent: the reason not to answer, or none (and the answer is counted).
+    pub(super) fn on_agent(&mut self, topic: &str, now: Instant) -> Option<&'static str> {
         if self.topics.len() > TOPICS {
             self.topics.clear();
         }

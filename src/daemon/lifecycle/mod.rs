@@ -1,115 +1,94 @@
-//! What the hub does for whoever looks after it: tells the service manager how it goes, notices that the program file
-//! was replaced, and starts again when that is wanted and no turn would be cut by it.
+//! The life of the process: what the service manager is told, restart in place, shutdown. It decides; the hub acts.
 
+pub(crate) mod self_update;
+pub(crate) mod service_notify;
 pub(crate) mod shutdown;
 
-use crate::daemon::hub::Hub;
+use crate::daemon::connection::link_state::LinkState;
+use crate::daemon::lifecycle::self_update::SelfUpdate;
+use crate::daemon::lifecycle::service_notify::ServiceNotifier;
+use crate::daemon::lifecycle::shutdown::Shutdown;
 use crate::sys::fault_injection;
-use crate::sys::notify::Notify;
-use crate::sys::own_executable::ExecutableSnapshot;
 use crate::sys::time;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How often the program file is looked at, and only where it shall be started by itself.
-const LOOK: Duration = Duration::from_secs(60);
+/// The last message that was for this agent.
+#[derive(Debug)]
+pub(crate) struct LastMessage {
+    /// When it came.
+    pub(crate) at: Instant,
+    /// Its topic.
+    pub(crate) topic_id: String,
+}
 
-/// So long a new program file waits for terminals to be closed: somebody may be at work in them; but one that was
-/// forgotten would keep the old program for half a day.
-const TERMINALS: Duration = Duration::from_secs(60 * 60);
-
-/// The hub's part of it.
+/// Where the process stands between its start and its end.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
-    pub(crate) notify: Notify,
-    pub(crate) image: ExecutableSnapshot,
+    /// The service manager.
+    pub(crate) notifier: ServiceNotifier,
+    /// The program file.
+    pub(crate) self_update: SelfUpdate,
+    /// When this process was ready.
     pub(crate) started: Instant,
-    /// The program is to be started again once no turn is left.
-    pub(crate) again: bool,
-    /// The last message that was for us: when, and its topic.
-    pub(crate) last: Option<(Instant, String)>,
-    /// Why the disk refuses.
-    pub(crate) disk: Option<String>,
-    /// Since when a new program file waits for terminals.
-    due: Option<Instant>,
-    alive_at: Option<Instant>,
-    look_at: Option<Instant>,
+    /// The program is started again once no turn is left; new messages are deferred until then.
+    pub(crate) restart_pending: bool,
+    /// Set once the end has begun.
+    pub(crate) shutdown: Option<Shutdown>,
+    /// For `status`.
+    pub(crate) last_message: Option<LastMessage>,
+    /// Why the disk refuses to take the state, if it does.
+    pub(crate) disk_problem: Option<String>,
 }
 
 impl Lifecycle {
-    /// Everything is ready but for the hub.
-    pub(crate) fn new(auto: bool) -> Lifecycle {
-        let (notify, image, started) = (Notify::from_env(), ExecutableSnapshot::capture(), Instant::now());
-        notify.send("READY=1\nSTATUS=connecting");
+    /// Tells the service manager that the start is complete. `auto_update`: a replaced program file is started by itself.
+    pub(crate) fn new(auto_update: bool) -> Lifecycle {
+        let started = Instant::now();
         Lifecycle {
-            alive_at: notify.watchdog.map(|_| started),
-            notify,
-            image,
+            notifier: ServiceNotifier::ready(started),
+            self_update: SelfUpdate::new(auto_update, started),
             started,
-            again: false,
-            last: None,
-            disk: None,
-            due: None,
-            look_at: auto.then(|| started + LOOK),
+            restart_pending: false,
+            shutdown: None,
+            last_message: None,
+            disk_problem: None,
         }
     }
 
-    /// Somebody asks: looks at the program file in the next round, if it shall be looked at.
-    pub(crate) fn look_soon(&mut self) {
-        self.look_at = self.look_at.map(|_| self.started);
+    /// Whether the end has begun.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_some()
     }
 
-    /// When to look after things.
+    /// When to call [`Lifecycle::on_timer`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.alive_at.into_iter().chain(self.look_at).min()
+        let shutdown = self.shutdown.as_ref().map(Shutdown::deadline);
+        [self.notifier.deadline(), self.self_update.deadline(), shutdown].into_iter().flatten().min()
     }
-}
 
-impl Hub {
-    /// Called in each round of the hub's loop: a hub that hangs gives no sign of life.
-    pub(crate) fn look_after(&mut self, now: Instant) {
+    /// Called in each round of the hub's loop: a hub that hangs sends no sign of life. Returns whether a pending restart
+    /// can begin now. `turns` run or wait; `open_terminals` is asked only when the program file was replaced.
+    pub(crate) fn on_timer(
+        &mut self,
+        now: Instant,
+        turns: usize,
+        open_terminals: impl FnOnce() -> usize,
+    ) -> bool {
         fault_injection::hang_if_requested();
-        let care = &mut self.care;
-        if care.alive_at.is_some_and(|at| at <= now) {
-            care.notify.send("WATCHDOG=1");
-            care.alive_at = care.notify.watchdog.map(|every| time::next_tick(now, every / 2));
+        self.notifier.on_timer(now);
+        let may_restart = !self.restart_pending && !self.is_shutting_down();
+        if self.self_update.take_due(now) && may_restart {
+            self.restart_pending = self.self_update.wants_restart(now, open_terminals);
         }
-        if care.look_at.is_some_and(|at| at <= now) {
-            care.look_at = Some(time::next_tick(now, LOOK));
-            if !care.again && self.drain.is_none() && care.image.is_replaced() {
-                // messages are kept for later once `again` is set: the wait for terminals comes before it
-                let (open, first) = (self.host.open_terminals(), care.due.is_none());
-                let since = *care.due.get_or_insert(now);
-                care.again = open == 0 || now >= since + TERMINALS;
-                if care.again {
-                    log::info!(target: "hub", "the program file was replaced; starting it when no turn is running");
-                } else if first {
-                    log::info!(
-                        target: "hub",
-                        "the program file was replaced; starting it when the open terminals ({open}) are closed, or in an hour"
-                    );
-                }
-            }
-        }
-        if self.care.again && self.drain.is_none() && self.sessions.count() == 0 {
-            self.begin_drain(0);
-        }
+        self.restart_pending && !self.is_shutting_down() && turns == 0
     }
 
-    /// Somebody wants the end; the first such wish turns a restart under way into one.
-    pub(crate) fn stop_by(&mut self, signal: i32) {
-        let restarting = std::mem::take(&mut self.care.again);
-        if !restarting || self.drain.is_none() {
-            self.begin_drain(signal);
-        }
-    }
-
-    /// The one line that `systemctl status` shows.
-    pub(crate) fn tell(&self) {
-        if self.drain.is_some() {
+    /// Sends the one line that `systemctl status` shows.
+    pub(crate) fn report(&self, link: &LinkState, agent_id: &str) {
+        if self.is_shutting_down() {
             return;
         }
-        let link = &self.link;
-        let line = match (&self.care.disk, &link.last_error) {
+        let line = match (&self.disk_problem, &link.last_error) {
             (Some(why), _) => format!("cannot write the state: {why}"),
             (None, Some(why)) => {
                 let left =
@@ -117,25 +96,17 @@ impl Hub {
                 format!("{why}; trying again in {left} s")
             }
             (None, None) if link.up_since.is_some() => {
-                format!("connected as {} since {}", self.me.agent_id, time::rfc3339(time::now_ms()))
+                format!("connected as {agent_id} since {}", time::rfc3339(time::now_ms()))
             }
             (None, None) => "connecting".to_owned(),
         };
-        self.care.notify.send(&format!("STATUS={}", crate::text::one_line(&line)));
+        self.notifier.status(&line);
     }
 
-    /// The end has begun.
-    pub(crate) fn tell_end(&self) {
-        if self.drain.is_none() && !self.care.again {
-            self.care.notify.send("STOPPING=1\nSTATUS=ending");
-        }
-    }
-
-    /// The disk refuses, or takes what it is given again.
-    pub(crate) fn disk_refuses(&mut self, why: Option<String>) {
-        if self.care.disk != why {
-            self.care.disk = why;
-            self.tell();
+    /// Tells the service manager that the end has begun, unless the program is started again.
+    pub(crate) fn report_end(&self) {
+        if !self.is_shutting_down() && !self.restart_pending {
+            self.notifier.stopping();
         }
     }
 }

@@ -7,24 +7,24 @@ use serde_json::Value;
 pub(crate) enum HttpPurpose {
     /// This part of an outbox entry.
     Part { seq: u64, part: usize },
-    /// The first errand of an entry that has so many left.
-    Errand { seq: u64, left: usize },
-    /// A task that is looked at (`daemon/tasks/`).
-    Task { task_id: String, about: TaskQuery },
+    /// The first follow-up of an outbox entry that has `left` of them.
+    FollowUp { seq: u64, left: usize },
+    /// A question about a task, or a claim on it. `task_id` is empty for [`TaskQuery::List`].
+    Task { task_id: String, query: TaskQuery },
 }
 
-/// What is asked about tasks.
+/// What the service is asked about tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskQuery {
-    /// How it is now, before it is run.
-    Now,
-    /// The same, while it is run.
-    Still,
+    /// How a task is now, before it is run.
+    Current,
+    /// How a task is now, while it is run.
+    WhileRunning,
     /// To be the one that runs it.
-    Run,
-    /// The same of a service without `/run`.
-    Doing,
-    /// Which ones are being done.
+    Claim,
+    /// The same of a service without `/run`: by its status.
+    ClaimByStatus,
+    /// Which tasks are being done.
     List,
 }
 
@@ -33,19 +33,20 @@ pub(crate) enum TaskQuery {
 pub(crate) enum HttpCall {
     /// GET.
     Get { path: String },
-    /// POST this body.
+    /// POST with a JSON body.
     Post { path: String, body: Value },
-    /// PATCH with this body.
+    /// PATCH with a JSON body.
     Patch { path: String, body: Value },
-    /// The same of a task, unless it shows that this was done at this time or later, or that people have gone on since.
-    Again { path: String, body: Value, since: i64 },
+    /// PATCH of a task, unless the task shows that this was done at `since` (milliseconds since the epoch) or later, or
+    /// that people have gone on since.
+    PatchUnlessDone { path: String, body: Value, since: i64 },
 }
 
 /// How a call ended.
 #[derive(Debug)]
 pub(crate) enum HttpOutcome {
     /// The service has it; its answer.
-    Taken(Value),
+    Accepted(Value),
     /// It does not want it: HTTP status, and why.
     Refused(u16, String),
     /// Nobody knows: no answer, or one that speaks of trouble on its side.

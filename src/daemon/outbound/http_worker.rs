@@ -20,7 +20,7 @@ const LINES: [&str; 2] = ["courier", "errands"];
 fn line_of(tag: &HttpPurpose) -> usize {
     match tag {
         HttpPurpose::Part { .. } => 0,
-        HttpPurpose::Errand { .. } | HttpPurpose::Task { .. } => 1,
+        HttpPurpose::FollowUp { .. } | HttpPurpose::Task { .. } => 1,
     }
 }
 
@@ -43,7 +43,7 @@ impl HttpWorker {
     }
 
     /// Takes a call; its outcome comes as [`Event::HttpOutcome`]. False when no thread could be started.
-    pub(crate) fn carry(&mut self, shared: &Arc<Shared>, tag: HttpPurpose, call: HttpCall) -> bool {
+    pub(crate) fn enqueue(&mut self, shared: &Arc<Shared>, tag: HttpPurpose, call: HttpCall) -> bool {
         let line = line_of(&tag);
         if self.lines[line].is_none() {
             let (parcels, inbox) = unbounded();
@@ -65,7 +65,7 @@ impl HttpWorker {
     }
 
     /// A call has come back.
-    pub(crate) fn is_back(&mut self, tag: &HttpPurpose) {
+    pub(crate) fn on_call_ended(&mut self, tag: &HttpPurpose) {
         let line = &mut self.lines[line_of(tag)];
         if let Some((_, under_way)) = line {
             *under_way = under_way.saturating_sub(1);
@@ -102,7 +102,7 @@ fn perform(client: &Client, call: &HttpCall) -> Result<(u16, Value), HttpError> 
     match call {
         HttpCall::Get { path } => client.get_json(path),
         HttpCall::Post { path, body } => client.post_json(path, body),
-        HttpCall::Again { path, body, since } => match client.get_json(path) {
+        HttpCall::PatchUnlessDone { path, body, since } => match client.get_json(path) {
             Ok((status, row)) if task::is_settled(&row, body, *since) => Ok((status, row)),
             Err(error @ HttpError::Offline(_)) => Err(error),
             // a service that does not tell is told once more
@@ -114,7 +114,7 @@ fn perform(client: &Client, call: &HttpCall) -> Result<(u16, Value), HttpError> 
 
 fn outcome(answer: Result<(u16, Value), HttpError>) -> HttpOutcome {
     match answer {
-        Ok((_, answer)) => HttpOutcome::Taken(answer),
+        Ok((_, answer)) => HttpOutcome::Accepted(answer),
         Err(HttpError::Status(status, why)) if is_for_later(status) => {
             HttpOutcome::Unknown(format!("HTTP {status}: {why}"))
         }

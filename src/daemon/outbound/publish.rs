@@ -1,273 +1,335 @@
-//! The hub's side of the outbox: sends what the delivery decides, and carries out what it concludes.
+//! Sends what the delivery decides, and carries out what it concludes. The hub thread's writes to the outbox are here.
 
-use crate::daemon::hub::Hub;
-use crate::daemon::outbound::delivery::DeliveryAction;
+use super::Outbound;
+use crate::daemon::context::Context;
+use crate::daemon::control::reply::reply;
+use crate::daemon::effect::{Effect, Effects, Notice, own_status};
+use crate::daemon::outbound::delivery::{Conclusion, NextStep, Transport};
 use crate::daemon::outbound::http_call::{HttpCall, HttpOutcome, HttpPurpose};
 use crate::daemon::outbound::requests::Purpose;
+use crate::daemon::outbound::upload_waiters::FinishedUpload;
+use crate::daemon::outbound::uploads::UploadJob;
+use crate::session::turn::TurnEnd;
 use crate::store::errand::Errand;
-use crate::store::outbox::Entry;
+use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::Record;
-use crate::wire::assumed::{HISTORY_LIMIT, TYPING_TTL_MS};
+use crate::wire::assumed::{CHUNK_CHARS, HISTORY_LIMIT};
 use crate::wire::message::Message;
-use crate::wire::outgoing::{self, Publish, Status};
+use crate::wire::outbound_text::chunk;
+use crate::wire::outgoing::{self, Publish, StatusKind};
 use crate::wire::topic::Topic;
+use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Progress is dropped while more than this waits for the socket; replies never are.
-const BACKLOG_BYTES: usize = 8 * 1024 * 1024;
+/// A message whose text equals that of an entry counts as that entry when it is not older than this before it: the clocks
+/// of the service and of this machine differ. Milliseconds.
+const CLOCK_SLACK_MS: i64 = 60_000;
 
-impl Hub {
-    /// Compares the history of a topic with what is not acknowledged.
-    pub(crate) fn look_up(&mut self, seq: u64, data: &serde_json::Value) -> Option<DeliveryAction> {
-        let entry = self.delivery.entry(seq)?;
-        let (since, reply_to) = (entry.at, entry.reply_to.clone());
-        let topic = Topic::bare(&entry.topic_id);
-        let elsewhere = |m: &Message| m.reply_to.is_some() && reply_to.is_some() && m.reply_to != reply_to;
-        let mine: Vec<Message> = outgoing::rows(data)
-            .into_iter()
-            .filter_map(|row| topic.message(row))
-            .filter(|m| m.sender_id == self.me.agent_id)
-            .collect();
-        self.delivery.looked_up(seq, |client_id, text| {
-            mine.iter().any(|m| match outgoing::client_id(m) {
-                Some(id) => id == client_id,
-                // the service may not keep metadata: equal text, not older than the entry, and not the same short
-                // answer to another message
-                None => {
-                    m.content == text && m.created_at.is_none_or(|at| at + 60_000 >= since) && !elsewhere(m)
-                }
-            })
-        })
+impl Outbound {
+    /// Answers a message visibly, through the outbox like any reply. With a full outbox the answer is only shown.
+    pub(crate) fn notice(&mut self, cx: &mut Context, notice: Notice) -> Effects {
+        let Notice { job, text, kind, follow_up } = notice;
+        cx.record_seen(&job.key);
+        let mut effects = Effects::none();
+        if self.delivery.is_full() && follow_up.is_none() {
+            effects.show_now(&job.topic_id, own_status(&text, StatusKind::Error, &cx.config().adapter));
+            return effects;
+        }
+        let parts = cx.shared.encrypt_parts(&job, chunk(&text, CHUNK_CHARS));
+        let reply_to = job.message_id.as_deref();
+        let mut entry = cx.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        entry.after.extend(follow_up);
+        self.post(cx, entry);
+        effects
+    }
+
+    /// Makes an entry durable and delivers it.
+    pub(crate) fn post(&mut self, cx: &Context, entry: Entry) {
+        cx.shared.outbox.keep(&entry);
+        self.delivery.add(entry, false);
+    }
+
+    /// Delivers an entry that the thread that made it has written to disk.
+    pub(crate) fn deliver_written(&mut self, entry: Entry) {
+        self.delivery.add(entry, false);
+    }
+
+    /// Delivers the reply of a turn that is over. The one that says that a message is deferred reaches the disk behind
+    /// the deferred message: after a crash between the two the message is not lost.
+    pub(crate) fn deliver_reply(&mut self, cx: &mut Context, end: &TurnEnd, reply: Entry) {
+        if matches!(end, TurnEnd::Parked { .. }) {
+            // a disk that refuses is reported with the batch
+            let _ = cx.store.commit();
+            cx.shared.outbox.keep(&reply);
+        }
+        self.delivery.add(reply, false);
     }
 
     /// Sends what can be sent now.
-    pub(crate) fn deliver(&mut self, now: Instant) {
-        if self.link.up_since.is_none() {
-            return;
+    pub(crate) fn deliver(&mut self, cx: &mut Context, now: Instant) -> Effects {
+        let mut effects = Effects::none();
+        if !cx.is_connected() {
+            return effects;
         }
-        for action in self.delivery.next(now) {
-            match action {
-                DeliveryAction::Publish { seq, part } => self.publish(seq, part, now),
-                DeliveryAction::Lookup { seq } => {
-                    let id = self.requests.open("history", Purpose::Lookup { seq }, now);
-                    if let Some(entry) = self.delivery.entry(seq) {
-                        self.net.send(outgoing::history(&id, &entry.topic_id, HISTORY_LIMIT));
-                    }
+        for step in self.delivery.next(now) {
+            match step {
+                NextStep::Publish { seq, part } => self.publish(cx, seq, part, now),
+                NextStep::LookUp { seq } => {
+                    let Some(topic_id) = self.delivery.entry(seq).map(|entry| entry.topic_id.clone()) else {
+                        continue;
+                    };
+                    cx.request("history", Purpose::Lookup { seq }, |id| {
+                        outgoing::history(id, &topic_id, HISTORY_LIMIT)
+                    });
                 }
-                DeliveryAction::Errand { seq, left } => self.run_errand(seq, left, now),
-                _ => self.act(Some(action)),
+                NextStep::FollowUp { seq, left } => self.follow_up(cx, seq, left, now, &mut effects),
+                NextStep::Conclude(conclusion) => self.conclude(cx, conclusion),
             }
         }
+        effects
     }
 
-    fn run_errand(&mut self, seq: u64, left: usize, now: Instant) {
-        let Some((errand, tries)) = self.delivery.errand(seq) else { return };
-        if let Some((path, body)) = errand.as_patch() {
-            self.tasks.note_own(path, body, now);
-        }
-        let tag = HttpPurpose::Errand { seq, left };
-        let taken = match errand.clone() {
-            Errand::Patch { path, body } => {
-                let call = match self.delivery.asked_before(seq) {
-                    Some(since) => HttpCall::Again { path, body, since },
-                    None => HttpCall::Patch { path, body },
-                };
-                self.courier.carry(&self.shared, tag, call)
-            }
-            Errand::Upload(upload) => self.upload(tag, upload, tries),
-        };
-        if !taken {
-            let posted = HttpOutcome::Unknown("no thread could be started".to_owned());
-            let action = self.delivery.ran(seq, left, posted, now);
-            self.act(action);
-        }
-    }
-
-    fn publish(&mut self, seq: u64, part: usize, now: Instant) {
-        let (metadata, named) = (self.delivery.with_metadata(seq), self.delivery.with_reply_to(seq));
-        if self.delivery.by_http(seq) {
-            return self.post(seq, part, now);
-        }
-        let id = self.requests.open("publish", Purpose::Publish { seq, part }, now);
+    fn publish(&mut self, cx: &mut Context, seq: u64, part: usize, now: Instant) {
+        let attempt = self.delivery.attempt(seq);
         let Some(entry) = self.delivery.entry(seq) else { return };
         let client_id = entry.client_id(part);
-        let frame = outgoing::publish(&Publish {
-            request_id: &id,
+        let publication = Publish {
+            request_id: "",
             topic_id: &entry.topic_id,
             content: entry.parts.get(part).map_or("", String::as_str),
             semantic_type: "post",
-            reply_to: entry.reply_to.as_deref().filter(|_| part == 0 && named),
-            client_id: metadata.then_some(client_id.as_str()),
-            outcome: metadata.then_some(entry.kind.word()),
-        });
-        // a connection that has just gone is reported by its own event, which makes this part unknown again
-        self.net.send(frame);
-    }
-
-    /// The same by HTTP.
-    fn post(&mut self, seq: u64, part: usize, now: Instant) {
-        let named = self.delivery.with_reply_to(seq);
-        let Some(entry) = self.delivery.entry(seq) else { return };
-        let body = outgoing::message(
-            &Publish {
-                request_id: "",
-                topic_id: &entry.topic_id,
-                content: entry.parts.get(part).map_or("", String::as_str),
-                semantic_type: "post",
-                reply_to: entry.reply_to.as_deref().filter(|_| part == 0 && named),
-                client_id: Some(&entry.client_id(part)),
-                outcome: Some(entry.kind.word()),
-            },
-            &self.me.agent_id,
-        );
-        let path = outgoing::messages_path(&entry.topic_id, &self.me.agent_id);
-        if !self.courier.carry(&self.shared, HttpPurpose::Part { seq, part }, HttpCall::Post { path, body }) {
-            self.delivery.lost(seq, part, now);
+            reply_to: entry.reply_to.as_deref().filter(|_| part == 0 && attempt.names_message),
+            client_id: attempt.has_metadata.then_some(client_id.as_str()),
+            outcome: attempt.has_metadata.then_some(entry.kind.word()),
+        };
+        match attempt.transport {
+            Transport::Socket => {
+                cx.request("publish", Purpose::Publish { seq, part }, |id| {
+                    outgoing::publish(&Publish { request_id: id, ..publication })
+                });
+            }
+            Transport::Http => {
+                let me = &cx.identity.agent_id;
+                let body = outgoing::message(&publication, me);
+                let path = outgoing::messages_path(&entry.topic_id, me);
+                let call = HttpCall::Post { path, body };
+                if !self.http.enqueue(&cx.shared, HttpPurpose::Part { seq, part }, call) {
+                    self.delivery.lost(seq, part, now);
+                }
+            }
         }
     }
 
-    /// A call by HTTP has ended.
-    pub(crate) fn on_posted(&mut self, tag: HttpPurpose, posted: HttpOutcome) {
+    /// Carries out the first follow-up of an entry that has `left` of them.
+    fn follow_up(&mut self, cx: &mut Context, seq: u64, left: usize, now: Instant, effects: &mut Effects) {
+        let Some((errand, tries)) = self.delivery.errand(seq) else { return };
+        if let Some((path, body)) = errand.as_patch() {
+            effects.push(Effect::OwnTaskChange { path: path.to_owned(), body: body.clone() });
+        }
+        let purpose = HttpPurpose::FollowUp { seq, left };
+        let is_under_way = match errand.clone() {
+            Errand::Patch { path, body } => {
+                let call = match self.delivery.asked_before(seq) {
+                    Some(since) => HttpCall::PatchUnlessDone { path, body, since },
+                    None => HttpCall::Patch { path, body },
+                };
+                self.http.enqueue(&cx.shared, purpose, call)
+            }
+            Errand::Upload(upload) => self.uploads.send_entry(&cx.shared, purpose, upload, tries),
+        };
+        if !is_under_way {
+            let outcome = HttpOutcome::Unknown("no thread could be started".to_owned());
+            let conclusion = self.delivery.on_follow_up(seq, left, outcome, now);
+            self.conclude_some(cx, conclusion);
+        }
+    }
+
+    /// Makes a call by HTTP; its outcome comes as an event. False when no thread could be started.
+    pub(crate) fn call_http(&mut self, cx: &Context, purpose: HttpPurpose, call: HttpCall) -> bool {
+        self.http.enqueue(&cx.shared, purpose, call)
+    }
+
+    /// A call by HTTP has ended, whatever it was for.
+    pub(crate) fn on_call_ended(&mut self, purpose: &HttpPurpose) {
+        self.http.on_call_ended(purpose);
+    }
+
+    /// The service has answered a publication by the socket.
+    pub(crate) fn on_published(&mut self, cx: &mut Context, seq: u64, part: usize, refusal: Option<&str>) {
+        let conclusion = match refusal {
+            None => self.delivery.accepted(seq, part),
+            Some(why) => {
+                log::warn!(target: "hub", "the service refused a reply: {why}");
+                self.delivery.refused(seq, part, why, Instant::now())
+            }
+        };
+        self.conclude_some(cx, conclusion);
+    }
+
+    /// A publication by HTTP has ended.
+    pub(crate) fn on_posted(&mut self, cx: &mut Context, seq: u64, part: usize, outcome: HttpOutcome) {
         let now = Instant::now();
-        self.courier.is_back(&tag);
-        let action = match (tag, posted) {
-            (HttpPurpose::Task { task_id, about }, posted) => {
-                return self.on_task_answer(&task_id, about, posted);
-            }
-            (HttpPurpose::Errand { seq, left }, posted) => {
-                if let HttpOutcome::Refused(_, why) | HttpOutcome::Unknown(why) = &posted {
-                    log::debug!(target: "hub", "what follows a reply: {why}");
-                }
-                self.delivery.ran(seq, left, posted, now)
-            }
-            (HttpPurpose::Part { seq, part }, HttpOutcome::Taken(_)) => self.delivery.accepted(seq, part),
-            (HttpPurpose::Part { seq, part }, HttpOutcome::Refused(_, why)) => {
+        let conclusion = match outcome {
+            HttpOutcome::Accepted(_) => self.delivery.accepted(seq, part),
+            HttpOutcome::Refused(_, why) => {
                 log::warn!(target: "hub", "the service refused a reply by HTTP too: {why}");
                 self.delivery.refused(seq, part, &why, now)
             }
-            (HttpPurpose::Part { seq, part }, HttpOutcome::Unknown(why)) => {
+            HttpOutcome::Unknown(why) => {
                 log::debug!(target: "hub", "a reply by HTTP: {why}; it will be looked up");
                 self.delivery.lost(seq, part, now);
                 None
             }
         };
-        self.act(action);
+        self.conclude_some(cx, conclusion);
     }
 
-    /// Whether new turns must wait because the outbox is full. Said once, when it begins and when it is over.
-    pub(crate) fn holds_back(&mut self) -> bool {
-        let full = self.delivery.is_full();
-        if full && !self.full {
-            let (replies, kib) = (self.delivery.len(), self.delivery.bytes() / 1024);
-            log::warn!(target: "hub", "the outbox is full: {replies} replies ({kib} KiB) wait for the service; no new turn begins until it takes some");
-        } else if self.full && !full {
-            log::info!(target: "hub", "the outbox has room again");
+    /// What follows a reply has ended. `left`: follow-ups of the entry when it began.
+    pub(crate) fn on_follow_up(&mut self, cx: &mut Context, seq: u64, left: usize, outcome: HttpOutcome) {
+        if let HttpOutcome::Refused(_, why) | HttpOutcome::Unknown(why) = &outcome {
+            log::debug!(target: "hub", "what follows a reply: {why}");
         }
-        self.full = full;
-        full && self.drain.is_none()
+        let conclusion = self.delivery.on_follow_up(seq, left, outcome, Instant::now());
+        self.conclude_some(cx, conclusion);
+    }
+
+    /// A request of the delivery was not answered in time.
+    pub(crate) fn on_unanswered(&mut self, seq: u64) {
+        self.delivery.unanswered(seq);
+    }
+
+    /// The history of an entry's topic: compared with what is not acknowledged. None: it could not be read.
+    pub(crate) fn on_history(&mut self, cx: &mut Context, seq: u64, data: Option<&Value>) {
+        let Some(data) = data else { return self.delivery.lookup_refused(seq) };
+        let conclusion = self.look_up(cx, seq, data);
+        self.conclude_some(cx, conclusion);
+    }
+
+    fn look_up(&mut self, cx: &Context, seq: u64, data: &Value) -> Option<Conclusion> {
+        let entry = self.delivery.entry(seq)?;
+        let (since, reply_to) = (entry.at, entry.reply_to.clone());
+        let topic = Topic::bare(&entry.topic_id);
+        let answers_another =
+            |m: &Message| m.reply_to.is_some() && reply_to.is_some() && m.reply_to != reply_to;
+        let own: Vec<Message> = outgoing::rows(data)
+            .into_iter()
+            .filter_map(|row| topic.message(row))
+            .filter(|m| m.sender_id == cx.identity.agent_id)
+            .collect();
+        self.delivery.looked_up(seq, |client_id, text| {
+            own.iter().any(|m| match outgoing::client_id(m) {
+                Some(id) => id == client_id,
+                // the service may not keep metadata: equal text, not older than the entry, and not the same short
+                // answer to another message
+                None => {
+                    m.content == text
+                        && m.created_at.is_none_or(|at| at + CLOCK_SLACK_MS >= since)
+                        && !answers_another(m)
+                }
+            })
+        })
+    }
+
+    /// A message of this agent came back: proof that it has arrived, whatever happens to its answer.
+    pub(crate) fn on_echo(&mut self, cx: &mut Context, topic_id: &str, client_id: &str) {
+        let conclusion = self.delivery.echoed(topic_id, client_id);
+        self.conclude_some(cx, conclusion);
+    }
+
+    /// A file that was asked for is with the service: posts its card, unless the same one is on its way already.
+    pub(crate) fn on_finished_upload(&mut self, cx: &Context, upload: FinishedUpload) {
+        let FinishedUpload { key, topic_id, card, answer, back } = upload;
+        let is_same = |entry: &Entry| {
+            entry.is_asked() && entry.topic_id == topic_id && entry.parts.first() == Some(&card)
+        };
+        let now = Instant::now();
+        let seq = match self.delivery.find(is_same) {
+            Some(seq) => seq,
+            None if self.waiters.take_remembered(&topic_id, &card, now) => {
+                reply(back, &answer);
+                return;
+            }
+            None => {
+                let outbox = &cx.shared.outbox;
+                let entry = outbox.entry(&key, &topic_id, None, vec![card], ReplyKind::Notice);
+                if let Err(error) = outbox.put(&entry) {
+                    // its file may be there all the same, and who is told of the failure asks again
+                    let _ = outbox.remove(&entry);
+                    let why = format!("the card could not be kept: {}", crate::error::reason(&error));
+                    reply(back, &json!({ "error": why }));
+                    return;
+                }
+                let seq = entry.seq;
+                self.delivery.add(entry, false);
+                seq
+            }
+        };
+        self.waiters.add(seq, answer, back, now);
+    }
+
+    /// Sends files that somebody asks for over the control socket; the threads answer.
+    pub(crate) fn send_requested(&mut self, cx: &Context, job: UploadJob) {
+        let may_send = !cx.lifecycle.is_shutting_down() && !self.delivery.is_full();
+        self.uploads.send_requested(&cx.shared, job, may_send);
+    }
+
+    fn conclude_some(&mut self, cx: &mut Context, conclusion: Option<Conclusion>) {
+        if let Some(conclusion) = conclusion {
+            self.conclude(cx, conclusion);
+        }
     }
 
     /// Carries out what the delivery has concluded.
-    pub(crate) fn act(&mut self, action: Option<DeliveryAction>) {
-        let entry = match action {
-            Some(DeliveryAction::Delivered(entry)) => {
-                self.sealed(&entry);
-                self.cards.settle(&entry, None);
-                if let Err(error) = self.shared.outbox.remove(&entry) {
-                    log::warn!(target: "hub", "outbox: {error}");
-                }
-                entry
+    fn conclude(&mut self, cx: &mut Context, conclusion: Conclusion) {
+        match conclusion {
+            Conclusion::Delivered(entry) => {
+                commit_finished(cx, &entry);
+                self.waiters.settle(&entry, None);
+                log_error(cx.shared.outbox.remove(&entry));
+                self.stop_typing(cx, &entry.topic_id);
             }
-            Some(DeliveryAction::Refused { entry, why }) => {
-                self.sealed(&entry);
-                // who asked for it and has heard the refusal needs no copy
-                let done = if self.cards.settle(&entry, Some(&why)) {
+            Conclusion::Refused { entry, why } => {
+                commit_finished(cx, &entry);
+                // who asked for it and was told of the refusal needs no copy
+                if self.waiters.settle(&entry, Some(&why)) {
                     log::warn!(target: "hub", "a card in topic {} was refused ({why}); who asked for it knows", entry.topic_id);
-                    self.shared.outbox.remove(&entry)
+                    log_error(cx.shared.outbox.remove(&entry));
                 } else {
                     log::error!(target: "hub", "a reply in topic {} was refused for good ({why}); it is kept in outbox/failed", entry.topic_id);
-                    self.shared.outbox.fail(&entry)
-                };
-                if let Err(error) = done {
-                    log::warn!(target: "hub", "outbox: {error}");
+                    log_error(cx.shared.outbox.fail(&entry));
                 }
-                entry
+                self.stop_typing(cx, &entry.topic_id);
             }
-            Some(DeliveryAction::Moved { seq }) => {
+            Conclusion::Advanced { seq } => {
                 let Some(entry) = self.delivery.entry(seq) else { return };
-                // without it the texts would be looked up, and the errands done, once more: both are harmless
-                if let Err(error) = self.shared.outbox.put(entry) {
-                    log::warn!(target: "hub", "outbox: {error}");
-                }
-                return self.typing_stops(&entry.topic_id.clone());
+                // without it the texts would be looked up, and the follow-ups done, once more: both are harmless
+                log_error(cx.shared.outbox.put(entry));
+                self.stop_typing(cx, &entry.topic_id);
             }
-            Some(DeliveryAction::GaveUp { entry, why }) => {
+            Conclusion::GaveUp { entry, why } => {
                 log::error!(target: "hub", "the service does not take a part of a reply, or what follows it, in topic {} ({why}); it is kept in outbox/failed", entry.topic_id);
-                if let Err(error) = self.shared.outbox.record_failure(&entry) {
-                    log::warn!(target: "hub", "outbox: {error}");
-                }
-                return;
-            }
-            _ => return,
-        };
-        self.typing_stops(&entry.topic_id);
-    }
-
-    /// Shows a status in a topic, throttled.
-    pub(crate) fn show(&mut self, topic: &str, status: Status) {
-        let now = Instant::now();
-        if let Some(status) = self.board.show(topic, status, now) {
-            self.send_status(topic, &status, now);
-        }
-    }
-
-    /// Shows what a person must not miss: a place in the queue, a refusal. The topic has a live turn.
-    pub(crate) fn show_now(&mut self, topic: &str, status: &Status) {
-        let now = Instant::now();
-        self.board.shown(topic, now);
-        self.send_status(topic, status, now);
-    }
-
-    pub(crate) fn send_status(&mut self, topic: &str, status: &Status, now: Instant) {
-        if self.link.up_since.is_none() || self.net.backlog_bytes() > BACKLOG_BYTES {
-            return;
-        }
-        let id = self.requests.untracked("typing");
-        self.net.send(outgoing::typing_start(&id, topic, TYPING_TTL_MS, status));
-        self.beat(topic, status, now);
-        if self.shared.config.publish_progress && self.board.line(topic, now) {
-            let id = self.requests.untracked("progress");
-            let task = self.tasks.of_topic(topic);
-            self.net.send(crate::daemon::inbound::intake::progress_line(
-                &id,
-                topic,
-                task,
-                status,
-                &self.me.agent_id,
-            ));
-        }
-    }
-
-    fn typing_stops(&mut self, topic_id: &str) {
-        // a chat command, or an earlier turn: another one is at work in the topic, and its end will say so
-        if self.board.is_live(topic_id) {
-            return;
-        }
-        let id = self.requests.untracked("typing");
-        self.net.send(outgoing::typing_stop(&id, topic_id));
-    }
-
-    /// "Finished" must be on disk before the outbox file goes, or a crash would report the turn as interrupted.
-    fn sealed(&mut self, entry: &Entry) {
-        for key in std::iter::once(&entry.key).chain(&entry.also) {
-            if self.store.state().open.contains_key(key) {
-                self.store.record(Record::Finished { key: key.clone() });
+                log_error(cx.shared.outbox.record_failure(&entry));
             }
         }
-        if self.store.dirty()
-            && let Err(error) = self.store.commit()
-        {
-            log::warn!(target: "store", "cannot write the state: {error}");
+    }
+}
+
+/// "Finished" must be on disk before the outbox file goes, or a crash would report the turn as interrupted.
+fn commit_finished(cx: &mut Context, entry: &Entry) {
+    for key in std::iter::once(&entry.key).chain(&entry.also) {
+        if cx.store.state().open.contains_key(key) {
+            cx.store.record(Record::Finished { key: key.clone() });
         }
+    }
+    if cx.store.dirty()
+        && let Err(error) = cx.store.commit()
+    {
+        log::warn!(target: "store", "cannot write the state: {error}");
+    }
+}
+
+fn log_error(done: std::io::Result<()>) {
+    if let Err(error) = done {
+        log::warn!(target: "hub", "outbox: {error}");
     }
 }

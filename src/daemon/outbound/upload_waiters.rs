@@ -2,8 +2,7 @@
 //! with the word that the card is kept. The cards themselves are entries of the outbox like any other.
 
 use crate::daemon::control::reply::reply;
-use crate::daemon::hub::Hub;
-use crate::store::outbox::{Entry, ReplyKind};
+use crate::store::outbox::Entry;
 use serde_json::{Value, json};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -58,10 +57,15 @@ impl UploadWaiters {
     }
 
     /// Forgets it; whether it was remembered.
-    fn forget(&mut self, topic_id: &str, card: &str, now: Instant) -> bool {
+    pub(crate) fn take_remembered(&mut self, topic_id: &str, card: &str, now: Instant) -> bool {
         let place = self.left.iter().position(|(topic, other, _)| topic == topic_id && other == card);
         let left = place.map(|place| self.left.remove(place));
         left.is_some_and(|(.., since)| now.saturating_duration_since(since) < SOON)
+    }
+
+    /// Somebody waits for an entry.
+    pub(crate) fn add(&mut self, seq: u64, answer: Value, back: UnixStream, now: Instant) {
+        self.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
     }
 
     /// When somebody has waited long enough.
@@ -70,7 +74,7 @@ impl UploadWaiters {
     }
 
     /// Tells those who have. The entries that nobody waits for any more.
-    pub(crate) fn look(&mut self, now: Instant) -> Vec<u64> {
+    pub(crate) fn take_expired(&mut self, now: Instant) -> Vec<u64> {
         let mut over = Vec::new();
         while let Some(at) = self.waiting.iter().position(|waiting| waiting.until <= now) {
             let mut waiting = self.waiting.swap_remove(at);
@@ -110,42 +114,10 @@ impl UploadWaiters {
     }
 }
 
-impl Hub {
-    /// Sends a card, unless the same one is on its way already.
-    pub(crate) fn on_filed(&mut self, filed: FinishedUpload) {
-        let FinishedUpload { key, topic_id, card, answer, back } = filed;
-        let same = |entry: &Entry| {
-            entry.is_asked() && entry.topic_id == topic_id && entry.parts.first() == Some(&card)
-        };
-        let now = Instant::now();
-        let seq = match self.delivery.find(same) {
-            Some(seq) => seq,
-            None if self.cards.forget(&topic_id, &card, now) => {
-                reply(back, &answer);
-                return;
-            }
-            None => {
-                let entry = self.shared.outbox.entry(&key, &topic_id, None, vec![card], ReplyKind::Notice);
-                if let Err(e) = self.shared.outbox.put(&entry) {
-                    // its file may be there all the same, and who hears this asks again
-                    let _ = self.shared.outbox.remove(&entry);
-                    let why = format!("the card could not be kept: {}", crate::error::reason(&e));
-                    reply(back, &json!({ "error": why }));
-                    return;
-                }
-                let seq = entry.seq;
-                self.delivery.add(entry, false);
-                seq
-            }
-        };
-        self.cards.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::outbox::ASKED;
+    use crate::store::outbox::{ASKED, ReplyKind};
     use std::io::Read;
 
     fn entry(seq: u64) -> Entry {
@@ -178,47 +150,47 @@ mod tests {
         let ear = wait(&mut cards, 1, now);
         cards.settle(&entry(1), None);
         assert_eq!(heard(ear), "{\"url\":\"u\"}\n");
-        assert!(!cards.forget("t", "card", now), "he knows of it");
+        assert!(!cards.take_remembered("t", "card", now), "he knows of it");
 
         let ear = wait(&mut cards, 2, now);
         assert!(cards.settle(&entry(2), Some("not found")), "nothing of it is kept");
         assert!(!cards.settle(&entry(9), Some("not found")), "nobody heard it");
         assert!(heard(ear).contains("refuses the card in topic t: not found"));
-        assert!(!cards.forget("t", "card", now), "there is none");
+        assert!(!cards.take_remembered("t", "card", now), "there is none");
 
         drop(wait(&mut cards, 3, now));
         cards.settle(&entry(3), None);
-        assert!(cards.forget("t", "card", now) && !cards.forget("t", "card", now));
+        assert!(cards.take_remembered("t", "card", now) && !cards.take_remembered("t", "card", now));
 
         let ear = wait(&mut cards, 4, now);
-        assert!(cards.look(now).is_empty());
+        assert!(cards.take_expired(now).is_empty());
         assert_eq!(cards.deadline(), Some(now + PATIENCE));
-        assert_eq!(cards.look(now + PATIENCE), [4]);
+        assert_eq!(cards.take_expired(now + PATIENCE), [4]);
         assert_eq!((heard(ear).contains("\"pending\":true"), cards.deadline()), (true, None));
         cards.settle(&entry(4), None);
-        assert!(!cards.forget("t", "card", now), "he was told that it comes");
+        assert!(!cards.take_remembered("t", "card", now), "he was told that it comes");
     }
 
     #[test]
     fn who_had_gone_before_he_could_be_told_to_wait_is_remembered_for_a_while() {
         let (mut cards, now) = (UploadWaiters::default(), Instant::now());
         drop(wait(&mut cards, 1, now));
-        assert_eq!(cards.look(now + PATIENCE), [1]);
+        assert_eq!(cards.take_expired(now + PATIENCE), [1]);
         cards.settle(&entry(1), None);
-        assert!(cards.forget("t", "card", now), "he may ask again");
+        assert!(cards.take_remembered("t", "card", now), "he may ask again");
 
         // of an earlier run
         cards.settle(&entry(2), None);
-        assert!(!cards.forget("t", "card", now + 2 * SOON), "somebody wants it once more");
+        assert!(!cards.take_remembered("t", "card", now + 2 * SOON), "somebody wants it once more");
 
         // asked for again and again while nothing is taken
         for n in 1..=3 {
             let ear = wait(&mut cards, 3, now);
-            cards.look(now + PATIENCE);
+            cards.take_expired(now + PATIENCE);
             assert!(heard(ear).contains("pending") && cards.told == [3], "{n}");
         }
         drop(wait(&mut cards, 3, now));
         cards.settle(&entry(3), None);
-        assert!(!cards.forget("t", "card", now) && cards.told.is_empty());
+        assert!(!cards.take_remembered("t", "card", now) && cards.told.is_empty());
     }
 }

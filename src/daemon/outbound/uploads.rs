@@ -3,11 +3,9 @@
 //! Two kinds of work come here: what follows a reply (an errand of the outbox), and what somebody asks for over the
 //! control socket (`upload-file`). The threads decide nothing but how an upload ends; its card goes through the outbox.
 
-use crate::agent::runner::CURRENT_TURN;
 use crate::daemon::control::UploadRequest;
 use crate::daemon::control::reply::reply as send_reply;
 use crate::daemon::event::Event;
-use crate::daemon::hub::Hub;
 use crate::daemon::outbound::http_call::{HttpOutcome, HttpPurpose};
 use crate::daemon::outbound::upload_waiters::FinishedUpload;
 use crate::http::Client;
@@ -20,14 +18,11 @@ use crate::session::file_upload::{FileSender, UploadTarget};
 use crate::session::messages::{Lang, Say};
 use crate::session::speech::synthesize;
 use crate::session::task::TaskLink;
-use crate::session::turn::TurnId;
 use crate::store::outbox::{ASKED, Entry};
 use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::assumed::CHUNK_CHARS;
-use crate::wire::intake::Scope;
 use crate::wire::outbound_text;
-use crate::wire::outgoing::{Status, StatusKind};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -52,19 +47,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 enum Work {
     /// An errand of the outbox, and how often nobody knew its end.
-    Errand(HttpPurpose, Box<Upload>, u32),
+    Entry(HttpPurpose, Box<Upload>, u32),
     /// The command `upload-file`.
-    Asked(UploadRequest, UnixStream, Turn),
+    Requested(Box<UploadJob>),
 }
 
-/// What the file of a wish belongs to: the task of the topic, and the turn that carries it out now. The hub knows both; a
-/// process that is left of an earlier turn says which one it served.
-#[derive(Debug, Default)]
-struct Turn {
-    task_id: Option<String>,
-    link: Option<Arc<TaskLink>>,
-    /// It answers an encrypted message, in this language.
-    sealed: Option<Lang>,
+/// Files that somebody asks for, and what their card belongs to.
+#[derive(Debug)]
+pub(crate) struct UploadJob {
+    /// What is asked for.
+    pub(crate) request: UploadRequest,
+    /// The way back to who asks.
+    pub(crate) back: UnixStream,
+    /// The task of the topic.
+    pub(crate) task_id: Option<String>,
+    /// The turn that carries the task out now, if it is the one that asks.
+    pub(crate) turn: Option<Arc<TaskLink>>,
+    /// The topic's running turn answers an encrypted message; the language of the warning about that.
+    pub(crate) encrypted: Option<Lang>,
 }
 
 /// The hub's side.
@@ -87,6 +87,33 @@ impl Uploads {
         synthesize::resume_synthesis(shared, entry, Box::new(tell));
     }
 
+    /// Sends a file of the outbox. `tries`: calls in a row of which nobody knew the end. False when no thread could be
+    /// started.
+    pub(crate) fn send_entry(
+        &mut self,
+        shared: &Arc<Shared>,
+        purpose: HttpPurpose,
+        upload: Upload,
+        tries: u32,
+    ) -> bool {
+        let work = self.work(shared);
+        work.is_some_and(|work| work.send(Work::Entry(purpose, Box::new(upload), tries)).is_ok())
+    }
+
+    /// Sends files that somebody asks for; the threads answer. `may_send`: there is room for their cards.
+    pub(crate) fn send_requested(&mut self, shared: &Arc<Shared>, job: UploadJob, may_send: bool) {
+        match self.work(shared) {
+            Some(work) if work.len() < QUEUE && may_send => {
+                // the threads live as long as this sender
+                let _ = work.send(Work::Requested(Box::new(job)));
+            }
+            _ => {
+                let busy = json!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
+                send_reply(job.back, &busy);
+            }
+        }
+    }
+
     /// The way to the threads, which the first call starts; none when the system has no thread left.
     fn work(&mut self, shared: &Arc<Shared>) -> Option<&Sender<Work>> {
         if self.work.is_none() {
@@ -100,47 +127,6 @@ impl Uploads {
             }
         }
         self.work.as_ref()
-    }
-}
-
-impl Hub {
-    /// Has a file of the outbox sent. False when no thread could be started.
-    pub(crate) fn upload(&mut self, tag: HttpPurpose, upload: Upload, tries: u32) -> bool {
-        let work = self.uploads.work(&self.shared);
-        work.is_some_and(|work| work.send(Work::Errand(tag, Box::new(upload), tries)).is_ok())
-    }
-
-    /// Has files sent that somebody asks for; the threads answer.
-    pub(crate) fn send_files(&mut self, wish: UploadRequest, back: UnixStream) {
-        let busy =
-            json!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
-        let task_id = self.tasks.of_topic(&wish.topic_id).map(str::to_owned);
-        let running = task_id.clone().and_then(|id| self.sessions.running(&Scope::Task(id)));
-        let is_its = |turn: TurnId| {
-            matches!(wish.turn.as_str(), "" | CURRENT_TURN) || wish.turn == self.shared.turn(turn)
-        };
-        let link = running.filter(|(turn, _)| is_its(*turn)).map(|(_, link)| link);
-        match self.uploads.work(&self.shared) {
-            Some(work) if work.len() < QUEUE && self.drain.is_none() && !self.delivery.is_full() => {
-                // the threads live as long as this sender
-                let topic = &wish.topic_id;
-                let sealed = self.sessions.is_sealed(topic).then(|| self.tongues.of(topic));
-                let _ = work.send(Work::Asked(wish, back, Turn { task_id, link, sealed }));
-            }
-            _ => {
-                send_reply(back, &busy);
-            }
-        }
-    }
-
-    /// Shows how far a file is, where no agent is at work, whose status is worth more.
-    pub(crate) fn uploading(&mut self, topic_id: &str, text: String) {
-        if !self.board.is_live(topic_id) {
-            let adapter = self.shared.config.adapter.clone();
-            let text = Say::Sends.to(self.tongues.of(topic_id), &[&text]);
-            let status = Status { text, kind: StatusKind::ArtifactUpload, adapter, model: None };
-            self.send_status(topic_id, &status, Instant::now());
-        }
     }
 }
 
@@ -169,36 +155,54 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
             (Err(why), _) | (_, Err(why)) => Err(Failure::from(why.clone())),
         };
         match work {
-            Work::Errand(tag, upload, tries) => {
-                let posted = errand(shared, post.as_ref(), &upload, tries, events);
-                let _ = events.send(Event::HttpOutcome(tag, posted));
+            Work::Entry(purpose, upload, tries) => {
+                let outcome = send_entry(shared, post.as_ref(), &upload, tries, events);
+                let _ = events.send(Event::HttpOutcome(purpose, outcome));
             }
-            Work::Asked(wish, back, turn) => {
-                let mut back = Asker::new(back);
-                match asked(shared, post.as_ref(), &wish, &turn, &mut back, events) {
-                    Ok((key, card, answer)) => {
-                        let (topic_id, back) = (wish.topic_id, back.stream);
-                        let filed = FinishedUpload { key, topic_id, card, answer, back };
-                        let _ = events.send(Event::FinishedUpload(Box::new(filed)));
-                    }
-                    Err(why) => {
-                        back.say(&json!({ "error": why }));
-                    }
-                }
+            Work::Requested(job) => send_requested(shared, post.as_ref(), *job, events),
+        }
+    }
+}
+
+/// Sends files that somebody asks for; the card is posted by the hub.
+fn send_requested(
+    shared: &Shared,
+    post: Result<&FileSender<'_>, &Failure>,
+    job: UploadJob,
+    events: &Sender<Event>,
+) {
+    let UploadJob { request, back, task_id, turn, encrypted } = job;
+    let mut requester = Requester::new(back);
+    let place = UploadTarget { topic_id: &request.topic_id, task_id: task_id.as_deref(), lang: Lang::En };
+    let row_of_turn = |row: Value| {
+        if let Some(link) = &turn {
+            link.add_file(row);
+        }
+    };
+    match copy_and_send(shared, post, &request, place, &mut requester, events, row_of_turn) {
+        Ok(SentFile { key, mut card, answer }) => {
+            if let Some(lang) = encrypted {
+                card.push_str(&format!("\n\n{}", Say::InTheClear.to(lang, &[])));
             }
+            let (topic_id, back) = (request.topic_id, requester.stream);
+            let finished = FinishedUpload { key, topic_id, card, answer, back };
+            let _ = events.send(Event::FinishedUpload(Box::new(finished)));
+        }
+        Err(why) => {
+            requester.say(&json!({ "error": why }));
         }
     }
 }
 
 /// Sends a file of the outbox. What it yields: texts for the topic, and a row for the task.
-fn errand(
+fn send_entry(
     shared: &Shared,
     post: Result<&FileSender<'_>, &Failure>,
     upload: &Upload,
     tries: u32,
     events: &Sender<Event>,
 ) -> HttpOutcome {
-    let mut pace = Pace::default();
+    let mut pace = ProgressPace::default();
     let sent = post.map_err(Failure::clone).and_then(|post| {
         post.send(upload, &mut |n| {
             if pace.is_due() {
@@ -211,11 +215,11 @@ fn errand(
             shared.shelf.discard(&upload.copied.copy);
             log::info!(target: "uploads", "sent {} ({} bytes)", upload.copied.from, upload.copied.size);
             let row = row(upload, &sent.url);
-            HttpOutcome::Taken(json!({ "texts": [sent.card], "row": row }))
+            HttpOutcome::Accepted(json!({ "texts": [sent.card], "row": row }))
         }
         Err(Failure { is_final, why }) if is_final || tries >= TRIES => {
             log::warn!(target: "uploads", "{} is given up: {why}", upload.copied.from);
-            HttpOutcome::Taken(json!({ "texts": given_up(shared, upload, &why) }))
+            HttpOutcome::Accepted(json!({ "texts": given_up(shared, upload, &why) }))
         }
         Err(Failure { why, .. }) => HttpOutcome::Unknown(format!("{}: {why}", upload.name)),
     }
@@ -244,42 +248,45 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
     )]
 }
 
-/// Copies and sends what somebody asks for: the key, the card, and what he is told when the service has taken it.
-fn asked(
+/// Files that are with the service, whose card is not posted yet.
+struct SentFile {
+    /// Key of the card's outbox entry.
+    key: String,
+    card: String,
+    /// What who asked is told once the service has the card.
+    answer: Value,
+}
+
+/// Copies and sends what somebody asks for. The error is a sentence for who asked.
+fn copy_and_send(
     shared: &Shared,
     post: Result<&FileSender<'_>, &Failure>,
-    wish: &UploadRequest,
-    turn: &Turn,
-    back: &mut Asker,
+    request: &UploadRequest,
+    place: UploadTarget<'_>,
+    requester: &mut Requester,
     events: &Sender<Event>,
-) -> Result<(String, String, Value), String> {
+    on_sent: impl FnOnce(Value),
+) -> Result<SentFile, String> {
     let failed = |error: Failure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
-    let place = UploadTarget { topic_id: &wish.topic_id, task_id: turn.task_id.as_deref(), lang: Lang::En };
-    let upload =
-        file_upload::prepare(&shared.shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)?;
+    let folder = Path::new(&request.folder);
+    let upload = file_upload::prepare(&shared.shelf, place, folder, &request.files, &request.title)?;
     let size = upload.copied.size;
     let sent = post.send(&upload, &mut |n| {
-        if back.pace.is_due() {
-            back.say(&json!({ "sent": n, "of": size }));
-            let _ = events.send(Event::Uploading(wish.topic_id.clone(), progress(&upload, n)));
+        if requester.pace.is_due() {
+            requester.say(&json!({ "sent": n, "of": size }));
+            let _ = events.send(Event::Uploading(request.topic_id.clone(), progress(&upload, n)));
         }
     });
     shared.shelf.discard(&upload.copied.copy);
     let sent = sent.map_err(failed)?;
-    // Whoever has gone (a time limit, a stop) believes that it did not work, and may ask again.
-    if !back.say(&json!({ "sent": size, "of": size })) {
+    // who has gone (a time limit, a stop) believes that it did not work, and may ask again
+    if !requester.say(&json!({ "sent": size, "of": size })) {
         return Err("whoever asked has gone; no card is sent".to_owned());
     }
-    if let Some(link) = &turn.link {
-        link.add_file(row(&upload, &sent.url));
-    }
+    on_sent(row(&upload, &sent.url));
     let answer = json!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash });
-    let mut card = sent.card.clone();
-    if let Some(lang) = turn.sealed {
-        card.push_str(&format!("\n\n{}", Say::InTheClear.to(lang, &[])));
-    }
-    Ok((format!("{ASKED}{}", upload.copied.copy), card, answer))
+    Ok(SentFile { key: format!("{ASKED}{}", upload.copied.copy), card: sent.card.clone(), answer })
 }
 
 fn progress(upload: &Upload, sent: u64) -> String {
@@ -288,11 +295,11 @@ fn progress(upload: &Upload, sent: u64) -> String {
 
 /// At once, and then not too often.
 #[derive(Default)]
-struct Pace {
+struct ProgressPace {
     told: Option<Instant>,
 }
 
-impl Pace {
+impl ProgressPace {
     fn is_due(&mut self) -> bool {
         let due = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
         if due {
@@ -303,15 +310,15 @@ impl Pace {
 }
 
 /// Whoever waits at the control socket; may be gone.
-struct Asker {
+struct Requester {
     stream: UnixStream,
-    pace: Pace,
+    pace: ProgressPace,
 }
 
-impl Asker {
-    fn new(stream: UnixStream) -> Asker {
+impl Requester {
+    fn new(stream: UnixStream) -> Requester {
         let _ = stream.set_write_timeout(Some(PATIENCE));
-        Asker { stream, pace: Pace::default() }
+        Requester { stream, pace: ProgressPace::default() }
     }
 
     /// False when nobody listens any more.

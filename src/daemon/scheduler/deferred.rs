@@ -1,120 +1,155 @@
-//! Turns that are put off until a usage limit resets, or the connector has started again: kept on disk, run by themselves, shown by `/status`, dropped by
-//! `/stop`.
+//! Messages whose turn is deferred until a usage limit resets, or until the connector has started again: kept on disk, run
+//! by themselves, shown by `/status`, dropped by `/stop`.
 
-use crate::daemon::hub::Hub;
-use crate::session::messages::Say;
+use crate::daemon::context::Context;
+use crate::daemon::effect::{Effect, Effects, StartTurn, own_status};
+use crate::session::messages::{Say, kept};
 use crate::session::task::{self, TaskLink};
-use crate::session::turn::TurnEnd;
-use crate::store::outbox::Entry;
+use crate::store::outbox::{Entry, ReplyKind};
 use crate::store::state::{Parked, Record};
 use crate::sys::time;
+use crate::wire::assumed::CHUNK_CHARS;
+use crate::wire::identity::Identity;
 use crate::wire::intake::{Job, Scope, Verdict, intake};
 use crate::wire::message::Message;
-use crate::wire::outgoing::{Status, StatusKind};
+use crate::wire::outbound_text::chunk;
+use crate::wire::outgoing::StatusKind;
+use crate::wire::task::Task;
 use serde_json::Value;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// While something is parked the wall clock is looked at this often: it goes on while the machine sleeps, timers do not.
-const LOOK: Duration = Duration::from_secs(60);
+/// While a message is deferred the wall clock is looked at this often: it goes on while the machine sleeps, timers do not.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
 
-/// Turns that are put off until the same moment are told apart by milliseconds within this time, so that they keep their order;
-/// they are still taken up together. More than a mailbox holds.
+/// Messages that are deferred until the same moment are told apart by milliseconds within this time, so that they keep
+/// their order; they are still taken up together. More than a mailbox holds.
 const TOGETHER_MS: i64 = 100;
 
-impl Hub {
-    /// Puts a turn off, behind those of its session that wait for the same moment.
-    pub(crate) fn park(&mut self, key: &str, scope: &Scope, until: i64, message: Value) {
-        let name = scope.to_string();
-        let others = self.store.state().parked.iter().filter(|(_, other)| other.scope == name);
-        let last =
-            others.map(|(_, other)| other.until).filter(|at| (0..TOGETHER_MS).contains(&(at - until))).max();
-        let until = last.map_or(until, |last| last + 1);
-        log::info!(target: "hub", "a message in {scope} is kept until {}", time::rfc3339(until));
-        let parked = Parked { until, scope: name, message, ..Parked::default() };
-        self.store.record(Record::Parked { key: key.to_owned(), parked });
-        self.store.record(Record::Finished { key: key.to_owned() });
-        self.commit_now = true;
-    }
+/// Defers a message until a time (milliseconds since the epoch), behind those of its session that wait for the same moment.
+pub(crate) fn defer(cx: &mut Context, key: &str, scope: &Scope, until: i64, message: Value) {
+    let name = scope.to_string();
+    let others = cx.store.state().parked.values().filter(|other| other.scope == name);
+    let last = others.map(|other| other.until).filter(|at| (0..TOGETHER_MS).contains(&(at - until))).max();
+    let until = last.map_or(until, |last| last + 1);
+    log::info!(target: "hub", "a message in {scope} is kept until {}", time::rfc3339(until));
+    let parked = Parked { until, scope: name, message, ..Parked::default() };
+    cx.store.record(Record::Parked { key: key.to_owned(), parked });
+    cx.store.record(Record::Finished { key: key.to_owned() });
+    cx.commit_now = true;
+}
 
-    /// A turn's reply is to be delivered. The one that says that a message is put off reaches the disk behind the message:
-    /// after a crash between the two the message is not lost.
-    pub(crate) fn add_reply(&mut self, end: &TurnEnd, reply: Entry) {
-        if matches!(end, TurnEnd::Parked { .. }) {
-            // a disk that refuses is reported with the batch
-            let _ = self.store.commit();
-            self.shared.outbox.keep(&reply);
-        }
-        self.delivery.add(reply, false);
-    }
+/// Defers a message for the program that will follow in this process.
+pub(crate) fn defer_until_restart(cx: &mut Context, job: Job) -> Effects {
+    let text = Say::WaitsForRestart.to(cx.language_of(&job.topic_id), &[]);
+    let mut effects = Effects::none();
+    effects.show_now(&job.topic_id, own_status(&text, StatusKind::Queued, &cx.config().adapter));
+    cx.record_seen(&job.key);
+    defer(cx, &job.key, &job.scope, time::now_ms(), job.source);
+    effects
+}
 
-    /// When to call [`Hub::run_parked`].
-    pub(crate) fn parked_deadline(&self, now: Instant) -> Option<Instant> {
-        if !self.may_run_parked() {
-            return None;
-        }
-        let next = self.store.state().parked.values().map(|parked| parked.until).min()?;
-        let wait = u64::try_from(next - time::now_ms()).unwrap_or(0);
-        Some(now + Duration::from_millis(wait).min(LOOK))
+/// When to call [`take_due`].
+pub(crate) fn deadline(cx: &Context, now: Instant) -> Option<Instant> {
+    if !may_run(cx) {
+        return None;
     }
+    let next = cx.store.state().parked.values().map(|parked| parked.until).min()?;
+    let wait = u64::try_from(next - time::now_ms()).unwrap_or(0);
+    Some(now + Duration::from_millis(wait).min(CHECK_EVERY))
+}
 
-    /// Not before the first connection, which tells the name that a message may mention us by, and not at the end.
-    fn may_run_parked(&self) -> bool {
-        self.drain.is_none() && !self.care.again && self.link.up_since.is_some()
+/// Not before the first connection, which tells the name that a message may mention this agent by, and not at the end.
+fn may_run(cx: &Context) -> bool {
+    !cx.lifecycle.is_shutting_down() && !cx.lifecycle.restart_pending && cx.is_connected()
+}
+
+/// Takes up the messages whose time has come, as if they came now.
+pub(crate) fn take_due(cx: &mut Context) -> Effects {
+    let mut effects = Effects::none();
+    if !may_run(cx) {
+        return effects;
     }
-
-    /// Keeps a message for the program that will follow in this process.
-    pub(crate) fn keep_for_later(&mut self, job: Job) {
-        let text = Say::WaitsForRestart.to(self.tongues.of(&job.topic_id), &[]);
-        let adapter = self.shared.config.adapter.clone();
-        self.show_now(&job.topic_id, &Status { text, kind: StatusKind::Queued, adapter, model: None });
-        self.store.record(Record::Seen { key: job.key.clone() });
-        self.park(&job.key, &job.scope, time::now_ms(), job.source);
+    let now = time::now_ms();
+    let parked = &cx.store.state().parked;
+    if !parked.values().any(|parked| parked.until <= now) {
+        return effects;
     }
-
-    /// Takes up the turns whose time has come, as if their messages came now.
-    pub(crate) fn run_parked(&mut self) {
-        if !self.may_run_parked() {
-            return;
-        }
-        let now = time::now_ms();
-        let parked = &self.store.state().parked;
-        let mut due = Vec::new();
-        if parked.iter().any(|(_, p)| p.until <= now) {
-            let together = parked.iter().filter(|(_, p)| p.until < now + TOGETHER_MS);
-            due.extend(together.map(|(key, p)| (p.until, key.to_owned(), p.message.clone())));
-            due.sort_by_key(|(until, ..)| *until);
-        }
-        for (_, key, message) in due {
-            self.store.record(Record::Unparked { key });
-            if let Some((job, run)) = task::restore(&message, &self.me) {
-                self.tongues.guess(&job.topic_id, &run.title);
-                self.accept_for(job, Arc::new(TaskLink::to(run)));
-                continue;
+    let together = parked.iter().filter(|(_, parked)| parked.until < now + TOGETHER_MS);
+    let mut due: Vec<(String, Parked)> = together.map(|(key, row)| (key.clone(), row.clone())).collect();
+    due.sort_by_key(|(_, parked)| parked.until);
+    for (key, parked) in due {
+        cx.store.record(Record::Unparked { key: key.clone() });
+        match revive(&parked.message, &cx.identity) {
+            Ok(turn) => {
+                let text = turn.task.title().unwrap_or_else(|| turn.job.instruction.clone());
+                cx.languages.guess(&turn.job.topic_id, &text);
+                effects.start(turn);
             }
-            match Message::decode(&message).map(|message| intake(&message, &self.me)) {
-                Ok(Verdict::Run(job)) => {
-                    self.tongues.guess(&job.topic_id, &job.instruction);
-                    self.accept(*job);
-                }
-                Ok(Verdict::Ignore(why)) | Err(why) => {
-                    log::warn!(target: "hub", "a message that was kept cannot be run any more: {why}");
-                }
+            Err(why) => {
+                log::warn!(target: "hub", "a message that was deferred cannot be run any more: {why}");
+                cx.commit_now = true;
+                effects.extend(
+                    notice_of_loss(cx, &key, &parked, why).map(|entry| Effect::Post(Box::new(entry))),
+                );
             }
         }
     }
+    effects
+}
 
-    /// Forgets what is put off in a session; how many.
-    pub(crate) fn drop_parked(&mut self, scope: &Scope) -> usize {
-        let scope = scope.to_string();
-        let parked = &self.store.state().parked;
-        let keys: Vec<String> =
-            parked.iter().filter(|(_, p)| p.scope == scope).map(|(k, _)| k.to_owned()).collect();
-        let count = keys.len();
-        self.commit_now |= count > 0;
-        for key in keys {
-            self.store.record(Record::Unparked { key });
-        }
-        count
+/// The turn of a deferred message. It was for this agent when it was accepted, whatever names the agent has now.
+fn revive(source: &Value, me: &Identity) -> Result<StartTurn, &'static str> {
+    if let Some((job, run)) = task::restore(source, me) {
+        return Ok(StartTurn::for_task(job, TaskLink::to(run)));
     }
+    let message = Message::decode(source)?;
+    let verdict = match intake(&message, me) {
+        Verdict::Ignore(_) => intake(&message.aimed_at(&me.agent_id), me),
+        run => run,
+    };
+    match verdict {
+        Verdict::Run(job) => Ok(StartTurn::for_message(*job)),
+        Verdict::Ignore(why) => Err(why),
+    }
+}
+
+/// Tells people that a deferred message is not answered, and the service, if it was to carry out a task. None: what is on
+/// disk names no topic.
+fn notice_of_loss(cx: &Context, key: &str, parked: &Parked, why: &str) -> Option<Entry> {
+    let (source, run) = (&parked.message, Task::decode(&parked.message["task_run"]));
+    let message = Message::decode(source).or_else(|_| Message::decode(&source["message"])).ok();
+    let of_scope = || parked.scope.strip_prefix("wtt:topic:").map(str::to_owned);
+    let topic_id = match (&message, &run) {
+        (Some(message), _) => Some(message.topic_id.clone()),
+        (None, Some(task)) => task.topic_id.clone(),
+        (None, None) => None,
+    };
+    let topic_id = topic_id.or_else(of_scope)?;
+    let lang = cx.language_of(&topic_id);
+    let text = Say::DeferredLost.to(lang, &[&kept(lang, why)]);
+    let reply_to = message.and_then(|message| message.id);
+    let parts = chunk(&text, CHUNK_CHARS);
+    let mut entry = cx.shared.outbox.entry(key, &topic_id, reply_to.as_deref(), parts, ReplyKind::Failed);
+    entry.after.extend(run.map(|task| task::interrupted(&task.id, &text)));
+    Some(entry)
+}
+
+/// Forgets what is deferred in a session. Returns how many messages that were.
+pub(crate) fn drop_deferred(cx: &mut Context, scope: &Scope) -> usize {
+    let scope = scope.to_string();
+    let parked = cx.store.state().parked.iter().filter(|(_, parked)| parked.scope == scope);
+    let keys: Vec<String> = parked.map(|(key, _)| key.clone()).collect();
+    let count = keys.len();
+    cx.commit_now |= count > 0;
+    for key in keys {
+        cx.store.record(Record::Unparked { key });
+    }
+    count
+}
+
+/// Whether a run of the task of a session is deferred.
+pub(crate) fn is_task_deferred(cx: &Context, scope: &Scope) -> bool {
+    let scope = scope.to_string();
+    let mut parked = cx.store.state().parked.values();
+    parked.any(|parked| parked.scope == scope && parked.message.get("task_run").is_some())
 }

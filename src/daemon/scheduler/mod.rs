@@ -1,19 +1,18 @@
-//! The live sessions and their turns, as the hub sees them: who runs, who waits, how to stop one.
+//! The sessions and their turns, as the hub sees them: who runs, who waits, how to stop one.
 //!
 //! The mailbox of a session is here; its worker gets one turn at a time. So one session is strictly serial, and the
 //! number of agents that run at once is bounded for the whole daemon: a real CLI takes 150 to 250 MiB of memory.
 
 pub(crate) mod busy_policy;
-mod deferred;
+pub(crate) mod deferred;
 mod task_turns;
+mod turn;
 
 use crate::agent::runner::{Control, HEARTBEAT_INTERVAL, SteeringMessage};
 use crate::daemon::event::Event;
-use crate::daemon::permissions;
-use crate::daemon::scheduler::busy_policy::SteerOffer;
+use crate::daemon::scheduler::turn::{EndedTurn, LiveTurn, TurnOwner};
 use crate::session::messages::{Lang, Say};
-use crate::session::routing;
-use crate::session::routing::Route;
+use crate::session::routing::{self, Route};
 use crate::session::task::TaskLink;
 use crate::session::turn::TurnId;
 use crate::session::{self, Assignment, SessionChange, Shared, Work};
@@ -36,100 +35,67 @@ const LINGERING: usize = 16;
 const TITLE_CHARS: usize = 80;
 /// A thread could not be started: the system is out of them for the moment.
 const RETRY: Duration = Duration::from_secs(1);
+/// Requests to a turn that its worker may not have taken up yet: all its permission requests may be answered at once.
+const CONTROL_QUEUE: usize = 64;
 
-/// A turn from acceptance to its end.
+/// A session with something to do, or with a worker.
 #[derive(Debug)]
-pub(crate) struct LiveTurn {
-    pub(crate) turn_id: TurnId,
-    pub(crate) key: String,
-    accepted: Instant,
-    /// What the worker shall do; taken when it is handed over.
-    pub(crate) work: Option<Work>,
-    pub(crate) control: Sender<Control>,
-    /// Further messages for its agent.
-    pub(crate) steers: Sender<SteeringMessage>,
-    /// Its session key, and who sent it.
-    pub(crate) whose: (String, String),
-    /// It is to be added to the running turn, or was offered to it: not a turn of its own yet.
-    pub(crate) offer: Option<SteerOffer>,
-    /// Messages that its reply answers as well: their keys, and as they came.
-    pub(crate) also: Vec<(String, Value)>,
-    /// Empty for a chat command.
-    pub(crate) adapter: String,
-    /// Why this adapter.
-    pub(crate) why: &'static str,
-    pub(crate) began: Option<Instant>,
-    pub(crate) stopping: bool,
-    /// How its message begins.
-    pub(crate) title: String,
-    /// The message, in case the turn is put off.
-    pub(crate) message: Value,
-    /// Its agent takes one of the places.
-    placed: bool,
-    /// When people were told last that it waits.
-    told: Option<Instant>,
-    /// The task that it carries out, if any.
-    task: Arc<TaskLink>,
-}
-
-impl LiveTurn {
-    /// A chat command runs no agent, and neither does a turn that is stopped before it began: it only says so.
-    fn needs_place(&self) -> bool {
-        !self.adapter.is_empty() && !self.stopping
-    }
-}
-
-/// What is left of a turn that is over.
-#[derive(Debug)]
-pub(crate) struct EndedTurn {
-    /// Since it was accepted.
-    pub(crate) took: Duration,
-    /// The message, as it came.
-    pub(crate) message: Value,
-    /// Those that its reply has answered as well.
-    pub(crate) also: Vec<(String, Value)>,
-}
-
-#[derive(Debug)]
-pub(crate) struct LiveSession {
+struct LiveSession {
     worker: Option<Sender<Work>>,
-    pub(crate) turns: VecDeque<LiveTurn>,
-    idle: Option<Instant>,
+    turns: VecDeque<LiveTurn>,
+    idle_since: Option<Instant>,
+}
+
+/// What is known of a turn when it is accepted.
+struct NewTurn {
+    scope: Scope,
+    /// Key of its message.
+    key: String,
+    /// Empty for a chat command.
+    adapter: String,
+    adapter_reason: &'static str,
+    title: String,
+    message: Value,
+    owner: TurnOwner,
+    task: Arc<TaskLink>,
 }
 
 /// All sessions with something to do, or with a worker.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
-    pub(crate) live: HashMap<Scope, LiveSession>,
-    /// Sessions with further messages for their running turn, once those are on disk.
-    pub(crate) offers: Vec<Scope>,
-    pub(crate) live_turn_ids: BTreeSet<TurnId>,
+    live: HashMap<Scope, LiveSession>,
+    /// Sessions whose running turn is offered further messages, once those are on disk.
+    offers: Vec<Scope>,
+    /// Turns that run or wait.
+    live_turns: BTreeSet<TurnId>,
     /// Sessions whose first turn waits for a place, longest waiting first.
     waiting: VecDeque<Scope>,
     /// Sessions whose first turn needs none.
     ready: VecDeque<Scope>,
     /// Places taken.
-    running: usize,
+    places_taken: usize,
     retry_at: Option<Instant>,
     last_turn_id: TurnId,
     events: Sender<Event>,
-    linger: Duration,
+    /// A worker without work ends after this.
+    idle_limit: Duration,
     max_agents: usize,
 }
 
 impl Scheduler {
-    pub(crate) fn new(events: Sender<Event>, linger: Duration, max_agents: usize) -> Scheduler {
+    /// At most `max_agents` agents run at once; a worker ends after `idle_limit` without work.
+    pub(crate) fn new(events: Sender<Event>, idle_limit: Duration, max_agents: usize) -> Scheduler {
         Scheduler {
             live: HashMap::new(),
             offers: Vec::new(),
-            live_turn_ids: BTreeSet::new(),
+            live_turns: BTreeSet::new(),
             waiting: VecDeque::new(),
             ready: VecDeque::new(),
-            running: 0,
+            places_taken: 0,
             retry_at: None,
             last_turn_id: TurnId::default(),
             events,
-            linger,
+            idle_limit,
             max_agents,
         }
     }
@@ -146,12 +112,12 @@ impl Scheduler {
 
     /// Turns that run or wait anywhere.
     pub(crate) fn count(&self) -> usize {
-        self.live_turn_ids.len()
+        self.live_turns.len()
     }
 
     /// Whether another session's turn would have to wait for a free place.
     pub(crate) fn is_full(&self) -> bool {
-        self.running + self.waiting.len() >= self.max_agents
+        self.places_taken + self.waiting.len() >= self.max_agents
     }
 
     /// Room for one more message of this session.
@@ -159,14 +125,19 @@ impl Scheduler {
         self.turns(scope).count() < MAILBOX
     }
 
-    /// Takes a job in; it is handed to its worker by [`Scheduler::dispatch`], after the commit.
+    /// Adds a turn behind those of its session; [`Scheduler::dispatch`] hands it to the worker, after the commit.
     pub(crate) fn enqueue(&mut self, mut job: Job, route: Route, lang: Lang, task: Arc<TaskLink>) {
-        let (scope, key) = (job.scope.clone(), job.key.clone());
-        let by = (route.adapter.clone(), route.why);
-        let message = std::mem::take(&mut job.source);
-        let title = title(&job);
-        let whose = (routing::session_key(&scope, &route), job.sender_id.clone());
-        self.register(scope, key, by, (title, message), (whose, task.clone()), |turn_id, control, steers| {
+        let new = NewTurn {
+            scope: job.scope.clone(),
+            key: job.key.clone(),
+            adapter: route.adapter.clone(),
+            adapter_reason: route.why,
+            title: title(&job),
+            message: std::mem::take(&mut job.source),
+            owner: owner_of(&job, &route),
+            task: task.clone(),
+        };
+        self.register(new, |turn_id, control, steers| {
             let (also, grants) = (Vec::new(), Vec::new());
             Work::Turn(Box::new(Assignment {
                 job,
@@ -182,87 +153,93 @@ impl Scheduler {
         });
     }
 
-    /// Takes a change of the native sessions in, in its order among the turns.
+    /// Adds a change of the native sessions, in its order among the turns. `go_on`: the session that is continued, with its
+    /// key; `text`: the answer to the command.
     pub(crate) fn enqueue_change(&mut self, job: Job, go_on: Option<(String, SessionRow)>, text: String) {
-        let (scope, key) = (job.scope.clone(), job.key.clone());
-        let (title, by) = (title(&job), (String::new(), ""));
-        self.register(scope, key, by, (title, Value::Null), Default::default(), |turn_id, _, _| {
+        let new = NewTurn {
+            scope: job.scope.clone(),
+            key: job.key.clone(),
+            adapter: String::new(),
+            adapter_reason: "",
+            title: title(&job),
+            message: Value::Null,
+            owner: TurnOwner::default(),
+            task: Arc::default(),
+        };
+        self.register(new, |turn_id, _, _| {
             Work::Change(Box::new(SessionChange { job, turn_id, continue_with: go_on, text }))
         });
     }
 
     fn register(
         &mut self,
-        scope: Scope,
-        key: String,
-        (adapter, why): (String, &'static str),
-        (title, message): (String, Value),
-        (whose, task): ((String, String), Arc<TaskLink>),
+        new: NewTurn,
         work: impl FnOnce(TurnId, Receiver<Control>, Receiver<SteeringMessage>) -> Work,
     ) {
+        let NewTurn { scope, key, adapter, adapter_reason, title, message, owner, task } = new;
         self.last_turn_id = self.last_turn_id.next();
-        let (control, stop) = crossbeam_channel::bounded(permissions::REQUESTS);
+        let (control, controls) = crossbeam_channel::bounded(CONTROL_QUEUE);
         let (steers, steered) = crossbeam_channel::bounded(MAILBOX);
         let turn = LiveTurn {
             turn_id: self.last_turn_id,
             key,
             accepted: Instant::now(),
-            work: Some(work(self.last_turn_id, stop, steered)),
+            work: Some(work(self.last_turn_id, controls, steered)),
             control,
             steers,
-            whose,
+            owner,
             offer: None,
-            also: Vec::new(),
+            merged: Vec::new(),
             adapter,
-            why,
+            adapter_reason,
             began: None,
-            stopping: false,
+            is_stopping: false,
             title,
             message,
-            placed: false,
-            told: Some(Instant::now()),
+            has_place: false,
+            wait_shown_at: Some(Instant::now()),
             task,
         };
-        self.live_turn_ids.insert(self.last_turn_id);
+        self.live_turns.insert(self.last_turn_id);
         let live = self.live.entry(scope.clone()).or_insert_with(|| LiveSession {
             worker: None,
             turns: VecDeque::new(),
-            idle: None,
+            idle_since: None,
         });
-        live.idle = None;
+        live.idle_since = None;
         live.turns.push_back(turn);
         if live.turns.len() == 1 {
-            self.line_up(scope);
+            self.queue_session(scope);
         }
     }
 
     /// The session's first turn is new: it goes to those that wait for a place, or need none.
-    fn line_up(&mut self, scope: Scope) {
+    fn queue_session(&mut self, scope: Scope) {
         let needs_place = self.turns(&scope).next().is_some_and(LiveTurn::needs_place);
         if needs_place { self.waiting.push_back(scope) } else { self.ready.push_back(scope) }
     }
 
-    /// Hands over what was accepted, now that it is on disk; starts workers where there are none. `held`: no agent may
-    /// begin now.
-    pub(crate) fn dispatch(&mut self, shared: &Arc<Shared>, store: &Store, held: bool) {
+    /// Hands accepted turns to their workers, now that they are on disk; starts workers where there are none.
+    /// `is_held`: no agent may begin now.
+    pub(crate) fn dispatch(&mut self, shared: &Arc<Shared>, store: &Store, is_held: bool) {
         self.retry_at = None;
         self.send_offers();
-        while let Some(scope) = self.next_scope(held) {
-            if let Err(error) = self.hand_over(&scope, shared, store) {
+        while let Some(scope) = self.next_scope(is_held) {
+            if let Err(error) = self.hand_to_worker(&scope, shared, store) {
                 log::error!(target: "hub", "cannot start a session thread: {error}; trying again");
-                self.line_up(scope);
+                self.queue_session(scope);
                 self.retry_at = Some(Instant::now() + RETRY);
                 return;
             }
         }
     }
 
-    fn next_scope(&mut self, held: bool) -> Option<Scope> {
-        let free = !held && self.running < self.max_agents;
-        self.ready.pop_front().or_else(|| if free { self.waiting.pop_front() } else { None })
+    fn next_scope(&mut self, is_held: bool) -> Option<Scope> {
+        let is_free = !is_held && self.places_taken < self.max_agents;
+        self.ready.pop_front().or_else(|| if is_free { self.waiting.pop_front() } else { None })
     }
 
-    fn hand_over(&mut self, scope: &Scope, shared: &Arc<Shared>, store: &Store) -> std::io::Result<()> {
+    fn hand_to_worker(&mut self, scope: &Scope, shared: &Arc<Shared>, store: &Store) -> std::io::Result<()> {
         let Some(live) = self.live.get_mut(scope) else { return Ok(()) };
         if live.worker.is_none() {
             let (mailbox, inbox) = crossbeam_channel::bounded(1);
@@ -274,16 +251,20 @@ impl Scheduler {
         if let (Some(worker), Some(turn)) = (&live.worker, live.turns.front_mut())
             && let Some(mut work) = turn.work.take()
         {
-            permissions::give_grants(&mut work, scope, store);
+            if let Work::Turn(assignment) = &mut work {
+                // what people have allowed for the session
+                let grants = store.state().permits.grants.get(&scope.to_string());
+                assignment.grants = grants.cloned().unwrap_or_default();
+            }
             // the worker has ended its last turn, so there is room; it leaves only when this sender is dropped
             let _ = worker.try_send(work);
-            turn.placed = turn.needs_place();
-            self.running += usize::from(turn.placed);
+            turn.has_place = turn.needs_place();
+            self.places_taken += usize::from(turn.has_place);
         }
         Ok(())
     }
 
-    /// A turn was taken up; its message key.
+    /// A worker has taken a turn up. Returns the key of its message.
     pub(crate) fn began(&mut self, scope: &Scope, turn_id: TurnId) -> Option<String> {
         let turn = self.live.get_mut(scope)?.turns.iter_mut().find(|t| t.turn_id == turn_id)?;
         turn.began = Some(Instant::now());
@@ -292,35 +273,35 @@ impl Scheduler {
 
     /// A turn is over.
     pub(crate) fn ended(&mut self, scope: &Scope, turn_id: TurnId) -> Option<EndedTurn> {
-        self.live_turn_ids.remove(&turn_id).then_some(())?;
-        let crowded = self.live.len() > LINGERING;
+        self.live_turns.remove(&turn_id).then_some(())?;
+        let is_crowded = self.live.len() > LINGERING;
         let live = self.live.get_mut(scope)?;
         let turn = live.turns.pop_front()?;
-        self.running -= usize::from(turn.placed);
-        if live.turns.is_empty() && crowded {
+        self.places_taken -= usize::from(turn.has_place);
+        if live.turns.is_empty() && is_crowded {
             self.live.remove(scope);
         } else if live.turns.is_empty() {
-            live.idle = Some(Instant::now());
+            live.idle_since = Some(Instant::now());
         } else {
             // what was offered to this turn and not taken has turns of its own
             live.turns.iter_mut().for_each(|next| next.offer = None);
-            live.turns.iter_mut().take(1).for_each(|next| next.told = None);
-            self.line_up(scope.clone());
+            live.turns.iter_mut().take(1).for_each(|next| next.wait_shown_at = None);
+            self.queue_session(scope.clone());
         }
-        Some(EndedTurn { took: turn.accepted.elapsed(), message: turn.message, also: turn.also })
+        Some(EndedTurn { took: turn.accepted.elapsed(), message: turn.message, merged: turn.merged })
     }
 
-    /// Turns that wait for a place and should say so (again).
-    pub(crate) fn waiting(&mut self, now: Instant) -> Vec<(String, Status)> {
+    /// Turns that wait for a place and should say so (again): their topics and what to show there.
+    pub(crate) fn due_wait_statuses(&mut self, now: Instant) -> Vec<(String, Status)> {
         let mut due = Vec::new();
         for scope in &self.waiting {
             let turn = self.live.get_mut(scope).and_then(|live| live.turns.front_mut());
             let Some(turn) =
-                turn.filter(|turn| turn.told.is_none_or(|told| now >= told + HEARTBEAT_INTERVAL))
+                turn.filter(|turn| turn.wait_shown_at.is_none_or(|shown| now >= shown + HEARTBEAT_INTERVAL))
             else {
                 continue;
             };
-            turn.told = Some(now);
+            turn.wait_shown_at = Some(now);
             if let Some(Work::Turn(assignment)) = &turn.work {
                 let Assignment { job, route, lang, .. } = &**assignment;
                 due.push((job.topic_id.clone(), waits_for_a_place(route, *lang)));
@@ -329,9 +310,19 @@ impl Scheduler {
         due
     }
 
+    /// A live turn by its number.
+    pub(crate) fn turn(&self, scope: &Scope, turn_id: TurnId) -> Option<&LiveTurn> {
+        self.turns(scope).find(|turn| turn.turn_id == turn_id)
+    }
+
+    /// Sends a request to the agent of a turn. False when it cannot take one any more.
+    pub(crate) fn control(&self, scope: &Scope, turn_id: TurnId, request: Control) -> bool {
+        self.turn(scope, turn_id).is_some_and(|turn| turn.control.try_send(request).is_ok())
+    }
+
     /// Whether events of this turn still count.
     pub(crate) fn is_live(&self, turn_id: TurnId) -> bool {
-        self.live_turn_ids.contains(&turn_id)
+        self.live_turns.contains(&turn_id)
     }
 
     /// Asks the running (else the first waiting) turn of a session to stop. False when there is none.
@@ -344,7 +335,7 @@ impl Scheduler {
         let Some(live) = self.live.get_mut(scope) else { return false };
         let mut count = 0;
         for turn in live.turns.iter_mut().filter(|turn| wanted(turn)).take(most) {
-            turn.stopping = true;
+            turn.is_stopping = true;
             let _ = turn.control.try_send(Control::Cancel);
             count += 1;
         }
@@ -352,7 +343,7 @@ impl Scheduler {
         if let Some(at) = self.waiting.iter().position(|s| s == scope).filter(|_| count > 0)
             && let Some(scope) = self.waiting.remove(at)
         {
-            self.line_up(scope);
+            self.queue_session(scope);
         }
         count > 0
     }
@@ -367,16 +358,21 @@ impl Scheduler {
 
     /// Ends the workers that have had nothing to do for a while.
     pub(crate) fn end_idle(&mut self, now: Instant) {
-        let linger = self.linger;
-        self.live.retain(|_, live| live.idle.is_none_or(|since| now < since + linger));
+        let idle_limit = self.idle_limit;
+        self.live.retain(|_, live| live.idle_since.is_none_or(|since| now < since + idle_limit));
     }
 
     /// When to call [`Scheduler::end_idle`], or to try again to start a worker.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let idle = self.live.values().filter_map(|live| live.idle).min().map(|since| since + self.linger);
-        let waiting = self.waiting.iter().filter_map(|scope| self.turns(scope).next()?.told).min();
-        idle.into_iter().chain(self.retry_at).chain(waiting.map(|told| told + HEARTBEAT_INTERVAL)).min()
+        let idle =
+            self.live.values().filter_map(|live| live.idle_since).min().map(|since| since + self.idle_limit);
+        let waiting = self.waiting.iter().filter_map(|scope| self.turns(scope).next()?.wait_shown_at).min();
+        idle.into_iter().chain(self.retry_at).chain(waiting.map(|shown| shown + HEARTBEAT_INTERVAL)).min()
     }
+}
+
+fn owner_of(job: &Job, route: &Route) -> TurnOwner {
+    TurnOwner { session_key: routing::session_key(&job.scope, route), sender_id: job.sender_id.clone() }
 }
 
 /// How a message begins, with its sender's name.

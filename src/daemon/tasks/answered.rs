@@ -2,7 +2,9 @@
 //! is its run, and it is not answered a second time, also after a crash. Whether message and task are one request is
 //! decided here.
 
-use crate::daemon::hub::Hub;
+use crate::daemon::context::Context;
+use crate::daemon::effect::{Effect, Effects};
+use crate::daemon::scheduler::Scheduler;
 use crate::session;
 use crate::session::messages::Lang;
 use crate::session::progress::formatter;
@@ -74,72 +76,73 @@ pub(crate) fn close_left_over(store: &mut Store, left: &[Entry]) {
     }
 }
 
-impl Hub {
-    /// A turn in a task's chat begins, and nobody has asked for the task: that may come later, also after a crash.
-    pub(crate) fn note_begun(&mut self, job: &Job) {
-        let Scope::Task(task_id) = &job.scope else { return };
-        let answer = json!({ "key": job.key, "at": time::now_ms(), "sent_at": job.sent_at });
-        self.store.record(Record::Answered { key: name(task_id, &job.key), answer });
-    }
+/// A turn in a task's chat begins, and nobody has asked for the task: that may come later, also after a crash.
+pub(crate) fn note_begun(cx: &mut Context, job: &Job) {
+    let Scope::Task(task_id) = &job.scope else { return };
+    let answer = json!({ "key": job.key, "at": time::now_ms(), "sent_at": job.sent_at });
+    cx.store.record(Record::Answered { key: name(task_id, &job.key), answer });
+}
 
-    /// It is over.
-    pub(crate) fn note_answer(&mut self, scope: &Scope, turn_id: TurnId) {
-        let Scope::Task(task_id) = scope else { return };
-        let Some((key, link)) = self.sessions.link(scope, turn_id) else { return };
-        let key = name(task_id, &key);
-        let Some(mut answer) = self.store.state().answers.get(&key).cloned() else { return };
-        match link.ended() {
-            Some(ended) => answer["end"] = ended,
-            None => answer = Value::Null,
-        }
-        self.store.record(Record::Answered { key, answer });
+/// The running turn of a task's chat is over: how, if it has carried no task out.
+pub(crate) fn note_ended(cx: &mut Context, scheduler: &Scheduler, scope: &Scope, turn_id: TurnId) {
+    let Scope::Task(task_id) = scope else { return };
+    let Some((key, link)) = scheduler.task_of_running(scope, turn_id) else { return };
+    let key = name(task_id, &key);
+    let Some(mut answer) = cx.store.state().answers.get(&key).cloned() else { return };
+    match link.ended() {
+        Some(ended) => answer["end"] = ended,
+        None => answer = Value::Null,
     }
+    cx.store.record(Record::Answered { key, answer });
+}
 
-    /// The service says that a task is being done. Whether that was done already, or will be, by a message's turn.
-    pub(crate) fn is_answered(&mut self, task: &Task, key: &str) -> AnsweredBefore {
-        if self.is_put_off(task) {
-            self.store.record(Record::Seen { key: key.to_owned() });
-            return AnsweredBefore::Yes;
-        }
-        let same = |(_, row): &(&String, &Value)| {
-            let age = time::now_ms() - row["at"].as_i64().unwrap_or_default();
-            let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
-            is_same_request(task, age, row["sent_at"].as_i64())
-        };
-        let found = text::with_prefix(&self.store.state().answers, &name(&task.id, "")).find(same);
-        let Some((name, row)) = found.map(|(name, row)| (name.clone(), row.clone())) else {
-            return AnsweredBefore::No;
-        };
-        let scope = Scope::Task(task.id.clone());
-        if row["end"].is_null() && self.sessions.turns(&scope).any(|turn| row["key"] == turn.key.as_str()) {
-            return AnsweredBefore::Soon;
-        }
-        self.store.record(Record::Answered { key: name, answer: Value::Null });
-        let (Some(topic_id), false) = (&task.topic_id, row["end"].is_null()) else {
-            return AnsweredBefore::No;
-        };
-        log::debug!(target: "hub", "task {} was carried out by the answer to a message", task.id);
-        let mut entry = self.shared.outbox.entry(key, topic_id, None, Vec::new(), ReplyKind::Done);
-        entry.after.push(session::task::final_patch(&row["end"], &TaskRun::of(task)));
-        self.shared.outbox.keep(&entry);
-        self.store.record(Record::Seen { key: key.to_owned() });
-        self.delivery.add(entry, false);
-        AnsweredBefore::Yes
+/// The service says that a task is being done. Whether that was done already, or will be, by a message's turn. `key`: of
+/// the run.
+pub(super) fn look_up(
+    cx: &mut Context,
+    scheduler: &Scheduler,
+    task: &Task,
+    key: &str,
+    effects: &mut Effects,
+) -> AnsweredBefore {
+    if make_deferred_message_the_run(cx, task) {
+        cx.record_seen(key);
+        return AnsweredBefore::Yes;
     }
+    let is_same = |(_, row): &(&String, &Value)| {
+        let age = time::now_ms() - row["at"].as_i64().unwrap_or_default();
+        let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
+        is_same_request(task, age, row["sent_at"].as_i64())
+    };
+    let found = text::with_prefix(&cx.store.state().answers, &name(&task.id, "")).find(is_same);
+    let Some((name, row)) = found.map(|(name, row)| (name.clone(), row.clone())) else {
+        return AnsweredBefore::No;
+    };
+    let scope = Scope::Task(task.id.clone());
+    let has_ended = !row["end"].is_null();
+    if !has_ended && scheduler.turns(&scope).any(|turn| row["key"] == turn.key.as_str()) {
+        return AnsweredBefore::Soon;
+    }
+    cx.store.record(Record::Answered { key: name, answer: Value::Null });
+    let (Some(topic_id), true) = (&task.topic_id, has_ended) else { return AnsweredBefore::No };
+    log::debug!(target: "hub", "task {} was carried out by the answer to a message", task.id);
+    let mut entry = cx.shared.outbox.entry(key, topic_id, None, Vec::new(), ReplyKind::Done);
+    entry.after.push(session::task::final_patch(&row["end"], &TaskRun::of(task)));
+    cx.record_seen(key);
+    effects.push(Effect::Post(Box::new(entry)));
+    AnsweredBefore::Yes
+}
 
-    /// Whether the message that set it going waits for a usage limit to reset: then it carries the task out.
-    fn is_put_off(&mut self, task: &Task) -> bool {
-        let scope = Scope::Task(task.id.clone()).to_string();
-        let fits = |parked: &Parked| {
-            let sent = sent_at(&parked.message).unwrap_or(0);
-            parked.scope == scope && is_same_request(task, Duration::ZERO, Some(sent))
-        };
-        let all = &self.store.state().parked;
-        let found =
-            all.iter().find(|(_, parked)| fits(parked)).map(|(key, parked)| (key.clone(), parked.clone()));
-        let Some((key, parked)) = found else { return false };
-        let message = json!({ "task_run": task.source, "message": parked.message });
-        self.store.record(Record::Parked { key, parked: Parked { message, ..parked } });
-        true
-    }
+/// The message that set a task going may wait for a usage limit to reset: then it carries the task out. Whether it does.
+fn make_deferred_message_the_run(cx: &mut Context, task: &Task) -> bool {
+    let scope = Scope::Task(task.id.clone()).to_string();
+    let fits = |parked: &Parked| {
+        let sent = sent_at(&parked.message).unwrap_or(0);
+        parked.scope == scope && is_same_request(task, Duration::ZERO, Some(sent))
+    };
+    let found = cx.store.state().parked.iter().find(|(_, parked)| fits(parked));
+    let Some((key, parked)) = found.map(|(key, parked)| (key.clone(), parked.clone())) else { return false };
+    let message = json!({ "task_run": task.source, "message": parked.message });
+    cx.store.record(Record::Parked { key, parked: Parked { message, ..parked } });
+    true
 }

@@ -1,5 +1,4 @@
-//! The hub's part of tasks: from what the service says of one to a turn that carries it out (see TASKS in
-//! wtt-connect-protocol(7)).
+//! Tasks, from what the service says of one to a turn that carries it out (see TASKS in wtt-connect-protocol(7)).
 //!
 //! A push, a hint or the sweep makes a task *pending*: it is looked at by HTTP, perhaps claimed, held for a moment in
 //! case a person's message belongs to it, and then accepted like a message. Its end goes with the reply
@@ -8,111 +7,108 @@
 pub(crate) mod answered;
 mod heartbeat;
 mod lookup;
+mod timing;
 
-use crate::daemon::hub::Hub;
-use crate::daemon::outbound::http_call::TaskQuery;
-use crate::json;
+use crate::daemon::context::{AcceptedAs, Context};
+use crate::daemon::effect::{Effect, Effects, StartTurn, own_status};
+use crate::daemon::outbound::Outbound;
+use crate::daemon::outbound::http_call::{HttpCall, HttpPurpose, TaskQuery};
+use crate::daemon::scheduler::{Scheduler, deferred};
 use crate::session::messages::Say;
 use crate::session::task::{self, TaskLink, TaskRun};
 use crate::store::state::Record;
+use crate::sys::id;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, TopicKind};
 use crate::wire::outgoing::StatusKind;
-use crate::wire::task::{Cause, Hint, Status, Task};
+use crate::wire::task::{self as wire_task, Cause, Hint, Status, Task};
 use answered::AnsweredBefore;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
+use timing::TaskTiming;
 
-/// Our own change of a task comes back as news; after so long it is somebody else's.
+/// A change by this connector comes back as news for this long; later news is somebody else's.
 const OWN_NEWS: Duration = Duration::from_secs(60);
-/// Topics whose task is remembered, and changes of our own.
+/// Topics whose task is remembered, and own changes. Beyond it all are forgotten, which costs one look each.
 const REMEMBERED: usize = 10_000;
 /// Most tasks that are looked at together: a board full of them must not become a storm of requests.
 const PENDING: usize = 100;
-/// The name of the variable that shortens [`TaskTiming`] for tests: a JSON object of milliseconds by field name.
-const TEST_PACE: &str = "WTT_CONNECT_TEST_TASK_TIMING";
-
-/// The pauses.
-#[derive(Debug)]
-struct TaskTiming {
-    /// A run waits so long for a message that belongs to it.
-    hold: Duration,
-    /// A task that is only to be done is looked at again after this.
-    recheck: Duration,
-    /// After a look that failed.
-    retry: Duration,
-    /// Between two sweeps.
-    sweep: Duration,
-    /// Between two signs of life of a run.
-    beat: Duration,
-}
-
-impl TaskTiming {
-    fn from_env() -> TaskTiming {
-        let text = std::env::var(TEST_PACE).unwrap_or_default();
-        let changes = json::parse::<Value>(text).unwrap_or_default();
-        let pause = |name: &str, usual| Duration::from_millis(changes[name].as_u64().unwrap_or(usual));
-        TaskTiming {
-            hold: pause("hold", 1_500),
-            recheck: pause("recheck", 6_000),
-            retry: pause("retry", 5_000),
-            sweep: pause("sweep", 60_000),
-            beat: pause("beat", 60_000),
-        }
-    }
-}
-
 /// Where a pending task stands.
 #[derive(Debug)]
 enum PendingState {
     /// The service is being asked.
     Asking,
     /// It is to be asked, at this time.
-    Again(Instant),
+    AskAt(Instant),
     /// It is to be run, at this time.
-    Held(Instant, Box<Task>),
+    RunAt(Instant, Box<Task>),
 }
 
+/// A task that may have to be run.
 #[derive(Debug)]
 struct PendingTask {
     cause: Cause,
     comment: Option<String>,
-    /// When a person sent its result back, by the service's clock.
-    sent_back: Option<i64>,
-    at: PendingState,
+    /// When a person sent its result back: milliseconds since the epoch, by the service's clock.
+    sent_back_at: Option<i64>,
+    state: PendingState,
     /// It was looked at before.
-    waited: bool,
+    was_looked_at: bool,
     /// Looks that failed.
-    failed: u32,
+    failures: u32,
     /// The service spoke of it while it was looked at: what is seen may be older.
-    news: bool,
+    has_news: bool,
     /// Messages of its chat that came meanwhile.
     jobs: Vec<Job>,
+}
+
+/// A change of a task by this connector.
+#[derive(Debug)]
+struct OwnChange {
+    status: Status,
+    made: Instant,
 }
 
 /// What is known of tasks.
 #[derive(Debug)]
 pub(crate) struct Tasks {
-    pace: TaskTiming,
+    timing: TaskTiming,
     pending: BTreeMap<String, PendingTask>,
     /// Task by topic.
     topics: BTreeMap<String, String>,
-    /// What this connector has made of tasks lately, by path.
-    own: BTreeMap<String, (Status, Instant)>,
+    /// The last change of each task by this connector, by path.
+    own_changes: BTreeMap<String, OwnChange>,
+    /// When the service is asked for the tasks that are being done; none without a connection.
     sweep_at: Option<Instant>,
 }
 
+/// The parts that tasks look at.
+#[derive(Debug)]
+pub(crate) struct Neighbors<'a> {
+    /// Which turns carry tasks out.
+    pub(crate) scheduler: &'a mut Scheduler,
+    /// Which changes of tasks are on their way.
+    pub(crate) outbound: &'a Outbound,
+    /// What was missed is being read: the message that has set a task going may be in it.
+    pub(crate) is_catching_up: bool,
+}
+
 impl Tasks {
+    /// Nothing is known yet.
     pub(crate) fn new() -> Tasks {
-        let (pending, topics, own) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Tasks { pace: TaskTiming::from_env(), pending, topics, own, sweep_at: None }
+        Tasks {
+            timing: TaskTiming::from_env(),
+            pending: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            own_changes: BTreeMap::new(),
+            sweep_at: None,
+        }
     }
 
     /// A task's chat is in this topic.
-    pub(crate) fn note_topic(&mut self, topic_id: &str, task_id: &str) {
+    pub(crate) fn remember_topic(&mut self, topic_id: &str, task_id: &str) {
         if self.topics.len() >= REMEMBERED {
             self.topics.clear();
         }
@@ -124,14 +120,14 @@ impl Tasks {
         self.topics.get(topic_id).map(String::as_str)
     }
 
-    /// A message that does not say its task shares the mailbox of the task all the same.
+    /// Adds the task to a message that does not name it, so that it shares the mailbox of the task all the same.
     pub(crate) fn complete(&self, message: &mut Message) {
         if message.task_id.is_none()
             && let Some(task_id) = self.of_topic(&message.topic_id)
         {
             message.task_id = Some(task_id.to_owned());
             message.topic_kind = TopicKind::Task;
-            // also when it is put off and decoded again
+            // also when it is deferred and decoded again
             if let Value::Object(row) = &mut message.source {
                 row.insert("task_id".to_owned(), task_id.into());
             }
@@ -139,257 +135,315 @@ impl Tasks {
     }
 
     /// A change of a task by this connector goes out.
-    pub(crate) fn note_own(&mut self, path: &str, body: &Value, now: Instant) {
+    pub(crate) fn note_own_change(&mut self, path: &str, body: &Value) {
         if let Some(word) = body.get("status").and_then(Value::as_str) {
-            if self.own.len() >= REMEMBERED {
-                self.own.clear();
+            if self.own_changes.len() >= REMEMBERED {
+                self.own_changes.clear();
             }
-            self.own.insert(path.to_owned(), (Status::of(word), now));
+            let change = OwnChange { status: Status::of(word), made: Instant::now() };
+            self.own_changes.insert(path.to_owned(), change);
         }
     }
 
-    /// A connection is up, or gone.
-    pub(crate) fn sweep_from(&mut self, at: Option<Instant>) {
-        self.sweep_at = at;
+    /// A connection is up: the first sweep is due. Or it is gone, and there is none.
+    pub(crate) fn set_connected(&mut self, is_connected: bool) {
+        self.sweep_at = is_connected.then(Instant::now);
     }
 
-    /// A task that is held is held longer.
-    fn hold_on(&mut self, task_id: &str, until: Instant) {
-        if let Some(PendingState::Held(at, _)) = self.pending.get_mut(task_id).map(|pending| &mut pending.at)
-        {
-            *at = until;
-        }
-    }
-
-    /// When to call [`Hub::look_at_tasks`].
+    /// When to call [`Tasks::on_timer`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let pending = self.pending.values().filter_map(|pending| match &pending.at {
+        let pending = self.pending.values().filter_map(|pending| match &pending.state {
             PendingState::Asking => None,
-            PendingState::Again(at) | PendingState::Held(at, _) => Some(*at),
+            PendingState::AskAt(at) | PendingState::RunAt(at, _) => Some(*at),
         });
         pending.chain(self.sweep_at).min()
     }
-}
 
-impl Hub {
     /// The service says that a task has changed.
-    pub(crate) fn on_task_status(&mut self, fields: &Value) {
-        let Some(task) = Task::decode(fields) else { return };
+    pub(crate) fn on_task_status(
+        &mut self,
+        cx: &mut Context,
+        n: &mut Neighbors<'_>,
+        fields: &Value,
+    ) -> Effects {
+        let mut effects = Effects::none();
+        let Some(task) = Task::decode(fields) else { return effects };
         log::debug!(target: "hub", "task {}: {:?}", task.id, task.status);
         if let Some(topic_id) = &task.topic_id {
-            self.tasks.note_topic(topic_id, &task.id);
+            self.remember_topic(topic_id, &task.id);
         }
         let cause = match task.status {
             Status::Todo => Cause::Todo,
             Status::Doing => Cause::Doing,
-            status if status.is_over() => return self.task_is_over(&task.id, status),
-            _ => return,
+            status if status.is_over() => {
+                self.on_task_over(cx, n, &task.id, status, &mut effects);
+                return effects;
+            }
+            _ => return effects,
         };
-        if task.runner.as_ref().is_none_or(|runner| *runner == self.me.agent_id) {
-            self.consider_task(&task.id, cause, task.comment);
+        if task.runner.as_ref().is_none_or(|runner| *runner == cx.identity.agent_id) {
+            self.consider(cx, n, &task.id, cause, task.comment, &mut effects);
         }
+        effects
     }
 
     /// A message speaks of a task to its runner.
-    pub(crate) fn on_task_hint(&mut self, hint: Hint) -> Result<(), &'static str> {
+    pub(crate) fn on_hint(&mut self, cx: &mut Context, n: &mut Neighbors<'_>, hint: Hint) -> Effects {
+        let mut effects = Effects::none();
         let cause = if hint.rejected { Cause::Reject } else { Cause::Doing };
-        self.consider_task(&hint.task_id, cause, hint.comment);
-        if let Some(pending) = self.tasks.pending.get_mut(&hint.task_id).filter(|_| hint.rejected) {
-            pending.sent_back = hint.at;
+        self.consider(cx, n, &hint.task_id, cause, hint.comment, &mut effects);
+        if let Some(pending) = self.pending.get_mut(&hint.task_id).filter(|_| hint.rejected) {
+            pending.sent_back_at = hint.at;
         }
-        Err("about a task; the task is looked at")
+        effects
     }
 
     /// Makes a task pending, unless it is dealt with already.
-    fn consider_task(&mut self, task_id: &str, cause: Cause, comment: Option<String>) {
+    fn consider(
+        &mut self,
+        cx: &mut Context,
+        n: &Neighbors<'_>,
+        task_id: &str,
+        cause: Cause,
+        comment: Option<String>,
+        effects: &mut Effects,
+    ) {
         let scope = Scope::Task(task_id.to_owned());
-        if self.drain.is_some() || self.sessions.runs_task(&scope) || self.is_task_parked(&scope) {
+        let is_dealt_with = n.scheduler.runs_task(&scope) || deferred::is_task_deferred(cx, &scope);
+        if cx.lifecycle.is_shutting_down() || is_dealt_with {
             return;
         }
-        let ends = self.is_task_ending(task_id);
-        if ends && cause == Cause::Sweep {
+        let is_ending = is_ending(n, task_id);
+        if is_ending && cause == Cause::Sweep {
             return;
         }
-        if let Some(pending) = self.tasks.pending.get_mut(task_id) {
-            pending.comment = comment.or(pending.comment.take());
-            if cause == Cause::Reject {
-                pending.cause = cause;
-            }
-            pending.news |= matches!(pending.at, PendingState::Asking);
-            if cause != Cause::Todo && pending.cause == Cause::Todo {
-                pending.cause = cause;
-                if matches!(pending.at, PendingState::Again(_)) {
-                    self.ask_about(task_id, TaskQuery::Now);
-                }
+        if let Some(pending) = self.pending.get_mut(task_id) {
+            if pending.add_news(cause, comment) {
+                self.ask(cx, task_id, TaskQuery::Current, effects);
             }
             return;
         }
-        if self.tasks.pending.len() < PENDING {
-            self.look_again(task_id, cause, comment);
-            if !ends {
-                self.ask_about(task_id, TaskQuery::Now);
+        if self.pending.len() < PENDING {
+            self.add_pending(task_id, cause, comment);
+            if !is_ending {
+                self.ask(cx, task_id, TaskQuery::Current, effects);
             }
         }
     }
 
     /// Makes a task pending, to be looked at a little later.
-    fn look_again(&mut self, task_id: &str, cause: Cause, comment: Option<String>) {
-        let at = PendingState::Again(Instant::now() + self.tasks.pace.hold);
-        let (waited, failed, news, jobs) = (false, 0, false, Vec::new());
-        let pending = PendingTask { cause, comment, sent_back: None, at, waited, failed, news, jobs };
-        self.tasks.pending.insert(task_id.to_owned(), pending);
+    fn add_pending(&mut self, task_id: &str, cause: Cause, comment: Option<String>) {
+        let pending = PendingTask {
+            cause,
+            comment,
+            sent_back_at: None,
+            state: PendingState::AskAt(Instant::now() + self.timing.hold),
+            was_looked_at: false,
+            failures: 0,
+            has_news: false,
+            jobs: Vec::new(),
+        };
+        self.pending.insert(task_id.to_owned(), pending);
     }
 
-    /// Its run is put off.
-    pub(crate) fn is_task_parked(&self, scope: &Scope) -> bool {
-        let scope = scope.to_string();
-        let parked = &self.store.state().parked;
-        parked.values().any(|parked| parked.scope == scope && parked.message.get("task_run").is_some())
-    }
-
-    /// The end of a run is on its way to the service: what it says of the task may be old.
-    fn is_task_ending(&self, task_id: &str) -> bool {
-        self.delivery.will_patch(&crate::wire::task::path(task_id))
-    }
-
-    /// A pending task is looked at a little later.
-    fn look_later(&mut self, task_id: &str) {
-        let at = Instant::now() + self.tasks.pace.hold;
-        if let Some(pending) = self.tasks.pending.get_mut(task_id) {
-            pending.at = PendingState::Again(at);
+    /// A pending task is looked at after a pause.
+    fn ask_after(&mut self, task_id: &str, pause: Duration) {
+        if let Some(pending) = self.pending.get_mut(task_id) {
+            pending.state = PendingState::AskAt(Instant::now() + pause);
         }
     }
 
     /// A message of a task's chat: kept, when it may be the one that set the task going; else given back.
-    pub(crate) fn fold_into_task(&mut self, job: Job) -> Option<Job> {
+    pub(crate) fn fold(
+        &mut self,
+        cx: &mut Context,
+        n: &mut Neighbors<'_>,
+        job: Job,
+        effects: &mut Effects,
+    ) -> Option<Job> {
         let Scope::Task(task_id) = &job.scope else { return Some(job) };
         let task_id = task_id.clone();
-        let Some(pending) = self.tasks.pending.get_mut(&task_id) else { return Some(job) };
-        match &mut pending.at {
+        let Some(pending) = self.pending.get_mut(&task_id) else { return Some(job) };
+        match &mut pending.state {
             // nobody waits for a person's message here, and a person should not wait either
-            PendingState::Again(_) => return Some(job),
+            PendingState::AskAt(_) => return Some(job),
             PendingState::Asking => {
-                pending.jobs.push(job.clone());
-                self.record_accepted(&job, false, None);
-                let adapter = self.shared.config.adapter.clone();
-                let text = Say::LooksAtTask.to(self.tongues.of(&job.topic_id), &[]);
-                let status = crate::daemon::inbound::intake::status(&text, StatusKind::Queued, &adapter);
-                self.show_now(&job.topic_id, &status);
-            }
-            PendingState::Held(..) => {
+                cx.record_accepted(&job, AcceptedAs::default());
+                let text = Say::LooksAtTask.to(cx.language_of(&job.topic_id), &[]);
+                let status = own_status(&text, StatusKind::Queued, &cx.config().adapter);
+                effects.show_now(&job.topic_id, status);
                 pending.jobs.push(job);
-                self.run_task(&task_id);
+            }
+            PendingState::RunAt(..) => {
+                pending.jobs.push(job);
+                self.run(cx, n, &task_id, effects);
             }
         }
         None
     }
 
-    /// The service lets it be run: at once, or after a moment in which a message that belongs to it may come.
-    fn hold_task(&mut self, task: Task) {
-        let Some(pending) = self.tasks.pending.get_mut(&task.id) else { return };
+    /// The service lets a task be run: at once, or after a moment in which a message that belongs to it may come.
+    fn hold(&mut self, cx: &mut Context, n: &mut Neighbors<'_>, task: Task, effects: &mut Effects) {
+        let Some(pending) = self.pending.get_mut(&task.id) else { return };
         let key = task.run_key();
-        if key.is_some_and(|key| self.store.state().has_seen(&key)) {
-            return self.let_go(&task.id, "it was run before");
+        if key.is_some_and(|key| cx.store.state().has_seen(&key)) {
+            return self.drop_pending(&task.id, "it was run before", effects);
         }
-        let alone = pending.cause == Cause::Doing && pending.comment.is_none() && pending.jobs.is_empty();
-        let until = Instant::now() + if alone { self.tasks.pace.hold } else { Duration::ZERO };
+        let is_alone = pending.cause == Cause::Doing && pending.comment.is_none() && pending.jobs.is_empty();
+        let until = Instant::now() + if is_alone { self.timing.hold } else { Duration::ZERO };
+        let waits_for_catch_up = n.is_catching_up && pending.jobs.is_empty();
         let task_id = task.id.clone();
-        let reads = self.catch_up.deadline().is_some() && pending.jobs.is_empty();
-        pending.at = PendingState::Held(until, Box::new(task));
-        if (!alone && !reads) || self.is_asked_in_chat(&task_id) {
-            self.run_task(&task_id);
+        pending.state = PendingState::RunAt(until, Box::new(task));
+        let is_asked_in_chat = n.scheduler.turns(&Scope::Task(task_id.clone())).next().is_some();
+        if (!is_alone && !waits_for_catch_up) || is_asked_in_chat {
+            self.run(cx, n, &task_id, effects);
         }
-    }
-
-    fn is_asked_in_chat(&self, task_id: &str) -> bool {
-        self.sessions.turns(&Scope::Task(task_id.to_owned())).next().is_some()
     }
 
     /// Runs a task that is held.
-    fn run_task(&mut self, task_id: &str) {
-        let Some(pending) = self.tasks.pending.remove(task_id) else { return };
-        let PendingState::Held(_, task) = pending.at else { return };
-        let key = task.run_key().unwrap_or_else(|| format!("task:{task_id}:{}", crate::sys::id::hex()));
-        let (scope, run) = (Scope::Task(task_id.to_owned()), TaskRun::of(&task));
-        let comment = self.comment(&task, pending.comment, pending.cause);
+    fn run(&mut self, cx: &mut Context, n: &mut Neighbors<'_>, task_id: &str, effects: &mut Effects) {
+        let Some(pending) = self.pending.remove(task_id) else { return };
+        let PendingState::RunAt(_, task) = pending.state else { return };
+        let key = task.run_key().unwrap_or_else(|| format!("task:{task_id}:{}", id::hex()));
+        let comment = take_comment(cx, &task, pending.comment, pending.cause);
         let mut jobs = pending.jobs.into_iter();
         // what is said of it from now on is news
-        self.tasks.own.remove(&crate::wire::task::path(task_id));
+        self.own_changes.remove(&wire_task::path(task_id));
         let first = jobs.next();
-        self.commit_now = true;
-        if first.is_none()
-            && let Some(answering) = self.sessions.promote(&scope, &run, &task)
-        {
-            log::debug!(target: "hub", "task {task_id} is carried out by the answer to {answering}");
-            self.store.record(Record::Seen { key });
-            if let Some(mut turn) = self.store.state().open.get(&answering).cloned() {
-                turn.task = Some(task_id.to_owned());
-                self.store.record(Record::Accepted { key: answering, turn });
+        cx.commit_now = true;
+        if first.is_none() {
+            if promote_turn(cx, n, &task, &key) {
+                return;
             }
-            return;
-        }
-        if first.is_none() && comment.is_none() {
-            match self.is_answered(&task, &key) {
-                AnsweredBefore::Yes => return,
-                AnsweredBefore::Soon => return self.look_again(task_id, pending.cause, None),
-                AnsweredBefore::No => {}
+            if comment.is_none() {
+                match answered::look_up(cx, n.scheduler, &task, &key, effects) {
+                    AnsweredBefore::Yes => return,
+                    AnsweredBefore::Soon => return self.add_pending(task_id, pending.cause, None),
+                    AnsweredBefore::No => {}
+                }
             }
         }
-        self.tongues.guess_by(&task);
+        cx.languages.guess_by(&task);
         let job = match first {
             Some(job) => {
-                self.store.record(Record::Seen { key });
+                cx.record_seen(&key);
                 Some(task::merge_task(job, &task))
             }
             None => task::job(&task, comment.as_deref(), key),
         };
         match job {
-            Some(job) => self.accept_for(job, Arc::new(TaskLink::to(run))),
+            Some(job) => effects.start(StartTurn::for_task(job, TaskLink::to(TaskRun::of(&task)))),
             None => log::warn!(target: "hub", "task {task_id} has no topic; it is not run"),
         }
         for job in jobs {
-            self.accept(job);
+            effects.start(StartTurn::for_message(job));
         }
     }
 
-    /// What a review has said that this run is to hear. A service may keep a comment for ever: unless a person has just
-    /// said it, it is news once.
-    fn comment(&mut self, task: &Task, told: Option<String>, cause: Cause) -> Option<String> {
-        let mut hears = |text: Option<String>, always: bool| {
-            let mut hasher = DefaultHasher::new();
-            text.hash(&mut hasher);
-            let key = format!("task:{}:comment:{:x}", task.id, hasher.finish());
-            let is_news = text.is_some() && !self.store.state().has_seen(&key);
-            if is_news {
-                self.store.record(Record::Seen { key });
-            }
-            text.filter(|_| is_news || always)
-        };
-        let told = hears(told, cause == Cause::Reject);
-        let kept = hears(task.comment.clone(), false);
-        told.or(kept)
-    }
-
     /// A pending task is not run; the messages that were kept for it are answered like any other.
-    fn let_go(&mut self, task_id: &str, why: &str) {
-        let Some(pending) = self.tasks.pending.remove(task_id) else { return };
+    fn drop_pending(&mut self, task_id: &str, why: &str, effects: &mut Effects) {
+        let Some(pending) = self.pending.remove(task_id) else { return };
         log::debug!(target: "hub", "task {task_id} is not run: {why}");
         for job in pending.jobs {
-            self.accept(job);
+            effects.start(StartTurn::for_message(job));
         }
     }
 
     /// Nobody is to work on a task any more.
-    fn task_is_over(&mut self, task_id: &str, status: Status) {
-        let own = self.tasks.own.get(&crate::wire::task::path(task_id));
-        if own.is_some_and(|(made, at)| *made == status && at.elapsed() < OWN_NEWS) {
+    fn on_task_over(
+        &mut self,
+        cx: &mut Context,
+        n: &mut Neighbors<'_>,
+        task_id: &str,
+        status: Status,
+        effects: &mut Effects,
+    ) {
+        let own = self.own_changes.get(&wire_task::path(task_id));
+        if own.is_some_and(|own| own.status == status && own.made.elapsed() < OWN_NEWS) {
             return;
         }
-        self.let_go(task_id, "it is over");
+        self.drop_pending(task_id, "it is over", effects);
         let scope = Scope::Task(task_id.to_owned());
-        if self.sessions.end_task(&scope) {
+        if n.scheduler.end_task(&scope) {
             log::info!(target: "hub", "task {task_id} was ended by somebody else; its run is stopped");
         }
-        self.drop_parked(&scope);
+        deferred::drop_deferred(cx, &scope);
     }
+
+    /// Asks the service about a task; a pending one waits for the answer.
+    fn ask(&mut self, cx: &Context, task_id: &str, query: TaskQuery, effects: &mut Effects) {
+        if let Some(pending) = self.pending.get_mut(task_id) {
+            pending.state = PendingState::Asking;
+        }
+        effects.push(query_call(cx, task_id, query));
+    }
+}
+
+impl PendingTask {
+    /// The service speaks of it again. Returns whether it is to be looked at at once.
+    fn add_news(&mut self, cause: Cause, comment: Option<String>) -> bool {
+        self.comment = comment.or(self.comment.take());
+        if cause == Cause::Reject {
+            self.cause = cause;
+        }
+        self.has_news |= matches!(self.state, PendingState::Asking);
+        if cause != Cause::Todo && self.cause == Cause::Todo {
+            self.cause = cause;
+            return matches!(self.state, PendingState::AskAt(_));
+        }
+        false
+    }
+}
+
+/// The call that asks the service about a task.
+fn query_call(cx: &Context, task_id: &str, query: TaskQuery) -> Effect {
+    let path = wire_task::path(task_id);
+    let me = &cx.identity.agent_id;
+    let call = match query {
+        TaskQuery::Current | TaskQuery::WhileRunning => HttpCall::Get { path },
+        TaskQuery::List => HttpCall::Get { path: wire_task::DOING.to_owned() },
+        TaskQuery::Claim => HttpCall::Post { path: format!("{path}/run"), body: wire_task::run_body(me) },
+        TaskQuery::ClaimByStatus => HttpCall::Patch { path, body: wire_task::doing_body(me) },
+    };
+    let purpose = HttpPurpose::Task { task_id: task_id.to_owned(), query };
+    Effect::CallHttp { purpose, call }
+}
+
+/// Whether the end of a run is on its way to the service: what it says of the task may be old.
+fn is_ending(n: &Neighbors<'_>, task_id: &str) -> bool {
+    n.outbound.will_patch(&wire_task::path(task_id))
+}
+
+/// Lets a turn that answers the person's message carry the task out, if there is one. Whether there was.
+fn promote_turn(cx: &mut Context, n: &mut Neighbors<'_>, task: &Task, key: &str) -> bool {
+    let scope = Scope::Task(task.id.clone());
+    let is_same = |accepted, message: &Value| answered::belongs(task, accepted, message);
+    let Some(answering) = n.scheduler.promote(&scope, &TaskRun::of(task), task, is_same) else {
+        return false;
+    };
+    log::debug!(target: "hub", "task {} is carried out by the answer to {answering}", task.id);
+    cx.record_seen(key);
+    if let Some(mut turn) = cx.store.state().open.get(&answering).cloned() {
+        turn.task = Some(task.id.clone());
+        cx.store.record(Record::Accepted { key: answering, turn });
+    }
+    true
+}
+
+/// What a review has said that this run is to be told. A service may keep a comment for ever: unless a person has just
+/// said it, it is news once.
+fn take_comment(cx: &mut Context, task: &Task, told: Option<String>, cause: Cause) -> Option<String> {
+    let mut take = |text: Option<String>, is_always_news: bool| {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let key = format!("task:{}:comment:{:x}", task.id, hasher.finish());
+        let is_news = text.is_some() && !cx.store.state().has_seen(&key);
+        if is_news {
+            cx.record_seen(&key);
+        }
+        text.filter(|_| is_news || is_always_news)
+    };
+    let told = take(told, cause == Cause::Reject);
+    let kept = take(task.comment.clone(), false);
+    told.or(kept)
 }

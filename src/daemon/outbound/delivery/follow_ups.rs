@@ -1,6 +1,6 @@
 //! The part of the delivery that follows the texts: errands in order, each tried again for as long as it makes sense.
 
-use super::{Delivery, DeliveryAction, PartState, pause_after_loss};
+use super::{Conclusion, Delivery, PartState, pause_after_loss};
 use crate::daemon::outbound::http_call::HttpOutcome;
 use crate::store::errand::Errand;
 use crate::store::outbox::ReplyKind;
@@ -17,20 +17,20 @@ const LOST_MAX: u32 = 300;
 
 impl Delivery {
     /// An errand has ended in some way. `left`: as it was when it began.
-    pub(crate) fn ran(
+    pub(crate) fn on_follow_up(
         &mut self,
         seq: u64,
         left: usize,
         how: HttpOutcome,
         now: Instant,
-    ) -> Option<DeliveryAction> {
+    ) -> Option<Conclusion> {
         let sending = self.sending.get_mut(&seq)?;
         if sending.step != PartState::Sent || !sending.is_said() || sending.entry.after.len() != left {
             return None;
         }
         let before = sending.entry.bytes();
         let gave_up = match how {
-            HttpOutcome::Taken(answer) => {
+            HttpOutcome::Accepted(answer) => {
                 let (texts, row) = sending.entry.after.remove(0).yields(&answer);
                 sending.entry.parts.extend(texts);
                 if let Some(row) = row {
@@ -58,7 +58,7 @@ impl Delivery {
                     }
                     _ => drop(sending.entry.after.remove(0)),
                 }
-                Some(DeliveryAction::GaveUp { entry, why })
+                Some(Conclusion::GaveUp { entry, why })
             }
             HttpOutcome::Unknown(_) if sending.lost < LOST_MAX => {
                 sending.step = PartState::Pause(now + pause_after_loss(&mut sending.lost));
@@ -67,14 +67,14 @@ impl Delivery {
             HttpOutcome::Unknown(why) => {
                 let entry = Box::new(sending.entry.clone());
                 sending.entry.after.remove(0);
-                Some(DeliveryAction::GaveUp { entry, why })
+                Some(Conclusion::GaveUp { entry, why })
             }
         };
         self.bytes = self.bytes - before + sending.entry.bytes();
         (sending.refusals, sending.lost) = (0, 0);
         sending.step = PartState::Ready;
         sending.recovered = false;
-        let moved = || if sending.is_said() { None } else { Some(DeliveryAction::Moved { seq }) };
+        let moved = || if sending.is_said() { None } else { Some(Conclusion::Advanced { seq }) };
         gave_up.or_else(moved).or_else(|| self.advance(seq))
     }
 
@@ -110,6 +110,7 @@ fn note_artifact(after: &mut [Errand], row: Value) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::NextStep;
     use super::*;
     use crate::store::outbox::Entry;
 
@@ -128,13 +129,13 @@ mod tests {
         let mut refuse = |seq| {
             let sent = delivery.next(now);
             let action = delivery.refused(seq, 0, "no", now);
-            (sent.len(), action.is_some(), delivery.unwanted().map(|(topic, _)| topic.to_owned()))
+            (sent.len(), action.is_some(), delivery.refused_reply().map(|reply| reply.topic_id.to_owned()))
         };
         assert_eq!(refuse(1), (2, false, Some("topic1".to_owned())));
         assert_eq!([refuse(2).1, refuse(2).1, refuse(2).1], [false, false, true], "it waits for no pause");
         assert!(delivery.next(now).is_empty(), "the first one is on its way again");
         delivery.accepted(1, 0);
-        assert_eq!(delivery.unwanted(), None);
+        assert_eq!(delivery.refused_reply(), None);
         // one that was promised for later: of an earlier run, or waited for too long
         let kept =
             || Entry { key: "upload:3".into(), parts: vec!["text".into()], after: Vec::new(), ..entry(3) };
@@ -152,11 +153,11 @@ mod tests {
         let (mut delivery, now) = (Delivery::default(), Instant::now());
         delivery.add(Entry { parts: vec!["said".into()], ..entry(1) }, false);
         let refused = std::iter::repeat_with(|| delivery.refused(1, 0, "no", now)).flatten().next();
-        assert!(matches!(refused, Some(DeliveryAction::GaveUp { entry, .. }) if entry.parts == ["said"]));
-        assert_eq!(delivery.next(now), [DeliveryAction::Errand { seq: 1, left: 1 }]);
+        assert!(matches!(refused, Some(Conclusion::GaveUp { entry, .. }) if entry.parts == ["said"]));
+        assert_eq!(delivery.next(now), [NextStep::FollowUp { seq: 1, left: 1 }]);
         assert!(matches!(
-            delivery.ran(1, 1, HttpOutcome::Taken(Value::Null), now),
-            Some(DeliveryAction::Delivered(_))
+            delivery.on_follow_up(1, 1, HttpOutcome::Accepted(Value::Null), now),
+            Some(Conclusion::Delivered(_))
         ));
     }
 
@@ -169,10 +170,13 @@ mod tests {
         assert_eq!(delivery.next(now).len(), 3);
         for seq in [1, 2, 3] {
             let gone = HttpOutcome::Refused(404, "no such task".into());
-            assert!(matches!(delivery.ran(seq, 1, gone, now), Some(DeliveryAction::GaveUp { .. })));
+            assert!(matches!(delivery.on_follow_up(seq, 1, gone, now), Some(Conclusion::GaveUp { .. })));
         }
         let over = delivery.next(now);
-        assert!(over.iter().all(|action| matches!(action, DeliveryAction::Delivered(_))), "{over:?}");
+        assert!(
+            over.iter().all(|action| matches!(action, NextStep::Conclude(Conclusion::Delivered(_)))),
+            "{over:?}"
+        );
         assert_eq!((over.len(), delivery.len()), (3, 0));
     }
 }

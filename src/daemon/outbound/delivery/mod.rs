@@ -4,21 +4,14 @@
 //! the topic's history by its client id, else by equal text, and published again only if it is absent. What follows the
 //! texts (`follow_ups.rs`) is in a lane of its own for each topic, so that it holds no later reply back.
 
+mod attempts;
 mod follow_ups;
 
 use crate::store::outbox::Entry;
+pub(crate) use attempts::{Attempt, Transport};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Pauses before another try after the service refused a publication: by the socket without metadata, by HTTP, by the
-/// socket without the message that it answers, and both once more.
-const RETRY_AFTER: [Duration; 5] = [
-    Duration::ZERO,
-    Duration::ZERO,
-    Duration::from_secs(5),
-    Duration::from_secs(30),
-    Duration::from_secs(120),
-];
 /// After a call that nobody knows the end of: before looking, so that a service in trouble is left alone. Doubled each
 /// time.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
@@ -33,23 +26,40 @@ pub(crate) const MAX_ENTRIES: usize = 1000;
 /// The same for the text of all replies together.
 pub(crate) const MAX_BYTES: usize = 64 << 20;
 
-/// What the hub shall do.
+/// What is sent next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DeliveryAction {
+pub(crate) enum NextStep {
     /// Publish this part.
     Publish { seq: u64, part: usize },
     /// Ask for the history of the entry's topic.
-    Lookup { seq: u64 },
-    /// Carry out the first errand; so many are left with it.
-    Errand { seq: u64, left: usize },
-    /// All texts are acknowledged and errands follow, or one of them is done: note it on disk.
-    Moved { seq: u64 },
-    /// An errand was refused for good: the entry as it was, for whoever wants to know. The rest goes on.
+    LookUp { seq: u64 },
+    /// Carry out the first follow-up of an entry that has `left` of them.
+    FollowUp { seq: u64, left: usize },
+    /// Nothing is left to send.
+    Conclude(Conclusion),
+}
+
+/// What has become of an entry, to be noted on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Conclusion {
+    /// All texts are acknowledged and follow-ups are left, or one of these is done: rewrite the file.
+    Advanced { seq: u64 },
+    /// A follow-up was refused for good: keep a copy of the entry as it was. The rest goes on.
     GaveUp { entry: Box<Entry>, why: String },
-    /// All parts are acknowledged and all errands done: forget the entry.
+    /// All parts are acknowledged and all follow-ups done: remove the file.
     Delivered(Box<Entry>),
-    /// Refused for good: set it aside.
+    /// Refused for good: set the file aside.
     Refused { entry: Box<Entry>, why: String },
+}
+
+/// A reply that the service refuses so far; it is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RefusedReply<'a> {
+    /// Its topic.
+    pub(crate) topic_id: &'a str,
+    /// What the service said last.
+    pub(crate) why: &'a str,
 }
 
 /// Where the current part of an entry stands.
@@ -158,30 +168,20 @@ impl Delivery {
         self.sending.values().find(|s| is(&s.entry)).map(|s| s.entry.seq)
     }
 
-    /// A reply that the service does not want, and why; it is tried again.
-    pub(crate) fn unwanted(&self) -> Option<(&str, &str)> {
-        let unwanted = self.sending.values().find(|s| s.refusals > 0 && !s.is_said())?;
-        Some((&unwanted.entry.topic_id, &unwanted.refusal))
+    /// A reply that the service refuses so far.
+    pub(crate) fn refused_reply(&self) -> Option<RefusedReply<'_>> {
+        let refused = self.sending.values().find(|s| s.refusals > 0 && !s.is_said())?;
+        Some(RefusedReply { topic_id: &refused.entry.topic_id, why: &refused.refusal })
     }
 
-    /// Whether metadata goes with it: not after a refusal, in case the service does not take it (see REPLIES in
-    /// wtt-connect-protocol(7)).
-    pub(crate) fn with_metadata(&self, seq: u64) -> bool {
-        self.sending.get(&seq).is_some_and(|s| s.refusals == 0)
-    }
-
-    /// Whether it goes by HTTP: the socket has refused it twice, or again after that.
-    pub(crate) fn by_http(&self, seq: u64) -> bool {
-        self.sending.get(&seq).is_some_and(|s| matches!(s.refusals, 2 | 4))
-    }
-
-    /// Whether it names the message that it answers: not after a second refusal, in case that one is gone.
-    pub(crate) fn with_reply_to(&self, seq: u64) -> bool {
-        self.sending.get(&seq).is_some_and(|s| s.refusals < 3)
+    /// How the current part of an entry is published.
+    pub(crate) fn attempt(&self, seq: u64) -> Attempt {
+        let attempt = self.sending.get(&seq).and_then(|sending| Attempt::after(sending.refusals, false));
+        attempt.unwrap_or(Attempt::FIRST)
     }
 
     /// What can be sent now: the first entry of each topic.
-    pub(crate) fn next(&mut self, now: Instant) -> Vec<DeliveryAction> {
+    pub(crate) fn next(&mut self, now: Instant) -> Vec<NextStep> {
         let (mut out, mut done) = (Vec::new(), Vec::new());
         for queue in self.topics.values().chain(self.errands.values()) {
             let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
@@ -191,7 +191,7 @@ impl Delivery {
                 PartState::UnknownUntil(until) if until > now => continue,
                 PartState::Unknown | PartState::UnknownUntil(_) => {
                     sending.step = PartState::Looking;
-                    out.push(DeliveryAction::Lookup { seq: sending.entry.seq });
+                    out.push(NextStep::LookUp { seq: sending.entry.seq });
                     continue;
                 }
                 PartState::Pause(_) | PartState::Sent | PartState::Looking => continue,
@@ -201,22 +201,24 @@ impl Delivery {
             match sending.is_said() {
                 // its last errand was given up
                 true if left == 0 => done.push(seq),
-                true => out.push(DeliveryAction::Errand { seq, left }),
-                false => out.push(DeliveryAction::Publish { seq, part: sending.part }),
+                true => out.push(NextStep::FollowUp { seq, left }),
+                false => out.push(NextStep::Publish { seq, part: sending.part }),
             }
         }
-        out.extend(done.into_iter().filter_map(|seq| self.take(seq)).map(DeliveryAction::Delivered));
+        out.extend(
+            done.into_iter()
+                .filter_map(|seq| self.take(seq))
+                .map(|entry| NextStep::Conclude(Conclusion::Delivered(entry))),
+        );
         out.sort_by_key(|action| match action {
-            DeliveryAction::Publish { seq, .. }
-            | DeliveryAction::Lookup { seq }
-            | DeliveryAction::Errand { seq, .. } => *seq,
-            _ => 0,
+            NextStep::Publish { seq, .. } | NextStep::LookUp { seq } | NextStep::FollowUp { seq, .. } => *seq,
+            NextStep::Conclude(_) => 0,
         });
         out
     }
 
     /// The service has taken a part.
-    pub(crate) fn accepted(&mut self, seq: u64, part: usize) -> Option<DeliveryAction> {
+    pub(crate) fn accepted(&mut self, seq: u64, part: usize) -> Option<Conclusion> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
         sending.part += 1;
         (sending.refusals, sending.lost) = (0, 0);
@@ -225,10 +227,10 @@ impl Delivery {
     }
 
     /// After a step: the entry is delivered, or goes on with its errands, or with its next part.
-    fn advance(&mut self, seq: u64) -> Option<DeliveryAction> {
+    fn advance(&mut self, seq: u64) -> Option<Conclusion> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.is_said())?;
         if sending.entry.after.is_empty() {
-            return self.take(seq).map(DeliveryAction::Delivered);
+            return self.take(seq).map(Conclusion::Delivered);
         }
         sending.entry.sent = sending.part;
         sending.step = PartState::Ready;
@@ -238,24 +240,17 @@ impl Delivery {
             queue.push_back(seq);
             leave(&mut self.topics, &topic, seq);
         }
-        Some(DeliveryAction::Moved { seq })
+        Some(Conclusion::Advanced { seq })
     }
 
     /// The service refuses a part.
-    pub(crate) fn refused(
-        &mut self,
-        seq: u64,
-        part: usize,
-        why: &str,
-        now: Instant,
-    ) -> Option<DeliveryAction> {
+    pub(crate) fn refused(&mut self, seq: u64, part: usize, why: &str, now: Instant) -> Option<Conclusion> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.part == part && !s.is_said())?;
-        let at_once = |pause: &&Duration| pause.is_zero() || !sending.awaited;
-        match RETRY_AFTER.get(sending.refusals).filter(at_once) {
-            Some(pause) => {
+        match Attempt::after(sending.refusals + 1, sending.awaited) {
+            Some(attempt) => {
                 sending.refusals += 1;
                 why.clone_into(&mut sending.refusal);
-                sending.step = PartState::Pause(now + *pause);
+                sending.step = PartState::Pause(now + attempt.pause);
                 None
             }
             None if sending.entry.after.iter().any(|errand| errand.as_patch().is_some()) => {
@@ -264,9 +259,9 @@ impl Delivery {
                 sending.part = sending.entry.parts.len();
                 (sending.refusals, sending.lost) = (0, 0);
                 self.advance(seq);
-                Some(DeliveryAction::GaveUp { entry, why: why.to_owned() })
+                Some(Conclusion::GaveUp { entry, why: why.to_owned() })
             }
-            None => self.take(seq).map(|entry| DeliveryAction::Refused { entry, why: why.to_owned() }),
+            None => self.take(seq).map(|entry| Conclusion::Refused { entry, why: why.to_owned() }),
         }
     }
 
@@ -310,7 +305,7 @@ impl Delivery {
         &mut self,
         seq: u64,
         mut is_there: impl FnMut(&str, &str) -> bool,
-    ) -> Option<DeliveryAction> {
+    ) -> Option<Conclusion> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.step == PartState::Looking)?;
         while let Some(text) = sending.entry.parts.get(sending.part) {
             if !is_there(&sending.entry.client_id(sending.part), text) {
@@ -324,7 +319,7 @@ impl Delivery {
     }
 
     /// Our own message came back: proof that it has arrived, whatever happens to its answer.
-    pub(crate) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<DeliveryAction> {
+    pub(crate) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<Conclusion> {
         let fronts = [&self.topics, &self.errands].map(|lanes| lanes.get(topic).and_then(VecDeque::front));
         let sent = fronts.into_iter().flatten().find_map(|seq| {
             let sending = self.sending.get(seq).filter(|s| s.step != PartState::Ready && !s.is_said())?;

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wtt_connect::agent::adapter;
-use wtt_connect::agent::adapter::AdapterSpec;
+use wtt_connect::agent::adapter::{AdapterSpec, Flavor, ProgramAnswers};
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::adapters::ADAPTERS;
 use wtt_connect::agent::discovery::login::probe;
 use wtt_connect::agent::discovery::version;
-use wtt_connect::agent::discovery::version::{Flavour, ProgramAnswers};
 use wtt_connect::agent::helper_command;
 use wtt_connect::agent::helper_command::{HelperCommand, HelperError};
 use wtt_connect::agent::runner::Control;
@@ -31,18 +30,18 @@ fn lines(file: &Path) -> Vec<String> {
 
 /// A name for two programs, one of them dead.
 fn two_in_one() -> &'static AdapterSpec {
-    fn tell(about: &ProgramAnswers) -> Result<Flavour, String> {
+    fn tell(about: &ProgramAnswers) -> Result<Flavor, String> {
         if about.version.contains("no longer maintained") {
             return Err("this release is dead; install the new one".to_owned());
         }
         let old = about.help.contains("--print");
         Ok(if old {
-            Flavour { name: "old", spec: adapters::find("codex").unwrap() }
+            Flavor { name: "old", spec: adapters::find("codex").unwrap() }
         } else {
-            Flavour { name: "new", spec: adapters::find("claude").unwrap() }
+            Flavor { name: "new", spec: adapters::find("claude").unwrap() }
         })
     }
-    Box::leak(Box::new(AdapterSpec { flavour: Some(tell), ..*adapters::find("codex").unwrap() }))
+    Box::leak(Box::new(AdapterSpec { flavor: Some(tell), ..*adapters::find("codex").unwrap() }))
 }
 
 #[test]
@@ -56,38 +55,38 @@ fn a_program_is_asked_once_which_one_it_is() {
     let command =
         vec![cli("case $1 in --help) echo 'Options: --print' ;; *) echo 'cli, version 1.9' >&2 ;; esac")];
     let (spec, env) = (two_in_one(), BTreeMap::new());
-    let flavour = || version::flavour(spec, &command, &env).map(|f| (f.name, f.spec.name));
-    assert_eq!(flavour(), Ok(("old", "codex")));
-    assert_eq!(flavour(), Ok(("old", "codex")));
+    let flavor = || version::flavor(spec, &command, &env).map(|f| (f.name, f.spec.name));
+    assert_eq!(flavor(), Ok(("old", "codex")));
+    assert_eq!(flavor(), Ok(("old", "codex")));
     let mut questions = lines(&asked);
     questions.sort();
     assert_eq!(questions, ["--help", "--version"], "and not again for the second turn");
 
     // the same path, another release
     cli("echo 2.1.0");
-    assert_eq!(flavour(), Ok(("new", "claude-code")));
+    assert_eq!(flavor(), Ok(("new", "claude-code")));
     let found = probe(spec, &command, &env);
-    assert_eq!((found.version.as_deref(), found.flavour), (Some("2.1.0"), "new"));
+    assert_eq!((found.version.as_deref(), found.flavor), (Some("2.1.0"), "new"));
     cli("echo 'cli is no longer maintained'");
-    assert!(flavour().unwrap_err().contains("dead"));
+    assert!(flavor().unwrap_err().contains("dead"));
     assert!(probe(spec, &command, &env).problem.contains("dead"));
 }
 
 #[test]
-fn nobody_is_asked_who_has_no_flavours() {
+fn nobody_is_asked_who_has_no_flavors() {
     let dir = tempfile::tempdir().unwrap();
     let asked = dir.path().join("asked");
     let cli = executable(dir.path(), "cli", &format!("echo x >>'{}'", asked.display()));
-    for spec in ADAPTERS.iter().filter(|spec| spec.flavour.is_none()) {
-        let flavour = version::flavour(spec, &[cli.to_str().unwrap().to_owned()], &BTreeMap::new()).unwrap();
-        assert_eq!((flavour.name, flavour.spec.name), ("", spec.name));
+    for spec in ADAPTERS.iter().filter(|spec| spec.flavor.is_none()) {
+        let flavor = version::flavor(spec, &[cli.to_str().unwrap().to_owned()], &BTreeMap::new()).unwrap();
+        assert_eq!((flavor.name, flavor.spec.name), ("", spec.name));
     }
     for name in ["codex", "claude-code"] {
-        assert!(adapters::find(name).unwrap().flavour.is_none(), "a question would delay the first answer");
+        assert!(adapters::find(name).unwrap().flavor.is_none(), "a question would delay the first answer");
     }
     assert!(!asked.exists());
     // a missing program is the runner's to report
-    assert!(version::flavour(two_in_one(), &["/no/such/cli".to_owned()], &BTreeMap::new()).is_ok());
+    assert!(version::flavor(two_in_one(), &["/no/such/cli".to_owned()], &BTreeMap::new()).is_ok());
 }
 
 #[test]

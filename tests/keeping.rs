@@ -109,7 +109,7 @@ static SPEC: AdapterSpec = AdapterSpec {
     launcher: None,
     login_query: None,
     modes: &[],
-    flavour: None,
+    flavor: None,
     discontinued: None,
     image_data: true,
     post_turn_query: None,
@@ -305,7 +305,7 @@ fn a_kept_process_that_dies_is_replaced_and_nobody_notices() {
     let bench = bench(LONG, 4);
     let first = bench.turn("a", None, "answer one");
     Command::new("kill").args(["-9", &bench.file("pids")[0]]).status().unwrap();
-    until("the keeper", || bench.pool.is_empty());
+    until("the idle watcher", || bench.pool.is_empty());
     let again = bench.turn("a", Some(&first), "answer \"$1\"");
     assert_eq!(again.outcome, done(&first.session.clone().unwrap()), "resumed");
     // it dies of the next prompt, before it has said anything

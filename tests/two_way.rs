@@ -17,7 +17,7 @@ use std::time::Duration;
 use wtt_connect::agent::adapter::LaunchContext;
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects};
-use wtt_connect::agent::permission::{Decision, decide_by_mode};
+use wtt_connect::agent::permission::{Decision, PolicyVerdict, decide_by_mode};
 use wtt_connect::agent::{AgentEvent, PromptImage, TurnRequest};
 use wtt_connect::config::Mode;
 
@@ -327,7 +327,10 @@ impl<'c> Talk<'c> {
         } else if let Some(word) = what["decide"].as_str() {
             let ask = self.asks.remove(0);
             let decision = match word {
-                "mode" => decide_by_mode(self.case.3, &ask),
+                "mode" => match decide_by_mode(self.case.3, &ask) {
+                    PolicyVerdict::Deny(words) => Decision::Deny(words),
+                    PolicyVerdict::Allow | PolicyVerdict::AskPeople => Decision::Allow,
+                },
                 "allow" => Decision::Allow,
                 "session" => Decision::AllowSession,
                 "stop" => Decision::DenyAndStop,

@@ -3,7 +3,6 @@
 
 use crate::agent::TurnRequest;
 use crate::agent::dialect::Dialect;
-use crate::agent::discovery::version;
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -33,7 +32,7 @@ pub struct AdapterSpec {
     pub modes: &'static [(Mode, &'static str)],
     /// Tells which program is installed, where one name stands for several; it is asked once, before a turn. The others
     /// have `None` and are started without a question.
-    pub flavour: Option<version::DetectFlavor>,
+    pub flavor: Option<DetectFlavor>,
     /// The product has ended: what `doctor` says about it.
     pub discontinued: Option<&'static str>,
     /// Whether images go to it as data ([`crate::agent::Image::data`]).
@@ -66,6 +65,28 @@ pub struct Launcher {
     /// package.
     pub native_programs: &'static [&'static str],
 }
+
+/// What a program printed about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProgramAnswers {
+    /// The output of `--version`: stdout, then stderr.
+    pub version: String,
+    /// The output of `--help`; empty if the program did not answer.
+    pub help: String,
+}
+
+/// One of several programs that bear the same name.
+#[derive(Debug, Clone, Copy)]
+pub struct Flavor {
+    /// What `doctor` calls it; empty if there is only one.
+    pub name: &'static str,
+    /// How it is run. The `name` is the adapter's. The `session_key` differs if the flavor cannot resume the sessions of
+    /// the other one.
+    pub spec: &'static AdapterSpec,
+}
+
+/// Detects the flavor. The error is one sentence that says why the program cannot be run.
+pub type DetectFlavor = fn(&ProgramAnswers) -> Result<Flavor, String>;
 
 /// Login state of a CLI.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -183,6 +183,21 @@ fn parse_elicitation(
     is_form.then(|| parse_form(id, string_field(params, "message"), &params[schema]).ok())?
 }
 
+/// Splits words into `wanted` answers: one on each line, or separated by semicolons. `None`: the words hold more or fewer.
+pub(in crate::agent) fn split_answers(words: &str, wanted: usize) -> Option<Vec<&str>> {
+    if wanted < 2 {
+        return Some(vec![words.trim()]);
+    }
+    for separators in [['\n', '\n'], [';', '；']] {
+        let mut answers = Vec::new();
+        answers.extend(words.split(separators).map(str::trim).filter(|answer| !answer.is_empty()));
+        if answers.len() == wanted {
+            return Some(answers);
+        }
+    }
+    None
+}
+
 impl ElicitationForm {
     /// What is answered to the request, `ask` being its question; the error says what does not fit.
     pub fn result(&self, ask: &PermissionRequest, decision: &Decision) -> Result<Value, String> {
@@ -261,25 +276,10 @@ fn chosen<'a>(options: &'a [(String, String)], words: &str) -> Option<&'a str> {
     options.iter().find(named).or_else(by_number).map(|(_, value)| value.as_str())
 }
 
-/// What is answered to the request; `content` when people have accepted it.
+/// The result of an elicitation request; `content` if the user has accepted it.
 fn result(action: &str, content: Option<Value>) -> Value {
     match content {
         Some(content) => json!({ "action": action, "content": content }),
         None => json!({ "action": action }),
     }
-}
-/// Splits a reply into one answer for each question: by lines, or by semicolons. `None` if their number differs from
-/// `wanted`.
-pub(crate) fn split_answers(words: &str, wanted: usize) -> Option<Vec<&str>> {
-    if wanted < 2 {
-        return Some(vec![words.trim()]);
-    }
-    for cut in [['\n', '\n'], [';', '；']] {
-        let mut parts = Vec::new();
-        parts.extend(words.split(cut).map(str::trim).filter(|part| !part.is_empty()));
-        if parts.len() == wanted {
-            return Some(parts);
-        }
-    }
-    None
 }

@@ -1,9 +1,8 @@
-//! Runs a program beside the turns, to its end: a question to a CLI (`--version`), the model switcher.
+//! Runs a helper program to its end: a query of a CLI (`--version`), the model switcher, a speech recognizer.
 //!
-//! Stdin holds what it is given, or nothing; our secrets are not in its environment, its time is limited, and nothing of it is left afterwards.
+//! Our secrets are not in its environment, its time is limited, and no process of it is left afterwards.
 
-use crate::agent::discovery::locate::Program;
-use crate::agent::runner::Control;
+use crate::agent::runner::messages::Control;
 use crate::secret::Secret;
 use crate::sys::child_process::{self, ChildExit, ChildGroup, ChildSignal};
 use crate::sys::line_reader::{self, Line};
@@ -13,48 +12,44 @@ use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// How long output may still come after the exit.
+/// How long output is still read after the exit; a descendant can hold the pipes open.
 const DRAIN: Duration = Duration::from_millis(200);
 
-/// A program that is writing a file gets so long to finish it between SIGTERM and SIGKILL.
-const POLITE: Duration = Duration::from_millis(500);
+/// The time between SIGTERM and SIGKILL, for a program that is writing a file.
+const TERM_WAIT: Duration = Duration::from_millis(500);
 
-/// How long a CLI may take for a [`question`]. Node CLIs need about a second on a cold disk, and more than twenty have
-/// been seen on a small host with many agents at work; a turn that must know the flavour would fail then.
-const QUESTION: Duration = Duration::from_secs(45);
-
-/// Nothing that is asked for is longer; the rest is not kept.
+/// Bytes of stdout and of stderr that are kept. No answer that we need is longer.
 const MAX_OUTPUT: usize = 64 << 10;
 
-/// What to run.
+/// A program and how to run it.
 #[derive(Debug)]
 pub struct HelperCommand<'a> {
-    /// The program, absolute.
+    /// Absolute path of the program.
     pub program: &'a Path,
     /// Its arguments.
     pub args: Vec<OsString>,
     /// Variables that our own environment does not have.
     pub env: &'a BTreeMap<String, Secret>,
-    /// What it reads on its standard input.
+    /// What it reads on stdin; if empty, stdin is `/dev/null`.
     pub input: &'a str,
-    /// Its directory.
+    /// Its working directory.
     pub workdir: &'a Path,
-    /// Owner marker for the sweep, as in [`crate::agent::runner::Runner`].
+    /// Owner tag of its processes, as in [`crate::agent::runner::Runner`].
     pub owner: &'a str,
-    /// The longest that it may take.
+    /// How long it may take.
     pub limit: Duration,
-    /// Stop requests of the turn that it belongs to.
+    /// Control requests of the turn that it belongs to. Any of them stops the program.
     pub stop: Option<&'a Receiver<Control>>,
 }
 
-/// What it said.
+/// What a helper printed, and how it ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HelperOutput {
-    /// Exit code; `None` when a signal ended it.
+    /// Exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
     pub stdout: String,
@@ -63,29 +58,30 @@ pub struct HelperOutput {
 }
 
 impl HelperOutput {
-    /// The first line that begins with the name of an error, else the first that is not empty; of stderr before stdout.
-    /// Node and Python print the place and a line of source before (or a whole stack) and `TypeError: …` after it.
-    pub fn complaint(&self) -> &str {
+    /// The line that says most about a failure: the first that begins with the name of an error, otherwise the first that
+    /// is not empty. Stderr comes before stdout. Node and Python print a place and a line of source, or a whole stack, and
+    /// `TypeError: …` after it.
+    pub fn error_line(&self) -> &str {
         let lines = || self.stderr.lines().chain(self.stdout.lines()).map(str::trim);
         let is_error =
             |line: &&str| line.split([' ', ':']).next().is_some_and(|word| word.ends_with("Error"));
-        lines().find(is_error).or_else(|| lines().find(|l| !l.is_empty())).unwrap_or("it said nothing")
+        lines().find(is_error).or_else(|| lines().find(|l| !l.is_empty())).unwrap_or("it printed nothing")
     }
 
-    /// `exit code 2`, or that a signal ended it.
+    /// `exit code 2` or `a signal`, to follow the words `ended with`.
     pub fn exit(&self) -> String {
         self.code.map_or_else(|| "a signal".to_owned(), |code| format!("exit code {code}"))
     }
 }
 
-/// Why there is no answer.
+/// Why there is no output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HelperError {
-    /// It could not be run: why.
+    /// The program could not be run. The words follow its name.
     CannotRun(String),
-    /// It took too long, and was ended.
+    /// The program took longer than this and was ended.
     TimedOut(Duration),
-    /// The turn was stopped; the program was ended.
+    /// The turn was stopped, and the program with it.
     Stopped,
 }
 
@@ -101,125 +97,108 @@ impl std::fmt::Display for HelperError {
     }
 }
 
-/// What the threads around the program tell.
+/// What happened to the program.
 enum HelperEvent {
     Stdout(Vec<Line>),
     Stderr(Vec<Line>),
     Exited,
 }
 
-/// Asks a CLI one thing about itself.
-pub fn query(
-    program: &Program,
-    args: &[&str],
-    env: &BTreeMap<String, Secret>,
-) -> Result<HelperOutput, HelperError> {
-    let leading = program.leading.iter().map(OsString::from);
-    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    run_to_end(HelperCommand {
-        program: &program.path,
-        args: leading.chain(args.iter().map(OsString::from)).collect(),
-        env,
-        input: "",
-        workdir: &here,
-        owner: "probe",
-        limit: QUESTION,
-        stop: None,
-    })
-}
-
-/// Runs it. Blocks.
-pub fn run_to_end(aside: HelperCommand<'_>) -> Result<HelperOutput, HelperError> {
-    let mark = OwnerTag::new(aside.owner, &id::hex());
-    let mut cmd = child_process::command(aside.program, aside.workdir);
-    for (name, value) in aside.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name))) {
+/// Runs the command. Blocks until the program and everything that it has started are gone.
+pub fn run_to_end(command: HelperCommand<'_>) -> Result<HelperOutput, HelperError> {
+    let tag = OwnerTag::new(command.owner, &id::hex());
+    let mut cmd = child_process::command(command.program, command.workdir);
+    for (name, value) in command.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name)))
+    {
         cmd.env(name, value.expose());
     }
-    cmd.args(&aside.args).env(child_process::OWNER_TAG_VARIABLE, mark.as_str());
-    cmd.stdin(if aside.input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    cmd.args(&command.args).env(child_process::OWNER_TAG_VARIABLE, tag.as_str());
+    cmd.stdin(if command.input.is_empty() { Stdio::null() } else { Stdio::piped() });
     cmd.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
         ChildGroup::spawn(&mut cmd).map_err(|e| HelperError::CannotRun(format!("cannot be started: {e}")))?;
-    let mut tree = ProcessTree::new(mark, child.id());
-    let wrong = |e: std::io::Error| HelperError::CannotRun(format!("cannot be watched: {e}"));
-    let heard = listen(&mut child, aside.input.to_owned()).map_err(wrong)?;
+    let mut tree = ProcessTree::new(tag, child.id());
+    let unwatched = |e: std::io::Error| HelperError::CannotRun(format!("cannot be watched: {e}"));
+    let events = connect(&mut child, command.input.to_owned()).map_err(unwatched)?;
 
-    let mut said = HelperOutput::default();
-    let mut stop = aside.stop.cloned().unwrap_or_else(never);
-    let mut until = Instant::now() + aside.limit;
-    let mut exited = false;
-    let mut trouble: Option<HelperError> = None;
+    let mut output = HelperOutput::default();
+    let mut stop = command.stop.cloned().unwrap_or_else(never);
+    let mut until = Instant::now() + command.limit;
+    let mut has_exited = false;
+    // Why the program is being ended, once it is.
+    let mut error: Option<HelperError> = None;
     loop {
-        let over = select_biased! {
-            recv(stop) -> asked => {
+        let new_error = select_biased! {
+            recv(stop) -> request => {
                 stop = never();
-                (asked.is_ok() && !exited && trouble.is_none()).then_some(HelperError::Stopped)
+                (request.is_ok() && !has_exited && error.is_none()).then_some(HelperError::Stopped)
             }
-            recv(heard) -> batch => {
-                match batch {
-                    Ok(HelperEvent::Stdout(batch)) => keep(&mut said.stdout, batch),
-                    Ok(HelperEvent::Stderr(batch)) => keep(&mut said.stderr, batch),
-                    Ok(HelperEvent::Exited) => (exited, until) = (true, Instant::now() + DRAIN),
-                    // Everything has been told, the exit too.
+            recv(events) -> event => {
+                match event {
+                    Ok(HelperEvent::Stdout(batch)) => append(&mut output.stdout, batch),
+                    Ok(HelperEvent::Stderr(batch)) => append(&mut output.stderr, batch),
+                    Ok(HelperEvent::Exited) => (has_exited, until) = (true, Instant::now() + DRAIN),
+                    // All threads have ended, so everything has been reported, the exit too.
                     Err(_) => break,
                 }
                 None
             }
             default(until.saturating_duration_since(Instant::now())) => {
-                if exited || trouble.is_some() {
+                if has_exited || error.is_some() {
                     break;
                 }
-                Some(HelperError::TimedOut(aside.limit))
+                Some(HelperError::TimedOut(command.limit))
             }
         };
-        if over.is_some() {
-            // Descendants in other process groups can be found only while their parents live.
+        if new_error.is_some() {
+            // What the program has put into other process groups can only be found while the program lives.
             tree.refresh();
             child.signal_group(ChildSignal::Term);
-            (trouble, until) = (over, Instant::now() + POLITE);
+            (error, until) = (new_error, Instant::now() + TERM_WAIT);
         }
     }
-    let ended = child.reap().map_err(wrong)?;
+    let ended = child.reap().map_err(unwatched)?;
     tree.kill(KillScope::Everything);
-    if let Some(trouble) = trouble {
-        return Err(trouble);
+    if let Some(error) = error {
+        return Err(error);
     }
     if let ChildExit::Code(code) = ended {
-        said.code = Some(code);
+        output.code = Some(code);
     }
-    Ok(said)
+    Ok(output)
 }
 
-/// Starts the threads that tell; they end with the pipes of the program.
-fn listen(child: &mut ChildGroup, input: String) -> std::io::Result<Receiver<HelperEvent>> {
+/// Starts the threads around the program. They end with its pipes.
+fn connect(child: &mut ChildGroup, input: String) -> std::io::Result<Receiver<HelperEvent>> {
     let (stdin, stdout, stderr) = child.pipes();
     if let Some(mut stdin) = stdin {
-        // a program that does not read it all has its reasons
-        thread::spawn_small("aside/stdin", move || drop(stdin.write_all(input.as_bytes())))?;
+        // A program that does not read all of its stdin has its reasons.
+        thread::spawn_small("helper/stdin", move || drop(stdin.write_all(input.as_bytes())))?;
     }
-    let (tell, heard) = bounded(8);
-    let exited = tell.clone();
+    let (sender, events) = bounded(8);
+    let exited = sender.clone();
     child.watch(move || drop(exited.send(HelperEvent::Exited)))?;
-    read(stdout.map(|pipe| Box::new(pipe) as _), MAX_OUTPUT, HelperEvent::Stdout, tell.clone())?;
-    read(stderr.map(|pipe| Box::new(pipe) as _), line_reader::MAX_STDERR_LINE, HelperEvent::Stderr, tell)?;
-    Ok(heard)
+    read(stdout.map(|pipe| Box::new(pipe) as _), MAX_OUTPUT, HelperEvent::Stdout, sender.clone())?;
+    read(stderr.map(|pipe| Box::new(pipe) as _), line_reader::MAX_STDERR_LINE, HelperEvent::Stderr, sender)?;
+    Ok(events)
 }
 
 fn read(
     pipe: Option<Box<dyn Read + Send>>,
-    longest: usize,
+    max_line: usize,
     wrap: fn(Vec<Line>) -> HelperEvent,
-    tell: Sender<HelperEvent>,
+    sender: Sender<HelperEvent>,
 ) -> std::io::Result<()> {
     let body = move || {
         if let Some(pipe) = pipe {
-            line_reader::read_lines(pipe, longest, |batch| tell.send(wrap(batch)).is_ok());
+            line_reader::read_lines(pipe, max_line, |batch| sender.send(wrap(batch)).is_ok());
         }
     };
-    thread::spawn_small("aside", body).map(drop)
+    thread::spawn_small("helper", body).map(drop)
 }
 
-fn keep(text: &mut String, batch: Vec<Line>) {
+/// Appends lines as long as there is room for them.
+fn append(text: &mut String, batch: Vec<Line>) {
     for Line::Text(line) | Line::TooLong { head: line, .. } in batch {
         if text.len() + line.len() < MAX_OUTPUT {
             text.push_str(&line);

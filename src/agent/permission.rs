@@ -1,8 +1,8 @@
-//! Questions that an agent asks before it does something, and what may be answered. Pure.
+//! Permission requests of agents, and the decisions on them. Pure.
 //!
-//! Every CLI that can ask (claude control requests, codex approvals, ACP permission requests) is brought into this
-//! form by its dialect. Nothing here talks to people: a [`Judge`] rules on each question, or leaves it to them.
-//! [`decide`] is what the permission mode alone says.
+//! The dialect of every CLI that can ask (claude control requests, codex approvals, ACP permission requests) translates
+//! its requests into this form. Nothing here talks to people: a [`PermissionPolicy`] decides each request or leaves it to
+//! them. [`decide_by_mode`] is the decision of the permission mode alone.
 
 use crate::config::Mode;
 
@@ -17,7 +17,7 @@ pub enum PermissionKind {
     Read,
     /// Fetch from the network.
     Fetch,
-    /// It needs an answer in words or by choice, not a permission.
+    /// Get an answer in words or by choice, not a permission.
     Question,
     /// Leave its planning mode and begin to act.
     Plan,
@@ -25,10 +25,10 @@ pub enum PermissionKind {
     Other,
 }
 
-/// One open question.
+/// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionRequest {
-    /// The dialect's name for it, unique within the turn; [`crate::agent::dialect::Dialect::answer`] takes it.
+    /// The dialect's id, unique within the turn; [`crate::agent::dialect::Dialect::answer`] takes it.
     pub id: String,
     /// What it is about.
     pub kind: PermissionKind,
@@ -36,77 +36,92 @@ pub struct PermissionRequest {
     pub tool: String,
     /// One line: the command, the file, the question.
     pub title: String,
-    /// All of it: the whole command, a diff, the choices; may be long.
+    /// Everything: the whole command, a diff, the choices. May be long.
     pub detail: String,
-    /// What rules are compared with: the command line, the paths, the address. Empty where the CLI does not say it.
+    /// What rules are matched against: the command line, the paths, the address. Empty if the CLI does not say it.
     pub subjects: Vec<String>,
-    /// Whether "for this session" can be answered too.
+    /// Whether the answer may be [`Decision::AllowSession`].
     pub can_allow_session: bool,
-    /// The choices of a [`AskKind::Question`]; empty when it wants words.
+    /// The choices of a [`PermissionKind::Question`]; empty if it wants words.
     pub choices: Vec<String>,
-    /// Answers that a [`AskKind::Question`] wants; of several, each has a line of its own.
+    /// How many answers a [`PermissionKind::Question`] wants; if several, each is on its own line.
     pub answer_count: usize,
 }
 
-/// What is answered.
+/// What the agent is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// This time.
+    /// It may, this time.
     Allow,
-    /// This and the like, for as long as the native session lives.
+    /// It may do this and the like for as long as the native session lives.
     AllowSession,
-    /// Not this; the turn goes on. The words are for the agent.
+    /// It must not; the turn continues. The words are for the agent.
     Deny(String),
-    /// Not this, and the turn ends.
+    /// It must not, and the turn ends.
     DenyAndStop,
-    /// The answer to a [`AskKind::Question`].
+    /// The answer to a [`PermissionKind::Question`].
     Answer(String),
 }
 
-/// What was decided about a question, and by which rule.
+/// Who decides a request, and how, by the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyVerdict {
+    /// The agent may, this time.
+    Allow,
+    /// The agent must not. The words are for the agent.
+    Deny(String),
+    /// People decide.
+    AskPeople,
+}
+
+/// A verdict with its rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyDecision {
-    /// `None`: people are asked.
-    pub decision: Option<Decision>,
-    /// The rule, in words.
+    /// The verdict.
+    pub verdict: PolicyVerdict,
+    /// The rule that led to it, in words.
     pub rule: String,
 }
 
-/// Rules on questions as they come.
+/// Decides permission requests as they come.
 pub trait PermissionPolicy: std::fmt::Debug {
-    /// Decides, or leaves it to people.
-    fn evaluate(&self, mode: Mode, ask: &PermissionRequest) -> PolicyDecision;
-    /// People have allowed this and the like.
-    fn record_grant(&self, ask: &PermissionRequest) {
-        let _ = ask;
+    /// Decides a request in this mode, or leaves it to people.
+    fn evaluate(&self, mode: Mode, request: &PermissionRequest) -> PolicyDecision;
+    /// Remembers that people have allowed this and the like for the session.
+    fn record_grant(&self, request: &PermissionRequest) {
+        let _ = request;
     }
 }
 
-/// The mode alone, where there are no rules.
+/// A policy without rules: the permission mode alone decides.
 #[derive(Debug, Clone, Copy)]
 pub struct ModePolicy {
-    /// Whether people are asked what the mode does not allow by itself.
+    /// Whether people are asked about what the mode does not allow by itself.
     pub can_ask_people: bool,
 }
 
 impl PermissionPolicy for ModePolicy {
-    fn evaluate(&self, mode: Mode, ask: &PermissionRequest) -> PolicyDecision {
-        let decision = decide_by_mode(mode, ask);
-        let asks = self.can_ask_people && matches!(decision, Decision::Deny(_));
-        PolicyDecision { decision: (!asks).then_some(decision), rule: format!("the mode {}", mode.name()) }
+    fn evaluate(&self, mode: Mode, request: &PermissionRequest) -> PolicyDecision {
+        let verdict = match decide_by_mode(mode, request) {
+            PolicyVerdict::Deny(_) if self.can_ask_people => PolicyVerdict::AskPeople,
+            verdict => verdict,
+        };
+        PolicyDecision { verdict, rule: format!("the mode {}", mode.name()) }
     }
 }
 
-/// What the mode says by itself. Modes that never ask allow everything; the others allow what they are named for.
-pub fn decide_by_mode(mode: Mode, ask: &PermissionRequest) -> Decision {
-    let refused = || Decision::Deny("The permission mode of this connector does not allow it.".to_owned());
-    match (mode, ask.kind) {
+/// What the mode says by itself: allow or deny, never ask people. Modes that never ask allow everything; the others allow
+/// what they are named for.
+pub fn decide_by_mode(mode: Mode, request: &PermissionRequest) -> PolicyVerdict {
+    let refused =
+        || PolicyVerdict::Deny("The permission mode of this connector does not allow it.".to_owned());
+    match (mode, request.kind) {
         (_, PermissionKind::Question) => {
-            Decision::Deny("Nobody can answer now. Go on with what seems best to you.".to_owned())
+            PolicyVerdict::Deny("Nobody can answer now. Go on with what seems best to you.".to_owned())
         }
         (Mode::FullAuto | Mode::Yolo, _)
         | (_, PermissionKind::Read)
-        | (Mode::AutoEdit, PermissionKind::Edit | PermissionKind::Plan) => Decision::Allow,
+        | (Mode::AutoEdit, PermissionKind::Edit | PermissionKind::Plan) => PolicyVerdict::Allow,
         (Mode::AutoEdit | Mode::Suggest, _) => refused(),
     }
 }
@@ -117,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_mode_alone() {
-        let ask = |kind| PermissionRequest {
+        let request = |kind| PermissionRequest {
             id: "1".to_owned(),
             kind,
             tool: "Bash".to_owned(),
@@ -128,7 +143,7 @@ mod tests {
             choices: Vec::new(),
             answer_count: 1,
         };
-        let allowed = |mode, kind| decide_by_mode(mode, &ask(kind)) == Decision::Allow;
+        let allowed = |mode, kind| decide_by_mode(mode, &request(kind)) == PolicyVerdict::Allow;
         for kind in [
             PermissionKind::Command,
             PermissionKind::Edit,
@@ -144,6 +159,9 @@ mod tests {
                 && !allowed(Mode::AutoEdit, PermissionKind::Command)
         );
         assert!(allowed(Mode::Suggest, PermissionKind::Read));
-        assert!(matches!(decide_by_mode(Mode::Yolo, &ask(PermissionKind::Question)), Decision::Deny(_)));
+        assert!(matches!(
+            decide_by_mode(Mode::Yolo, &request(PermissionKind::Question)),
+            PolicyVerdict::Deny(_)
+        ));
     }
 }

@@ -1,7 +1,8 @@
-//! Agent processes that are kept between the turns of their session: how long, how many, and who goes first.
+//! The pool of agent processes that are kept between the turns of their session: how long, how many, and which is ended
+//! first.
 //!
-//! A thread (the keeper) exists only while something is kept. It sleeps until a kept process says something or ends,
-//! or until the first idle limit. Running and kept processes together are never more than the daemon may have.
+//! A thread (the idle watcher) exists only while a process is kept. It sleeps until a kept process says something or
+//! exits, or until the first idle limit. Running and kept processes together never exceed the limit of the daemon.
 
 use crate::agent::runner::process;
 use crate::agent::runner::process::Process;
@@ -14,117 +15,122 @@ use std::time::{Duration, Instant};
 pub struct Pool(Arc<PoolShared>);
 
 struct PoolShared {
-    idle: Duration,
-    max: usize,
+    idle_limit: Duration,
+    max_processes: usize,
     state: Mutex<PoolState>,
 }
 
 #[derive(Default)]
 struct PoolState {
-    /// Least recently used first, which is also the one whose limit comes first.
-    kept: Vec<IdleProcess>,
-    /// Turns that have a process, or will have.
+    /// Least recently used first, so the first is also the first to reach its idle limit.
+    idle: Vec<IdleProcess>,
+    /// Turns that have a process or are about to start one.
     busy: usize,
-    closed: bool,
-    keeper: Option<IdleWatcher>,
+    is_closed: bool,
+    watcher: Option<IdleWatcher>,
 }
 
 struct IdleProcess {
-    who: PoolKey,
+    key: PoolKey,
     until: Instant,
     process: Process,
 }
 
 struct IdleWatcher {
     wake: Sender<()>,
-    /// Disconnected when the thread has ended all that was to be ended.
-    gone: Receiver<()>,
+    /// Disconnected when the thread has ended all processes that it had to end.
+    finished: Receiver<()>,
 }
 
-/// For whom a process is kept. It serves a turn only when all of it is the same.
+/// What a process is kept for. It serves a turn only if everything is equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PoolKey {
+    /// Session key.
     pub(crate) session: String,
     /// Everything that is fixed when a process is started: program, mode, model.
     pub(crate) start: String,
-    /// The CLI's own session that the process holds.
-    pub(crate) native: Option<String>,
+    /// Id of the CLI's own session, which the process has open.
+    pub(crate) native_session: Option<String>,
 }
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").field("kept", &self.len()).finish()
+        f.debug_struct("Pool").field("idle", &self.len()).finish()
     }
 }
 
 impl Pool {
-    /// Keeps a process for `idle` at most; zero keeps none. `max` is for running and kept ones together.
-    pub fn new(idle: Duration, max: usize) -> Self {
-        Self(Arc::new(PoolShared { idle, max, state: Mutex::default() }))
+    /// A pool that keeps each process for at most `idle_limit`; zero keeps none. `max_processes` counts running and kept
+    /// processes together.
+    pub fn new(idle_limit: Duration, max_processes: usize) -> Self {
+        Self(Arc::new(PoolShared { idle_limit, max_processes, state: Mutex::default() }))
     }
 
-    /// Kept processes.
+    /// The number of kept processes.
     pub fn len(&self) -> usize {
-        self.0.lock().kept.len()
+        self.0.lock().idle.len()
     }
 
-    /// Whether none is kept.
+    /// Whether no process is kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Ends the process that is kept for a session, if any. Does not wait.
+    /// Ends the process that is kept for a session, if any. Does not wait for it.
     pub fn forget(&self, session: &str) {
         let mut state = self.0.lock();
-        for kept in state.kept.iter_mut().filter(|kept| kept.who.session == session) {
-            kept.until = Instant::now();
+        for idle in state.idle.iter_mut().filter(|idle| idle.key.session == session) {
+            idle.until = Instant::now();
         }
         state.wake();
     }
 
-    /// Ends all, and keeps none from now on. Does not wait.
+    /// Ends all kept processes, and keeps none from now on. Does not wait for them.
     pub fn close(&self) {
         let mut state = self.0.lock();
-        state.closed = true;
+        state.is_closed = true;
         state.wake();
     }
 
-    /// Waits, after [`Pool::close`], until all are gone. False when that takes longer than `limit`.
+    /// Waits, after [`Pool::close`], until all kept processes are gone. Returns false if that takes longer than `limit`.
     pub fn wait(&self, limit: Duration) -> bool {
-        let gone = self.0.lock().keeper.as_ref().map(|keeper| keeper.gone.clone());
-        gone.is_none_or(|gone| gone.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected))
+        let finished = self.0.lock().watcher.as_ref().map(|watcher| watcher.finished.clone());
+        finished.is_none_or(|finished| finished.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected))
     }
 
-    /// A place for a turn, and the process that is kept for it, if one fits and lives. What no longer fits or has no
-    /// room beside it is gone when this returns: two processes must not write to one native session.
-    pub(crate) fn acquire(&self, who: &PoolKey) -> (Slot, Option<Process>) {
-        let mut doomed = Vec::new();
-        let mut mine = None;
+    /// Acquires a slot for a turn, and the process that is kept for it, if one matches the key and is alive. Blocks until
+    /// processes that no longer match, or that must make room, are gone: two processes must not write to one native
+    /// session.
+    pub(crate) fn acquire(&self, key: &PoolKey) -> (Slot, Option<Process>) {
+        let mut to_end = Vec::new();
+        let mut matching = None;
         self.0.lock().busy += 1;
-        // given back also when a dialect panics below
+        // The slot is given back even if a dialect panics below.
         let slot = Slot(self.0.clone());
         {
             let mut state = self.0.lock();
-            if let Some(at) = state.kept.iter().position(|kept| kept.who.session == who.session) {
-                let mut kept = state.kept.remove(at);
-                let fits = kept.who == *who && who.native.is_some() && kept.until > Instant::now();
-                if fits && kept.process.lives() {
-                    mine = Some(kept.process)
+            if let Some(at) = state.idle.iter().position(|idle| idle.key.session == key.session) {
+                let mut idle = state.idle.remove(at);
+                let is_match =
+                    idle.key == *key && key.native_session.is_some() && idle.until > Instant::now();
+                if is_match && idle.process.check_idle() {
+                    matching = Some(idle.process)
                 } else {
-                    doomed.push(kept.process)
+                    to_end.push(idle.process)
                 }
             }
-            while state.busy + state.kept.len() > self.0.max && !state.kept.is_empty() {
-                doomed.push(state.kept.remove(0).process);
+            while state.busy + state.idle.len() > self.0.max_processes && !state.idle.is_empty() {
+                to_end.push(state.idle.remove(0).process);
             }
             state.wake();
         }
-        process::end(doomed);
-        (slot, mine)
+        process::end_idle(to_end);
+        (slot, matching)
     }
 
+    /// Whether the pool keeps processes at all, and has not been closed.
     pub(crate) fn is_open(&self) -> bool {
-        !self.0.idle.is_zero() && !self.0.lock().closed
+        !self.0.idle_limit.is_zero() && !self.0.lock().is_closed
     }
 }
 
@@ -134,26 +140,27 @@ impl Drop for Pool {
     }
 }
 
-/// A turn's place among the processes.
+/// The right of a turn to have a process; given back when it is dropped.
 pub(crate) struct Slot(Arc<PoolShared>);
 
 impl Slot {
-    /// The turn is over, and its process stays.
-    pub(crate) fn release(self, who: PoolKey, process: Process) {
-        let inner = self.0.clone();
+    /// Gives the slot back and leaves the process to the pool. Ends the process if the pool does not keep it.
+    pub(crate) fn release(self, key: PoolKey, process: Process) {
+        let shared = self.0.clone();
         let refused = {
-            let mut state = inner.lock();
-            let stays = !state.closed && who.native.is_some() && inner.idle > Duration::ZERO;
-            if stays && (state.keeper.is_some() || state.start_watcher(&inner)) {
-                log::debug!("kept process {} for {}", process.child.id(), who.session);
-                state.kept.push(IdleProcess { who, until: Instant::now() + inner.idle, process });
+            let mut state = shared.lock();
+            let can_keep =
+                !state.is_closed && key.native_session.is_some() && shared.idle_limit > Duration::ZERO;
+            if can_keep && (state.watcher.is_some() || state.start_watcher(&shared)) {
+                log::debug!("kept process {} for {}", process.child.id(), key.session);
+                state.idle.push(IdleProcess { key, until: Instant::now() + shared.idle_limit, process });
                 state.wake();
                 None
             } else {
                 Some(process)
             }
         };
-        refused.into_iter().for_each(|process| process::end(vec![process]));
+        refused.into_iter().for_each(|process| process::end_idle(vec![process]));
     }
 }
 
@@ -168,62 +175,63 @@ impl PoolShared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keeper's thread.
+    /// The idle watcher's thread: ends what is due, and returns when no process is left.
     fn watch(&self, woken: &Receiver<()>) {
         loop {
-            let mut doomed = Vec::new();
-            let mut heard = Vec::new();
-            let mut next = None;
+            let mut to_end = Vec::new();
+            let mut channels = Vec::new();
+            let mut next_limit = None;
             {
                 let mut state = self.lock();
-                let (closed, now) = (state.closed, Instant::now());
+                let (is_closed, now) = (state.is_closed, Instant::now());
                 let mut at = 0;
-                while let Some(kept) = state.kept.get_mut(at) {
-                    if closed || kept.until <= now || !kept.process.lives() {
-                        doomed.push(state.kept.remove(at).process);
+                while let Some(idle) = state.idle.get_mut(at) {
+                    if is_closed || idle.until <= now || !idle.process.check_idle() {
+                        to_end.push(state.idle.remove(at).process);
                     } else {
-                        heard.push(kept.process.heard());
-                        next = next.or(Some(kept.until));
+                        channels.push(idle.process.events());
+                        next_limit = next_limit.or(Some(idle.until));
                         at += 1;
                     }
                 }
-                if doomed.is_empty() && state.kept.is_empty() {
-                    state.keeper = None;
+                if to_end.is_empty() && state.idle.is_empty() {
+                    state.watcher = None;
                     return;
                 }
             }
-            let Some(next) = next.filter(|_| doomed.is_empty()) else {
-                process::end(doomed);
+            let Some(next_limit) = next_limit.filter(|_| to_end.is_empty()) else {
+                process::end_idle(to_end);
                 continue;
             };
             let mut select = Select::new();
             select.recv(woken);
-            for heard in &heard {
-                select.recv(heard);
+            for channel in &channels {
+                select.recv(channel);
             }
-            let _ = select.ready_deadline(next);
+            let _ = select.ready_deadline(next_limit);
             while woken.try_recv().is_ok() {}
         }
     }
 }
 
 impl PoolState {
+    /// Makes the idle watcher look at the state again.
     fn wake(&self) {
-        if let Some(keeper) = &self.keeper {
-            let _ = keeper.wake.try_send(()); // full: it will look anyway
+        if let Some(watcher) = &self.watcher {
+            let _ = watcher.wake.try_send(()); // if the channel is full, it is about to look anyway
         }
     }
 
-    /// Starts the keeper.
-    fn start_watcher(&mut self, inner: &Arc<PoolShared>) -> bool {
+    /// Starts the idle watcher. Returns false if the system has no thread left.
+    fn start_watcher(&mut self, shared: &Arc<PoolShared>) -> bool {
         let (wake, woken) = bounded(1);
-        let (leave, gone) = bounded::<()>(0);
-        let inner = inner.clone();
-        let hired = thread::spawn("keeper", move || {
-            inner.watch(&woken);
-            drop(leave);
+        let (alive, finished) = bounded::<()>(0);
+        let shared = shared.clone();
+        let thread = thread::spawn("idle-watcher", move || {
+            shared.watch(&woken);
+            drop(alive);
         });
-        self.keeper = hired.is_ok().then_some(IdleWatcher { wake, gone });
-        self.keeper.is_some()
+        self.watcher = thread.is_ok().then_some(IdleWatcher { wake, finished });
+        self.watcher.is_some()
     }
 }

@@ -1,7 +1,7 @@
 //! The daemon: start-up as a list, the threads, the end.
 //!
 //! Threads: the caller's (the hub), `net`, `signals`, one per live session, and four small ones per running or kept
-//! agent, and a keeper while an agent is kept between turns.
+//! agent, and an idle watcher while an agent process is kept between turns.
 
 mod commands;
 pub mod connection;

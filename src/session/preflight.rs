@@ -56,12 +56,12 @@ pub fn check_adapter(
     if let Err(why) = locate::locate(adapter, command) {
         return Err((Reason::CliMissing, why + &suggest_other_adapter(adapter, config, instead)));
     }
-    let flavour =
-        version::flavour(adapter, command, &config.extra_env).map_err(|why| (Reason::CliUnsupported, why))?;
-    // A flavour may know fewer modes than its adapter promises.
-    match adapter::mode_refusal(flavour.spec, mode) {
+    let flavor =
+        version::flavor(adapter, command, &config.extra_env).map_err(|why| (Reason::CliUnsupported, why))?;
+    // A flavor may know fewer modes than its adapter promises.
+    match adapter::mode_refusal(flavor.spec, mode) {
         Some(why) => Err((Reason::RefusedByPolicy, why)),
-        None => Ok(flavour.spec),
+        None => Ok(flavor.spec),
     }
 }
 
@@ -166,7 +166,7 @@ fn run(
         log::debug!(target: "session", "switched for {}", route.words());
         return Ok(());
     }
-    Err(HelperError::CannotRun(format!("`{name}` ended with {}: {}", said.exit(), said.complaint())))
+    Err(HelperError::CannotRun(format!("`{name}` ended with {}: {}", said.exit(), said.error_line())))
 }
 
 #[cfg(test)]

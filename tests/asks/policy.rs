@@ -1,6 +1,6 @@
 //! The table of the permission policy: who decides what, and by which rule.
 
-use wtt_connect::agent::permission::{Decision, PermissionKind, PermissionRequest};
+use wtt_connect::agent::permission::{PermissionKind, PermissionRequest, PolicyVerdict};
 use wtt_connect::config::{Mode, permissions};
 use wtt_connect::session::permissions::policy::{PolicyContext, decide, normalize_path, restricts};
 
@@ -55,11 +55,10 @@ fn with(at: &At<'_>, rules: &str, ask: &PermissionRequest) -> (char, String) {
         paths: &paths,
     };
     let ruling = decide(&case, &permissions::read(rules).unwrap(), at.grants, ask);
-    let word = match ruling.decision {
-        None => '?',
-        Some(Decision::Allow) => '+',
-        Some(Decision::Deny(_)) => '-',
-        other => panic!("{other:?}"),
+    let word = match ruling.verdict {
+        PolicyVerdict::AskPeople => '?',
+        PolicyVerdict::Allow => '+',
+        PolicyVerdict::Deny(_) => '-',
     };
     (word, ruling.rule)
 }

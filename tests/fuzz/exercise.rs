@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use wtt_connect::agent::adapters;
 use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
+use wtt_connect::agent::permission::{Decision, PolicyVerdict};
 use wtt_connect::agent::{TurnRequest, adapter, permission};
 use wtt_connect::config::{Mode, dotenv, json, profile};
 use wtt_connect::session::{chat_command, prompt, routing};
@@ -153,7 +154,11 @@ fn heard(dialect: &mut dyn Dialect, effects: Effects) -> usize {
     }
     for question in effects.permission_requests {
         let mut effects = Effects::default();
-        dialect.answer(&question.id, &permission::decide_by_mode(Mode::AutoEdit, &question), &mut effects);
+        let decision = match permission::decide_by_mode(Mode::AutoEdit, &question) {
+            PolicyVerdict::Deny(words) => Decision::Deny(words),
+            PolicyVerdict::Allow | PolicyVerdict::AskPeople => Decision::Allow,
+        };
+        dialect.answer(&question.id, &decision, &mut effects);
         ends += usize::from(effects.outcome.is_some());
     }
     ends

@@ -18,7 +18,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     launcher: None,
     login_query: None,
     modes: acp::MODES,
-    flavour: None,
+    flavor: None,
     discontinued: None,
     post_turn_query: None,
     image_data: true,

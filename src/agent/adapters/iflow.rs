@@ -17,7 +17,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     launcher: None,
     login_query: None,
     modes: acp::MODES,
-    flavour: None,
+    flavor: None,
     discontinued: Some("iFlow was shut down on 2026-04-17, and its package is gone; use another adapter"),
     post_turn_query: None,
     image_data: true,

@@ -1,33 +1,44 @@
-//! What a turn's report is made of: the native session id, the tokens, and what a thread's total means for one turn.
+//! Collects what the report of a turn contains: the native session id and the tokens, which some CLIs count for the
+//! whole thread.
 
 use crate::agent::dialect::Effects;
 use crate::agent::outcome::{AgentOutcome, Reason, SessionAction, TurnReport};
 use crate::agent::{AgentEvent, TurnRequest, Usage, limit_reset};
+use crate::config::Mode;
 use crate::sys::time;
 use jiff::ZonedDateTime;
 
-/// What is known of the turn for its report.
-pub(crate) struct Book<'r> {
+/// What is known about the turn for its report.
+pub(crate) struct Accounting<'r> {
     request: &'r TurnRequest,
     session: Option<String>,
     usage: Option<Usage>,
-    total: Option<Usage>,
-    before: Option<Usage>,
+    /// Totals of the thread including this turn.
+    thread_usage: Option<Usage>,
+    /// Totals of the thread before this turn.
+    usage_before: Option<Usage>,
 }
 
-impl<'r> Book<'r> {
-    pub(crate) fn new(request: &'r TurnRequest, before: Option<Usage>) -> Self {
-        Self { request, session: None, usage: None, total: None, before }
+impl<'r> Accounting<'r> {
+    /// For a turn of this request; `usage_before` are the totals of the thread to resume.
+    pub(crate) fn new(request: &'r TurnRequest, usage_before: Option<Usage>) -> Self {
+        Self { request, session: None, usage: None, thread_usage: None, usage_before }
     }
 
-    /// The native session id that we chose ourselves.
-    pub(crate) fn chosen(&mut self, id: &str) {
+    /// The permission mode of the turn.
+    pub(crate) fn mode(&self) -> Mode {
+        self.request.mode
+    }
+
+    /// Sets the native session id that we have chosen ourselves.
+    pub(crate) fn set_session(&mut self, id: &str) {
         self.session = Some(id.to_owned());
     }
 
-    pub(crate) fn note(&mut self, effects: &mut Effects) {
+    /// Takes the tokens and the native session id out of a dialect's effects.
+    pub(crate) fn record(&mut self, effects: &mut Effects) {
         self.usage = effects.usage.take().or(self.usage);
-        self.total = effects.usage_total.take().or(self.total);
+        self.thread_usage = effects.usage_total.take().or(self.thread_usage);
         for event in &effects.events {
             if let AgentEvent::Session(id) = event {
                 self.session = Some(id.clone());
@@ -35,23 +46,25 @@ impl<'r> Book<'r> {
         }
     }
 
+    /// The report of a turn that has ended with this outcome.
     pub(crate) fn report(&mut self, outcome: AgentOutcome) -> TurnReport {
-        let outcome = with_reset(outcome, &ZonedDateTime::now());
+        let outcome = resolve_reset_time(outcome, &ZonedDateTime::now());
         let keep = match &outcome {
             AgentOutcome::Failed { reason, .. } => reason.session_action() == SessionAction::Keep,
             AgentOutcome::Done(_) | AgentOutcome::Cancelled { .. } => true,
         };
         let session = self.session.take().or_else(|| self.request.resume.clone()).filter(|_| keep);
-        let usage =
-            self.usage.or_else(|| since(self.total?, self.request.resume.as_ref().map(|_| self.before)));
-        // Totals of earlier turns stay what must be subtracted when this one counted nothing.
-        let usage_total = self.total.or(self.before).filter(|_| session.is_some());
+        let usage = self.usage.or_else(|| {
+            usage_since(self.thread_usage?, self.request.resume.as_ref().map(|_| self.usage_before))
+        });
+        // If this turn counted nothing, the next one still subtracts the totals of the earlier turns.
+        let usage_total = self.thread_usage.or(self.usage_before).filter(|_| session.is_some());
         TurnReport { outcome, session, usage, usage_total }
     }
 }
 
-/// Reads the time at which a usage limit resets, for which the dialects have no clock.
-fn with_reset(outcome: AgentOutcome, now: &ZonedDateTime) -> AgentOutcome {
+/// Replaces the reset time in the words of a usage limit by the time that remains; dialects have no clock to do so.
+fn resolve_reset_time(outcome: AgentOutcome, now: &ZonedDateTime) -> AgentOutcome {
     match outcome {
         AgentOutcome::Failed { reason: Reason::UsageLimit(None), detail, partial } => {
             let left = limit_reset::time_left(&detail, now, &time::zone);
@@ -65,9 +78,9 @@ fn with_reset(outcome: AgentOutcome, now: &ZonedDateTime) -> AgentOutcome {
     }
 }
 
-/// This turn's share of a thread's total. `before` is `None` for a new thread, `Some(None)` for a resumed one whose
-/// earlier total is unknown: then nothing can be said.
-fn since(total: Usage, before: Option<Option<Usage>>) -> Option<Usage> {
+/// This turn's share of a thread's total. `before` is `None` for a new thread and `Some(None)` for a resumed one whose
+/// earlier total is unknown; the share is then unknown as well.
+fn usage_since(total: Usage, before: Option<Option<Usage>>) -> Option<Usage> {
     let before = before.unwrap_or_else(|| Some(Usage::default()))?;
     let share = || {
         Some(Usage {
@@ -76,7 +89,7 @@ fn since(total: Usage, before: Option<Option<Usage>>) -> Option<Usage> {
             output: total.output.checked_sub(before.output)?,
         })
     };
-    // Smaller than before: the count began anew.
+    // A total smaller than before means that the CLI has started to count anew.
     Some(share().unwrap_or(total))
 }
 
@@ -92,7 +105,7 @@ mod tests {
             detail: detail.to_owned(),
             partial: String::new(),
         };
-        let reset = |message: &str, now: &str| with_reset(limit(message), &now.parse().unwrap());
+        let reset = |message: &str, now: &str| resolve_reset_time(limit(message), &now.parse().unwrap());
         let AgentOutcome::Failed { reason, detail, .. } =
             reset("reached|1760000000", "2025-10-09T08:52:20Z[UTC]")
         else {
@@ -117,9 +130,9 @@ mod tests {
     fn a_turns_share_of_a_threads_tokens() {
         let usage = |input, cached, output| Usage { input, cached, output };
         let total = usage(320, 30, 60);
-        assert_eq!(since(total, None), Some(total), "a new thread");
-        assert_eq!(since(total, Some(Some(usage(211, 20, 40)))), Some(usage(109, 10, 20)));
-        assert_eq!(since(total, Some(None)), None, "unknown before");
-        assert_eq!(since(total, Some(Some(usage(900, 0, 0)))), Some(total), "the count began anew");
+        assert_eq!(usage_since(total, None), Some(total), "a new thread");
+        assert_eq!(usage_since(total, Some(Some(usage(211, 20, 40)))), Some(usage(109, 10, 20)));
+        assert_eq!(usage_since(total, Some(None)), None, "unknown before");
+        assert_eq!(usage_since(total, Some(Some(usage(900, 0, 0)))), Some(total), "the count began anew");
     }
 }

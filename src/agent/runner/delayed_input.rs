@@ -1,53 +1,54 @@
-//! A request that the agent may get in a later clock minute only, and the wait for it. What must wait is said by the
-//! dialect; when the session was last opened is known by whoever starts the turn.
+//! Input that the agent may get only in a later clock minute than the one in which its session was last opened. The
+//! dialect says which input that is; the caller of the runner knows when the session was opened.
 
-use crate::agent::AgentEvent;
-use crate::agent::runner::RunnerEvent;
-use crate::agent::runner::turn::Turn;
-use crate::sys::time;
 use std::time::{Duration, Instant};
 
-/// What one file of such an agent is named by.
+/// Such an agent names a session's file by the minute (see `once_a_minute` in `adapters/acp/quirks.rs`).
 const MINUTE_MS: i64 = 60_000;
 
-/// A text for stdin, and when to look whether it may go.
-pub(crate) struct Held {
-    until: Instant,
+/// Text for stdin that must wait.
+pub(crate) struct DelayedInput {
     text: String,
+    /// When to look at the clock again.
+    check_at: Instant,
 }
 
-impl Turn<'_> {
-    /// Writes the text to the agent, now or in the next minute.
-    pub(crate) fn hold(&mut self, text: String, on: &mut dyn FnMut(RunnerEvent)) {
-        let now = Instant::now();
-        self.held = Some(Held { until: now, text });
-        if self.release(now).is_some() {
-            self.tell(RunnerEvent::Agent(AgentEvent::Waiting), on);
-        }
+impl DelayedInput {
+    /// Text that may be due at once.
+    pub(crate) fn new(text: String, now: Instant) -> Self {
+        Self { text, check_at: now }
     }
 
-    /// Writes what was held as soon as it may go. Returns when to look again; the clock may have been set meanwhile.
-    pub(crate) fn release(&mut self, now: Instant) -> Option<Instant> {
-        let held = self.held.as_mut()?;
-        if now >= held.until {
-            match left(time::now_ms(), self.opened_at) {
-                Some(left) => held.until = now + left,
-                None => {
-                    let text = std::mem::take(&mut held.text);
-                    (self.held, self.alive) = (None, Some(now));
-                    self.process.feed(vec![text]);
-                    return None;
-                }
+    /// When [`DelayedInput::take_if_due`] should be called again.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.check_at
+    }
+
+    /// The text, once it may be written. `now_ms` is the wall clock, which may have been set meanwhile; `opened_at` is
+    /// when the session was last opened. Both in milliseconds since the epoch.
+    pub(crate) fn take_if_due(
+        &mut self,
+        now: Instant,
+        now_ms: i64,
+        opened_at: Option<i64>,
+    ) -> Option<String> {
+        if now < self.check_at {
+            return None;
+        }
+        match rest_of_minute(now_ms, opened_at) {
+            Some(rest) => {
+                self.check_at = now + rest;
+                None
             }
+            None => Some(std::mem::take(&mut self.text)),
         }
-        self.held.as_ref().map(|held| held.until)
     }
 }
 
-/// How long the minute still lasts, if it is the one in which the session was opened.
-fn left(now_ms: i64, opened_at: Option<i64>) -> Option<Duration> {
-    let same = opened_at?.div_euclid(MINUTE_MS) == now_ms.div_euclid(MINUTE_MS);
-    same.then(|| Duration::from_millis((MINUTE_MS - now_ms.rem_euclid(MINUTE_MS)).unsigned_abs()))
+/// How much of the minute remains, if it is the one in which the session was opened.
+fn rest_of_minute(now_ms: i64, opened_at: Option<i64>) -> Option<Duration> {
+    let is_same = opened_at?.div_euclid(MINUTE_MS) == now_ms.div_euclid(MINUTE_MS);
+    is_same.then(|| Duration::from_millis((MINUTE_MS - now_ms.rem_euclid(MINUTE_MS)).unsigned_abs()))
 }
 
 #[cfg(test)]
@@ -57,11 +58,21 @@ mod tests {
     #[test]
     fn only_the_rest_of_the_same_minute() {
         let ms = |ms| Some(Duration::from_millis(ms));
-        assert_eq!(left(120_000, Some(120_000)), ms(60_000));
-        assert_eq!(left(179_999, Some(120_000)), ms(1));
-        assert_eq!(left(180_000, Some(179_999)), None, "the next minute");
-        assert_eq!(left(120_000, Some(119_999)), None);
-        assert_eq!(left(119_999, Some(120_000)), None, "the clock was set back");
-        assert_eq!(left(120_000, None), None, "never opened");
+        assert_eq!(rest_of_minute(120_000, Some(120_000)), ms(60_000));
+        assert_eq!(rest_of_minute(179_999, Some(120_000)), ms(1));
+        assert_eq!(rest_of_minute(180_000, Some(179_999)), None, "the next minute");
+        assert_eq!(rest_of_minute(120_000, Some(119_999)), None);
+        assert_eq!(rest_of_minute(119_999, Some(120_000)), None, "the clock was set back");
+        assert_eq!(rest_of_minute(120_000, None), None, "never opened");
+    }
+
+    #[test]
+    fn the_text_is_due_in_the_next_minute() {
+        let now = Instant::now();
+        let mut input = DelayedInput::new("x".to_owned(), now);
+        assert_eq!(input.take_if_due(now, 119_000, Some(60_000)), None);
+        assert_eq!(input.deadline(), now + Duration::from_secs(1));
+        assert_eq!(input.take_if_due(now, 120_000, Some(60_000)), None, "not looked at before its time");
+        assert_eq!(input.take_if_due(input.deadline(), 120_000, Some(60_000)), Some("x".to_owned()));
     }
 }

@@ -1,5 +1,6 @@
-//! A home of the turn's own for a CLI that takes settings from there only: links to all that the user has in the real
-//! one, and a settings file with the user's settings and ours. What the CLI writes goes through the links.
+//! A home folder for one agent process, for CLIs that read their settings only from there: links to everything in the
+//! user's home folder of the CLI, and a settings file that merges the user's settings with ours. What the CLI writes goes
+//! through the links.
 
 use crate::agent::adapter::HomeOverlay;
 use crate::json;
@@ -9,52 +10,56 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::Path;
 
-/// Makes `own` such a home; `real` is the user's. False when the user's settings cannot be read: then the CLI must say so.
-pub(crate) fn make(home: &HomeOverlay, own: &Path, real: &Path) -> io::Result<bool> {
-    let (mine, theirs) = (own.join(home.settings_folder), real.join(home.settings_folder));
-    let text = match fs::read_to_string(theirs.join(home.settings_file)) {
+/// Creates such a home at `overlay` for the user's home `real`. Returns false if the user's settings cannot be read: the
+/// CLI must then start with them and complain.
+pub(crate) fn create(home: &HomeOverlay, overlay: &Path, real: &Path) -> io::Result<bool> {
+    let (overlay_folder, user_folder) = (overlay.join(home.settings_folder), real.join(home.settings_folder));
+    let text = match fs::read_to_string(user_folder.join(home.settings_file)) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => "{}".to_owned(),
         Err(_) => return Ok(false),
     };
-    let (Ok(mut settings), Ok(ours)) =
+    let (Ok(mut settings), Ok(overrides)) =
         (json::parse(without_comments(text.into_bytes())), json::parse(home.overrides))
     else {
         return Ok(false);
     };
-    merge(&mut settings, ours);
-    // What it would make there itself, so that it is not lost with this home.
+    merge(&mut settings, overrides);
+    // Folders that the CLI would create in the overlay, where they would be lost.
     for name in home.created_folders {
-        let _ = fs::create_dir_all(theirs.join(name));
+        let _ = fs::create_dir_all(user_folder.join(name));
     }
-    DirBuilder::new().mode(0o700).recursive(true).create(&mine)?;
-    for entry in fs::read_dir(&theirs).into_iter().flatten().flatten() {
+    DirBuilder::new().mode(0o700).recursive(true).create(&overlay_folder)?;
+    for entry in fs::read_dir(&user_folder).into_iter().flatten().flatten() {
         if entry.file_name() != home.settings_file {
-            symlink(entry.path(), mine.join(entry.file_name()))?;
+            symlink(entry.path(), overlay_folder.join(entry.file_name()))?;
         }
     }
     for name in home.linked_entries.iter().filter(|name| real.join(name).exists()) {
-        symlink(real.join(name), own.join(name))?;
+        symlink(real.join(name), overlay.join(name))?;
     }
-    let file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(mine.join(home.settings_file));
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(overlay_folder.join(home.settings_file));
     file?.write_all(settings.to_string().as_bytes())?;
     Ok(true)
 }
 
-/// Ours replace theirs of the same name; objects are merged.
-fn merge(theirs: &mut Value, ours: Value) {
-    match (theirs, ours) {
-        (Value::Object(theirs), Value::Object(ours)) => {
-            for (name, value) in ours {
-                merge(theirs.entry(name).or_insert(Value::Null), value);
+/// Merges objects member by member; any other value is replaced.
+fn merge(base: &mut Value, overrides: Value) {
+    match (base, overrides) {
+        (Value::Object(base), Value::Object(overrides)) => {
+            for (name, value) in overrides {
+                merge(base.entry(name).or_insert(Value::Null), value);
             }
         }
-        (theirs, ours) => *theirs = ours,
+        (base, value) => *base = value,
     }
 }
 
-/// JSON as some CLIs take it, with `//` and `/* */`, as JSON: comments become blanks.
+/// Turns JSON with `//` and `/* */` comments, as some CLIs accept it, into JSON: comments become blanks.
 fn without_comments(mut text: Vec<u8>) -> Vec<u8> {
     let (mut at, mut quoted) = (0, false);
     while at < text.len() {

@@ -1,4 +1,4 @@
-//! Images as data: reads the files of a turn for agents that take them within the protocol.
+//! Reads the image files of a turn for agents that take images as data within their protocol.
 
 use crate::agent::{PromptImage, TurnRequest};
 use base64::Engine as _;
@@ -6,12 +6,13 @@ use base64::prelude::BASE64_STANDARD;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// One image: what providers take at most (5 MB, in base64).
+/// Bytes of one image: providers take at most 5 MB of base64.
 const MAX_IMAGE: u64 = 3_750_000;
-/// All images of a turn: they are held in memory several times over on their way.
+/// Bytes of all images of a turn: each is in memory several times on its way to the agent.
 const MAX_ALL: u64 = 4 * MAX_IMAGE;
 
-/// The request with the images' bytes. One that cannot be read or is too large goes by its path, as to other agents.
+/// The request with the contents of its images. An image that cannot be read or is too large is passed by its path, as
+/// for other agents.
 pub(crate) fn read(request: &TurnRequest) -> TurnRequest {
     let mut left = MAX_ALL;
     let mut with = request.clone();
@@ -22,17 +23,17 @@ pub(crate) fn read(request: &TurnRequest) -> TurnRequest {
                 left -= bytes.len() as u64;
                 *data = Some(BASE64_STANDARD.encode(bytes));
             }
-            Err(e) => log::debug!("the image {} goes by its path: {e}", path.display()),
+            Err(e) => log::debug!("the image {} is passed by its path: {e}", path.display()),
         }
     }
     with
 }
 
-/// A regular file: a pipe would never end, a device neither.
+/// Reads a regular file; a pipe or a device might never end.
 fn bytes(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let meta = std::fs::metadata(path)?;
     if !meta.is_file() || meta.len() > max {
-        return Err(io::Error::other("no regular file, or too large"));
+        return Err(io::Error::other("not a regular file, or too large"));
     }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(max).read_to_end(&mut bytes)?;

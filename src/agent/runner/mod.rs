@@ -1,14 +1,19 @@
-//! The single process runner: spawn, feed, read, time limits, cancel ladder, sweep. Runs on the session's thread.
+//! The process runner: starts an agent for one turn, feeds it, reads it, applies time limits, stops it, and ends what it
+//! leaves. It runs on the session's thread.
 //!
-//! Two reader threads, a writer and a watcher only move lines and facts into one bounded channel; every decision,
-//! signal and reaping is made by the loop in `runner/turn.rs`. A turn has exactly one [`Report`], and it comes only
-//! when nothing of the turn is left. An agent that serves further turns is handed to the [`pool`] in between.
+//! Two reader threads, a writer and a watcher only move lines and facts into one bounded channel (`pipes.rs`); every
+//! decision and every signal is made on the session's thread (`turn.rs`). A turn has exactly one [`TurnReport`], and it
+//! comes only when nothing of the turn is left. A process that can serve further turns goes to the
+//! [`crate::agent::pool`] in between.
 
 mod accounting;
 mod completion;
+mod context;
 mod delayed_input;
 mod home_overlay;
 mod images;
+mod launch;
+pub(crate) mod messages;
 mod pipes;
 mod post_turn;
 pub(crate) mod process;
@@ -16,360 +21,191 @@ mod steering;
 mod temp_dir;
 mod termination;
 mod turn;
+mod turn_loop;
 
-use crate::agent::adapter::{AdapterSpec, LaunchContext};
-use crate::agent::dialect::{Dialect, Effects};
+use crate::agent::adapter::LaunchContext;
+use crate::agent::dialect::Effects;
 use crate::agent::discovery::locate;
-use crate::agent::discovery::locate::Program;
-use crate::agent::outcome::{AgentOutcome, Reason, SessionAction, TurnReport};
-use crate::agent::permission::{Decision, PermissionPolicy, PermissionRequest};
-use crate::agent::pool::{Pool, PoolKey};
-use crate::agent::runner::accounting::Book;
-use crate::agent::runner::completion::Over;
+use crate::agent::outcome::{AgentOutcome, SessionAction, TurnReport};
+use crate::agent::pool::PoolKey;
+use crate::agent::runner::accounting::Accounting;
+use crate::agent::runner::completion::CompletedTurn;
+pub use crate::agent::runner::context::{KeepProcess, Runner};
+use crate::agent::runner::launch::LaunchError;
+pub use crate::agent::runner::launch::{CURRENT_TURN, TURN_VARIABLE};
+pub use crate::agent::runner::messages::{
+    Control, HEARTBEAT_INTERVAL, RunnerEvent, SteerOutcome, SteeringMessage,
+};
 use crate::agent::runner::process::Process;
-pub use crate::agent::runner::steering::{SteerOutcome, SteeringMessage};
+use crate::agent::runner::steering::InterruptedParts;
 use crate::agent::runner::turn::Turn;
 use crate::agent::{AgentEvent, TurnRequest, Usage};
-use crate::config::Limits;
-use crate::secret::Secret;
-use crate::sys::child_process::{self, ChildGroup};
-use crate::sys::id;
-use crate::sys::os;
-use crate::sys::process_tree::{self, OwnerTag, ProcessTree};
-use crossbeam_channel::Receiver;
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::io;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use crate::sys::{id, os, process_tree};
+use std::time::Instant;
 
-/// A request to a running turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Control {
-    /// The user stops the turn: the agent is asked, then the polite ladder, all gone within 10 s (aim 3 s).
-    Cancel,
-    /// The daemon is shutting down: the same, faster.
-    Shutdown,
-    /// At once: SIGKILL.
-    Kill,
-    /// What people say to a question of [`Progress::Ask`]; one that is not open any more is passed over.
-    Answer {
-        /// [`Ask::id`].
-        id: String,
-        /// What was decided.
-        decision: Decision,
-    },
-}
-
-/// Where the agent's process stays after the turn, if its dialect can serve another one.
-#[derive(Debug, Clone, Copy)]
-pub struct KeepProcess<'a> {
-    /// The kept processes of the daemon. It also counts the running ones.
-    pub pool: &'a Pool,
-    /// The session whose turns a process serves; one process each.
-    pub session: &'a str,
-}
-
-/// What the runner needs besides the request.
-#[derive(Debug)]
-pub struct Runner<'a> {
-    /// The adapter.
-    pub spec: &'a AdapterSpec,
-    /// Program and leading arguments (`WTT_CONNECT_<ADAPTER>_COMMAND`); found on PATH by the spec when empty.
-    pub command: &'a [String],
-    /// Variables for the agent that our own environment does not have (API keys, proxies of an env file).
-    pub env: &'a BTreeMap<String, Secret>,
-    /// Time limits.
-    pub limits: Limits,
-    /// Owner marker for the sweep: profile and instance, e.g. `<state dir hash>:<instance>`.
-    pub owner: &'a str,
-    /// Cancel and shutdown.
-    pub control: &'a Receiver<Control>,
-    /// Further messages for the turn; [`Progress::Steered`] says what became of each. What is still in it when the
-    /// turn is over was not taken.
-    pub steers: &'a Receiver<SteeringMessage>,
-    /// Thread totals of the last turn of this session (codex counts per thread).
-    pub usage_before: Option<Usage>,
-    /// When the session to resume was last opened, milliseconds since the epoch, for agents that cannot load one twice
-    /// in a minute.
-    pub opened_at: Option<i64>,
-    /// Where to keep a process that can stay; `None` ends each with its turn.
-    pub keep_process: Option<KeepProcess<'a>>,
-    /// Rules on what the agent asks.
-    pub policy: &'a dyn PermissionPolicy,
-}
-
-impl Runner<'_> {
-    /// Whether a process that speaks so may serve further turns.
-    fn can_stay(&self, dialect: &dyn Dialect) -> bool {
-        dialect.keeps_process() && self.keep_process.is_some_and(|keep| keep.pool.is_open())
-    }
-}
-
-/// What the runner reports while it works.
-#[derive(Debug)]
-pub enum RunnerEvent {
-    /// An event of the agent.
-    Agent(AgentEvent),
-    /// Nothing happened for [`BEAT`]; a chance to renew the typing status.
-    Heartbeat,
-    /// The agent waits for [`Control::Answer`], because a rule wants people to be asked (its words). Meanwhile only
-    /// the total limit runs.
-    PermissionRequested(PermissionRequest, String),
-    /// A question was decided without people, by this rule.
-    PermissionDecided(PermissionRequest, Decision, String),
-    /// The agent does not wait for this answer any more.
-    PermissionWithdrawn(String),
-    /// What became of a further message.
-    Steered {
-        /// [`Steer::id`].
-        id: String,
-        /// What became of it.
-        outcome: SteerOutcome,
-    },
-}
-
-/// The variable with the turn that a process serves, where the environment for the agent has it.
-pub const TURN_VARIABLE: &str = "WTT_CONNECT_TURN";
-/// Its value in a process that may serve further turns: whichever runs.
-pub const CURRENT_TURN: &str = "current";
-
-/// Below the 30 s after which the web may drop a typing status.
-pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(20);
-
-/// Runs one turn to its only end. Blocks; call it on the session's thread. When it returns, no process of the turn is left
-/// (but for those that left their session on purpose after a normal end, and the agent itself where it is kept).
+/// Runs one turn to its end. Blocks; call it on the session's thread. When it returns, no process of the turn is left,
+/// except for those that left the agent's session on purpose before a normal end, and the agent itself if it is kept.
 ///
-/// A session that the CLI no longer knows is given up once, visibly ([`AgentEvent::FreshSession`]), and the turn runs again.
-/// A kept process that has died is replaced by a new one that resumes; nobody notices.
-pub fn run(runner: &Runner<'_>, request: &TurnRequest, on: &mut dyn FnMut(RunnerEvent)) -> TurnReport {
+/// If the CLI no longer knows the session to resume, the user is told ([`AgentEvent::FreshSession`]) and the turn runs
+/// once more in a fresh session. A kept process that has died is silently replaced by a new one that resumes.
+pub fn run(runner: &Runner<'_>, request: &TurnRequest, emit: &mut dyn FnMut(RunnerEvent)) -> TurnReport {
     let total_until = Instant::now() + runner.limits.total;
     let with_images = (runner.spec.image_data && !request.images.is_empty()).then(|| images::read(request));
     let request = with_images.as_ref().unwrap_or(request);
-    let who = runner.keep_process.map(|keep| PoolKey {
+    let key = runner.keep_process.map(|keep| PoolKey {
         session: keep.session.to_owned(),
-        start: start_of(runner, request),
-        native: request.resume.clone(),
+        start: start_parameters(runner, request),
+        native_session: request.resume.clone(),
     });
-    let (seat, kept) = match runner.keep_process.zip(who.as_ref()).map(|(keep, who)| keep.pool.acquire(who)) {
-        Some((seat, kept)) => (Some(seat), kept),
-        None => (None, None),
-    };
-    let first = steering::with(request, &steering::before(runner, on));
-    let kept = kept.map(|process| go_on(runner, &first, process, total_until, on));
-    let mut over = match kept {
-        Some(over) if !over.unheard => retry(runner, &first, over, total_until, on),
-        unheard => {
-            let told = unheard.map(|over| over.taken).unwrap_or_default();
-            let request = steering::with(&first, &told);
-            whole(runner, &request, total_until, runner.usage_before, on)
+    let acquired = runner.keep_process.zip(key.as_ref()).map(|(keep, key)| keep.pool.acquire(key));
+    let (slot, kept_process) = acquired.map_or((None, None), |(slot, process)| (Some(slot), process));
+    let first = steering::append_messages(request, &steering::accept_early_messages(runner, emit));
+    let resumed = kept_process.map(|process| run_kept(runner, &first, process, total_until, emit));
+    let mut turn = match resumed {
+        Some(turn) if !turn.died_unnoticed => retry_if_stale(runner, &first, turn, total_until, emit),
+        died => {
+            let accepted = died.map(|turn| turn.accepted_messages).unwrap_or_default();
+            let request = steering::append_messages(&first, &accepted);
+            run_new(runner, &request, total_until, runner.usage_before, emit)
         }
     };
-    let mut earlier = steering::Earlier::default();
+    let mut interrupted = InterruptedParts::default();
     let mut texts = Vec::new();
-    while !over.more.is_empty() && !matches!(over.report.outcome, AgentOutcome::Failed { .. }) {
-        earlier.keep(&over);
-        texts.append(&mut over.taken);
-        texts.append(&mut over.more);
-        texts.extend(steering::before(runner, on));
-        let request = steering::again(&first, over.report.session.take(), &texts);
-        over = whole(runner, &request, total_until, over.report.usage_total, on);
+    while !turn.interrupting_messages.is_empty()
+        && !matches!(turn.report.outcome, AgentOutcome::Failed { .. })
+    {
+        interrupted.add(&turn);
+        texts.append(&mut turn.accepted_messages);
+        texts.append(&mut turn.interrupting_messages);
+        texts.extend(steering::accept_early_messages(runner, emit));
+        let request = steering::continue_request(&first, turn.report.session.take(), &texts);
+        turn = run_new(runner, &request, total_until, turn.report.usage_total, emit);
     }
-    earlier.add_to(&mut over);
-    if let (Some(seat), Some(who), Some(process)) = (seat, who, over.kept) {
-        seat.release(PoolKey { native: over.report.session.clone(), ..who }, process);
+    interrupted.merge_into(&mut turn);
+    if let (Some(slot), Some(key), Some(process)) = (slot, key, turn.kept_process) {
+        slot.release(PoolKey { native_session: turn.report.session.clone(), ..key }, process);
     }
-    over.report
+    turn.report
 }
 
-/// A process of its own, and another one if the session is not known any more.
-fn whole(
+/// Runs the request in a new process, and in a second one if the CLI no longer knows the session.
+fn run_new(
     runner: &Runner<'_>,
     request: &TurnRequest,
     total_until: Instant,
     usage_before: Option<Usage>,
-    on: &mut dyn FnMut(RunnerEvent),
-) -> Over {
-    let over = attempt(runner, request, total_until, usage_before, on);
-    retry(runner, request, over, total_until, on)
+    emit: &mut dyn FnMut(RunnerEvent),
+) -> CompletedTurn {
+    let turn = run_once(runner, request, total_until, usage_before, emit);
+    retry_if_stale(runner, request, turn, total_until, emit)
 }
 
-/// Once more in a fresh session, when the CLI did not know the one to resume.
-fn retry(
+/// Runs the turn once more in a fresh session if the CLI did not know the one to resume.
+fn retry_if_stale(
     runner: &Runner<'_>,
     request: &TurnRequest,
-    over: Over,
+    turn: CompletedTurn,
     total_until: Instant,
-    on: &mut dyn FnMut(RunnerEvent),
-) -> Over {
-    let AgentOutcome::Failed { reason, detail, .. } = &over.report.outcome else { return over };
+    emit: &mut dyn FnMut(RunnerEvent),
+) -> CompletedTurn {
+    let AgentOutcome::Failed { reason, detail, .. } = &turn.report.outcome else { return turn };
     if request.resume.is_none() || reason.session_action() != SessionAction::ForgetAndRetry {
-        return over;
+        return turn;
     }
-    on(RunnerEvent::Agent(AgentEvent::FreshSession(detail.clone())));
+    emit(RunnerEvent::Agent(AgentEvent::FreshSession(detail.clone())));
     let prompt = request.fresh_prompt.clone().unwrap_or_else(|| request.prompt.clone());
     let fresh = TurnRequest { resume: None, fresh_prompt: None, prompt, ..request.clone() };
-    let told = [over.taken, over.more].concat();
-    attempt(runner, &steering::with(&fresh, &told), total_until, None, on)
+    let messages = [turn.accepted_messages, turn.interrupting_messages].concat();
+    run_once(runner, &steering::append_messages(&fresh, &messages), total_until, None, emit)
 }
 
-/// Everything that is fixed when the process is started, in one text.
-fn start_of(runner: &Runner<'_>, request: &TurnRequest) -> String {
+/// Everything that is fixed when a process is started, as one text to compare.
+fn start_parameters(runner: &Runner<'_>, request: &TurnRequest) -> String {
     let program = locate::locate(runner.spec, runner.command);
     let TurnRequest { workdir, model, effort, mode, transport, .. } = request;
     format!("{program:?} {workdir:?} {model:?} {effort:?} {mode:?} {transport:?}")
 }
 
-/// Ends what an earlier, crashed instance of this owner left running (marker in /proc/*/environ), and removes the folders
-/// of its turns. Returns how many processes that were.
+/// Ends the processes that an earlier, crashed instance of this owner has left (they carry its tag in their environment)
+/// and removes the temporary folders of its turns. Returns the number of processes.
 ///
-/// Everything of other instances goes, also what had left its session on purpose: after a crash nobody can tell
-/// which tool was meant to stay, and a service manager ends all of them anyway.
+/// All processes of other instances are ended, even those that had left their session on purpose: after a crash nobody
+/// can tell which tool was meant to stay, and a service manager ends all of them anyway.
 pub fn sweep_left_over(owner_prefix: &str, instance: &str) -> usize {
-    let ended = process_tree::terminate_leftovers(|mark| is_left_over(mark, owner_prefix, instance));
+    let ended = process_tree::terminate_leftovers(|tag| is_left_over(tag, owner_prefix, instance));
     temp_dir::remove_left_over(owner_prefix);
     ended
 }
 
-/// `<owner prefix>:<instance>:<turn>` of another instance.
-fn is_left_over(mark: &str, owner_prefix: &str, instance: &str) -> bool {
-    let rest = mark.strip_prefix(owner_prefix).and_then(|rest| rest.strip_prefix(':'));
+/// Whether a tag `<owner prefix>:<instance>:<turn>` is of this owner but of another instance.
+fn is_left_over(tag: &str, owner_prefix: &str, instance: &str) -> bool {
+    let rest = tag.strip_prefix(owner_prefix).and_then(|rest| rest.strip_prefix(':'));
     rest.and_then(|rest| rest.split_once(':')).is_some_and(|(other, _turn)| other != instance)
 }
 
-/// Whether somebody has stopped the turn before its agent had anything to do.
+/// Whether the turn has been stopped before its agent had anything to do.
 fn is_stopped(runner: &Runner<'_>) -> bool {
     runner.control.try_recv().is_ok()
 }
 
-/// A turn of a process that has served others.
-fn go_on(
+/// Runs the request in a process that has served other turns.
+fn run_kept(
     runner: &Runner<'_>,
     request: &TurnRequest,
     mut process: Process,
     total_until: Instant,
-    on: &mut dyn FnMut(RunnerEvent),
-) -> Over {
-    let mut book = Book::new(request, runner.usage_before);
+    emit: &mut dyn FnMut(RunnerEvent),
+) -> CompletedTurn {
+    let mut accounting = Accounting::new(request, runner.usage_before);
     if is_stopped(runner) {
-        let report = book.report(AgentOutcome::Cancelled { partial: String::new() });
-        return Over { kept: Some(process), ..Over::without(report) };
+        let report = accounting.report(AgentOutcome::Cancelled { partial: String::new() });
+        return CompletedTurn { kept_process: Some(process), ..CompletedTurn::new(report) };
     }
-    log::debug!("going on with process {}", process.child.id());
-    process.renew();
+    log::debug!("continuing with process {}", process.child.id());
+    process.begin_turn();
     let mut effects = Effects::default();
     process.dialect.next_turn(request, &mut effects);
-    Turn::new(process, runner, request.mode, true).drive(effects, runner, total_until, &mut book, on)
+    turn_loop::run(Turn::new(process, runner, accounting, true, total_until, emit), runner, effects)
 }
 
-/// One process, from spawn to sweep or until it is kept.
-fn attempt(
+/// Runs the request in one new process, until everything that it has started is gone or until it is kept.
+fn run_once(
     runner: &Runner<'_>,
     request: &TurnRequest,
     total_until: Instant,
     usage_before: Option<Usage>,
-    on: &mut dyn FnMut(RunnerEvent),
-) -> Over {
+    emit: &mut dyn FnMut(RunnerEvent),
+) -> CompletedTurn {
     let mut dialect = (runner.spec.dialect)(request);
-    let mut book = Book::new(request, usage_before);
+    let mut accounting = Accounting::new(request, usage_before);
     let mut effects = Effects::default();
     dialect.start(&mut effects);
     if let Some(refused) = effects.outcome.take() {
-        return Over::without(book.report(refused));
+        return CompletedTurn::new(accounting.report(refused));
     }
     // A message can be cancelled before its agent exists.
     if is_stopped(runner) {
-        return Over::without(book.report(AgentOutcome::Cancelled { partial: String::new() }));
+        let cancelled = AgentOutcome::Cancelled { partial: String::new() };
+        return CompletedTurn::new(accounting.report(cancelled));
     }
     let fresh_id = id::uuid_v4();
-    let host = LaunchContext { fresh_id: &fresh_id, is_root: os::is_root() };
-    match start(runner, request, &host, dialect) {
+    let context = LaunchContext { fresh_id: &fresh_id, is_root: os::is_root() };
+    match launch::launch(runner, request, &context, dialect) {
         Ok((process, session)) => {
             if let Some(id) = session {
-                book.chosen(&id);
-                on(RunnerEvent::Agent(AgentEvent::Session(id)));
+                accounting.set_session(&id);
+                emit(RunnerEvent::Agent(AgentEvent::Session(id)));
             }
-            let turn = Turn::new(process, runner, request.mode, false);
-            let mut over = turn.drive(effects, runner, total_until, &mut book, on);
-            post_turn::complete(runner, request, &host, &mut over.report);
-            over
+            let turn = Turn::new(process, runner, accounting, false, total_until, emit);
+            let mut turn = turn_loop::run(turn, runner, effects);
+            post_turn::query_session(runner, request, &context, &mut turn.report);
+            turn
         }
-        Err((reason, detail)) => {
-            Over::without(book.report(AgentOutcome::Failed { reason, detail, partial: String::new() }))
-        }
-    }
-}
-
-fn start(
-    runner: &Runner<'_>,
-    request: &TurnRequest,
-    host: &LaunchContext<'_>,
-    dialect: Box<dyn Dialect>,
-) -> Result<(Process, Option<String>), (Reason, String)> {
-    let workdir = &request.workdir;
-    os::check_dir(workdir)
-        .map_err(|e| (Reason::WorkdirUnusable, format!("{}: {}", workdir.display(), words(&e))))?;
-    let Program { path, leading } =
-        locate::locate(runner.spec, runner.command).map_err(|what| (Reason::CliMissing, what))?;
-    let invocation = (runner.spec.invoke)(request, host);
-    let mark = OwnerTag::new(runner.owner, &id::hex());
-    let mut cmd = child_process::command(&path, workdir);
-    for (name, value) in runner.env.iter().filter(|(name, _)| !child_process::is_scrubbed(OsStr::new(name))) {
-        cmd.env(name, value.expose());
-    }
-    if runner.can_stay(&*dialect) && runner.env.get(TURN_VARIABLE).is_some() {
-        cmd.env(TURN_VARIABLE, CURRENT_TURN);
-    }
-    cmd.args(leading)
-        .args(invocation.args)
-        .envs(invocation.env)
-        .env(child_process::OWNER_TAG_VARIABLE, mark.as_str());
-    let set = |name: &str| match runner.env.get(name) {
-        Some(value) => Some(value.expose().into()),
-        None => child_process::inherited_variable(name),
-    };
-    for (name, value) in invocation.env_defaults {
-        if set(&name).is_none() {
-            cmd.env(name, value);
+        Err(LaunchError { reason, detail }) => {
+            let failed = AgentOutcome::Failed { reason, detail, partial: String::new() };
+            CompletedTurn::new(accounting.report(failed))
         }
     }
-    let folder = temp_dir::lay_out(runner.owner, invocation.temp_dir_entries, &mut cmd, set)
-        .map_err(|e| (Reason::Internal, format!("a folder of its own could not be made ({})", words(&e))))?;
-    cmd.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    match ChildGroup::spawn(&mut cmd) {
-        Ok(child) => {
-            // the count before: read while the agent is still being loaded, not while it is waited for
-            let oom_kills = os::oom_kills();
-            log::debug!("started {} as process {}", path.display(), child.id());
-            let tree = ProcessTree::new(mark, child.id());
-            let process = Process::new(tree, child, dialect, oom_kills, folder);
-            process
-                .map(|process| (process, invocation.chosen_session))
-                .map_err(|e| (Reason::Internal, busy(&e)))
-        }
-        Err(e) if os::is_resource_shortage(&e) => Err((Reason::Internal, busy(&e))),
-        Err(e) => {
-            let detail = format!("{}: {}", path.display(), words(&e));
-            Err(match e.kind() {
-                // The file is there: its interpreter is not.
-                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => (Reason::CliMissing, detail),
-                io::ErrorKind::InvalidInput | io::ErrorKind::ArgumentListTooLong => {
-                    (Reason::Internal, detail)
-                }
-                _ => (Reason::CliUnsupported, detail),
-            })
-        }
-    }
-}
-
-fn busy(e: &io::Error) -> String {
-    format!("the system is busy, no process could be started ({})", words(e))
-}
-
-/// An error of the system without Rust's "(os error 2)".
-fn words(e: &io::Error) -> String {
-    let text = e.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -377,10 +213,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn left_overs_are_those_of_other_instances() {
+    fn leftovers_are_those_of_other_instances() {
         assert!(is_left_over("abc:old:t1", "abc", "new"));
         assert!(!is_left_over("abc:new:t1", "abc", "new"));
         assert!(!is_left_over("abcd:old:t1", "abc", "new"), "another owner with a longer name");
-        assert!(!is_left_over("abc:old", "abc", "new"), "not a marker of a turn");
+        assert!(!is_left_over("abc:old", "abc", "new"), "not a tag of a turn");
     }
 }

@@ -1,4 +1,5 @@
-//! The threads around a child: two readers, a writer and a watcher. They decide nothing; they only tell.
+//! The threads around a child process: two readers, a writer and a watcher. They decide nothing; they only turn what
+//! happens into [`ChildEvent`]s.
 
 use crate::sys::child_process::ChildGroup;
 use crate::sys::line_reader::{self, Line, OutputTail};
@@ -6,48 +7,48 @@ use crate::sys::thread;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::io::{self, Write};
 
-/// Batches of lines in flight between the readers and the loop: at most 16 MiB, even when every line has the full length.
-const IN_FLIGHT: usize = 16;
+/// Events in flight between the threads and the loop: at most 16 MiB, even if every line has the maximum length.
+const MAX_EVENTS_IN_FLIGHT: usize = 16;
 
-/// What the threads tell.
-pub(crate) enum Heard {
+/// What happened to the child process.
+pub(crate) enum ChildEvent {
     /// Lines of stdout.
     Lines(Vec<Line>),
-    /// Stdout or stderr has ended.
-    End,
-    /// The child has ended; it is not reaped yet.
+    /// Stdout or stderr has been closed; sent once for each.
+    PipeEnded,
+    /// The child has exited; it is not reaped yet.
     Exited,
-    /// The child takes nothing from stdin any more.
-    Deaf,
+    /// The child no longer reads its stdin.
+    StdinClosed,
 }
 
-/// The loop's side of the threads.
+/// The other ends of the threads' channels.
 pub(crate) struct Pipes {
-    pub(crate) heard: Receiver<Heard>,
+    pub(crate) events: Receiver<ChildEvent>,
     /// The last lines of stderr.
     pub(crate) stderr: OutputTail,
-    /// Text for stdin; dropping it closes stdin when all is written.
+    /// Text for stdin; dropping the sender closes stdin once everything is written.
     pub(crate) stdin: Option<Sender<String>>,
 }
 
-/// Starts the threads. A thread ends by itself when its pipe or its listener is gone.
+/// Starts the threads. A thread ends by itself when its pipe is closed or the receiver is dropped.
 pub(crate) fn connect(child: &mut ChildGroup) -> io::Result<Pipes> {
     let (to_child, stdout, stderr) = child.pipes();
-    let (tell, heard) = bounded(IN_FLIGHT);
+    let (sender, events) = bounded(MAX_EVENTS_IN_FLIGHT);
     let tail = OutputTail::default();
 
-    let exited = tell.clone();
-    child.watch(move || drop(exited.send(Heard::Exited)))?;
-    let out = tell.clone();
+    let exited = sender.clone();
+    child.watch(move || drop(exited.send(ChildEvent::Exited)))?;
+    let out = sender.clone();
     thread::spawn_small("agent/out", move || {
         if let Some(pipe) = stdout {
             line_reader::read_lines(pipe, line_reader::MAX_LINE, |batch| {
-                out.send(Heard::Lines(batch)).is_ok()
+                out.send(ChildEvent::Lines(batch)).is_ok()
             });
         }
-        let _ = out.send(Heard::End);
+        let _ = out.send(ChildEvent::PipeEnded);
     })?;
-    let (kept, err) = (tail.clone(), tell.clone());
+    let (kept, err) = (tail.clone(), sender.clone());
     thread::spawn_small("agent/err", move || {
         if let Some(pipe) = stderr {
             line_reader::read_lines(pipe, line_reader::MAX_STDERR_LINE, |batch| {
@@ -58,7 +59,7 @@ pub(crate) fn connect(child: &mut ChildGroup) -> io::Result<Pipes> {
                 true
             });
         }
-        let _ = err.send(Heard::End);
+        let _ = err.send(ChildEvent::PipeEnded);
     })?;
     // A child that stops reading must block a thread of its own, not us.
     let (stdin, texts) = unbounded::<String>();
@@ -66,10 +67,10 @@ pub(crate) fn connect(child: &mut ChildGroup) -> io::Result<Pipes> {
         let Some(mut pipe) = to_child else { return };
         for text in texts.iter() {
             if pipe.write_all(text.as_bytes()).and_then(|()| pipe.flush()).is_err() {
-                let _ = tell.send(Heard::Deaf);
+                let _ = sender.send(ChildEvent::StdinClosed);
                 return;
             }
         }
     })?;
-    Ok(Pipes { heard, stderr: tail, stdin: Some(stdin) })
+    Ok(Pipes { events, stderr: tail, stdin: Some(stdin) })
 }

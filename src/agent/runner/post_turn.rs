@@ -1,4 +1,5 @@
-//! What is asked of a CLI after a turn: its session id, if it has not told it. Which CLIs, and how, is in their specs.
+//! Queries a CLI for its session id after a turn in which it did not print the id. The adapter specs say which CLIs
+//! need that, and how.
 
 use crate::agent::TurnRequest;
 use crate::agent::adapter::LaunchContext;
@@ -6,15 +7,15 @@ use crate::agent::discovery::locate;
 use crate::agent::helper_command;
 use crate::agent::helper_command::HelperCommand;
 use crate::agent::outcome::{AgentOutcome, TurnReport};
-use crate::agent::runner::Runner;
+use crate::agent::runner::context::Runner;
 use std::ffi::OsString;
 use std::time::Duration;
 
-/// The user waits for the answer meanwhile; a CLI reads this from its own files in well under a second.
+/// The user waits for the answer meanwhile. A CLI reads the id from its own files in well under a second.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Adds the session to the report of a turn that ended well. If it cannot be had, the next message starts a fresh one.
-pub(crate) fn complete(
+/// Adds the session to the report of a turn that ended well. If the query fails, the next message starts a fresh session.
+pub(crate) fn query_session(
     runner: &Runner<'_>,
     request: &TurnRequest,
     host: &LaunchContext<'_>,
@@ -27,7 +28,7 @@ pub(crate) fn complete(
     };
     let Ok(program) = locate::locate(runner.spec, runner.command) else { return };
     let leading = program.leading.iter().map(OsString::from);
-    let said = helper_command::run_to_end(HelperCommand {
+    let output = helper_command::run_to_end(HelperCommand {
         program: &program.path,
         args: leading.chain((after.args)(request, host)).collect(),
         env: runner.env,
@@ -37,8 +38,8 @@ pub(crate) fn complete(
         limit: LIMIT,
         stop: None,
     });
-    report.session = said.ok().and_then(|said| (after.parse_session)(&said.stdout, host));
+    report.session = output.ok().and_then(|output| (after.parse_session)(&output.stdout, host));
     if report.session.is_none() {
-        log::warn!("{} did not tell its session; the next message starts a fresh one", runner.spec.title);
+        log::warn!("{} did not report its session; the next message starts a fresh one", runner.spec.title);
     }
 }

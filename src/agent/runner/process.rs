@@ -1,11 +1,12 @@
-//! A running agent with everything that is attached to it: what outlives a turn when the process is kept, and how it
-//! ends between turns. What happens within a turn is `turn.rs`; who is kept, and how long, is `pool.rs`.
+//! A running agent process and everything attached to it: what outlives a turn when the process is kept, and how it is
+//! ended between turns. What happens within a turn is in `turn.rs`; which processes are kept, and how long, in
+//! `pool.rs`.
 
 use crate::agent::dialect::{Dialect, Effects};
 use crate::agent::permission::Decision;
 use crate::agent::runner::pipes;
-use crate::agent::runner::pipes::{Heard, Pipes};
-use crate::agent::runner::temp_dir::Folder;
+use crate::agent::runner::pipes::{ChildEvent, Pipes};
+use crate::agent::runner::temp_dir::TempDir;
 use crate::sys::child_process::{ChildExit, ChildGroup, ChildSignal};
 use crate::sys::line_reader::{Line, OutputTail};
 use crate::sys::os;
@@ -14,47 +15,57 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::io;
 use std::time::{Duration, Instant};
 
-/// A process that survives SIGKILL for so long hangs in the kernel; nobody waits for it.
-pub(crate) const STUCK: Duration = Duration::from_secs(3);
+/// How long a process may survive SIGKILL. One that takes longer hangs in the kernel, and nobody waits for it.
+pub(crate) const KILL_WAIT: Duration = Duration::from_secs(3);
 
-/// How an agent that has nothing to do is ended: most go when their input ends, and node needs some 300 ms for it.
-const QUIET: &[(Option<ChildSignal>, Duration)] = &[
+/// How an idle agent is ended: what to send (`None`: nothing but the end of its stdin) and how long to wait. Most exit
+/// when their stdin ends, for which node needs some 300 ms.
+const IDLE_STEPS: &[(Option<ChildSignal>, Duration)] = &[
     (None, Duration::from_millis(700)),
     (Some(ChildSignal::Term), Duration::from_secs(1)),
-    (Some(ChildSignal::Kill), STUCK),
+    (Some(ChildSignal::Kill), KILL_WAIT),
 ];
 
-/// Batches of lines that are taken in at once between turns; who says more is heard again.
-const AT_ONCE: usize = 16;
+/// Events that are handled at once between turns. An agent that says more is looked at again later.
+const MAX_EVENTS_AT_ONCE: usize = 16;
 
-/// Dropped in the middle (a panic), its descendants go first, while it still shows them, and then the child: the
-/// order of the fields matters.
+/// A running agent process. When it is dropped before its end (by a panic), its descendants must be ended first, while
+/// the process still leads to them, and then the process itself: the order of the fields matters.
 pub(crate) struct Process {
     pub(crate) tree: ProcessTree,
     pub(crate) child: ChildGroup,
     pub(crate) dialect: Box<dyn Dialect>,
     pub(crate) pipes: Pipes,
+    /// How many processes the kernel had killed for want of memory when the turn began.
     pub(crate) oom_kills: Option<u64>,
-    /// Ends of stdout and stderr.
-    pub(crate) ends: u8,
-    pub(crate) exited: Option<Instant>,
-    /// Its own folder, if it has one; removed last.
-    _folder: Option<Folder>,
+    /// How many of its output pipes have been closed.
+    pub(crate) ended_pipes: u8,
+    pub(crate) exited_at: Option<Instant>,
+    /// Its own temporary folder, if it has one; removed last.
+    _temp_dir: Option<TempDir>,
 }
 
 impl Process {
-    /// A child that has just been started, with its dialect. On an error it is ended, and whatever it has begun.
+    /// Attaches the threads and the dialect to a child that has just been started. On an error the child is ended with
+    /// everything that it has started.
     pub(crate) fn new(
         tree: ProcessTree,
         mut child: ChildGroup,
         dialect: Box<dyn Dialect>,
         oom_kills: Option<u64>,
-        folder: Option<Folder>,
+        temp_dir: Option<TempDir>,
     ) -> io::Result<Self> {
         match pipes::connect(&mut child) {
-            Ok(pipes) => {
-                Ok(Self { tree, child, dialect, pipes, oom_kills, ends: 0, exited: None, _folder: folder })
-            }
+            Ok(pipes) => Ok(Self {
+                tree,
+                child,
+                dialect,
+                pipes,
+                oom_kills,
+                ended_pipes: 0,
+                exited_at: None,
+                _temp_dir: temp_dir,
+            }),
             Err(e) => {
                 drop(tree); // before the child
                 Err(e)
@@ -62,46 +73,53 @@ impl Process {
         }
     }
 
-    /// Another turn begins: what was said in the last one is no part of it.
-    pub(crate) fn renew(&mut self) {
+    /// Prepares for another turn: what was printed in the last one is not part of it.
+    pub(crate) fn begin_turn(&mut self) {
         self.oom_kills = os::oom_kills();
         self.pipes.stderr.clear();
     }
 
-    /// Whether nothing has ended so far.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.ends == 0 && self.exited.is_none()
+    /// Whether the process runs and none of its pipes has been closed.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.ended_pipes == 0 && self.exited_at.is_none()
     }
 
-    /// Something to hear between turns.
-    pub(crate) fn heard(&self) -> Receiver<Heard> {
-        self.pipes.heard.clone()
+    /// Whether both output pipes have been closed.
+    pub(crate) fn has_no_output(&self) -> bool {
+        self.ended_pipes >= 2
     }
 
-    /// Takes in what came between turns. False when the process can no longer be used.
-    pub(crate) fn lives(&mut self) -> bool {
-        for _ in 0..AT_ONCE {
-            match self.pipes.heard.try_recv() {
-                Ok(Heard::Lines(batch)) => batch.into_iter().for_each(|line| self.overhear(line)),
-                Ok(Heard::End | Heard::Deaf) => self.ends += 1,
-                Ok(Heard::Exited) => self.exited = Some(Instant::now()),
+    /// The channel of events, to wait for one between turns.
+    pub(crate) fn events(&self) -> Receiver<ChildEvent> {
+        self.pipes.events.clone()
+    }
+
+    /// Handles what has happened between turns. Returns whether the process can still be used.
+    pub(crate) fn check_idle(&mut self) -> bool {
+        for _ in 0..MAX_EVENTS_AT_ONCE {
+            match self.pipes.events.try_recv() {
+                Ok(ChildEvent::Lines(batch)) => {
+                    batch.into_iter().for_each(|line| self.on_line_between_turns(line))
+                }
+                Ok(ChildEvent::PipeEnded | ChildEvent::StdinClosed) => self.ended_pipes += 1,
+                Ok(ChildEvent::Exited) => self.exited_at = Some(Instant::now()),
                 Err(_) => break,
             }
         }
-        self.is_whole()
+        self.is_intact()
     }
 
-    /// A line that belongs to no turn. The dialect may answer what it is asked by the protocol; nothing is allowed.
-    pub(crate) fn overhear(&mut self, line: Line) {
-        let mut effects = self.tell(line);
-        for ask in std::mem::take(&mut effects.permission_requests) {
-            self.dialect.answer(&ask.id, &Decision::DenyAndStop, &mut effects);
+    /// Handles a line that belongs to no turn. The dialect may answer protocol requests; permission requests are denied.
+    pub(crate) fn on_line_between_turns(&mut self, line: Line) {
+        let mut effects = self.parse_line(line);
+        for request in std::mem::take(&mut effects.permission_requests) {
+            self.dialect.answer(&request.id, &Decision::DenyAndStop, &mut effects);
         }
-        self.feed(effects.stdin);
+        self.write_stdin(effects.stdin);
     }
 
     /// Hands a line to the dialect.
-    pub(crate) fn tell(&mut self, line: Line) -> Effects {
+    pub(crate) fn parse_line(&mut self, line: Line) -> Effects {
         let mut effects = Effects::default();
         match line {
             Line::Text(line) => self.dialect.on_line(&line, &mut effects),
@@ -113,8 +131,8 @@ impl Process {
         effects
     }
 
-    /// Texts for stdin.
-    pub(crate) fn feed(&self, texts: Vec<String>) {
+    /// Queues texts for stdin. They are dropped if stdin has been closed.
+    pub(crate) fn write_stdin(&self, texts: Vec<String>) {
         if let Some(stdin) = &self.pipes.stdin {
             for text in texts {
                 let _ = stdin.send(text);
@@ -122,11 +140,18 @@ impl Process {
         }
     }
 
-    /// Waits for its end; what it says meanwhile concerns nobody, but must not keep it from ending.
-    fn await_exit(&mut self, until: Instant) {
-        while self.exited.is_none() {
-            match self.pipes.heard.recv_deadline(until) {
-                Ok(Heard::Exited) | Err(RecvTimeoutError::Disconnected) => self.exited = Some(Instant::now()),
+    /// Closes stdin once everything that was queued has been written.
+    pub(crate) fn close_stdin(&mut self) {
+        self.pipes.stdin = None;
+    }
+
+    /// Waits for the exit. Output is read and dropped meanwhile, because a full pipe would keep the process from exiting.
+    fn wait_for_exit(&mut self, until: Instant) {
+        while self.exited_at.is_none() {
+            match self.pipes.events.recv_deadline(until) {
+                Ok(ChildEvent::Exited) | Err(RecvTimeoutError::Disconnected) => {
+                    self.exited_at = Some(Instant::now());
+                }
                 Err(RecvTimeoutError::Timeout) => return,
                 Ok(_) if Instant::now() >= until => return,
                 Ok(_) => {}
@@ -134,43 +159,45 @@ impl Process {
         }
     }
 
-    /// Reaps and sweeps. A member of the agent's group did not leave it; reaping kills those first.
-    pub(crate) fn bury(self, spare: KillScope) -> (Option<ChildExit>, Box<dyn Dialect>, OutputTail) {
-        let Self { mut tree, child, dialect, pipes, exited, .. } = self;
-        let ended = if exited.is_some() {
+    /// Reaps the process and ends its descendants, except for those that `scope` names. Reaping kills the members of
+    /// the process group first: they did not leave it on purpose. Returns how the process ended (`None`: it did not),
+    /// its dialect and the last lines of its stderr.
+    pub(crate) fn reap(self, scope: KillScope) -> (Option<ChildExit>, Box<dyn Dialect>, OutputTail) {
+        let Self { mut tree, child, dialect, pipes, exited_at, .. } = self;
+        let ended = if exited_at.is_some() {
             child.reap().ok()
         } else {
             log::warn!("an agent process survives SIGKILL; it hangs in the kernel");
             child.abandon();
             None
         };
-        swept(tree.kill(spare));
+        log_swept(tree.kill(scope));
         (ended, dialect, pipes.stderr)
     }
 }
 
-/// Says in the log what an agent left.
-pub(crate) fn swept(count: usize) {
+/// Logs how many processes an agent had left.
+pub(crate) fn log_swept(count: usize) {
     if count > 0 {
         log::debug!("ended {count} processes that the agent had left");
     }
 }
 
-/// Ends processes that have no turn, all at the same time. What left its session on purpose stays, as after any turn.
-pub(crate) fn end(mut doomed: Vec<Process>) {
-    for process in &mut doomed {
+/// Ends idle processes, all at the same time. Descendants that left the session on purpose stay, as after any turn.
+pub(crate) fn end_idle(mut processes: Vec<Process>) {
+    for process in &mut processes {
         log::debug!("ending the kept process {}", process.child.id());
-        process.pipes.stdin = None;
+        process.close_stdin();
         process.tree.refresh();
     }
-    for (sig, wait) in QUIET {
-        for process in doomed.iter().filter(|process| process.exited.is_none()) {
+    for (sig, wait) in IDLE_STEPS {
+        for process in processes.iter().filter(|process| process.exited_at.is_none()) {
             sig.iter().for_each(|sig| process.child.signal_group(*sig));
         }
         let until = Instant::now() + *wait;
-        doomed.iter_mut().for_each(|process| process.await_exit(until));
+        processes.iter_mut().for_each(|process| process.wait_for_exit(until));
     }
-    for process in doomed {
-        process.bury(KillScope::AttachedOnly);
+    for process in processes {
+        process.reap(KillScope::AttachedOnly);
     }
 }

@@ -1,86 +1,57 @@
-//! Further messages of the user for a turn that runs: into the agent where it can take them, else the agent is
-//! interrupted and goes on with both. What becomes of each is told at once ([`Progress::Steered`]); once it is taken,
-//! the turn's end is its answer.
+//! Steering: further messages of the user for a running turn. An agent that can take them gets them at once; any other
+//! agent is interrupted and continues with all of them. What happens to each message is reported at once
+//! ([`RunnerEvent::Steered`]); the end of the turn then answers it as well.
 
 use crate::agent::dialect::Effects;
 use crate::agent::outcome::AgentOutcome;
-use crate::agent::runner::completion::Over;
-use crate::agent::runner::termination::{CANCEL, Ending};
-use crate::agent::runner::turn::Turn;
-use crate::agent::runner::{Book, Runner, RunnerEvent};
+use crate::agent::runner::completion::CompletedTurn;
+use crate::agent::runner::context::Runner;
+use crate::agent::runner::messages::{RunnerEvent, SteerOutcome, SteeringMessage};
+use crate::agent::runner::termination::{CANCEL_STEPS, StopCause};
+use crate::agent::runner::turn::{Phase, Turn};
 use crate::agent::{TurnRequest, Usage};
 
-/// A further message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SteeringMessage {
-    /// The sender's name for it.
-    pub id: String,
-    /// The message, as a prompt.
-    pub text: String,
-    /// The agent is interrupted, whatever it can take.
-    pub interrupt: bool,
-}
-
-/// What became of a further message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SteerOutcome {
-    /// The agent has it, and the turn ends with its answer to all.
-    Accepted,
-    /// The agent is interrupted, and goes on with all of it in the same turn.
-    Interrupting,
-    /// The turn is ending; it wants one of its own.
-    TooLate,
-}
-
 impl Turn<'_> {
-    /// A further message has come.
-    pub(crate) fn steered(
-        &mut self,
-        steer: SteeringMessage,
-        book: &mut Book<'_>,
-        on: &mut dyn FnMut(RunnerEvent),
-    ) {
-        let SteeringMessage { id, text, interrupt } = steer;
-        let fate = match &self.ending {
-            None if self.verdict.is_none() => {
+    /// A steering message has arrived.
+    pub(crate) fn on_steering_message(&mut self, message: SteeringMessage) {
+        let SteeringMessage { id, text, interrupt } = message;
+        let outcome = match &self.phase {
+            Phase::Running => {
                 let mut effects = Effects::default();
-                let taken = !interrupt && self.process.dialect.steer(&text, &mut effects);
-                self.apply(effects, book, on);
-                match taken {
-                    true => {
-                        self.taken.push(text);
-                        SteerOutcome::Accepted
-                    }
-                    false => {
-                        self.more.push(text);
-                        self.end_child(Ending::Interrupt, CANCEL);
-                        SteerOutcome::Interrupting
-                    }
+                let is_accepted = !interrupt && self.process.dialect.steer(&text, &mut effects);
+                self.apply(effects);
+                if is_accepted {
+                    self.accepted_messages.push(text);
+                    SteerOutcome::Accepted
+                } else {
+                    self.interrupting_messages.push(text);
+                    self.terminate(StopCause::Interrupted, CANCEL_STEPS);
+                    SteerOutcome::Interrupting
                 }
             }
-            Some(Ending::Interrupt) => {
-                self.more.push(text);
+            Phase::Terminating { cause: StopCause::Interrupted, .. } => {
+                self.interrupting_messages.push(text);
                 SteerOutcome::Interrupting
             }
-            _ => SteerOutcome::TooLate,
+            Phase::Answered { .. } | Phase::Terminating { .. } => SteerOutcome::TooLate,
         };
-        self.tell(RunnerEvent::Steered { id, outcome: fate }, on);
+        self.emit(RunnerEvent::Steered { id, outcome });
     }
 }
 
-/// What has come before the agent was started goes into its prompt.
-pub(crate) fn before(runner: &Runner<'_>, on: &mut dyn FnMut(RunnerEvent)) -> Vec<String> {
+/// Accepts the messages that have arrived before the agent is started; their texts go into its prompt.
+pub(crate) fn accept_early_messages(runner: &Runner<'_>, emit: &mut dyn FnMut(RunnerEvent)) -> Vec<String> {
     let mut texts = Vec::new();
     for SteeringMessage { id, text, .. } in runner.steers.try_iter() {
         texts.push(text);
-        on(RunnerEvent::Steered { id, outcome: SteerOutcome::Accepted });
+        emit(RunnerEvent::Steered { id, outcome: SteerOutcome::Accepted });
     }
     texts
 }
 
-/// The same request with further messages at its end.
-pub(crate) fn with(request: &TurnRequest, texts: &[String]) -> TurnRequest {
-    let longer = |prompt: &String| {
+/// The request with further messages at the end of its prompt.
+pub(crate) fn append_messages(request: &TurnRequest, texts: &[String]) -> TurnRequest {
+    let extend = |prompt: &String| {
         let mut prompt = prompt.clone();
         for text in texts {
             prompt.push_str("\n\n");
@@ -89,27 +60,32 @@ pub(crate) fn with(request: &TurnRequest, texts: &[String]) -> TurnRequest {
         prompt
     };
     TurnRequest {
-        prompt: longer(&request.prompt),
-        fresh_prompt: request.fresh_prompt.as_ref().map(longer),
+        prompt: extend(&request.prompt),
+        fresh_prompt: request.fresh_prompt.as_ref().map(extend),
         is_slash_command: request.is_slash_command && texts.is_empty(),
         ..request.clone()
     }
 }
 
-/// The request of an agent that was interrupted. The first message is in it again: an agent that was ended early may not
-/// have written it down.
-pub(crate) fn again(request: &TurnRequest, session: Option<String>, texts: &[String]) -> TurnRequest {
-    let both = |prompt: &String| {
+/// The request that continues an interrupted turn in the native session `session`. It repeats the first message: an
+/// agent that was ended early may not have stored it.
+pub(crate) fn continue_request(
+    request: &TurnRequest,
+    session: Option<String>,
+    texts: &[String],
+) -> TurnRequest {
+    let combine = |prompt: &String| {
         let further = texts.join("\n\n");
         format!(
-            "You were at work on this message when a further one came and interrupted you:\n\n{prompt}\n\n\
-             The further message is below. Go on with both, from where you were; one answer for both.\n\n{further}"
+            "You were working on this message when a further one interrupted you:\n\n{prompt}\n\n\
+             The further message is below. Continue with both from where you were, and give one answer to both.\n\n\
+             {further}"
         )
     };
-    let fresh = both(request.fresh_prompt.as_ref().unwrap_or(&request.prompt));
+    let fresh = combine(request.fresh_prompt.as_ref().unwrap_or(&request.prompt));
     match session {
         Some(id) => TurnRequest {
-            prompt: both(&request.prompt),
+            prompt: combine(&request.prompt),
             fresh_prompt: Some(fresh),
             resume: Some(id),
             is_slash_command: false,
@@ -125,29 +101,29 @@ pub(crate) fn again(request: &TurnRequest, session: Option<String>, texts: &[Str
     }
 }
 
-/// What the interrupted part of a turn leaves to the rest of it.
+/// What the interrupted parts of a turn contribute to its report.
 #[derive(Default)]
-pub(crate) struct Earlier {
-    /// Answers that were complete already.
+pub(crate) struct InterruptedParts {
+    /// Answers that were already complete.
     text: String,
     usage: Option<Usage>,
 }
 
-impl Earlier {
-    /// Takes it from the report of the interrupted part.
-    pub(crate) fn keep(&mut self, over: &Over) {
-        if let AgentOutcome::Done(text) = &over.report.outcome {
+impl InterruptedParts {
+    /// Adds the report of an interrupted part.
+    pub(crate) fn add(&mut self, part: &CompletedTurn) {
+        if let AgentOutcome::Done(text) = &part.report.outcome {
             self.text.push_str(text.trim());
             self.text.push_str("\n\n");
         }
-        self.usage = Usage::sum(self.usage, over.report.usage);
+        self.usage = Usage::sum(self.usage, part.report.usage);
     }
 
-    /// Adds it to the report of the last part.
-    pub(crate) fn add_to(self, over: &mut Over) {
-        if let AgentOutcome::Done(text) = &mut over.report.outcome {
+    /// Completes the report of the last part with the earlier ones.
+    pub(crate) fn merge_into(self, last: &mut CompletedTurn) {
+        if let AgentOutcome::Done(text) = &mut last.report.outcome {
             text.insert_str(0, &self.text);
         }
-        over.report.usage = Usage::sum(self.usage, over.report.usage);
+        last.report.usage = Usage::sum(self.usage, last.report.usage);
     }
 }

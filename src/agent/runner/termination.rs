@@ -1,143 +1,126 @@
-//! Ending the agent within its turn: time limits, what it is asked first, the rungs of signals, SIGKILL.
+//! How an agent process is ended within its turn: why, and in which steps. The agent is asked in its own protocol if it
+//! can be, then signalled, and finally killed.
 
 use crate::agent::dialect::Effects;
 use crate::agent::outcome::Reason;
-use crate::agent::runner::process::STUCK;
-use crate::agent::runner::turn::Turn;
-use crate::config::Limits;
+use crate::agent::runner::process::{KILL_WAIT, Process};
 use crate::sys::child_process::ChildSignal;
 use std::time::{Duration, Instant};
 
-/// A CLI that has given its answer may linger for this long (it usually needs 30 ms); codex has been seen to take 5 s
-/// when it cannot reach its analytics.
-const GRACE: Duration = Duration::from_millis(1500);
+/// How long an agent that was asked in its own protocol may take to stop: claude needs up to 1.5 s while a tool runs.
+const CANCEL_WAIT: Duration = Duration::from_millis(1500);
 
-/// How long an agent that was asked in its own language may take to stop: claude needs up to 1.5 s when a tool runs.
-const ASKED: Duration = Duration::from_millis(1500);
-/// What follows for one that was asked and did not: people wait no longer than three seconds for a stop.
-const DEAF: &[(ChildSignal, Duration)] =
-    &[(ChildSignal::Int, Duration::from_millis(200)), (ChildSignal::Term, Duration::from_millis(300))];
-
-/// The rungs of a cancel: claude needs up to 1.5 s when a tool runs. Together with what was asked before, less than the
-/// three seconds that people wait for a stop.
-pub(crate) const CANCEL: &[(ChildSignal, Duration)] =
-    &[(ChildSignal::Int, Duration::from_millis(1500)), (ChildSignal::Term, Duration::from_millis(500))];
-/// The same when the daemon has to be gone soon.
-pub(crate) const SHUTDOWN: &[(ChildSignal, Duration)] =
-    &[(ChildSignal::Int, Duration::from_secs(1)), (ChildSignal::Term, Duration::from_secs(1))];
-/// For an agent that has answered and lingers.
-pub(crate) const LINGER: &[(ChildSignal, Duration)] = &[(ChildSignal::Term, Duration::from_secs(1))];
-
-/// Why the child is being ended.
-pub(crate) enum Ending {
-    /// On request.
-    Stop,
-    /// By a time limit.
-    Limit(Reason, Duration),
-    /// For a further message, to go on with both.
-    Interrupt,
-    /// It has answered and lingers, or hears nothing any more.
-    Linger,
+/// A signal to the agent's process group, and how long to wait for its effect.
+pub(crate) struct SignalStep {
+    signal: ChildSignal,
+    wait: Duration,
 }
 
-/// The rungs that are still to be climbed; SIGKILL always comes last.
-pub(crate) struct Ladder {
-    rungs: &'static [(ChildSignal, Duration)],
-    next: Instant,
-    killed: bool,
+const fn step(signal: ChildSignal, wait_ms: u64) -> SignalStep {
+    SignalStep { signal, wait: Duration::from_millis(wait_ms) }
 }
 
-impl Turn<'_> {
-    /// Applies time limits and climbs the ladder. Returns when to look again.
-    pub(crate) fn check(&mut self, now: Instant, limits: Limits, total_until: Instant) -> Instant {
-        if let Some(ladder) = &mut self.ladder {
-            if now >= ladder.next && !ladder.killed {
-                match ladder.rungs.split_first() {
-                    Some(((sig, wait), rest)) => {
-                        self.process.child.signal_group(*sig);
-                        (ladder.rungs, ladder.next) = (rest, now + *wait);
-                    }
-                    None => {
-                        // Descendants in other process groups can be found only while their parents live.
-                        self.process.tree.refresh();
-                        self.process.child.signal_group(ChildSignal::Kill);
-                        (ladder.killed, ladder.next) = (true, now + STUCK);
-                    }
-                }
+/// What follows for an agent that was asked to stop and did not. Users wait no longer than three seconds for a stop.
+const AFTER_CANCEL: &[SignalStep] = &[step(ChildSignal::Int, 200), step(ChildSignal::Term, 300)];
+
+/// What a cancel sends to an agent that cannot be asked; claude needs up to 1.5 s while a tool runs. All of it takes
+/// less than the three seconds that users wait for a stop.
+pub(crate) const CANCEL_STEPS: &[SignalStep] = &[step(ChildSignal::Int, 1500), step(ChildSignal::Term, 500)];
+
+/// The same when the daemon has to exit soon.
+pub(crate) const SHUTDOWN_STEPS: &[SignalStep] =
+    &[step(ChildSignal::Int, 1000), step(ChildSignal::Term, 1000)];
+
+/// For an agent that has answered but does not exit.
+pub(crate) const LINGER_STEPS: &[SignalStep] = &[step(ChildSignal::Term, 1000)];
+
+/// Why the runner ends the agent process. How the turn ends is [`crate::agent::outcome::AgentOutcome`]; it follows from
+/// this only when the agent has not reported an outcome itself.
+#[derive(Debug)]
+pub(crate) enum StopCause {
+    /// The user or the shutdown of the daemon stops the turn.
+    Requested,
+    /// A time limit has expired.
+    TimeLimit {
+        /// Which limit.
+        reason: Reason,
+        /// Its length.
+        limit: Duration,
+    },
+    /// A steering message interrupts the agent; the turn continues with it.
+    Interrupted,
+    /// The agent has answered but does not exit, or it no longer reads its stdin.
+    Lingering,
+}
+
+/// The steps that remain until the process is gone. SIGKILL is always the last one.
+pub(crate) struct TerminationSequence {
+    steps: &'static [SignalStep],
+    next_at: Instant,
+    is_killed: bool,
+    /// The agent was asked in its own protocol to stop, and has not confirmed it yet.
+    cancel_sent: bool,
+}
+
+impl TerminationSequence {
+    /// Asks the agent to stop, if its dialect can and there is time for it; otherwise the signals begin at once.
+    pub(crate) fn begin(process: &mut Process, steps: &'static [SignalStep]) -> Self {
+        process.tree.refresh();
+        let mut effects = Effects::default();
+        let cancel_sent = steps.len() > 1 && process.dialect.cancel(&mut effects);
+        process.write_stdin(effects.stdin);
+        let (wait, steps) = if cancel_sent { (CANCEL_WAIT, AFTER_CANCEL) } else { (Duration::ZERO, steps) };
+        Self { steps, next_at: Instant::now() + wait, is_killed: false, cancel_sent }
+    }
+
+    /// Sends the next signal when its time has come.
+    pub(crate) fn advance(&mut self, now: Instant, process: &mut Process) {
+        if now < self.next_at || self.is_killed {
+            return;
+        }
+        match self.steps.split_first() {
+            Some((step, rest)) => {
+                process.child.signal_group(step.signal);
+                (self.steps, self.next_at) = (rest, now + step.wait);
             }
-            return ladder.next;
-        }
-        if let Some((_, answered)) = &self.verdict {
-            return self.limit(now, *answered + GRACE, Ending::Linger, LINGER);
-        }
-        // A tool may be silent for as long as it runs: a build, a test suite. So may an agent that waits for people or for us.
-        // Then only the total limit counts.
-        let (silent_until, reason, limit) = match self.alive {
-            None => (self.began + limits.first_event, Reason::FirstEventTimeout, limits.first_event),
-            Some(_) if !self.open_tools.is_empty() || !self.asks.is_empty() || self.held.is_some() => {
-                (total_until, Reason::TotalTimeout, limits.total)
+            None => {
+                // Record the process tree first: what the agent has put into other groups must not outlive it.
+                process.tree.refresh();
+                process.child.signal_group(ChildSignal::Kill);
+                (self.is_killed, self.next_at) = (true, now + KILL_WAIT);
             }
-            Some(alive) => (alive + limits.idle, Reason::IdleTimeout, limits.idle),
-        };
-        if total_until <= silent_until {
-            return self.limit(now, total_until, Ending::Limit(Reason::TotalTimeout, limits.total), CANCEL);
-        }
-        self.limit(now, silent_until, Ending::Limit(reason, limit), CANCEL)
-    }
-
-    fn limit(
-        &mut self,
-        now: Instant,
-        until: Instant,
-        ending: Ending,
-        rungs: &'static [(ChildSignal, Duration)],
-    ) -> Instant {
-        if now < until {
-            return until;
-        }
-        self.end_child(ending, rungs);
-        now
-    }
-
-    /// Puts the child on a ladder, unless it is on one. Below the first rung stands what the agent understands.
-    pub(crate) fn end_child(&mut self, ending: Ending, rungs: &'static [(ChildSignal, Duration)]) {
-        if self.ladder.is_none() {
-            self.held = None;
-            self.process.tree.refresh();
-            let mut effects = Effects::default();
-            self.asked = rungs.len() > 1 && self.process.dialect.cancel(&mut effects);
-            self.process.feed(effects.stdin);
-            let (wait, rungs) = if self.asked { (ASKED, DEAF) } else { (Duration::ZERO, rungs) };
-            self.ladder = Some(Ladder { rungs, next: Instant::now() + wait, killed: false });
-        }
-        self.ending.get_or_insert(ending);
-    }
-
-    /// It was asked to stop, and has.
-    pub(crate) fn stopped_itself(&mut self) {
-        if let Some(ladder) = self.ladder.as_mut().filter(|ladder| self.asked && !ladder.killed) {
-            (ladder.rungs, ladder.next) = (LINGER, Instant::now());
-        }
-        (self.asked, self.process.pipes.stdin) = (false, None);
-    }
-
-    pub(crate) fn stop(&mut self, rungs: &'static [(ChildSignal, Duration)]) {
-        self.end_child(Ending::Stop, rungs);
-        if matches!(self.ending, Some(Ending::Interrupt)) {
-            self.ending = Some(Ending::Stop);
-        }
-        if let (true, Some(ladder)) = (rungs.is_empty(), &mut self.ladder) {
-            (ladder.rungs, ladder.next) = (&[], if ladder.killed { ladder.next } else { Instant::now() });
         }
     }
 
-    /// Nothing that it has still to say is waited for.
+    /// The agent has confirmed that it has stopped the turn: only its exit remains.
+    pub(crate) fn on_turn_stopped(&mut self) {
+        if self.cancel_sent && !self.is_killed {
+            (self.steps, self.next_at) = (LINGER_STEPS, Instant::now());
+        }
+        self.cancel_sent = false;
+    }
+
+    /// Skips all steps before SIGKILL.
+    pub(crate) fn kill_now(&mut self) {
+        self.steps = &[];
+        if !self.is_killed {
+            self.next_at = Instant::now();
+        }
+    }
+
+    /// When [`TerminationSequence::advance`] has something to do.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.next_at
+    }
+
+    /// Whether SIGKILL was sent; then no further output is awaited.
     pub(crate) fn is_killed(&self) -> bool {
-        self.ladder.as_ref().is_some_and(|ladder| ladder.killed)
+        self.is_killed
     }
 
+    /// Whether the process survives SIGKILL: it hangs in the kernel, and nobody waits for it.
     pub(crate) fn is_stuck(&self, now: Instant) -> bool {
-        self.ladder.as_ref().is_some_and(|ladder| ladder.killed && now >= ladder.next)
+        self.is_killed && now >= self.next_at
     }
 }
 
@@ -145,11 +128,11 @@ impl Turn<'_> {
 mod tests {
     use super::*;
 
-    /// People wait no longer than three seconds for a stop; one of them is for the machine.
+    /// Users wait no longer than three seconds for a stop; one of them is for the machine.
     #[test]
     fn a_stop_takes_two_seconds_at_most() {
-        let all = |rungs: &[(ChildSignal, Duration)]| rungs.iter().map(|rung| rung.1).sum::<Duration>();
-        for took in [all(CANCEL), ASKED + all(DEAF), all(SHUTDOWN)] {
+        let all = |steps: &[SignalStep]| steps.iter().map(|step| step.wait).sum::<Duration>();
+        for took in [all(CANCEL_STEPS), CANCEL_WAIT + all(AFTER_CANCEL), all(SHUTDOWN_STEPS)] {
             assert!(took <= Duration::from_secs(2), "{took:?}");
         }
     }

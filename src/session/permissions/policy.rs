@@ -6,7 +6,7 @@
 //! by command: all of them must be allowed.
 
 use crate::agent::permission;
-use crate::agent::permission::{Decision, PermissionKind, PermissionRequest, PolicyDecision};
+use crate::agent::permission::{PermissionKind, PermissionRequest, PolicyDecision, PolicyVerdict};
 use crate::config::Mode;
 use crate::config::permissions::{self, Effect, Rule};
 use crate::session::permissions::pattern;
@@ -63,7 +63,7 @@ pub fn decide(
     }
     if let RuleMatch::Rule(rule, Effect::Deny) = verdict {
         let words = "A rule of this connector forbids it.".to_owned();
-        return PolicyDecision { decision: Some(Decision::Deny(words)), rule: name(rule) };
+        return PolicyDecision { verdict: PolicyVerdict::Deny(words), rule: name(rule) };
     }
     if grant(case, ask).is_some_and(|grant| grants.contains(&grant)) {
         return allow("allowed for this session".to_owned());
@@ -95,7 +95,7 @@ pub fn restricts(rules: &[Rule], adapter: &str) -> bool {
 }
 
 fn allow(rule: String) -> PolicyDecision {
-    PolicyDecision { decision: Some(Decision::Allow), rule }
+    PolicyDecision { verdict: PolicyVerdict::Allow, rule }
 }
 
 fn name(rule: &Rule) -> String {
@@ -109,19 +109,21 @@ fn name(rule: &Rule) -> String {
 
 /// People are asked, where there are any.
 fn can_ask_people(case: &PolicyContext<'_>, rule: String, ask: &PermissionRequest) -> PolicyDecision {
-    let nobody = || permission::decide_by_mode(Mode::Suggest, ask);
-    let refused = || match nobody() {
-        Decision::Allow => Decision::Deny("Nobody can be asked now.".to_owned()),
-        other => other,
+    let verdict = match permission::decide_by_mode(Mode::Suggest, ask) {
+        _ if case.people => PolicyVerdict::AskPeople,
+        PolicyVerdict::Deny(words) => PolicyVerdict::Deny(words),
+        PolicyVerdict::Allow | PolicyVerdict::AskPeople => {
+            PolicyVerdict::Deny("Nobody can be asked now.".to_owned())
+        }
     };
-    PolicyDecision { decision: (!case.people).then(refused), rule }
+    PolicyDecision { verdict, rule }
 }
 
 fn by_mode(case: &PolicyContext<'_>, ask: &PermissionRequest) -> PolicyDecision {
     let rule = format!("the mode {}", case.mode.name());
     let plain = case.mode != Mode::AutoEdit || ask.kind != PermissionKind::Edit || is_ordinary(case);
     match permission::decide_by_mode(case.mode, ask) {
-        Decision::Allow if plain => allow(rule),
+        PolicyVerdict::Allow if plain => allow(rule),
         _ => can_ask_people(case, rule, ask),
     }
 }

@@ -116,7 +116,7 @@ pub(crate) fn run(
         Err(trouble) => Err(format!("`{shown}` {trouble}")),
         Ok(said) if said.code == Some(0) => Ok(said.stdout),
         Ok(said) => {
-            let complaint = text::truncate(&text::one_line(said.complaint()), COMPLAINT_CHARS);
+            let complaint = text::truncate(&text::one_line(said.error_line()), COMPLAINT_CHARS);
             Err(format!("`{shown}` ended with {}: {complaint}", said.exit()))
         }
     })

@@ -31,7 +31,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     launcher: None,
     login_query: None,
     modes: MODES,
-    flavour: None,
+    flavor: None,
     discontinued: None,
     post_turn_query: None,
     image_data: true,

@@ -42,7 +42,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "It may read and asks before everything else (`stream`), or answers with a plan (`one-shot`, `--permission-mode=plan`).",
         ),
     ],
-    flavour: None,
+    flavor: None,
     discontinued: None,
     image_data: true,
     post_turn_query: None,

@@ -1,7 +1,7 @@
 //! Requests of the app-server to us, as questions, and decisions as its answers. Pure.
 //!
 //! Its preset for a mode lets it do by itself what the mode is named for; so what it asks for is always more. What a
-//! tool server wants to know (elicitation of MCP) is a form (`agent/form.rs`).
+//! tool server wants to know (elicitation of MCP) is a form (`agent/elicitation.rs`).
 
 use crate::agent::adapters::codex::items;
 use crate::agent::dialect::{one_line_title, string_field, strip_shell_wrapper};

@@ -44,7 +44,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "Codex' own sandbox: it may read; for everything else it asks (`app-server`), or is refused (`exec`).",
         ),
     ],
-    flavour: None,
+    flavor: None,
     discontinued: None,
     image_data: false,
     post_turn_query: None,

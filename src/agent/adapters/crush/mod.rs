@@ -26,7 +26,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::FullAuto, "`crush run` allows everything by itself and cannot be told otherwise."),
         (Mode::Yolo, "The same as `full-auto`."),
     ],
-    flavour: None,
+    flavor: None,
     discontinued: None,
     image_data: false,
     post_turn_query: Some(PostTurnQuery { args: last_session, parse_session: session_id }),

@@ -29,7 +29,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "`--mode=plan`: it may read and answers with a plan. Questions of its own it skips by itself, and the answer says so. Over ACP it asks them in chat, and for permission as its own settings say.",
         ),
     ],
-    flavour: None,
+    flavor: None,
     discontinued: None,
     image_data: true,
     post_turn_query: None,

@@ -3,11 +3,10 @@
 
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext};
+use crate::agent::adapter::{AdapterSpec, Flavor, Invocation, LaunchContext, ProgramAnswers};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
 use crate::agent::adapters::kimi::stream_json::Kimi;
-use crate::agent::discovery::version::{Flavour, ProgramAnswers};
 use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
@@ -35,7 +34,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "`kimi acp` and its mode `plan`: it may read and answers with a plan. Kimi Code only.",
         ),
     ],
-    flavour: Some(tell),
+    flavor: Some(tell),
     discontinued: None,
     image_data: true,
     post_turn_query: None,
@@ -56,20 +55,20 @@ pub static LEGACY: AdapterSpec = AdapterSpec {
     ],
     image_data: false,
     login_hint: "Run `kimi` on this machine, as the user of the connector, and type `/login`.",
-    flavour: None,
+    flavor: None,
     invoke: invoke_legacy,
     dialect: |request| Box::new(Kimi::legacy(request)),
     ..SPEC
 };
 
-fn tell(about: &ProgramAnswers) -> Result<Flavour, String> {
+fn tell(about: &ProgramAnswers) -> Result<Flavor, String> {
     if about.version.contains("no longer maintained") {
         return Err(format!("this release of kimi-cli is dead and answers nothing; {}", SPEC.install_hint));
     }
     if about.help.contains("--print") || about.version.starts_with("kimi, version 1") {
-        return Ok(Flavour { name: "kimi-cli", spec: &LEGACY });
+        return Ok(Flavor { name: "kimi-cli", spec: &LEGACY });
     }
-    Ok(Flavour { name: "Kimi Code", spec: &SPEC })
+    Ok(Flavor { name: "Kimi Code", spec: &SPEC })
 }
 
 fn set(name: &str, value: &str) -> (String, OsString) {
@@ -149,10 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn the_flavours_are_told_apart() {
+    fn the_flavors_are_told_apart() {
         let about =
             |version: &str, help: &str| ProgramAnswers { version: version.to_owned(), help: help.to_owned() };
-        let name = |version, help| tell(&about(version, help)).map(|flavour| flavour.name);
+        let name = |version, help| tell(&about(version, help)).map(|flavor| flavor.name);
         assert_eq!(
             name("2.1.0\n", "-p, --prompt <prompt>  Run one prompt non-interactively and print"),
             Ok("Kimi Code")

@@ -30,7 +30,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
         (Mode::Suggest, "`opencode acp` and OPENCODE_PERMISSION: it may read, and asks for everything else."),
     ],
-    flavour: None,
+    flavor: None,
     discontinued: None,
     image_data: true,
     post_turn_query: None,

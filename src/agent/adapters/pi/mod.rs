@@ -27,7 +27,7 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         (Mode::Yolo, "The same as `full-auto`."),
         (Mode::Suggest, "`--tools read,grep,find,ls`: it has no tools but those for reading files."),
     ],
-    flavour: None,
+    flavor: None,
     discontinued: None,
     image_data: true,
     post_turn_query: None,

@@ -120,8 +120,8 @@ fn agent(
     }
     let version = probe.version.as_deref().unwrap_or("version not told");
     let mut text = version.to_owned();
-    if !probe.flavour.is_empty() {
-        text.push_str(&format!(", {}", probe.flavour));
+    if !probe.flavor.is_empty() {
+        text.push_str(&format!(", {}", probe.flavor));
     }
     text.push_str(&format!(", {path}"));
     let mut severity = match &probe.login {
@@ -198,7 +198,7 @@ mod tests {
 
     fn probe(login: Login) -> AdapterProbe {
         let (path, version) = (Some("/x".into()), Some("1.2".into()));
-        AdapterProbe { path, problem: String::new(), version, flavour: "", login, is_bare_launcher: false }
+        AdapterProbe { path, problem: String::new(), version, flavor: "", login, is_bare_launcher: false }
     }
 
     fn judged(login: Login, importance: Importance) -> Option<Severity> {
@@ -235,7 +235,7 @@ mod tests {
             ..*ADAPTERS[0]
         }));
         let probe =
-            AdapterProbe { is_bare_launcher: true, flavour: "old", ..probe(Login::LoggedIn(String::new())) };
+            AdapterProbe { is_bare_launcher: true, flavor: "old", ..probe(Login::LoggedIn(String::new())) };
         let (severity, text) = agent(spec, &[], &probe, Importance::Default, Mode::FullAuto).unwrap();
         assert_eq!(severity, Severity::Note);
         for part in ["1.2, old, /x, logged in", "has ended", "npm launcher", spec.install_hint] {

@@ -11,27 +11,27 @@ use std::fmt;
 ///
 /// # Errors
 /// When the text is not UTF-8, not JSON, has anything but blanks behind the value, or does not fit the type.
-pub fn parse<T: DeserializeOwned>(text: impl AsRef<[u8]>) -> Result<T, Error> {
-    serde_json::from_slice(text.as_ref()).map_err(|error| Error::new(&error))
+pub fn parse<T: DeserializeOwned>(text: impl AsRef<[u8]>) -> Result<T, JsonError> {
+    serde_json::from_slice(text.as_ref()).map_err(|error| JsonError::new(&error))
 }
 
 /// Why a text could not be parsed. It says what is wrong and where, and holds nothing of the text, which may be secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct JsonError {
     description: String,
     line: usize,
     column: usize,
 }
 
-impl Error {
-    fn new(error: &serde_json::Error) -> Error {
+impl JsonError {
+    fn new(error: &serde_json::Error) -> JsonError {
         let text = error.to_string();
         // serde repeats a value that does not fit its type before the word "expected"
         let description = match text.rsplit_once(", expected ") {
             Some((_, expected)) => format!("a value does not fit: expected {expected}"),
             None => text,
         };
-        Error { description, line: error.line(), column: error.column() }
+        JsonError { description, line: error.line(), column: error.column() }
     }
 
     /// The line of the text, from 1.
@@ -45,16 +45,16 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.description)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for JsonError {}
 
-impl From<Error> for String {
-    fn from(error: Error) -> String {
+impl From<JsonError> for String {
+    fn from(error: JsonError) -> String {
         error.description
     }
 }

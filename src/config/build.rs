@@ -5,7 +5,7 @@
 use super::adapter_names::ADAPTER_NAMES;
 use super::keys;
 use super::permissions::{self, Rule};
-use super::source::{Source, key, take};
+use super::source::{Source, key, take_parsed};
 use super::{Config, Limits, Mode, Selection, Settings, profile, value, voice};
 use crate::config::model_switch;
 use crate::config::model_switch::Switch;
@@ -23,19 +23,19 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
     let path = |text: &str| places.absolute(text);
     let url = |schemes: &'static [&'static str]| move |text: &str| value::url(text, schemes);
 
-    let base_url = take(s, "WTT_BASE_URL", url(&["http://", "https://"]))
+    let base_url = take_parsed(s, "WTT_BASE_URL", url(&["http://", "https://"]))
         .unwrap_or_else(|| key("WTT_BASE_URL").default.to_owned());
-    let ws_url = take(s, "WTT_WS_URL", url(&["ws://", "wss://"]));
+    let ws_url = take_parsed(s, "WTT_WS_URL", url(&["ws://", "wss://"]));
     let home = match &selection.profile {
         Some(_) => "put it into the profile",
         None => "put it into .env here, into a file named by --env-file, or start a profile with --profile",
     };
     let agent_id = required(s, "WTT_AGENT_ID", home, value::agent_id);
     let token = required(s, "WTT_TOKEN", home, value::token).map(Secret::new);
-    let http_token = take(s, "WTT_HTTP_TOKEN", value::token).map(Secret::new);
+    let http_token = take_parsed(s, "WTT_HTTP_TOKEN", value::token).map(Secret::new);
     let (adapter, adapters) = adapters(selection, s);
-    let mode = take(s, "WTT_CONNECT_MODE", value::mode).unwrap_or_default();
-    let allow_yolo = take(s, "WTT_CONNECT_ALLOW_YOLO", value::flag).unwrap_or(false);
+    let mode = take_parsed(s, "WTT_CONNECT_MODE", value::mode).unwrap_or_default();
+    let allow_yolo = take_parsed(s, "WTT_CONNECT_ALLOW_YOLO", value::flag).unwrap_or(false);
     if mode == Mode::Yolo && !allow_yolo {
         let place = s.get("WTT_CONNECT_MODE").map_or_else(String::new, |m| format!(" ({})", m.source));
         s.problem(format!(
@@ -45,12 +45,12 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
 
     let id = agent_id.clone().unwrap_or_default();
     let name = selection.profile.clone().unwrap_or_else(|| profile::default_name(&id, &adapter));
-    let workdir = or_default(s, "WTT_CONNECT_WORKDIR", path, places.workdir(&id));
-    let state_dir = or_default(s, "WTT_CONNECT_STATE_DIR", path, places.state_dir(&name));
+    let workdir = parsed_or(s, "WTT_CONNECT_WORKDIR", path, places.workdir(&id));
+    let state_dir = parsed_or(s, "WTT_CONNECT_STATE_DIR", path, places.state_dir(&name));
     let below = |file: &str| state_dir.as_ref().map(|d| d.join(file)).ok_or("");
-    let store_file = or_default(s, "WTT_CONNECT_STORE_FILE", path, below("state.json"));
-    let inbox_dir = or_default(s, "WTT_CONNECT_INBOX_DIR", path, below("inbox"));
-    let artifact_dir = or_default(s, "WTT_CONNECT_ARTIFACT_DIR", path, below("artifacts"));
+    let store_file = parsed_or(s, "WTT_CONNECT_STORE_FILE", path, below("state.json"));
+    let inbox_dir = parsed_or(s, "WTT_CONNECT_INBOX_DIR", path, below("inbox"));
+    let artifact_dir = parsed_or(s, "WTT_CONNECT_ARTIFACT_DIR", path, below("artifacts"));
 
     let (mut commands, mut transports) = (BTreeMap::new(), BTreeMap::new());
     for (adapter, _) in ADAPTER_NAMES {
@@ -58,11 +58,11 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
             let name = adapter.replace('-', "_").to_ascii_uppercase();
             keys::find(&format!("WTT_CONNECT_{name}_{what}"))
         };
-        if let Some(words) = row("COMMAND").and_then(|row| take(s, row.name, value::command)) {
+        if let Some(words) = row("COMMAND").and_then(|row| take_parsed(s, row.name, value::command)) {
             commands.insert((*adapter).to_owned(), words);
         }
         let of = |row: &'static keys::Key| {
-            take(s, row.name, |word| row.kind.check(word).map(|()| word.to_ascii_lowercase()))
+            take_parsed(s, row.name, |word| row.kind.check(word).map(|()| word.to_ascii_lowercase()))
         };
         if let Some(word) = row("TRANSPORT").and_then(of) {
             transports.insert((*adapter).to_owned(), word);
@@ -70,9 +70,10 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
     }
     let usual = Limits::default();
     let limits = Limits {
-        first_event: take(s, "WTT_CONNECT_FIRST_EVENT_SECONDS", value::seconds).unwrap_or(usual.first_event),
-        idle: take(s, "WTT_CONNECT_IDLE_SECONDS", value::seconds).unwrap_or(usual.idle),
-        total: take(s, "WTT_CONNECT_TURN_SECONDS", value::seconds).unwrap_or(usual.total),
+        first_event: take_parsed(s, "WTT_CONNECT_FIRST_EVENT_SECONDS", value::seconds)
+            .unwrap_or(usual.first_event),
+        idle: take_parsed(s, "WTT_CONNECT_IDLE_SECONDS", value::seconds).unwrap_or(usual.idle),
+        total: take_parsed(s, "WTT_CONNECT_TURN_SECONDS", value::seconds).unwrap_or(usual.total),
     };
     let text = |t: &str| value::text(t);
     let provider_map = provider_map(s, &adapters);
@@ -89,31 +90,32 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         adapters,
         mode,
         allow_yolo,
-        upload_artifacts: take(s, "WTT_CONNECT_UPLOAD_ARTIFACTS", value::flag).unwrap_or(false),
-        permissions: take(s, "WTT_CONNECT_PERMISSIONS", |text| rules(text, path)).unwrap_or_default(),
-        approval: take(s, "WTT_CONNECT_APPROVAL_SECONDS", value::seconds).unwrap_or(APPROVAL),
-        aliases: take(s, "WTT_CONNECT_AGENT_ALIASES", |t| Ok(value::list(t))).unwrap_or_default(),
-        model: take(s, "WTT_CONNECT_MODEL", text),
-        effort: take(s, "WTT_CONNECT_EFFORT", text),
+        upload_artifacts: take_parsed(s, "WTT_CONNECT_UPLOAD_ARTIFACTS", value::flag).unwrap_or(false),
+        permissions: take_parsed(s, "WTT_CONNECT_PERMISSIONS", |text| rules(text, path)).unwrap_or_default(),
+        approval: take_parsed(s, "WTT_CONNECT_APPROVAL_SECONDS", value::seconds).unwrap_or(APPROVAL),
+        aliases: take_parsed(s, "WTT_CONNECT_AGENT_ALIASES", |t| Ok(value::list(t))).unwrap_or_default(),
+        model: take_parsed(s, "WTT_CONNECT_MODEL", text),
+        effort: take_parsed(s, "WTT_CONNECT_EFFORT", text),
         switch: switcher(s),
         voice: voice::build(s),
-        media_hosts: take(s, "WTT_CONNECT_MEDIA_HOSTS", |t| Ok(value::list(t))).unwrap_or_default(),
+        media_hosts: take_parsed(s, "WTT_CONNECT_MEDIA_HOSTS", |t| Ok(value::list(t))).unwrap_or_default(),
         provider_map,
-        publish_progress: take(s, "WTT_CONNECT_PUBLISH_PROGRESS", value::flag).unwrap_or(false),
+        publish_progress: take_parsed(s, "WTT_CONNECT_PUBLISH_PROGRESS", value::flag).unwrap_or(false),
         commands,
         transports,
         limits,
-        catch_up: take(s, "WTT_CONNECT_CATCH_UP_MINUTES", value::minutes).unwrap_or(CATCH_UP),
-        busy: take(s, keys::chat::BUSY, keys::chat::busy).unwrap_or_default(),
-        merge_waiting: take(s, keys::chat::MERGE, value::flag).unwrap_or(false),
-        auto_reexec: take(s, "WTT_CONNECT_AUTO_REEXEC", value::flag).unwrap_or(false),
-        max_agents: take(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
-        agent_idle: take(s, "WTT_CONNECT_AGENT_IDLE_SECONDS", value::seconds).unwrap_or(AGENT_IDLE),
-        session_idle: take(s, "WTT_CONNECT_SESSION_IDLE_SECONDS", value::seconds).unwrap_or(SESSION_IDLE),
+        catch_up: take_parsed(s, "WTT_CONNECT_CATCH_UP_MINUTES", value::minutes).unwrap_or(CATCH_UP),
+        busy: take_parsed(s, keys::chat::BUSY, keys::chat::busy).unwrap_or_default(),
+        merge_waiting: take_parsed(s, keys::chat::MERGE, value::flag).unwrap_or(false),
+        auto_reexec: take_parsed(s, "WTT_CONNECT_AUTO_REEXEC", value::flag).unwrap_or(false),
+        max_agents: take_parsed(s, "WTT_CONNECT_MAX_AGENTS", value::count).unwrap_or(MAX_AGENTS),
+        agent_idle: take_parsed(s, "WTT_CONNECT_AGENT_IDLE_SECONDS", value::seconds).unwrap_or(AGENT_IDLE),
+        session_idle: take_parsed(s, "WTT_CONNECT_SESSION_IDLE_SECONDS", value::seconds)
+            .unwrap_or(SESSION_IDLE),
         shell: crate::config::shell::shell(s),
-        e2e_password: take(s, "WTT_E2E_PASSWORD", text).map(Secret::new),
+        e2e_password: take_parsed(s, "WTT_E2E_PASSWORD", text).map(Secret::new),
         ca_file: ca_file(selection, s, path),
-        log: take(s, "WTT_CONNECT_LOG", text).unwrap_or(rust_log),
+        log: take_parsed(s, "WTT_CONNECT_LOG", text).unwrap_or(rust_log),
         extra_env: s.extra.iter().map(|(k, v)| (k.clone(), Secret::new(v.clone()))).collect(),
         notes: s.notes.clone(),
         selection: selection.clone(),
@@ -141,7 +143,7 @@ const MAX_AGENTS: usize = 8;
 
 /// The map; an adapter that is not enabled is told of now, and not only when somebody asks for its model.
 fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<model_switch::MapRow> {
-    let rows = take(settings, "WTT_CONNECT_MODEL_PROVIDER_MAP", model_switch::map).unwrap_or_default();
+    let rows = take_parsed(settings, "WTT_CONNECT_MODEL_PROVIDER_MAP", model_switch::map).unwrap_or_default();
     for row in &rows {
         if let Some(adapter) = row.adapter.as_ref().filter(|adapter| !enabled.contains(adapter)) {
             settings.notes.push(format!(
@@ -172,12 +174,13 @@ fn rules(text: &str, path: impl Fn(&str) -> Result<PathBuf, String>) -> Result<V
 
 /// What the switcher runs, when it is on.
 fn switcher(settings: &mut Settings) -> Option<Switch> {
-    let mode = take(settings, "WTT_CONNECT_MODEL_SWITCH_MODE", |text| value::word(text, model_switch::MODES));
-    let program = take(settings, "WTT_CONNECT_MODEL_SWITCH_COMMAND", value::command);
-    let args = take(settings, "WTT_CONNECT_MODEL_SWITCH_ARGS", model_switch::arguments);
-    let template = take(settings, "WTT_CONNECT_MODEL_SWITCH_TEMPLATE", model_switch::template);
-    let strict = take(settings, "WTT_CONNECT_MODEL_SWITCH_STRICT", value::flag).unwrap_or(false);
-    let timeout = take(settings, "WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS", value::count);
+    let mode =
+        take_parsed(settings, "WTT_CONNECT_MODEL_SWITCH_MODE", |text| value::word(text, model_switch::MODES));
+    let program = take_parsed(settings, "WTT_CONNECT_MODEL_SWITCH_COMMAND", value::command);
+    let args = take_parsed(settings, "WTT_CONNECT_MODEL_SWITCH_ARGS", model_switch::arguments);
+    let template = take_parsed(settings, "WTT_CONNECT_MODEL_SWITCH_TEMPLATE", model_switch::template);
+    let strict = take_parsed(settings, "WTT_CONNECT_MODEL_SWITCH_STRICT", value::flag).unwrap_or(false);
+    let timeout = take_parsed(settings, "WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS", value::count);
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let (cc_switch, needed) = match mode? {
         "cc-switch" => {
@@ -222,18 +225,18 @@ fn required<T>(
         }
         return None;
     }
-    take(settings, name, parse)
+    take_parsed(settings, name, parse)
 }
 
 /// A path, or its default; a default that cannot be made is a problem only when it is needed.
-fn or_default<W: Into<String>>(
+fn parsed_or<W: Into<String>>(
     settings: &mut Settings,
     name: &'static str,
     parse: impl Fn(&str) -> Result<PathBuf, String>,
     default: Result<PathBuf, W>,
 ) -> Option<PathBuf> {
     if settings.get(name).is_some() {
-        return take(settings, name, parse);
+        return take_parsed(settings, name, parse);
     }
     match default {
         Ok(path) => Some(path),
@@ -249,7 +252,7 @@ fn or_default<W: Into<String>>(
 
 /// The default adapter and all enabled ones.
 fn adapters(selection: &Selection, settings: &mut Settings) -> (String, Vec<String>) {
-    let list = take(settings, "WTT_CONNECT_ADAPTERS", value::adapters).unwrap_or_default();
+    let list = take_parsed(settings, "WTT_CONNECT_ADAPTERS", value::adapters).unwrap_or_default();
     let usable = |name: &String| selection.adapters.is_empty() || selection.adapters.contains(name);
     let (mut list, rest): (Vec<_>, Vec<_>) = list.into_iter().partition(usable);
     if !rest.is_empty() {
@@ -259,7 +262,7 @@ fn adapters(selection: &Selection, settings: &mut Settings) -> (String, Vec<Stri
             rest.join(", ")
         ));
     }
-    let adapter = take(settings, "WTT_CONNECT_ADAPTER", |text| {
+    let adapter = take_parsed(settings, "WTT_CONNECT_ADAPTER", |text| {
         let name = value::adapter(text)?;
         Ok((usable(&name), name))
     });
@@ -285,7 +288,7 @@ fn ca_file(
     path: impl Fn(&str) -> Result<PathBuf, String>,
 ) -> Option<PathBuf> {
     if settings.get("WTT_CONNECT_CA_FILE").is_some() {
-        return take(settings, "WTT_CONNECT_CA_FILE", |text| {
+        return take_parsed(settings, "WTT_CONNECT_CA_FILE", |text| {
             let file = path(text)?;
             if file.is_file() {
                 Ok(file)

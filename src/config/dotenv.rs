@@ -5,7 +5,7 @@
 
 /// One value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct EnvLine {
     /// Variable name.
     pub name: String,
     /// Decoded value.
@@ -26,7 +26,7 @@ pub struct Malformed {
 }
 
 /// Reads a whole file: all good entries in order, and all bad lines.
-pub fn parse(text: &str) -> (Vec<Entry>, Vec<Malformed>) {
+pub fn parse(text: &str) -> (Vec<EnvLine>, Vec<Malformed>) {
     let (mut entries, mut bad) = (Vec::new(), Vec::new());
     // Editors on Windows put a byte order mark at the start; dotenvy would take it for a part of the first name.
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
@@ -53,7 +53,7 @@ pub fn parse(text: &str) -> (Vec<Entry>, Vec<Malformed>) {
             Some(line)
         };
         match value(rest, &mut more) {
-            Ok(value) => entries.push(Entry { name: name.to_owned(), value, line: number, end }),
+            Ok(value) => entries.push(EnvLine { name: name.to_owned(), value, line: number, end }),
             Err(why) => bad.push(Malformed { line: number, why }),
         }
     }

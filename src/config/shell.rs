@@ -1,6 +1,6 @@
 //! The settings of terminal and shell, as one small struct. Which keys there are is said in `keys/host.rs`.
 
-use crate::config::source::take;
+use crate::config::source::take_parsed;
 use crate::config::{Settings, keys, value};
 use std::time::Duration;
 
@@ -35,15 +35,15 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_CHARS: usize = 20_000;
 
 pub(super) fn shell(s: &mut Settings) -> Shell {
-    let mode = take(s, "WTT_CONNECT_SHELL_MODE", |text| value::word(text, keys::SHELL_MODES));
+    let mode = take_parsed(s, "WTT_CONNECT_SHELL_MODE", |text| value::word(text, keys::SHELL_MODES));
     Shell {
-        enabled: take(s, "WTT_CONNECT_ENABLE_SHELL", value::flag).unwrap_or(false),
+        enabled: take_parsed(s, "WTT_CONNECT_ENABLE_SHELL", value::flag).unwrap_or(false),
         mode: match mode {
             Some("readonly") => ShellMode::Readonly,
             Some("off") => ShellMode::Off,
             _ => ShellMode::Unsafe,
         },
-        timeout: take(s, "WTT_CONNECT_SHELL_TIMEOUT_SECONDS", value::seconds).unwrap_or(TIMEOUT),
-        max_chars: take(s, "WTT_CONNECT_SHELL_MAX_OUTPUT_CHARS", value::count).unwrap_or(MAX_CHARS),
+        timeout: take_parsed(s, "WTT_CONNECT_SHELL_TIMEOUT_SECONDS", value::seconds).unwrap_or(TIMEOUT),
+        max_chars: take_parsed(s, "WTT_CONNECT_SHELL_MAX_OUTPUT_CHARS", value::count).unwrap_or(MAX_CHARS),
     }
 }

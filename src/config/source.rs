@@ -352,7 +352,7 @@ fn printable(name: &str) -> String {
     crate::text::truncate(&crate::text::one_line(name), 60)
 }
 /// One value, parsed; a value that is not accepted is recorded and counts as not set.
-pub(super) fn take<T>(
+pub(super) fn take_parsed<T>(
     settings: &mut Settings,
     name: &'static str,
     parse: impl Fn(&str) -> Result<T, String>,

@@ -1,6 +1,6 @@
 //! Hearing and speaking as settings: what they accept and what they become. Nothing is run here.
 
-use super::source::take;
+use super::source::take_parsed;
 use super::{Settings, value};
 use crate::secret::Secret;
 
@@ -19,7 +19,7 @@ pub const TTS_MODEL: &str = "tts-1";
 
 /// An address that speaks OpenAI's interface.
 #[derive(Debug, Clone)]
-pub struct Endpoint {
+pub struct SpeechEndpoint {
     /// Without a slash at the end.
     pub base_url: String,
     /// Empty when none is needed.
@@ -34,7 +34,7 @@ pub enum Hearing {
     /// A program, its arguments with placeholders.
     Command(Vec<String>),
     /// An address, and how it is reached: a word of [`TRANSPORTS`].
-    Endpoint(Endpoint, &'static str),
+    Endpoint(SpeechEndpoint, &'static str),
 }
 
 /// What makes sound of text.
@@ -43,7 +43,7 @@ pub enum Speaking {
     /// A program, its arguments with placeholders.
     Command(Vec<String>),
     /// An address.
-    Endpoint(Endpoint),
+    Endpoint(SpeechEndpoint),
 }
 
 /// All of it.
@@ -110,9 +110,9 @@ const OUTPUT: &str = "{output}";
 /// Works it out; what is missing becomes a problem.
 pub(super) fn build(settings: &mut Settings) -> Voice {
     let text = |t: &str| value::text(t);
-    let transport = take(settings, "WTT_CONNECT_STT_OPENAI_TRANSPORT", |t| value::word(t, TRANSPORTS));
-    let language = take(settings, "WTT_CONNECT_STT_LANGUAGE", text);
-    let voice = take(settings, "WTT_CONNECT_TTS_VOICE", text);
+    let transport = take_parsed(settings, "WTT_CONNECT_STT_OPENAI_TRANSPORT", |t| value::word(t, TRANSPORTS));
+    let language = take_parsed(settings, "WTT_CONNECT_STT_LANGUAGE", text);
+    let voice = take_parsed(settings, "WTT_CONNECT_TTS_VOICE", text);
     let (heard_by, hears, endpoint) = direction(settings, &STT);
     let hearing = match heard_by {
         "command" => hears.map(Hearing::Command),
@@ -145,12 +145,12 @@ fn say(with_voice: bool) -> Vec<String> {
 fn direction(
     settings: &mut Settings,
     names: &Names,
-) -> (&'static str, Option<Vec<String>>, Option<Endpoint>) {
-    let provider = take(settings, names.provider, |t| value::word(t, names.words)).unwrap_or("none");
-    let command = take(settings, names.command, value::command);
-    let base_url = take(settings, names.base_url, |t| value::url(t, &["http://", "https://"]));
-    let key = take(settings, names.key, value::token).map(Secret::new);
-    let model = take(settings, names.model, value::text);
+) -> (&'static str, Option<Vec<String>>, Option<SpeechEndpoint>) {
+    let provider = take_parsed(settings, names.provider, |t| value::word(t, names.words)).unwrap_or("none");
+    let command = take_parsed(settings, names.command, value::command);
+    let base_url = take_parsed(settings, names.base_url, |t| value::url(t, &["http://", "https://"]));
+    let key = take_parsed(settings, names.key, value::token).map(Secret::new);
+    let model = take_parsed(settings, names.model, value::text);
     let base_url = base_url.unwrap_or_else(|| OPENAI.to_owned());
     if provider == "command" && command.is_none() {
         let missing = names.command;
@@ -167,6 +167,6 @@ fn direction(
         ));
     }
     let model = model.unwrap_or_else(|| names.default_model.to_owned());
-    let endpoint = Endpoint { base_url, key: key.unwrap_or_default(), model };
+    let endpoint = SpeechEndpoint { base_url, key: key.unwrap_or_default(), model };
     (provider, command.filter(|_| provider == "command"), Some(endpoint))
 }

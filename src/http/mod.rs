@@ -43,7 +43,7 @@ const PROBE: &str = "/agents/my";
 
 /// Settings of a client.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ClientSettings {
     /// Base URL; a slash at its end is ignored.
     pub base_url: String,
     /// Sent as `Authorization: Bearer` and `X-Agent-Token`; empty for none.
@@ -56,10 +56,16 @@ pub struct Settings {
     pub total: Duration,
 }
 
-impl Settings {
+impl ClientSettings {
     /// The usual settings for a base URL.
-    pub fn new(base_url: &str, token: Secret, ca_file: Option<PathBuf>) -> Settings {
-        Settings { base_url: base_url.to_owned(), token, ca_file, proxies: Proxies::from_env(), total: TOTAL }
+    pub fn new(base_url: &str, token: Secret, ca_file: Option<PathBuf>) -> ClientSettings {
+        ClientSettings {
+            base_url: base_url.to_owned(),
+            token,
+            ca_file,
+            proxies: Proxies::from_env(),
+            total: TOTAL,
+        }
     }
 }
 
@@ -104,11 +110,11 @@ enum Call<'a> {
 impl Client {
     /// A client with the usual settings. Fails on an unreadable CA file or an unusable proxy.
     pub fn new(base_url: &str, token: Secret, ca_file: Option<PathBuf>) -> Result<Client, HttpError> {
-        Client::open(Settings::new(base_url, token, ca_file))
+        Client::open(ClientSettings::new(base_url, token, ca_file))
     }
 
     /// A client with the settings given. Connects on the first call.
-    pub fn open(settings: Settings) -> Result<Client, HttpError> {
+    pub fn open(settings: ClientSettings) -> Result<Client, HttpError> {
         let base = settings.base_url.trim_end_matches('/').to_owned();
         let tls = crate::sys::tls::client_config(settings.ca_file.as_deref())
             .map_err(|e| HttpError::Offline(e.to_string()))?;
@@ -137,15 +143,15 @@ impl Client {
     fn call(&self, path: &str, call: Call<'_>) -> Result<(u16, Value), HttpError> {
         let known = self.prefix.load(Ordering::Relaxed);
         if let Some(prefix) = PREFIXES.get(known) {
-            let answer = self.once(prefix, path, call)?;
-            return match answer.elsewhere().then(|| self.moved_from(known)).flatten() {
-                Some(prefix) => judge(self.once(prefix, path, call)?),
-                None => judge(answer),
+            let answer = self.call_once(prefix, path, call)?;
+            return match answer.elsewhere().then(|| self.find_moved_api(known)).flatten() {
+                Some(prefix) => into_result(self.call_once(prefix, path, call)?),
+                None => into_result(answer),
             };
         }
         let mut first: Option<Answer> = None;
         for (index, prefix) in PREFIXES.iter().enumerate() {
-            let answer = self.once(prefix, path, call)?;
+            let answer = self.call_once(prefix, path, call)?;
             if answer.is_refusal() {
                 // the token is not offered elsewhere while nothing says that this is the wrong place
                 let alone = first.is_none();
@@ -161,18 +167,18 @@ impl Client {
                 if answer.is_api() {
                     self.prefix.store(index, Ordering::Relaxed);
                 }
-                return judge(answer);
+                return into_result(answer);
             }
         }
         match first {
-            Some(answer) => judge(answer),
+            Some(answer) => into_result(answer),
             None => Err(HttpError::Offline("no address is configured".into())),
         }
     }
 
     /// Where the API is now, if it is not under the known prefix any more: an update of the service may move it.
-    fn moved_from(&self, known: usize) -> Option<&'static str> {
-        let probe = |index: usize| self.once(PREFIXES.get(index)?, PROBE, Call::Get).ok();
+    fn find_moved_api(&self, known: usize) -> Option<&'static str> {
+        let probe = |index: usize| self.call_once(PREFIXES.get(index)?, PROBE, Call::Get).ok();
         if !probe(known)?.elsewhere() {
             return None;
         }
@@ -194,7 +200,7 @@ impl Client {
         is_new
     }
 
-    fn once(&self, prefix: &str, path: &str, call: Call<'_>) -> Result<Answer, HttpError> {
+    fn call_once(&self, prefix: &str, path: &str, call: Call<'_>) -> Result<Answer, HttpError> {
         let (method, body) = match call {
             Call::Get => ("GET", None),
             Call::Post(body) => ("POST", Some(body)),
@@ -289,7 +295,7 @@ impl Answer {
     }
 }
 
-fn judge(answer: Answer) -> Result<(u16, Value), HttpError> {
+fn into_result(answer: Answer) -> Result<(u16, Value), HttpError> {
     let parsed = json::parse::<Value>(&answer.body);
     if answer.is_good() && !answer.is_page {
         let text = answer.body.trim();

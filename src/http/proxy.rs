@@ -28,13 +28,13 @@ impl fmt::Display for Proxy {
 /// The proxy settings of the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
-    secure: Option<Setting>,
-    plain: Option<Setting>,
+    secure: Option<ProxySetting>,
+    plain: Option<ProxySetting>,
     except: Vec<String>,
 }
 
 /// The variable that was set, and its proxy, or why it cannot be used.
-type Setting = (String, Result<Proxy, String>);
+type ProxySetting = (String, Result<Proxy, String>);
 
 impl Proxies {
     /// As this process was started.

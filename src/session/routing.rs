@@ -171,8 +171,8 @@ fn adapter(
 }
 
 fn adapter_named(word: &str) -> Option<&'static str> {
-    let word = mention::normal(word);
-    ADAPTERS.iter().find(|(name, _)| mention::normal(name) == word).map(|(_, adapter)| *adapter)
+    let word = mention::normalize_name(word);
+    ADAPTERS.iter().find(|(name, _)| mention::normalize_name(name) == word).map(|(_, adapter)| *adapter)
 }
 
 /// By what people type in settings too. Not for mentions, where a common word would be taken for an adapter.

@@ -64,7 +64,7 @@ pub(super) struct Worker<F: FnMut(SessionEvent)> {
 
 /// What reaches a running turn.
 #[derive(Clone, Copy)]
-struct Line<'a> {
+struct TurnChannels<'a> {
     control: &'a Receiver<Control>,
     steers: &'a Receiver<SteeringMessage>,
 }
@@ -118,7 +118,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         }
         turn.begin();
         (self.tell)(SessionEvent::TurnStarted { scope: self.scope.clone(), turn_id });
-        let line = Line { control: &control, steers: &steers };
+        let line = TurnChannels { control: &control, steers: &steers };
         // unwinding ends the processes of the turn: their owners are values of the runner
         let answer = thread::contain_panic(|| self.answer(&job, &route, lang, turn_id, line));
         let (composed, end) = answer.unwrap_or_else(|| self.after_panic(&job, &route, lang));
@@ -136,8 +136,8 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         route: &Route,
         lang: Lang,
         turn_id: TurnId,
-        line: Line<'_>,
-    ) -> (Composed, TurnEnd) {
+        line: TurnChannels<'_>,
+    ) -> (ComposedReply, TurnEnd) {
         let began = Instant::now();
         let mut ran = self.run(job, route, lang, turn_id, line);
         // an agent that did and said nothing is asked once more for a task (confirmed, see TASKS in
@@ -156,12 +156,12 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     }
 
     /// The reply of a turn that a panic of ours has ended. A task becomes `blocked` by it.
-    fn after_panic(&self, job: &Job, route: &Route, lang: Lang) -> (Composed, TurnEnd) {
+    fn after_panic(&self, job: &Job, route: &Route, lang: Lang) -> (ComposedReply, TurnEnd) {
         let title = adapters::find(&route.adapter).map_or(route.adapter.as_str(), |adapter| adapter.title);
         let text = format!("⚠️ {}", Say::InternalPanic.to(lang, &[title]));
         let parts = self.shared.encrypt_parts(job, vec![text.clone()]);
         let composed =
-            Composed { said: text.clone(), text, kind: ReplyKind::Failed, parts, uploads: Vec::new() };
+            ComposedReply { said: text.clone(), text, kind: ReplyKind::Failed, parts, uploads: Vec::new() };
         (composed, TurnEnd::Failed(Reason::Internal))
     }
 
@@ -181,7 +181,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         route: &Route,
         lang: Lang,
         turn_id: TurnId,
-        Line { control, steers }: Line<'_>,
+        TurnChannels { control, steers }: TurnChannels<'_>,
     ) -> (String, ReplyKind, TurnEnd) {
         let shared = self.shared.clone();
         let config = &shared.config;
@@ -234,7 +234,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let row = self.rows.get(&session_key).filter(|row| row.workdir == workdir);
         let resume = row.and_then(|row| row.id(adapter.session_key)).map(str::to_owned);
         let usage_before = row.and_then(|row| Usage::from_json(row.usage_total.as_ref()?));
-        let place = Place { key: &session_key, adapter, workdir: &workdir, title: &title };
+        let place = NativeSessionPlace { key: &session_key, adapter, workdir: &workdir, title: &title };
         let opened_at = row.and_then(|row| row.opened_at);
         let fresh = || match prompt::build(job, &config.agent_id, true) {
             // a command of the CLI: it knows it only when it stands alone
@@ -372,8 +372,8 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         formatter::final_text(result, adapter.title, remarks, lang, draining, now_ms())
     }
 
-    fn remember(&mut self, at: Place<'_>, id: &str, total: Option<Usage>) {
-        let Place { key, adapter, workdir, title } = at;
+    fn remember(&mut self, at: NativeSessionPlace<'_>, id: &str, total: Option<Usage>) {
+        let NativeSessionPlace { key, adapter, workdir, title } = at;
         let row = self.rows.entry(key.to_owned()).or_default();
         if row.id(adapter.session_key) != Some(id) {
             row.usage_total = None;
@@ -401,7 +401,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     }
 
     /// Composes a reply with copies of the files that it names, and of one more.
-    fn compose(&self, job: &Job, said: String, kind: ReplyKind, own: Option<Upload>) -> Composed {
+    fn compose(&self, job: &Job, said: String, kind: ReplyKind, own: Option<Upload>) -> ComposedReply {
         let (text, mut uploads) = file_upload::of_reply(&self.shared, job, self.lang, &said, kind);
         uploads.extend(own);
         let parts = match text.trim() {
@@ -411,13 +411,13 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             _ => outbound_text::chunk(&text, CHUNK_CHARS),
         };
         let parts = self.shared.encrypt_parts(job, parts);
-        Composed { said, text, kind, parts, uploads }
+        ComposedReply { said, text, kind, parts, uploads }
     }
 
     /// Makes the reply durable, then hands it to the hub. The order is the promise: once an agent has finished,
     /// its reply survives a crash.
-    fn send(&mut self, job: &Job, ended: EndedTurn, composed: Composed) {
-        let Composed { text, kind, parts, uploads, .. } = composed;
+    fn send(&mut self, job: &Job, ended: EndedTurn, composed: ComposedReply) {
+        let ComposedReply { text, kind, parts, uploads, .. } = composed;
         let reply_to = job.message_id.as_deref();
         let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
         entry.after.extend(uploads.into_iter().map(Errand::Upload));
@@ -431,7 +431,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
 }
 
 /// A reply that is ready to be made durable.
-struct Composed {
+struct ComposedReply {
     /// What the agent said.
     said: String,
     /// The same without the markers of files, and shortened where a file holds all of it.
@@ -444,7 +444,7 @@ struct Composed {
 
 /// Where a native session is kept, and what is known of it.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct NativeSessionPlace<'a> {
     key: &'a str,
     adapter: &'static AdapterSpec,
     workdir: &'a str,

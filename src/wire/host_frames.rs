@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// What a name means.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum HostFrameKind {
     Open,
     Input,
     Resize,
@@ -23,16 +23,16 @@ enum Kind {
 }
 
 /// THE table: every name, without the optional `_request`.
-const NAMES: &[(&str, Kind)] = &[
-    ("terminal_open", Kind::Open),
-    ("terminal_input", Kind::Input),
-    ("terminal_resize", Kind::Resize),
-    ("terminal_close", Kind::Close),
-    ("shell_exec", Kind::Shell),
-    ("shell", Kind::Shell),
-    ("agent_shell", Kind::Shell),
-    ("shell_job", Kind::Shell),
-    ("runtime_info", Kind::Runtime),
+const NAMES: &[(&str, HostFrameKind)] = &[
+    ("terminal_open", HostFrameKind::Open),
+    ("terminal_input", HostFrameKind::Input),
+    ("terminal_resize", HostFrameKind::Resize),
+    ("terminal_close", HostFrameKind::Close),
+    ("shell_exec", HostFrameKind::Shell),
+    ("shell", HostFrameKind::Shell),
+    ("agent_shell", HostFrameKind::Shell),
+    ("shell_job", HostFrameKind::Shell),
+    ("runtime_info", HostFrameKind::Runtime),
 ];
 
 /// Keys of the id that an answer must carry, the usual one first.
@@ -128,33 +128,37 @@ pub fn decode(kind: &str, body: &Object) -> Option<Call> {
     Some(Call { ask: ask(*kind, body), name, ids })
 }
 
-fn ask(kind: Kind, body: &Object) -> Ask {
+fn ask(kind: HostFrameKind, body: &Object) -> Ask {
     let session = text(body, &["session_id", "sessionId", "terminal_id"]);
     let session = session.filter(|id| id.chars().count() <= SESSION_CHARS);
     match (kind, session) {
-        (Kind::Open, session) => Ask::Open {
+        (HostFrameKind::Open, session) => Ask::Open {
             session,
             size: size(body).unwrap_or(USUAL_SIZE),
             cwd: text(body, &["cwd", "workdir"]),
         },
-        (Kind::Input | Kind::Resize | Kind::Close, None) => Ask::Unclear("session_id is missing or too long"),
-        (Kind::Input, Some(session)) => match find(body, |o| o.get("data").or(o.get("input"))?.as_str()) {
-            Some(keys) => Ask::Input { session, keys: keys.to_owned() },
-            None => Ask::Unclear("data is missing"),
-        },
-        (Kind::Resize, Some(session)) => match size(body) {
+        (HostFrameKind::Input | HostFrameKind::Resize | HostFrameKind::Close, None) => {
+            Ask::Unclear("session_id is missing or too long")
+        }
+        (HostFrameKind::Input, Some(session)) => {
+            match find(body, |o| o.get("data").or(o.get("input"))?.as_str()) {
+                Some(keys) => Ask::Input { session, keys: keys.to_owned() },
+                None => Ask::Unclear("data is missing"),
+            }
+        }
+        (HostFrameKind::Resize, Some(session)) => match size(body) {
             Some(size) => Ask::Resize { session, size },
             None => Ask::Unclear("cols and rows are missing"),
         },
-        (Kind::Close, Some(session)) => Ask::Close { session },
-        (Kind::Shell, _) => match find(body, |o| o.get("command").or(o.get("cmd"))?.as_str()) {
+        (HostFrameKind::Close, Some(session)) => Ask::Close { session },
+        (HostFrameKind::Shell, _) => match find(body, |o| o.get("command").or(o.get("cmd"))?.as_str()) {
             Some(command) if !command.trim().is_empty() => {
                 let command = command.to_owned();
                 Ask::Shell { command, timeout: timeout(body), cwd: text(body, &["cwd", "workdir"]) }
             }
             _ => Ask::Unclear("command is missing"),
         },
-        (Kind::Runtime, _) => Ask::Runtime,
+        (HostFrameKind::Runtime, _) => Ask::Runtime,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::wire::attachment::Media;
 use crate::wire::identity::Identity;
 use crate::wire::lenient_json;
 use crate::wire::lenient_json::Object;
-use crate::wire::mention::{Names, Who};
+use crate::wire::mention::{Addressee, AgentNames};
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::{assumed, inbound_text};
 use serde_json::Value;
@@ -124,7 +124,7 @@ pub fn intake(message: &Message, me: &Identity) -> Verdict {
         return Verdict::Ignore(why);
     }
     let typed = inbound_text::typed(&text);
-    let names = Names::of(me);
+    let names = AgentNames::of(me);
     let addressed = Addressed::new(message, me, &names, &typed);
     if let Some(why) = gate(message, &addressed, &typed) {
         return Verdict::Ignore(why);
@@ -200,7 +200,7 @@ struct Addressed {
 }
 
 impl Addressed {
-    fn new(message: &Message, me: &Identity, names: &Names, typed: &str) -> Addressed {
+    fn new(message: &Message, me: &Identity, names: &AgentNames, typed: &str) -> Addressed {
         let runner_is_me = match (&message.runner_agent_id, &message.runner_agent_name) {
             (Some(id), _) => *id == me.agent_id,
             (None, Some(name)) => names.contain(name),
@@ -226,8 +226,9 @@ impl Addressed {
         let mut last = None;
         for mention in names.mentions(typed) {
             // A name that may be the start of a longer one counts unless the service says who was meant.
-            let is_me = mention.who == Who::Me || (mention.who == Who::Perhaps && !resolved_to_others);
-            let is_everyone = mention.who == Who::Everyone;
+            let is_me =
+                mention.who == Addressee::Me || (mention.who == Addressee::Perhaps && !resolved_to_others);
+            let is_everyone = mention.who == Addressee::Everyone;
             addressed.me |= is_me;
             addressed.everyone |= is_everyone;
             if is_me {
@@ -243,7 +244,7 @@ impl Addressed {
                     addressed.prefix = mention.end;
                 }
             }
-            if let Who::Other(name) = mention.who
+            if let Addressee::Other(name) = mention.who
                 && addressed.others.len() < MENTIONS
                 && !addressed.others.contains(&name)
             {

@@ -15,7 +15,7 @@ const EVERYONE_LITERAL: [&str; 2] = ["全体", "所有人"];
 
 /// Whom a mention addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Who {
+pub enum Addressee {
     /// This agent.
     Me,
     /// This agent's name is a prefix of the word: scripts without blanks leave it open (`@小明天` may be 小明 or 小明天).
@@ -34,19 +34,19 @@ pub struct Mention {
     /// Byte offset behind the name.
     pub end: usize,
     /// Addressee.
-    pub who: Who,
+    pub who: Addressee,
 }
 
 /// The names of this agent, prepared for comparison.
 #[derive(Debug, Clone)]
-pub struct Names {
+pub struct AgentNames {
     tokens: Vec<String>,
     literals: Vec<Vec<char>>,
 }
 
-impl Names {
+impl AgentNames {
     /// Id, display name and aliases.
-    pub fn of(me: &Identity) -> Names {
+    pub fn of(me: &Identity) -> AgentNames {
         let names = || [&me.agent_id].into_iter().chain(&me.display_name).chain(&me.aliases);
         let mut literals: Vec<Vec<char>> = names()
             .map(|name| name.trim().trim_start_matches('@').chars().map(fold).collect::<Vec<char>>())
@@ -54,12 +54,15 @@ impl Names {
             .collect();
         // The longest first, so that `@Alice Codex` is not cut after `Alice`.
         literals.sort_by_key(|name| std::cmp::Reverse(name.len()));
-        Names { tokens: names().map(|n| normal(n)).filter(|n| !n.is_empty()).collect(), literals }
+        AgentNames {
+            tokens: names().map(|n| normalize_name(n)).filter(|n| !n.is_empty()).collect(),
+            literals,
+        }
     }
 
     /// Whether `name` (without `@`) is one of this agent's.
     pub fn contain(&self, name: &str) -> bool {
-        let name = normal(name);
+        let name = normalize_name(name);
         !name.is_empty() && self.tokens.contains(&name)
     }
 
@@ -88,7 +91,7 @@ impl Names {
     }
 
     /// Who is named at the start of `rest`, and in how many characters.
-    fn at(&self, rest: &[(usize, char)]) -> Option<(Who, usize)> {
+    fn at(&self, rest: &[(usize, char)]) -> Option<(Addressee, usize)> {
         let token = rest.iter().take(TOKEN_CHARS).take_while(|(_, c)| is_token_char(*c)).count();
         let starts_well = rest.first().is_some_and(|(_, c)| c.is_ascii_alphanumeric());
         let token = if starts_well { token } else { 0 };
@@ -99,16 +102,16 @@ impl Names {
         for name in &self.literals {
             let Some(length) = literal(rest, name) else { continue };
             match border(name[name.len() - 1], &rest[length..]) {
-                Border::Clear => return Some((Who::Me, length)),
-                Border::Open => perhaps = perhaps.or(Some((Who::Perhaps, length))),
+                Border::Clear => return Some((Addressee::Me, length)),
+                Border::Open => perhaps = perhaps.or(Some((Addressee::Perhaps, length))),
                 Border::Inside => {}
             }
         }
         if token > 0 && self.tokens.contains(&word) {
-            return Some((Who::Me, trimmed(&rest[..token])));
+            return Some((Addressee::Me, trimmed(&rest[..token])));
         }
         if EVERYONE.contains(&word.as_str()) {
-            return Some((Who::Everyone, trimmed(&rest[..token])));
+            return Some((Addressee::Everyone, trimmed(&rest[..token])));
         }
         if perhaps.is_some() {
             return perhaps;
@@ -116,10 +119,10 @@ impl Names {
         for name in EVERYONE_LITERAL {
             let name: Vec<char> = name.chars().collect();
             if let Some(length) = literal(rest, &name) {
-                return Some((Who::Everyone, length));
+                return Some((Addressee::Everyone, length));
             }
         }
-        (token > 0).then(|| (Who::Other(word), trimmed(&rest[..token])))
+        (token > 0).then(|| (Addressee::Other(word), trimmed(&rest[..token])))
     }
 }
 
@@ -134,7 +137,7 @@ fn fold(c: char) -> char {
 }
 
 /// For comparing names: folded, letters and digits only.
-pub fn normal(name: &str) -> String {
+pub fn normalize_name(name: &str) -> String {
     name.chars().map(fold).filter(|c| c.is_alphanumeric()).collect()
 }
 

@@ -88,7 +88,7 @@ struct Fence<'a> {
 }
 
 /// A line of the text and what is open around it.
-struct Line<'a> {
+struct TextLine<'a> {
     start: usize,
     end: usize,
     blank: bool,
@@ -96,7 +96,7 @@ struct Line<'a> {
     after: Option<Fence<'a>>,
 }
 
-fn lines(text: &str, max: usize) -> Vec<Line<'_>> {
+fn lines(text: &str, max: usize) -> Vec<TextLine<'_>> {
     let mut found = Vec::new();
     let mut open = None;
     let mut start = 0;
@@ -108,7 +108,7 @@ fn lines(text: &str, max: usize) -> Vec<Line<'_>> {
             (still, _) => still,
         };
         let end = start + line.len();
-        found.push(Line { start, end, blank: line.trim().is_empty(), before, after: open });
+        found.push(TextLine { start, end, blank: line.trim().is_empty(), before, after: open });
         start = end;
     }
     found
@@ -141,16 +141,16 @@ fn closes(line: &str, fence: Fence<'_>) -> bool {
 }
 
 /// The line that holds the byte before `at`.
-fn line_before(lines: &[Line<'_>], at: usize) -> usize {
+fn line_before(lines: &[TextLine<'_>], at: usize) -> usize {
     lines.partition_point(|line| line.end < at)
 }
 
-fn state_at<'a>(lines: &[Line<'a>], at: usize) -> Option<Fence<'a>> {
+fn state_at<'a>(lines: &[TextLine<'a>], at: usize) -> Option<Fence<'a>> {
     lines.get(line_before(lines, at)).and_then(|line| if line.end == at { line.after } else { line.before })
 }
 
 /// Where to end a piece that begins at `at` and must end at or before `window`.
-fn cut(text: &str, lines: &[Line<'_>], at: usize, window: usize) -> usize {
+fn cut(text: &str, lines: &[TextLine<'_>], at: usize, window: usize) -> usize {
     let least = at + (window - at) / LEAST_FILL;
     let last = line_before(lines, window);
     let first = line_before(lines, least);

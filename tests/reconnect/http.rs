@@ -7,11 +7,11 @@ use crate::support::watch::Watch;
 use crossbeam_channel::unbounded;
 use serde_json::{Value, json};
 use wtt_connect::http::proxy::Proxies;
-use wtt_connect::http::{Client, HttpError, Settings};
+use wtt_connect::http::{Client, ClientSettings, HttpError};
 use wtt_connect::secret::Secret;
 
-fn settings(url: String) -> Settings {
-    Settings {
+fn settings(url: String) -> ClientSettings {
+    ClientSettings {
         base_url: url,
         token: Secret::new(TOKEN),
         ca_file: Some(fixture("tls/ca.pem")),
@@ -146,8 +146,10 @@ fn an_unreachable_or_silent_service_is_offline() {
     let silent = Server::start(Visit::swallow);
     let took = Watch::start();
     let url = format!("http://127.0.0.1:{}", silent.port);
-    let error =
-        Client::open(Settings { total: ms(200), ..settings(url) }).unwrap().get_json("/health").unwrap_err();
+    let error = Client::open(ClientSettings { total: ms(200), ..settings(url) })
+        .unwrap()
+        .get_json("/health")
+        .unwrap_err();
     assert!(matches!(&error, HttpError::Offline(why) if why.contains("timeout")), "{error:?}");
     assert!(took.counted() < ms(1500));
 }
@@ -157,7 +159,7 @@ fn tls_and_proxy_as_for_the_websocket() {
     let secure = Server::start_tls(|visit| visit.request().respond("200 OK", "1"));
     let url = format!("https://localhost:{}", secure.port);
     assert_eq!(Client::open(settings(url.clone())).unwrap().get_json("/x"), Ok((200, json!(1))));
-    let stranger = Client::open(Settings { ca_file: None, ..settings(url) }).unwrap();
+    let stranger = Client::open(ClientSettings { ca_file: None, ..settings(url) }).unwrap();
     let error = stranger.get_json("/x").unwrap_err().to_string();
     assert!(error.contains("WTT_CONNECT_CA_FILE"), "{error}");
 
@@ -166,16 +168,16 @@ fn tls_and_proxy_as_for_the_websocket() {
         let proxy = connect_proxy(port);
         let value = format!("http://al:p%3Aw@127.0.0.1:{}", proxy.port);
         let proxies = Proxies::from_lookup(|name| (name == "ALL_PROXY").then(|| value.clone()));
-        let through = Settings { proxies, ..settings(format!("{scheme}://wtt.test:{port}")) };
+        let through = ClientSettings { proxies, ..settings(format!("{scheme}://wtt.test:{port}")) };
         assert_eq!(Client::open(through).unwrap().get_json("/x"), Ok((200, json!(expect))), "{scheme}");
     }
 }
 
 #[test]
 fn what_cannot_work_is_said_when_the_client_is_made() {
-    let missing = Settings { ca_file: Some("/nonexistent.pem".into()), ..settings("http://h".into()) };
+    let missing = ClientSettings { ca_file: Some("/nonexistent.pem".into()), ..settings("http://h".into()) };
     assert!(Client::open(missing).unwrap_err().to_string().contains("/nonexistent.pem"));
     let socks = Proxies::from_lookup(|name| (name == "all_proxy").then(|| "socks5://p:1".to_owned()));
-    let error = Client::open(Settings { proxies: socks, ..settings("http://h".into()) }).unwrap_err();
+    let error = Client::open(ClientSettings { proxies: socks, ..settings("http://h".into()) }).unwrap_err();
     assert!(error.to_string().contains("socks5"), "{error}");
 }

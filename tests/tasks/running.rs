@@ -3,7 +3,7 @@
 use super::patch;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, is_alive, until};
 use serde_json::{Map, Value, json};
-use wtt_connect::http::{Client, Settings};
+use wtt_connect::http::{Client, ClientSettings};
 use wtt_connect::local::service::{Faults, MessageAuthor, ServiceEvent};
 use wtt_connect::secret::Secret;
 
@@ -17,7 +17,7 @@ pub(super) struct Person(pub(super) Client);
 impl Person {
     pub(super) fn at(wtt: &Wtt) -> Person {
         let token = Secret::new(wtt.service.user_token());
-        Person(Client::open(Settings::new(&wtt.service.base_url(), token, None)).unwrap())
+        Person(Client::open(ClientSettings::new(&wtt.service.base_url(), token, None)).unwrap())
     }
     pub(super) fn does(&self, task: &Map<String, Value>, what: &str, body: &Value) {
         self.0.post_json(&format!("/tasks/{}/{what}", id(task)), body).unwrap();

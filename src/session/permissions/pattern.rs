@@ -1,7 +1,7 @@
 //! Whether a pattern of a rule fits a command: strictly for rules that allow, as widely as can be for those that do not. Pure.
 
 use crate::config::permissions::glob;
-use crate::session::permissions::shell_parser::{Word, parse_commands};
+use crate::session::permissions::shell_parser::{ShellWord, parse_commands};
 
 /// Programs that run the program which their arguments name.
 const WRAPPERS: &[&str] = &[
@@ -22,12 +22,12 @@ pub enum PatternMatch {
 }
 
 /// Whether a pattern certainly fits: for rules that allow. `*` as the last word is any number of further words.
-pub fn matches_surely(pattern: &str, command: &[Word]) -> bool {
+pub fn matches_surely(pattern: &str, command: &[ShellWord]) -> bool {
     match_command(pattern, command, false) == PatternMatch::Yes
 }
 
 /// Whether a pattern may fit: for rules that deny or ask. It looks through programs that run others and into `sh -c`.
-pub fn matches_possibly(pattern: &str, command: &[Word]) -> PatternMatch {
+pub fn matches_possibly(pattern: &str, command: &[ShellWord]) -> PatternMatch {
     let mut best = match_command(pattern, command, true);
     let name = command.first().map_or("", |word| program_name(&word.text));
     let is_shell = name.ends_with("sh") || name == "eval";
@@ -63,7 +63,7 @@ fn program_name(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or(program)
 }
 
-fn match_command(pattern: &str, command: &[Word], loose: bool) -> PatternMatch {
+fn match_command(pattern: &str, command: &[ShellWord], loose: bool) -> PatternMatch {
     let mut words = command.iter().enumerate();
     let mut wanted = pattern.split_whitespace().peekable();
     while let Some(want) = wanted.next() {

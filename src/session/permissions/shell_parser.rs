@@ -4,7 +4,7 @@
 
 /// A word of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Word {
+pub struct ShellWord {
     /// Without its quotes.
     pub text: String,
     /// It holds a variable or a substitution: only the shell knows what it becomes.
@@ -14,7 +14,7 @@ pub struct Word {
 }
 
 /// A simple command; a redirection is one as well (`>` and the file).
-pub type SimpleCommand = Vec<Word>;
+pub type SimpleCommand = Vec<ShellWord>;
 
 /// Substitutions within substitutions; people write two.
 const MAX_DEPTH: usize = 8;
@@ -112,14 +112,14 @@ impl ShellReader<'_> {
         let copies = mark.ends_with('&') && mark.len() > 1;
         let is_descriptor = copies && target.text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         if target.has_expansion || !(is_descriptor || target.text == "/dev/null") {
-            let mark = Word { text: mark[..1].replace('&', ">"), ..Word::default() };
+            let mark = ShellWord { text: mark[..1].replace('&', ">"), ..ShellWord::default() };
             self.found.push(vec![mark, target]);
         }
         Some(())
     }
 
-    fn word(&mut self) -> Option<Word> {
-        let mut word = Word::default();
+    fn word(&mut self) -> Option<ShellWord> {
+        let mut word = ShellWord::default();
         let mut any = false;
         while let Some(c) = self.peek() {
             if matches!(c, ' ' | '\t' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>') {
@@ -152,7 +152,7 @@ impl ShellReader<'_> {
         any.then_some(word)
     }
 
-    fn quoted(&mut self, word: &mut Word) -> Option<()> {
+    fn quoted(&mut self, word: &mut ShellWord) -> Option<()> {
         loop {
             match self.next()? {
                 '"' => return Some(()),
@@ -168,7 +168,7 @@ impl ShellReader<'_> {
         }
     }
 
-    fn dollar(&mut self, word: &mut Word) -> Option<()> {
+    fn dollar(&mut self, word: &mut ShellWord) -> Option<()> {
         match self.peek() {
             Some('(') if self.rest.starts_with("((") => None,
             Some('(') => {
@@ -194,7 +194,7 @@ impl ShellReader<'_> {
     }
 
     /// The old form of a substitution; nested ones need backslashes, which are not followed.
-    fn backticks(&mut self, word: &mut Word) -> Option<()> {
+    fn backticks(&mut self, word: &mut ShellWord) -> Option<()> {
         let (inner, after) = self.rest.split_once('`')?;
         if inner.contains('\\') {
             return None;
@@ -206,7 +206,7 @@ impl ShellReader<'_> {
         Some(())
     }
 
-    fn substitution(&mut self, word: &mut Word) -> Option<()> {
+    fn substitution(&mut self, word: &mut ShellWord) -> Option<()> {
         word.has_expansion = true;
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Option<Vec<String>> {
-        let shown = |w: &Word| {
+        let shown = |w: &ShellWord| {
             format!(
                 "{}{}{}",
                 w.text,

@@ -1,7 +1,7 @@
 //! Text to speech: an answer that has gone out as text follows as sound, made by a program or by an address that speaks
 //! OpenAI's speech interface. It never delays the next turn, and a failure costs nothing but the sound.
 
-use crate::config::voice::{Endpoint, Speaking};
+use crate::config::voice::{Speaking, SpeechEndpoint};
 use crate::config::{Config, paths};
 use crate::http::multipart;
 use crate::http::multipart::Post;
@@ -147,7 +147,12 @@ fn synthesize(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, Str
     }
 }
 
-fn by_address(config: &Config, endpoint: &Endpoint, folder: &Path, text: &str) -> Result<PathBuf, String> {
+fn by_address(
+    config: &Config,
+    endpoint: &SpeechEndpoint,
+    folder: &Path,
+    text: &str,
+) -> Result<PathBuf, String> {
     let voice = config.voice.voice.as_deref().unwrap_or("alloy");
     let body = json!({ "model": endpoint.model, "input": text, "voice": voice, "response_format": "mp3" });
     let body = body.to_string().into_bytes();

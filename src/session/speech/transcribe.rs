@@ -3,7 +3,7 @@
 use crate::agent::helper_command;
 use crate::agent::helper_command::{HelperCommand, HelperError};
 use crate::agent::runner::Control;
-use crate::config::voice::{Endpoint, Hearing};
+use crate::config::voice::{Hearing, SpeechEndpoint};
 use crate::http::HttpError;
 use crate::http::multipart;
 use crate::http::multipart::Post;
@@ -141,7 +141,7 @@ fn by_command(
 /// By our own client, in a thread of its own: a stop does not wait for the server.
 fn by_fetch(
     shared: &Shared,
-    endpoint: &Endpoint,
+    endpoint: &SpeechEndpoint,
     sound: &Path,
     language: &str,
     control: &Receiver<Control>,
@@ -159,7 +159,7 @@ fn by_fetch(
 }
 
 fn transcribe(
-    endpoint: &Endpoint,
+    endpoint: &SpeechEndpoint,
     sound: &Path,
     language: &str,
     ca_file: Option<PathBuf>,
@@ -207,7 +207,7 @@ fn parse_transcript(answer: &str) -> Result<String, String> {
 /// Through curl. The key goes to its standard input, where nobody else can read it.
 fn by_curl(
     shared: &Shared,
-    endpoint: &Endpoint,
+    endpoint: &SpeechEndpoint,
     sound: &Path,
     language: &str,
     control: &Receiver<Control>,

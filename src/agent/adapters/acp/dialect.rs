@@ -9,10 +9,10 @@ use crate::agent::adapters::acp::failure;
 use crate::agent::adapters::acp::further_messages;
 use crate::agent::adapters::acp::json_rpc::{response, take_member, write};
 use crate::agent::adapters::acp::permission_requests;
-use crate::agent::adapters::acp::permission_requests::Open;
+use crate::agent::adapters::acp::permission_requests::OpenRequest;
 use crate::agent::adapters::acp::quirks;
 use crate::agent::adapters::acp::quirks::Quirks;
-use crate::agent::adapters::acp::session_options::Offer;
+use crate::agent::adapters::acp::session_options::SessionOptions;
 use crate::agent::adapters::acp::tool_calls::Tools;
 use crate::agent::dialect::{
     Dialect, Effects, Exit, StrayOutput, TextCollector, outcome_from_exit, string_field,
@@ -39,7 +39,7 @@ pub(super) const MAX_ASKS: usize = 32;
 
 /// What our open request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum AcpStep {
     Initialize,
     Login,
     /// A new session.
@@ -67,7 +67,7 @@ pub(super) struct Able {
 
 /// What belongs to one turn.
 #[derive(Debug, Default)]
-pub(super) struct Turn {
+pub(super) struct AcpTurn {
     pub(super) said: TextCollector,
     /// Text since the last tool call: the answer.
     pub(super) answer: String,
@@ -79,7 +79,7 @@ pub(super) struct Turn {
     pub(super) denied: String,
     /// codex-acp puts its errors into the answer, and says so here.
     pub(super) system_error: bool,
-    pub(super) further: further_messages::Further,
+    pub(super) further: further_messages::FurtherMessages,
     pub(super) usage: Option<Usage>,
     pub(super) stopping: bool,
     /// The prompt was answered, and it still works.
@@ -94,15 +94,15 @@ pub struct Acp {
     /// The model is an argument of the command line.
     pub(super) model_by_flag: bool,
     pub(super) quirks: &'static Quirks,
-    pub(super) able: Able,
-    pub(super) offer: Offer,
+    pub(super) capabilities: Able,
+    pub(super) options: SessionOptions,
     pub(super) session: String,
     /// The session has been resumed, so its history goes with every request.
     pub(super) resumed: bool,
     pub(super) last_id: u64,
     /// Further messages that were sent, all turns together.
     pub(super) steers: u64,
-    pub(super) pending: Option<Step>,
+    pub(super) pending: Option<AcpStep>,
     /// The replay of the history is still to come.
     pub(super) replaying: bool,
     /// Whether it has said that it is logged in.
@@ -113,8 +113,8 @@ pub struct Acp {
     pub(super) commands: Vec<String>,
     /// A command is held back until they are known.
     pub(super) waits_for_list: bool,
-    pub(super) asks: Vec<Open>,
-    pub(super) turn: Turn,
+    pub(super) asks: Vec<OpenRequest>,
+    pub(super) turn: AcpTurn,
     pub(super) stray: StrayOutput,
 }
 
@@ -125,8 +125,8 @@ impl Acp {
             request: request.clone(),
             model_by_flag,
             quirks: quirks::of(""),
-            able: Able::default(),
-            offer: Offer::default(),
+            capabilities: Able::default(),
+            options: SessionOptions::default(),
             session: String::new(),
             resumed: false,
             last_id: 0,
@@ -138,12 +138,12 @@ impl Acp {
             commands: Vec::new(),
             waits_for_list: false,
             asks: Vec::new(),
-            turn: Turn::default(),
+            turn: AcpTurn::default(),
             stray: StrayOutput::default(),
         }
     }
 
-    pub(super) fn send(&mut self, step: Step, method: &str, params: Value, effects: &mut Effects) {
+    pub(super) fn send(&mut self, step: AcpStep, method: &str, params: Value, effects: &mut Effects) {
         self.last_id += 1;
         self.pending = Some(step);
         write(json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), effects);
@@ -171,7 +171,7 @@ impl Acp {
         }
     }
 
-    pub(super) fn turn_down(&self, open: &Open, effects: &mut Effects) {
+    pub(super) fn turn_down(&self, open: &OpenRequest, effects: &mut Effects) {
         if let Ok(answer) = open.answer(&Decision::DenyAndStop, self.quirks) {
             write(answer, effects);
         }
@@ -197,7 +197,7 @@ impl Acp {
                 return write(response(id, "error", error), effects);
             }
         };
-        let running = self.pending == Some(Step::Prompt) && !self.turn.stopping;
+        let running = self.pending == Some(AcpStep::Prompt) && !self.turn.stopping;
         if let Some(call) = params.get("toolCall").filter(|_| running) {
             self.turn.tools.update(call, true, effects);
         }
@@ -217,7 +217,7 @@ impl Acp {
     }
 
     /// The agent does not want to know any more.
-    pub(super) fn withdraw(&mut self, is: impl Fn(&Open) -> bool, effects: &mut Effects) {
+    pub(super) fn withdraw(&mut self, is: impl Fn(&OpenRequest) -> bool, effects: &mut Effects) {
         self.asks.retain(|open| {
             if is(open) {
                 effects.withdrawn_requests.push(open.ask.id.clone());
@@ -274,7 +274,7 @@ impl Dialect for Acp {
                     self.asked(&id, &method, &mut params, effects);
                 }
             }
-            None if self.further_answered(&id, &message, effects) => {}
+            None if self.on_steering_response(&id, &message, effects) => {}
             None if id.as_u64() == Some(self.last_id) => {
                 if let Some(step) = self.pending.take() {
                     self.answered(step, &mut message, effects);
@@ -316,16 +316,16 @@ impl Dialect for Acp {
 
     fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
         self.request = request.clone();
-        self.turn = Turn::default();
+        self.turn = AcpTurn::default();
         if self.session.is_empty() || request.resume.as_ref() != Some(&self.session) {
             return self.open(effects);
         }
         self.resumed = true;
-        self.choose(Step::Mode, effects);
+        self.choose(AcpStep::Mode, effects);
     }
 
     fn cancel(&mut self, effects: &mut Effects) -> bool {
-        if self.pending != Some(Step::Prompt) {
+        if self.pending != Some(AcpStep::Prompt) {
             return false;
         }
         let params = json!({ "sessionId": self.session });
@@ -336,7 +336,7 @@ impl Dialect for Acp {
     }
 
     fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
-        self.take_further(text, effects)
+        self.steer(text, effects)
     }
 
     fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {

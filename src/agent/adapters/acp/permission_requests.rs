@@ -16,7 +16,7 @@ const MAX_DETAIL: usize = 4000;
 
 /// A question that waits.
 #[derive(Debug)]
-pub struct Open {
+pub struct OpenRequest {
     /// The agent's id of the request, echoed as it came.
     pub id: Value,
     /// The question in our words.
@@ -31,7 +31,7 @@ pub struct Open {
 }
 
 /// Reads a request for answers; the error says why nobody can be asked.
-pub fn open_form(id: &Value, params: &Value) -> Result<Open, &'static str> {
+pub fn open_form(id: &Value, params: &Value) -> Result<OpenRequest, &'static str> {
     if !matches!(string_field(params, "mode"), "" | "form") {
         return Err("addresses cannot be opened from a chat, only forms can be filled in");
     }
@@ -39,21 +39,21 @@ pub fn open_form(id: &Value, params: &Value) -> Result<Open, &'static str> {
         elicitation::parse_form(id, string_field(params, "message"), &params["requestedSchema"])?;
     ask.detail = text::truncate(&ask.detail, MAX_DETAIL);
     let tool_call = string_field(params, "toolCallId").to_owned();
-    Ok(Open { id: id.clone(), ask, tool_call, options: Value::Null, form: Some(form), cursors: None })
+    Ok(OpenRequest { id: id.clone(), ask, tool_call, options: Value::Null, form: Some(form), cursors: None })
 }
 
 /// A question of Cursor's own kind; `None`: it is none.
-pub fn open_cursor(method: &str, id: &Value, params: &Value) -> Option<Result<Open, &'static str>> {
+pub fn open_cursor(method: &str, id: &Value, params: &Value) -> Option<Result<OpenRequest, &'static str>> {
     Some(acp_requests::read(method, id, params)?.map(|(form, mut ask)| {
         ask.detail = text::truncate(&ask.detail, MAX_DETAIL);
         let cursors = Some(params.clone());
         // withdrawn by the agent alone: its tool call may be over before
-        Open { id: id.clone(), ask, tool_call: String::new(), options: Value::Null, form, cursors }
+        OpenRequest { id: id.clone(), ask, tool_call: String::new(), options: Value::Null, form, cursors }
     }))
 }
 
 /// Reads a request.
-pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> Open {
+pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> OpenRequest {
     let call = crate::agent::adapters::acp::json_rpc::take_member(params, "toolCall");
     let options = crate::agent::adapters::acp::json_rpc::take_member(params, "options");
     let seen = tools.get(string_field(&call, "toolCallId"));
@@ -92,7 +92,7 @@ pub fn open(id: &Value, params: &mut Value, tools: &Tools, quirks: &Quirks) -> O
         choices: Vec::new(),
         answer_count: 1,
     };
-    Open {
+    OpenRequest {
         id: id.clone(),
         ask,
         tool_call: string_field(&call, "toolCallId").to_owned(),
@@ -156,7 +156,7 @@ fn session_option<'a>(options: &'a Value, quirks: &Quirks) -> Option<&'a Value> 
     })
 }
 
-impl Open {
+impl OpenRequest {
     /// The answer; the error says what in it does not fit. What the agent does not offer is answered by the next stricter
     /// thing that it does.
     pub fn answer(&self, decision: &Decision, quirks: &Quirks) -> Result<Value, String> {

@@ -11,7 +11,7 @@ const MAX_NAMED: usize = 12;
 
 /// What is on offer now.
 #[derive(Debug, Default)]
-pub struct Offer {
+pub struct SessionOptions {
     options: Value,
     modes: Value,
     models: Value,
@@ -31,27 +31,27 @@ pub enum Change {
 }
 
 /// Where a choice is made.
-enum Place<'a> {
+enum OptionPlace<'a> {
     Option(&'a Value),
     Modes(&'a Value),
     Models(&'a Value),
 }
 
-impl Place<'_> {
+impl OptionPlace<'_> {
     fn values(&self) -> Vec<&str> {
         let mut out = Vec::new();
         match self {
-            Place::Option(option) => {
+            OptionPlace::Option(option) => {
                 for item in array_items(&option["options"]) {
                     // groups hold options of their own
                     out.push(string_field(item, "value"));
                     out.extend(array_items(&item["options"]).iter().map(|item| string_field(item, "value")));
                 }
             }
-            Place::Modes(list) => {
+            OptionPlace::Modes(list) => {
                 out.extend(array_items(&list["availableModes"]).iter().map(|m| string_field(m, "id")))
             }
-            Place::Models(list) => {
+            OptionPlace::Models(list) => {
                 out.extend(array_items(&list["availableModels"]).iter().map(|m| string_field(m, "modelId")))
             }
         }
@@ -61,15 +61,15 @@ impl Place<'_> {
 
     fn set(&self, value: &str) -> Change {
         let (now, method, parameters) = match self {
-            Place::Option(option) => (
+            OptionPlace::Option(option) => (
                 string_field(option, "currentValue"),
                 "session/set_config_option",
                 json!({ "configId": option["id"], "value": value }),
             ),
-            Place::Modes(list) => {
+            OptionPlace::Modes(list) => {
                 (string_field(list, "currentModeId"), "session/set_mode", json!({ "modeId": value }))
             }
-            Place::Models(list) => {
+            OptionPlace::Models(list) => {
                 (string_field(list, "currentModelId"), "session/set_model", json!({ "modelId": value }))
             }
         };
@@ -77,7 +77,7 @@ impl Place<'_> {
     }
 }
 
-impl Offer {
+impl SessionOptions {
     /// Takes what an answer or update says; what it does not mention stays.
     pub fn learn(&mut self, said: &mut Value) {
         for (name, place) in
@@ -116,14 +116,14 @@ impl Offer {
         self.made();
     }
 
-    fn option(&self, category: &str) -> Option<Place<'_>> {
+    fn option(&self, category: &str) -> Option<OptionPlace<'_>> {
         let fits = |o: &&Value| string_field(o, "category") == category || string_field(o, "id") == category;
-        array_items(&self.options).iter().find(fits).map(Place::Option)
+        array_items(&self.options).iter().find(fits).map(OptionPlace::Option)
     }
 
     /// One of these modes, best first; an empty name stands for leaving it. `strict`: it must be one of them.
     pub fn mode(&self, wanted: &[&str], strict: bool) -> Change {
-        let place = self.option("mode").unwrap_or(Place::Modes(&self.modes));
+        let place = self.option("mode").unwrap_or(OptionPlace::Modes(&self.modes));
         let offered = place.values();
         match wanted.iter().find(|mode| offered.contains(mode)) {
             Some(mode) => place.set(mode),
@@ -137,7 +137,7 @@ impl Offer {
 
     /// The model of that id. codex-acp lists `model[effort]`; opencode `provider/model`.
     pub fn model(&self, asked: &str, effort: &str) -> Change {
-        let place = self.option("model").unwrap_or(Place::Models(&self.models));
+        let place = self.option("model").unwrap_or(OptionPlace::Models(&self.models));
         let offered = place.values();
         if offered.is_empty() {
             return Change::Refused(
@@ -153,7 +153,7 @@ impl Offer {
 
     /// The model was refused: in words for people.
     pub fn no_model(&self, asked: &str) -> String {
-        let place = self.option("model").unwrap_or(Place::Models(&self.models));
+        let place = self.option("model").unwrap_or(OptionPlace::Models(&self.models));
         format!("it does not know the model {asked}; it offers {}", list(&place.values()))
     }
 
@@ -189,8 +189,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn offer(said: Value) -> Offer {
-        let mut offer = Offer::default();
+    fn offer(said: Value) -> SessionOptions {
+        let mut offer = SessionOptions::default();
         let mut said = said;
         offer.learn(&mut said);
         offer
@@ -240,7 +240,7 @@ mod tests {
         assert!(grouped.no_model("three").ends_with("offers a/one, a/two"));
         assert!(set(grouped.effort("high")).contains("\"on\""));
         assert_eq!(grouped.effort("none"), Change::None);
-        let empty = Offer::default();
+        let empty = SessionOptions::default();
         assert!(set(empty.model("x", "")).contains("its own settings"));
         assert_eq!((empty.effort("high"), empty.mode(&["yolo"], false)), (Change::None, Change::None));
     }

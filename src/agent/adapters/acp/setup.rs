@@ -1,6 +1,6 @@
 //! From a fresh process to a running prompt: initialize, log in, open the session, choose mode, model and effort. Pure.
 
-use crate::agent::adapters::acp::dialect::{Acp, Step, one_line_title};
+use crate::agent::adapters::acp::dialect::{Acp, AcpStep, one_line_title};
 use crate::agent::adapters::acp::json_rpc::take_member;
 use crate::agent::adapters::acp::session_options::Change;
 use crate::agent::adapters::acp::{failure, quirks};
@@ -27,22 +27,22 @@ impl Acp {
             "clientCapabilities": { "fs": files, "terminal": false, "elicitation": forms },
             "clientInfo": { "name": "wtt-connect", "version": env!("CARGO_PKG_VERSION") },
         });
-        self.send(Step::Initialize, "initialize", params, effects);
+        self.send(AcpStep::Initialize, "initialize", params, effects);
     }
 
     /// Opens the session that the turn belongs to, or a new one.
     pub(super) fn open(&mut self, effects: &mut Effects) {
         let id = self.request.resume.clone().unwrap_or_default();
         let (step, method) = match id.as_str() {
-            "" => (Step::New, "session/new"),
-            _ if self.able.resume => (Step::Resume, "session/resume"),
-            _ if self.able.load => (Step::Load, "session/load"),
+            "" => (AcpStep::New, "session/new"),
+            _ if self.capabilities.resume => (AcpStep::Resume, "session/resume"),
+            _ if self.capabilities.load => (AcpStep::Load, "session/load"),
             _ => {
                 return self.fail(Reason::StaleSession, "this agent cannot take up a session again", effects);
             }
         };
         self.session.clone_from(&id);
-        self.resumed = step != Step::New;
+        self.resumed = step != AcpStep::New;
         let cwd = self.request.workdir.to_string_lossy();
         let no_servers: [&str; 0] = [];
         let mut params = json!({ "cwd": &*cwd, "mcpServers": no_servers });
@@ -50,30 +50,30 @@ impl Acp {
             with_session(&mut params, &id);
         }
         self.send(step, method, params, effects);
-        if step == Step::Load && self.quirks.once_a_minute {
+        if step == AcpStep::Load && self.quirks.once_a_minute {
             effects.delayed_stdin = effects.stdin.pop();
         }
     }
 
     /// The answer to our request.
-    pub(super) fn answered(&mut self, step: Step, message: &mut Value, effects: &mut Effects) {
+    pub(super) fn answered(&mut self, step: AcpStep, message: &mut Value, effects: &mut Effects) {
         let error = take_member(message, "error");
         let mut result = take_member(message, "result");
         if !error.is_null() {
             return self.refused(step, &error, effects);
         }
-        if matches!(step, Step::Mode | Step::Model | Step::Effort) {
-            self.offer.made();
+        if matches!(step, AcpStep::Mode | AcpStep::Model | AcpStep::Effort) {
+            self.options.made();
         }
-        self.offer.learn(&mut result);
+        self.options.learn(&mut result);
         match step {
-            Step::Initialize => self.greeted(&mut result, effects),
-            Step::Login => self.open(effects),
-            Step::New | Step::Resume | Step::Load => self.opened(step, &result, effects),
-            Step::Mode => self.choose(Step::Model, effects),
-            Step::Model => self.choose(Step::Effort, effects),
-            Step::Effort => self.prompt(effects),
-            Step::Prompt => self.stopped(&result, effects),
+            AcpStep::Initialize => self.greeted(&mut result, effects),
+            AcpStep::Login => self.open(effects),
+            AcpStep::New | AcpStep::Resume | AcpStep::Load => self.opened(step, &result, effects),
+            AcpStep::Mode => self.choose(AcpStep::Model, effects),
+            AcpStep::Model => self.choose(AcpStep::Effort, effects),
+            AcpStep::Effort => self.prompt(effects),
+            AcpStep::Prompt => self.stopped(&result, effects),
         }
     }
 
@@ -85,20 +85,20 @@ impl Acp {
         }
         self.quirks = quirks::of(string_field(&result["agentInfo"], "name"));
         let able = &result["agentCapabilities"];
-        self.able.load = able["loadSession"] == true;
-        self.able.resume = able["sessionCapabilities"]["resume"].is_object();
-        self.able.steering = result["_meta"]["steering"]["supported"] == true;
-        self.able.image = able["promptCapabilities"]["image"] == true;
+        self.capabilities.load = able["loadSession"] == true;
+        self.capabilities.resume = able["sessionCapabilities"]["resume"].is_object();
+        self.capabilities.steering = result["_meta"]["steering"]["supported"] == true;
+        self.capabilities.image = able["promptCapabilities"]["image"] == true;
         let unattended = array_items(&result["authMethods"]).iter().find(|method| {
             string_field(method, "type") == "env_var"
                 || quirks::UNATTENDED.contains(&string_field(method, "id"))
         });
-        self.able.login = unattended.map(|method| string_field(method, "id").to_owned());
+        self.capabilities.login = unattended.map(|method| string_field(method, "id").to_owned());
         self.open(effects);
     }
 
-    fn opened(&mut self, step: Step, result: &Value, effects: &mut Effects) {
-        if step == Step::New {
+    fn opened(&mut self, step: AcpStep, result: &Value, effects: &mut Effects) {
+        if step == AcpStep::New {
             let id = string_field(result, "sessionId");
             if id.is_empty() || id.len() > MAX_SESSION {
                 return self.fail(Reason::CliUnsupported, "it gave its session no usable id", effects);
@@ -108,33 +108,33 @@ impl Acp {
         if !self.quirks.late_session || self.resumed {
             effects.events.push(AgentEvent::Session(self.session.clone()));
         }
-        self.replaying = step == Step::Load && self.quirks.replays_late;
+        self.replaying = step == AcpStep::Load && self.quirks.replays_late;
         if !self.replaying {
-            self.choose(Step::Mode, effects);
+            self.choose(AcpStep::Mode, effects);
         }
     }
 
     /// Makes the choices from this one on, then prompts.
-    pub(super) fn choose(&mut self, from: Step, effects: &mut Effects) {
-        for step in [Step::Mode, Step::Model, Step::Effort] {
+    pub(super) fn choose(&mut self, from: AcpStep, effects: &mut Effects) {
+        for step in [AcpStep::Mode, AcpStep::Model, AcpStep::Effort] {
             let strict = matches!(self.request.mode, Mode::AutoEdit | Mode::Suggest);
             let effort = self.request.effort.as_deref().unwrap_or_default();
             let model = self.request.model.as_deref().filter(|_| !self.model_by_flag);
             let change = match step {
                 // those before `from` are made
-                Step::Mode if from == Step::Mode => {
-                    self.offer.mode(self.quirks.modes(self.request.mode), strict)
+                AcpStep::Mode if from == AcpStep::Mode => {
+                    self.options.mode(self.quirks.modes(self.request.mode), strict)
                 }
-                Step::Model if from != Step::Effort => {
-                    model.map_or(Change::None, |m| self.offer.model(m, effort))
+                AcpStep::Model if from != AcpStep::Effort => {
+                    model.map_or(Change::None, |m| self.options.model(m, effort))
                 }
-                Step::Effort if !effort.is_empty() => self.offer.effort(effort),
+                AcpStep::Effort if !effort.is_empty() => self.options.effort(effort),
                 _ => Change::None,
             };
             match change {
                 Change::None => {}
                 Change::Set(method, mut params) => {
-                    self.offer.asked(&params);
+                    self.options.asked(&params);
                     with_session(&mut params, &self.session);
                     return self.send(step, method, params, effects);
                 }
@@ -166,7 +166,7 @@ impl Acp {
         let mut images: Vec<Value> = Vec::new();
         for image in &self.request.images {
             match image {
-                PromptImage { data: Some(data), media_type, .. } if self.able.image => {
+                PromptImage { data: Some(data), media_type, .. } if self.capabilities.image => {
                     images.push(json!({ "type": "image", "mimeType": media_type, "data": data }));
                 }
                 PromptImage { path, .. } => text.push_str(&format!("\n\nImage: {}", path.display())),
@@ -175,45 +175,45 @@ impl Acp {
         let mut blocks = vec![json!({ "type": "text", "text": text })];
         blocks.append(&mut images);
         let params = json!({ "sessionId": self.session, "prompt": blocks });
-        self.send(Step::Prompt, "session/prompt", params, effects);
+        self.send(AcpStep::Prompt, "session/prompt", params, effects);
         effects.events.push(AgentEvent::Started);
     }
 
     /// Our request was answered with an error.
-    fn refused(&mut self, step: Step, error: &Value, effects: &mut Effects) {
+    fn refused(&mut self, step: AcpStep, error: &Value, effects: &mut Effects) {
         let words = failure::words(error).to_owned();
-        let reason = failure::reason(error, matches!(step, Step::Resume | Step::Load), self.resumed);
+        let reason = failure::reason(error, matches!(step, AcpStep::Resume | AcpStep::Load), self.resumed);
         match step {
-            Step::New | Step::Resume | Step::Load if error["code"] == failure::NEEDS_LOGIN => {
-                match self.able.login.take() {
+            AcpStep::New | AcpStep::Resume | AcpStep::Load if error["code"] == failure::NEEDS_LOGIN => {
+                match self.capabilities.login.take() {
                     Some(method) => {
-                        self.send(Step::Login, "authenticate", json!({ "methodId": method }), effects)
+                        self.send(AcpStep::Login, "authenticate", json!({ "methodId": method }), effects)
                     }
                     None => self.fail(Reason::NotLoggedIn, &words, effects),
                 }
             }
-            Step::Login => self.fail(Reason::NotLoggedIn, &words, effects),
+            AcpStep::Login => self.fail(Reason::NotLoggedIn, &words, effects),
             // The mode only spares questions here; without it each is allowed as it comes.
-            Step::Mode if matches!(self.request.mode, Mode::FullAuto | Mode::Yolo) => {
+            AcpStep::Mode if matches!(self.request.mode, Mode::FullAuto | Mode::Yolo) => {
                 effects
                     .events
                     .push(AgentEvent::Note(one_line_title(&format!("the mode could not be set: {words}"))));
-                self.choose(Step::Model, effects);
+                self.choose(AcpStep::Model, effects);
             }
-            Step::Mode => {
+            AcpStep::Mode => {
                 self.fail(Reason::RefusedByPolicy, &format!("its mode could not be set: {words}"), effects)
             }
-            Step::Model => {
+            AcpStep::Model => {
                 let asked = self.request.model.clone().unwrap_or_default();
-                self.fail(Reason::RefusedByPolicy, &self.offer.no_model(&asked), effects);
+                self.fail(Reason::RefusedByPolicy, &self.options.no_model(&asked), effects);
             }
-            Step::Effort => {
+            AcpStep::Effort => {
                 effects
                     .events
                     .push(AgentEvent::Note(one_line_title(&format!("the effort could not be set: {words}"))));
                 self.prompt(effects);
             }
-            Step::Prompt => self.broke_off(reason, error, &words, effects),
+            AcpStep::Prompt => self.broke_off(reason, error, &words, effects),
             _ => self.fail(reason, &words, effects),
         }
     }
@@ -225,7 +225,7 @@ impl Acp {
             return self.finish(AgentOutcome::Cancelled { partial }, effects);
         }
         // some answer a cancelled prompt so
-        if !self.able.steering && self.goes_on(&json!({ "stopReason": "cancelled" }), effects) {
+        if !self.capabilities.steering && self.goes_on(&json!({ "stopReason": "cancelled" }), effects) {
             return;
         }
         // claude-agent-acp says its error twice: as a piece of the answer, and then, with fewer words, as the error.

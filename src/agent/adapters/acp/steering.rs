@@ -1,7 +1,7 @@
 //! Further messages for a running prompt: by `_session/steering` where the agent announces it (claude-agent-acp,
 //! codex-acp), else the prompt is cancelled and the session prompted again. Pure.
 
-use crate::agent::adapters::acp::dialect::{Acp, Step};
+use crate::agent::adapters::acp::dialect::{Acp, AcpStep};
 use crate::agent::adapters::acp::json_rpc::write;
 use crate::agent::adapters::claude_code::stream_json::defuse;
 use crate::agent::dialect::{Effects, string_field};
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 const NAME: &str = "steer-";
 
 impl Acp {
-    pub(super) fn take_further(&mut self, text: &str, effects: &mut Effects) -> bool {
+    pub(super) fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
         match self.pending {
             _ if self.turn.ended || self.turn.stopping => return false,
-            Some(Step::Prompt) => {}
+            Some(AcpStep::Prompt) => {}
             // on the way to the prompt
             Some(_) => {
                 self.request.prompt.push_str("\n\n");
@@ -24,13 +24,13 @@ impl Acp {
             None => return false,
         }
         let further = &mut self.turn.further;
-        if !self.able.steering {
-            if further.next.is_empty() {
+        if !self.capabilities.steering {
+            if further.queued.is_empty() {
                 let params = json!({ "sessionId": self.session });
                 write(json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
                 self.close_asks(effects);
             }
-            self.turn.further.next.push(text.to_owned());
+            self.turn.further.queued.push(text.to_owned());
             return true;
         }
         self.steers += 1;
@@ -48,7 +48,12 @@ impl Acp {
     }
 
     /// An answer to one of ours; false when it is none.
-    pub(super) fn further_answered(&mut self, id: &Value, message: &Value, effects: &mut Effects) -> bool {
+    pub(super) fn on_steering_response(
+        &mut self,
+        id: &Value,
+        message: &Value,
+        effects: &mut Effects,
+    ) -> bool {
         let number = id.as_str().and_then(|id| id.strip_prefix(NAME)).and_then(|n| n.parse::<u64>().ok());
         let Some(number) = number else { return false };
         let further = &mut self.turn.further;
@@ -56,12 +61,12 @@ impl Acp {
         let (_, text) = further.sent.remove(at);
         // "startedNewTurn": its prompt would be answered to nobody, but the agent has the message
         if !matches!(string_field(&message["result"], "outcome"), "injected" | "startedNewTurn") {
-            further.next.push(text);
+            further.queued.push(text);
         }
         if further.sent.is_empty()
-            && let Some(result) = further.held.take()
+            && let Some(result) = further.held_result.take()
         {
-            self.pending = Some(Step::Prompt);
+            self.pending = Some(AcpStep::Prompt);
             self.stopped(&result, effects);
         }
         true
@@ -70,16 +75,16 @@ impl Acp {
     /// The prompt was answered, and the turn may not be over: true when it goes on.
     pub(super) fn goes_on(&mut self, result: &Value, effects: &mut Effects) -> bool {
         let further = &mut self.turn.further;
-        if self.turn.stopping || (further.sent.is_empty() && further.next.is_empty()) {
+        if self.turn.stopping || (further.sent.is_empty() && further.queued.is_empty()) {
             return false;
         }
         if !further.sent.is_empty() {
-            further.held = Some(result.clone());
+            further.held_result = Some(result.clone());
             // what is still asked for belongs to the prompt
-            self.pending = Some(Step::Prompt);
+            self.pending = Some(AcpStep::Prompt);
             return true;
         }
-        let texts = std::mem::take(&mut further.next);
+        let texts = std::mem::take(&mut further.queued);
         let answer = std::mem::take(&mut self.turn.answer);
         if string_field(result, "stopReason") != "cancelled" && !answer.trim().is_empty() {
             self.turn.further.earlier.push_str(answer.trim());

@@ -1,6 +1,6 @@
 //! What an ACP agent says while it works, and how its turn ends. Pure.
 
-use crate::agent::adapters::acp::dialect::{Acp, Step};
+use crate::agent::adapters::acp::dialect::{Acp, AcpStep};
 use crate::agent::adapters::acp::{failure, quirks, usage};
 use crate::agent::classify;
 use crate::agent::dialect::{Effects, array_items, completed_outcome, string_field};
@@ -26,16 +26,16 @@ impl Acp {
             self.commands.extend(names.take(MAX_COMMANDS));
         }
         match kind.as_str() {
-            "config_option_update" => self.offer.learn(update),
-            "current_mode_update" => self.offer.mode_is(string_field(update, "currentModeId")),
+            "config_option_update" => self.options.learn(update),
+            "current_mode_update" => self.options.mode_is(string_field(update, "currentModeId")),
             "available_commands_update" if self.waits_for_list && !self.commands.is_empty() => {
                 self.prompt(effects);
             }
             "available_commands_update" if self.replaying => {
                 self.replaying = false;
-                self.choose(Step::Mode, effects);
+                self.choose(AcpStep::Mode, effects);
             }
-            _ if self.pending != Some(Step::Prompt) => {}
+            _ if self.pending != Some(AcpStep::Prompt) => {}
             "agent_message_chunk" => self.text(update, effects),
             "agent_thought_chunk" => {
                 let text = string_field(&update["content"], "text");
@@ -101,7 +101,7 @@ impl Acp {
         let (said, begins) = (&self.turn.answer, self.quirks.works_on);
         if !begins.is_empty() && said.strip_prefix(begins).is_some_and(|rest| !rest.contains('\n')) {
             // the answer to the prompt is here, what it is about is not
-            (self.turn.works_on, self.pending) = (true, Some(Step::Prompt));
+            (self.turn.works_on, self.pending) = (true, Some(AcpStep::Prompt));
             return;
         }
         effects.usage = self.turn.usage.take();

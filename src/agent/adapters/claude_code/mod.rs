@@ -7,7 +7,7 @@ pub mod two_way;
 
 use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
 use crate::agent::adapters::claude_code::stream_json::Claude;
-use crate::agent::adapters::claude_code::two_way::Stream;
+use crate::agent::adapters::claude_code::two_way::TwoWay;
 use crate::agent::dialect::Dialect;
 use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
@@ -67,7 +67,7 @@ fn is_stream(request: &TurnRequest) -> bool {
 }
 
 fn dialect(request: &TurnRequest) -> Box<dyn Dialect> {
-    if is_stream(request) { Box::new(Stream::new(request)) } else { Box::new(Claude::new(request)) }
+    if is_stream(request) { Box::new(TwoWay::new(request)) } else { Box::new(Claude::new(request)) }
 }
 
 /// Values are glued to their flags, so that none can be taken for an option.

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 /// A process that serves one session.
 #[derive(Debug)]
-pub struct Stream {
+pub struct TwoWay {
     /// Reads the turn.
     turn: Claude,
     mode: Mode,
@@ -42,7 +42,7 @@ pub struct Stream {
     over: bool,
 }
 
-impl Stream {
+impl TwoWay {
     /// For a process that begins with this turn.
     pub fn new(request: &TurnRequest) -> Self {
         Self {
@@ -169,7 +169,7 @@ fn write(message: &Value, effects: &mut Effects) {
     effects.stdin.push(line + "\n");
 }
 
-impl Dialect for Stream {
+impl Dialect for TwoWay {
     fn start(&mut self, effects: &mut Effects) {
         match self.turn.refusal() {
             Some(refused) => self.finish(refused, effects),

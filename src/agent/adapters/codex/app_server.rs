@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 /// Where the conversation stands: what the answer to our last request will begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum AppServerStep {
     /// The greeting.
     Initialize,
     /// A thread, new or resumed.
@@ -35,13 +35,13 @@ enum Step {
 
 /// A process that serves one thread.
 #[derive(Debug)]
-pub struct Server {
+pub struct AppServer {
     request: TurnRequest,
     items: Items,
     stray: StrayOutput,
     thread: String,
     turn: String,
-    step: Step,
+    step: AppServerStep,
     /// The last id that we used; also that of the step's request.
     last_id: u64,
     step_id: u64,
@@ -58,7 +58,7 @@ pub struct Server {
     stopping: bool,
 }
 
-impl Server {
+impl AppServer {
     /// For a process that begins with this turn.
     pub fn new(request: &TurnRequest) -> Self {
         Self {
@@ -67,7 +67,7 @@ impl Server {
             stray: StrayOutput::default(),
             thread: String::new(),
             turn: String::new(),
-            step: Step::Initialize,
+            step: AppServerStep::Initialize,
             last_id: 0,
             step_id: 0,
             changes: BTreeMap::new(),
@@ -90,14 +90,14 @@ impl Server {
     }
 
     /// Sends the request on which everything waits.
-    fn go(&mut self, step: Step, method: &str, params: Value, effects: &mut Effects) {
+    fn go(&mut self, step: AppServerStep, method: &str, params: Value, effects: &mut Effects) {
         self.step = step;
         self.step_id = self.send(method, params, effects);
     }
 
     fn open_thread(&mut self, effects: &mut Effects) {
         let (method, params) = rpc::thread(&self.request);
-        self.go(Step::Thread, method, params, effects);
+        self.go(AppServerStep::Thread, method, params, effects);
     }
 
     fn begin_turn(&mut self, prompt: &str, effects: &mut Effects) {
@@ -108,7 +108,7 @@ impl Server {
         };
         self.request.images.clear();
         self.turn.clear();
-        self.go(Step::Turn, method, params, effects);
+        self.go(AppServerStep::Turn, method, params, effects);
     }
 
     fn send_steer(&mut self, text: &str, effects: &mut Effects) {
@@ -131,19 +131,21 @@ impl Server {
             return;
         }
         match self.step {
-            Step::Clean => self.finish(AgentOutcome::Cancelled { partial: self.items.said.text() }, effects),
-            Step::Idle => {}
-            Step::Initialize if !error.is_null() => {
+            AppServerStep::Clean => {
+                self.finish(AgentOutcome::Cancelled { partial: self.items.said.text() }, effects)
+            }
+            AppServerStep::Idle => {}
+            AppServerStep::Initialize if !error.is_null() => {
                 let words = string_field(error, "message");
                 let reason = classify::by_message(words).unwrap_or(Reason::CliUnsupported);
                 self.finish(failed_outcome(reason, words, String::new()), effects);
             }
             _ if !error.is_null() => self.fail(error, effects),
-            Step::Initialize => {
+            AppServerStep::Initialize => {
                 rpc::write(json!({ "jsonrpc": "2.0", "method": "initialized" }), effects);
                 self.open_thread(effects);
             }
-            Step::Thread => {
+            AppServerStep::Thread => {
                 let id = string_field(&message["result"]["thread"], "id");
                 if !adapter::is_uuid(id) {
                     return self.fail(&json!({ "message": "the app-server gave no thread" }), effects);
@@ -152,14 +154,14 @@ impl Server {
                 let prompt = std::mem::take(&mut self.request.prompt);
                 self.begin_turn(&prompt, effects);
             }
-            Step::Turn => self.turn_began(&message["result"]["turn"], effects),
+            AppServerStep::Turn => self.turn_began(&message["result"]["turn"], effects),
         }
     }
 
     /// Comes as answer and as notification, in any order.
     fn turn_began(&mut self, turn: &Value, effects: &mut Effects) {
         // the answer to a compaction names none; the notification does
-        if self.step == Step::Turn && self.turn.is_empty() && !string_field(turn, "id").is_empty() {
+        if self.step == AppServerStep::Turn && self.turn.is_empty() && !string_field(turn, "id").is_empty() {
             string_field(turn, "id").clone_into(&mut self.turn);
             if self.earlier.is_empty() {
                 effects.events.push(AgentEvent::Session(self.thread.clone()));
@@ -224,12 +226,12 @@ impl Server {
     }
 
     fn turn_over(&mut self, turn: &Value, effects: &mut Effects) {
-        if self.step != Step::Turn || self.turn.is_empty() || string_field(turn, "id") != self.turn {
+        if self.step != AppServerStep::Turn || self.turn.is_empty() || string_field(turn, "id") != self.turn {
             return;
         }
         let partial = self.items.said.text();
         match string_field(turn, "status") {
-            "interrupted" if self.stopping => self.clean(Step::Clean, effects),
+            "interrupted" if self.stopping => self.clean(AppServerStep::Clean, effects),
             "interrupted" => self.finish(failed_outcome(Reason::Killed(2), "", partial), effects),
             "failed" => self.fail(&turn["error"], effects),
             _ => {
@@ -247,7 +249,7 @@ impl Server {
                 let answer = [&self.earlier, answer.as_str()].concat();
                 let outcome = completed_outcome(&answer, self.items.worked, "", partial);
                 // What the turn left running in the background ends with it, as with `exec`.
-                self.clean(Step::Idle, effects);
+                self.clean(AppServerStep::Idle, effects);
                 self.finish(outcome, effects);
             }
         }
@@ -270,7 +272,7 @@ impl Server {
     }
 
     /// An interrupted turn leaves its commands running (seen with 0.169.0): they are ended with a request of their own.
-    fn clean(&mut self, step: Step, effects: &mut Effects) {
+    fn clean(&mut self, step: AppServerStep, effects: &mut Effects) {
         let params = json!({ "threadId": self.thread });
         self.go(step, "thread/backgroundTerminals/clean", params, effects);
     }
@@ -281,7 +283,7 @@ impl Server {
     }
 
     fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
-        (self.step, self.stopping) = (Step::Idle, false);
+        (self.step, self.stopping) = (AppServerStep::Idle, false);
         effects.withdraw_all(&mut self.pending);
         effects.outcome = Some(outcome);
     }
@@ -292,7 +294,7 @@ impl Server {
             return self.finish(refused, effects);
         }
         if self.last_id == 0 {
-            self.go(Step::Initialize, "initialize", rpc::initialize(), effects);
+            self.go(AppServerStep::Initialize, "initialize", rpc::initialize(), effects);
         } else if !self.thread.is_empty() && self.request.resume.as_ref() == Some(&self.thread) {
             let prompt = std::mem::take(&mut self.request.prompt);
             self.begin_turn(&prompt, effects);
@@ -302,7 +304,7 @@ impl Server {
     }
 }
 
-impl Dialect for Server {
+impl Dialect for AppServer {
     fn start(&mut self, effects: &mut Effects) {
         self.begin(effects);
     }
@@ -326,7 +328,7 @@ impl Dialect for Server {
     }
 
     fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
-        if self.step != Step::Idle {
+        if self.step != AppServerStep::Idle {
             let partial = self.items.said.text();
             let outcome = match self.stopping {
                 true => AgentOutcome::Cancelled { partial },
@@ -365,7 +367,7 @@ impl Dialect for Server {
     }
 
     fn cancel(&mut self, effects: &mut Effects) -> bool {
-        if self.step != Step::Turn || self.turn.is_empty() {
+        if self.step != AppServerStep::Turn || self.turn.is_empty() {
             return false;
         }
         self.stopping = true;
@@ -388,17 +390,17 @@ impl Dialect for Server {
     fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
         match self.step {
             // Not asked for yet: it is part of the first message.
-            Step::Initialize | Step::Thread => {
+            AppServerStep::Initialize | AppServerStep::Thread => {
                 self.request.prompt.push_str("\n\n");
                 self.request.prompt.push_str(text);
                 return true;
             }
             // Asked for, and not begun: it goes in as soon as the turn has a name.
-            Step::Turn if self.turn.is_empty() && !self.stopping => {
+            AppServerStep::Turn if self.turn.is_empty() && !self.stopping => {
                 self.early.push(text.to_owned());
                 return true;
             }
-            Step::Turn if !self.stopping => {}
+            AppServerStep::Turn if !self.stopping => {}
             _ => return false,
         }
         self.send_steer(text, effects);

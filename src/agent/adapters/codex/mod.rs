@@ -10,7 +10,7 @@ pub(crate) mod items;
 pub(crate) mod rpc;
 
 use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Launcher, Login, LoginQuery};
-use crate::agent::adapters::codex::app_server::Server;
+use crate::agent::adapters::codex::app_server::AppServer;
 use crate::agent::adapters::codex::effort::effort;
 use crate::agent::adapters::codex::exec::Codex;
 use crate::agent::dialect::Dialect;
@@ -91,7 +91,7 @@ fn is_server(request: &TurnRequest) -> bool {
 }
 
 fn dialect(request: &TurnRequest) -> Box<dyn Dialect> {
-    if is_server(request) { Box::new(Server::new(request)) } else { Box::new(Codex::new(request)) }
+    if is_server(request) { Box::new(AppServer::new(request)) } else { Box::new(Codex::new(request)) }
 }
 
 /// All options stand before the word `resume`, which itself knows few of them

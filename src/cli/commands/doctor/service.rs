@@ -4,7 +4,7 @@ use super::{Finding, Severity, finding};
 use crate::config::Config;
 use crate::http::proxy::Proxies;
 use crate::http::token_policy::status_refuses_token;
-use crate::http::{Client, HttpError, Settings};
+use crate::http::{Client, ClientSettings, HttpError};
 use crate::secret::Secret;
 use serde_json::Value;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub fn look(config: &Config, offline: bool) -> Vec<Finding> {
         return found;
     }
     let ask = |token: &Secret, path: &str| {
-        let settings = Settings {
+        let settings = ClientSettings {
             base_url: config.base_url.clone(),
             token: token.clone(),
             ca_file: config.ca_file.clone(),

@@ -91,7 +91,7 @@ impl Shelf {
         paths: &[String],
         name_of: fn(&str) -> String,
     ) -> Result<Copied, String> {
-        let (mut files, mut total): (Vec<zip::Item>, u64) = (Vec::new(), 0);
+        let (mut files, mut total): (Vec<zip::ZipInput>, u64) = (Vec::new(), 0);
         let mut from: Vec<String> = Vec::new();
         for path in paths {
             let named = |why: String| format!("`{path}`: {why}");
@@ -99,7 +99,7 @@ impl Shelf {
             let size = file.metadata().map_or(0, |meta| meta.len());
             total += size;
             let name = name_of(&real.to_string_lossy());
-            files.push((unique(&files, &name), file, size));
+            files.push(zip::ZipInput { name: unique(&files, &name), file, size });
             from.push(real.to_string_lossy().into_owned());
         }
         // what does not get smaller would not fit; and a file of holes could become endless work
@@ -225,8 +225,8 @@ fn digest(mut file: File) -> io::Result<(String, u64)> {
     Ok((hash, size))
 }
 
-fn unique(taken: &[zip::Item], name: &str) -> String {
-    let is_free = |name: &str| !taken.iter().any(|(other, ..)| other.eq_ignore_ascii_case(name));
+fn unique(taken: &[zip::ZipInput], name: &str) -> String {
+    let is_free = |name: &str| !taken.iter().any(|other| other.name.eq_ignore_ascii_case(name));
     let (stem, ending) = name.rsplit_once('.').map_or((name, String::new()), |(s, e)| (s, format!(".{e}")));
     let numbered = (2..).map(|n| format!("{stem}-{n}{ending}"));
     std::iter::once(name.to_owned()).chain(numbered).find(|name| is_free(name)).unwrap_or_default()

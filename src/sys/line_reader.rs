@@ -1,43 +1,43 @@
-//! Bounded line reading from a child's pipe, and a ring that keeps the tail of its stderr. Threads are the caller's.
+//! Reads lines of bounded length from a child's pipe, and keeps the last lines of its stderr. Starts no threads.
 //!
-//! A line never takes more memory than its limit, whatever the child writes; what is longer is skipped and counted.
+//! A line never takes more memory than its limit, whatever the child writes. Of a longer one only the beginning is kept.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Limit of a line of stdout: an agent's longest useful line (a whole answer, a tool result) is far below it.
+/// Limit of a line of stdout, in bytes. An agent's longest useful lines (a whole answer, a tool result) are far shorter.
 pub const MAX_LINE: usize = 1 << 20;
 
-/// Limit of a line of stderr, which is only ever read by people.
+/// Limit of a line of stderr, in bytes. Only people read it.
 pub const MAX_STDERR_LINE: usize = 4 << 10;
 
-/// How much of stderr is kept for finding out why a child failed.
+/// Bytes of stderr that are kept to find out why a child failed.
 pub const STDERR_TAIL: usize = 64 << 10;
 
-/// Read buffer; also the step in which an over-long line is skipped.
-const BUFFER: usize = 16 << 10;
+/// Size of the read buffer. An over-long line is skipped in steps of this size.
+const BUFFER_BYTES: usize = 16 << 10;
 
-/// One line, or the fact that there was one.
+/// One line, or what is known of one that was too long.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
-    /// Without its line end. Invalid UTF-8 is replaced; NUL is kept.
+    /// Its text without the line end. Invalid UTF-8 is replaced; NUL is kept.
     Text(String),
-    /// It was longer than the limit by far or by little: its first bytes and its whole length.
+    /// It exceeded the limit.
     TooLong {
-        /// The beginning, for telling what it was.
+        /// Its beginning, to recognize it by.
         head: String,
-        /// Length in bytes without the line end.
+        /// Its whole length in bytes without the line end.
         bytes: u64,
     },
 }
 
-/// How much of an over-long line is handed on.
-const HEAD: usize = 512;
+/// Bytes of an over-long line that are passed on.
+const HEAD_BYTES: usize = 512;
 
-/// Hands on the lines in batches, until the end, an error, or until `each` says `false`. A batch is what was there
-/// without waiting: one line of a quiet child, a buffer full of a chatty one. Empty lines are left out.
+/// Reads lines and passes them to `each` in batches, until the end, an error, or until `each` returns false. A batch is what was
+/// available without waiting: one line, or a whole buffer from a child that writes much. Empty lines are skipped.
 pub fn read_lines(source: impl Read, max: usize, mut each: impl FnMut(Vec<Line>) -> bool) {
-    let mut source = BufReader::with_capacity(BUFFER, source);
+    let mut source = BufReader::with_capacity(BUFFER_BYTES, source);
     let mut line: Vec<u8> = Vec::new();
     let mut dropped: u64 = 0;
     loop {
@@ -49,7 +49,7 @@ pub fn read_lines(source: impl Read, max: usize, mut each: impl FnMut(Vec<Line>)
             }
             for piece in chunk.split_inclusive(|&b| b == b'\n') {
                 let (piece, ended) = piece.strip_suffix(b"\n").map_or((piece, false), |piece| (piece, true));
-                take(piece, max, &mut line, &mut dropped);
+                append(piece, max, &mut line, &mut dropped);
                 if ended {
                     batch.extend(finish(&mut line, &mut dropped));
                 }
@@ -67,14 +67,14 @@ pub fn read_lines(source: impl Read, max: usize, mut each: impl FnMut(Vec<Line>)
     }
 }
 
-/// Adds a piece to the line that is being read, or only counts it when the line is too long.
-fn take(piece: &[u8], max: usize, line: &mut Vec<u8>, dropped: &mut u64) {
+/// Appends a piece to the line that is being read, or only counts its bytes when the line is too long.
+fn append(piece: &[u8], max: usize, line: &mut Vec<u8>, dropped: &mut u64) {
     if *dropped > 0 {
         *dropped += piece.len() as u64;
     } else if line.len() + piece.len() > max {
         *dropped = (line.len() + piece.len()) as u64;
-        line.extend_from_slice(&piece[..piece.len().min(HEAD.saturating_sub(line.len()))]);
-        line.truncate(HEAD);
+        line.extend_from_slice(&piece[..piece.len().min(HEAD_BYTES.saturating_sub(line.len()))]);
+        line.truncate(HEAD_BYTES);
         line.shrink_to_fit();
     } else {
         line.extend_from_slice(piece);
@@ -109,18 +109,18 @@ fn finish(line: &mut Vec<u8>, dropped: &mut u64) -> Option<Line> {
     Some(Line::Text(text.unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())))
 }
 
-/// The last lines of a stream, shared between its reader and whoever asks why the child failed.
+/// The last lines of a stream, shared between the thread that reads it and the code that reports why the child failed.
 #[derive(Debug, Clone, Default)]
 pub struct OutputTail(Arc<Mutex<String>>);
 
 impl OutputTail {
-    /// Adds a line and forgets the oldest beyond [`STDERR_TAIL`].
+    /// Appends a line and drops the oldest ones beyond [`STDERR_TAIL`] bytes.
     pub fn push(&self, line: &str) {
         let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         text.push_str(line);
         text.push('\n');
         if text.len() > STDERR_TAIL {
-            // Down to half at once, so that a flood does not move the text at every line.
+            // Down to half at once, so that not every line of a flood moves the text.
             let mut cut = text.len() - STDERR_TAIL / 2;
             while !text.is_char_boundary(cut) {
                 cut += 1;
@@ -130,12 +130,12 @@ impl OutputTail {
         }
     }
 
-    /// Forgets all.
+    /// Drops all lines.
     pub fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// What is kept.
+    /// The kept lines, each with a line feed.
     pub fn text(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -159,19 +159,22 @@ mod tests {
     }
 
     #[test]
-    fn splits_and_forgives() {
+    fn lines_are_split_and_repaired() {
         assert_eq!(lines(b"a\r\nb\n\nc", 10), [text("a"), text("b"), text("c")]);
         assert_eq!(lines(b"a\0b\n\xff\xfe\n", 10), [text("a\0b"), text("\u{fffd}\u{fffd}")]);
         assert_eq!(lines(b"", 10), []);
     }
 
     #[test]
-    fn skips_what_is_too_long_and_goes_on() {
+    fn an_overlong_line_is_skipped() {
         let mut input = vec![b'x'; 3_000_000];
         input.extend_from_slice(b"\nnext\n");
         let got = lines(&input, 1000);
         assert_eq!(got.len(), 2);
-        assert!(matches!(&got[0], Line::TooLong { head, bytes: 3_000_000 } if head.len() == HEAD), "{got:?}");
+        assert!(
+            matches!(&got[0], Line::TooLong { head, bytes: 3_000_000 } if head.len() == HEAD_BYTES),
+            "{got:?}"
+        );
         assert_eq!(got[1], text("next"));
         assert_eq!(lines(b"0123456789\n", 10), [text("0123456789")], "exactly the limit is kept");
         assert!(
@@ -181,9 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn stops_when_nobody_listens() {
+    fn reading_stops_when_the_callback_returns_false() {
         let mut batches = 0;
-        read_lines(&[b'\n', b'x'].repeat(BUFFER)[..], 10, |_| {
+        read_lines(&[b'\n', b'x'].repeat(BUFFER_BYTES)[..], 10, |_| {
             batches += 1;
             false
         });
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_keeps_the_end() {
+    fn the_tail_keeps_the_last_lines() {
         let tail = OutputTail::default();
         for i in 0..20_000 {
             tail.push(&format!("line {i} ä"));

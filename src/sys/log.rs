@@ -1,7 +1,7 @@
-//! The logger: lines on stderr or in files of our own, each through a redactor.
+//! The logger: redacted lines on stderr or in log files.
 //!
-//! `<time> LEVEL target: text`; under systemd `<priority>target: text`, because the journal adds the time itself.
-//! Libraries that would log addresses or payloads are capped whatever the filter says.
+//! A line is `<time> LEVEL target: text`; under systemd `<priority>target: text`, because the journal adds the time itself. The
+//! level of libraries that log addresses or payloads is capped, whatever the filter says.
 
 use super::log_file::LogFile;
 use base64::Engine as _;
@@ -10,16 +10,16 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::sync::RwLock;
 
-/// Their debug and trace lines hold addresses with tokens, headers, whole payloads or typed keys.
-const CAPPED: &[&str] = &["tungstenite", "rustls", "ureq", "ureq_proto", "rustyline"];
-/// A shorter secret would blot out ordinary words; real ones are far longer.
+/// Libraries whose debug and trace lines contain addresses with tokens, headers, whole payloads or typed keys.
+const CAPPED_LIBRARIES: &[&str] = &["tungstenite", "rustls", "ureq", "ureq_proto", "rustyline"];
+/// Shorter secrets are not redacted: that would replace ordinary words. Real secrets are far longer.
 pub const MIN_SECRET_LEN: usize = 4;
 
-/// Known secrets in all their spellings, longest first.
+/// Known secrets in all their encodings, longest first.
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// Starts logging. `filter` as in `WTT_CONNECT_LOG`; `secrets` are replaced by `***` wherever they appear.
-/// They go to `file` where one is given. A second call only adds its secrets.
+/// Starts logging to `file`, or to stderr without one. `filter` is the value of `WTT_CONNECT_LOG`; `secrets` are replaced by `***`
+/// wherever they appear. A second call only adds its secrets.
 pub fn init(filter: &str, secrets: Vec<String>, file: Option<LogFile>) {
     for secret in secrets {
         add_secret(&secret);
@@ -32,12 +32,12 @@ pub fn init(filter: &str, secrets: Vec<String>, file: Option<LogFile>) {
         .format(move |out, record| writeln!(out, "{}", line(record, journal)))
         .build();
     let max = logger.filter();
-    if log::set_boxed_logger(Box::new(Capped(logger))).is_ok() {
+    if log::set_boxed_logger(Box::new(CappedLogger(logger))).is_ok() {
         log::set_max_level(max);
     }
 }
 
-/// From now on this is replaced as well (a token that was renewed).
+/// Redacts another secret from now on, such as a renewed token.
 pub fn add_secret(secret: &str) {
     if secret.len() < MIN_SECRET_LEN {
         return;
@@ -53,7 +53,7 @@ pub fn add_secret(secret: &str) {
     known.sort_by_key(|s| std::cmp::Reverse(s.len()));
 }
 
-/// Replaces known secrets, and what stands where tokens stand (`Bearer …`, `token=…`), by `***`.
+/// Replaces known secrets, and values in the places of tokens (`Bearer …`, `token=…`), by `***`.
 pub fn redact(text: &str) -> String {
     let mut out = text.to_owned();
     if let Ok(known) = SECRETS.read() {
@@ -62,13 +62,13 @@ pub fn redact(text: &str) -> String {
         }
     }
     for mark in ["bearer ", "token=", "token\":\"", "token\": \""] {
-        out = blot(&out, mark);
+        out = redact_after(&out, mark);
     }
     out
 }
 
-/// Replaces what follows each `mark` (any letter case) up to a delimiter.
-fn blot(text: &str, mark: &str) -> String {
+/// Replaces what follows each `mark` (in any letter case) up to a delimiter.
+fn redact_after(text: &str, mark: &str) -> String {
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
@@ -87,7 +87,7 @@ fn blot(text: &str, mark: &str) -> String {
     out
 }
 
-/// Percent-encoding as in a query.
+/// Percent-encoding for the query of a URL.
 fn url_encoded(text: &str) -> String {
     text.bytes()
         .map(|b| match b {
@@ -97,12 +97,12 @@ fn url_encoded(text: &str) -> String {
         .collect()
 }
 
-/// Base64 without the last, incomplete group: that one depends on what follows.
+/// Base64 without the last, incomplete group, which depends on the bytes that follow.
 fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD_NO_PAD.encode(&bytes[..bytes.len() - bytes.len() % 3])
 }
 
-/// One line: control characters are escaped, so that no text from outside can forge a line of the log.
+/// Formats one line. Control characters are escaped, so that text from outside cannot forge lines.
 fn line(record: &Record<'_>, journal: bool) -> String {
     let mut text = String::new();
     for c in redact(&record.args().to_string()).chars() {
@@ -129,22 +129,23 @@ fn line(record: &Record<'_>, journal: bool) -> String {
     )
 }
 
-/// systemd names device and inode of the journal's socket; a child whose stderr is a pipe inherits the variable too.
+/// Whether stderr is the journal's socket, whose device and inode systemd passes in `JOURNAL_STREAM`. The variable alone proves
+/// nothing: a child whose stderr is a pipe inherits it.
 fn stderr_is_journal() -> bool {
     let Some(named) = std::env::var("JOURNAL_STREAM").ok() else { return false };
     let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
     named == format!("{}:{}", stderr.dev(), stderr.ino())
 }
 
-/// env_logger behind the caps.
-struct Capped(env_logger::Logger);
+/// Applies the caps before env_logger.
+struct CappedLogger(env_logger::Logger);
 
-impl Log for Capped {
+impl Log for CappedLogger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        !too_chatty(metadata) && self.0.enabled(metadata)
+        !is_capped(metadata) && self.0.enabled(metadata)
     }
     fn log(&self, record: &Record<'_>) {
-        if !too_chatty(record.metadata()) {
+        if !is_capped(record.metadata()) {
             self.0.log(record);
         }
     }
@@ -153,9 +154,9 @@ impl Log for Capped {
     }
 }
 
-fn too_chatty(metadata: &Metadata<'_>) -> bool {
+fn is_capped(metadata: &Metadata<'_>) -> bool {
     let library = metadata.target().split("::").next().unwrap_or_default();
-    metadata.level() > LevelFilter::Info && CAPPED.contains(&library)
+    metadata.level() > LevelFilter::Info && CAPPED_LIBRARIES.contains(&library)
 }
 
 #[cfg(test)]
@@ -208,9 +209,9 @@ mod tests {
     #[test]
     fn libraries_are_capped() {
         let meta = |target, level| Metadata::builder().target(target).level(level).build();
-        assert!(too_chatty(&meta("tungstenite::protocol", Level::Trace)));
-        assert!(too_chatty(&meta("ureq", Level::Debug)));
-        assert!(!too_chatty(&meta("tungstenite", Level::Info)));
-        assert!(!too_chatty(&meta("wtt_connect::daemon", Level::Debug)));
+        assert!(is_capped(&meta("tungstenite::protocol", Level::Trace)));
+        assert!(is_capped(&meta("ureq", Level::Debug)));
+        assert!(!is_capped(&meta("tungstenite", Level::Info)));
+        assert!(!is_capped(&meta("wtt_connect::daemon", Level::Debug)));
     }
 }

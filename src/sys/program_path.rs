@@ -1,10 +1,11 @@
-//! Finding programs: on PATH, then where people's installers put agent CLIs. A service manager's PATH rarely has those.
+//! Finds programs: on PATH, then in the directories into which installers put agent CLIs. A service manager's PATH rarely
+//! contains those.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Below the home directory, in this order.
+/// Directories below the home directory, in the order of the search.
 const HOME_DIRS: &[&str] = &[
     ".local/bin",
     ".npm-global/bin",
@@ -24,11 +25,11 @@ const HOME_DIRS: &[&str] = &[
     ".linuxbrew/bin",
 ];
 
-/// Elsewhere.
+/// Directories elsewhere, searched last.
 const SYSTEM_DIRS: &[&str] =
     &["/usr/local/bin", "/opt/homebrew/bin", "/home/linuxbrew/.linuxbrew/bin", "/snap/bin"];
 
-/// The first executable regular file of that name. A name with a slash is taken as a path.
+/// The first executable regular file of that name, as an absolute path. A name with a slash is a path itself.
 pub fn find_program(name: &OsStr) -> Option<PathBuf> {
     if name.is_empty() {
         return None;
@@ -41,17 +42,17 @@ pub fn find_program(name: &OsStr) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .filter(|dir| dir.is_absolute())
-        .chain(usual_dirs(home().as_deref()))
+        .chain(install_dirs(home().as_deref()))
         .map(|dir| dir.join(name))
         .find(|file| is_executable(file))
 }
 
-/// The home directory by the environment, as the CLIs themselves see it.
+/// The home directory according to the environment, like that of the CLIs themselves.
 fn home() -> Option<PathBuf> {
     std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
 }
 
-fn usual_dirs(home: Option<&Path>) -> Vec<PathBuf> {
+fn install_dirs(home: Option<&Path>) -> Vec<PathBuf> {
     let mut dirs: Vec<PathBuf> = Vec::new();
     for name in ["npm_config_prefix", "NPM_CONFIG_PREFIX"] {
         dirs.extend(std::env::var_os(name).map(|prefix| PathBuf::from(prefix).join("bin")));
@@ -65,7 +66,7 @@ fn usual_dirs(home: Option<&Path>) -> Vec<PathBuf> {
     dirs
 }
 
-/// `prefix=…` of `~/.npmrc`.
+/// The value of `prefix=…` in `~/.npmrc`.
 fn npmrc_prefix(home: &Path) -> Option<PathBuf> {
     let text = std::fs::read_to_string(home.join(".npmrc")).ok()?;
     let value = text.lines().find_map(|line| line.trim().strip_prefix("prefix")?.trim().strip_prefix('='))?;
@@ -76,7 +77,7 @@ fn npmrc_prefix(home: &Path) -> Option<PathBuf> {
     })
 }
 
-/// `bin` directories of nvm's Node versions, newest first.
+/// The `bin` directories of nvm's Node versions, newest first.
 fn nvm_dirs(home: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(home.join(".nvm/versions/node")) else { return Vec::new() };
     let mut dirs: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
@@ -84,13 +85,13 @@ fn nvm_dirs(home: &Path) -> Vec<PathBuf> {
     dirs.into_iter().map(|dir| dir.join("bin")).collect()
 }
 
-/// `v20.11.1` as numbers.
+/// Parses `v20.11.1` into numbers, for sorting.
 fn version(dir: &Path) -> Vec<u32> {
     let name = dir.file_name().and_then(OsStr::to_str).unwrap_or_default();
     name.trim_start_matches('v').split('.').filter_map(|part| part.parse().ok()).collect()
 }
 
-/// A regular file with an execute bit.
+/// Whether this is a regular file with an execute bit.
 pub fn is_executable(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
@@ -109,13 +110,13 @@ mod tests {
     }
 
     #[test]
-    fn looks_where_installers_put_things() {
+    fn directories_of_installers_are_searched() {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(home.path().join(".nvm/versions/node/v9.1.0/bin")).unwrap();
         std::fs::create_dir_all(home.path().join(".nvm/versions/node/v20.3.0/bin")).unwrap();
         #[allow(clippy::disallowed_methods)]
         std::fs::write(home.path().join(".npmrc"), "registry=x\nprefix = ~/np\n").unwrap();
-        let dirs = usual_dirs(Some(home.path()));
+        let dirs = install_dirs(Some(home.path()));
         let at = |tail: &str| dirs.iter().position(|d| *d == home.path().join(tail)).unwrap();
         assert!(at("np/bin") < at(".local/bin"));
         assert!(at(".nvm/versions/node/v20.3.0/bin") < at(".nvm/versions/node/v9.1.0/bin"), "newest first");

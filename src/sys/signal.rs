@@ -1,4 +1,4 @@
-//! SIGTERM, SIGINT and SIGHUP as messages. One thread waits for them; what they mean is decided elsewhere.
+//! Receives SIGTERM, SIGINT, SIGHUP and SIGWINCH on a thread and passes them on. The receivers decide what they do.
 
 use crossbeam_channel::Receiver;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
@@ -7,31 +7,31 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Set by the first SIGTERM or SIGINT.
-static END: AtomicBool = AtomicBool::new(false);
+static SHUTDOWN_REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// A request from outside the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM or SIGINT: end in order.
+    /// SIGTERM or SIGINT (the number): shut down in order.
     Stop(i32),
-    /// SIGHUP: read the configuration again.
+    /// SIGHUP: reload the configuration.
     Reload,
 }
 
-/// Signals as messages, for as long as somebody has the receiver.
+/// Sends signals to a channel until its receiver is dropped.
 pub fn listen() -> io::Result<Receiver<Signal>> {
     let (tx, rx) = crossbeam_channel::unbounded();
     spawn_handler(Box::new(move |signal| tx.send(signal).is_ok()))?;
     Ok(rx)
 }
 
-/// Starts the signal thread: it tells `whom` until that says that it is enough. SIGPIPE needs no handling: std ignores it.
-pub fn spawn_handler(mut whom: Box<dyn FnMut(Signal) -> bool + Send>) -> io::Result<()> {
+/// Starts the signal thread, which calls `handler` until that returns false. SIGPIPE needs no handling: std ignores it.
+pub fn spawn_handler(mut handler: Box<dyn FnMut(Signal) -> bool + Send>) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     crate::sys::thread::spawn_small("signals", move || {
         for signal in signals.forever() {
-            END.fetch_or(signal != SIGHUP, Ordering::AcqRel);
-            if !whom(if signal == SIGHUP { Signal::Reload } else { Signal::Stop(signal) }) {
+            SHUTDOWN_REQUESTED.fetch_or(signal != SIGHUP, Ordering::AcqRel);
+            if !handler(if signal == SIGHUP { Signal::Reload } else { Signal::Stop(signal) }) {
                 break;
             }
         }
@@ -39,7 +39,7 @@ pub fn spawn_handler(mut whom: Box<dyn FnMut(Signal) -> bool + Send>) -> io::Res
     Ok(())
 }
 
-/// Tells each time that the window of our terminal has another size.
+/// Sends a message to a channel each time the size of the terminal changes.
 pub fn listen_for_resize() -> io::Result<Receiver<()>> {
     let mut signals = Signals::new([SIGWINCH])?;
     let (tx, rx) = crossbeam_channel::unbounded();
@@ -53,7 +53,7 @@ pub fn listen_for_resize() -> io::Result<Receiver<()>> {
     Ok(rx)
 }
 
-/// Whether the process was told to end, also when nobody takes its messages any more.
+/// Whether the process was told to shut down, even if no receiver handles signals any more.
 pub fn is_shutdown_requested() -> bool {
-    END.load(Ordering::Acquire)
+    SHUTDOWN_REQUESTED.load(Ordering::Acquire)
 }

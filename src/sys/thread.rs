@@ -1,4 +1,4 @@
-//! Named threads, and panics that are contained. Every thread of the program is started here.
+//! Starts named threads, and contains panics. All threads of the program are started here.
 
 use std::cell::Cell;
 use std::io;
@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// Stack for threads that only move bytes or lines: they keep no deep frames.
+/// Stack size in bytes of threads that only move bytes or lines, whose call stacks are shallow.
 pub const SMALL_STACK: usize = 256 * 1024;
 
 /// Starts a named thread (Linux shows the first 15 bytes of the name) with the default stack.
@@ -19,12 +19,12 @@ pub fn spawn_small(name: &str, body: impl FnOnce() + Send + 'static) -> io::Resu
     start(Builder::new().stack_size(SMALL_STACK), name, Box::new(body))
 }
 
-/// The box keeps the library's part, some kilobytes, from being in the program once for every kind of thread.
+/// Not generic: otherwise the program would contain some kilobytes of library code for each call.
 fn start(builder: Builder, name: &str, body: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
     builder.name(name.to_owned()).spawn(body)
 }
 
-/// Blocks for `time`. Only for waits that nothing interrupts: a command line that polls, a retry after an error.
+/// Blocks for `time`. Only for waits that nothing needs to interrupt: a command that polls, a retry after an error.
 #[expect(clippy::disallowed_methods, reason = "the one place where a wait needs no interruption")]
 pub fn sleep(time: Duration) {
     std::thread::sleep(time);

@@ -1,24 +1,25 @@
-//! The wall clock. Deadlines use `Instant`; the wall clock is only for what people and the service read.
+//! The wall clock, time zones, and common ticks for periodic work. Deadlines use `Instant`; the wall clock is only for times that
+//! people and the service read.
 
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// What has to be done again and again is done at these times, by all threads at once: an idle machine is woken for all
-/// of it together. The pings set the pace.
+/// All threads do their periodic work at common times, this far apart, so that an idle machine wakes up once for all of it. It is
+/// the interval of the pings.
 pub const TICK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// When it is time again for something that is due `every` so often: at the last tick by then. What is due more often than
-/// the ticks come is not bound to them.
-pub fn next_tick(now: Instant, every: Duration) -> Instant {
+/// The next time for work with the given interval: the last tick within it. Work with a shorter interval than that of the ticks is
+/// not bound to them.
+pub fn next_tick(now: Instant, interval: Duration) -> Instant {
     static FIRST: OnceLock<Instant> = OnceLock::new();
-    tick(*FIRST.get_or_init(|| now), now, every)
+    align(*FIRST.get_or_init(|| now), now, interval)
 }
 
-fn tick(first: Instant, now: Instant, every: Duration) -> Instant {
-    let due = now + every;
-    if every < TICK_INTERVAL {
+fn align(first: Instant, now: Instant, interval: Duration) -> Instant {
+    let due = now + interval;
+    if interval < TICK_INTERVAL {
         return due;
     }
     let beyond = due.saturating_duration_since(first).as_nanos() % TICK_INTERVAL.as_nanos();
@@ -30,8 +31,8 @@ pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// A time zone by its IANA name, in any case. The system's database comes first, as it may be newer; some systems have none,
-/// or one without the old names that CLIs still print (`Asia/Calcutta`).
+/// A time zone by its IANA name, in any letter case. The system's database has priority, as it may be newer. Some systems have none,
+/// or one without the old names that CLIs still print (`Asia/Calcutta`); the bundled database knows these.
 pub fn zone(name: &str) -> Option<TimeZone> {
     jiff::tz::db().get(name).or_else(|_| TimeZoneDatabase::bundled().get(name)).ok()
 }
@@ -46,7 +47,7 @@ pub fn rfc3339_millis(ms: i64) -> String {
     format!("{:.3}", timestamp(ms))
 }
 
-/// The epoch itself stands for times that jiff cannot express (beyond the year 9999).
+/// Times that jiff cannot express (beyond the year 9999) become the epoch.
 fn timestamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or_default()
 }
@@ -66,10 +67,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_every_minute_is_due_with_a_ping() {
+    fn periodic_work_is_due_at_a_tick() {
         let first = Instant::now();
         let at = |ms| first + Duration::from_millis(ms);
-        let next = |now, every| (tick(first, at(now), Duration::from_secs(every)) - first).as_millis();
+        let next = |now, every| (align(first, at(now), Duration::from_secs(every)) - first).as_millis();
         assert_eq!((next(0, 30), next(0, 60), next(0, 75)), (30_000, 60_000, 60_000));
         assert_eq!((next(7_200, 30), next(7_200, 60)), (30_000, 60_000), "sooner, never later");
         assert_eq!((next(30_004, 30), next(60_001, 60)), (60_000, 120_000), "a late call does not add up");

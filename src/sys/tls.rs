@@ -1,7 +1,7 @@
-//! A plain or TLS byte stream, and the TLS settings of everything that this program dials.
+//! A plain or TLS byte stream, and the TLS settings of all connections that this program opens.
 //!
 //! The crypto provider (ring) is always passed explicitly: rustls panics when it has to guess among several.
-//! Roots are the built-in Mozilla list plus an optional PEM bundle. Dialling is not here.
+//! Roots are the built-in Mozilla list plus an optional PEM bundle. This file opens no connections.
 
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -12,7 +12,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a WebSocket runs over.
+/// The byte stream below a WebSocket.
 #[derive(Debug)]
 pub enum Stream {
     /// `ws://`
@@ -22,8 +22,11 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Wraps a connected socket in TLS for `host` (a DNS name or an IP address). The handshake runs inside the
-    /// first reads and writes, so it obeys whatever blocking mode and deadline the caller uses for those.
+    /// Wraps a connected socket in TLS for `host` (a DNS name or an IP address). The handshake takes place during the first reads
+    /// and writes, with the blocking mode and deadline that the caller uses for those.
+    ///
+    /// # Errors
+    /// When `host` is neither name nor address.
     pub fn tls(config: Arc<ClientConfig>, host: &str, socket: TcpStream) -> io::Result<Stream> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("`{host}` is no host name")))?;
@@ -44,7 +47,7 @@ impl Stream {
         self.socket().set_nonblocking(on)
     }
 
-    /// True while TLS records wait for room in the socket: poll for output as well.
+    /// Whether TLS records wait for space in the socket's buffer: poll for output as well.
     pub fn wants_write(&self) -> bool {
         match self {
             Stream::Plain(_) => false,
@@ -77,7 +80,10 @@ impl Write for Stream {
     }
 }
 
-/// The certificates of a PEM bundle. An error names the file; a bundle without any certificate is one.
+/// The certificates of a PEM bundle.
+///
+/// # Errors
+/// When the file cannot be read or contains no certificate. The text names the file.
 pub fn read_bundle(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     let wrong = |why: String| {
         io::Error::new(io::ErrorKind::InvalidData, format!("CA file {}: {why}", path.display()))
@@ -91,13 +97,16 @@ pub fn read_bundle(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
     Ok(found)
 }
 
-/// Client settings: built-in roots, and the bundle where one is named.
+/// Client settings with the built-in roots and those of the bundle, if any.
+///
+/// # Errors
+/// When the bundle contains no usable certificate.
 pub fn client_config(ca_file: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
-        // Company bundles often hold a few certificates that webpki cannot read: take the others.
-        let (taken, _) = roots.add_parsable_certificates(read_bundle(path)?);
-        if taken == 0 {
+        // Company bundles often contain a few certificates that webpki cannot read. The others are used.
+        let (added, _) = roots.add_parsable_certificates(read_bundle(path)?);
+        if added == 0 {
             let why = format!("CA file {}: no usable certificate in it", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }

@@ -1,4 +1,4 @@
-//! Packs files into one zip archive, streaming: deflate by `miniz_oxide`, the container by `rawzip`.
+//! Packs files into a zip archive as a stream: `miniz_oxide` compresses, `rawzip` writes the container.
 
 use miniz_oxide::deflate::core::{CompressorOxide, create_comp_flags_from_zip_params};
 use miniz_oxide::deflate::stream::deflate;
@@ -7,43 +7,54 @@ use rawzip::{CompressionMethod, ZipArchiveWriter};
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-/// The usual middle between time and size.
+/// Compression level: the usual compromise between time and size.
 const LEVEL: i32 = 6;
-/// Raw deflate, as zip wants it: without the frame of zlib.
-const RAW: i32 = -15;
-/// Read and written at once.
-const PIECE: usize = 32 * 1024;
+/// Window bits of raw deflate, which zip uses: negative means without the frame of zlib.
+const RAW_WINDOW_BITS: i32 = -15;
+/// Size in bytes of the output buffer.
+const BUFFER_BYTES: usize = 32 * 1024;
 
-/// A file to pack: its name, its bytes, and how many of them. One that grows meanwhile would never end.
-pub type Item = (String, File, u64);
+/// A file to pack.
+#[derive(Debug)]
+pub struct ZipInput {
+    /// Its name in the archive.
+    pub name: String,
+    /// Its contents.
+    pub file: File,
+    /// The number of bytes to read: a file that grows meanwhile would otherwise never end.
+    pub size: u64,
+}
 
-/// Writes an archive of the files to `to`: at most `max` bytes. Names must be unique.
-pub fn pack(to: &File, files: &[Item], max: u64) -> io::Result<()> {
-    let mut archive = ZipArchiveWriter::new(Capped { to, left: max });
-    for (name, file, size) in files {
+/// Writes an archive of the files to `to`. Names must be unique.
+///
+/// # Errors
+/// Those of reading and writing; `FileTooLarge` if the archive would exceed `max` bytes.
+pub fn pack(to: &File, files: &[ZipInput], max: u64) -> io::Result<()> {
+    let mut archive = ZipArchiveWriter::new(LimitedWriter { to, left: max });
+    for ZipInput { name, file, size } in files {
         let (mut entry, config) = archive
             .new_file(name.as_str())
             .compression_method(CompressionMethod::DEFLATE)
             .unix_permissions(0o644)
             .start()
             .map_err(io::Error::other)?;
-        let mut writer = config.wrap(Deflate::new(&mut entry));
+        let mut writer = config.wrap(DeflateWriter::new(&mut entry));
         io::copy(&mut file.take(*size), &mut writer)?;
-        let (packer, descriptor) = writer.finish().map_err(io::Error::other)?;
-        packer.finish()?;
+        let (deflate, descriptor) = writer.finish().map_err(io::Error::other)?;
+        deflate.finish()?;
         entry.finish(descriptor).map_err(io::Error::other)?;
     }
     archive.finish().map_err(io::Error::other)?;
     Ok(())
 }
 
-/// Takes so much and no more.
-struct Capped<'a> {
+/// A writer that fails beyond a number of bytes.
+struct LimitedWriter<'a> {
     to: &'a File,
     left: u64,
 }
 
-impl Write for Capped<'_> {
+impl Write for LimitedWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let left = self.left.checked_sub(bytes.len() as u64);
         self.left = left.ok_or(io::ErrorKind::FileTooLarge)?;
@@ -56,35 +67,39 @@ impl Write for Capped<'_> {
     }
 }
 
-/// Compresses what is written to it.
-struct Deflate<'a> {
+/// A writer that compresses.
+struct DeflateWriter<'a> {
     to: &'a mut dyn Write,
     state: Box<CompressorOxide>,
-    piece: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
-impl<'a> Deflate<'a> {
-    fn new(to: &'a mut dyn Write) -> Deflate<'a> {
-        let flags = create_comp_flags_from_zip_params(LEVEL, RAW, 0);
-        Deflate { to, state: Box::new(CompressorOxide::new(flags)), piece: vec![0; PIECE] }
+impl<'a> DeflateWriter<'a> {
+    fn new(to: &'a mut dyn Write) -> DeflateWriter<'a> {
+        let flags = create_comp_flags_from_zip_params(LEVEL, RAW_WINDOW_BITS, 0);
+        DeflateWriter { to, state: Box::new(CompressorOxide::new(flags)), buffer: vec![0; BUFFER_BYTES] }
     }
 
-    fn step(&mut self, input: &[u8], flush: MZFlush) -> io::Result<(usize, bool)> {
-        let result = deflate(&mut self.state, input, &mut self.piece, flush);
+    fn compress(&mut self, input: &[u8], flush: MZFlush) -> io::Result<(usize, bool)> {
+        let result = deflate(&mut self.state, input, &mut self.buffer, flush);
         let status = result.status.map_err(|_| io::Error::other("the compressor failed"))?;
-        self.to.write_all(&self.piece[..result.bytes_written])?;
+        self.to.write_all(&self.buffer[..result.bytes_written])?;
         Ok((result.bytes_consumed, status == MZStatus::StreamEnd))
     }
 
     fn finish(mut self) -> io::Result<()> {
-        while !self.step(&[], MZFlush::Finish)?.1 {}
+        while !self.compress(&[], MZFlush::Finish)?.1 {}
         Ok(())
     }
 }
 
-impl Write for Deflate<'_> {
+impl Write for DeflateWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.is_empty() { Ok(0) } else { self.step(bytes, MZFlush::None).map(|(taken, _)| taken) }
+        if bytes.is_empty() {
+            Ok(0)
+        } else {
+            self.compress(bytes, MZFlush::None).map(|(consumed, _)| consumed)
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -105,13 +120,17 @@ mod tests {
         file
     }
 
+    fn input(name: &str, bytes: &[u8], size: u64) -> ZipInput {
+        ZipInput { name: name.to_owned(), file: file(bytes), size }
+    }
+
     #[test]
-    fn what_is_packed_is_found_again() {
+    fn packed_files_can_be_unpacked() {
         let noise: Vec<u8> =
             (0..300_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         let contents = [("a.txt", &b"hello hello hello"[..]), ("测.bin", &noise), ("empty", b"")];
         let files: Vec<_> =
-            contents.iter().map(|(n, b)| ((*n).to_owned(), file(b), b.len() as u64)).collect();
+            contents.iter().map(|(name, bytes)| input(name, bytes, bytes.len() as u64)).collect();
         let mut zip = tempfile::tempfile().unwrap();
         pack(&zip, &files, 1 << 30).unwrap();
         zip.seek(SeekFrom::Start(0)).unwrap();
@@ -130,10 +149,11 @@ mod tests {
         }
         assert!(entries.next_entry().unwrap().is_none());
     }
+
     #[test]
-    fn neither_a_growing_file_nor_a_large_archive_goes_on_for_ever() {
-        // what is there beyond the size has come later
-        let grown = [("a".to_owned(), file(b"abcdef"), 3)];
+    fn growing_files_and_large_archives_are_cut_off() {
+        // the bytes beyond the size were added later
+        let grown = [input("a", b"abcdef", 3)];
         let mut zip = tempfile::tempfile().unwrap();
         pack(&zip, &grown, 1 << 20).unwrap();
         zip.seek(SeekFrom::Start(0)).unwrap();
@@ -145,7 +165,7 @@ mod tests {
         let zip = tempfile::tempfile().unwrap();
         let noise: Vec<u8> =
             (0..100_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
-        let large = [("b".to_owned(), file(&noise), noise.len() as u64)];
+        let large = [input("b", &noise, noise.len() as u64)];
         let error = pack(&zip, &large, 50_000).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge, "{error}");
         assert!(zip.metadata().unwrap().len() <= 50_000);

@@ -1,4 +1,4 @@
-//! The connection: the pump on a socket pair, then the network thread against a server and a proxy that misbehave.
+//! The connection: the WebSocket loop on a socket pair, then the network thread against a server and a proxy that misbehave.
 
 mod dialing;
 mod http;

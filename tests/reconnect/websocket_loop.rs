@@ -43,7 +43,7 @@ fn pair() -> (TcpStream, TcpStream) {
     (a, listener.accept().unwrap().0)
 }
 
-/// Runs a pump on `socket` in a thread.
+/// Runs a WebSocket loop on `socket` in a thread.
 fn side(socket: TcpStream, role: Role) -> Side {
     socket.set_nonblocking(true).unwrap();
     let mut ws =
@@ -115,7 +115,7 @@ fn a_flood_of_input_does_not_delay_output() {
 fn a_wake_up_consumed_while_the_socket_was_full_is_not_lost() {
     let (a, mut b) = pair();
     let client = side(a, Role::Client);
-    // More than both socket buffers hold, so that the pump blocks with frames left in its queue.
+    // More than both socket buffers hold, so that the loop blocks with frames left in its queue.
     let big = vec![0u8; 1 << 20];
     for _ in 0..16 {
         client.out.send(Message::binary(big.clone()));
@@ -129,7 +129,7 @@ fn a_wake_up_consumed_while_the_socket_was_full_is_not_lost() {
     }
     client.out.send(Message::text("last"));
     b.set_read_timeout(Some(PATIENCE)).unwrap();
-    // Now read everything; nobody wakes the pump any more.
+    // Now read everything; nothing wakes the loop any more.
     let mut ws = WebSocket::from_raw_socket(&mut b, Role::Server, Some(websocket_loop::websocket_config()));
     let took = Watch::start();
     let mut read = || loop {

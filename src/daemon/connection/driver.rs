@@ -1,6 +1,6 @@
 //! One connection after the upgrade: waits for the auth reply, pings, notices silence, passes frames on.
 //!
-//! A state machine driven by the pump; it touches no socket. See AUTHENTICATION and HEARTBEAT in
+//! A state machine driven by the WebSocket loop; it touches no socket. See AUTHENTICATION and HEARTBEAT in
 //! wtt-connect-protocol(7).
 
 use super::config::Timing;

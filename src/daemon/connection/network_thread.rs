@@ -164,7 +164,7 @@ impl NetworkThread {
         let auth = Message::text(crate::wire::outgoing::auth(&request_id, token.expose()));
         let mut link = ConnectionDriver::new(timing, &self.flags, emit, self.connection_number, request_id);
         let end = match ws.write(auth) {
-            // `WouldBlock` means queued: the pump flushes.
+            // `WouldBlock` means queued: the WebSocket loop flushes.
             Err(e) if !matches!(&e, WsError::Io(e) if e.kind() == std::io::ErrorKind::WouldBlock) => {
                 Err(Box::new(e))
             }

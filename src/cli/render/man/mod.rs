@@ -100,7 +100,7 @@ static RELIABILITY: &[&str] = &[
     "A message is answered at least once: a finished reply is on disk before it is sent, and is looked up in the topic before it is sent again. In the rare case of a duplicate both copies carry the same client id.",
     "A reply that is refused over the WebSocket is sent by HTTP. A reply that the service finally refuses is kept in the folder outbox/failed of the state directory. While 1000 replies or 64 MiB wait for the service, no new turn starts, and the topic says so.",
     "Messages that arrived while the connector was offline are fetched after each reconnect and answered once, in order, unless they are older than WTT_CONNECT_CATCH_UP_MINUTES.",
-    "If a turn hits a usage limit whose end is known, its message is kept on disk and run when the limit has reset; /stop drops it.",
+    "If a turn hits a usage limit and the CLI says when it resets, the message is kept on disk and run after the reset; /stop drops it. A time of day counts in the time zone that the CLI names, or else in that of the host.",
     "State files are never partly written. A file that cannot be read is renamed, not overwritten.",
     "Only one process can use a state directory; a second one reports that and exits.",
     "If a turn is stopped or fails, none of its processes survive. Processes that an agent has detached on purpose are terminated when the connector stops, or at the next start after a crash.",

@@ -193,7 +193,7 @@ fn what_the_command_may_not_send_is_refused_by_the_daemon() {
     assert!(!connector.log().contains("panicked"));
     drop(connector);
     let (code, text) = said(&upload(&home, &[&to[..], &["a.md"]].concat(), &env));
-    assert!(code == Some(69) && text.contains("does not run any more"), "{code:?} {text}");
+    assert!(code == Some(69) && text.contains("is no longer running"), "{code:?} {text}");
 }
 
 /// A profile `p` of this home.

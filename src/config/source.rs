@@ -259,7 +259,7 @@ impl Settings {
                 let names = profile::names(path.parent());
                 let near = crate::text::similar(name, names.iter().map(String::as_str));
                 let hint = match (near.as_slice(), names.len()) {
-                    ([], 0) => "; `wtt-connect up` makes one".into(),
+                    ([], 0) => "; `wtt-connect up` creates one".into(),
                     ([], 1) => format!("; there is {}", names.join("")),
                     ([], _) => format!("; there are {}", names.join(", ")),
                     (near, _) => format!("; did you mean {}?", near.join(" or ")),

@@ -205,7 +205,7 @@ fn a_file_that_cannot_be_used_is_the_only_mistake() {
         (&["--env-file", "latin.env"], "latin.env is not UTF-8 text"),
         (&["--env-file", "line.env"], "line.env:1: the line is not of the form"),
         (&["--config", "bad.json"], "bad.json: is not JSON"),
-        (&["--profile", "p"], "p.env; `wtt-connect up` makes one"),
+        (&["--profile", "p"], "p.env; `wtt-connect up` creates one"),
     ] {
         m.run(&[&["start"], words].concat()).code(78).one_line().says(sentence);
     }

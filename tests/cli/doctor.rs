@@ -47,7 +47,7 @@ fn a_machine_that_is_ready() {
         .code(0)
         .says("codex-cli 9.8.7")
         .says("logged in")
-        .says("All is well.");
+        .says("No problems found.");
 }
 
 /// In a container our session has often begun outside of the PID namespace, and the kernel then calls it 0.
@@ -96,7 +96,7 @@ fn one_agent_alone_is_looked_at() {
     m.run(&["doctor", "codex", "--json"]).code(0).says("\"ok\": true").hides("WTT_AGENT_ID");
     m.run(&["doctor", "crush"]).code(1).says("problem  crush: no `crush` on PATH").hides("codex-cli");
     m.profile("mine", "WTT_AGENT_ID=agent-1\n");
-    m.run(&["doctor", "mine"]).code(2).says("for the profile write `--profile mine`");
+    m.run(&["doctor", "mine"]).code(2).says("for the profile use `--profile mine`");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_bad_rule_file_is_a_problem_with_its_place() {
         .says("problem  WTT_CONNECT_PERMISSIONS")
         .says("rules.json")
         .says("rule 2: ")
-        .says("need to be put right first");
+        .says("need to be fixed first");
     m.file("rules.json", "[{\"action\": \"deny\"}]");
     m.run(&["doctor", "--offline"]).hides("problem  WTT_CONNECT_PERMISSIONS");
     std::fs::remove_file(rules).unwrap();
@@ -135,8 +135,8 @@ fn problems_are_listed_and_counted() {
         .code(1)
         .says("problem  WTT_CONNECT_MODE (environment) \"fast\" is not a mode")
         .says("WTT_AGENT_ID is not set")
-        .says("passed over: WTT_NEW_KEY")
-        .says("need to be put right first")
+        .says("ignored: WTT_NEW_KEY")
+        .says("need to be fixed first")
         .hides("CANARY");
 }
 
@@ -243,7 +243,7 @@ fn a_rehearsal_answers_resumes_and_stops() {
     assert_eq!(steps.len(), 3, "{run}");
     for (line, begins) in steps.iter().zip([
         "ok       claude-code: turn: answered in ",
-        "ok       claude-code: resume: knew the word from before, in ",
+        "ok       claude-code: resume: remembered the word, in ",
         "ok       claude-code: stop: ended in ",
     ]) {
         assert!(line.starts_with(begins), "{run}");
@@ -261,13 +261,13 @@ fn a_rehearsal_answers_resumes_and_stops() {
 fn a_rehearsal_says_what_went_wrong() {
     let run = |fault| stage(fault).run(&["doctor", "--rehearse", "claude-code"]);
     run("login").code(1).says("problem  claude-code: turn: Claude Code is not logged in").hides("resume:");
-    run("stale").code(1).says("problem  claude-code: resume: the session was not known any more");
+    run("stale").code(1).says("problem  claude-code: resume: the session was lost");
     run("forgets")
         .code(0)
         .says("note     claude-code: resume: answered in ")
         .says("which word?")
         .says("stop: ended");
-    run("quick").code(0).says("note     claude-code: stop: it had answered before");
+    run("quick").code(0).says("note     claude-code: stop: it answered before");
     let run = stage("login").run(&["doctor", "--rehearse", "claude", "--json"]).code(1);
     let all: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!((&all["ok"], &all["findings"][0]["verdict"]), (&false.into(), &"problem".into()));

@@ -48,7 +48,7 @@ fn each_mistake_gets_one_sentence_and_code_2() {
         (&["workdir", "alice", ""], "DIR is empty; workdir needs a value there"),
         (&["status", ""], "PROFILE is empty"),
         (&["try", "--adapter", "demo", "--workdir", "/no/such", "x"], "cannot use the working directory"),
-        (&["up", "codex", "wtt-tok-CANARY", "agent-1"], "the token stands in the wrong place; the order is"),
+        (&["up", "codex", "wtt-tok-CANARY", "agent-1"], "the token is in the wrong place; the order is"),
         (&["start", "wtt-tok-CANARY"], "start takes no operand"),
     ] {
         machine.run(words).code(2).one_line().says(sentence).hides("CANARY");

@@ -113,9 +113,9 @@ fn without_a_profile_they_say_what_to_do() {
     user.run(&["status"]).check(0, &["no profile yet"]);
     user.run(&["restart", "all"]).check(0, &["no profile yet"]);
     assert_eq!(user.run(&["list", "--json"]).check(0, &[]).json()["profiles"], serde_json::json!([]));
-    user.run(&["status", "alice"]).check(78, &["there is no profile alice; `wtt-connect up` makes one"]);
+    user.run(&["status", "alice"]).check(78, &["there is no profile alice; `wtt-connect up` creates one"]);
     user.run(&["logs"]).check(2, &["logs needs PROFILE"]);
-    user.run(&["logs", "a", "b"]).check(2, &["does not know what to do with"]);
+    user.run(&["logs", "a", "b"]).check(2, &["unexpected argument"]);
     user.run(&["logs", "a", "--lines", "0"]).check(2, &["accepted: 1 to 100000"]);
 }
 
@@ -143,7 +143,7 @@ fn a_running_and_a_stopped_one_side_by_side() {
         "(Alice Codex)",
         "since 20",
         "0 running, 0 waiting",
-        "All is well.",
+        "No problems.",
     ];
     user.run(&["status", "one"]).check(0, &texts);
     // the connector's PATH counts, not that of whoever asks
@@ -173,14 +173,14 @@ fn a_running_and_a_stopped_one_side_by_side() {
     user.run(&["status", "agent-003"]).check(78, &["did you mean agent-00"]);
 
     user.run(&["restart", "one"]).check(0, &["one: restarted, wtt-connect "]);
-    user.run(&["restart"]).check(69, &["one: restarted", "two: does not run"]);
+    user.run(&["restart"]).check(69, &["one: restarted", "two: not running"]);
     assert!(running.0.try_wait().unwrap().is_none(), "still the same process");
     // an ambiguous id
     user.profile("three", AGENT, &wtt.service.base_url(), "");
     user.run(&["status", AGENT]).check(2, &["has 2 profiles: one, three"]);
     // settings that the next start would refuse leave the running one alone
     user.profile("one", AGENT, &wtt.service.base_url(), "WTT_CONNECT_MODE=fast");
-    user.run(&["restart", "one"]).check(78, &["goes on as it is", "WTT_CONNECT_MODE"]);
+    user.run(&["restart", "one"]).check(78, &["was not restarted", "WTT_CONNECT_MODE"]);
     user.run(&["status", "one"]).check(1, &["problem", "WTT_CONNECT_MODE", "doctor --profile one"]);
 }
 
@@ -192,11 +192,11 @@ fn a_refused_token_needs_somebody_and_being_offline_does_not() {
     let _running = user.start("one", &[]);
     until("a refusal", || user.run(&["status", "one"]).out.contains("token refused"));
     user.run(&["status", "one"])
-        .check(1, &["refuses the token", "To go on, put a new token into", "one.env"]);
+        .check(1, &["refuses the token", "To continue, put a new token into", "one.env"]);
     user.profile("two", "agent-y", "http://127.0.0.1:9", "");
     let _running = user.start("two", &[]);
     until("a failed attempt", || user.run(&["status", "two"]).out.contains("cannot connect"));
-    user.run(&["status", "two"]).check(0, &["two: offline, next try in", "keeps trying by itself"]);
+    user.run(&["status", "two"]).check(0, &["two: offline, next attempt in", "keeps trying"]);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn the_files_of_a_stopped_one_are_read_and_not_touched() {
     wtt.answer(&topic, "first");
     wtt.say(&topic, "RUN: touch $HOME/begun; await never; answer no");
     user.home.wait_for("begun");
-    user.run(&["status", "one"]).check(0, &["claude-code for", "1 running, 0 waiting", "the last one"]);
+    user.run(&["status", "one"]).check(0, &["claude-code for", "1 running, 0 waiting", "last one"]);
     drop(running);
     let aside = user.state_dir("one").join("state.json.corrupt-1700000000000");
     std::fs::write(&aside, "{").unwrap();
@@ -227,8 +227,8 @@ fn the_files_of_a_stopped_one_are_read_and_not_touched() {
     let before = files();
     let texts = [
         "not running",
-        "1, the last one used",
-        "1 turn cut; told in the topic at the next start",
+        "1, last used",
+        "1 turn interrupted; the next start reports it in the topic",
         "set aside as",
         "corrupt-1700000000000",
     ];
@@ -309,5 +309,5 @@ fn logs_of_a_service_are_the_journals() {
     user.program("journalctl", "exit 0");
     std::fs::create_dir_all(user.state_dir("one")).unwrap();
     std::fs::write(user.state_dir("one").join("lock"), "").unwrap();
-    user.run(&["logs", "one"]).check(69, &["runs by hand", "--log-to-file"]);
+    user.run(&["logs", "one"]).check(69, &["was started by hand", "--log-to-file"]);
 }

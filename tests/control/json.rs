@@ -38,9 +38,9 @@ fn every_field_is_in_the_manual_and_the_other_way_round() {
     until("the next question", || asked().is_some_and(|next| Some(&next) != id.as_ref()));
     // what a person reads while it waits
     user.run(&["status", "one"])
-        .check(0, &["question ", &format!("in topic {topic}"), "An agent waits for an answer"]);
-    let texts = user.run(&["status", "two"]).check(69, &["start --profile two` here."]);
-    assert!(!texts.out.contains("how it ended"), "{}", texts.out);
+        .check(0, &["request ", &format!("in topic {topic}"), "An agent is waiting for permission"]);
+    let texts = user.run(&["status", "two"]).check(69, &["start --profile two` in the foreground."]);
+    assert!(!texts.out.contains("why it ended"), "{}", texts.out);
     for words in [&["approve"][..], &["status"], &["list"], &["doctor", "--profile", "one"], &["artifacts"]] {
         said.push(user.run(&[words, &["--json"]].concat()).json());
     }

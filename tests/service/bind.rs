@@ -13,7 +13,8 @@ fn one_command_and_it_is_connected() {
     let run = run
         .says("wtt-connect@agent-001-codex.service enabled and started")
         .says("connected to http://127.0.0.1:");
-    run.says("Write to agent-001 on WTT's web page: it answers.").says("wtt-connect status agent-001-codex ");
+    run.says("Write to agent-001 on WTT's web page, and it will answer.")
+        .says("wtt-connect status agent-001-codex ");
     host.wtt.connected();
     assert_eq!(
         host.calls(),
@@ -78,7 +79,7 @@ fn a_new_token_changes_the_profile_and_restarts_once() {
         assert!(text.contains(kept), "{kept} in {text}");
     }
     // nothing new: nothing is cut off, and the token need not be said again
-    let run = host.machine.run(&["up", "codex", AGENT]).code(0).says("is as it was").says("runs already");
+    let run = host.machine.run(&["up", "codex", AGENT]).code(0).says("unchanged").says("is already running");
     run.says("connected to");
     assert_eq!(host.calls().last().unwrap(), "systemctl start wtt-connect@agent-001-codex.service");
     assert_eq!(host.profile_text(), text);
@@ -105,7 +106,7 @@ fn no_start_writes_the_profile_and_touches_no_service() {
         .up(&["--no-start", "--mode", "yolo", "--allow-yolo", "--enable-shell", "--workdir", "w"])
         .code(0);
     run.says("wtt-connect start --profile agent-001-codex")
-        .says("note     the owner of this agent can open a terminal here");
+        .says("note     the owner of this agent can open terminals on this machine");
     assert!(host.calls().is_empty() && !host.unit().exists());
     let text = host.profile_text();
     let workdir = host.machine.path("cwd/w");
@@ -130,7 +131,7 @@ fn a_rehearsal_changes_nothing() {
     let again = host.machine.run(&["up", "codex", AGENT, "--dry-run"]).code(0).hides("CAN");
     again.says("OPENAI_API_KEY='***'").says("WTT_CONNECT_MODE='suggest'");
     host.fail("show-environment", "Failed to connect to bus: No medium found\n");
-    host.up(&["--dry-run"]).code(69).says("Would start no service: ").says("Nothing was changed.");
+    host.up(&["--dry-run"]).code(69).says("Would not start a service: ").says("Nothing was changed.");
 }
 
 #[test]
@@ -210,7 +211,7 @@ fn two_identities_live_side_by_side() {
         .says("connected to");
     assert!(host.calls().iter().all(|call| !call.contains("agent-001") && !call.contains("reload")));
     // and the first one was left alone
-    host.machine.run(&["up", "codex", AGENT]).code(0).says("runs already");
+    host.machine.run(&["up", "codex", AGENT]).code(0).says("is already running");
 }
 
 #[test]
@@ -218,7 +219,7 @@ fn down_stops_and_up_brings_it_back() {
     let host = Host::new();
     host.up(&[]).code(0);
     host.calls();
-    host.machine.run(&["down", AGENT]).code(0).says("is stopped and will not start again").says("are kept");
+    host.machine.run(&["down", AGENT]).code(0).says("was stopped and will not start again").says("were kept");
     let unit = "wtt-connect@agent-001-codex.service";
     assert_eq!(
         host.calls(),
@@ -227,7 +228,10 @@ fn down_stops_and_up_brings_it_back() {
     assert!(host.profile().exists() && host.state_dir().join("state.json").exists());
     host.machine.run(&["up", "codex", AGENT]).code(0).says("enabled and started").says("connected to");
     std::fs::write(host.machine.path("home/.wtt-connect/agent-001/work.txt"), "mine").unwrap();
-    host.machine.run(&["down", PROFILE, "--purge"]).code(0).says("Where the agent worked is as it was");
+    host.machine
+        .run(&["down", PROFILE, "--purge"])
+        .code(0)
+        .says("The agent's working directory was not touched");
     assert!(!host.profile().exists() && !host.state_dir().exists() && !host.unit().exists());
     assert!(host.machine.path("home/.wtt-connect/agent-001/work.txt").exists());
     host.machine.run(&["down", PROFILE]).code(78).says("there is no profile agent-001-codex");
@@ -248,11 +252,11 @@ fn down_ends_what_was_started_by_hand() {
     host.up(&["--model", "m"]).code(75).says("`wtt-connect down agent-001-codex` stops it");
     // without a service manager it is to take the new settings, and not to be run a second time
     host.fail("show-environment", "Failed to connect to bus: No medium found\n");
-    let run = host.up(&["--model", "m"]).code(69).says("runs it already").hides("wtt-connect start");
+    let run = host.up(&["--model", "m"]).code(69).says("already runs it").hides("wtt-connect start");
     run.says("\n  wtt-connect restart agent-001-codex");
     // reaped at once, or it would still look alive
     let reaper = std::thread::spawn(move || child.wait().unwrap());
-    host.machine.run(&["down", PROFILE]).code(0).says("agent-001-codex is stopped (process ");
+    host.machine.run(&["down", PROFILE]).code(0).says("agent-001-codex was stopped (process ");
     assert!(reaper.join().unwrap().success());
 }
 
@@ -265,7 +269,7 @@ fn purging_leaves_a_folder_that_somebody_chose() {
     let text = host.profile_text();
     let default = host.state_dir();
     host.machine.profile(PROFILE, &text.replace(default.to_str().unwrap(), chosen.to_str().unwrap()));
-    host.machine.run(&["down", PROFILE, "--purge"]).code(0).says("is left to you");
+    host.machine.run(&["down", PROFILE, "--purge"]).code(0).says("was kept");
     assert!(chosen.join("mine.txt").exists() && !host.profile().exists());
 }
 
@@ -285,8 +289,8 @@ fn workdir_changes_one_line() {
     host.machine
         .run(&["workdir", AGENT, "w2"])
         .code(0)
-        .says("`wtt-connect restart agent-001-codex` does it now");
-    host.machine.run(&["workdir", AGENT, "w3", "--restart"]).code(0).says("w3: restarted");
+        .says("`wtt-connect restart agent-001-codex` restarts it");
+    host.machine.run(&["workdir", AGENT, "w3", "--restart"]).code(0).says("w3; it restarted");
     host.machine.run(&["workdir", AGENT]).code(2).says("workdir needs DIR");
     host.machine.run(&["workdir", "agent-01", "/x"]).says("did you mean agent-001");
 }
@@ -302,7 +306,7 @@ fn running_turns_are_not_cut_for_a_new_setting() {
     host.wtt.say(&topic, "work");
     until("a turn", || host.machine.path("home/began").exists());
     host.calls();
-    host.up(&["--model", "m"]).code(0).says("restarts when 1 running turn(s) are over");
+    host.up(&["--model", "m"]).code(0).says("restarts when 1 running turn(s) have ended");
     assert!(host.calls().iter().all(|call| !call.contains("restart")));
     std::fs::write(host.machine.path("home/go"), "").unwrap();
     until("the answer", || !host.wtt.posts(&topic).is_empty());
@@ -317,7 +321,7 @@ fn status_shows_the_mode_that_runs_and_what_the_profile_says_now() {
     host.up(&[]).code(0);
     let text = host.profile_text().replace("full-auto", "suggest");
     std::fs::write(host.profile(), text).unwrap();
-    host.machine.run(&["status", AGENT]).says("mode       full-auto; the profile says suggest now");
+    host.machine.run(&["status", AGENT]).says("mode       full-auto; the profile now says suggest");
     host.machine.run(&["restart", AGENT]).code(0);
     host.machine.run(&["status", AGENT]).says("mode       suggest\n");
     host.machine.run(&["down", AGENT]).code(0).says("`wtt-connect up codex agent-001` starts it again");

@@ -10,7 +10,7 @@ fn a_refused_token_is_not_written() {
     host.up_with("CANARY-wrong", &[])
         .code(78)
         .hides("CANARY")
-        .says("the service refuses this token; nothing was written");
+        .says("the service refused this token; nothing was written");
     assert!(!host.profile().exists() && host.calls().is_empty());
     host.up(&["--no-start"]).code(0);
     let before = host.profile_text();
@@ -22,8 +22,8 @@ fn a_refused_token_is_not_written() {
 fn being_offline_is_no_failure() {
     let host = Host::new();
     let words = ["up", "codex", AGENT, TOKEN, "--base-url", "http://127.0.0.1:9"];
-    let run = host.machine.run(&words).code(0).says("not connected yet: ").says("the service goes on trying");
-    run.says("As soon as it is connected");
+    let run = host.machine.run(&words).code(0).says("not connected yet: ").says("the service keeps trying");
+    run.says("Once it is connected");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_failed_step_is_named_and_the_same_command_does_the_rest() {
     ] {
         host.fail(verb, why);
         let run = host.up(&[]).code(1).says(why).says(&format!("`systemctl --user {verb}"));
-        run.says("the same command does the rest");
+        run.says("run the same command again to do the rest");
         std::fs::remove_file(host.machine.path(&format!("bin/fail-{verb}"))).unwrap();
         // it is not known whether the manager has read the unit
         std::fs::remove_file(host.unit()).unwrap();
@@ -75,8 +75,10 @@ fn a_failed_step_is_named_and_the_same_command_does_the_rest() {
 fn linger_may_be_forbidden() {
     let host = Host::new();
     host.fail("enable-linger", "Could not enable linger: Interactive authentication required.");
-    let run =
-        host.up(&["--enable-linger"]).code(0).says("linger is not permitted here (Could not enable linger");
+    let run = host
+        .up(&["--enable-linger"])
+        .code(0)
+        .says("this machine does not permit it (Could not enable linger");
     run.says("an administrator can run `loginctl enable-linger");
 }
 
@@ -90,17 +92,17 @@ fn mistakes_are_said_together_before_anything_happens() {
     up(&["codex", "a"]).says("the token is missing; give it as TOKEN").one_line();
     up(&["codex", "a", "t", "--token-file", "f"]).says("given twice").one_line();
     up(&["codex", "a", "CANARY b"]).says("the token has a blank").hides("CANARY").one_line();
-    up(&["codex", "a", "CANARY'b"]).says("env files cannot hold").hides("CANARY").one_line();
-    up(&["codex", "a", "CANARY\\"]).says("env files cannot hold").hides("CANARY").one_line();
+    up(&["codex", "a", "CANARY'b"]).says("an env file cannot hold").hides("CANARY").one_line();
+    up(&["codex", "a", "CANARY\\"]).says("an env file cannot hold").hides("CANARY").one_line();
     up(&["codex", "a", ""]).says("the token is empty").one_line();
     up(&["codex", "a", "t", "--mode", "fast"]).says("accepted: one of full-auto").one_line();
     up(&["codex", "a", "t", "--mode", "yolo"]).says("add --allow-yolo").one_line();
     up(&["codex", "a", "t", "--base-url", "waxbyte.com"]).says("write https://waxbyte.com").one_line();
     up(&["codex", "a", "t", "--profile", "../x"]).says("is not a profile name").one_line();
-    up(&["codex", "a", "t", "x"]).says("does not know what to do with \"x\"").one_line();
+    up(&["codex", "a", "t", "x"]).says("unexpected argument \"x\"").one_line();
     assert!(!host.machine.path("home/.config").exists() && host.calls().is_empty());
     host.machine.profile("a-codex", "WTT_AGENT_ID=a\nWTT_TOKEN=t\n");
-    up(&["claude-code", "a"]).says("the profile a-codex has one: add `--profile a-codex`").one_line();
+    up(&["claude-code", "a"]).says("the profile a-codex has one (add `--profile a-codex`)").one_line();
     host.machine.run(&["up", "codex", "a", "--token-file", "none"]).code(78).says("no such file").one_line();
 }
 
@@ -124,7 +126,7 @@ fn two_connectors_of_one_identity_are_refused() {
     let host = Host::new();
     host.up(&[]).code(0);
     let run = host.machine.run(&["up", "claude-code", AGENT, TOKEN]);
-    run.code(75).says("agent-001 is connected already, by the profile agent-001-codex").one_line();
+    run.code(75).says("the profile agent-001-codex is already running for agent-001").one_line();
     host.machine.run(&["down", PROFILE]).code(0);
     let base = host.wtt.service.base_url();
     let words = ["up", "claude-code", AGENT, TOKEN, "--base-url", &base, "--no-start"];

@@ -37,7 +37,7 @@ fn an_agent_is_bound_and_unbound() {
     let bound = script(&host, "install-agent.sh", &["codex", AGENT, TOKEN, "--base-url", &base]);
     expect(&bound, 0, "wtt-connect@agent-001-codex.service enabled and started");
     let gone = script(&host, "uninstall-systemd-user.sh", &["--name", "agent-001-codex", "--purge"]);
-    expect(&gone, 0, "wtt-connect@agent-001-codex.service is stopped");
+    expect(&gone, 0, "wtt-connect@agent-001-codex.service was stopped");
     assert!(!host.profile().exists());
 }
 

@@ -37,7 +37,7 @@ fn what_is_wrong_is_said() {
     service.add_agent("agent-1", "t1", "A");
     let base = service.base_url();
     machine.profile("p", &format!("WTT_BASE_URL={base}\nWTT_AGENT_ID=agent-1\nWTT_TOKEN=CANARY\n"));
-    machine.run(&["setup", "--claim-code"]).code(78).says("refuses this identity").hides("CANARY").one_line();
+    machine.run(&["setup", "--claim-code"]).code(78).says("refused this identity").hides("CANARY").one_line();
     machine.profile("p", &format!("WTT_BASE_URL={base}\nWTT_AGENT_ID=agent-1\n"));
     machine.run(&["setup"]).code(78).says("WTT_TOKEN is missing").one_line();
 }
@@ -48,21 +48,23 @@ fn the_cli_is_chosen_and_the_choice_is_explained() {
     let base = host.wtt.service.base_url();
     super::make_program(&host.machine.file("bin/gemini", "#!/bin/sh\n"));
     let run = host.machine.run(&["setup", "--base-url", &base]).code(0);
-    run.says("CLI    codex, the first that is installed here; also here: gemini (`--adapter` chooses)");
+    run.says(
+        "CLI    codex, the first one that is installed; also installed: gemini (choose with `--adapter`)",
+    );
     // one that exists already, and another CLI for it: the next step names its profile, and works
     let run = host.machine.run(&["setup", "--adapter", "gemini"]).code(0).hides("Registered");
-    let run = run.says("CLI    gemini, as asked; also here: codex");
+    let run = run.says("CLI    gemini, as requested; also installed: codex");
     let up = run.stdout.lines().last().unwrap().trim().strip_prefix("wtt-connect ").unwrap();
     assert!(up.starts_with("up --profile ") && up.contains("-codex gemini "), "{up}");
     let words: Vec<&str> = up.split(' ').chain(["--no-start"]).collect();
     host.machine.run(&words).code(0).says("token: accepted");
-    host.machine.run(&["setup"]).code(0).says("CLI    gemini, as the settings say");
+    host.machine.run(&["setup"]).code(0).says("CLI    gemini, from the settings");
     let bare = Machine::new();
     bare.run(&["setup", "--base-url", &base])
         .code(0)
-        .says("CLI    codex, though no agent CLI was found here");
+        .says("CLI    codex, although no agent CLI is installed");
     let bare = Machine::new();
     bare.run(&["setup", "--adapter", "pi", "--base-url", &base])
         .code(0)
-        .says("CLI    pi, as asked, but it was not found");
+        .says("CLI    pi, as requested, but it is not installed");
 }

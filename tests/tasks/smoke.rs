@@ -33,7 +33,7 @@ fn smoke_task_tells_what_came() {
     let (code, out, err) =
         smoke(&wtt.service.base_url(), &home, &["smoke-task", "--expected", "ok", "--timeout=60"], &[]);
     assert_eq!(code, 0, "{out}{err}");
-    for said in ["the service runs it", " s  doing", " s  review", "answer: ok", "passed"] {
+    for said in ["the service started it", " s  doing", " s  review", "answer: ok", "passed"] {
         assert!(out.contains(said), "{said}: {out}");
     }
     let task = out.split_whitespace().skip_while(|word| *word != "task").nth(1).unwrap();
@@ -93,7 +93,7 @@ fn a_question_is_no_answer() {
     let who = [("WTT_SMOKE_SENDER_AGENT_ID", SENDER), ("WTT_SMOKE_SENDER_TOKEN", "CANARY-tester")];
     let words = ["smoke-chat", "--expected", "RUN: bash ls; answer over", "--timeout=60"];
     let (code, out, err) = smoke(&wtt.service.base_url(), &home, &words, &who);
-    assert!(out.contains("approval is needed: 🔐") && out.contains("answer: over"), "{out}{err}");
+    assert!(out.contains("permission request: 🔐") && out.contains("answer: over"), "{out}{err}");
     assert_eq!(code, 1, "another answer: {err}");
 }
 
@@ -108,12 +108,12 @@ fn smoke_tests_end_where_nothing_can_come() {
     let nobody = [("WTT_AGENT_ID", "")];
     for (words, env, code, sentence) in [
         (&["smoke-task", "--timeout", "1"][..], &[][..], 69, "no result within 1 s"),
-        (&["smoke-chat", "--timeout", "1"], &who, 69, "no answer has come within 1 s"),
+        (&["smoke-chat", "--timeout", "1"], &who, 69, "there was no answer within 1 s"),
         (&["smoke-task"], &alone, 69, "cannot reach"),
-        (&["smoke-task"], &stranger, 78, "refuses the token"),
+        (&["smoke-task"], &stranger, 78, "refused the token"),
         (&["smoke-task"], &nobody, 78, "WTT_AGENT_ID"),
         (&["smoke-chat"], &[], 78, "needs a second agent"),
-        (&["smoke-chat"], &mine, 78, "does not answer itself"),
+        (&["smoke-chat"], &mine, 78, "does not answer its own messages"),
     ] {
         let (is, out, err) = smoke(&wtt.service.base_url(), &home, words, env);
         assert!(is == code && err.contains(sentence), "{words:?} {env:?}: {is} {out}{err}");

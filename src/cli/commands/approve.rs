@@ -1,4 +1,4 @@
-//! `approve` and `deny`: answer what agents ask, from this host, or list what is open.
+//! `approve` and `deny`: answer permission requests from this host, or list the open ones.
 
 use super::profiles::{self, ConnectorState};
 use crate::cli::output;
@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::text;
 use serde_json::{Value, json};
 
-/// Width of the list: what is asked comes last and may be cut.
-const ABOUT: usize = 80;
+/// Longest cell of the list.
+const CELL_CHARS: usize = 80;
 
-/// Asks the connectors that run.
+/// Answers the request with the given id, or lists all open requests of the running connectors.
 pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
     let chosen = profiles::select(args.profile.as_deref().map(AsRef::as_ref))?;
     let mut words = args.operands.iter().map(|word| word.to_string_lossy().into_owned());
@@ -21,7 +21,7 @@ pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
     let mut open: Vec<Value> = Vec::new();
     let mut running = false;
     for profile in &chosen {
-        // first which questions it has: an id belongs to one of them
+        // list its requests first, because an id belongs to one connector
         let answer = match profile.ask(&answer_with(PermissionAnswer::default())) {
             ConnectorState::NotRunning => continue,
             ConnectorState::Unresponsive(why) => {
@@ -43,7 +43,7 @@ pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
                     }
                     ConnectorState::Unresponsive(why) => Err(Error::Failed(why)),
                     ConnectorState::NotRunning => {
-                        Err(Error::Failed(format!("{} has just ended", profile.name)))
+                        Err(Error::Failed(format!("{} has just stopped", profile.name)))
                     }
                 };
             }
@@ -53,17 +53,17 @@ pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
     }
     if !running {
         let none = if args.profile.is_some() {
-            "the connector of this profile does not run"
+            "the connector of this profile is not running"
         } else {
-            "no connector runs here"
+            "no connector of a profile is running"
         };
         return Err(Error::Unavailable(format!(
-            "{none}; `wtt-connect list` shows the profiles, and in the topic `/approve` and `/deny` work from everywhere"
+            "{none}; `wtt-connect list` shows the profiles, and `/approve` and `/deny` always work in the topic"
         )));
     }
     if let Some(id) = id {
         return Err(Error::Failed(format!(
-            "no question {} is open; `wtt-connect approve` lists those that are",
+            "there is no open request {}; `wtt-connect approve` lists the open ones",
             text::truncate(&text::one_line(&id), 20)
         )));
     }
@@ -75,12 +75,12 @@ pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
 
 fn list(open: &[Value]) -> String {
     if open.is_empty() {
-        return "No agent waits for an answer.\n".to_owned();
+        return "There are no open permission requests.\n".to_owned();
     }
     let mut out = String::new();
     for ask in open {
         let word =
-            |name: &str| text::truncate(&text::one_line(ask[name].as_str().unwrap_or_default()), ABOUT);
+            |name: &str| text::truncate(&text::one_line(ask[name].as_str().unwrap_or_default()), CELL_CHARS);
         out.push_str(&format!(
             "{}  {} ({}), {} s left: {} {}\n",
             word("id"),
@@ -92,7 +92,7 @@ fn list(open: &[Value]) -> String {
         ));
     }
     out.push_str(
-        "`wtt-connect approve ID [always]` allows one, `wtt-connect deny ID [REASON]` refuses it.\n",
+        "`wtt-connect approve ID [always]` allows a request, `wtt-connect deny ID [REASON]` denies it.\n",
     );
     out
 }

@@ -1,4 +1,4 @@
-//! `artifacts`: what has left this machine, out of the ledgers of the profiles.
+//! `artifacts`: lists the files that the profiles have sent.
 
 use super::profiles;
 use crate::cli::output::{self, Color};
@@ -10,15 +10,15 @@ use crate::text;
 use serde_json::{Value, json};
 
 /// Longest title and path in the table.
-const CELL: usize = 40;
+const CELL_CHARS: usize = 40;
 
-/// Prints them.
+/// Prints the list.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let mut rows: Vec<(String, Row)> = Vec::new();
     for profile in profiles::select(args.operands.first().map(AsRef::as_ref))? {
         let sent = Artifacts::new(&profile.config.state_dir).rows();
         let sent =
-            sent.map_err(|why| Error::Failed(format!("the list of {} cannot be read: {why}", profile.name)))?;
+            sent.map_err(|why| Error::Failed(format!("cannot read the list of {}: {why}", profile.name)))?;
         rows.extend(sent.into_iter().map(|row| (profile.name.clone(), row)));
     }
     let text = if args.json { as_json(&rows) } else { as_text(&rows) };
@@ -38,11 +38,11 @@ fn as_json(rows: &[(String, Row)]) -> String {
 
 fn as_text(rows: &[(String, Row)]) -> String {
     if rows.is_empty() {
-        return "Nothing has been sent yet.\n".to_owned();
+        return "No files have been sent yet.\n".to_owned();
     }
     let mut lines = vec![["WHEN", "PROFILE", "SIZE", "TITLE", "FROM", "URL"].map(str::to_owned)];
     for (profile, row) in rows {
-        let cell = |long: &str| text::truncate(&text::one_line(long), CELL);
+        let cell = |long: &str| text::truncate(&text::one_line(long), CELL_CHARS);
         lines.push([
             time::rfc3339(row.at),
             profile.clone(),

@@ -1,4 +1,4 @@
-//! `down`: stops a profile for good, and with `--purge` removes what `up` has made of it.
+//! `down`: stops a connector and removes its service; with `--purge` it also deletes the profile and its state.
 
 use super::{print_and_continue, profiles};
 use crate::cli::service::{ManagerKind, ServiceAction, ServiceManager};
@@ -12,12 +12,12 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A connector ends its agents within 20 seconds.
-const END: Duration = Duration::from_secs(25);
-/// Short for a person who waits, long for a machine.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// A connector shuts down within 20 seconds.
+const STOP_TIMEOUT: Duration = Duration::from_secs(25);
+/// Short for a person who waits, and cheap for the machine.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Stops the service, or the process that was started by hand.
+/// Stops the service and a process that was started by hand.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let up = super::up_command(&profile.name, &profile.config);
@@ -29,15 +29,15 @@ pub fn run(args: &CommandArgs) -> Result<()> {
         let active = manager.is_active(&name);
         manager.act(&name, ServiceAction::Down).map_err(Error::Failed)?;
         if active {
-            said = format!("{} is stopped and will not start again", manager.name(&name));
+            said = format!("{} was stopped and will not start again", manager.name(&name));
         }
     }
     if let Some(pid) = lock::holder(&state_dir.join("lock")) {
-        let stuck =
-            |why: &str| Error::Failed(format!("process {pid}, which runs {name}, does not end: {why}"));
-        os::terminate(pid).map_err(|e| stuck(&reason(&e)))?;
-        wait(&state_dir.join("lock")).map_err(stuck)?;
-        said = format!("{name} is stopped (process {pid})");
+        let failed =
+            |why: &str| Error::Failed(format!("process {pid}, which runs {name}, does not stop: {why}"));
+        os::terminate(pid).map_err(|e| failed(&reason(&e)))?;
+        wait(&state_dir.join("lock")).map_err(failed)?;
+        said = format!("{name} was stopped (process {pid})");
     }
     print_and_continue(&format!("{said}\n"))?;
     if args.purge {
@@ -47,32 +47,32 @@ pub fn run(args: &CommandArgs) -> Result<()> {
         remove(&manager.file(&name))?;
     }
     print_and_continue(&format!(
-        "Its profile and state are kept; `{up}` starts it again, `wtt-connect down {name} --purge` deletes them.\n"
+        "Its profile and state were kept; `{up}` starts it again, `wtt-connect down {name} --purge` deletes them.\n"
     ))
 }
 
 fn wait(lock: &Path) -> std::result::Result<(), &'static str> {
-    let until = Instant::now() + END;
+    let until = Instant::now() + STOP_TIMEOUT;
     while lock::holder(lock).is_some() {
         if Instant::now() > until {
-            return Err("it was told to 25 seconds ago");
+            return Err("it was asked to 25 seconds ago");
         }
-        crate::sys::thread::sleep(LOOK_AGAIN);
+        crate::sys::thread::sleep(POLL_INTERVAL);
     }
     Ok(())
 }
 
-/// Removes the service's file, the state and the profile; in this order, so that a failure can be repeated.
+/// Deletes the service file, the state and the profile, in this order, so that the command can be repeated after an error.
 fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&ServiceManager>) -> Result<()> {
     let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
     let last = profile::names(path.parent()).iter().all(|other| other == name);
     if let Some(manager) = manager {
-        // the template unit is that of all profiles
+        // the template unit is shared by all profiles
         if (manager.kind == ManagerKind::Launchd || last) && remove(&manager.file(name))? {
             manager.act(name, ServiceAction::Forget).map_err(Error::Failed)?;
         }
     }
-    // a folder that somebody has chosen may hold other things
+    // a state directory that the user has chosen may hold other things
     let ours = places.state_dir(name).is_ok_and(|dir| dir == state_dir);
     let mut said = format!("Deleted {}", path.display());
     if ours {
@@ -85,12 +85,15 @@ fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&Service
     }
     remove(&path)?;
     if !ours {
-        said.push_str(&format!("; the state in {} is left to you", state_dir.display()));
+        said.push_str(&format!(
+            "; the state in {} was kept, because it is not in the default place",
+            state_dir.display()
+        ));
     }
-    print_and_continue(&format!("{said}. Where the agent worked is as it was.\n"))
+    print_and_continue(&format!("{said}. The agent's working directory was not touched.\n"))
 }
 
-/// Removes a file; whether it was there.
+/// Deletes a file. Returns whether it existed.
 fn remove(file: &Path) -> Result<bool> {
     match std::fs::remove_file(file) {
         Ok(()) => Ok(true),

@@ -1,4 +1,4 @@
-//! `list`: all profiles in a table, or as JSON.
+//! `list`: shows all profiles as a table or as JSON.
 
 use super::profiles::{self, ConnectorState, Profile};
 use super::status::Span;
@@ -8,7 +8,7 @@ use crate::daemon::control::{ConnectionState, Request};
 use crate::error::Result;
 use serde_json::json;
 
-/// Prints them.
+/// Prints the profiles.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let profiles = profiles::select(None)?;
     let states: Vec<(Profile, ConnectorState)> = profiles
@@ -22,7 +22,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     output::write_stdout(&crate::sys::log::redact(&text))
 }
 
-/// What runs it.
+/// What runs a connector. A contract: `--json` prints these words.
 fn service(state: &ConnectorState) -> &str {
     match state {
         ConnectorState::NotRunning => "stopped",
@@ -31,7 +31,7 @@ fn service(state: &ConnectorState) -> &str {
     }
 }
 
-/// Whether it runs and is connected, in a word or two, and whether that is well.
+/// Whether a connector runs and is connected, in a few words, with the color for it.
 pub fn connection(state: &ConnectorState) -> (String, Color) {
     let answer = match state {
         ConnectorState::NotRunning => return ("not running".to_owned(), Color::Red),
@@ -42,7 +42,7 @@ pub fn connection(state: &ConnectorState) -> (String, Color) {
         ConnectionState::Connected { seconds } => (format!("connected for {}", Span(seconds)), Color::Green),
         ConnectionState::Connecting => ("connecting".to_owned(), Color::Yellow),
         ConnectionState::Retrying { seconds, .. } => {
-            (format!("offline, next try in {}", Span(seconds)), Color::Yellow)
+            (format!("offline, next attempt in {}", Span(seconds)), Color::Yellow)
         }
         ConnectionState::Refused { .. } => ("token refused".to_owned(), Color::Red),
     }
@@ -50,7 +50,7 @@ pub fn connection(state: &ConnectorState) -> (String, Color) {
 
 fn as_text(states: &[(Profile, ConnectorState)]) -> String {
     if states.is_empty() {
-        return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one; `wtt-connect try` needs none.\n"
+        return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` creates one; `wtt-connect try` needs none.\n"
             .to_owned();
     }
     let head = ["PROFILE", "AGENT", "ADAPTER", "SERVICE", "CONNECTION", "WORKDIR"].map(str::to_owned);

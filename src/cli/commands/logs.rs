@@ -1,4 +1,4 @@
-//! `logs`: the journal of a profile's service, or the files that the connector writes where no journal takes its log.
+//! `logs`: shows the journal of a profile's service, or the log files of a connector that logs to files.
 
 use super::profiles::{self, ConnectorState, Profile};
 use crate::cli::output;
@@ -13,16 +13,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Lines without `--lines`.
+/// The default of `--lines`.
 const LINES: usize = 100;
-/// People read slower than this.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// How often a followed file is read: faster than a person reads.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Shows the log.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::FILE_NAME));
-    // files that somebody has left there who ran it by hand are not what the service says now
+    // files in the state directory may be left over from a connector that was run by hand
     let in_journal =
         matches!(profile.ask(&Request::Status), ConnectorState::Answering(a) if a["service"] == "systemd");
     if newest.exists() && !in_journal {
@@ -31,30 +31,31 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     Err(journal(&profile, lines, args.follow, in_journal))
 }
 
-/// Becomes journalctl, so that Ctrl-C and a pager work as they do there. Returns only when there is none.
+/// Replaces this process by journalctl, so that Ctrl-C and a pager work as usual. Returns only if that fails.
 fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> Error {
     let Some(tool) = program_path::find_program(OsStr::new("journalctl")) else {
         return Error::Unavailable(format!(
-            "{} has no log yet: no journal is here, and {} is not there; `wtt-connect start` logs to stderr, with --log-to-file to that file",
+            "{} has no log yet: this machine has no journal, and {} does not exist; `wtt-connect start` logs to stderr, or with --log-to-file to that file",
             profile.name,
             profile.config.state_dir.join(log_file::FILE_NAME).display()
         ));
     };
     let mut words = vec!["--user".to_owned(), format!("--unit=wtt-connect@{}.service", profile.name)];
-    // The lock is made by the first start and never removed; the journal may hold what kept that from going on.
+    // The first start creates the lock file, which is never removed. Without it, the journal may still hold the reason
+    // why the first start failed.
     let started = profile.config.state_dir.join("lock").exists();
-    let mut asking = child_process::command(&tool, Path::new("/"));
-    asking.args(&words).args(["--quiet", "--lines=1"]);
-    let empty = !is_service && asking.output().is_ok_and(|said| said.stdout.is_empty());
+    let mut query = child_process::command(&tool, Path::new("/"));
+    query.args(&words).args(["--quiet", "--lines=1"]);
+    let empty = !is_service && query.output().is_ok_and(|said| said.stdout.is_empty());
     if started && empty {
         return Error::Unavailable(format!(
-            "{0} runs by hand, or did so last: its log is on its stderr; `wtt-connect start --profile {0} --log-to-file` keeps it for this command",
+            "{0} was started by hand, so its log went to stderr; with `wtt-connect start --profile {0} --log-to-file` this command can show it",
             profile.name
         ));
     }
     if empty {
         return Error::Unavailable(format!(
-            "{} has never been started, so it has no log; `{}` starts it",
+            "{} has never been started and has no log; `{}` starts it",
             profile.name,
             super::up_command(&profile.name, &profile.config)
         ));
@@ -66,16 +67,16 @@ fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> E
 }
 
 fn show(newest: &Path, lines: usize, follow: bool) -> Result<()> {
-    let cannot =
+    let failed =
         |e: std::io::Error| Error::Failed(format!("cannot read {}: {}", newest.display(), reason(&e)));
     let mut text = Vec::new();
-    let mut file = File::open(newest).map_err(cannot)?;
-    file.read_to_end(&mut text).map_err(cannot)?;
+    let mut file = File::open(newest).map_err(failed)?;
+    file.read_to_end(&mut text).map_err(failed)?;
     for older in &log_file::paths(newest)[1..] {
         if count(&text) >= lines {
             break;
         }
-        // one that is missing, or was just put aside again, has nothing for us
+        // an older file that is missing, or was just renamed, contributes nothing
         let mut before = std::fs::read(older).unwrap_or_default();
         before.extend_from_slice(&text);
         text = before;
@@ -85,17 +86,17 @@ fn show(newest: &Path, lines: usize, follow: bool) -> Result<()> {
         return Ok(());
     }
     loop {
-        crate::sys::thread::sleep(LOOK_AGAIN);
+        crate::sys::thread::sleep(POLL_INTERVAL);
         let mut news = Vec::new();
-        file.read_to_end(&mut news).map_err(cannot)?;
+        file.read_to_end(&mut news).map_err(failed)?;
         let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
         if let Ok(meta) = std::fs::metadata(newest)
             && Some(id(meta)) != file.metadata().ok().map(id)
         {
-            // put aside: its last lines first
-            file.read_to_end(&mut news).map_err(cannot)?;
-            file = File::open(newest).map_err(cannot)?;
-            file.read_to_end(&mut news).map_err(cannot)?;
+            // the file was renamed: print its last lines first
+            file.read_to_end(&mut news).map_err(failed)?;
+            file = File::open(newest).map_err(failed)?;
+            file.read_to_end(&mut news).map_err(failed)?;
         }
         print(&news)?;
     }
@@ -109,7 +110,7 @@ fn count(text: &[u8]) -> usize {
     text.iter().filter(|b| **b == b'\n').count()
 }
 
-/// The last lines.
+/// The last `lines` lines of a text.
 fn tail(text: &[u8], lines: usize) -> &[u8] {
     let skip = count(text).saturating_sub(lines);
     let start = text

@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands: one module each, and what several of them share.
 
 pub mod approve;
 pub mod artifacts;
@@ -25,7 +25,7 @@ use crate::agent::adapters::ADAPTERS;
 use crate::config::{Config, Selection};
 use crate::error::{Error, Result};
 
-/// Which settings a command line asks for, in this process.
+/// Which settings apply to a command line in this process.
 pub fn selection(args: &CommandArgs) -> Selection {
     Selection {
         profile: args.profile.clone(),
@@ -36,21 +36,21 @@ pub fn selection(args: &CommandArgs) -> Selection {
     }
 }
 
-/// How `up` is typed for a profile that exists: with its name where that is not the usual one.
+/// The `up` command line for an existing profile, with `--profile` if its name is not the default one.
 pub fn up_command(name: &str, config: &Config) -> String {
     up_command_of(Some(name), &config.adapter, &config.agent_id)
 }
 
-/// The same without its settings. An identity that could not be read has to be typed.
+/// The same from single values. An identity that could not be read becomes a placeholder.
 pub fn up_command_of(name: Option<&str>, adapter: &str, agent_id: &str) -> String {
-    let usual = crate::config::profile::default_name(agent_id, adapter);
-    let own =
-        name.filter(|name| *name != usual).map_or_else(String::new, |name| format!(" --profile {name}"));
+    let default = crate::config::profile::default_name(agent_id, adapter);
+    let flag =
+        name.filter(|name| *name != default).map_or_else(String::new, |name| format!(" --profile {name}"));
     let agent_id = if agent_id.is_empty() { "AGENT_ID TOKEN" } else { agent_id };
-    format!("wtt-connect up{own} {adapter} {agent_id}")
+    format!("wtt-connect up{flag} {adapter} {agent_id}")
 }
 
-/// Says something in the middle of the work: a reader that has gone is no reason to stop half-way.
+/// Prints a line in the middle of an operation. A closed stdout is ignored, so that the operation is completed.
 pub fn print_and_continue(text: &str) -> Result<()> {
     match output::write_stdout(&crate::sys::log::redact(text)) {
         Err(Error::Silent(_)) => Ok(()),

@@ -1,5 +1,4 @@
-//! The profiles of this user, for the commands that look at them: found by name or by agent id, with what can be told
-//! of each without its connector.
+//! The profiles of this user: found by name or by agent id, with their settings and the state of their connectors.
 
 use crate::agent::adapters::ADAPTERS;
 use crate::config::{Config, Selection, Settings, profile};
@@ -10,30 +9,30 @@ use crate::text;
 use serde_json::Value;
 use std::ffi::OsStr;
 
-/// One profile.
+/// A profile with its settings.
 #[derive(Debug)]
 pub struct Profile {
     /// Its name.
     pub name: String,
-    /// What it says; of settings that are wrong, the defaults.
+    /// The settings, with defaults in place of wrong values.
     pub config: Config,
-    /// What is wrong with it.
+    /// What is wrong with the settings, one sentence each.
     pub problems: Vec<String>,
 }
 
-/// What a connector is doing, as far as can be told from outside.
+/// Whether the connector of a profile runs, as seen from outside.
 #[derive(Debug)]
 pub enum ConnectorState {
-    /// It runs, and this is its answer.
+    /// It runs, and this is its answer to the request.
     Answering(Value),
-    /// It runs, and why it does not answer.
+    /// It runs but does not answer, for this reason.
     Unresponsive(String),
     /// It does not run.
     NotRunning,
 }
 
 impl Profile {
-    /// Reads it.
+    /// Reads a profile.
     pub fn read(name: &str) -> Profile {
         let selection = Selection {
             profile: Some(name.to_owned()),
@@ -47,14 +46,14 @@ impl Profile {
         Profile { name: name.to_owned(), config, problems }
     }
 
-    /// Asks its connector.
+    /// Sends a request to its connector.
     pub fn ask(&self, request: &Request) -> ConnectorState {
         match control::ask(&self.config.state_dir, request) {
             Ok(answer) => ConnectorState::Answering(answer),
             Err(AskError::Failed(why)) => ConnectorState::Unresponsive(why),
             Err(AskError::Absent) => match lock::holder(&self.config.state_dir.join("lock")) {
                 Some(pid) => ConnectorState::Unresponsive(format!(
-                    "process {pid} runs without a control socket, or is about to start or end"
+                    "process {pid} has no control socket, or is just starting or stopping"
                 )),
                 None => ConnectorState::NotRunning,
             },
@@ -62,7 +61,7 @@ impl Profile {
     }
 }
 
-/// Those that an operand asks for: all without one and with `all`.
+/// The profiles that an operand selects: all of them without an operand or with `all`.
 pub fn select(operand: Option<&OsStr>) -> Result<Vec<Profile>> {
     match operand {
         Some(word) if word != profile::ALL => Ok(vec![find(word)?]),
@@ -70,25 +69,25 @@ pub fn select(operand: Option<&OsStr>) -> Result<Vec<Profile>> {
     }
 }
 
-/// Their names, sorted.
+/// The names of all profiles, sorted.
 pub fn names() -> Vec<String> {
     profile::names(Selection::from_process().places().profiles().ok().as_deref())
 }
 
-/// The same for who wants to know whether there are none.
+/// The same, with an error if the folder of profiles is not readable.
 fn readable_names() -> Result<Vec<String>> {
     if let Ok(folder) = Selection::from_process().places().profiles()
         && let Err(e) = std::fs::read_dir(&folder)
         && e.kind() == std::io::ErrorKind::PermissionDenied
     {
         let why =
-            format!("cannot read {}: permission denied; make it readable for this user", folder.display());
+            format!("cannot read {}: permission denied; make it readable by this user", folder.display());
         return Err(Error::Config(why));
     }
     Ok(names())
 }
 
-/// The one with this name; else the only one of the agent with this id.
+/// Finds the profile with this name, or else the only profile of the agent with this id.
 pub fn find(word: &OsStr) -> Result<Profile> {
     let word = text::one_line(&word.to_string_lossy());
     let names = readable_names()?;
@@ -111,9 +110,9 @@ pub fn find(word: &OsStr) -> Result<Profile> {
         let mut near = text::similar(&word, known);
         near.dedup();
         let hint = match (near.as_slice(), names.is_empty()) {
-            _ if word == profile::ALL => "this command takes one profile by its name".to_owned(),
-            (_, true) => "`wtt-connect up` makes one".to_owned(),
-            ([], false) => "`wtt-connect list` shows what there is".to_owned(),
+            _ if word == profile::ALL => "this command takes the name of one profile".to_owned(),
+            (_, true) => "`wtt-connect up` creates one".to_owned(),
+            ([], false) => "`wtt-connect list` lists all profiles".to_owned(),
             (near, false) => format!("did you mean {}?", near.join(" or ")),
         };
         Error::Config(format!("there is no profile {}; {hint}", text::truncate(&word, 60)))

@@ -1,4 +1,4 @@
-//! `restart`: lets connectors start again without cutting their turns.
+//! `restart`: restarts connectors without interrupting their turns.
 
 use super::profiles::{self, ConnectorState, Profile};
 use crate::cli::output;
@@ -9,12 +9,12 @@ use serde_json::Value;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Agents that are cut get 12 seconds to end, replies three to be acknowledged; then the program starts.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// A restart takes some tens of milliseconds.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// With `--now` agents get 12 seconds to end and replies 3 seconds to be acknowledged before the program restarts.
+const RESTART_TIMEOUT: Duration = Duration::from_secs(30);
+/// A restart takes tens of milliseconds.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Restarts those that are named. 0, or 69 when one does not run.
+/// Restarts the named profiles. Returns 0, or 69 if one of them does not run.
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let profiles = profiles::select(args.operands.first().map(AsRef::as_ref))?;
     let mut code = ExitCode::SUCCESS;
@@ -24,32 +24,32 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
             None => {
                 code = ExitCode::from(Error::Unavailable(String::new()).exit_code());
                 format!(
-                    "does not run; `{}` starts it as a service, `wtt-connect start --profile {}` here",
+                    "not running; `{}` starts it as a service, `wtt-connect start --profile {}` in the foreground",
                     super::up_command(&profile.name, &profile.config),
                     profile.name
                 )
             }
         };
         match output::write_stdout(&format!("{}: {line}\n", profile.name)) {
-            // whether somebody reads it or not, all are restarted
+            // a closed stdout must not keep the others from being restarted
             Ok(()) | Err(Error::Silent(_)) => {}
             Err(error) => return Err(error),
         }
     }
     if profiles.is_empty() {
         output::write_stdout(
-            "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one.\n",
+            "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` creates one.\n",
         )?;
     }
     Ok(code)
 }
 
-/// What came of it; none when it does not run.
+/// Restarts one connector. Returns what happened, or none if it does not run.
 pub fn restart(profile: &Profile, now: bool) -> Result<Option<String>> {
     if let Some(problem) = profile.problems.first() {
-        // the program that follows would refuse to start
+        // with these settings the new program would refuse to start
         return Err(Error::Config(format!(
-            "{} goes on as it is, because of its settings: {problem}",
+            "{} was not restarted because of its settings: {problem}",
             profile.name
         )));
     }
@@ -60,30 +60,30 @@ pub fn restart(profile: &Profile, now: bool) -> Result<Option<String>> {
     };
     match answer["turns"].as_u64() {
         Some(0) => {
-            Ok(Some(format!("restarted, wtt-connect {}", version_of_next(profile, &answer["instance"])?)))
+            Ok(Some(format!("restarted, wtt-connect {}", wait_for_restart(profile, &answer["instance"])?)))
         }
         turns => Ok(Some(format!(
-            "starts again when its running turns are over ({} now); `--now` cuts them",
+            "restarts when its running turns have ended (currently {}); `--now` does not wait",
             turns.unwrap_or_default()
         ))),
     }
 }
 
-/// Waits for the one that follows.
-fn version_of_next(profile: &Profile, before: &Value) -> Result<String> {
-    let until = Instant::now() + PATIENCE;
+/// Waits until the restarted connector answers, and returns its version.
+fn wait_for_restart(profile: &Profile, before: &Value) -> Result<String> {
+    let until = Instant::now() + RESTART_TIMEOUT;
     while Instant::now() < until {
         if let Ok(answer) = crate::daemon::control::ask(&profile.config.state_dir, &Request::Status)
             && answer["instance"] != *before
         {
             return Ok(answer["version"].as_str().unwrap_or_default().to_owned());
         }
-        crate::sys::thread::sleep(LOOK_AGAIN);
+        crate::sys::thread::sleep(POLL_INTERVAL);
     }
     Err(Error::Failed(format!(
-        "{} has not come back within {} s; `wtt-connect logs {}` may say why",
+        "{} did not restart within {} s; `wtt-connect logs {}` may show why",
         profile.name,
-        PATIENCE.as_secs(),
+        RESTART_TIMEOUT.as_secs(),
         profile.name
     )))
 }

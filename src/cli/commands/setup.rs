@@ -1,5 +1,4 @@
-//! `setup`: an agent for those who have none yet: registers one, keeps it in a profile, prints the code that claims it,
-//! and says which agent CLI it would bind, and why.
+//! `setup`: registers a new agent, stores it in a profile, prints a claim code, and says which agent CLI to bind it to.
 
 use crate::agent::adapters::ADAPTERS;
 use crate::agent::discovery::locate;
@@ -15,16 +14,16 @@ use crate::secret::Secret;
 use crate::store::atomic;
 use serde_json::{Value, json};
 
-/// The identity that the code is for.
+/// The identity of the agent.
 struct Identity {
     agent_id: String,
     token: Secret,
     adapter: String,
-    /// Where it is kept, if in a profile.
+    /// The profile that holds it, if one does.
     profile: Option<String>,
 }
 
-/// Registers if needed; with `--claim-code` asks for a code.
+/// Registers an agent unless the settings have one; with `--claim-code` requests a code.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let mut selection = super::selection(args);
     let places = selection.places();
@@ -51,14 +50,14 @@ pub fn run(args: &CommandArgs) -> Result<()> {
             let mut identity = register(&open(&Secret::default())?, adapter)?;
             let usual = profile::default_name(&identity.agent_id, &identity.adapter);
             let name = selection.profile.unwrap_or(usual);
-            keep(&identity, &name, &base_url, &places)?;
+            store(&identity, &name, &base_url, &places)?;
             identity.profile = Some(name);
             identity
         }
         (id, _) => {
             let missing = if id.is_some() { "WTT_TOKEN" } else { "WTT_AGENT_ID" };
             return Err(Error::Config(format!(
-                "only one half of an identity is set: {missing} is missing; set it, or remove the other"
+                "{missing} is missing; set it, or remove the other half of the identity"
             )));
         }
     };
@@ -67,35 +66,35 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     if args.claim_code {
         said.push_str(&claim(&open(&identity.token)?, &identity)?);
     } else {
-        said.push_str("`wtt-connect setup --claim-code` prints the code that makes it yours.\n");
+        said.push_str("`wtt-connect setup --claim-code` prints a code to claim it.\n");
     }
     let name = identity.profile.as_deref();
     let up = super::up_command_of(name, &identity.adapter, &identity.agent_id);
     output::write_stdout(&format!("{said}Then bind it:\n  {up}\n"))
 }
 
-/// The CLI that is named in the next step, and why that one: the one that was asked for, the one of the settings, or
-/// the first that is there.
+/// The CLI for the next step, and why: the one that was asked for, the one in the settings, or the first one that is
+/// installed.
 fn choose(asked: Option<&str>, set: Option<String>) -> (String, String) {
     let mut found = Vec::new();
     found.extend(ADAPTERS.iter().filter(|spec| locate::locate(spec, &[]).is_ok()).map(|spec| spec.name));
     let (name, mut why) = match (asked, set, found.first()) {
-        (Some(name), ..) => (name.to_owned(), "as asked".to_owned()),
-        (None, Some(name), _) => (name, "as the settings say".to_owned()),
-        (None, None, Some(first)) => ((*first).to_owned(), "the first that is installed here".to_owned()),
+        (Some(name), ..) => (name.to_owned(), "as requested".to_owned()),
+        (None, Some(name), _) => (name, "from the settings".to_owned()),
+        (None, None, Some(first)) => ((*first).to_owned(), "the first one that is installed".to_owned()),
         (None, None, None) => {
             return (
                 "codex".to_owned(),
-                "though no agent CLI was found here; `--adapter` names another".to_owned(),
+                "although no agent CLI is installed; choose another with `--adapter`".to_owned(),
             );
         }
     };
     if !found.contains(&name.as_str()) {
-        why.push_str(", but it was not found here");
+        why.push_str(", but it is not installed");
     }
     found.retain(|other| *other != name);
     if !found.is_empty() {
-        why.push_str(&format!("; also here: {} (`--adapter` chooses)", found.join(", ")));
+        why.push_str(&format!("; also installed: {} (choose with `--adapter`)", found.join(", ")));
     }
     (name, why)
 }
@@ -106,9 +105,9 @@ fn failed(error: HttpError) -> Error {
             Error::Unavailable(format!("{why}; try again when the service can be reached"))
         }
         HttpError::Status(status, why) if status_refuses_token(status) => Error::Config(format!(
-            "the service refuses this identity ({why}); reset its token on the web page"
+            "the service refused this identity ({why}); reset its token on the web page"
         )),
-        other => Error::Failed(format!("the service answers {other}")),
+        other => Error::Failed(format!("the service answered {other}")),
     }
 }
 
@@ -121,14 +120,14 @@ fn register(client: &Client, adapter: String) -> Result<Identity> {
     crate::sys::log::add_secret(&token);
     if value::agent_id(&agent_id).is_err() || token.is_empty() || value::token(&token).is_err() {
         return Err(Error::Failed(
-            "the service registered an agent, but did not say its id and token".into(),
+            "the service registered an agent, but did not return its id and token".into(),
         ));
     }
     Ok(Identity { agent_id, token: Secret::new(token), adapter, profile: None })
 }
 
-/// Writes the new identity down before anything else is done with it.
-fn keep(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Result<()> {
+/// Stores the new identity before anything else is done with it.
+fn store(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Result<()> {
     let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
     let changes = [
         ("WTT_BASE_URL", base_url),
@@ -149,7 +148,7 @@ fn claim(client: &Client, identity: &Identity) -> Result<String> {
     let body = json!({ "agent_id": identity.agent_id });
     let (_, answer) = client.post_json("/agents/claim-code", &body).map_err(failed)?;
     let code = ["code", "claim_code"].iter().find_map(|name| answer.get(*name)?.as_str());
-    let Some(code) = code else { return Err(Error::Failed("the service answered without a code".into())) };
+    let Some(code) = code else { return Err(Error::Failed("the service returned no code".into())) };
     let valid = answer.get("expires_in_seconds").and_then(Value::as_u64).unwrap_or(EXPIRES_SECONDS);
     Ok(format!(
         "Code   {}\nEnter the code on WTT's web page within {} minutes; it works once.\n",

@@ -1,4 +1,4 @@
-//! `start`: the connector in the foreground.
+//! `start`: runs the connector in the foreground.
 
 use super::{panic_restart, selection};
 use crate::cli::table::CommandArgs;
@@ -10,14 +10,14 @@ use crate::sys::log_file::{self, LogFile};
 use crossbeam_channel::Receiver;
 use std::io::Read;
 
-/// Loads the settings, starts the log, runs the daemon until it is told to stop.
+/// Loads the settings, opens the log, and runs the daemon until it is stopped.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let selection = selection(args);
     let mut settings = Settings::read(&selection);
     let checked = Config::check(&selection, &mut settings);
     match &checked {
         Ok(config) => start_log(config, args.log_to_file)?,
-        // nobody reads stderr there: what is wrong with the settings must be in the log
+        // stderr goes nowhere with this flag, so errors in the settings must be logged
         Err(_) if args.log_to_file => {
             start_log(&Config::draft(&selection, &mut Settings::read(&selection)), true)?;
         }
@@ -30,7 +30,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     ended
 }
 
-/// To stderr, or to files in the state directory.
+/// Opens the log: on stderr, or in files in the state directory.
 fn start_log(config: &Config, to_file: bool) -> Result<()> {
     if !to_file || !config.state_dir.is_absolute() {
         crate::sys::log::init(&config.log, config.secrets(), None);
@@ -51,7 +51,7 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
         log::warn!("{note}");
     }
     for name in &settings.unknown {
-        log::debug!("the setting {name} is not known to this version and is passed over");
+        log::debug!("the setting {name} is unknown to this version and is ignored");
     }
     // A new token in the profile is used from the next connection on.
     let files = config.clone();
@@ -62,7 +62,7 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
     };
     match daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })? {
         Ending::Over => Ok(()),
-        // told to end after the hub had gone: nobody else would heed it
+        // a signal that arrived after the hub had ended is handled here
         Ending::Again(_) if crate::sys::signal::is_shutdown_requested() => Ok(()),
         Ending::Again(image) => {
             let why = reason(&image.exec_replacement(panic_restart::COUNT_VARIABLE, ""));
@@ -71,7 +71,7 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
     }
 }
 
-/// As the child of `try`: the end of stdin is the end of the parent, however it ended.
+/// For the child of `try`: a channel that closes at the end of stdin, which means that the parent has ended.
 fn until_eof() -> Result<Option<Receiver<()>>> {
     if std::env::var_os(END_WITH_STDIN_VARIABLE).is_none() {
         return Ok(None);

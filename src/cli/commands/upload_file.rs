@@ -1,4 +1,4 @@
-//! `upload-file`: sends files into a topic, by the running connector or, where there is none, by itself.
+//! `upload-file`: sends files to a topic through the running connector or, if none runs, by HTTP.
 
 use super::profiles::{self, Profile};
 use crate::agent::runner::TURN_VARIABLE;
@@ -19,7 +19,7 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::Path;
 
-/// Sends them and prints where they lie.
+/// Sends the files and prints the URL.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let wish = wish(args)?;
     let mut shown = Progress { on: std::io::stderr().is_terminal(), last: None };
@@ -28,7 +28,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     let sent = sent?;
     if sent["pending"].is_boolean() {
         output::write_stderr(
-            "wtt-connect: the service has not taken the card yet; it is kept, and sent when the connection is back\n",
+            "wtt-connect: the service has not accepted the card yet; it is kept, and sent when the connection is back\n",
         );
     }
     if args.json {
@@ -37,19 +37,20 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     output::write_stdout(&format!("{}\n", sent["url"].as_str().unwrap_or_default()))
 }
 
-/// What the command line asks for.
+/// The request that the command line makes.
 fn wish(args: &CommandArgs) -> Result<UploadRequest> {
     let usage = |why: &str| Error::Usage(why.to_owned());
     let topic_id = args.topic_id.clone().or_else(|| variable(file_upload::TOPIC));
-    let topic_id = topic_id.ok_or_else(|| usage("upload-file needs --topic-id with the id of the topic"))?;
+    let topic_id = topic_id.ok_or_else(|| usage("upload-file needs a topic; give its id with --topic-id"))?;
     let folder = std::env::current_dir()
-        .map_err(|_| Error::Failed("the current directory is gone; change into another one".into()))?;
+        .map_err(|_| Error::Failed("the current directory no longer exists; change to another one".into()))?;
     let mut files = Vec::new();
     for file in &args.operands {
-        let file = file.to_str().ok_or_else(|| usage("a file's name is not UTF-8 text; rename it"))?;
+        let file = file.to_str().ok_or_else(|| usage("the name of a file is not UTF-8 text; rename it"))?;
         files.push(file.to_owned());
     }
-    let folder = folder.to_str().ok_or_else(|| usage("the current directory's name is not UTF-8 text"))?;
+    let folder =
+        folder.to_str().ok_or_else(|| usage("the name of the current directory is not UTF-8 text"))?;
     let (title, turn) = (args.title.clone().unwrap_or_default(), variable(TURN_VARIABLE).unwrap_or_default());
     Ok(UploadRequest { topic_id, title, folder: folder.to_owned(), files, turn })
 }
@@ -58,14 +59,14 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// By whoever can.
+/// Sends the files through the connector of this agent, through that of the profile, or by HTTP.
 fn send(args: &CommandArgs, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
     let socket = variable(file_upload::SOCKET).filter(|_| args.profile.is_none());
     if let Some(socket) = socket {
         return control::upload(Path::new(&socket), wish, on).map_err(|error| match error {
             AskError::Failed(why) => Error::Failed(why),
             AskError::Absent => Error::Unavailable(
-                "the connector that started this agent does not run any more; try again when it does".into(),
+                "the connector that started this agent is no longer running; try again when it is".into(),
             ),
         });
     }
@@ -74,7 +75,9 @@ fn send(args: &CommandArgs, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) 
         Ok(answer) => Ok(answer),
         Err(AskError::Failed(why)) => Err(Error::Failed(why)),
         Err(AskError::Absent) => match lock::holder(&profile.config.state_dir.join("lock")) {
-            Some(_) => Err(Error::TryAgain(format!("{} is about to start or end; try again", profile.name))),
+            Some(_) => {
+                Err(Error::TryAgain(format!("{} is just starting or stopping; try again", profile.name)))
+            }
             None => by_http(&profile, wish, on),
         },
     }
@@ -85,13 +88,13 @@ fn profile(args: &CommandArgs) -> Result<Profile> {
     match (&args.profile, names.as_slice()) {
         (Some(name), _) => profiles::find(OsStr::new(name)),
         (None, [only]) => Ok(Profile::read(only)),
-        (None, []) => Err(Error::Config("there is no profile yet; `wtt-connect up` makes one".into())),
-        (None, _) => Err(Error::Usage(format!("name the profile with --profile: {}", names.join(", ")))),
+        (None, []) => Err(Error::Config("there is no profile yet; `wtt-connect up` creates one".into())),
+        (None, _) => Err(Error::Usage(format!("choose a profile with --profile: {}", names.join(", ")))),
     }
 }
 
-/// Without a connector. The ledger is written without a lock that a connector would hold: one that starts in this very
-/// moment may lose one row of it, and nothing else.
+/// Sends the files without a connector. The list of sent files is written without the lock that a connector would
+/// hold: a connector that starts at the same moment may lose one row of that list, and nothing else.
 fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) -> Result<Value> {
     let config = &profile.config;
     if let Some(problem) = profile.problems.first() {
@@ -135,7 +138,7 @@ fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)
     )
 }
 
-/// A line on the terminal that grows old quickly.
+/// The progress line on the terminal.
 struct Progress {
     on: bool,
     last: Option<u64>,

@@ -1,4 +1,4 @@
-//! `workdir`: lets the agent of a profile work in another directory.
+//! `workdir`: changes the working directory of an agent.
 
 use super::{profiles, restart};
 use crate::cli::output;
@@ -8,12 +8,12 @@ use crate::error::{Error, Result, reason};
 use crate::store::{atomic, lock};
 use std::ffi::OsStr;
 
-/// Changes the one line of the profile; everything else in it stays.
+/// Changes that line of the profile; all others are kept.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
     let (name, places) = (&profile.name, profile.config.selection.places());
     let words = args.operands.get(1).and_then(|word| word.to_str());
-    let dir = words.ok_or_else(|| Error::Usage("the directory's name is not UTF-8 text".into()))?;
+    let dir = words.ok_or_else(|| Error::Usage("the name of the directory is not UTF-8 text".into()))?;
     let dir = places.absolute(dir).map_err(|why| Error::Usage(format!("the directory {dir} {why}")))?;
     let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
     let failed =
@@ -26,16 +26,16 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     if text != old {
         atomic::write(&path, text.as_bytes()).map_err(failed)?;
     }
-    let mut said = format!("{name} works in {}", dir.display());
+    let mut said = format!("{name} will work in {}", dir.display());
     if lock::holder(&profile.config.state_dir.join("lock")).is_none() {
         said.push_str(" from its next start on");
     } else if args.restart {
         match restart::restart(&profiles::Profile::read(name), false)? {
-            Some(how) => said.push_str(&format!(": {how}")),
+            Some(how) => said.push_str(&format!("; it {how}")),
             None => said.push_str(" from its next start on"),
         }
     } else {
-        said.push_str(&format!(" from its next start on; `wtt-connect restart {name}` does it now"));
+        said.push_str(&format!(" from its next start on; `wtt-connect restart {name}` restarts it"));
     }
     output::write_stdout(&format!("{said}\n"))
 }

@@ -1,20 +1,20 @@
-//! The path of this program as a service is to start it: one that stays when the program is upgraded.
+//! The path of this program for a service file: one that stays valid when the program is upgraded.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// An installer replaces the file behind a link (`~/.npm-global/bin`, `~/.cargo/bin`); a service that names the link
-/// starts the new version. So the link on PATH is preferred, then the one that was typed, then the file itself.
+/// Returns the path that a service should start. An upgrade replaces the file behind a link (`~/.npm-global/bin`), so a
+/// link on PATH is preferred, then the path that was typed, then the file itself.
 pub fn stable_path() -> Result<PathBuf, String> {
     let running = std::env::current_exe()
-        .map_err(|e| format!("this program's own file cannot be found: {}", crate::error::reason(&e)))?;
+        .map_err(|e| format!("cannot find the file of this program: {}", crate::error::reason(&e)))?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path =
         std::env::split_paths(&path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(name(&running)));
     let typed = std::env::args_os().next().map(PathBuf::from).filter(|word| word.components().count() > 1);
     let typed = typed.and_then(|word| std::path::absolute(word).ok());
     choose(&running, on_path.chain(typed)).ok_or_else(|| {
-        format!("{} has been replaced or removed while it ran; start the command again", running.display())
+        format!("{} was replaced or removed while it was running; run the command again", running.display())
     })
 }
 
@@ -22,7 +22,7 @@ fn name(file: &Path) -> &OsStr {
     file.file_name().unwrap_or(OsStr::new("wtt-connect"))
 }
 
-/// The first candidate that leads to the running file.
+/// The first candidate that resolves to the running file, or else that file.
 fn choose(running: &Path, candidates: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
     let real = std::fs::canonicalize(running).ok()?;
     let mut same = candidates.filter(|file| std::fs::canonicalize(file).is_ok_and(|target| target == real));

@@ -1,5 +1,5 @@
-//! The service managers: systemd's user manager and launchd, behind one type. What is to be run is worked out as data
-//! ([`ManagerCall`]), so that it can be shown (`up --dry-run`) and tested; then it is run.
+//! The service managers, systemd's user manager and launchd, behind one type. The calls of their tools are data
+//! ([`ManagerCall`]), so that they can be shown (`up --dry-run`) and tested.
 
 pub mod executable_path;
 pub mod unit;
@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// The template unit.
+/// The file name of the template unit.
 const TEMPLATE: &str = "wtt-connect@.service";
 
-/// A connector ends its agents within 20 seconds; launchd kills it after 30.
-const END: Duration = Duration::from_secs(35);
-/// Short for a person who waits, long for a machine.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// A connector shuts down within 20 seconds; launchd kills it after 30.
+const STOP_TIMEOUT: Duration = Duration::from_secs(35);
+/// Short for a person who waits, and cheap for the machine.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Which manager.
+/// The kind of a service manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManagerKind {
     /// `systemctl --user`
@@ -29,44 +29,44 @@ pub enum ManagerKind {
     Launchd,
 }
 
-/// A manager that answers.
+/// A service manager that works on this machine.
 #[derive(Debug, Clone)]
 pub struct ServiceManager {
-    /// Which one.
+    /// Its kind.
     pub kind: ManagerKind,
     tool: PathBuf,
-    /// Where it looks for units or agents.
+    /// The folder of its units or agents.
     folder: PathBuf,
     user: u32,
 }
 
-/// One call of the manager's tool.
+/// A call of the manager's tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagerCall {
-    /// Its arguments.
+    /// The arguments.
     pub args: Vec<String>,
-    /// It may fail: what it undoes may not be there.
+    /// Whether a failure is ignored, because there may be nothing to undo.
     pub may_fail: bool,
 }
 
-/// What is to be done with the service of a profile.
+/// What to do with the service of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceAction {
-    /// Start now and at each login. `reload`: the file has changed. `restart`: what runs is to take new settings.
+    /// Start the service now and at each login.
     Up {
-        /// Read the files again.
+        /// Whether the service file has changed.
         reload: bool,
-        /// End what runs first.
+        /// Whether to restart a running service.
         restart: bool,
     },
-    /// Stop, and do not start again.
+    /// Stop the service, and do not start it again.
     Down,
-    /// Forget a unit that was removed.
+    /// Unload a unit whose file was deleted.
     Forget,
 }
 
 impl ServiceManager {
-    /// The manager of this user on this machine. The error says what is missing.
+    /// Finds the service manager of this user. The error says what is missing.
     pub fn find(places: &Places) -> Result<ServiceManager, String> {
         let kind = if cfg!(target_os = "macos") { ManagerKind::Launchd } else { ManagerKind::Systemd };
         let name = if kind == ManagerKind::Systemd { "systemctl" } else { "launchctl" };
@@ -75,7 +75,7 @@ impl ServiceManager {
         ServiceManager::with(kind, tool, places)
     }
 
-    /// The same with a tool that is known.
+    /// The same with a given tool.
     pub fn with(kind: ManagerKind, tool: PathBuf, places: &Places) -> Result<ServiceManager, String> {
         let home = places.home.as_ref().ok_or(NO_HOME)?;
         let user = rustix::process::geteuid().as_raw();
@@ -85,11 +85,11 @@ impl ServiceManager {
             ManagerKind::Systemd => manager.run(&step(&["--user", "show-environment"])),
         };
         let said = said.map_err(|why| match kind {
-            ManagerKind::Systemd => format!("`systemctl --user` does not work here: {why}"),
+            ManagerKind::Systemd => format!("`systemctl --user` does not work: {why}"),
             ManagerKind::Launchd => format!("launchctl has no session for this user: {why}"),
         })?;
         if kind == ManagerKind::Systemd {
-            // its own environment decides where it looks, not ours
+            // the environment of the manager decides where it looks, not ours
             let theirs = said.lines().find_map(|line| line.strip_prefix("XDG_CONFIG_HOME="));
             let config = theirs.map_or_else(|| home.join(".config"), PathBuf::from);
             manager.folder = config.join("systemd/user");
@@ -105,7 +105,7 @@ impl ServiceManager {
         step(&["print", &self.domain()])
     }
 
-    /// What the manager calls the service of a profile.
+    /// The name of a profile's service.
     pub fn name(&self, profile: &str) -> String {
         match self.kind {
             ManagerKind::Systemd => format!("wtt-connect@{profile}.service"),
@@ -113,7 +113,7 @@ impl ServiceManager {
         }
     }
 
-    /// The file that describes it.
+    /// The path of its service file.
     pub fn file(&self, profile: &str) -> PathBuf {
         match self.kind {
             ManagerKind::Systemd => self.folder.join(TEMPLATE),
@@ -121,7 +121,7 @@ impl ServiceManager {
         }
     }
 
-    /// What stands in that file.
+    /// The content of its service file.
     pub fn text(&self, profile: &str, exe: &Path, places: &Places) -> Result<String, String> {
         let mut variables = Vec::new();
         for (name, folder) in [("XDG_CONFIG_HOME", &places.xdg_config), ("XDG_STATE_HOME", &places.xdg_state)]
@@ -134,7 +134,7 @@ impl ServiceManager {
         }
     }
 
-    /// The calls that an action takes, in order.
+    /// The calls for an action, in order.
     pub fn steps(&self, profile: &str, action: ServiceAction) -> Vec<ManagerCall> {
         let name = self.name(profile);
         let mut steps = Vec::new();
@@ -165,7 +165,7 @@ impl ServiceManager {
                         steps.push(step(&["enable", &target]));
                         steps.push(step(&["kickstart", &target]));
                     }
-                    // only an agent that is loaded anew is read anew
+                    // launchd reads the file only when it loads the agent
                     ServiceAction::Up { .. } => {
                         steps.push(out);
                         steps.push(step(&["enable", &target]));
@@ -180,34 +180,34 @@ impl ServiceManager {
         steps
     }
 
-    /// Carries an action out. The error is what the tool said.
+    /// Runs the calls for an action. The error is the message of the tool.
     pub fn act(&self, profile: &str, action: ServiceAction) -> Result<(), String> {
         for step in self.steps(profile, action) {
             match self.run(&step) {
                 Err(why) if !step.may_fail => return Err(format!("`{}`: {why}", self.words(&step))),
-                Ok(_) if step.args[0] == "bootout" => self.wait_until_gone(profile),
+                Ok(_) if step.args[0] == "bootout" => self.wait_until_unloaded(profile),
                 _ => {}
             }
         }
         Ok(())
     }
 
-    /// launchctl comes back before the agent has ended, and loads no other of that name until then.
-    fn wait_until_gone(&self, profile: &str) {
+    /// launchctl returns before the agent has ended, and does not load an agent of the same name until then.
+    fn wait_until_unloaded(&self, profile: &str) {
         let query = step(&["print", &format!("{}/{}", self.domain(), self.name(profile))]);
-        let until = Instant::now() + END;
+        let until = Instant::now() + STOP_TIMEOUT;
         while Instant::now() < until && self.run(&query).is_ok() {
-            crate::sys::thread::sleep(LOOK_AGAIN);
+            crate::sys::thread::sleep(POLL_INTERVAL);
         }
     }
 
-    /// A step as it would be typed.
+    /// A call as a command line.
     pub fn words(&self, step: &ManagerCall) -> String {
         let name = self.tool.file_name().unwrap_or_default().to_string_lossy();
         format!("{name} {}", step.args.join(" "))
     }
 
-    /// Whether the service runs, or is on its way.
+    /// Whether the service is running or starting.
     pub fn is_active(&self, profile: &str) -> bool {
         let name = self.name(profile);
         match self.kind {
@@ -222,7 +222,7 @@ impl ServiceManager {
         }
     }
 
-    /// Writes the file of a profile's service unless it is like that already. Whether it was written.
+    /// Writes the service file of a profile unless it has this content already. Returns whether it was written.
     pub fn install(&self, profile: &str, text: &str) -> Result<bool, String> {
         let file = self.file(profile);
         if std::fs::read_to_string(&file).is_ok_and(|old| old == text) {
@@ -234,14 +234,14 @@ impl ServiceManager {
         Ok(true)
     }
 
-    /// Lets the user's services run without a login. The error is what was said.
-    pub fn linger(&self) -> Result<(), String> {
+    /// Lets the services of this user run without a login. The error is the message of the tool.
+    pub fn enable_linger(&self) -> Result<(), String> {
         let tool = self.tool.with_file_name("loginctl");
         run(&tool, &step(&["enable-linger"])).map(drop)
     }
 
-    /// The last lines of a service's log, to say why it did not start.
-    pub fn last_words(&self, profile: &str) -> String {
+    /// The last lines of a service's log, which may tell why it did not start.
+    pub fn last_log_lines(&self, profile: &str) -> String {
         if self.kind == ManagerKind::Launchd {
             return String::new();
         }
@@ -258,18 +258,18 @@ fn step(args: &[&str]) -> ManagerCall {
     ManagerCall { args: args.iter().map(|arg| (*arg).to_owned()).collect(), may_fail: false }
 }
 
-/// Runs a tool to its end; what it wrote to stdout, or why it failed, in one line.
+/// Runs a tool to its end. Returns its stdout, or why it failed in one line.
 fn run(tool: &Path, step: &ManagerCall) -> Result<String, String> {
     let mut command = child_process::command(tool, Path::new("/"));
     command.args(&step.args).stdin(Stdio::null());
-    // `su` and cron leave this out, and the user's manager is there all the same.
+    // `su` and cron do not set this variable, although the user manager may be running
     let folder = PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw()));
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() && folder.is_dir() {
         command.env("XDG_RUNTIME_DIR", folder);
     }
     let out = command
         .output()
-        .map_err(|e| format!("{} cannot be run: {}", tool.display(), crate::error::reason(&e)))?;
+        .map_err(|e| format!("cannot run {}: {}", tool.display(), crate::error::reason(&e)))?;
     if out.status.success() {
         return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
     }
@@ -277,8 +277,8 @@ fn run(tool: &Path, step: &ManagerCall) -> Result<String, String> {
     if said.is_empty() {
         return Err(out.status.to_string());
     }
-    Err(crate::text::truncate(&said, SAID_MAX))
+    Err(crate::text::truncate(&said, MESSAGE_CHARS))
 }
 
-/// Longest complaint of a tool that is passed on.
-const SAID_MAX: usize = 300;
+/// Longest error message of a tool that is shown.
+const MESSAGE_CHARS: usize = 300;

@@ -1,13 +1,13 @@
-//! The texts that service managers read: the systemd template unit and the LaunchAgent. Pure.
+//! The service files: the systemd template unit and the LaunchAgent. Pure.
 //!
-//! Every directive of a unit is inherited by the agents. That is why nothing here hardens: in a user unit most such
-//! directives imply NoNewPrivileges, which would break `sudo` in every agent, and others break the sandboxes and the
-//! JIT compilers of agent CLIs. The daemon protects itself in code instead (`wtt-connect(1)`, RELIABILITY).
+//! The unit has no hardening directives, because agents would inherit them: in a user unit most of these imply
+//! NoNewPrivileges, which would break `sudo` in every agent, and others break the sandboxes and JIT compilers of agent
+//! CLIs. The daemon protects itself in code instead (see RELIABILITY in wtt-connect(1)).
 
 use std::path::Path;
 
-/// The template unit; `%i` is the profile. `variables` are folders that the user has put elsewhere. There is no secret
-/// in it: the profile is read by the daemon.
+/// The template unit; `%i` is the profile. `variables` are the standard directories that the user has changed. The unit
+/// contains no secret: the daemon reads the profile.
 pub fn systemd(exe: &Path, variables: &[(&str, String)]) -> Result<String, String> {
     let exe = systemd_word(exe)?;
     let mut environment = String::new();
@@ -16,31 +16,31 @@ pub fn systemd(exe: &Path, variables: &[(&str, String)]) -> Result<String, Strin
             .push_str(&format!("Environment={}\n", systemd_word(Path::new(&format!("{name}={value}")))?));
     }
     Ok(format!(
-        "# Written by `wtt-connect up`, for all profiles. Changes of your own belong into a drop-in:\n\
+        "# Written by `wtt-connect up` for all profiles. Put your own changes into a drop-in:\n\
          # systemctl --user edit wtt-connect@\n\
          [Unit]\n\
          Description=WTT connector (%i)\n\
          Documentation=man:wtt-connect(1)\n\
          After=network-online.target\n\
-         # The default gives up for ever after five failures in ten seconds.\n\
+         # By default systemd gives up after five failures in ten seconds.\n\
          StartLimitIntervalSec=0\n\
          \n\
          [Service]\n\
-         # Ready means that it runs; being offline is normal, and no failure.\n\
+         # Ready means that it runs; being offline is not a failure.\n\
          Type=notify\n\
          NotifyAccess=main\n\
          {environment}\
          ExecStart={exe} start --profile %i\n\
          Restart=on-failure\n\
          RestartSec=5\n\
-         # Settings are wrong: trying again does not help.\n\
+         # The settings are wrong: a restart does not help.\n\
          RestartPreventExitStatus=78\n\
          TimeoutStartSec=30\n\
          TimeoutStopSec=30\n\
          WatchdogSec=60\n\
-         # The connector ends its agents in order; what is left after that is killed.\n\
+         # The connector terminates its agents in order; what is left after that is killed.\n\
          KillMode=mixed\n\
-         # One greedy agent that the kernel kills must not take the others with it.\n\
+         # If the kernel kills one agent for its memory use, the others must go on.\n\
          OOMPolicy=continue\n\
          \n\
          [Install]\n\
@@ -48,7 +48,7 @@ pub fn systemd(exe: &Path, variables: &[(&str, String)]) -> Result<String, Strin
     ))
 }
 
-/// One word of a unit file: quoted, with what systemd would replace taken literally.
+/// One word of a unit file: quoted if needed, and with specifiers of systemd escaped.
 fn systemd_word(word: &Path) -> Result<String, String> {
     let text = printable(word)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@".contains(c);
@@ -58,7 +58,7 @@ fn systemd_word(word: &Path) -> Result<String, String> {
     Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%")))
 }
 
-/// The LaunchAgent of one profile. The daemon writes and turns its own log files: launchd would let one grow for ever.
+/// The LaunchAgent of one profile. The daemon writes and rotates its own log files, because launchd does not rotate them.
 pub fn launchd(
     label: &str,
     exe: &Path,
@@ -103,7 +103,7 @@ fn xml(text: &str) -> String {
 
 fn printable(path: &Path) -> Result<&str, String> {
     path.to_str().filter(|text| !text.chars().any(char::is_control)).ok_or_else(|| {
-        format!("{} has a name that no service manager takes; install it elsewhere", path.display())
+        format!("{} has a name that service managers do not accept; install it elsewhere", path.display())
     })
 }
 

@@ -1,4 +1,4 @@
-//! What `doctor` says of the agent CLIs and of the model switcher. No turn is started, nothing is changed.
+//! The checks of `doctor` for the agent CLIs and the model switcher. No turn is started, and nothing is changed.
 
 use super::{Finding, Severity, finding};
 use crate::agent::adapter;
@@ -13,70 +13,71 @@ use crate::sys::{program_path, thread};
 use std::ffi::OsStr;
 use std::sync::{Arc, OnceLock};
 
-/// CLIs that are asked at once. Each is a second or two of Node at work; more of them only make each other late.
-const AT_ONCE: usize = 3;
+/// CLIs that are started at once. Most are Node programs that take a second or two of CPU time; more at once would only
+/// slow each other down.
+const PARALLEL_PROBES: usize = 3;
 
-/// How much an agent matters here.
+/// How important it is that an agent works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Importance {
     /// It must work.
     Default,
-    /// It is asked for now and then.
+    /// It may be asked for.
     Enabled,
-    /// The setting that says so is broken: whatever is found is worth knowing, and nothing is missed.
+    /// The setting that enables agents is wrong: report what is installed, but not what is missing.
     Unsure,
-    /// Found, but not enabled.
+    /// It is installed, but not enabled.
     Other,
 }
 
-/// The agent CLIs: those that are enabled must be there; others are named when they are found. `sure`: the settings
-/// of the adapters are beyond doubt.
-pub fn agents(config: &Config, sure: bool) -> Vec<Finding> {
-    among(ADAPTERS.to_vec(), config, sure)
+/// Checks all agent CLIs. Enabled ones must be installed; others are reported if they are. `are_certain`: whether the
+/// settings of the adapters are valid.
+pub fn agents(config: &Config, are_certain: bool) -> Vec<Finding> {
+    check_all(ADAPTERS.to_vec(), config, are_certain)
 }
 
-/// The enabled ones alone, for a person who waits.
+/// Checks the enabled agent CLIs only, which takes less time.
 pub fn enabled(config: &Config) -> Vec<Finding> {
     let mut enabled = ADAPTERS.to_vec();
     enabled.retain(|spec| config.adapters.iter().any(|name| name == spec.name));
-    among(enabled, config, true)
+    check_all(enabled, config, true)
 }
 
-/// Those that somebody has asked about, and nothing else: they must work, enabled or not.
-pub fn alone(config: &Config, specs: Vec<&'static AdapterSpec>) -> Vec<Finding> {
-    probed(specs, config, |_| Importance::Default)
+/// Checks these agent CLIs only. They must work, whether they are enabled or not.
+pub fn requested(config: &Config, specs: Vec<&'static AdapterSpec>) -> Vec<Finding> {
+    probe_all(specs, config, |_| Importance::Default)
 }
 
-fn among(mut all: Vec<&'static AdapterSpec>, config: &Config, sure: bool) -> Vec<Finding> {
-    let importance = |spec: &AdapterSpec| match sure {
+fn check_all(mut all: Vec<&'static AdapterSpec>, config: &Config, are_certain: bool) -> Vec<Finding> {
+    let importance = |spec: &AdapterSpec| match are_certain {
         false => Importance::Unsure,
         true if spec.name == config.adapter => Importance::Default,
         true if config.adapters.iter().any(|name| name == spec.name) => Importance::Enabled,
         true => Importance::Other,
     };
     all.sort_by_key(|spec| importance(spec));
-    let mut found = probed(all, config, importance);
+    let mut found = probe_all(all, config, importance);
     found.extend(switcher(config));
     found
 }
 
-fn probed(
+fn probe_all(
     all: Vec<&'static AdapterSpec>,
     config: &Config,
     importance: impl Fn(&AdapterSpec) -> Importance,
 ) -> Vec<Finding> {
     let mut found = Vec::new();
-    for some in all.chunks(AT_ONCE) {
-        for (spec, command, probe) in look(some, config) {
-            let judged = agent(spec, &command, &probe, importance(spec), config.mode);
-            found.extend(judged.map(|(severity, text)| finding("Agents", spec.name, severity, text)));
+    for some in all.chunks(PARALLEL_PROBES) {
+        for (spec, command, probe) in probe_in_parallel(some, config) {
+            let result = agent(spec, &command, &probe, importance(spec), config.mode);
+            found.extend(result.map(|(severity, text)| finding("Agents", spec.name, severity, text)));
         }
     }
     found
 }
 
-/// Asks some CLIs, side by side.
-fn look(
+/// Probes some CLIs in parallel.
+fn probe_in_parallel(
     some: &[&'static AdapterSpec],
     config: &Config,
 ) -> Vec<(&'static AdapterSpec, Vec<String>, AdapterProbe)> {
@@ -90,7 +91,7 @@ fn look(
     }
     let mut probes = Vec::new();
     for (spec, command, thread, answer) in asked {
-        let _passing = TransientLine::show(&format!("Asking {}", spec.name));
+        let _passing = TransientLine::show(&format!("Checking {}", spec.name));
         if thread.is_ok_and(|thread| thread.join().is_ok())
             && let Some(probe) = answer.get()
         {
@@ -100,7 +101,7 @@ fn look(
     probes
 }
 
-/// Judges one CLI. The default one must work; another enabled one is only asked for now and then.
+/// Rates the probe of one CLI. Only the default one must work.
 fn agent(
     spec: &AdapterSpec,
     command: &[String],
@@ -118,7 +119,7 @@ fn agent(
     if !probe.problem.is_empty() {
         return (importance != Importance::Other).then(|| (failing, format!("{path}: {}", probe.problem)));
     }
-    let version = probe.version.as_deref().unwrap_or("version not told");
+    let version = probe.version.as_deref().unwrap_or("unknown version");
     let mut text = version.to_owned();
     if !probe.flavor.is_empty() {
         text.push_str(&format!(", {}", probe.flavor));
@@ -142,7 +143,7 @@ fn agent(
             failing
         }
         Login::Unknown => {
-            text.push_str("; whether it is logged in cannot be told");
+            text.push_str("; the login state is unknown");
             Note
         }
     };
@@ -150,30 +151,30 @@ fn agent(
         text.push_str(&format!(". {ended}"));
     }
     if importance == Importance::Other {
-        // What is not in use is no problem; only a missing login is worth a note.
+        // an unused agent is not a problem; only a missing login is worth a note
         text.push_str("; not in WTT_CONNECT_ADAPTERS");
-        let out = probe.login == Login::LoggedOut;
-        return Some((if out { Note } else { Good }, text));
+        let logged_out = probe.login == Login::LoggedOut;
+        return Some((if logged_out { Note } else { Good }, text));
     }
     if spec.discontinued.is_some() {
         severity = severity.max(Note);
     }
     if probe.is_bare_launcher {
         text.push_str(&format!(
-            ". This is the npm launcher, which can end without {} itself; {}",
+            ". This is the npm launcher, which may be killed without {} itself; {}",
             spec.title,
-            if command.is_empty() { spec.install_hint } else { "name the native program behind it" }
+            if command.is_empty() { spec.install_hint } else { "configure the native program instead" }
         ));
         severity = severity.max(Note);
     }
     if used && let Some(why) = adapter::mode_refusal(spec, mode) {
-        text.push_str(&format!(". Nothing can be run: {why}"));
+        text.push_str(&format!(". It cannot run: {why}"));
         severity = severity.max(failing);
     }
     Some((severity, text))
 }
 
-/// The model switcher, when it is on: whether its program is there.
+/// Checks the program of the model switcher, if one is configured.
 fn switcher(config: &Config) -> Option<Finding> {
     let switch = config.switch.as_ref()?;
     let name = switch.words.first()?;
@@ -182,11 +183,11 @@ fn switcher(config: &Config) -> Option<Finding> {
         None if switch.strict => (
             Severity::Problem,
             format!(
-                "`{name}` is not an executable program, so nothing that names a model can be run; correct the WTT_CONNECT_MODEL_SWITCH settings"
+                "`{name}` is not an executable program, so messages that name a model cannot run; correct the WTT_CONNECT_MODEL_SWITCH settings"
             ),
         ),
         None => {
-            (Severity::Note, format!("`{name}` is not an executable program; agents run as they are set up"))
+            (Severity::Note, format!("`{name}` is not an executable program; agents run without switching"))
         }
     };
     Some(finding("Agents", "model switcher", severity, text))
@@ -221,7 +222,7 @@ mod tests {
         let (severity, text) = judged(Default).unwrap();
         assert_eq!(severity, Severity::Problem);
         assert!(text.contains("no `x` on PATH") && text.contains(ADAPTERS[0].install_hint));
-        assert_eq!((judged(Unsure), judged(Other)), (None, None), "nobody asked for it");
+        assert_eq!((judged(Unsure), judged(Other)), (None, None), "neither was requested");
         let broken = AdapterProbe { problem: "`--version` failed".into(), ..probe(Login::Unknown) };
         assert!(agent(ADAPTERS[0], &[], &broken, Other, Mode::FullAuto).is_none());
         assert!(agent(ADAPTERS[0], &[], &broken, Unsure, Mode::FullAuto).is_some());

@@ -1,4 +1,4 @@
-//! How the findings of `doctor` look: text for people, JSON for scripts. Pure.
+//! Formats the findings of `doctor` as text or JSON. Pure.
 
 use super::{Finding, Severity};
 use crate::cli::output::{self, Color};
@@ -9,38 +9,38 @@ use crate::config::{Config, Settings};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// A setting as it is shown.
+/// A setting for display.
 #[derive(Debug)]
 pub struct SettingRow {
-    /// Variable.
+    /// The name of the variable.
     pub name: &'static str,
-    /// Value, masked where it is secret; none where the default is that there is none.
+    /// The value, masked if it is secret; none if it is unset and there is no default.
     pub value: Option<String>,
-    /// The same in words.
+    /// The value, or a description of the default.
     pub shown: String,
     /// Where it comes from.
     pub source: String,
-    /// The same without folders, for terminals.
+    /// The source without folders, for terminals.
     pub short_source: String,
-    /// It is not a default.
-    pub set: bool,
+    /// Whether it is not the default.
+    pub is_set: bool,
 }
 
-/// How the text is to look.
+/// Options for the text.
 #[derive(Debug, Clone, Copy)]
 pub struct TextOptions {
-    /// Defaults are listed too.
+    /// Whether to list defaults, too.
     pub all: bool,
-    /// Lines are to fit.
+    /// Whether lines must fit a terminal.
     pub terminal: bool,
-    /// Colours are used.
+    /// Whether to use colors.
     pub colors: bool,
 }
 
-/// Lines of the table are not longer on a terminal.
+/// The longest line of the table on a terminal.
 const COLUMNS: usize = 100;
 
-/// Value and source of a key; of a secret only its length, so that a cut-off token can be told from a whole one.
+/// The value and source of a setting. Of a secret only the length is shown, which reveals a token that was cut off.
 pub fn row(key: &'static Key, settings: &Settings, config: Option<&Config>) -> SettingRow {
     if let Some(set) = settings.get(key.name) {
         let value = match key.secret {
@@ -53,17 +53,20 @@ pub fn row(key: &'static Key, settings: &Settings, config: Option<&Config>) -> S
             other => other.to_string(),
         };
         let (shown, source) = (value.clone(), set.source.to_string());
-        return SettingRow { name: key.name, value: Some(value), shown, source, short_source, set: true };
+        return SettingRow { name: key.name, value: Some(value), shown, source, short_source, is_set: true };
     }
-    let foreign = key.name == "WTT_CONNECT_CA_FILE" && config.is_some_and(|c| c.ca_file.is_some());
-    let source =
-        if foreign { "SSL_CERT_FILE or NODE_EXTRA_CA_CERTS".to_owned() } else { Source::Default.to_string() };
+    let is_foreign = key.name == "WTT_CONNECT_CA_FILE" && config.is_some_and(|c| c.ca_file.is_some());
+    let source = if is_foreign {
+        "SSL_CERT_FILE or NODE_EXTRA_CA_CERTS".to_owned()
+    } else {
+        Source::Default.to_string()
+    };
     let value = effective(key.name, config).or_else(|| is_value(key.kind).then(|| key.default.to_owned()));
     let shown = value.clone().unwrap_or_else(|| key.default.to_owned());
-    SettingRow { name: key.name, value, shown, short_source: source.clone(), source, set: foreign }
+    SettingRow { name: key.name, value, shown, short_source: source.clone(), source, is_set: is_foreign }
 }
 
-/// Defaults of these kinds are values; those of the others are words about them.
+/// Whether the default of this kind is a value; other kinds have a description instead.
 fn is_value(kind: Kind) -> bool {
     use Kind::{BaseUrl, Flag, Minutes, Mode, Number, Seconds};
     matches!(kind, BaseUrl | Mode | Flag | Seconds { .. } | Minutes { .. } | Number { .. })
@@ -73,7 +76,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// What a default comes to for this identity.
+/// The value that a default has for this identity.
 fn effective(name: &str, config: Option<&Config>) -> Option<String> {
     let config = config?;
     let path = |p: &Path| Some(p.display().to_string());
@@ -91,10 +94,10 @@ fn effective(name: &str, config: Option<&Config>) -> Option<String> {
     }
 }
 
-/// Order of the headings; what is wrong with the settings stands last, next to the summary.
+/// The order of the headings. Problems of settings come last, next to the summary.
 const AREAS: &[&str] = &["Directories", "Connector", "Agents", "Service", "Settings"];
 
-/// For people.
+/// The findings as text.
 pub fn as_text(
     rows: &[SettingRow],
     findings: &[Finding],
@@ -111,19 +114,19 @@ pub fn as_text(
     for file in &settings.files {
         text.push_str(&format!("{} {}\n", bold("File   "), file.display()));
     }
-    let listed = || rows.iter().filter(|r| r.set || options.all);
+    let listed = || rows.iter().filter(|r| r.is_set || options.all);
     let source = |r: &SettingRow| if options.terminal { r.short_source.clone() } else { r.source.clone() };
     let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or_default();
     let beside = widest(&mut listed().map(|r| r.name.len()))
         + widest(&mut listed().map(|r| output::width(&source(r))));
-    // Two blanks before each of the three columns.
+    // two blanks before each of the three columns
     let room = if options.terminal { COLUMNS.saturating_sub(beside + 6).max(20) } else { usize::MAX };
     let table: Vec<[String; 3]> =
         listed().map(|r| [r.name.to_owned(), crate::text::truncate(&r.shown, room), source(r)]).collect();
     let more = match (options.all, table.is_empty()) {
         (true, _) => "",
-        (false, true) => " all have their defaults (--verbose lists them)",
-        (false, false) => " (--verbose lists the defaults too)",
+        (false, true) => " all have their default values (--verbose lists them)",
+        (false, false) => " (--verbose lists the defaults, too)",
     };
     text.push_str(&format!("{}{more}\n", bold("Values")));
     text.push_str(&output::align_columns(&table, 2));
@@ -139,14 +142,14 @@ pub fn as_text(
     text
 }
 
-/// One finding.
+/// One finding as a line of text.
 pub fn line(f: &Finding, colors: bool) -> String {
     let word = output::paint(&format!("{:<7}", f.severity.word()), f.severity.color(), colors);
     let name = if f.name.is_empty() { String::new() } else { format!("{}: ", f.name) };
     format!("  {word}  {name}{}\n", f.text)
 }
 
-/// The findings for scripts.
+/// The findings as JSON. A contract: the field names are documented in wtt-connect(1).
 pub fn findings_json(findings: &[Finding]) -> Vec<Value> {
     findings
         .iter()
@@ -154,32 +157,32 @@ pub fn findings_json(findings: &[Finding]) -> Vec<Value> {
         .collect()
 }
 
-/// The last line: what it comes to and what to do next.
+/// The last line: the result, and what to do next.
 fn summary(findings: &[Finding]) -> String {
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
     match (count(Severity::Problem), count(Severity::Note)) {
-        (0, 0) => "All is well.\n".into(),
+        (0, 0) => "No problems found.\n".into(),
         (0, 1) => "Ready to start; there is 1 note above.\n".into(),
         (0, n) => format!("Ready to start; there are {n} notes above.\n"),
-        (1, _) => "1 problem above needs to be put right first.\n".into(),
-        (n, _) => format!("{n} problems above need to be put right first.\n"),
+        (1, _) => "1 problem above needs to be fixed first.\n".into(),
+        (n, _) => format!("{n} problems above need to be fixed first.\n"),
     }
 }
 
-/// For scripts.
+/// All results as JSON. A contract: the field names are documented in wtt-connect(1).
 pub fn as_json(
     rows: &[SettingRow],
     findings: &[Finding],
     settings: &Settings,
     profile: &Option<String>,
-    healthy: bool,
+    is_healthy: bool,
 ) -> String {
     let rows: Vec<_> =
         rows.iter().map(|r| json!({"name": r.name, "value": r.value, "source": r.source})).collect();
     let findings = findings_json(findings);
     let files: Vec<String> = settings.files.iter().map(|f| f.display().to_string()).collect();
     let all = json!({
-        "version": env!("CARGO_PKG_VERSION"), "ok": healthy, "profile": profile,
+        "version": env!("CARGO_PKG_VERSION"), "ok": is_healthy, "profile": profile,
         "files": files, "settings": rows, "findings": findings,
     });
     format!("{all:#}\n")

@@ -1,11 +1,11 @@
-//! What `doctor` looks at on this machine: directories and the lock. Nothing is changed.
+//! The checks of `doctor` on this machine: directories and the lock. Nothing is changed.
 
 use super::{Finding, Severity, finding};
 use crate::config::{Config, profile};
 use crate::store::{self, lock};
 use std::path::{Path, PathBuf};
 
-/// The directories of the settings.
+/// Checks the directories in the settings.
 pub fn directories(config: &Config, findings: &mut Vec<Finding>) {
     for (what, dir) in [("workspace", &config.workdir), ("state", &config.state_dir)] {
         findings.push(directory(what, dir));
@@ -17,26 +17,27 @@ pub fn directories(config: &Config, findings: &mut Vec<Finding>) {
     }
     for file in store::set_aside(&config.store_file) {
         let text = format!(
-            "an unreadable state file was set aside as {}; remove it when nobody needs it",
+            "an unreadable state file was set aside as {}; delete it if it is not needed",
             file.display()
         );
         findings.push(finding("Directories", "state", Severity::Note, text));
     }
     let state = std::fs::metadata(&config.state_dir);
     if state.is_ok_and(|meta| profile::privacy(&meta) == profile::Privacy::Readable) {
-        let text = format!("{} can be entered by other users; chmod 700 it", config.state_dir.display());
+        let text =
+            format!("{} is accessible to other users; run chmod 700 on it", config.state_dir.display());
         findings.push(finding("Directories", "state", Severity::Note, text));
     }
 }
 
-/// Whether a directory can be written, or created where its nearest existing parent is. Nothing is left behind.
+/// Checks whether a directory is writable, or can be created in its nearest existing parent. Nothing is left behind.
 fn directory(what: &str, dir: &Path) -> Finding {
     let nearest: PathBuf = dir.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/")).to_owned();
     let shown = dir.display();
     let writable = nearest.is_dir() && rustix::fs::access(&nearest, rustix::fs::Access::WRITE_OK).is_ok();
     let (severity, text) = match (nearest == dir, writable) {
-        (true, true) => (Severity::Ok, format!("{shown} can be written")),
-        (false, true) => match made_and_removed(&nearest) {
+        (true, true) => (Severity::Ok, format!("{shown} is writable")),
+        (false, true) => match create_and_remove(&nearest) {
             Ok(()) => (Severity::Ok, format!("{shown} will be created")),
             Err(why) => {
                 let why = crate::error::reason(&why);
@@ -47,7 +48,7 @@ fn directory(what: &str, dir: &Path) -> Finding {
             (Severity::Problem, format!("{shown} is not a directory; choose another one"))
         }
         (true, false) => {
-            (Severity::Problem, format!("{shown} cannot be written; change its owner or the setting"))
+            (Severity::Problem, format!("{shown} is not writable; change its owner or the setting"))
         }
         (false, false) => {
             let why = if nearest.is_dir() { "permission denied" } else { "not a directory" };
@@ -57,14 +58,14 @@ fn directory(what: &str, dir: &Path) -> Finding {
     finding("Directories", what, severity, text)
 }
 
-/// Some file systems (`/proc`) say that they can be written, and create nothing: only trying tells.
-fn made_and_removed(parent: &Path) -> std::io::Result<()> {
+/// Creates and removes a directory, because some file systems (`/proc`) claim to be writable but are not.
+fn create_and_remove(parent: &Path) -> std::io::Result<()> {
     let dir = parent.join(format!(".wtt-connect-doctor-{}", std::process::id()));
     std::fs::create_dir(&dir)?;
     std::fs::remove_dir(&dir)
 }
 
-/// Whether a connector runs on this state directory.
+/// Checks whether a connector runs with this state directory.
 pub fn connector(config: &Config) -> Finding {
     let text = match lock::holder(&config.state_dir.join("lock")) {
         Some(pid) => {

@@ -1,6 +1,6 @@
-//! `doctor --rehearse`: a short real turn of each agent, a second one that resumes it, and one that is stopped.
+//! `doctor --rehearse`: runs three short real turns of each agent: one is answered, one resumes it, and one is stopped.
 //!
-//! Through the runner that answers messages, in a directory of its own that is removed afterwards.
+//! The turns use the same runner as messages do, in a temporary directory.
 
 use super::{Finding, Severity, finding};
 use crate::agent::adapter::AdapterSpec;
@@ -25,21 +25,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A CLI that needs longer for one word is not fit for a chat: a cold start with a slow provider takes a minute.
+/// A cold start with a slow provider takes a minute; a CLI that takes longer to answer with one word is of no use.
 const LIMITS: Limits = Limits {
     first_event: Duration::from_secs(90),
     idle: Duration::from_secs(90),
     total: Duration::from_secs(120),
 };
-/// How much of an answer is shown.
+/// Longest part of an answer that is shown.
 const SHOWN_CHARS: usize = 60;
 
-/// Something that takes long enough to be stopped.
-const LONG: &str =
+/// A prompt whose answer takes long enough to be stopped.
+const LONG_PROMPT: &str =
     "Write the numbers from 1 to 400 in words, one on each line, and nothing else. Use no tools.";
 
-/// Which adapters are rehearsed: the one asked for, else the enabled ones.
-pub fn chosen(config: &Config, asked: Option<&str>) -> Result<Vec<&'static AdapterSpec>> {
+/// The adapters to rehearse: the requested one, or else the enabled ones.
+pub fn select(config: &Config, asked: Option<&str>) -> Result<Vec<&'static AdapterSpec>> {
     let Some(word) = asked else {
         let mut enabled = Vec::new();
         enabled.extend(config.adapters.iter().filter_map(|name| adapters::find(name)));
@@ -50,14 +50,14 @@ pub fn chosen(config: &Config, asked: Option<&str>) -> Result<Vec<&'static Adapt
         let word = text::truncate(&text::one_line(word), 40);
         let mut near = text::hint(&word, names.iter().copied());
         if profiles::names().contains(&word) {
-            near = format!("; for the profile write `--profile {word}`");
+            near = format!("; for the profile use `--profile {word}`");
         }
         Error::Usage(format!("there is no adapter `{word}`{near}; use one of {}", names.join(", ")))
     };
     Ok(vec![adapters::find(word).ok_or_else(unknown)?])
 }
 
-/// Rehearses them one after the other; `report` gets each finding as soon as it is made.
+/// Rehearses the adapters one after the other and passes each finding to `report` at once.
 pub fn run(config: &Config, specs: &[&'static AdapterSpec], report: &mut dyn FnMut(Finding)) -> Result<()> {
     let failed = |e: std::io::Error| Error::Failed(format!("cannot rehearse: {e}"));
     let (control, stop) = unbounded();
@@ -85,16 +85,16 @@ pub fn run(config: &Config, specs: &[&'static AdapterSpec], report: &mut dyn FnM
         });
         if interrupted.load(Ordering::Relaxed) {
             outcome =
-                Err(Error::Failed("the rehearsal was interrupted; nothing of it is left running".into()));
+                Err(Error::Failed("the rehearsal was interrupted; none of its processes is left".into()));
             break;
         }
     }
-    // Some agents leave files; whatever it is, it is not needed.
+    // whatever files the agents left there are not needed
     let _ = std::fs::remove_dir_all(&folder);
     outcome
 }
 
-/// Where the turns of one agent are run.
+/// The rehearsal of one agent.
 struct Rehearsal<'a> {
     config: &'a Config,
     workdir: &'a Path,
@@ -102,21 +102,21 @@ struct Rehearsal<'a> {
     stop: &'a Receiver<Control>,
 }
 
-/// A turn, and what was turn of it.
+/// The result of a turn.
 struct RehearsedTurn {
     report: TurnReport,
     took: Duration,
-    /// The reason for which the session was not resumed.
+    /// Why the session could not be resumed.
     fresh: Option<String>,
-    /// From the request to stop to the end.
+    /// The time from the cancel request to the end.
     stopped: Option<Duration>,
 }
 
 impl Rehearsal<'_> {
-    /// The three turns. Ends with the first failure.
+    /// Runs the three turns, up to the first failure.
     fn rehearse(&self, named: &'static AdapterSpec, report: &mut dyn FnMut(Severity, String)) {
         let command = self.config.commands.get(named.name).map_or(&[][..], Vec::as_slice);
-        // A person who tries agents out may enable any that is here.
+        // any installed agent may be rehearsed, enabled or not
         let mut all = Vec::new();
         all.extend(adapters::ADAPTERS.iter().map(|spec| spec.name.to_owned()));
         let spec = match session::check_adapter(named, command, self.config, self.config.mode, &all) {
@@ -136,7 +136,7 @@ impl Rehearsal<'_> {
         let Some(session) = first.report.session else {
             report(
                 Severity::Note,
-                "resume: it named no session, so each message starts a new one".to_owned(),
+                "resume: it reported no session, so each message starts a new one".to_owned(),
             );
             return self.check_stop(spec, command, report);
         };
@@ -146,32 +146,29 @@ impl Rehearsal<'_> {
         let took = seconds(second.took);
         match &second.fresh {
             Some(why) => {
-                return report(
-                    Severity::Problem,
-                    format!("resume: the session was not known any more: {why}"),
-                );
+                return report(Severity::Problem, format!("resume: the session was lost: {why}"));
             }
             None if answer.contains(word) => {
-                report(Severity::Ok, format!("resume: knew the word from before, in {took}"));
+                report(Severity::Ok, format!("resume: remembered the word, in {took}"));
             }
             None => {
-                let text = format!("resume: answered in {took}, but without the word from before: {answer}");
+                let text = format!("resume: answered in {took}, but without the word: {answer}");
                 report(Severity::Note, text);
             }
         }
         self.check_stop(spec, command, report);
     }
 
-    /// A turn that is stopped when it has begun.
+    /// Runs a turn and stops it as soon as it has begun.
     fn check_stop(&self, spec: &AdapterSpec, command: &[String], report: &mut dyn FnMut(Severity, String)) {
-        let turn = self.turn(spec, command, LONG.to_owned(), None, true);
+        let turn = self.turn(spec, command, LONG_PROMPT.to_owned(), None, true);
         match (&turn.report.outcome, turn.stopped) {
             (AgentOutcome::Cancelled { .. }, took) => {
                 let took = seconds(took.unwrap_or(turn.took));
-                report(Severity::Ok, format!("stop: ended in {took}, nothing of it is left running"));
+                report(Severity::Ok, format!("stop: ended in {took}, none of its processes is left"));
             }
             (AgentOutcome::Done(_), _) => {
-                report(Severity::Note, "stop: it had answered before it could be stopped".to_owned());
+                report(Severity::Note, "stop: it answered before it could be stopped".to_owned());
             }
             (AgentOutcome::Failed { .. }, _) => drop(answer_of(spec, &turn, "stop", report)),
         }
@@ -195,7 +192,7 @@ impl Rehearsal<'_> {
             control: self.stop,
             steers: &crossbeam_channel::never(),
             usage_before: None,
-            // The turn before has just opened it.
+            // the previous turn has just used it
             opened_at: resume.is_some().then(crate::sys::time::now_ms),
             keep_process: None,
             policy: &crate::agent::permission::ModePolicy { can_ask_people: false },
@@ -225,14 +222,14 @@ impl Rehearsal<'_> {
             }
         });
         if stop_it {
-            // One that was too quick has left the request unread; it is not for the next turn.
+            // a turn that was too quick has left the request in the channel, where the next one would find it
             let _ = self.stop.try_recv();
         }
         RehearsedTurn { report, took: began.elapsed(), fresh, stopped: asked.map(|asked| asked.elapsed()) }
     }
 }
 
-/// The answer in one line, or `None` when there is none and that has been told.
+/// The answer of a turn in one line. Without one, reports the reason and returns none.
 fn answer_of(
     spec: &AdapterSpec,
     turn: &RehearsedTurn,

@@ -1,4 +1,4 @@
-//! What `doctor` asks the service: which endpoint leads there, whether it answers, whether it accepts the token.
+//! The checks of `doctor` for the service: its address, the proxy, whether it answers, whether it accepts the token.
 
 use super::{Finding, Severity, finding};
 use crate::config::Config;
@@ -9,15 +9,15 @@ use crate::secret::Secret;
 use serde_json::Value;
 use std::time::Duration;
 
-/// People wait for `doctor`; a service that needs longer is as good as away.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// A person waits for `doctor`; a service that takes longer counts as unreachable.
+const TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Address, proxy, and unless `offline` what the service says.
-pub fn look(config: &Config, offline: bool) -> Vec<Finding> {
+/// Checks address and proxy and, unless `offline`, contacts the service.
+pub fn check(config: &Config, offline: bool) -> Vec<Finding> {
     let endpoint = Endpoint::to(&config.base_url);
     let mut found = Vec::new();
-    let exposed = !endpoint.secure && !endpoint.is_local();
-    found.push(if exposed {
+    let is_exposed = !endpoint.secure && !endpoint.is_local();
+    found.push(if is_exposed {
         let text = format!("{} is not encrypted: the token can be read in transit", config.base_url);
         finding("Service", "address", Severity::Note, text)
     } else {
@@ -25,13 +25,13 @@ pub fn look(config: &Config, offline: bool) -> Vec<Finding> {
     });
     let proxies = Proxies::from_lookup(|name| config.variable(name));
     let proxy = proxies.choose(endpoint.secure, &endpoint.host, endpoint.port);
-    let usable = proxy.is_ok();
+    let is_usable = proxy.is_ok();
     found.push(match proxy {
         Ok(None) => finding("Service", "proxy", Severity::Ok, "none".into()),
         Ok(Some(proxy)) => finding("Service", "proxy", Severity::Ok, proxy.to_string()),
         Err(why) => finding("Service", "proxy", Severity::Problem, why),
     });
-    if offline || !usable {
+    if offline || !is_usable {
         return found;
     }
     let ask = |token: &Secret, path: &str| {
@@ -40,7 +40,7 @@ pub fn look(config: &Config, offline: bool) -> Vec<Finding> {
             token: token.clone(),
             ca_file: config.ca_file.clone(),
             proxies: proxies.clone(),
-            total: PATIENCE,
+            total: TIMEOUT,
         };
         Client::open(settings).and_then(|client| client.get_json(path))
     };
@@ -52,14 +52,15 @@ pub fn look(config: &Config, offline: bool) -> Vec<Finding> {
     found
 }
 
-/// Any answer is a sign of state, whatever its status. No answer is a note: being offline is a normal state.
+/// Rates the answer to `/health`, and returns whether there was one. Being offline is a normal state, and only a note.
 fn answer(result: Result<(u16, Value), HttpError>) -> (Finding, bool) {
     match result {
         Ok(_) => (finding("Service", "answer", Severity::Ok, "it is up".into()), true),
-        // A web server of something else says "not found", or sends its page.
+        // another web server answers "not found", or sends a page
         Err(HttpError::Status(status @ (200..=299 | 404 | 405), _)) => {
-            let text =
-                format!("it answered, but not as a WTT service (/health: HTTP {status}); check WTT_BASE_URL");
+            let text = format!(
+                "it answers, but not like a WTT service (/health: HTTP {status}); check WTT_BASE_URL"
+            );
             (finding("Service", "answer", Severity::Note, text), true)
         }
         Err(HttpError::Status(status, _)) => (
@@ -67,22 +68,21 @@ fn answer(result: Result<(u16, Value), HttpError>) -> (Finding, bool) {
             true,
         ),
         Err(HttpError::Offline(why)) => {
-            let text = format!("{why}; the connector keeps trying when it runs");
+            let text = format!("{why}; a running connector keeps trying");
             (finding("Service", "answer", Severity::Note, text), false)
         }
     }
 }
 
-/// Whether the token is accepted, and whether it is the one of this agent (`GET /agents/my`, see IDENTITIES in
+/// Rates whether the token is accepted and belongs to this agent (`GET /agents/my`, see IDENTITIES in
 /// wtt-connect-protocol(7)).
 fn token(result: Result<(u16, Value), HttpError>, agent_id: &str) -> Finding {
     let (severity, text) = match result {
         Ok((_, body)) => match owners(&body) {
             ids if ids.is_empty() || ids.contains(&agent_id) => (Severity::Ok, "accepted".to_owned()),
-            ids => (
-                Severity::Note,
-                format!("accepted, but it belongs to {}, and not to {agent_id}", ids.join(", ")),
-            ),
+            ids => {
+                (Severity::Note, format!("accepted, but it belongs to {}, not to {agent_id}", ids.join(", ")))
+            }
         },
         Err(HttpError::Status(status, why)) if status_refuses_token(status) => (
             Severity::Problem,
@@ -90,19 +90,19 @@ fn token(result: Result<(u16, Value), HttpError>, agent_id: &str) -> Finding {
                 "refused ({status} {why}); take the current token of {agent_id} from the web page and put it into WTT_TOKEN"
             ),
         ),
-        Err(error) => (Severity::Note, format!("whether it is accepted cannot be told: {error}")),
+        Err(error) => (Severity::Note, format!("it is unknown whether the token is accepted: {error}")),
     };
     finding("Service", "token", severity, text)
 }
 
-/// The agent ids of an answer: a list of rows, or one below `agents` or `data`.
+/// The agent ids in an answer: a list of rows, possibly under `agents` or `data`.
 fn owners(body: &Value) -> Vec<&str> {
     let rows = ["agents", "data"].iter().find_map(|name| body.get(name)).unwrap_or(body);
     let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
     rows.iter().filter_map(|row| row.get("agent_id")?.as_str()).collect()
 }
 
-/// The parts of an address that was checked when it was read.
+/// The parts of a base URL, which was validated when it was read.
 #[derive(Debug, PartialEq, Eq)]
 struct Endpoint {
     secure: bool,
@@ -149,7 +149,7 @@ mod tests {
     fn answers() {
         let of = |status| answer(Err(HttpError::Status(status, "a page".into()))).0;
         for foreign in [200, 404] {
-            assert!(of(foreign).text.contains("not as a WTT service"), "{foreign}");
+            assert!(of(foreign).text.contains("not like a WTT service"), "{foreign}");
         }
         assert_eq!((of(502).severity, of(502).text.contains("HTTP 502")), (Severity::Note, true));
         assert_eq!(answer(Ok((200, Value::Null))).0.severity, Severity::Ok);

@@ -1,4 +1,4 @@
-//! `smoke-chat`: a message from a second agent over the WebSocket, and the answer to it.
+//! `smoke-chat`: sends a message from a second agent over the WebSocket and waits for the answer.
 
 use super::{SHOWN_CHARS, SmokeTest};
 use crate::cli::table::CommandArgs;
@@ -15,7 +15,7 @@ use crate::wire::outgoing;
 use crossbeam_channel::Receiver;
 use serde_json::Value;
 
-/// Asks and waits for the answer.
+/// Runs the test.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let smoke = SmokeTest::begin(args, "WTT_CONNECT_CHAT_READY")?;
     let (sender, token) = sender(&smoke)?;
@@ -32,10 +32,10 @@ pub fn run(args: &CommandArgs) -> Result<()> {
         .map_err(|e| Error::TryAgain(format!("cannot start a thread: {e}")))?;
     let answer = converse(&smoke, &sender, &inbox, &|frame| net.send(frame));
     net.close();
-    smoke.judge(&answer?)
+    smoke.check(&answer?)
 }
 
-/// The identity that asks: of the settings, else of the environment, which does not count beside a profile.
+/// The identity of the sender, from the settings or else from the environment, which a profile would otherwise hide.
 fn sender(smoke: &SmokeTest) -> Result<(String, Secret)> {
     let setting = |name: &str| {
         let said = smoke.settings.get(name).map(|setting| setting.text.clone());
@@ -43,7 +43,7 @@ fn sender(smoke: &SmokeTest) -> Result<(String, Secret)> {
     };
     let (Some(id), Some(token)) = (setting(smoke::SENDER), setting(smoke::SENDER_TOKEN)) else {
         return Err(Error::Config(format!(
-            "smoke-chat needs a second agent that asks; set {} and {}",
+            "smoke-chat needs a second agent as the sender; set {} and {}",
             smoke::SENDER,
             smoke::SENDER_TOKEN
         )));
@@ -54,13 +54,14 @@ fn sender(smoke: &SmokeTest) -> Result<(String, Secret)> {
     let token = value::token(&token).map_err(|why| wrong(smoke::SENDER_TOKEN, why))?;
     if id == smoke.config.agent_id {
         return Err(Error::Config(format!(
-            "{} is the connector's own identity, and an agent does not answer itself; name another one",
+            "{} is the identity of the connector itself, which does not answer its own messages; use another agent",
             smoke::SENDER
         )));
     }
     Ok((id, Secret::new(token)))
 }
 
+/// Sends the message and follows the turn until the answer arrives.
 fn converse(
     smoke: &SmokeTest,
     sender: &str,
@@ -72,11 +73,11 @@ fn converse(
     let (mut topic, mut shown) = (None, String::new());
     loop {
         let Ok(event) = inbox.recv_deadline(smoke.until) else {
-            return Err(smoke.late("no answer has come"));
+            return Err(smoke.timed_out("there was no answer"));
         };
         let frame = match event {
             NetEvent::Up { .. } => {
-                smoke.say(&format!("connected to {} as {sender}", smoke.config.base_url))?;
+                smoke.step(&format!("connected to {} as {sender}", smoke.config.base_url))?;
                 let request = format!("@{agent} {}", smoke.request());
                 send(outgoing::p2p(&request_id, agent, &request));
                 continue;
@@ -91,25 +92,25 @@ fn converse(
             Frame::Result(result) if result.request_id.as_deref() == Some(&request_id) => {
                 if !result.ok {
                     let why = result.error.unwrap_or_else(|| "no reason given".to_owned());
-                    return Err(Error::Failed(format!("the service does not take the message: {why}")));
+                    return Err(Error::Failed(format!("the service did not accept the message: {why}")));
                 }
                 topic = result.data["topic_id"].as_str().map(str::to_owned);
-                smoke.say(&format!("asked {agent} in topic {}", topic.as_deref().unwrap_or("?")))?;
+                smoke.step(&format!("asked {agent} in topic {}", topic.as_deref().unwrap_or("?")))?;
             }
             Frame::Message(message)
                 if message.sender_id == *agent
                     && message.semantic_type == "post"
                     && topic.as_ref().is_none_or(|topic| *topic == message.topic_id) =>
             {
-                // after a question or a notice the turn goes on
+                // a question or a notice does not end the turn
                 let outcome = message.metadata.get("outcome").and_then(|word| word.as_str());
                 let seen = text::truncate(&text::one_line(&message.content), SHOWN_CHARS);
                 if outcome == Some(ReplyKind::Question.word()) {
-                    smoke.say(&format!("approval is needed: {seen}"))?;
+                    smoke.step(&format!("permission request: {seen}"))?;
                     continue;
                 }
                 if outcome == Some(ReplyKind::Notice.word()) {
-                    smoke.say(&seen)?;
+                    smoke.step(&seen)?;
                     continue;
                 }
                 return Ok(message.content);
@@ -118,7 +119,7 @@ fn converse(
                 let status = json::parse::<Value>(frame).unwrap_or_default();
                 let said = status["status_text"].as_str().unwrap_or_default();
                 if status["agent_id"] == agent.as_str() && !said.is_empty() && said != shown {
-                    smoke.say(said)?;
+                    smoke.step(said)?;
                     said.clone_into(&mut shown);
                 }
             }

@@ -1,4 +1,4 @@
-//! `smoke-task` and `smoke-chat`: a running connector tested from outside, over the service's API.
+//! `smoke-task` and `smoke-chat`: test a running connector through the API of the service.
 
 mod chat;
 mod task;
@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 pub use chat::run as chat;
 pub use task::run as task;
 
-/// A real agent on a busy machine takes a minute; five are a failure.
+/// A real agent on a busy machine takes a minute; after five minutes something is wrong.
 const TIMEOUT: Duration = Duration::from_secs(300);
-/// How much of an answer is shown.
+/// Longest part of an answer that is shown.
 const SHOWN_CHARS: usize = 200;
 
-/// One test in progress.
+/// A test in progress.
 struct SmokeTest {
     config: Config,
     settings: Settings,
@@ -28,12 +28,12 @@ struct SmokeTest {
 }
 
 impl SmokeTest {
-    /// With the settings that `start` would have; without any, those of the only profile.
-    fn begin(args: &CommandArgs, usual: &str) -> Result<SmokeTest> {
+    /// Begins a test with the settings that `start` would use, or else with those of the only profile.
+    fn begin(args: &CommandArgs, default: &str) -> Result<SmokeTest> {
         let mut selection = super::selection(args);
         let mut settings = Settings::read(&selection);
-        let unsaid = selection.profile.is_none() && settings.get("WTT_AGENT_ID").is_none();
-        if let (true, [only]) = (unsaid, profiles::names().as_slice()) {
+        let is_unset = selection.profile.is_none() && settings.get("WTT_AGENT_ID").is_none();
+        if let (true, [only]) = (is_unset, profiles::names().as_slice()) {
             selection.profile = Some(only.clone());
             settings = Settings::read(&selection);
         }
@@ -41,17 +41,17 @@ impl SmokeTest {
         config.secrets().iter().for_each(|secret| crate::sys::log::add_secret(secret));
         let began = Instant::now();
         let until = began + args.timeout.map_or(TIMEOUT, Duration::from_secs);
-        let expected = args.expected.clone().unwrap_or_else(|| usual.to_owned());
+        let expected = args.expected.clone().unwrap_or_else(|| default.to_owned());
         Ok(SmokeTest { config, settings, expected, began, until })
     }
 
-    /// What the agent is asked.
+    /// The prompt for the agent.
     fn request(&self) -> String {
         format!("This is a test. Answer with exactly this text and nothing else: {}", self.expected)
     }
 
-    /// One line of what is seen.
-    fn say(&self, what: &str) -> Result<()> {
+    /// Prints a line about a step.
+    fn step(&self, what: &str) -> Result<()> {
         super::print_and_continue(&format!(
             "{:>6.1} s  {}\n",
             self.began.elapsed().as_secs_f64(),
@@ -59,21 +59,21 @@ impl SmokeTest {
         ))
     }
 
-    /// Whether the answer is the one that was asked for.
-    fn judge(&self, answer: &str) -> Result<()> {
+    /// Checks that the answer contains the expected text.
+    fn check(&self, answer: &str) -> Result<()> {
         let shown = text::truncate(&text::one_line(answer), SHOWN_CHARS);
-        self.say(&format!("answer: {shown}"))?;
+        self.step(&format!("answer: {shown}"))?;
         if answer.contains(&self.expected) {
-            return self.say("passed");
+            return self.step("passed");
         }
         Err(Error::Failed(format!("the answer does not contain `{}`", self.expected)))
     }
 
-    /// Nothing came.
-    fn late(&self, what: &str) -> Error {
+    /// The error for a test that timed out.
+    fn timed_out(&self, what: &str) -> Error {
         let seconds = (self.until - self.began).as_secs();
         Error::Unavailable(format!(
-            "{what} within {seconds} s; `wtt-connect status` tells whether the connector runs and is connected"
+            "{what} within {seconds} s; `wtt-connect status` shows whether the connector runs and is connected"
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! `smoke-task`: a task made, run and looked at by HTTP.
+//! `smoke-task`: creates a task, has it run, and watches it, all by HTTP.
 
 use super::SmokeTest;
 use crate::cli::table::CommandArgs;
@@ -9,10 +9,10 @@ use crate::wire::task::{self, Status, Task};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// Between two looks at the task.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often the task is read.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Makes the task and sees it through.
+/// Runs the test.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let smoke = SmokeTest::begin(args, "WTT_CONNECT_TASK_READY")?;
     let (config, me) = (&smoke.config, &smoke.config.agent_id);
@@ -24,14 +24,15 @@ pub fn run(args: &CommandArgs) -> Result<()> {
         "runner_agent_id": me, "created_by": me,
     });
     let (_, made) = client.post_json("/tasks", &body).map_err(failed)?;
-    let made = Task::decode(&made).ok_or_else(|| Error::Failed("the service's answer is no task".into()))?;
-    smoke.say(&format!("task {} for {me} at {}", made.id, config.base_url))?;
+    let made =
+        Task::decode(&made).ok_or_else(|| Error::Failed("the service did not return a task".into()))?;
+    smoke.step(&format!("task {} for {me} at {}", made.id, config.base_url))?;
     let path = task::path(&made.id);
     match client.post_json(&format!("{path}/run"), &task::run_body(me)) {
-        Ok(_) => smoke.say("the service runs it")?,
+        Ok(_) => smoke.step("the service started it")?,
         Err(HttpError::Status(404 | 405, _)) => {
             client.patch_json(&path, &task::doing_body(me)).map_err(failed)?;
-            smoke.say("the service has no `run`; the task is marked as being done")?;
+            smoke.step("the service has no `run`; the status of the task was set to doing")?;
         }
         Err(error) => return Err(failed(error)),
     }
@@ -42,23 +43,23 @@ pub fn run(args: &CommandArgs) -> Result<()> {
         let why = crate::text::truncate(&crate::text::one_line(result), super::SHOWN_CHARS);
         return Err(Error::Failed(format!("the task is blocked: {why}")));
     }
-    smoke.judge(result)?;
-    // to leave a tidy board; a service that does not let an agent review keeps the task in review
+    smoke.check(result)?;
+    // Clears the board. If the service does not let an agent review, the task stays in review.
     let review = json!({ "action": "approve", "reviewer": me, "comment": "smoke-task" });
     let _ = client.post_json(&format!("{path}/review"), &review);
     Ok(())
 }
 
-/// Until the task has a result, or is blocked or ended.
+/// Watches the task until it has a result, is blocked or is cancelled.
 fn watch(smoke: &SmokeTest, client: &Client, path: &str) -> Result<(Status, Value)> {
     let mut last = String::new();
     let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
     loop {
         let row = match client.get_json(path) {
             Ok((_, row)) => row,
-            // it may come back in time
+            // the service may come back in time
             Err(HttpError::Offline(why)) if Instant::now() < smoke.until => {
-                smoke.say(&why)?;
+                smoke.step(&why)?;
                 Value::Null
             }
             Err(error) => return Err(failed(error)),
@@ -67,19 +68,19 @@ fn watch(smoke: &SmokeTest, client: &Client, path: &str) -> Result<(Status, Valu
         let row = inner.unwrap_or(&row).clone();
         let word = row["status"].as_str().unwrap_or_default();
         if !word.is_empty() && word != last {
-            smoke.say(word)?;
+            smoke.step(word)?;
             word.clone_into(&mut last);
         }
         let status = Status::of(word);
         match status {
             Status::Review | Status::Done | Status::Blocked => return Ok((status, row)),
-            Status::Cancelled => return Err(Error::Failed("somebody has cancelled the task".into())),
+            Status::Cancelled => return Err(Error::Failed("the task was cancelled".into())),
             Status::Todo | Status::Doing | Status::Other => {}
         }
         if Instant::now() >= smoke.until {
-            return Err(smoke.late("the task has no result"));
+            return Err(smoke.timed_out("the task had no result"));
         }
-        let _ = tick.recv_timeout(LOOK);
+        let _ = tick.recv_timeout(POLL_INTERVAL);
     }
 }
 
@@ -87,8 +88,8 @@ fn failed(error: HttpError) -> Error {
     match error {
         HttpError::Offline(why) => Error::Unavailable(why),
         HttpError::Status(status, why) if status_refuses_token(status) => {
-            Error::Config(format!("the service refuses the token ({why}); put a valid one into the profile"))
+            Error::Config(format!("the service refused the token ({why}); put a valid one into the profile"))
         }
-        other => Error::Failed(format!("the service answers {other}")),
+        other => Error::Failed(format!("the service answered {other}")),
     }
 }

@@ -1,6 +1,4 @@
-//! How a status looks to people. Pure.
-//!
-//! Rows are written straight into the text: a string for each of their parts would double the size of this file's code.
+//! Formats a status as text. Pure.
 
 use super::super::list::connection;
 use super::{ProfileStatus, StoredState};
@@ -14,20 +12,20 @@ use serde_json::Value;
 use std::fmt::{self, Write};
 use std::time::SystemTime;
 
-/// Takes a label and its text.
-type Row<'a> = &'a mut dyn FnMut(&str, fmt::Arguments<'_>);
+/// Adds a row with a label and a text.
+type AddRow<'a> = &'a mut dyn FnMut(&str, fmt::Arguments<'_>);
 
-/// All of them, and what to do next.
+/// The text about all profiles, with what to do next.
 pub fn text(status: &[ProfileStatus], colors: bool) -> String {
     if status.is_empty() {
-        return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` makes one.\n".to_owned();
+        return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` creates one.\n".to_owned();
     }
     let mut text = String::new();
     for one in status {
         let (word, color) = connection(&one.state);
         let name = output::paint(&one.profile.name, Color::Bold, colors);
         text.push_str(&format!("{name}: {}\n", output::paint(&word, color, colors)));
-        // of a profile that cannot be read nothing else is status
+        // nothing else is known about a profile that cannot be read
         if !one.profile.config.agent_id.is_empty() {
             rows(one, &mut |label, line| {
                 let _ = writeln!(text, "  {label:<9}  {line}");
@@ -39,23 +37,23 @@ pub fn text(status: &[ProfileStatus], colors: bool) -> String {
         }
         text.push('\n');
     }
-    if status.iter().filter(|one| next(one, &mut text)).count() == 0 {
+    if status.iter().filter(|one| write_advice(one, &mut text)).count() == 0 {
         let _ = match status {
-            [one] if one.unlogged => writeln!(
+            [one] if one.has_no_log => writeln!(
                 text,
-                "All is well. It runs by hand: its log is on its stderr, or in a file with `start --log-to-file`."
+                "No problems. It was started by hand and logs to its stderr; `start --log-to-file` logs to a file."
             ),
             [one] => {
-                writeln!(text, "All is well. `wtt-connect logs {}` shows what it does.", one.profile.name)
+                writeln!(text, "No problems. `wtt-connect logs {}` shows its log.", one.profile.name)
             }
-            _ => writeln!(text, "All is well. `wtt-connect logs PROFILE` shows what it does."),
+            _ => writeln!(text, "No problems. `wtt-connect logs PROFILE` shows a log."),
         };
     }
     text
 }
 
-/// What somebody should do about it, the most urgent first; false when there is nothing to do.
-fn next(status: &ProfileStatus, text: &mut String) -> bool {
+/// Writes the most urgent thing to do. Returns false if there is nothing to do.
+fn write_advice(status: &ProfileStatus, text: &mut String) -> bool {
     let name = &status.profile.name;
     let link = if let ConnectorState::Answering(answer) = &status.state {
         Some(ConnectionState::of(answer))
@@ -64,45 +62,48 @@ fn next(status: &ProfileStatus, text: &mut String) -> bool {
     };
     let _ = match (&status.state, link) {
         _ if !status.profile.problems.is_empty() => {
-            writeln!(text, "`wtt-connect doctor --profile {name}` shows the settings and what is accepted.")
+            writeln!(
+                text,
+                "`wtt-connect doctor --profile {name}` shows the settings and the accepted values."
+            )
         }
         (ConnectorState::NotRunning, _) => writeln!(
             text,
-            "`{}` starts it as a service, `wtt-connect start --profile {name}` here{}.",
+            "`{}` starts it as a service, `wtt-connect start --profile {name}` in the foreground{}.",
             super::super::up_command(name, &status.profile.config),
-            if status.begun {
-                format!("; `wtt-connect logs {name}` shows how it ended")
+            if status.has_been_started {
+                format!("; `wtt-connect logs {name}` may show why it ended")
             } else {
                 String::new()
             }
         ),
         (ConnectorState::Unresponsive(_), _) => {
-            writeln!(text, "`wtt-connect logs {name}` may say why it does not answer.")
+            writeln!(text, "`wtt-connect logs {name}` may show why it does not answer.")
         }
         (_, Some(ConnectionState::Refused { .. })) => {
-            writeln!(text, "To go on, {}.", status.profile.config.token_remedy())
+            writeln!(text, "To continue, {}.", status.profile.config.token_remedy())
         }
         (_, Some(ConnectionState::Retrying { .. })) => {
-            writeln!(text, "It keeps trying by itself. `wtt-connect doctor --profile {name}` looks closer.")
+            writeln!(text, "It keeps trying. `wtt-connect doctor --profile {name}` checks the connection.")
         }
         (ConnectorState::Answering(answer), _)
             if answer["asks"].as_array().is_some_and(|asks| !asks.is_empty()) =>
         {
             writeln!(
                 text,
-                "An agent waits for an answer, here or in its topic; `wtt-connect approve` lists what is asked."
+                "An agent is waiting for permission; answer in its topic, or with `wtt-connect approve`, which lists the requests."
             )
         }
         _ if !status.problems.is_empty() => writeln!(
             text,
-            "`wtt-connect logs {name}` and `wtt-connect doctor --profile {name}` tell more about the problems."
+            "`wtt-connect logs {name}` and `wtt-connect doctor --profile {name}` show more about the problems."
         ),
         _ => return false,
     };
     true
 }
 
-fn rows(status: &ProfileStatus, row: Row<'_>) {
+fn rows(status: &ProfileStatus, row: AddRow<'_>) {
     let config = &status.profile.config;
     let live = if let ConnectorState::Answering(answer) = &status.state { answer } else { &Value::Null };
     match live["display_name"].as_str().filter(|called| *called != config.agent_id) {
@@ -110,9 +111,9 @@ fn rows(status: &ProfileStatus, row: Row<'_>) {
         None => row("agent", format_args!("{} at {}", config.agent_id, config.base_url)),
     }
     for (name, version) in &status.agents {
-        match version.as_deref().unwrap_or("is not usable") {
+        match version.as_deref().unwrap_or("cannot answer") {
             "" => row("adapter", format_args!("{name}")),
-            // `codex codex-cli 0.169.0`: once is enough
+            // the name is not repeated, as in `codex codex-cli 0.169.0`
             text if text.starts_with(name.as_str()) => row("adapter", format_args!("{text}")),
             text => row("adapter", format_args!("{name} {text}")),
         }
@@ -121,7 +122,7 @@ fn rows(status: &ProfileStatus, row: Row<'_>) {
         Some(mode) => row(
             "mode",
             format_args!(
-                "{mode}; the profile says {} now, `wtt-connect restart {}` applies it",
+                "{mode}; the profile now says {}, `wtt-connect restart {}` applies it",
                 config.mode.name(),
                 status.profile.name
             ),
@@ -133,15 +134,15 @@ fn rows(status: &ProfileStatus, row: Row<'_>) {
     }
     row("workdir", format_args!("{}", config.workdir.display()));
     if live.is_object() {
-        answered(live, row);
+        live_rows(live, row);
     }
     if let Some(files) = &status.files {
-        stored(files, row);
+        stored_rows(files, row);
     }
 }
 
-/// What a running connector says.
-fn answered(live: &Value, row: Row<'_>) {
+/// The rows about a running connector.
+fn live_rows(live: &Value, row: AddRow<'_>) {
     let ago = |value: &Value| Span(value.as_u64().unwrap_or_default());
     let by = live["service"].as_str().map_or("by hand", |_| "as a service");
     row(
@@ -166,7 +167,7 @@ fn answered(live: &Value, row: Row<'_>) {
     if last.is_object() {
         row(
             "message",
-            format_args!("the last one {} ago in topic {}", ago(&last["seconds"]), word(&last["topic"])),
+            format_args!("last one {} ago in topic {}", ago(&last["seconds"]), word(&last["topic"])),
         );
     } else {
         row("message", format_args!("none yet"));
@@ -188,9 +189,9 @@ fn answered(live: &Value, row: Row<'_>) {
     for ask in live["asks"].as_array().into_iter().flatten() {
         let id = word(&ask["id"]);
         row(
-            "question",
+            "request",
             format_args!(
-                "{id} of {}: {}; `wtt-connect approve {id}` or `deny {id}` answers it, within {}",
+                "{id} from {}: {}; answer with `wtt-connect approve {id}` or `deny {id}` within {}",
                 word(&ask["agent"]),
                 prompt::escape_markdown(word(&ask["about"])),
                 ago(&ask["seconds"])
@@ -204,7 +205,7 @@ fn answered(live: &Value, row: Row<'_>) {
         row(
             "outbox",
             format_args!(
-                "{} on the way, the oldest for {}",
+                "{} not delivered yet, the oldest for {}",
                 count(number(&outbox["replies"]), "reply", "replies"),
                 ago(&outbox["seconds"])
             ),
@@ -213,53 +214,53 @@ fn answered(live: &Value, row: Row<'_>) {
     let parked = &live["parked"];
     if parked["next"].is_string() {
         row(
-            "kept",
+            "deferred",
             format_args!(
-                "{} put off, the next is run at {}",
+                "{}, the next one runs at {}",
                 count(number(&parked["messages"]), "message", "messages"),
                 word(&parked["next"])
             ),
         );
     }
     if live["restarting"] == true {
-        row("restart", format_args!("starts again when the running turns are over"));
+        row("restart", format_args!("when the running turns have ended"));
     }
 }
 
-/// A count of an answer.
+/// A number in an answer.
 fn number(value: &Value) -> usize {
     value.as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default()
 }
 
-/// A text of an answer.
+/// A text in an answer.
 fn word(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// What the files of a stopped one say.
-fn stored(files: &StoredState, row: Row<'_>) {
+/// The rows about the stored state of a connector that does not run.
+fn stored_rows(files: &StoredState, row: AddRow<'_>) {
     let used = files.last_used.map(|at| Span(u64::try_from((time::now_ms() - at) / 1000).unwrap_or(0)));
     match used {
-        Some(used) => row("sessions", format_args!("{}, the last one used {used} ago", files.sessions)),
+        Some(used) => row("sessions", format_args!("{}, last used {used} ago", files.sessions)),
         None => row("sessions", format_args!("{}", files.sessions)),
     }
     if files.unfinished > 0 {
         row(
-            "cut",
+            "turns",
             format_args!(
-                "{} cut; told in the topic at the next start",
+                "{} interrupted; the next start reports it in the topic",
                 count(files.unfinished, "turn", "turns")
             ),
         );
     }
-    if files.parked > 0 {
-        row("kept", format_args!("{} for later", count(files.parked, "message", "messages")));
+    if files.deferred > 0 {
+        row("deferred", format_args!("{}", count(files.deferred, "message", "messages")));
     }
     match files.replies_since.and_then(|at| SystemTime::now().duration_since(at).ok()) {
         Some(age) => row(
             "outbox",
             format_args!(
-                "{} to deliver at the next start, the oldest for {}",
+                "{} not delivered yet, the oldest for {}",
                 count(files.replies, "reply", "replies"),
                 Span(age.as_secs())
             ),
@@ -268,19 +269,19 @@ fn stored(files: &StoredState, row: Row<'_>) {
     }
 }
 
-/// A span of time in the two units that matter, from seconds.
+/// A time span in seconds, printed in its two largest units.
 #[derive(Debug)]
 pub struct Span(pub u64);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (much, little, unit) = match self.0 {
+        let (large, small, unit) = match self.0 {
             seconds @ 0..60 => return write!(f, "{seconds} s"),
             seconds @ 60..3600 => return write!(f, "{} min", seconds / 60),
             seconds @ 3600..86_400 => (seconds / 3600, seconds % 3600 / 60, "h"),
             seconds => (seconds / 86_400, seconds % 86_400 / 3600, "d"),
         };
-        write!(f, "{much} {unit} {little} {}", if unit == "h" { "min" } else { "h" })
+        write!(f, "{large} {unit} {small} {}", if unit == "h" { "min" } else { "h" })
     }
 }
 

@@ -1,5 +1,5 @@
-//! `status`: how connectors are, asked of them or read from their files. Gathers what is status of each profile; `show`
-//! makes text of it. Nothing is changed but a note of the agents' versions, and no secret is shown.
+//! `status`: shows the state of connectors, from their answers or from their files. This file gathers the data, and
+//! [`format`] turns it into text. Only the cached versions of the agents are changed on disk, and no secret is shown.
 
 mod format;
 mod versions;
@@ -19,39 +19,39 @@ use std::time::SystemTime;
 
 pub use format::Span;
 
-/// What is status of one profile.
+/// What is known about one profile.
 #[derive(Debug)]
 pub struct ProfileStatus {
     profile: Profile,
     state: ConnectorState,
     /// The enabled adapters with their versions, or why one cannot answer.
     agents: Vec<(String, std::result::Result<String, String>)>,
-    /// What the files say of a connector that does not run.
+    /// The stored state, if the connector does not run.
     files: Option<StoredState>,
-    /// It has been started at some time.
-    begun: bool,
-    /// It runs by hand, and its log goes to nobody knows which stderr.
-    unlogged: bool,
-    /// What has to be put right, or should be status: one sentence each.
+    /// Whether it has ever been started.
+    has_been_started: bool,
+    /// Whether it was started by hand and logs to an unknown stderr.
+    has_no_log: bool,
+    /// What needs to be fixed or known, one sentence each.
     problems: Vec<String>,
 }
 
-/// The state of a connector that does not run.
+/// The stored state of a connector that does not run.
 #[derive(Debug, Default)]
 struct StoredState {
     sessions: usize,
     /// Milliseconds since the epoch.
     last_used: Option<i64>,
     unfinished: usize,
-    parked: usize,
+    deferred: usize,
     replies: usize,
     replies_since: Option<SystemTime>,
 }
 
-/// Shows those that are named.
+/// Shows the selected profiles.
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let profiles = profiles::select(args.operands.first().map(AsRef::as_ref))?;
-    let status: Vec<ProfileStatus> = profiles.into_iter().map(look).collect();
+    let status: Vec<ProfileStatus> = profiles.into_iter().map(gather).collect();
     let text = if args.json {
         let rows: Vec<Value> = status.iter().map(as_json).collect();
         format!("{:#}\n", json!({ "profiles": rows }))
@@ -59,23 +59,23 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
         format::text(&status, output::use_color())
     };
     match output::write_stdout(&crate::sys::log::redact(&text)) {
-        // a reader that has gone does not change how it is
+        // a closed stdout does not change the code
         Ok(()) | Err(Error::Silent(_)) => Ok(code(&status)),
         Err(error) => Err(error),
     }
 }
 
-/// 69 when one does not run, 1 when one needs somebody, else 0.
+/// 69 if a connector does not run, 1 if one needs attention, else 0.
 fn code(status: &[ProfileStatus]) -> ExitCode {
     if status.iter().any(|k| matches!(k.state, ConnectorState::NotRunning)) {
         return ExitCode::from(Error::Unavailable(String::new()).exit_code());
     }
-    if status.iter().any(ProfileStatus::needs_somebody) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if status.iter().any(ProfileStatus::needs_attention) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 impl ProfileStatus {
-    /// Messages are not answered until something is put right.
-    fn needs_somebody(&self) -> bool {
+    /// Whether messages are not answered until something is fixed.
+    fn needs_attention(&self) -> bool {
         let refused = matches!(&self.state, ConnectorState::Answering(a) if matches!(ConnectionState::of(a), ConnectionState::Refused { .. }));
         let default = self.agents.iter().find(|(name, _)| *name == self.profile.config.adapter);
         refused
@@ -85,8 +85,8 @@ impl ProfileStatus {
     }
 }
 
-/// Everything about one profile.
-pub fn look(profile: Profile) -> ProfileStatus {
+/// Gathers everything about one profile.
+pub fn gather(profile: Profile) -> ProfileStatus {
     let config = &profile.config;
     let state = profile.ask(&Request::Status);
     let answer = if let ConnectorState::Answering(answer) = &state { Some(answer) } else { None };
@@ -115,7 +115,7 @@ pub fn look(profile: Profile) -> ProfileStatus {
         let file = file.display().to_string();
         if !problems.iter().any(|problem| problem.contains(&file)) {
             problems.push(format!(
-                "an unreadable state file was set aside as {file}; remove it when nobody needs it"
+                "an unreadable state file was set aside as {file}; delete it if it is not needed"
             ));
         }
     }
@@ -123,7 +123,7 @@ pub fn look(profile: Profile) -> ProfileStatus {
     if refused > 0 {
         let folder = config.state_dir.join("outbox/failed");
         problems.push(format!(
-            "{} could not be delivered for good, see {}; delete the file there when nobody needs it",
+            "{} could not be delivered, see {}; delete the files there if they are not needed",
             count(refused, "reply", "replies"),
             folder.display()
         ));
@@ -140,18 +140,18 @@ pub fn look(profile: Profile) -> ProfileStatus {
             sessions: state.sessions.len(),
             last_used: state.sessions.values().map(|row| row.used_at).max(),
             unfinished: state.open.len(),
-            parked: state.parked.len(),
+            deferred: state.parked.len(),
             replies,
             replies_since,
         }
     });
-    let begun = config.state_dir.join("lock").exists();
+    let has_been_started = config.state_dir.join("lock").exists();
     let by_hand = matches!(&state, ConnectorState::Answering(answer) if answer["service"].is_null());
-    let unlogged = by_hand && !config.state_dir.join(log_file::FILE_NAME).exists();
-    ProfileStatus { profile, state, agents, files, begun, unlogged, problems }
+    let has_no_log = by_hand && !config.state_dir.join(log_file::FILE_NAME).exists();
+    ProfileStatus { profile, state, agents, files, has_been_started, has_no_log, problems }
 }
 
-/// Whether another program lies where the running one was started.
+/// A sentence if the program file differs from the running program.
 fn outdated(answer: &Value, profile: &str) -> Option<String> {
     let (running, mine) = (answer["version"].as_str()?, env!("CARGO_PKG_VERSION"));
     let next = match (answer["replaced"].as_bool()?, running == mine) {
@@ -160,14 +160,14 @@ fn outdated(answer: &Value, profile: &str) -> Option<String> {
         (true, false) => format!("wtt-connect {mine}"),
         (false, false) => {
             return Some(format!(
-                "wtt-connect {running} runs, this is {mine}; an update is not complete, or there are two"
+                "wtt-connect {running} is running, but this is {mine}; an update is incomplete, or there are two installations"
             ));
         }
     };
-    Some(format!("its program was updated; restart to use {next}: `wtt-connect restart {profile}`"))
+    Some(format!("the program was updated; `wtt-connect restart {profile}` starts {next}"))
 }
 
-/// For scripts.
+/// The status as JSON. A contract: the field names are documented in wtt-connect(1).
 fn as_json(status: &ProfileStatus) -> Value {
     let config = &status.profile.config;
     let live = if let ConnectorState::Answering(answer) = &status.state { Some(answer) } else { None };
@@ -179,14 +179,14 @@ fn as_json(status: &ProfileStatus) -> Value {
     let files = status.files.as_ref().map(|f| {
         json!({
             "sessions": f.sessions, "last_used": f.last_used.map(time::rfc3339), "unfinished": f.unfinished,
-            "parked": f.parked, "replies": f.replies,
+            "parked": f.deferred, "replies": f.replies,
         })
     });
     json!({
         "profile": status.profile.name, "agent_id": config.agent_id, "base_url": config.base_url,
         "adapter": config.adapter, "agents": agents, "workdir": config.workdir.display().to_string(),
         "state_dir": config.state_dir.display().to_string(), "running": !matches!(status.state, ConnectorState::NotRunning),
-        "ok": !status.needs_somebody() && !matches!(status.state, ConnectorState::NotRunning),
+        "ok": !status.needs_attention() && !matches!(status.state, ConnectorState::NotRunning),
         "live": live, "files": files, "problems": status.problems,
     })
 }

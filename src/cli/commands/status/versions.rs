@@ -1,4 +1,4 @@
-//! Versions of the agent CLIs, asked once for each program file: a Node CLI takes a second to say its own.
+//! Versions of the agent CLIs, cached by program file, because a Node CLI takes a second to print its version.
 
 use crate::agent::adapters;
 use crate::agent::discovery::locate;
@@ -11,13 +11,13 @@ use serde_json::{Map, Value, json};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// In the state directory.
-const FILE: &str = "versions.json";
+/// The cache, in the state directory.
+const FILE_NAME: &str = "versions.json";
 
-/// The enabled adapters, each with its version or why there is none. A running connector's answer says which programs
-/// it would start: its PATH may be another than ours.
+/// The enabled adapters, each with its version or the reason why it cannot answer. `answer` is that of a running
+/// connector; it names the programs that the connector would start, because its PATH may differ from ours.
 pub fn of(config: &Config, answer: Option<&Value>) -> Vec<(String, Result<String, String>)> {
-    let file = config.state_dir.join(FILE);
+    let file = config.state_dir.join(FILE_NAME);
     let old = std::fs::read(&file).ok().and_then(|bytes| json::parse::<Value>(&bytes).ok());
     let mut cached = old.and_then(|old| old.as_object().cloned()).unwrap_or_default();
     let before = cached.clone();
@@ -30,7 +30,7 @@ pub fn of(config: &Config, answer: Option<&Value>) -> Vec<(String, Result<String
             (name.clone(), version(name, config, row, &mut cached))
         })
         .collect();
-    // a state directory that is not there yet is made by `start`
+    // a missing state directory is left to `start`
     if cached != before && config.state_dir.is_dir() {
         let _ = atomic::write(&file, Value::Object(cached).to_string().as_bytes());
     }
@@ -66,7 +66,7 @@ fn version(
     Ok(version)
 }
 
-/// Changes with the file. A link is followed: updates make it point elsewhere.
+/// A text that changes whenever the program file does. Links are followed, because updates often replace only the link.
 fn stamp(path: &Path) -> String {
     let file = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     std::fs::metadata(&file).map_or_else(

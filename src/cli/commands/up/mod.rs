@@ -1,6 +1,7 @@
-//! `up`: from an id and a token to a service that is connected. Checks everything, then writes, then starts, then waits.
+//! `up`: makes an id and a token into a service that is connected. It checks everything, then writes the profile, then
+//! starts the service, then waits for the connection.
 //!
-//! [`plan`] decides, [`startup`] watches the daemon come up; here it is carried out, and each step is said as it is done.
+//! [`plan`] decides what to do, this file does it and prints each step, and [`startup`] waits for the daemon.
 
 mod plan;
 mod startup;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
-/// Binds an identity.
+/// Binds an agent to a CLI.
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let mut plan = plan::make(args)?;
     let (id, title, profile) = (&plan.config.agent_id, plan.adapter.title, &plan.profile);
@@ -32,72 +33,73 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
         None => format!("Binding {id} to {title} as profile {profile}\n"),
     })?;
     if args.operands.get(2).is_some_and(|word| word != "-") && std::io::stdin().is_terminal() {
-        plan.notes.push("the token is in your shell's history now; `-` reads it from stdin instead".into());
+        plan.notes
+            .push("the token is now in your shell's history; use `-` to read it from stdin instead".into());
     }
     let offline = check(&plan, args)?;
-    let service = ready(&plan, args)?;
+    let service = prepare_service(&plan, args)?;
     if args.dry_run {
-        rehearse(&plan, args, &service)?;
-        // what it would end with
+        print_dry_run(&plan, args, &service)?;
+        // the code that it would end with
         return Ok(service.map_or(ExitCode::from(NO_MANAGER), |_| ExitCode::SUCCESS));
     }
     let outcome = write(&mut plan).and_then(|()| match &service {
         Ok(Some(service)) => start(&plan, args, service, offline),
-        Ok(None) => by_hand(&plan, None),
-        Err(why) => by_hand(&plan, Some(why)),
+        Ok(None) => explain_start(&plan, None),
+        Err(why) => explain_start(&plan, Some(why)),
     });
     outcome.map_err(|error| match error {
         Error::Silent(code) => Error::Silent(code),
-        // exit code and words of the failed step, and how to go on
-        Error::Config(why) => Error::Config(again(why)),
+        // keeps the exit code and the message of the failed step
+        Error::Config(why) => Error::Config(with_retry_hint(why)),
         Error::Unavailable(why) => Error::Unavailable(why),
-        other => Error::Failed(again(other.to_string())),
+        other => Error::Failed(with_retry_hint(other.to_string())),
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn again(why: String) -> String {
-    format!("{why}\nWhat is said above has been done; when this is put right, the same command does the rest")
+fn with_retry_hint(why: String) -> String {
+    format!("{why}\nThe steps above have been done; fix this, and run the same command again to do the rest")
 }
 
-/// Exit code where the profile is written, but no service can run: that of [`Error::Unavailable`].
+/// The exit code if the profile was written, but no service can run: that of [`Error::Unavailable`].
 const NO_MANAGER: u8 = 69;
 
-/// Where systemd notes whose services run without a login.
+/// The folder where systemd records the users whose services run without a login.
 const LINGER: &str = "/var/lib/systemd/linger";
 
-/// What is needed to run the service.
+/// What is needed to start the service.
 struct Service {
     manager: ServiceManager,
-    /// The text of its file.
+    /// The content of its file.
     text: String,
-    active: bool,
-    /// Another version of the program runs than lies there now.
-    outdated: bool,
-    /// Agents at work.
+    is_active: bool,
+    /// Whether the running program differs from the program file.
+    is_outdated: bool,
+    /// The number of running turns.
     turns: usize,
 }
 
-fn done(what: &str, text: String) -> Result<()> {
+fn print_done(what: &str, text: String) -> Result<()> {
     print_and_continue(&format::line(&finding("", what, Severity::Ok, text), output::use_color()))
 }
 
-fn note(text: String) -> Result<()> {
+fn print_note(text: String) -> Result<()> {
     print_and_continue(&format::line(&finding("", "", Severity::Note, text), output::use_color()))
 }
 
-/// Looks at the CLI, the directories and the service; refuses what cannot work, and asks about what may not. Whether the
-/// service is out of reach for now.
+/// Checks the CLI, the directories and the service. Refuses what cannot work, and asks about what may not work. Returns
+/// whether the service is unreachable at the moment.
 fn check(plan: &ProfilePlan, args: &CommandArgs) -> Result<bool> {
     let config = Arc::new(plan.config.clone());
-    let (asked, answer) = (config.clone(), Arc::new(OnceLock::new()));
+    let (for_thread, answer) = (config.clone(), Arc::new(OnceLock::new()));
     let to = answer.clone();
-    // beside each other: CLIs need a second to say their version, and so may a far service
-    let asking = thread::spawn("service", move || drop(to.set(service::look(&asked, false))));
+    // in parallel: a CLI takes a second to print its version, and a distant service may take as long
+    let service_check = thread::spawn("service", move || drop(to.set(service::check(&for_thread, false))));
     let mut findings: Vec<Finding> = Vec::new();
     findings.extend(agents::enabled(&config));
     machine::directories(&config, &mut findings);
-    if let Ok(thread) = asking {
+    if let Ok(thread) = service_check {
         let _ = thread.join();
     }
     findings.extend(
@@ -117,38 +119,42 @@ fn check(plan: &ProfilePlan, args: &CommandArgs) -> Result<bool> {
     if let Some(problem) = refused {
         return Err(Error::Config(match problem.name.as_str() {
             "token" => format!(
-                "the service refuses this token; nothing was written. Take the current token of {} from the web page",
+                "the service refused this token; nothing was written. Take the current token of {} from the web page",
                 config.agent_id
             ),
             _ => format!("{}; nothing was written", problem.text),
         }));
     }
-    let doubtful =
+    let is_doubtful =
         findings.iter().any(|f| f.severity == Severity::Problem || f.text.contains("it belongs to"));
-    if doubtful && !args.yes && !args.dry_run && !agreed()? {
-        return Err(Error::Failed("stopped; nothing was written".into()));
+    if is_doubtful && !args.yes && !args.dry_run && !confirm()? {
+        return Err(Error::Failed("cancelled; nothing was written".into()));
     }
     Ok(findings.iter().any(|f| f.name == "answer" && f.severity == Severity::Note))
 }
 
-/// Asks a person whether to go on. Without one the answer is yes: a script has decided already.
-fn agreed() -> Result<bool> {
+/// Asks the user whether to continue. Without a terminal the answer is yes, because a script cannot answer.
+fn confirm() -> Result<bool> {
     if !std::io::stdin().is_terminal() || !output::is_terminal() {
         return Ok(true);
     }
-    print_and_continue("Go on all the same? [y/N] ")?;
+    print_and_continue("Continue anyway? [y/N] ")?;
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }
 
-/// Whether there is a service manager, and nothing in the way of the service. The inner error says why there is none.
-fn ready(plan: &ProfilePlan, args: &CommandArgs) -> Result<std::result::Result<Option<Service>, String>> {
+/// Finds the service manager and checks that nothing conflicts with the service. Returns none with `--no-start`; the
+/// inner error says why no service can run.
+fn prepare_service(
+    plan: &ProfilePlan,
+    args: &CommandArgs,
+) -> Result<std::result::Result<Option<Service>, String>> {
     let holder = lock::holder(&plan.config.state_dir.join("lock"));
     if args.no_start {
         if let Some(pid) = holder {
-            note(format!(
-                "process {pid} runs this profile; it takes a new token by itself, all else at its next start"
+            print_note(format!(
+                "process {pid} runs this profile; it will use a new token at once, and other changes after a restart"
             ))?;
         }
         return Ok(Ok(None));
@@ -159,33 +165,33 @@ fn ready(plan: &ProfilePlan, args: &CommandArgs) -> Result<std::result::Result<O
     };
     let exe = executable_path::stable_path().map_err(Error::Failed)?;
     let text = manager.text(&plan.profile, &exe, &plan.places).map_err(Error::Config)?;
-    let active = manager.is_active(&plan.profile);
-    if let (Some(pid), false) = (holder, active) {
+    let is_active = manager.is_active(&plan.profile);
+    if let (Some(pid), false) = (holder, is_active) {
         return Err(Error::TryAgain(format!(
-            "process {pid} runs this profile already, without the service; {} stops it. Nothing was written",
+            "process {pid} already runs this profile without the service; {} stops it. Nothing was written",
             match plan.old {
                 Some(_) => format!("`wtt-connect down {}`", plan.profile),
-                // there is no such profile yet, only somebody in its state directory
+                // there is no such profile yet; another process uses its state directory
                 None => format!("`kill {pid}`"),
             }
         )));
     }
     let status = control::ask(&plan.config.state_dir, &Request::Status).unwrap_or_default();
-    let outdated = status["replaced"].as_bool().unwrap_or_default()
+    let is_outdated = status["replaced"].as_bool().unwrap_or_default()
         || status["version"].as_str().is_some_and(|version| version != env!("CARGO_PKG_VERSION"));
     let turns = status["running"].as_array().map_or(0, Vec::len);
-    Ok(Ok(Some(Service { manager, text, active, outdated, turns })))
+    Ok(Ok(Some(Service { manager, text, is_active, is_outdated, turns })))
 }
 
-/// `--dry-run`: what would be done. No secret is shown.
-fn rehearse(
+/// `--dry-run`: prints what would be done. No secret is shown.
+fn print_dry_run(
     plan: &ProfilePlan,
     args: &CommandArgs,
     service: &std::result::Result<Option<Service>, String>,
 ) -> Result<()> {
     let mut text = format!("Would write {}:\n", plan.path.display());
     for (name, value) in plan.settings() {
-        // settings of the agents may be their keys, and proxies have passwords
+        // variables for agents may be API keys, and proxy URLs may have passwords
         let ours = name.starts_with("WTT_CONNECT_") && !name.contains("TOKEN");
         let shown = keys::find(&name).map_or(ours, |key| !key.secret);
         text.push_str(&format!("  {name}='{}'\n", if shown { &value } else { "***" }));
@@ -193,13 +199,14 @@ fn rehearse(
     match service {
         Ok(Some(s)) => {
             text.push_str(&format!("Would write {}\n", s.manager.file(&plan.profile).display()));
-            for step in s.manager.steps(&plan.profile, ServiceAction::Up { reload: true, restart: s.active })
+            for step in
+                s.manager.steps(&plan.profile, ServiceAction::Up { reload: true, restart: s.is_active })
             {
                 text.push_str(&format!("Would run {}\n", s.manager.words(&step)));
             }
         }
         Ok(None) => {}
-        Err(why) => text.push_str(&format!("Would start no service: {why}\n")),
+        Err(why) => text.push_str(&format!("Would not start a service: {why}\n")),
     }
     if args.enable_linger {
         text.push_str("Would run loginctl enable-linger\n");
@@ -207,7 +214,7 @@ fn rehearse(
     print_and_continue(&(text + "Nothing was changed.\n"))
 }
 
-/// The profile, read back, and the folders.
+/// Writes the profile, reads it back, and creates the directories.
 fn write(plan: &mut ProfilePlan) -> Result<()> {
     let (path, text) = (&plan.path, plan.text.expose());
     let failed =
@@ -220,130 +227,131 @@ fn write(plan: &mut ProfilePlan) -> Result<()> {
     let read = std::fs::read_to_string(path).map_err(failed)?;
     if read != text {
         return Err(Error::Failed(format!(
-            "{} does not hold what was written; is the disk full?",
+            "{} does not contain what was written; is the disk full?",
             path.display()
         )));
     }
-    let words = if plan.is_unchanged() { "is as it was" } else { "written" };
-    done("profile", format!("{} {words}", path.display()))?;
+    let words = if plan.is_unchanged() { "unchanged" } else { "written" };
+    print_done("profile", format!("{} {words}", path.display()))?;
     plan.config.prepare()
 }
 
-/// Installs, enables and starts, and waits until it is connected or can say why not.
+/// Installs, enables and starts the service, and waits until it is connected or the reason why not is known.
 fn start(plan: &ProfilePlan, args: &CommandArgs, service: &Service, offline: bool) -> Result<()> {
     let (manager, profile) = (&service.manager, &plan.profile);
     let reload = manager.install(profile, &service.text).map_err(Error::Failed)?;
-    // what runs with these very settings goes on
-    let restart = service.active && (reload || service.outdated || !plan.is_unchanged());
-    // nobody's work is cut off for a new setting
+    // a connector that runs with these settings is left alone
+    let restart = service.is_active && (reload || service.is_outdated || !plan.is_unchanged());
+    // new settings do not interrupt running turns
     let later = restart && service.turns > 0;
     let started = std::time::Instant::now();
     manager.act(profile, ServiceAction::Up { reload, restart: restart && !later }).map_err(|why| {
-        let words = manager.last_words(profile);
+        let words = manager.last_log_lines(profile);
         let indented: String = words.lines().map(|line| format!("\n  {line}")).collect();
-        Error::Failed(format!("the service does not start: {why}{indented}"))
+        Error::Failed(format!("the service did not start: {why}{indented}"))
     })?;
-    let words = match (service.active, restart) {
-        (true, false) => "runs already".into(),
+    let words = match (service.is_active, restart) {
+        (true, false) => "is already running".into(),
         (true, true) if later => {
             format!(
-                "restarts when {} running turn(s) are over; `wtt-connect restart {profile} --now` does not wait",
+                "restarts when {} running turn(s) have ended; `wtt-connect restart {profile} --now` does not wait",
                 service.turns
             )
         }
         (true, true) => "restarted".into(),
         (false, _) => String::from("enabled and started"),
     };
-    done("service", format!("{} {words}", manager.name(profile)))?;
+    print_done("service", format!("{} {words}", manager.name(profile)))?;
     if args.enable_linger {
-        linger(manager)?;
+        enable_linger(manager)?;
     }
     if later {
         return control::ask(&plan.config.state_dir, &Request::Restart { now: false }).map(drop).map_err(
-            |_| {
-                Error::TryAgain(format!("it could not be restarted; `wtt-connect restart {profile}` does it"))
-            },
+            |_| Error::TryAgain(format!("it could not be restarted; try `wtt-connect restart {profile}`")),
         );
     }
     let connected = startup::wait_until_connected(&plan.config.state_dir, started, offline);
     let is_connected = matches!(connected, Startup::Connected(_));
     match connected {
         Startup::Connected(after) => {
-            done(
+            print_done(
                 "connection",
                 format!("connected to {} after {:.1} s", plan.config.base_url, after.as_secs_f64()),
             )?;
         }
-        Startup::Offline(why) => note(format!("not connected yet: {why}; the service goes on trying"))?,
+        Startup::Offline(why) => print_note(format!("not connected yet: {why}; the service keeps trying"))?,
         Startup::Refused(why) => {
             return Err(Error::Config(format!(
-                "the service refuses the token ({why}); take the current token of {} from the web page",
+                "the service refused the token ({why}); take the current token of {} from the web page",
                 plan.config.agent_id
             )));
         }
     }
-    print_and_continue(&next(plan, args, is_connected))
+    print_and_continue(&next_steps(plan, args, is_connected))
 }
 
-fn linger(manager: &ServiceManager) -> Result<()> {
+/// Enables the service at boot.
+fn enable_linger(manager: &ServiceManager) -> Result<()> {
     if cfg!(target_os = "macos") {
-        return note("--enable-linger does nothing on macOS: the service starts when you log in".into());
+        return print_note(
+            "--enable-linger has no effect on macOS: the service starts when you log in".into(),
+        );
     }
-    match manager.linger() {
-        Ok(()) => done("linger", "the service starts with the machine".into()),
-        Err(why) => note(format!(
-            "linger is not permitted here ({why}); an administrator can run `loginctl enable-linger {}`",
+    match manager.enable_linger() {
+        Ok(()) => print_done("linger", "the service starts at boot".into()),
+        Err(why) => print_note(format!(
+            "this machine does not permit it ({why}); an administrator can run `loginctl enable-linger {}`",
             std::env::var("USER").unwrap_or_else(|_| "USER".into())
         )),
     }
 }
 
-/// What to do next.
-fn next(plan: &ProfilePlan, args: &CommandArgs, connected: bool) -> String {
+/// The text about what to do next.
+fn next_steps(plan: &ProfilePlan, args: &CommandArgs, is_connected: bool) -> String {
     let (p, config) = (&plan.profile, &plan.config);
     let missing =
         locate::locate(plan.adapter, config.commands.get(plan.adapter.name).map_or(&[], Vec::as_slice));
-    let first = match (missing.is_err(), connected) {
+    let first = match (missing.is_err(), is_connected) {
         (true, _) => format!("Now {}.", plan.adapter.install_hint),
-        (false, true) => format!("Write to {} on WTT's web page: it answers.", config.agent_id),
+        (false, true) => format!("Write to {} on WTT's web page, and it will answer.", config.agent_id),
         (false, false) => {
-            format!("As soon as it is connected, {} answers on WTT's web page.", config.agent_id)
+            format!("Once it is connected, {} answers on WTT's web page.", config.agent_id)
         }
     };
     let user = std::env::var("USER").unwrap_or_default();
-    let lingers = args.enable_linger || std::path::Path::new(LINGER).join(user).exists();
-    let start = if lingers || cfg!(target_os = "macos") {
+    let starts_at_boot = args.enable_linger || std::path::Path::new(LINGER).join(user).exists();
+    let start = if starts_at_boot || cfg!(target_os = "macos") {
         ""
     } else {
-        "It starts when you log in; with --enable-linger it starts with the machine.\n"
+        "It starts when you log in; with --enable-linger it starts at boot.\n"
     };
     let rows = [
-        (format!("status {p}"), "how it is"),
-        (format!("logs {p} --follow"), "what it does"),
-        (format!("down {p}"), "stop it for good"),
+        (format!("status {p}"), "show its state"),
+        (format!("logs {p} --follow"), "follow its log"),
+        (format!("down {p}"), "stop it and remove the service"),
     ];
     let rows = rows.map(|(command, what)| [format!("wtt-connect {command}"), what.to_owned()]);
     format!(
-        "\n{first}\nIt works in {}, in mode {}.\n{start}{}",
+        "\n{first}\nIt works in {} in mode {}.\n{start}{}",
         config.workdir.display(),
         config.mode.name(),
         output::align_columns(&rows, 2),
     )
 }
 
-/// There is no service, by wish or for want of a manager: how to run it all the same.
-fn by_hand(plan: &ProfilePlan, why: Option<&String>) -> Result<()> {
+/// Tells how to run the connector without a service. `why`: the reason if that was not requested.
+fn explain_start(plan: &ProfilePlan, why: Option<&String>) -> Result<()> {
     let command = format!("wtt-connect start --profile {}", plan.profile);
     if let (Some(why), Some(pid)) = (why, lock::holder(&plan.config.state_dir.join("lock"))) {
         return Err(Error::Unavailable(format!(
-            "the profile is written, but no service can be started: {why}. Process {pid} runs it already; to have it take what is new:\n  wtt-connect restart {}",
+            "the profile was written, but no service can be started: {why}. Process {pid} already runs it; to apply the changes:\n  wtt-connect restart {}",
             plan.profile
         )));
     }
     match why {
         None => print_and_continue(&format!("\nRun it with\n  {command}\n")),
         Some(why) => Err(Error::Unavailable(format!(
-            "the profile is written, but no service can be started: {why}. Run it in the foreground, or in the background without a service:\n  {command}\n  nohup {command} --log-to-file >/dev/null 2>&1 &"
+            "the profile was written, but no service can be started: {why}. Run it in the foreground, or in the background without a service:\n  {command}\n  nohup {command} --log-to-file >/dev/null 2>&1 &"
         ))),
     }
 }

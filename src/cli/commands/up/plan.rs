@@ -1,6 +1,6 @@
-//! What `up` is to do, worked out before anything is written: who, with which token, and the text of the profile.
+//! Decides what `up` will do before anything is written: the identity, the token, and the text of the profile.
 //!
-//! Reads the files and the environment; changes nothing.
+//! Reads files and the environment, and changes nothing.
 
 use crate::agent::adapter;
 use crate::agent::adapter::AdapterSpec;
@@ -20,43 +20,43 @@ use crate::sys::child_process::OWNER_TAG_VARIABLE;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Longest input that is taken for a token, above what is accepted as one.
+/// Longest input that is read for a token; a valid token is shorter.
 const TOKEN_INPUT_MAX: u64 = 64 << 10;
 
-/// Everything that is known before the first write.
+/// Everything that `up` needs, determined before the first write.
 #[derive(Debug)]
 pub struct ProfilePlan {
     /// Name of the profile.
     pub profile: String,
     /// Its file.
     pub path: PathBuf,
-    /// Its text now, if it exists.
+    /// Its current text, if it exists.
     pub old: Option<Secret>,
-    /// Its text afterwards.
+    /// Its new text.
     pub text: Secret,
-    /// The settings that this text gives.
+    /// The settings in the new text.
     pub config: Config,
     /// The CLI that answers.
     pub adapter: &'static AdapterSpec,
-    /// The folders of this user.
+    /// The standard directories of this user.
     pub places: Places,
-    /// What is worth saying, one sentence each.
+    /// Notes for the user, one sentence each.
     pub notes: Vec<String>,
 }
 
 impl ProfilePlan {
-    /// Whether the profile says that already.
+    /// Whether the profile already has this text.
     pub fn is_unchanged(&self) -> bool {
         self.old.as_ref() == Some(&self.text)
     }
 
-    /// What the profile says, each variable with its value.
+    /// The variables in the new text with their values.
     pub fn settings(&self) -> Pairs {
         parse_pairs(self.text.expose())
     }
 }
 
-/// Variables in order; the last of two with one name counts.
+/// Variables with their values, in order. The last one of a name counts.
 type Pairs = Vec<(String, String)>;
 
 /// Works it out.
@@ -70,13 +70,13 @@ pub fn make(args: &CommandArgs) -> Result<ProfilePlan> {
     let (adapter, agent_id) = identity(args, &given)?;
     let name = args.profile.clone().unwrap_or_else(|| profile::default_name(&agent_id, adapter.name));
     if !profile::is_name(&name) {
-        return Err(Error::Usage(format!("\"{name}\" cannot name a profile; choose a name with --profile")));
+        return Err(Error::Usage(format!("\"{name}\" is not a profile name; choose one with --profile")));
     }
     let path = places.profile_file(&name).map_err(|why| Error::Config(why.into()))?;
     let old = existing(&path, &name, &agent_id)?;
     let before = old.as_deref().map(parse_pairs).unwrap_or_default();
 
-    // what the shell holds may be that of another agent, which has started this command
+    // the variables may belong to another agent that started this command
     let of_another = here.environment.contains_key(OWNER_TAG_VARIABLE)
         || here.environment.get("WTT_AGENT_ID").is_some_and(|id| *id != agent_id);
     let variable = |name: &str| {
@@ -84,7 +84,7 @@ pub fn make(args: &CommandArgs) -> Result<ProfilePlan> {
         value.map(str::to_owned)
     };
     let hint = || match profiles_of_agent(&path, &agent_id, &places).first() {
-        Some((other, _)) => format!(", but the profile {other} has one: add `--profile {other}`"),
+        Some((other, _)) => format!(", but the profile {other} has one (add `--profile {other}`)"),
         None if of_another => " (WTT_TOKEN is set, but for another agent)".to_owned(),
         None => String::new(),
     };
@@ -118,7 +118,7 @@ pub fn make(args: &CommandArgs) -> Result<ProfilePlan> {
     if value::mode(yolo("WTT_CONNECT_MODE")) == Ok(Mode::Yolo)
         && value::flag(yolo("WTT_CONNECT_ALLOW_YOLO")) != Ok(true)
     {
-        let why = "the mode yolo switches every safety off; add --allow-yolo if that is meant";
+        let why = "the mode yolo switches every safeguard off; add --allow-yolo if you want that";
         return Err(Error::Usage(why.into()));
     }
     let text = compose_text(old.as_deref().unwrap_or_default(), changes, &places)?;
@@ -127,18 +127,18 @@ pub fn make(args: &CommandArgs) -> Result<ProfilePlan> {
     let mut settings = Settings::of_profile(&selection, &path, &text);
     let config = Config::check(&selection, &mut settings)?;
     if let Some(why) = adapter::mode_refusal(adapter, config.mode) {
-        return Err(Error::Config(format!("{} cannot run so: {why}", adapter.title)));
+        return Err(Error::Config(format!("{} cannot run: {why}", adapter.title)));
     }
     let mut notes = check_other_profiles(&path, &name, &agent_id, &places)?;
     notes.extend(settings.notes);
     if config.shell.enabled {
-        notes.push("the owner of this agent can open a terminal here from the web page".into());
+        notes.push("the owner of this agent can open terminals on this machine from the web page".into());
     }
     let (old, text) = (old.map(Secret::new), Secret::new(text));
     Ok(ProfilePlan { profile: name, path, old, text, config, adapter, places, notes })
 }
 
-/// Adapter and agent id: of the command line, else of the env file. All that is wrong is said at once.
+/// Adapter and agent id from the command line or else from the env file. All errors are reported at once.
 fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, String)> {
     let word = |at: usize, name: &str| {
         let typed = args.operands.get(at).map(|word| word.to_string_lossy().into_owned());
@@ -146,8 +146,7 @@ fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, 
     };
     if args.operands.iter().take(2).any(|word| crate::secret::looks_like_token(word)) {
         return Err(Error::Usage(
-            "the token stands in the wrong place; the order is `wtt-connect up ADAPTER AGENT_ID TOKEN`"
-                .into(),
+            "the token is in the wrong place; the order is `wtt-connect up ADAPTER AGENT_ID TOKEN`".into(),
         ));
     }
     let mut problems = Vec::new();
@@ -160,8 +159,7 @@ fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, 
                 spec = adapters::find(&name);
                 if spec.is_none() {
                     let have: Vec<&str> = ADAPTERS.iter().map(|a| a.name).collect();
-                    problems
-                        .push(format!("{name} is not part of this version; it drives {}", have.join(", ")));
+                    problems.push(format!("this version has no adapter {name}; it has {}", have.join(", ")));
                 }
             }
             Err(why) => problems.push(format!("ADAPTER {why}; accepted: {}", Kind::Adapter.accepts())),
@@ -176,7 +174,7 @@ fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, 
         _ if !problems.is_empty() => Err(Error::Usage(problems.join("\n  "))),
         (Some(spec), Some(id)) => Ok((spec, id)),
         (_, Some(_)) if last_value(given, "WTT_AGENT_ID").is_some() => Err(Error::Usage(
-            "the env file names no agent CLI: put WTT_CONNECT_ADAPTER into it, or type the adapter after `up`".into(),
+            "the env file names no agent CLI; add WTT_CONNECT_ADAPTER to it, or type the adapter after `up`".into(),
         )),
         _ => Err(Error::Usage(
             "up needs ADAPTER and AGENT_ID, as in `wtt-connect up codex agent-001 TOKEN`; WTT's web page shows them under \"Bind Agent\""
@@ -185,7 +183,7 @@ fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, 
     }
 }
 
-/// The token: of the command line, of a file, of the environment, of the env file, or the one that is there already.
+/// The token: from the command line, a file, the environment, the env file, or the existing profile.
 fn token(
     args: &CommandArgs,
     variable: Option<String>,
@@ -222,7 +220,7 @@ fn token(
     value::token(&token)
         .map_err(|why| Error::Usage(format!("the token {why}; copy it from the web page again")))?;
     if edit::breaks_quotes(&token) {
-        let why = "the token has a single quote or ends in a backslash, which env files cannot hold; reset it on the web page";
+        let why = "the token contains a single quote or ends in a backslash, which an env file cannot hold; reset it on the web page";
         return Err(Error::Usage(why.into()));
     }
     Ok(token)
@@ -253,7 +251,7 @@ fn last_value<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
-/// The settings of an env file.
+/// Reads the settings of an env file.
 fn read_env_file(file: &Path) -> Result<Pairs> {
     let shown = file.display();
     let text = std::fs::read_to_string(file)
@@ -264,7 +262,7 @@ fn read_env_file(file: &Path) -> Result<Pairs> {
     Ok(parse_pairs(&text))
 }
 
-/// The text of a profile that exists, if it is ours and that of this agent.
+/// Reads an existing profile. It must belong to this user and to this agent.
 fn existing(path: &Path, name: &str, agent_id: &str) -> Result<Option<String>> {
     let shown = path.display();
     match std::fs::metadata(path) {
@@ -286,7 +284,7 @@ fn existing(path: &Path, name: &str, agent_id: &str) -> Result<Option<String>> {
     }
 }
 
-/// The profiles that are for this agent.
+/// All profiles of this agent.
 fn profiles_of_agent(path: &Path, agent_id: &str, places: &Places) -> Vec<(String, Pairs)> {
     let mut found = Vec::new();
     for name in profile::names(path.parent()) {
@@ -300,8 +298,8 @@ fn profiles_of_agent(path: &Path, agent_id: &str, places: &Places) -> Vec<(Strin
     found
 }
 
-/// Other profiles of the same identity: the service keeps one connection for each, so that two would take turns in
-/// throwing each other out.
+/// Looks for other profiles of the same identity. The service keeps one connection per identity, so two connectors would
+/// keep disconnecting each other: one that runs is an error, one that does not run is a note.
 fn check_other_profiles(path: &Path, name: &str, agent_id: &str, places: &Places) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     for (other, theirs) in profiles_of_agent(path, agent_id, places) {
@@ -312,18 +310,16 @@ fn check_other_profiles(path: &Path, name: &str, agent_id: &str, places: &Places
         let state_dir = state_dir.or_else(|| places.state_dir(&other).ok()).unwrap_or_default();
         if lock::holder(&state_dir.join("lock")).is_some() {
             return Err(Error::TryAgain(format!(
-                "{agent_id} is connected already, by the profile {other}; for a second CLI use `--profile {other} --adapters LIST`, or stop it first: `wtt-connect down {other}`"
+                "the profile {other} is already running for {agent_id}; to add a second CLI use `--profile {other} --adapters LIST`, or stop it first: `wtt-connect down {other}`"
             )));
         }
-        notes.push(format!(
-            "the profile {other} is for {agent_id} as well; only one of them can be connected"
-        ));
+        notes.push(format!("the profile {other} is for {agent_id}, too; only one of them can be connected"));
     }
     Ok(notes)
 }
 
-/// The new text, read back once: what is written must mean what was meant. Relative paths become absolute, because a
-/// service runs in another directory.
+/// Composes the new text and parses it to verify that it means what was intended. Relative paths become absolute,
+/// because a service runs in another directory.
 fn compose_text(old: &str, changes: Pairs, places: &Places) -> Result<String> {
     let mut wanted: Vec<(&str, String)> = Vec::new();
     for (name, value) in &changes {
@@ -341,7 +337,9 @@ fn compose_text(old: &str, changes: Pairs, places: &Places) -> Result<String> {
     let text = edit::set(old, &borrowed).map_err(Error::Usage)?;
     let read = parse_pairs(&text);
     match borrowed.iter().find(|(name, value)| !value.is_empty() && last_value(&read, name) != Some(value)) {
-        Some((name, _)) => Err(Error::Usage(format!("{name} has characters that an env file cannot hold"))),
+        Some((name, _)) => {
+            Err(Error::Usage(format!("{name} contains characters that an env file cannot hold")))
+        }
         None => Ok(text),
     }
 }

@@ -1,31 +1,31 @@
-//! Watching a connector come up, over its control socket.
+//! Waits for a started connector to connect, through its control socket.
 
 use crate::daemon::control::{self, AskError, ConnectionState, Request};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// A person waits; a connection takes a few round trips.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// A failed attempt is followed by another within two seconds: that one may tell more.
-const SECOND_TRY: Duration = Duration::from_secs(3);
-/// Short for a person who waits, long for a machine.
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// A person waits for this, and a connection takes only a few round trips.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// A failed attempt is followed by a second one within two seconds, which may succeed.
+const SECOND_ATTEMPT: Duration = Duration::from_secs(3);
+/// Short for a person who waits, and cheap for the machine.
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// How it came up.
+/// How the connector started.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Startup {
-    /// Connected and authenticated, so long after the start.
+    /// Connected and authenticated, this long after the start.
     Connected(Duration),
-    /// It runs, and this is why it is not connected.
+    /// Running, but not connected for this reason.
     Offline(String),
-    /// The service refuses the token.
+    /// The service refused the token, with this reason.
     Refused(String),
 }
 
-/// Waits until the connector of a state directory is connected, or can say why not; `offline` when a first look has
-/// found no way to the service.
+/// Waits until the connector with this state directory is connected, or the reason why not is known. `offline`: an
+/// earlier check did not reach the service, so the first failed attempt is enough.
 pub fn wait_until_connected(state_dir: &Path, started: Instant, offline: bool) -> Startup {
-    let mut said = "it has not said anything yet".to_owned();
+    let mut last_problem = "it has not answered yet".to_owned();
     let mut retrying: Option<Instant> = None;
     loop {
         match control::ask(state_dir, &Request::Status) {
@@ -33,18 +33,18 @@ pub fn wait_until_connected(state_dir: &Path, started: Instant, offline: bool) -
                 ConnectionState::Connected { .. } => return Startup::Connected(started.elapsed()),
                 ConnectionState::Refused { problem } => return Startup::Refused(problem),
                 ConnectionState::Retrying { problem, .. } => {
-                    said = problem;
+                    last_problem = problem;
                     retrying.get_or_insert_with(Instant::now);
                 }
-                ConnectionState::Connecting => said = "the first attempt is still under way".into(),
+                ConnectionState::Connecting => last_problem = "the first attempt is still in progress".into(),
             },
             Err(AskError::Absent) => {}
-            Err(AskError::Failed(why)) => said = why,
+            Err(AskError::Failed(why)) => last_problem = why,
         }
-        let tried = retrying.is_some_and(|since| offline || since.elapsed() > SECOND_TRY);
-        if tried || started.elapsed() > PATIENCE {
-            return Startup::Offline(said);
+        let tried = retrying.is_some_and(|since| offline || since.elapsed() > SECOND_ATTEMPT);
+        if tried || started.elapsed() > TIMEOUT {
+            return Startup::Offline(last_problem);
         }
-        crate::sys::thread::sleep(LOOK_AGAIN);
+        crate::sys::thread::sleep(POLL_INTERVAL);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Each test collects everything that breaks its rule and prints it in one list.
 
+mod imports;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,24 +1,15 @@
-//! Files that do not come with the message that speaks of them: a push without its files is looked up once in the topic's
-//! history, and in a group the picture that somebody posted just before belongs to what that person asks then.
+//! What is remembered of files that do not come with the message that speaks of them: in a group the picture that somebody
+//! posted just before belongs to what that person asks then. No IO; look-ups are made in `attachment_lookup.rs`.
 
-use super::Inbound;
-use super::decrypt::decrypted;
-use crate::daemon::context::Context;
-use crate::daemon::effect::{Effects, IntakeStep};
-use crate::daemon::outbound::requests::Purpose;
-use crate::wire::assumed::HISTORY_LIMIT;
-use crate::wire::attachment;
-use crate::wire::attachment::Media;
-use crate::wire::intake::{self, Job, Verdict};
-use crate::wire::message::{Message, SenderKind, TopicKind};
-use crate::wire::outgoing;
-use crate::wire::topic::Topic;
+use crate::wire::attachment::{self, Media};
+use crate::wire::intake::Job;
+use crate::wire::message::{Message, TopicKind};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// Who asks about a picture asks soon.
+/// Who asks about a picture asks within this time.
 const SOON: Duration = Duration::from_secs(600);
-/// The same for times of messages, in milliseconds.
+/// The same between the times of two messages. Milliseconds.
 pub(super) const SOON_MS: i64 = 600_000;
 /// Posts with files that are remembered, in all topics.
 const POSTS: usize = 64;
@@ -46,18 +37,18 @@ struct AttachmentLookup {
     messages: Vec<Message>,
 }
 
-/// What the hub remembers for this.
+/// Posts with files, and messages whose files are looked up.
 #[derive(Debug, Default)]
 pub(super) struct LateAttachments {
     posts: Vec<RememberedPost>,
     look_ups: Vec<AttachmentLookup>,
     last_number: u64,
-    /// The service does not answer such questions; asked again after the next connection.
-    is_unanswered: bool,
+    /// The service does not answer look-ups; asked again after the next connection.
+    pub(super) is_unanswered: bool,
 }
 
 impl LateAttachments {
-    /// Remembers a post that is not for this agent; `had`: a question has had its files already.
+    /// Remembers a post that is not for this agent; `is_used`: a question has had its files already.
     pub(super) fn remember(&mut self, message: &Message, is_used: bool) {
         let group = matches!(
             message.topic_kind,
@@ -91,7 +82,7 @@ impl LateAttachments {
     }
 
     /// Whether there are files for a message without any.
-    fn has_some(&self, message: &Message) -> bool {
+    pub(super) fn has_some(&self, message: &Message) -> bool {
         self.posts.iter().any(|post| LateAttachments::belongs(post, message))
     }
 
@@ -118,7 +109,7 @@ impl LateAttachments {
     }
 
     /// A message waits for its files; the number of the look-up.
-    fn add_look_up(&mut self, message: Message) -> u64 {
+    pub(super) fn add_look_up(&mut self, message: Message) -> u64 {
         self.last_number += 1;
         let number = self.last_number;
         self.look_ups.push(AttachmentLookup { number, messages: vec![message] });
@@ -126,7 +117,7 @@ impl LateAttachments {
     }
 
     /// The messages that waited for a look-up: at least one.
-    fn take_look_up(&mut self, number: u64) -> Option<Vec<Message>> {
+    pub(super) fn take_look_up(&mut self, number: u64) -> Option<Vec<Message>> {
         let at = self.look_ups.iter().position(|it| it.number == number)?;
         Some(self.look_ups.remove(at).messages)
     }
@@ -139,62 +130,5 @@ impl LateAttachments {
             all.extend(look_up.messages);
         }
         all
-    }
-}
-
-impl Inbound {
-    /// Asks for the history of a message's topic, if it seems to lack files. It is kept until the answer comes.
-    pub(super) fn look_up_attachments(&mut self, cx: &mut Context, message: &Message) -> bool {
-        let opened = decrypted(cx, message);
-        let readable = opened.as_ref().unwrap_or(message);
-        let lacks_files = readable.seems_to_lack_files()
-            && cx.is_connected()
-            && !self.attachments.is_unanswered
-            && !self.attachments.has_some(message)
-            && !cx.store.state().has_seen(&message.dedupe_key())
-            && match intake::intake(readable, &cx.identity) {
-                Verdict::Run(job) => !job.forwarded_command && job.sender_kind != SenderKind::Agent,
-                Verdict::Ignore(why) => why == intake::EMPTY,
-            };
-        if lacks_files {
-            let number = self.attachments.add_look_up(message.clone());
-            let topic_id = &message.topic_id;
-            cx.request("history", Purpose::Attachments { number }, |id| {
-                outgoing::history(id, topic_id, HISTORY_LIMIT)
-            });
-        }
-        lacks_files
-    }
-
-    /// Remembers the files of a post that was read in a history, and is not answered itself.
-    pub(super) fn remember_post(&mut self, cx: &Context, row: &Message, is_used: bool) {
-        if row.sender_id != cx.identity.agent_id && !cx.store.state().has_seen(&row.dedupe_key()) {
-            self.attachments.remember(row, is_used);
-        }
-    }
-
-    /// The history that was asked for. None: it could not be read.
-    pub(crate) fn on_attachments(&mut self, cx: &Context, number: u64, data: Option<&Value>) -> Effects {
-        let mut effects = Effects::none();
-        self.attachments.is_unanswered |= data.is_none_or(Value::is_null);
-        let Some(mut messages) = self.attachments.take_look_up(number) else { return effects };
-        let first = &mut messages[0];
-        let topic = Topic::bare(&first.topic_id);
-        let rows = data.map(outgoing::rows).unwrap_or_default();
-        for mut row in rows.into_iter().filter_map(|row| topic.message(row)) {
-            if row.id.is_some() && row.id == first.id {
-                if first.content.trim().is_empty() {
-                    first.content = row.content;
-                }
-                first.media = row.media;
-            } else if row.sender_id == first.sender_id
-                && row.created_at.zip(first.created_at).is_some_and(|(a, b)| (0..SOON_MS).contains(&(b - a)))
-            {
-                row.topic_kind = first.topic_kind;
-                self.remember_post(cx, &row, false);
-            }
-        }
-        effects.intake(IntakeStep::Admit, messages);
-        effects
     }
 }

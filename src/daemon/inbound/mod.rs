@@ -1,7 +1,9 @@
-//! Messages on their way in: live ones, those that were missed, and attachments that arrive apart from their message.
+//! Messages on their way in: live ones, those that were missed, and attachments that arrive apart from their
+//! message.
 //!
 //! `intake.rs` has the five steps of a message, from its arrival to its turn.
 
+mod attachment_lookup;
 pub(crate) mod catch_up;
 mod decrypt;
 mod intake;

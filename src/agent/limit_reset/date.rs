@@ -2,7 +2,7 @@
 //! `2026-10-07T03:00:00Z`, seconds or milliseconds since the epoch.
 
 use super::words::Word;
-use super::{ZoneLookup, zone};
+use super::zone::{self, ZoneLookup};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;

@@ -13,13 +13,10 @@ mod zone;
 
 use date::{Moment, WrittenTime};
 use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime};
 use std::time::Duration;
 use words::{Word, words};
-
-/// Looks up an IANA time zone name, in lower case.
-pub type ZoneLookup<'f> = &'f dyn Fn(&str) -> Option<TimeZone>;
+pub use zone::ZoneLookup;
 
 /// Words before the time. The last three are fields of Google's error details.
 const INTRODUCTIONS: &[&str] = &[
@@ -143,7 +140,7 @@ fn resolve(written: &WrittenTime, now: &ZonedDateTime) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::tz::TimeZoneDatabase;
+    use jiff::tz::{TimeZone, TimeZoneDatabase};
 
     // wordings of many CLIs, on a host in Berlin
 

@@ -3,6 +3,9 @@
 
 use jiff::tz::{Offset, TimeZone};
 
+/// Looks up an IANA time zone name, in lower case.
+pub type ZoneLookup<'f> = &'f dyn Fn(&str) -> Option<TimeZone>;
+
 /// Abbreviations with their offsets in minutes east of UTC. An abbreviation that names standard or daylight-saving time
 /// means just that, all the year round: "3pm PST" in July is 3pm at UTC-8, although the clocks of California show 4pm. If
 /// the author was careless, the turn runs an hour late, but not before the reset.

@@ -1,10 +1,10 @@
 //! `list`: shows all profiles as a table or as JSON.
 
 use super::profiles::{self, ConnectorState, Profile};
-use super::status::Span;
+use super::status::connection_summary;
 use crate::cli::output::{self, Color};
 use crate::cli::table::CommandArgs;
-use crate::daemon::control::{ConnectionState, Request};
+use crate::daemon::control::Request;
 use crate::error::Result;
 use serde_json::json;
 
@@ -31,23 +31,6 @@ fn service(state: &ConnectorState) -> &str {
     }
 }
 
-/// Whether a connector runs and is connected, in a few words, with the color for it.
-pub fn connection(state: &ConnectorState) -> (String, Color) {
-    let answer = match state {
-        ConnectorState::NotRunning => return ("not running".to_owned(), Color::Red),
-        ConnectorState::Unresponsive(_) => return ("does not answer".to_owned(), Color::Red),
-        ConnectorState::Answering(answer) => answer,
-    };
-    match ConnectionState::of(answer) {
-        ConnectionState::Connected { seconds } => (format!("connected for {}", Span(seconds)), Color::Green),
-        ConnectionState::Connecting => ("connecting".to_owned(), Color::Yellow),
-        ConnectionState::Retrying { seconds, .. } => {
-            (format!("offline, next attempt in {}", Span(seconds)), Color::Yellow)
-        }
-        ConnectionState::Refused { .. } => ("token refused".to_owned(), Color::Red),
-    }
-}
-
 fn as_text(states: &[(Profile, ConnectorState)]) -> String {
     if states.is_empty() {
         return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` creates one; `wtt-connect try` needs none.\n"
@@ -63,7 +46,7 @@ fn as_text(states: &[(Profile, ConnectorState)]) -> String {
             shown(&config.agent_id),
             config.adapter.clone(),
             service(state).to_owned(),
-            connection(state).0,
+            connection_summary(state).0,
             shown(&workdir),
         ]
     });

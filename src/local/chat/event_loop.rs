@@ -2,7 +2,6 @@
 //!
 //! What is done with input is in `input_handler.rs`.
 
-use super::INTERRUPTED;
 use super::connector::{AGENT_ID, Connector};
 use super::conversation::{Conversation, ReplyOutcome};
 use super::input::{is_for_running_turn, is_permission_answer, permission_request_id, read_lines};
@@ -17,6 +16,9 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
+
+/// Exit code of a turn that was stopped by Ctrl-C, as of a program that SIGINT has killed.
+pub(super) const INTERRUPTED: u8 = 130;
 
 /// The elapsed time is shown in seconds.
 const TICK: Duration = Duration::from_secs(1);

@@ -1,10 +1,11 @@
 //! What the chat does with a line, with Ctrl-C and with the end of the input.
 
+use super::event_loop::INTERRUPTED;
 use super::event_loop::{Chat, ChatStep};
 use super::help::help_text;
 use super::input::{is_for_running_turn, is_permission_answer};
 use super::line_editor::{Draft, PromptEvent};
-use super::{INTERRUPTED, exit_code_of, strings};
+use super::{exit_code_of, strings};
 use crate::error::Error;
 use crate::sys::signal::Signal;
 use crossbeam_channel::Receiver;

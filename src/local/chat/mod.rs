@@ -36,8 +36,6 @@ use std::time::{Duration, Instant};
 
 /// The connector authenticates within milliseconds of its start; this is for a machine in trouble.
 const CONNECT_TIME: Duration = Duration::from_secs(20);
-/// Exit code of a turn that was stopped by Ctrl-C, as of a program that SIGINT has killed.
-const INTERRUPTED: u8 = 130;
 
 /// What was asked for on the command line.
 #[derive(Debug, Default)]

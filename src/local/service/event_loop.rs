@@ -91,7 +91,7 @@ pub struct ServiceLoop {
     /// Open WebSockets by the number of their connection.
     pub sockets: BTreeMap<u64, ServiceSocket>,
     /// Terminals and shell jobs.
-    pub relay: super::host_relay::HostRelay,
+    pub relay: super::relay_state::HostRelay,
     observers: Vec<Sender<Observed>>,
     delayed: Vec<(Instant, u64, String)>,
 }
@@ -106,7 +106,7 @@ impl ServiceLoop {
             base_url,
             uploads,
             sockets: BTreeMap::new(),
-            relay: super::host_relay::HostRelay::default(),
+            relay: super::relay_state::HostRelay::default(),
             observers: Vec::new(),
             delayed: Vec::new(),
         }

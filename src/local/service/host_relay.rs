@@ -4,31 +4,13 @@
 use super::event_loop::ServiceLoop;
 use super::events::ServiceEvent;
 use super::http::ServiceResponse;
+use super::relay_state::Requester;
 use super::state::{JsonObject, text};
 use crate::sys::id;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// Longest shell command, in bytes.
 const COMMAND_MAX: usize = 64 * 1024;
-
-/// Who waits for an answer of an agent.
-#[derive(Debug)]
-enum Requester {
-    /// A browser: its socket, and the request id that it chose.
-    Browser(u64, Value),
-    /// A shell job, by id.
-    ShellJob(String),
-}
-
-/// Open requests, terminals and shell jobs.
-#[derive(Debug, Default)]
-pub struct HostRelay {
-    requesters: BTreeMap<String, Requester>,
-    /// Sockets of browsers by the session id of their terminal.
-    terminals: BTreeMap<String, u64>,
-    jobs: BTreeMap<String, Value>,
-}
 
 impl ServiceLoop {
     /// Relays `terminal_open` and the like from a browser to an agent.

@@ -11,6 +11,7 @@ mod events;
 mod host_relay;
 mod http;
 mod media;
+mod relay_state;
 mod routes;
 mod state;
 

@@ -1,6 +1,5 @@
 //! Formats a status as text. Pure.
 
-use super::super::list::connection;
 use super::{ProfileStatus, StoredState};
 use crate::cli::commands::profiles::ConnectorState;
 use crate::cli::output::{self, Color};
@@ -22,7 +21,7 @@ pub fn text(status: &[ProfileStatus], colors: bool) -> String {
     }
     let mut text = String::new();
     for one in status {
-        let (word, color) = connection(&one.state);
+        let (word, color) = connection_summary(&one.state);
         let name = output::paint(&one.profile.name, Color::Bold, colors);
         text.push_str(&format!("{name}: {}\n", output::paint(&word, color, colors)));
         // nothing else is known about a profile that cannot be read
@@ -282,6 +281,23 @@ impl fmt::Display for Span {
             seconds => (seconds / 86_400, seconds % 86_400 / 3600, "d"),
         };
         write!(f, "{large} {unit} {small} {}", if unit == "h" { "min" } else { "h" })
+    }
+}
+
+/// Whether a connector runs and is connected, in a few words, with the color for it.
+pub fn connection_summary(state: &ConnectorState) -> (String, Color) {
+    let answer = match state {
+        ConnectorState::NotRunning => return ("not running".to_owned(), Color::Red),
+        ConnectorState::Unresponsive(_) => return ("does not answer".to_owned(), Color::Red),
+        ConnectorState::Answering(answer) => answer,
+    };
+    match ConnectionState::of(answer) {
+        ConnectionState::Connected { seconds } => (format!("connected for {}", Span(seconds)), Color::Green),
+        ConnectionState::Connecting => ("connecting".to_owned(), Color::Yellow),
+        ConnectionState::Retrying { seconds, .. } => {
+            (format!("offline, next attempt in {}", Span(seconds)), Color::Yellow)
+        }
+        ConnectionState::Refused { .. } => ("token refused".to_owned(), Color::Red),
     }
 }
 

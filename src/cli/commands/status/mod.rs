@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-pub use format::Span;
+pub use format::{Span, connection_summary};
 
 /// What is known about one profile.
 #[derive(Debug)]

@@ -625,7 +625,7 @@ fn a_silent_turn_is_a_failure_unless_a_tool_has_worked() {
                     assert!(fails && reason.word() == "no_output", "{adapter}")
                 }
                 AgentOutcome::Done(text) => {
-                    assert!(!fails && text.contains("The work is done"), "{adapter}: {text}")
+                    assert!(!fails && text.contains("finished the work"), "{adapter}: {text}")
                 }
                 other => panic!("{adapter}: {other:?}"),
             }

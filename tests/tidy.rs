@@ -36,6 +36,7 @@ const PURE: &[&str] = &[
     "src/agent/classify.rs",
     "src/agent/outcome.rs",
     "src/agent/model_switcher.rs",
+    "src/agent/slash_commands.rs",
     "src/session/prompt.rs",
     "src/session/routing.rs",
     "src/session/model.rs",

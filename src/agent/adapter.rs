@@ -1,5 +1,5 @@
-//! The adapters as data: names, programs, arguments. How each speaks is its dialect; how it is run is
-//! [`crate::agent::runner`].
+//! Adapters as data: names, programs, arguments. Their protocols are in their dialects ([`crate::agent::dialect`]); the
+//! [`crate::agent::runner`] runs them.
 
 use crate::agent::TurnRequest;
 use crate::agent::dialect::Dialect;
@@ -9,35 +9,34 @@ use std::ffi::OsString;
 /// One agent CLI.
 #[derive(Debug)]
 pub struct AdapterSpec {
-    /// The name of configuration and routing: `codex`, `claude-code`.
+    /// The name in settings and routing: `codex`, `claude-code`.
     pub name: &'static str,
-    /// What people read: `Codex`, `Claude Code`.
+    /// The name for people: `Codex`, `Claude Code`.
     pub title: &'static str,
-    /// Other words that mention it: `claude`.
+    /// Other names by which a message can mention it: `claude`.
     pub aliases: &'static [&'static str],
     /// Programs to look for on PATH, best first.
     pub programs: &'static [&'static str],
-    /// How to install it, to follow a semicolon.
+    /// How to install it; follows a semicolon.
     pub install_hint: &'static str,
     /// How to log in, one sentence.
     pub login_hint: &'static str,
     /// Key of the native session id in the state file: `codexThreadId`, `claudeSessionId`.
     pub session_key: &'static str,
-    /// The npm launcher that stands in for a native program, if there is one.
+    /// The npm launcher script in front of the native program, if there is one.
     pub launcher: Option<Launcher>,
     /// How `doctor` asks whether it is logged in.
     pub login_query: Option<LoginQuery>,
-    /// What each permission mode means for it, one sentence each, for the manual; a run in a mode that is absent is
-    /// refused.
+    /// What each permission mode means for it, one sentence each, for the manual. Turns in other modes are refused.
     pub modes: &'static [(Mode, &'static str)],
-    /// Tells which program is installed, where one name stands for several; it is asked once, before a turn. The others
-    /// have `None` and are started without a question.
+    /// Detects which program is installed, for names that stand for several programs. Each installed file is asked once,
+    /// before a turn. Adapters with `None` are started without asking.
     pub flavor: Option<DetectFlavor>,
-    /// The product has ended: what `doctor` says about it.
+    /// What `doctor` says about a product that no longer exists.
     pub discontinued: Option<&'static str>,
-    /// Whether images go to it as data ([`crate::agent::Image::data`]).
+    /// Whether it takes images as data ([`crate::agent::PromptImage::data`]).
     pub image_data: bool,
-    /// What is asked of it when a turn has ended well, if it has not told its session id.
+    /// How to query its session id after a turn that ended well, if it has not printed the id.
     pub post_turn_query: Option<PostTurnQuery>,
     /// Builds arguments and extra environment; pure.
     pub invoke: fn(&TurnRequest, &LaunchContext<'_>) -> Invocation,
@@ -45,7 +44,7 @@ pub struct AdapterSpec {
     pub dialect: fn(&TurnRequest) -> Box<dyn Dialect>,
 }
 
-/// What an adapter must know about this machine and this start.
+/// What an adapter needs to know about this machine and this launch.
 #[derive(Debug, Clone, Copy)]
 pub struct LaunchContext<'a> {
     /// A new UUID, for CLIs that let us choose the session id.
@@ -61,8 +60,7 @@ pub struct LaunchContext<'a> {
 pub struct Launcher {
     /// End of the script's path: `@openai/codex/bin/codex.js`.
     pub script: &'static str,
-    /// Native programs of this platform, relative to the directory that holds the scope (`node_modules`) or to the
-    /// package.
+    /// Native programs of this platform, relative to the folder that contains the scope (`node_modules`) or to the package.
     pub native_programs: &'static [&'static str],
 }
 
@@ -91,24 +89,24 @@ pub type DetectFlavor = fn(&ProgramAnswers) -> Result<Flavor, String>;
 /// Login state of a CLI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// Logged in, in such a way: `API key`, `claude.ai`.
+    /// Logged in; the words say how: `API key`, `claude.ai`.
     LoggedIn(String),
     /// Not logged in.
     LoggedOut,
-    /// It cannot be asked, or did not answer.
+    /// The CLI cannot be asked, or did not answer.
     Unknown,
 }
 
-/// How an adapter is asked for its login state.
+/// How to query the login state of a CLI.
 #[derive(Debug, Clone, Copy)]
 pub struct LoginQuery {
     /// Arguments.
     pub args: &'static [&'static str],
-    /// Reads exit code (`None`: ended by a signal), stdout and stderr.
+    /// Reads the exit code (`None`: ended by a signal), stdout and stderr.
     pub parse: fn(Option<i32>, &str, &str) -> Login,
 }
 
-/// How a CLI is asked for the session of the turn that has just ended.
+/// How to query a CLI for the session of the turn that has just ended.
 #[derive(Debug, Clone, Copy)]
 pub struct PostTurnQuery {
     /// Arguments.
@@ -117,55 +115,55 @@ pub struct PostTurnQuery {
     pub parse_session: fn(&str, &LaunchContext<'_>) -> Option<String>,
 }
 
-/// How to start a CLI for one turn.
+/// How a CLI is started for one turn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Invocation {
     /// Arguments after the program.
     pub args: Vec<OsString>,
-    /// Additional environment.
+    /// Additional environment variables.
     pub env: Vec<(String, OsString)>,
-    /// The same, but a value that the user has set stays.
+    /// Additional environment variables that do not replace a value set by the user.
     pub env_defaults: Vec<(String, OsString)>,
-    /// What must lie in a folder of the turn's own; the runner makes it and removes it with all that is in it.
+    /// What the CLI needs in a temporary folder. The runner creates the folder, and removes it with its contents.
     pub temp_dir_entries: &'static [TempDirEntry],
-    /// The native session id, where we choose it and the CLI never says it.
+    /// The native session id, if we choose it and the CLI never prints it.
     pub chosen_session: Option<String>,
 }
 
-/// What lies in the turn's own folder, and the variable that tells the CLI about it.
+/// An entry of the temporary folder, with the variable that leads the CLI to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TempDirEntry {
-    /// The folder itself, as this variable.
+    /// The folder itself, in this variable.
     Folder(&'static str),
-    /// A home with settings of ours.
+    /// A home folder with our settings.
     Home(HomeOverlay),
 }
 
-/// A copy of the user's home, made of links, whose settings are the user's with ours on top.
+/// A copy of the user's home folder, made of links, whose settings are the user's merged with ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HomeOverlay {
-    /// The variable that replaces HOME for this CLI; the user's own value is where the links lead.
+    /// The variable that the CLI reads instead of HOME; the links lead to the user's value of it.
     pub variable: &'static str,
-    /// Its folder there.
+    /// The CLI's folder in the home folder.
     pub settings_folder: &'static str,
-    /// The file with its settings, in the folder.
+    /// The settings file in that folder.
     pub settings_file: &'static str,
-    /// Our settings, an object.
+    /// Our settings, a JSON object.
     pub overrides: &'static str,
-    /// What else it reads in the home.
+    /// Other entries of the home folder that the CLI reads.
     pub linked_entries: &'static [&'static str],
-    /// Folders that it makes in its folder, and that must last.
+    /// Folders that the CLI creates in its own folder and that must persist.
     pub created_folders: &'static [&'static str],
 }
 
-/// Why this adapter is not run in this mode: half a sentence that follows "refused to run this: ". `None` when it is.
+/// Why the adapter cannot be run in this mode, to follow "refused to run this: "; `None` if it can.
 pub fn mode_refusal(spec: &AdapterSpec, mode: Mode) -> Option<String> {
     if spec.modes.iter().any(|(known, _)| *known == mode) {
         return None;
     }
     let known: Vec<&str> = spec.modes.iter().map(|(known, _)| known.name()).collect();
     Some(format!(
-        "it cannot keep to the mode {}. The modes of `{}` are {}; set WTT_CONNECT_MODE (`up --mode`) to one of them.",
+        "it does not support the mode {}. The modes of `{}` are {}; set WTT_CONNECT_MODE (`up --mode`) to one of them.",
         mode.name(),
         spec.name,
         known.join(", ")
@@ -181,7 +179,7 @@ pub fn is_uuid(id: &str) -> bool {
         && groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// The same for CLIs that also take other names: short, of harmless characters, no option.
+/// The same for CLIs that also take other names: short, of harmless characters, and not an option.
 pub fn is_plain_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
         && !id.starts_with('-')
@@ -211,7 +209,7 @@ mod tests {
     }
 }
 
-/// A request and the arguments made of it, for the tests of the specs.
+/// A sample request and its arguments, for the tests of the specs.
 #[cfg(test)]
 pub mod sample {
     use super::{AdapterSpec, LaunchContext};

@@ -1,15 +1,15 @@
-//! Failure reasons from the CLIs' own words: one table, in the order in which it is asked.
+//! Classifies the error messages of CLIs and providers: one table of patterns, in order of precedence.
 //!
-//! Only ever applied to error messages and stderr, never to an agent's answer. "Recorded" examples are those of
-//! `tests/fixtures`; the others are known from the CLIs' public sources and from their users' reports.
+//! It is applied only to error messages and stderr, never to an agent's answer. "Recorded" messages are in
+//! `tests/fixtures`; "public" ones come from the public sources of the CLIs and from reports of their users.
 
 use crate::agent::limit_reset;
 use crate::agent::outcome::Reason;
 
-/// A row: any of these words, in lower case, means this reason.
+/// A message that contains any of these words, in lower case, has this reason.
 type PatternRow = (&'static [&'static str], Reason);
 
-/// The first row that matches decides: special cases stand before general ones.
+/// The first matching row decides, so special cases come before general ones.
 const TABLE: &[PatternRow] = &[
     // recorded: "no rollout found for thread id …" (codex), "No conversation found with session ID: …" (claude),
     // "Error resuming session: Invalid session identifier …" (gemini), "Session not found" (opencode)
@@ -246,11 +246,11 @@ const TABLE: &[PatternRow] = &[
     ),
 ];
 
-/// Words of a request that the provider calls invalid: with a resumed session its history is the likely cause.
+/// Words by which a provider calls a request invalid. In a resumed session, the history is the likely cause.
 const INVALID: &[&str] =
     &["invalid_request_error", "api error: 400", "unexpected status 400", "400 bad request"];
 
-/// What a message means, if the table knows it. The time until a usage limit resets is only that of a stated duration; a
+/// The reason of a message, if the table knows it. The time until a usage limit resets is only that of a stated duration; a
 /// time of day needs a clock, see [`limit_reset::time_left`].
 pub fn by_message(message: &str) -> Option<Reason> {
     let lower = message.to_lowercase().replace(['‘', '’'], "'");
@@ -264,7 +264,7 @@ pub fn by_message(message: &str) -> Option<Reason> {
     })
 }
 
-/// What a request that failed at the provider means; `resumed` when a history went with it.
+/// The reason of a request that failed at the provider. `resumed`: the request included a history.
 pub fn provider_failure(message: &str, resumed: bool) -> Reason {
     let lower = message.to_lowercase();
     by_message(message).unwrap_or(match INVALID.iter().any(|n| lower.contains(n)) && resumed {
@@ -273,7 +273,7 @@ pub fn provider_failure(message: &str, resumed: bool) -> Reason {
     })
 }
 
-/// The same, for a CLI that passes on the HTTP status (0: it does not).
+/// The reason of a failed request for which the CLI reports the HTTP status; 0 if it does not.
 pub fn by_http_status(message: &str, status: u64, resumed: bool) -> Reason {
     by_message(message).unwrap_or_else(|| match status {
         401 | 403 => Reason::AuthRejected,
@@ -285,7 +285,7 @@ pub fn by_http_status(message: &str, status: u64, resumed: bool) -> Reason {
     })
 }
 
-/// The last line of stderr that the table knows, and its words.
+/// The reason of the last line of stderr that the table knows, and the line.
 pub fn by_stderr_tail(stderr_tail: &str) -> Option<(Reason, String)> {
     stderr_tail.lines().rev().find_map(|line| Some((by_message(line)?, line.to_owned())))
 }

@@ -1,6 +1,7 @@
-//! Dialects: sans-IO state machines from a CLI's lines to [`AgentEvent`]s and one verdict.
+//! Dialects: state machines without I/O that turn the lines of a CLI into [`AgentEvent`]s and one outcome.
 //!
-//! What every dialect shares is here as well: bounded collecting of text, short details, titles of tool calls.
+//! The helpers that all dialects share are here as well: text collectors of bounded size, short failure details, titles of
+//! tool calls.
 
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::{Decision, PermissionRequest};
@@ -11,31 +12,32 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a dialect wants after a line.
+/// What a dialect wants to be done after an input.
 #[derive(Debug, Default)]
 pub struct Effects {
-    /// Normalised events.
+    /// Events for the session.
     pub events: Vec<AgentEvent>,
-    /// Text for the child's stdin, written as it is.
+    /// Text for the child's stdin, written unchanged.
     pub stdin: Vec<String>,
-    /// The same, but not in the clock minute in which the session was last opened: the agent would lose the session.
+    /// Text for stdin that must not be written in the clock minute in which the session was last opened: the agent would
+    /// lose the session.
     pub delayed_stdin: Option<String>,
-    /// Questions that wait for [`Dialect::answer`].
+    /// Permission requests that wait for [`Dialect::answer`].
     pub permission_requests: Vec<PermissionRequest>,
-    /// Ids of questions that the agent itself has withdrawn.
+    /// Ids of permission requests that the agent has withdrawn.
     pub withdrawn_requests: Vec<String>,
-    /// The turn has ended with this; the process may linger.
+    /// The turn has ended like this. The process may still run.
     pub outcome: Option<AgentOutcome>,
     /// Tokens of the turn.
     pub usage: Option<Usage>,
-    /// Tokens of the whole thread so far, for CLIs that count so.
+    /// Tokens of the whole thread so far, for CLIs that count per thread.
     pub usage_total: Option<Usage>,
-    /// The line was one of the protocol: the agent lives. Garbage does not set it.
+    /// The line belongs to the protocol, so the agent is alive. Garbage does not set this.
     pub is_sign_of_life: bool,
 }
 
 impl Effects {
-    /// Withdraws all questions that are still open.
+    /// Withdraws all permission requests that are still open.
     pub fn withdraw_all(&mut self, open: &mut BTreeMap<String, Value>) {
         for (id, _) in std::mem::take(open) {
             self.withdrawn_requests.push(id);
@@ -52,69 +54,71 @@ pub enum Exit {
     Signal(i32),
 }
 
-/// A CLI's way of speaking. One value per process, which is one per turn unless `keeps_process`.
+/// The protocol of a CLI. There is one value for each process, and so one for each turn unless `keeps_process`.
 pub trait Dialect: Send {
-    /// What goes to stdin first; stdin is closed after it unless `keeps_stdin`. May refuse the turn by setting `done`.
+    /// Begins the first turn: what goes to stdin first. Stdin is closed after it unless `keeps_stdin`. May refuse the turn
+    /// by setting `outcome`.
     fn start(&mut self, effects: &mut Effects);
-    /// One line of stdout.
+    /// Handles one line of stdout.
     fn on_line(&mut self, line: &str, effects: &mut Effects);
-    /// A line that was too long to keep: its beginning and its length in bytes.
+    /// Handles a line that was too long to keep: its beginning, and its length in bytes.
     fn on_oversized_line(&mut self, head: &str, bytes: u64, effects: &mut Effects) {
         let kind = if head.starts_with('{') { "message" } else { "line" };
         effects.is_sign_of_life = head.starts_with('{');
         effects.events.push(AgentEvent::Note(format!("skipped a {kind} of {bytes} bytes: too long")));
     }
-    /// Stdout has ended and the child is gone, or nothing more is waited for; must set `done` if nothing did.
+    /// Handles the end: stdout is closed and the child has exited, or no more output is awaited. Must set `outcome` unless
+    /// it was set before.
     fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects);
-    /// Text so far, for cancelled and failed turns.
+    /// The text of the agent so far, for cancelled and failed turns.
     fn partial_text(&self) -> String;
-    /// Says why nothing came, for time-outs: what the CLI was complaining about when it fell silent.
+    /// Why nothing came, for timeouts: the last complaint of the CLI before it fell silent.
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
         let _ = stderr_tail;
         None
     }
-    /// Whether stdin stays open for answers to the agent's questions.
+    /// Whether stdin stays open, for answers to the agent's requests.
     fn keeps_stdin(&self) -> bool {
         false
     }
-    /// Whether the process serves further turns. It is then kept after a turn that it ended by its own word, and its
-    /// stdin stays open. Lines between turns come to `line` as well: of what they lead to, only the answers on stdin
-    /// count. What runs when the first [`AgentEvent::Started`] comes is taken for the agent's own (tool servers).
+    /// Whether the process can serve further turns. It is then kept after a turn whose outcome it has reported, and its
+    /// stdin stays open. Lines between turns go to `on_line` as well; only their effects on stdin are applied. Processes
+    /// that run when the first [`AgentEvent::Started`] comes count as the agent's own (tool servers).
     fn keeps_process(&self) -> bool {
         false
     }
-    /// Begins another turn in a kept process, as `start` began the first; what belongs to the last one is forgotten.
+    /// Begins another turn in a kept process, as `start` begins the first one. Everything about the last turn is forgotten.
     fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
         let _ = (request, effects);
     }
-    /// Asks the agent to stop the turn in its own language, open questions included; its `done` is then the end, and
-    /// signals follow if it does not come. False: it cannot be asked.
+    /// Asks the agent in its own protocol to stop the turn, including its open requests. The agent confirms by an
+    /// `outcome`; signals follow if none comes. Returns false if the agent cannot be asked.
     fn cancel(&mut self, effects: &mut Effects) -> bool {
         let _ = effects;
         false
     }
-    /// The decision on a question of [`Effects::asks`]. Unknown ids and withdrawn questions are passed over.
+    /// Passes on the decision on one of [`Effects::permission_requests`]. Unknown and withdrawn ids are ignored.
     fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
         let _ = (id, decision, effects);
     }
-    /// A further message of the user for the running turn. False: this agent cannot take one now.
+    /// Passes on a further message of the user during the turn. Returns false if the agent cannot take one now.
     fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
         let _ = (text, effects);
         false
     }
 }
 
-/// How much of what an agent says is remembered for a turn that does not end well. The oldest goes first.
-const MAX_SAID: usize = 256 << 10;
+/// Bytes of an agent's text that are kept for a turn that does not end well. The oldest text is dropped first.
+const MAX_COLLECTED: usize = 256 << 10;
 
-/// What the agent has said so far.
+/// Collects the text of an agent, up to a limit.
 #[derive(Debug, Default)]
 pub struct TextCollector {
     text: String,
 }
 
 impl TextCollector {
-    /// A whole message.
+    /// Appends a whole message, as a paragraph of its own.
     pub fn push_message(&mut self, message: &str) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push_str("\n\n");
@@ -122,11 +126,11 @@ impl TextCollector {
         self.push_delta(message);
     }
 
-    /// A piece of a message that is still growing.
+    /// Appends a piece of a message that is still growing.
     pub fn push_delta(&mut self, piece: &str) {
         self.text.push_str(piece);
-        if self.text.len() > MAX_SAID {
-            let mut cut = self.text.len() - MAX_SAID / 2;
+        if self.text.len() > MAX_COLLECTED {
+            let mut cut = self.text.len() - MAX_COLLECTED / 2;
             while !self.text.is_char_boundary(cut) {
                 cut += 1;
             }
@@ -134,16 +138,16 @@ impl TextCollector {
         }
     }
 
-    /// All of it, without blank ends.
+    /// The text so far, trimmed.
     pub fn text(&self) -> String {
         self.text.trim().to_owned()
     }
 }
 
-/// How many stray lines become notes; a CLI that prints garbage prints a lot of it.
-const MAX_STRAY: usize = 5;
+/// How many stray lines are reported as notes: a CLI that prints garbage prints a lot of it.
+const MAX_STRAY_NOTES: usize = 5;
 
-/// Lines of stdout that are not of the protocol: warnings of launchers, plain error messages.
+/// Lines of stdout that do not belong to the protocol: warnings of launchers, plain error messages.
 #[derive(Debug, Default)]
 pub struct StrayOutput {
     last: String,
@@ -151,14 +155,14 @@ pub struct StrayOutput {
 }
 
 impl StrayOutput {
-    /// Remembers the line, and notes the first few. Cheap, because garbage comes in floods.
+    /// Remembers the line, and reports the first few as notes. Cheap, because garbage comes in floods.
     pub fn line(&mut self, line: &str, effects: &mut Effects) {
         let line = line.trim();
         if line.is_empty() {
             return;
         }
         self.count = self.count.saturating_add(1);
-        if self.count <= MAX_STRAY {
+        if self.count <= MAX_STRAY_NOTES {
             effects.events.push(AgentEvent::Note(format!("unexpected output: {}", failure_detail(line))));
         }
         self.last.clear();
@@ -166,8 +170,8 @@ impl StrayOutput {
     }
 }
 
-/// Parses one line of a protocol of JSON objects with a `type`. A generic value, because codex repeats keys and
-/// claude puts `type` anywhere.
+/// Parses one line of a protocol that consists of JSON objects with a `type`. Returns a generic value, because codex
+/// repeats keys and claude puts `type` anywhere.
 pub fn parse_typed_object(line: &str) -> Option<Value> {
     let line = line.trim();
     if !line.starts_with('{') {
@@ -177,32 +181,32 @@ pub fn parse_typed_object(line: &str) -> Option<Value> {
     value.get("type")?.is_string().then_some(value)
 }
 
-/// A string member, or nothing.
+/// A string member, or an empty string.
 pub fn string_field<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The items of a list, or none.
+/// The items of an array, or none.
 pub fn array_items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A count, or zero.
+/// A number member, or zero.
 pub fn count_field(value: &Value, key: &str) -> u64 {
     value.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
-/// Characters of a tool call's title.
+/// Characters of a tool call's title: one line on a phone.
 const MAX_TITLE: usize = 200;
-/// Characters of a failure's detail.
+/// Characters of a failure's detail: what a person reads of an error message.
 const MAX_DETAIL: usize = 300;
 
-/// A title: one short line.
+/// Shortens text to one short line.
 pub fn one_line_title(s: &str) -> String {
     text::truncate(&text::one_line(s), MAX_TITLE)
 }
 
-/// The CLI's own words in one short line. Providers answer with JSON; the message inside is what people can read.
+/// Shortens the CLI's own message to one line. If it is the JSON answer of a provider, only the message inside is kept.
 pub fn failure_detail(s: &str) -> String {
     let inner = json::parse::<Value>(s.trim()).ok().and_then(|body| {
         let message =
@@ -214,12 +218,12 @@ pub fn failure_detail(s: &str) -> String {
     text::truncate(words, MAX_DETAIL)
 }
 
-/// Shell commands are shown without the shell around them: `/bin/bash -lc 'ls -l'` as `ls -l`.
+/// The title of a shell command, without the shell around it: `ls -l` for `/bin/bash -lc 'ls -l'`.
 pub fn command_title(command: &str) -> String {
     one_line_title(&strip_shell_wrapper(command))
 }
 
-/// The script of a shell, or the command as it is.
+/// The script that a shell is called with, or the command unchanged.
 pub fn strip_shell_wrapper(command: &str) -> String {
     match shell_words::split(command) {
         Ok(mut words)
@@ -231,8 +235,8 @@ pub fn strip_shell_wrapper(command: &str) -> String {
     }
 }
 
-/// What a tool call is about: its command, its query, or its name with the argument that says most. The names of the
-/// tools are those of all CLIs.
+/// The kind and the title of a tool call: its command, its query, or its name with the most telling argument. The names
+/// are those of the tools of all CLIs.
 pub fn describe_tool_call(name: &str, input: &Value, workdir: &Path) -> (ToolKind, String) {
     match name {
         "Bash" | "bash" | "Shell" | "run_shell_command" => {
@@ -242,7 +246,8 @@ pub fn describe_tool_call(name: &str, input: &Value, workdir: &Path) -> (ToolKin
             (ToolKind::WebSearch, one_line_title(string_field(input, "query")))
         }
         _ => {
-            let about = ABOUT.iter().map(|key| string_field(input, key)).find(|value| !value.is_empty());
+            let about =
+                MAIN_ARGUMENTS.iter().map(|key| string_field(input, key)).find(|value| !value.is_empty());
             let about = about.unwrap_or_default();
             let about = Path::new(about).strip_prefix(workdir).ok().and_then(Path::to_str).unwrap_or(about);
             (ToolKind::Tool, one_line_title(&format!("{name} {about}")))
@@ -251,7 +256,7 @@ pub fn describe_tool_call(name: &str, input: &Value, workdir: &Path) -> (ToolKin
 }
 
 /// Arguments of tools that say what a call is about, the most telling first.
-const ABOUT: &[&str] = &[
+const MAIN_ARGUMENTS: &[&str] = &[
     "file_path",
     "filePath",
     "notebook_path",
@@ -265,12 +270,12 @@ const ABOUT: &[&str] = &[
     "prompt",
 ];
 
-/// The verdict on a turn that has come to its end without an error: its text, or why there is none. `worked`: a tool
-/// call succeeded; `denied`: the last call that was refused.
+/// The outcome of a turn that has ended without an error: its text, or why there is none. `worked`: whether a tool call
+/// succeeded; `denied`: the last tool call that was refused, or an empty string.
 pub fn completed_outcome(answer: &str, worked: bool, denied: &str, partial: String) -> AgentOutcome {
     match (answer.trim(), worked, denied) {
         ("", true, _) => {
-            AgentOutcome::Done("(The work is done; the agent said nothing about it.)".to_owned())
+            AgentOutcome::Done("(The agent finished the work without saying anything.)".to_owned())
         }
         ("", false, "") => failed_outcome(Reason::NoOutput, "", partial),
         ("", false, denied) => failed_outcome(
@@ -282,7 +287,7 @@ pub fn completed_outcome(answer: &str, worked: bool, denied: &str, partial: Stri
     }
 }
 
-/// Text without the colours that some CLIs write even into a pipe.
+/// Removes the color sequences that some CLIs write even into a pipe.
 fn strip_ansi_colors(s: &str) -> String {
     let mut pieces = s.split("\u{1b}[");
     let mut out = pieces.next().unwrap_or_default().to_owned();
@@ -292,12 +297,13 @@ fn strip_ansi_colors(s: &str) -> String {
     out
 }
 
-/// A failure in the CLI's own words.
+/// A failure, with the CLI's own message as its detail.
 pub fn failed_outcome(reason: Reason, words: &str, partial: String) -> AgentOutcome {
     AgentOutcome::Failed { reason, detail: failure_detail(words), partial }
 }
 
-/// The verdict on a child that ended without a final event: from its last complaint, stderr, a stray line, its exit.
+/// The outcome of a child that exited without reporting one. It is read from the last complaint, stderr, a stray line and
+/// the exit code, in this order.
 pub fn outcome_from_exit(
     exit: Exit,
     complaint: &str,
@@ -358,6 +364,6 @@ mod tests {
         for _ in 0..300 {
             said.push_delta(&"ä".repeat(1024));
         }
-        assert!(said.text().len() <= MAX_SAID);
+        assert!(said.text().len() <= MAX_COLLECTED);
     }
 }

@@ -1,30 +1,30 @@
-//! Forms that an agent wants filled in (ACP `elicitation/create`, the elicitation of MCP that codex passes on), as one
-//! question, and the words of an answer as the form's content. Pure.
+//! Elicitation: forms that an agent wants the user to fill in (ACP `elicitation/create`; MCP elicitation, which codex and
+//! claude pass on). A form becomes one question, and the words of the answer become the form's content. Pure.
 
 use crate::agent::dialect::{array_items, one_line_title, string_field};
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use serde_json::{Map, Value, json};
 
-/// Fields of one form; nobody fills in more of them in a chat.
+/// Fields of one form. Nobody fills in more of them in a chat.
 const MAX_FIELDS: usize = 12;
-/// Bytes of one form: it is kept until it is answered, and shown cut.
+/// Bytes of one form. It is kept in memory until it is answered.
 const MAX_SCHEMA: usize = 64 << 10;
 
-/// Words for yes and no, as they are asked for and as people write them.
+/// Words for yes and no, as the question offers them and as people write them.
 const YES: &[&str] = &["yes", "true", "y", "ok", "是", "好"];
 const NO: &[&str] = &["no", "false", "n", "否", "不"];
 
-/// What a field takes.
+/// What a field accepts.
 #[derive(Debug)]
 enum FieldKind {
     Text,
     Number,
     Integer,
-    Flag,
-    /// One of these: what people read, and the value.
-    One(Vec<(String, String)>),
-    /// Any of these.
-    Many(Vec<(String, String)>),
+    Boolean,
+    /// One of these options, each a label and a value.
+    Choice(Vec<(String, String)>),
+    /// Any number of these options.
+    MultiChoice(Vec<(String, String)>),
 }
 
 #[derive(Debug)]
@@ -32,17 +32,17 @@ struct FormField {
     name: String,
     kind: FieldKind,
     required: bool,
-    /// The field for words that are none of the choices.
+    /// The name of the field for an answer that is none of the options.
     other: Option<String>,
 }
 
-/// A form that waits for its answer.
+/// A form that waits for an answer.
 #[derive(Debug)]
 pub struct ElicitationForm {
     fields: Vec<FormField>,
 }
 
-/// Reads a form; the error says why nobody can be asked.
+/// Parses a form, and makes one question of it. The error says why nobody can be asked.
 pub fn parse_form(
     id: &Value,
     message: &str,
@@ -68,20 +68,20 @@ pub fn parse_form(
         let required = array_items(&schema["required"]).iter().any(|needed| needed == name.as_str());
         let kind = match string_field(about, "type") {
             "string" if about["oneOf"].is_array() || about["enum"].is_array() => {
-                FieldKind::One(options(about))
+                FieldKind::Choice(options(about))
             }
             "string" => FieldKind::Text,
             "number" => FieldKind::Number,
             "integer" => FieldKind::Integer,
-            "boolean" => FieldKind::Flag,
-            "array" => FieldKind::Many(options(&about["items"])),
+            "boolean" => FieldKind::Boolean,
+            "array" => FieldKind::MultiChoice(options(&about["items"])),
             _ if required => return Err("the form has a field of an unknown kind"),
             _ => continue,
         };
-        // claude-agent-acp and codex-acp put a field for words beside each choice, with a name that begins like its
+        // claude-agent-acp and codex-acp add a text field to each choice, whose name begins with that of the choice.
         let choice = fields.last_mut().filter(|field| {
-            let is_choice =
-                matches!(field.kind, FieldKind::One(_) | FieldKind::Many(_)) && field.other.is_none();
+            let is_choice = matches!(field.kind, FieldKind::Choice(_) | FieldKind::MultiChoice(_))
+                && field.other.is_none();
             is_choice && !required && matches!(kind, FieldKind::Text) && name.starts_with(&field.name)
         });
         if let Some(choice) = choice {
@@ -98,8 +98,8 @@ pub fn parse_form(
         }
         let flag = [("yes".to_owned(), String::new()), ("no".to_owned(), String::new())];
         let choices = match &kind {
-            FieldKind::One(options) | FieldKind::Many(options) => options.as_slice(),
-            FieldKind::Flag => &flag,
+            FieldKind::Choice(options) | FieldKind::MultiChoice(options) => options.as_slice(),
+            FieldKind::Boolean => &flag,
             _ => &[],
         };
         ask.choices.clear();
@@ -110,7 +110,7 @@ pub fn parse_form(
         fields.push(FormField { name: name.clone(), kind, required, other: None });
     }
     match fields.len() {
-        // nothing to fill in: it only wants a yes
+        // There is nothing to fill in: the form only wants a yes.
         0 => ask.kind = PermissionKind::Other,
         1 => {}
         MAX_FIELDS.. => return Err("the form has too many fields"),
@@ -122,7 +122,7 @@ pub fn parse_form(
     Ok((ElicitationForm { fields }, ask))
 }
 
-/// The choices of a field, in each of the ways to write them.
+/// The options of a field, in any of the notations of JSON Schema and MCP.
 fn options(about: &Value) -> Vec<(String, String)> {
     let mut out = Vec::new();
     for list in ["oneOf", "anyOf"] {
@@ -140,8 +140,8 @@ fn options(about: &Value) -> Vec<(String, String)> {
     out
 }
 
-/// A tool server wants something to be known, or an address to be opened: how codex and claude write it. `schema`: where
-/// they put the form.
+/// The request of a tool server for information, or to open a URL, as codex and claude write it. `schema` is the name of
+/// the member that holds the form.
 pub fn elicitation_request(id: &Value, params: &Value, schema: &str) -> PermissionRequest {
     if let Some((_, ask)) = parse_elicitation(id, params, schema) {
         return ask;
@@ -160,11 +160,11 @@ pub fn elicitation_request(id: &Value, params: &Value, schema: &str) -> Permissi
     }
 }
 
-/// What is answered to the same; the error says what does not fit.
+/// The response to the same; the error says which answer does not fit.
 pub fn elicitation_response(params: &Value, schema: &str, decision: &Decision) -> Result<Value, String> {
     match (parse_elicitation(&Value::Null, params, schema), decision) {
         (Some((form, ask)), _) => form.result(&ask, decision),
-        // An address can be said yes to; to a form that nobody can fill in there is only a no.
+        // A URL can be accepted. A form that cannot be filled in can only be declined.
         (None, Decision::Allow | Decision::AllowSession) if params["mode"] == "url" => {
             Ok(result("accept", None))
         }
@@ -173,7 +173,7 @@ pub fn elicitation_response(params: &Value, schema: &str, decision: &Decision) -
     }
 }
 
-/// The form, if it is one and can be filled in.
+/// The form, if the request contains one that can be filled in.
 fn parse_elicitation(
     id: &Value,
     params: &Value,
@@ -199,11 +199,11 @@ pub(in crate::agent) fn split_answers(words: &str, wanted: usize) -> Option<Vec<
 }
 
 impl ElicitationForm {
-    /// What is answered to the request, `ask` being its question; the error says what does not fit.
+    /// The response to the request whose question is `ask`; the error says which answer does not fit.
     pub fn result(&self, ask: &PermissionRequest, decision: &Decision) -> Result<Value, String> {
         Ok(match decision {
             Decision::Answer(words) => result("accept", Some(self.fill(words)?)),
-            // only what has no fields can be allowed
+            // Only a form without fields can be allowed without words.
             Decision::Allow | Decision::AllowSession if ask.kind != PermissionKind::Question => {
                 result("accept", Some(json!({})))
             }
@@ -212,17 +212,17 @@ impl ElicitationForm {
         })
     }
 
-    /// The content for an answer in words; the error says what does not fit.
+    /// The content for an answer in words; the error says which answer does not fit.
     fn fill(&self, words: &str) -> Result<Value, String> {
         let mut content = Map::new();
         let all = split_answers(words, self.fields.len());
         let needed = self.fields.iter().filter(|field| field.required).count();
         let (parts, only_needed) = match all {
             Some(parts) => (parts, false),
-            // who answers no more than he must
+            // Perhaps only the required fields are answered.
             None => match split_answers(words, needed).filter(|_| needed > 0) {
                 Some(parts) => (parts, true),
-                None => return Err(format!("{} answers are wanted", self.fields.len())),
+                None => return Err(format!("{} answers are needed", self.fields.len())),
             },
         };
         let asked = self.fields.iter().filter(|field| field.required || !only_needed);
@@ -248,11 +248,11 @@ impl FormField {
             FieldKind::Text => Some(words.into()),
             FieldKind::Integer => words.parse::<i64>().ok().map(Value::from),
             FieldKind::Number => words.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from),
-            FieldKind::Flag if is_one(YES) || words == "1" => Some(true.into()),
-            FieldKind::Flag if is_one(NO) || words == "2" => Some(false.into()),
-            FieldKind::Flag => None,
-            FieldKind::One(options) => chosen(options, words).map(Value::from),
-            FieldKind::Many(options) => {
+            FieldKind::Boolean if is_one(YES) || words == "1" => Some(true.into()),
+            FieldKind::Boolean if is_one(NO) || words == "2" => Some(false.into()),
+            FieldKind::Boolean => None,
+            FieldKind::Choice(options) => chosen(options, words).map(Value::from),
+            FieldKind::MultiChoice(options) => {
                 let mut values: Vec<Value> = Vec::new();
                 match chosen(options, words) {
                     Some(value) => values.push(value.into()),
@@ -268,7 +268,7 @@ impl FormField {
     }
 }
 
-/// The value of the choice with this number, label or value.
+/// The value of the option with this number, label or value.
 fn chosen<'a>(options: &'a [(String, String)], words: &str) -> Option<&'a str> {
     let named =
         |(label, value): &&(String, String)| label.to_lowercase() == words.to_lowercase() || value == words;

@@ -1,6 +1,6 @@
-//! Agents: what a turn asks of a CLI, what comes out of it, and the CLIs themselves as data plus a dialect.
+//! Agents: what a turn asks of a CLI, what comes of it, and the CLIs themselves, each as data and a dialect.
 //!
-//! Nothing here knows WTT frames. Dialects and specs do no IO; [`run`] is the one place that does.
+//! Nothing here knows WTT frames. Dialects and specs do no I/O; [`runner`] is the only place that does.
 
 pub mod adapter;
 pub mod adapters;
@@ -22,14 +22,14 @@ use crate::config::Mode;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// What one turn asks of an agent.
+/// One turn, as the agent gets it.
 #[derive(Debug, Clone)]
 pub struct TurnRequest {
     /// The whole prompt.
     pub prompt: String,
-    /// Working directory; exists.
+    /// Working directory, which exists.
     pub workdir: PathBuf,
-    /// Model id as the CLI wants it.
+    /// Model id as the CLI expects it.
     pub model: Option<String>,
     /// Reasoning effort.
     pub effort: Option<String>,
@@ -37,13 +37,14 @@ pub struct TurnRequest {
     pub mode: Mode,
     /// Native session id to resume.
     pub resume: Option<String>,
-    /// The prompt for a fresh session, in case the one to resume is not known any more; standing instructions are in it.
+    /// The prompt for a fresh session, which includes the standing instructions; for the case that the CLI no longer knows
+    /// the session to resume.
     pub fresh_prompt: Option<String>,
-    /// Image files for the agent.
+    /// Images that came with the message.
     pub images: Vec<PromptImage>,
-    /// `WTT_CONNECT_<ADAPTER>_TRANSPORT`, for CLIs that can be spoken to in more than one way; `None` lets the spec choose.
+    /// `WTT_CONNECT_<ADAPTER>_TRANSPORT`, for CLIs with more than one protocol; `None` leaves the choice to the spec.
     pub transport: Option<String>,
-    /// The prompt is a command for the CLI itself ([`slash`]), so it begins with a slash and stays so.
+    /// The prompt is a command for the CLI itself ([`slash_commands`]): it begins with a slash and must stay as it is.
     pub is_slash_command: bool,
 }
 
@@ -54,7 +55,7 @@ pub struct PromptImage {
     pub path: PathBuf,
     /// `image/png` and so on.
     pub media_type: String,
-    /// Its bytes in base64, for CLIs that take them so; read by the runner for specs with `image_data`.
+    /// Its contents in base64, which the runner adds for specs with `image_data`.
     pub data: Option<String>,
 }
 
@@ -70,26 +71,26 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// As the state file keeps it.
+    /// As it is stored in the state file.
     pub fn to_json(self) -> Value {
         json!({ "input": self.input, "cached": self.cached, "output": self.output })
     }
 
-    /// Both together; nothing is known of what is missing.
+    /// The sum; `None` counts as nothing, unless both are `None`.
     pub fn sum(a: Option<Usage>, b: Option<Usage>) -> Option<Usage> {
         let (Some(x), Some(y)) = (a, b) else { return a.or(b) };
         let (input, cached, output) = (x.input + y.input, x.cached + y.cached, x.output + y.output);
         Some(Usage { input, cached, output })
     }
 
-    /// Reads what [`Usage::to_json`] wrote.
+    /// Reads the form of [`Usage::to_json`].
     pub fn from_json(value: &Value) -> Option<Usage> {
         let count = |name| value.get(name)?.as_u64();
         Some(Usage { input: count("input")?, cached: count("cached")?, output: count("output")? })
     }
 }
 
-/// What a tool call is, for its status kind.
+/// What a tool call does, which selects the kind of its status line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ToolKind {
     /// A shell command.
@@ -100,41 +101,41 @@ pub enum ToolKind {
     Tool,
 }
 
-/// What happens during a turn, in one vocabulary for every CLI.
+/// What happens during a turn, in the same terms for every CLI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentEvent {
-    /// The native session id, as soon as it is known and safe to resume.
+    /// The native session id, once it is known and can be resumed safely.
     Session(String),
     /// The model turn has begun.
     Started,
-    /// Visible text (a piece or a whole message); progress only, the outcome holds the answer.
+    /// Visible text, a piece or a whole message. It is only progress: the answer is in the outcome.
     Text(String),
     /// Reasoning; never published.
     Thought(String),
-    /// A tool call began: one line that says what.
+    /// A tool call has begun.
     Tool {
         /// The CLI's id of the call.
         id: String,
         /// Kind.
         kind: ToolKind,
-        /// Command line, tool name, query.
+        /// One line: the command, the query, or the tool with its main argument.
         title: String,
     },
-    /// A tool call ended.
+    /// A tool call has ended.
     ToolEnd {
         /// The CLI's id of the call.
         id: String,
-        /// Whether it worked.
+        /// Whether it succeeded.
         ok: bool,
     },
-    /// The CLI is retrying its provider.
+    /// The CLI repeats a request to its provider, for this reason.
     Retry(String),
-    /// The native session can be loaded again from the next clock minute on; until then the turn waits.
+    /// The turn waits for the next clock minute, in which the native session can be loaded again.
     Waiting,
-    /// The native session was not known any more; the turn runs once more in a fresh one, because of this.
+    /// The CLI no longer knows the native session, for this reason; the turn runs once more in a fresh one.
     FreshSession(String),
-    /// A tool was refused by the permission mode: one line that says which. The user is told.
+    /// The permission mode has refused a tool; one line that says which. The user is told.
     Denied(String),
-    /// A warning worth a debug line.
+    /// A remark for the debug log.
     Note(String),
 }

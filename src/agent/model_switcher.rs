@@ -1,26 +1,26 @@
-//! The model switcher's command line for one turn. Pure; it is run by the session, through [`crate::agent::helper_command`].
+//! The command line of the model switcher for one turn. Pure; the session runs it as a [`crate::agent::helper_command`].
 
 use crate::config::model_switch::{PLACEHOLDERS, Switch};
 
-/// The agents of cc-switch-cli that are also ours, with their names there.
+/// Our adapters that cc-switch-cli knows too, with their names there.
 const APPS: [(&str, &str); 4] =
     [("claude-code", "claude"), ("codex", "codex"), ("gemini", "gemini"), ("opencode", "opencode")];
 
-/// Providers are names of a few letters; a message can choose one, and it becomes an argument.
+/// Bytes of a provider or model name. Real names are short; a message can choose one, and it becomes an argument.
 const MAX_VALUE: usize = 128;
 
-/// What a turn runs with.
+/// What to switch to for a turn.
 #[derive(Debug, Clone, Copy)]
 pub struct SwitchTarget<'a> {
     /// The adapter's name.
     pub adapter: &'a str,
-    /// Its provider, when one is known.
+    /// The provider, if one is known.
     pub provider: Option<&'a str>,
-    /// Its model, when one is chosen.
+    /// The model, if one is chosen.
     pub model: Option<&'a str>,
 }
 
-/// Program and arguments, or `None` when there is nothing to switch to. The error says what is missing.
+/// The program and its arguments, or `None` if there is nothing to switch. The error says what is missing.
 pub fn switch_command(switch: &Switch, choice: &SwitchTarget<'_>) -> Result<Option<Vec<String>>, String> {
     let app = APPS.iter().find(|(adapter, _)| *adapter == choice.adapter).map(|(_, app)| *app);
     let chosen = choice.provider.is_some() || choice.model.is_some();
@@ -38,11 +38,12 @@ pub fn switch_command(switch: &Switch, choice: &SwitchTarget<'_>) -> Result<Opti
             Some(model) if name == "provider" => {
                 format!("no provider is known for {model}; WTT_CONNECT_MODEL_PROVIDER_MAP can name one")
             }
-            _ => format!("no {name} is chosen; WTT_CONNECT_MODEL can name a usual one"),
+            _ => format!("no {name} is chosen; WTT_CONNECT_MODEL can set a default"),
         })?;
-        // One argument it is in any case; these could still be taken for an option, or break a log line.
-        let odd = value.starts_with('-') || value.chars().any(char::is_control) || value.len() > MAX_VALUE;
-        if odd { Err(format!("what stands for the {name} cannot be its name")) } else { Ok(value) }
+        // It is one argument in any case, but such a value could be taken for an option or break a log line.
+        let is_invalid =
+            value.starts_with('-') || value.chars().any(char::is_control) || value.len() > MAX_VALUE;
+        if is_invalid { Err(format!("the {name} is not a valid name")) } else { Ok(value) }
     };
     let mut words = Vec::with_capacity(switch.words.len());
     for word in &switch.words {
@@ -51,17 +52,17 @@ pub fn switch_command(switch: &Switch, choice: &SwitchTarget<'_>) -> Result<Opti
     Ok(Some(words))
 }
 
-/// Fills the placeholders of one word, from left to right and once: what was filled in is not looked at again.
+/// Replaces the placeholders of one word, from left to right and once: placeholders in inserted values are not replaced.
 fn fill<'v>(word: &str, value: &dyn Fn(&str) -> Result<&'v str, String>) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = word;
     while let Some(at) = rest.find('{') {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let held = PLACEHOLDERS
+        let placeholder = PLACEHOLDERS
             .iter()
             .find(|name| from[1..].strip_prefix(**name).is_some_and(|after| after.starts_with('}')));
-        let Some(name) = held else {
+        let Some(name) = placeholder else {
             out.push('{');
             rest = &from[1..];
             continue;

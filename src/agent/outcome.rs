@@ -1,97 +1,103 @@
-//! How a turn ends: the closed list of outcomes and failure reasons, and what follows from each.
+//! How an agent's turn ends: the closed lists of outcomes and failure reasons, and what each means for the native session.
+//!
+//! Four types say how something ends, each for another reader. `runner::termination::StopCause`: why the runner ends the
+//! process. [`AgentOutcome`]: what became of the agent's work, with its text. [`crate::session::turn::TurnEnd`]: what became
+//! of the user's message, which may also be refused, interrupted by a restart or deferred.
+//! [`crate::store::outbox::ReplyKind`]: the word for it in the reply's metadata, stored and sent; it also covers replies
+//! that end no turn.
 
 use crate::agent::Usage;
 use std::time::Duration;
 
-/// Exactly one of these ends a turn of an agent.
+/// The report of an agent's turn; there is exactly one for each turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TurnReport {
-    /// The terminal outcome.
+    /// How it ended.
     pub outcome: AgentOutcome,
-    /// Native session id to remember, if one is known and resumable.
+    /// Native session id to store, if one is known and can be resumed.
     pub session: Option<String>,
     /// Tokens of this turn.
     pub usage: Option<Usage>,
-    /// Thread totals that the next turn must subtract (codex); stored beside the session id.
+    /// Token totals of the thread, which the next turn must subtract (codex); stored with the session id.
     pub usage_total: Option<Usage>,
 }
 
 impl TurnReport {
-    /// Of a turn whose agent was never started.
+    /// The report of a turn whose agent was not started.
     pub fn not_started(outcome: AgentOutcome) -> TurnReport {
         TurnReport { outcome, session: None, usage: None, usage_total: None }
     }
 }
 
-/// The terminal outcome.
+/// How an agent's turn ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AgentOutcome {
-    /// The answer.
+    /// The agent has answered with this text.
     Done(String),
-    /// No answer, with the reason, and the text that was there already (may be empty).
+    /// There is no answer.
     Failed {
         /// Why.
         reason: Reason,
-        /// The CLI's own words, one short line; may be empty.
+        /// The CLI's own message, one short line; may be empty.
         detail: String,
-        /// What the agent had said before.
+        /// The text of the agent so far; may be empty.
         partial: String,
     },
-    /// Stopped on request; everything of it is gone.
+    /// The turn was stopped on request, and all its processes are gone.
     Cancelled {
-        /// What the agent had said before.
+        /// The text of the agent so far; may be empty.
         partial: String,
     },
 }
 
-/// Why a turn failed: a closed list.
+/// Why a turn failed. The list is closed: every failure of every CLI becomes one of these.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
-    /// The program is not installed.
+    /// The CLI is not installed.
     CliMissing,
-    /// Its version or flags are not ones that we can drive.
+    /// The connector cannot run this version of the CLI.
     CliUnsupported,
-    /// No login.
+    /// The CLI is not logged in.
     NotLoggedIn,
-    /// The provider refuses the credentials.
+    /// The provider rejects the credentials.
     AuthRejected,
-    /// Out of credit.
+    /// The account has no credit left.
     Quota,
-    /// A limit that resets, in so long if known.
+    /// A usage limit is reached; it resets after this time, if known.
     UsageLimit(Option<Duration>),
-    /// Too many requests.
+    /// The provider received too many requests.
     RateLimited,
-    /// The provider failed.
+    /// The provider has failed.
     ProviderError,
     /// The provider could not be reached.
     Network,
     /// The conversation is too long.
     ContextOverflow,
-    /// The session makes every request fail.
+    /// The history of the session makes the provider refuse every request.
     PoisonedSession,
     /// The CLI does not know the session.
     StaleSession,
-    /// It ended well, and said nothing.
+    /// The CLI ended well but said nothing.
     NoOutput,
-    /// It ended with this code without saying why.
+    /// The CLI ended with this exit code without saying why.
     SilentExit(i32),
-    /// A signal ended it.
+    /// This signal ended the CLI.
     Killed(i32),
-    /// The kernel ended it for memory.
+    /// The kernel killed the CLI for want of memory.
     OutOfMemory,
-    /// Nothing within the first-event limit.
+    /// Nothing came within the first-event limit.
     FirstEventTimeout,
-    /// Nothing within the idle limit.
+    /// Nothing more came within the idle limit.
     IdleTimeout,
-    /// The total limit.
+    /// The total limit has expired.
     TotalTimeout,
     /// The working directory cannot be used.
     WorkdirUnusable,
     /// The model switcher failed.
     SwitcherFailed,
-    /// A policy refuses the run.
+    /// The CLI or the permission mode refuses the run.
     RefusedByPolicy,
-    /// Our own fault.
+    /// A defect of the connector, or of the system it runs on.
     Internal,
 }
 
@@ -123,19 +129,19 @@ pub(crate) const ALL: &[Reason] = &[
     Reason::Internal,
 ];
 
-/// What to do with the native session after a failure.
+/// What happens to the native session after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionAction {
-    /// Keep it; the next message resumes.
+    /// Keep it: the next message resumes it.
     Keep,
-    /// Forget it; the next message starts fresh.
+    /// Forget it: the next message starts a fresh one.
     Forget,
-    /// Forget it and run this turn once more at once.
+    /// Forget it, and run this turn once more at once.
     ForgetAndRetry,
 }
 
 impl Reason {
-    /// What follows. A session is given up only when the CLI does not know it or cannot use it any more.
+    /// What happens to the session. It is given up only if the CLI does not know it or can no longer use it.
     pub fn session_action(&self) -> SessionAction {
         match self {
             Reason::StaleSession => SessionAction::ForgetAndRetry,

@@ -117,7 +117,7 @@ pub fn decide_by_mode(mode: Mode, request: &PermissionRequest) -> PolicyVerdict 
         || PolicyVerdict::Deny("The permission mode of this connector does not allow it.".to_owned());
     match (mode, request.kind) {
         (_, PermissionKind::Question) => {
-            PolicyVerdict::Deny("Nobody can answer now. Go on with what seems best to you.".to_owned())
+            PolicyVerdict::Deny("Nobody can answer now. Continue as you think best.".to_owned())
         }
         (Mode::FullAuto | Mode::Yolo, _)
         | (_, PermissionKind::Read)

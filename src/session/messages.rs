@@ -266,7 +266,7 @@ static KEPT: &[(&str, &str)] = &[
     ),
     ("`{}` cannot be the name of a model; choose another one", "`{0}` 不能作为模型名，请换一个"),
     (
-        "it cannot keep to the mode {}. The modes of `{}` are {}; set{}",
+        "it does not support the mode {}. The modes of `{}` are {}; set{}",
         "无法遵守权限模式 {0}。`{1}` 支持：{2}；请用 WTT_CONNECT_MODE 选择",
     ),
     (

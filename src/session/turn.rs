@@ -33,7 +33,8 @@ pub enum State {
     Running,
 }
 
-/// The terminal outcome of a turn.
+/// How a turn ended: what became of the user's message. Compare [`crate::agent::outcome::AgentOutcome`], which says what
+/// became of the agent's work, if one was started.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TurnEnd {
     /// Answered.

@@ -25,7 +25,8 @@ pub const ASKED: &str = "upload:";
 /// So many of those are kept for whoever wants to know; the oldest go.
 const FAILED_KEPT: usize = 100;
 
-/// How the turn ended; goes to the reply's metadata so that a program can tell.
+/// What a reply is; the word goes into the reply's metadata, so that programs can tell. Most kinds correspond to a
+/// [`crate::session::turn::TurnEnd`]; the others end no turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplyKind {

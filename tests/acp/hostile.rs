@@ -418,7 +418,7 @@ fn how_a_turn_stops() {
     let Some(AgentOutcome::Done(text)) = &talk.effects.outcome else {
         panic!("it worked without words: {:?}", talk.effects.outcome)
     };
-    assert!(text.contains("The work is done"), "{text}");
+    assert!(text.contains("finished the work"), "{text}");
 }
 
 #[test]
@@ -573,7 +573,7 @@ fn a_command_waits_for_the_list_of_an_agent_that_ignores_what_it_does_not_know()
             talk.update(list.clone());
             assert!(talk.wrote.is_empty(), "it is sent once");
         } else {
-            let words = "`/zzz` is none of this agent's commands. It has: /init, /hello.";
+            let words = "This agent has no command `/zzz`. It has: /init, /hello.";
             assert_eq!(talk.effects.outcome, Some(AgentOutcome::Done(words.to_owned())));
         }
     }

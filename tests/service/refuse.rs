@@ -148,7 +148,7 @@ fn a_mode_that_the_adapter_cannot_keep_is_refused_before_anything_is_written() {
     let host = Host::new();
     let base = host.wtt.service.base_url();
     let words = ["up", "pi", AGENT, TOKEN, "--base-url", &base, "--mode", "auto-edit", "--no-start"];
-    host.machine.run(&words).code(78).says("cannot keep to the mode auto-edit").says("full-auto");
+    host.machine.run(&words).code(78).says("does not support the mode auto-edit").says("full-auto");
     assert!(!host.machine.path("home/.config/wtt-connect/profiles").exists());
 }
 

@@ -99,7 +99,7 @@ fn pi_gets_the_commands_that_it_has() {
     assert_eq!(effects.outcome, Some(AgentOutcome::Done("hi".to_owned())));
 
     let (mut rig, _) = pi("/zzz", true);
-    let words = "`/zzz` is none of this agent's commands. It has: /compact, /llama, /hello, /skill:draw.";
+    let words = "This agent has no command `/zzz`. It has: /compact, /llama, /hello, /skill:draw.";
     assert_eq!(listed(&mut rig).outcome, Some(AgentOutcome::Done(words.to_owned())));
 
     // what an extension does may need no model

@@ -1,5 +1,5 @@
-//! From an adapter's name to the program on this disk: the user's command, else PATH and the usual places, and past
-//! an npm launcher to the native program behind it.
+//! Locates the program of an adapter: the user's command, or else a program on PATH or in the usual places. Behind an npm
+//! launcher it finds the native program.
 
 use crate::agent::adapter::{AdapterSpec, Launcher};
 use crate::agent::adapters::acp::quirks::PRESETS;
@@ -7,16 +7,17 @@ use crate::sys::program_path;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// What to start.
+/// A program to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// Absolute path.
     pub path: PathBuf,
-    /// Arguments that stand before the adapter's own (`ccr code`).
+    /// Arguments before those of the adapter (`ccr code`).
     pub leading: Vec<String>,
 }
 
-/// Finds it. The error says what was looked for.
+/// Locates the program. `command` is the user's command; if it is empty, the spec's programs are searched. The error says
+/// what was searched for.
 pub fn locate(spec: &AdapterSpec, command: &[String]) -> Result<Program, String> {
     if let Some((program, leading)) = command.split_first() {
         let path = program_path::find_program(OsStr::new(program))
@@ -29,19 +30,19 @@ pub fn locate(spec: &AdapterSpec, command: &[String]) -> Result<Program, String>
     });
     let path = found
         .ok_or_else(|| format!("no `{}` on PATH or in the usual places", spec.programs.join("` or `")))?;
-    let native = spec.launcher.and_then(|launcher| behind(launcher, &path));
+    let native = spec.launcher.and_then(|launcher| native_program(launcher, &path));
     Ok(Program { path: native.unwrap_or(path), leading: Vec::new() })
 }
 
-/// How a program without arguments is made to speak ACP, for the adapter that runs any such program.
+/// The arguments that make a known program speak ACP, for the adapter that runs any such program.
 fn preset(spec: &AdapterSpec, path: &Path) -> Vec<String> {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let known = PRESETS.iter().filter(|row| spec.name == "acp" && row.0 == name);
     known.map(|row| row.1.to_owned()).collect()
 }
 
-/// Names that other programs bear too, and what the real path of the right one holds. Another one must not even be
-/// started: who knows what it does with a prompt.
+/// Names that other programs have too, with a word that the real path of the right program contains. A wrong program must
+/// not even be started: nobody knows what it does with a prompt.
 const SHARED_NAMES: &[(&str, &str)] = &[("agent", "cursor")];
 
 fn is_genuine(name: &str, found: &Path) -> bool {
@@ -49,7 +50,7 @@ fn is_genuine(name: &str, found: &Path) -> bool {
     std::fs::canonicalize(found).is_ok_and(|real| real.to_string_lossy().to_lowercase().contains(word))
 }
 
-/// What to do when [`locate`] finds nothing, to follow a semicolon.
+/// What to do when [`locate`] finds nothing; follows a semicolon.
 pub fn remedy(spec: &AdapterSpec, command: &[String]) -> String {
     if command.is_empty() {
         return spec.install_hint.to_owned();
@@ -58,15 +59,15 @@ pub fn remedy(spec: &AdapterSpec, command: &[String]) -> String {
     format!("correct WTT_CONNECT_{name}_COMMAND")
 }
 
-/// Whether this is the launcher script of the adapter, and not the native program behind it.
+/// Whether the path is the launcher script of the adapter and not its native program.
 pub fn is_launcher(spec: &AdapterSpec, path: &Path) -> bool {
     spec.launcher.is_some_and(|launcher| {
         std::fs::canonicalize(path).is_ok_and(|script| script.ends_with(launcher.script))
     })
 }
 
-/// The native program behind a launcher script, if `found` leads to that script and the program is there.
-fn behind(launcher: Launcher, found: &Path) -> Option<PathBuf> {
+/// The native program behind a launcher script, if `found` is that script and the program exists.
+fn native_program(launcher: Launcher, found: &Path) -> Option<PathBuf> {
     let script = std::fs::canonicalize(found).ok().filter(|script| script.ends_with(launcher.script))?;
     // <modules>/@scope/package/bin/script.js
     let package = script.parent()?.parent()?;
@@ -96,13 +97,13 @@ mod tests {
         executable(&script);
         let link = root.join("codex");
         symlink(&script, &link).unwrap();
-        assert_eq!(behind(launcher, &link), None, "the optional dependency is not there");
+        assert_eq!(native_program(launcher, &link), None, "the optional dependency is not there");
         assert!(is_launcher(&crate::agent::adapters::codex::SPEC, &link), "which is worth a warning");
         let native = root.join("lib/node_modules").join(launcher.native_programs[0]);
         executable(&native);
         assert!(!is_launcher(&crate::agent::adapters::codex::SPEC, &native));
-        assert_eq!(behind(launcher, &link), Some(native));
-        assert_eq!(behind(launcher, Path::new("/bin/sh")), None);
+        assert_eq!(native_program(launcher, &link), Some(native));
+        assert_eq!(native_program(launcher, Path::new("/bin/sh")), None);
     }
 
     #[test]

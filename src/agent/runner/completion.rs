@@ -40,7 +40,7 @@ impl CompletedTurn {
 }
 
 /// Ends the turn but not its process. The turn must be in [`Phase::Answered`].
-pub(crate) fn part(mut turn: Turn<'_>) -> CompletedTurn {
+pub(crate) fn finish_and_keep(mut turn: Turn<'_>) -> CompletedTurn {
     process::log_swept(turn.process.tree.end_turn());
     let outcome = match turn.phase {
         Phase::Answered { outcome, .. } => outcome,

@@ -148,7 +148,7 @@ impl<'t> Turn<'t> {
 
     /// Whether the turn has ended and its process can be kept. A process that should be kept but has lost a pipe is
     /// ended like any other from here on.
-    pub(crate) fn can_part(&mut self) -> bool {
+    pub(crate) fn is_ready_to_keep(&mut self) -> bool {
         if !self.keep_process || !matches!(self.phase, Phase::Answered { .. }) {
             return false;
         }

@@ -17,8 +17,8 @@ pub(crate) fn run(mut turn: Turn<'_>, runner: &Runner<'_>, begin: Effects) -> Co
     let mut steers = runner.steers.clone();
     loop {
         let now = Instant::now();
-        if turn.can_part() {
-            return completion::part(turn);
+        if turn.is_ready_to_keep() {
+            return completion::finish_and_keep(turn);
         }
         if turn.is_finished(now) {
             break;

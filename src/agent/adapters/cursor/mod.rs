@@ -111,7 +111,7 @@ pub(crate) mod tests {
             args(&SPEC, &all),
             format!(
                 "{base} --mode=plan --workspace=/w --model=gpt-5.5 --resume=8e6771af-d7db-476d-8225-82c3162ed7ed \
-                 -- --help \u{2060}@/etc/passwd x\n\nImages that came with this message, to be opened as files:\n/i/a.png"
+                 -- --help \u{2060}@/etc/passwd x\n\nImages that came with this message; open them as files:\n/i/a.png"
             )
         );
         all.transport = Some("acp".to_owned());

@@ -246,6 +246,6 @@ mod tests {
         assert!(text.contains("has ended"), "also where it is not enabled: {text}");
         let (severity, text) = agent(spec, &[], &probe, Importance::Default, Mode::Suggest).unwrap();
         assert_eq!(severity, Severity::Problem);
-        assert!(text.contains("cannot keep to the mode suggest"), "{text}");
+        assert!(text.contains("does not support the mode suggest"), "{text}");
     }
 }

@@ -4,6 +4,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Whether a word of the command line is a token of the service, wherever it stands.
 pub fn looks_like_token(word: &OsStr) -> bool {
@@ -12,12 +13,12 @@ pub fn looks_like_token(word: &OsStr) -> bool {
 
 /// A secret value. Read it with [`Secret::expose`] at the one place that sends it.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps a value.
     pub fn new(value: impl Into<String>) -> Self {
-        Secret(value.into())
+        Secret(Zeroizing::new(value.into()))
     }
     /// The plain value: for the wire only, never for a log, an error, an argv or an environment.
     pub fn expose(&self) -> &str {
@@ -26,15 +27,6 @@ impl Secret {
     /// True when nothing is set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.0).into_bytes();
-        bytes.fill(0);
-        // Without this the compiler may drop the stores, since nobody reads them.
-        std::hint::black_box(&bytes);
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Result, reason};
 use std::io::{ErrorKind, IsTerminal, Write};
+use unicode_width::UnicodeWidthStr;
 
 /// Writes to stdout. If the reader has closed the pipe (`| head`), the error ends the program with 0 and without a
 /// message.
@@ -57,38 +58,20 @@ pub fn paint(text: &str, color: Color, on: bool) -> String {
     if on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-/// The width in terminal columns. East Asian characters and emoji take two; this is exact enough for alignment.
-pub fn width(text: &str) -> usize {
-    text.chars()
-        .map(|c| match u32::from(c) {
-            0x300..=0x36f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
-            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f => 2,
-            0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff | 0x20000..=0x3fffd => 2,
-            _ => 1,
-        })
-        .sum()
-}
-
 /// Formats rows with aligned columns, separated by two blanks and without trailing blanks. Every line is indented.
 pub fn align_columns<const N: usize>(rows: &[[String; N]], indent: usize) -> String {
-    let mut slices: Vec<&[String]> = Vec::new();
-    slices.extend(rows.iter().map(|row| &row[..]));
-    align(&slices, &mut [0; N], indent)
-}
-
-/// Not generic, so that it is compiled once for all numbers of columns.
-fn align(rows: &[&[String]], widths: &mut [usize], indent: usize) -> String {
+    let mut widths = [0; N];
     for row in rows {
-        for (w, cell) in widths.iter_mut().zip(*row) {
-            *w = (*w).max(width(cell));
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
         }
     }
     let mut out = String::new();
     for row in rows {
         let mut line = " ".repeat(indent);
-        for (w, cell) in widths.iter().zip(*row) {
+        for (width, cell) in widths.iter().zip(row) {
             line.push_str(cell);
-            line.push_str(&" ".repeat(w - width(cell) + 2));
+            line.push_str(&" ".repeat(width - cell.width() + 2));
         }
         out.push_str(line.trim_end());
         out.push('\n');
@@ -101,7 +84,7 @@ pub fn wrap(text: &str, columns: usize, indent: usize) -> String {
     let mut out = String::new();
     let mut line = String::new();
     for word in text.split_whitespace() {
-        if !line.is_empty() && indent + width(&line) + 1 + width(word) > columns {
+        if !line.is_empty() && indent + line.width() + 1 + word.width() > columns {
             out.push_str(&format!("{:indent$}{line}\n", ""));
             line.clear();
         }

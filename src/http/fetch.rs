@@ -6,6 +6,7 @@ use super::{HttpError, agent};
 use crate::http::address_guard::{Guard, Origin};
 use crate::secret::Secret;
 use crate::text;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rustls::ClientConfig;
 use std::io::Read;
 use std::path::Path;
@@ -207,15 +208,9 @@ fn join(url: &str, to: &str) -> Option<String> {
 
 /// Without a fragment, and with what is not ASCII, or a blank, encoded: people's file names are in URLs as they are.
 fn plain(url: &str) -> String {
-    let mut out = String::new();
-    for byte in url.split('#').next().unwrap_or_default().bytes() {
-        if byte.is_ascii_graphic() {
-            out.push(char::from(byte))
-        } else {
-            out.push_str(&format!("%{byte:02X}"))
-        }
-    }
-    out
+    const CONTROLS_AND_BLANKS: &AsciiSet = &CONTROLS.add(b' ');
+    let without_fragment = url.split('#').next().unwrap_or_default();
+    utf8_percent_encode(without_fragment, CONTROLS_AND_BLANKS).to_string()
 }
 
 #[cfg(test)]

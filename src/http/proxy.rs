@@ -4,6 +4,7 @@
 //! never reached through a proxy. `NO_PROXY` knows names, domain suffixes, addresses, an optional port and `*`.
 
 use crate::secret::Secret;
+use percent_encoding::percent_decode_str;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -128,23 +129,7 @@ fn parse(url: &str) -> Result<Proxy, String> {
 
 /// Undoes percent-encoding; what is not valid stays as it is.
 fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut i = 0;
-    while i < bytes.len() {
-        let hex = (bytes[i] == b'%').then(|| text.get(i + 1..i + 3)).flatten();
-        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(bytes[i]);
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

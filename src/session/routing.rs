@@ -10,6 +10,8 @@ use crate::config::model_switch::MapRow;
 use crate::session::model::{ModelFamily, ParsedModel, home_adapter};
 use crate::wire::intake::{Job, Scope};
 use crate::wire::mention;
+use percent_encoding::{percent_decode_str, percent_encode_byte};
+use std::borrow::Cow;
 
 /// What is available.
 #[derive(Debug, Clone)]
@@ -233,31 +235,14 @@ pub fn parts_of(session_key: &str) -> Option<(String, Option<String>, Option<Str
 }
 
 fn unescape(id: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(id.len());
-    let mut rest = id.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(id).decode_utf8().ok().map(Cow::into_owned)
 }
 
 fn escape(part: &str) -> String {
     let mut out = String::with_capacity(part.len());
     for c in part.chars() {
         if matches!(c, ':' | '%') || c.is_whitespace() || c.is_control() {
-            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
-            }
+            out.extend(c.encode_utf8(&mut [0; 4]).bytes().map(percent_encode_byte));
         } else {
             out.push(c);
         }

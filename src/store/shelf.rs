@@ -220,8 +220,7 @@ fn digest(mut file: File) -> io::Result<(String, u64)> {
         context.update(&piece[..n]);
         size += n as u64;
     }
-    let mut hash = String::new();
-    context.finish().as_ref().iter().for_each(|byte| hash.push_str(&format!("{byte:02x}")));
+    let hash = context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok((hash, size))
 }
 

@@ -6,14 +6,14 @@ use ring::rand::{SecureRandom, SystemRandom};
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0u8; N];
     if SystemRandom::new().fill(&mut bytes).is_err() {
-        bytes.iter_mut().for_each(|b| *b = fastrand::u8(..));
+        fastrand::fill(&mut bytes);
     }
     bytes
 }
 
 /// 24 lower-case hexadecimal digits: an id for requests, outbox entries and instances.
 pub fn hex() -> String {
-    random::<12>().iter().map(|b| format!("{b:02x}")).collect()
+    format!("{:024x}", u128::from_be_bytes(random()) >> 32)
 }
 
 /// Three characters that are easy to type and form no word: a letter, a digit, a letter. There are about four thousand codes.
@@ -29,6 +29,6 @@ pub fn uuid_v4() -> String {
     let mut b = random::<16>();
     b[6] = (b[6] & 0x0f) | 0x40;
     b[8] = (b[8] & 0x3f) | 0x80;
-    let h: String = b.iter().map(|b| format!("{b:02x}")).collect();
+    let h = format!("{:032x}", u128::from_be_bytes(b));
     format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
 }

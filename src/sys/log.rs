@@ -6,6 +6,7 @@
 use super::log_file::LogFile;
 use base64::Engine as _;
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::sync::RwLock;
@@ -14,6 +15,9 @@ use std::sync::RwLock;
 const CAPPED_LIBRARIES: &[&str] = &["tungstenite", "rustls", "ureq", "ureq_proto", "rustyline"];
 /// Shorter secrets are not redacted: that would replace ordinary words. Real secrets are far longer.
 pub const MIN_SECRET_LEN: usize = 4;
+
+/// What is percent-encoded in a query: everything but unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Known secrets in all their encodings, longest first.
 static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
@@ -42,8 +46,14 @@ pub fn add_secret(secret: &str) {
     if secret.len() < MIN_SECRET_LEN {
         return;
     }
-    let json = secret.replace('\\', "\\\\").replace('"', "\\\"");
-    let forms = [secret.to_owned(), url_encoded(secret), base64(secret.as_bytes()), json];
+    let json = serde_json::Value::from(secret).to_string();
+    let json = json[1..json.len() - 1].to_owned();
+    let forms = [
+        secret.to_owned(),
+        utf8_percent_encode(secret, RESERVED).to_string(),
+        base64(secret.as_bytes()),
+        json,
+    ];
     let Ok(mut known) = SECRETS.write() else { return };
     for form in forms {
         if !known.contains(&form) {
@@ -85,16 +95,6 @@ fn redact_after(text: &str, mark: &str) -> String {
     }
     out.push_str(&text[from..]);
     out
-}
-
-/// Percent-encoding for the query of a URL.
-fn url_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|b| match b {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(b).to_string(),
-            _ => format!("%{b:02X}"),
-        })
-        .collect()
 }
 
 /// Base64 without the last, incomplete group, which depends on the bytes that follow.

@@ -78,7 +78,7 @@ pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
 
 /// Where messages of a topic are posted. Ids come from the network: they are percent-encoded.
 pub fn messages_path(topic_id: &str, agent_id: &str) -> String {
-    format!("/topics/{}/messages?agent_id={}", text::percent(topic_id), text::percent(agent_id))
+    format!("/topics/{}/messages?agent_id={}", text::percent_encode(topic_id), text::percent_encode(agent_id))
 }
 
 fn content(p: &Publish<'_>, frame: &mut Value) {

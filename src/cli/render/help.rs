@@ -98,10 +98,11 @@ fn spelling(flag: &FlagSpec) -> String {
 mod tests {
     use super::*;
     use crate::cli::table::COMMANDS;
+    use unicode_width::UnicodeWidthStr;
 
     fn assert_fits(text: &str) {
         for line in text.lines() {
-            assert!(output::width(line) <= COLUMNS && !line.contains('`'), "{line}");
+            assert!(line.width() <= COLUMNS && !line.contains('`'), "{line}");
         }
     }
 

@@ -281,7 +281,7 @@ pub fn end_body(status: &str, text: &str, usage: Option<[u64; 5]>, source: &str)
 
 /// A task. Ids come from the network: they are percent-encoded.
 pub fn path(task_id: &str) -> String {
-    format!("/tasks/{}", text::percent(task_id))
+    format!("/tasks/{}", text::percent_encode(task_id))
 }
 
 /// After a refusal of fields: takes out those that the service most probably does not know. False when none is left.

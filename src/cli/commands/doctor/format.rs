@@ -8,6 +8,7 @@ use crate::config::source::Source;
 use crate::config::{Config, Settings};
 use serde_json::{Value, json};
 use std::path::Path;
+use unicode_width::UnicodeWidthStr;
 
 /// A setting for display.
 #[derive(Debug)]
@@ -117,9 +118,9 @@ pub fn as_text(
     let listed = || rows.iter().filter(|r| r.is_set || options.all);
     let source = |r: &SettingRow| if options.terminal { r.short_source.clone() } else { r.source.clone() };
     let widest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or_default();
-    let beside = widest(&mut listed().map(|r| r.name.len()))
-        + widest(&mut listed().map(|r| output::width(&source(r))));
-    // two blanks before each of the three columns
+    let beside =
+        widest(&mut listed().map(|r| r.name.len())) + widest(&mut listed().map(|r| source(r).width()));
+    // two blanks before each of the three columns.
     let room = if options.terminal { COLUMNS.saturating_sub(beside + 6).max(20) } else { usize::MAX };
     let table: Vec<[String; 3]> =
         listed().map(|r| [r.name.to_owned(), crate::text::truncate(&r.shown, room), source(r)]).collect();

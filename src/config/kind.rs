@@ -14,17 +14,17 @@ pub enum Kind {
     WsUrl,
     /// Agent id; becomes part of file names.
     AgentId,
-    /// Goes into HTTP headers.
+    /// A token; it is sent in HTTP headers.
     Token,
     /// One adapter name.
     Adapter,
-    /// Adapter names with commas between.
+    /// Adapter names, separated by commas.
     Adapters,
     /// A file or directory; `~/` is the home directory.
     Path,
     /// A permission mode.
     Mode,
-    /// Words with commas between.
+    /// Words, separated by commas.
     List,
     /// Yes or no.
     Flag,
@@ -80,15 +80,15 @@ impl Kind {
             }
             Kind::Token => format!("1 to {} visible ASCII characters without blanks", value::MAX_TOKEN),
             Kind::Adapter => format!("one of {}", DRIVEN.join(", ")),
-            Kind::Adapters => format!("names with commas between, from {}", DRIVEN.join(", ")),
+            Kind::Adapters => format!("names separated by commas, from {}", DRIVEN.join(", ")),
             Kind::Path => "a path, absolute, starting with ~/, or relative to the current directory".into(),
             Kind::Mode => "one of full-auto, auto-edit, yolo, suggest".into(),
-            Kind::List => "words with commas between".into(),
+            Kind::List => "words separated by commas".into(),
             Kind::Flag => "one of 1, 0, true, false, yes, no, on, off".into(),
             Kind::Seconds { min, max } => format!("whole seconds from {min} to {max}"),
             Kind::Minutes { min, max } => format!("whole minutes from {min} to {max}"),
             Kind::Number { min, max } => format!("a whole number from {min} to {max}"),
-            Kind::Command => "a program and its arguments, quoted like words of a shell".into(),
+            Kind::Command => "a program and its arguments, quoted as in a shell".into(),
             Kind::Word(words) => format!("one of {}", words.join(", ")),
             Kind::Arguments => format!("a JSON list of texts, in which {}", placeholders()),
             Kind::Template => {
@@ -97,8 +97,10 @@ impl Kind {
             Kind::ProviderMap => {
                 "a JSON object of model patterns, each with an object of adapter and provider".into()
             }
-            Kind::Permissions => "permission rules as a JSON list, or the path of a file with one".into(),
-            Kind::Filter => "error, warn, info, debug, or module=level with commas between".into(),
+            Kind::Permissions => {
+                "permission rules as a JSON list, or the path of a file that holds one".into()
+            }
+            Kind::Filter => "error, warn, info, debug, or module=level, separated by commas".into(),
         }
     }
 

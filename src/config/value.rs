@@ -85,7 +85,7 @@ pub fn adapters(value: &str) -> Result<Vec<String>, String> {
     if out.is_empty() { Err("names no adapter".into()) } else { Ok(out) }
 }
 
-/// Words with commas between; empty ones are dropped, a leading `@` too.
+/// Words, separated by commas; empty ones and a leading `@` are dropped.
 pub fn list(value: &str) -> Vec<String> {
     value
         .split([',', '，'])

@@ -1,14 +1,14 @@
-//! Settings of files that go out.
+//! Settings of files that are sent.
 
 use super::{Key, key};
 use crate::config::kind::Kind;
 
-/// Files out.
+/// The settings.
 pub(super) static KEYS: &[Key] = &[key(
     "WTT_CONNECT_UPLOAD_ARTIFACTS",
     Kind::Flag,
     "0",
-    "With 1, the summary of each run of a task, and speech, go into the topic as files. Files that an agent or you send on \
-     purpose go out with 0 too.",
+    "Sends the summary of each run of a task, and spoken answers, to the topic as files. Files that an agent or you send \
+     on purpose do not need this setting.",
     "1",
 )];

@@ -1,7 +1,7 @@
-//! THE key table: every setting that this version reads, once.
+//! THE table of settings: every setting that this version reads.
 //!
-//! Reading, error messages, `doctor` and `wtt-connect(5)` all come from it. Row order is the order of the manual.
-//! Settings of features that do not exist yet are not listed; such variables are passed over with a debug line.
+//! The readers, error messages, `doctor` and `wtt-connect(5)` all use it. Its order is the order of the manual. Unknown
+//! variables are ignored.
 
 pub mod chat;
 mod files;
@@ -13,22 +13,22 @@ mod voice;
 use super::kind::Kind;
 pub use crate::config::keys::shell::SHELL_MODES;
 
-/// One setting.
+/// A setting.
 #[derive(Debug)]
 pub struct Key {
     /// The environment variable.
     pub name: &'static str,
-    /// Other spellings, read where the name itself is absent.
+    /// Other names, read if the name itself is not set.
     pub aliases: &'static [&'static str],
-    /// What values are accepted.
+    /// The kind of value that is accepted.
     pub kind: Kind,
-    /// What is used when it is not set, for people.
+    /// The default, as a value or in words.
     pub default: &'static str,
-    /// Never shown.
+    /// Whether the value is secret and never shown.
     pub secret: bool,
-    /// What it does: full sentences.
+    /// What it does, in full sentences.
     pub meaning: &'static str,
-    /// A value that makes sense.
+    /// An example of a value.
     pub example: &'static str,
 }
 
@@ -55,22 +55,22 @@ pub fn camel(name: &str) -> String {
     out
 }
 
-/// The log filter: the one `WTT_*` variable that is read from the environment even for a named profile.
+/// The log filter: the one `WTT_*` variable that is read from the environment even with a profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
 /// Names an env file, like `--env-file`.
 pub const ENV_FILE: &str = "WTT_CONNECT_ENV_FILE";
 /// Names a JSON file, like `--config`.
 pub const CONFIG_FILE: &str = "WTT_CONNECT_CONFIG";
 
-/// Looks a key up by its name or one of its aliases.
+/// Finds a setting by its name or one of its aliases.
 pub fn find(name: &str) -> Option<&'static Key> {
     all().find(|k| k.name == name || k.aliases.contains(&name))
 }
 
-/// Of CLIs that speak the Agent Client Protocol besides their own output.
+/// The transports of CLIs that speak the Agent Client Protocol besides their own format.
 const ACP_TRANSPORTS: &[&str] = &["one-shot", "acp"];
 
-/// A row without aliases that is no secret.
+/// A setting without aliases that is not secret.
 const fn key(
     name: &'static str,
     kind: Kind,
@@ -78,15 +78,23 @@ const fn key(
     meaning: &'static str,
     example: &'static str,
 ) -> Key {
-    Key { name, aliases: &[], kind, default, secret: false, meaning: told(meaning), example: told(example) }
+    Key {
+        name,
+        aliases: &[],
+        kind,
+        default,
+        secret: false,
+        meaning: manual_text(meaning),
+        example: manual_text(example),
+    }
 }
 
-/// A text that only the manual shows. It is rendered by tests, so release builds do without: 20 KB less.
-const fn told(text: &'static str) -> &'static str {
+/// A text that only the manual shows. Tests render the manual, so release builds leave it out and are 20 KB smaller.
+const fn manual_text(text: &'static str) -> &'static str {
     if cfg!(debug_assertions) { text } else { "" }
 }
 
-/// All settings of this version, group by group. A group that is about one capability has a file of its own.
+/// All settings, group by group.
 pub fn all() -> impl Iterator<Item = &'static Key> {
     GROUPS.iter().copied().flatten()
 }
@@ -94,37 +102,37 @@ pub fn all() -> impl Iterator<Item = &'static Key> {
 static GROUPS: &[&[Key]] =
     &[CORE, chat::CHAT, files::KEYS, voice::KEYS, shell::HOST, permissions::KEYS, smoke::KEYS];
 
-/// Identity, addresses, agents, limits.
+/// The settings of identity, addresses, agents and limits.
 static CORE: &[Key] = &[
     key(
         "WTT_BASE_URL",
         Kind::BaseUrl,
         "https://www.waxbyte.com",
-        "The service. HTTP requests go below this address, and the WebSocket address is derived from it.",
+        "The address of the service. HTTP requests go below it, and the WebSocket address is derived from it.",
         "https://www.waxbyte.com",
     ),
     key(
         "WTT_WS_URL",
         Kind::WsUrl,
         "derived from WTT_BASE_URL",
-        "The WebSocket address, when it is not where the base URL says. The agent id is appended unless the address already ends in it.",
+        "The WebSocket address, if it cannot be derived from the base URL. The agent id is appended unless the address already ends in it.",
         "wss://ws.example.net/ws",
     ),
     key(
         "WTT_AGENT_ID",
         Kind::AgentId,
-        "none; must be set",
-        "The identity under which the connector speaks. It always works as a mention.",
+        "none; required",
+        "The identity of the connector. It always works as a mention.",
         "agent-alice",
     ),
     Key {
         name: "WTT_TOKEN",
         aliases: &["WTT_AGENT_TOKEN"],
         kind: Kind::Token,
-        default: "none; must be set",
+        default: "none; required",
         secret: true,
-        meaning: told("The token of that identity. It is never shown, logged or passed to an agent."),
-        example: told("'wtt-tok-alice'"),
+        meaning: manual_text("The token of that identity. It is never shown, logged or passed to an agent."),
+        example: manual_text("'wtt-tok-alice'"),
     },
     Key {
         name: "WTT_HTTP_TOKEN",
@@ -132,42 +140,42 @@ static CORE: &[Key] = &[
         kind: Kind::Token,
         default: "WTT_TOKEN",
         secret: true,
-        meaning: told("A separate token for HTTP requests, for deployments that hand out two."),
-        example: told("'wtt-http-alice'"),
+        meaning: manual_text("A separate token for HTTP requests, for deployments with two tokens."),
+        example: manual_text("'wtt-http-alice'"),
     },
     key(
         "WTT_CONNECT_ADAPTER",
         Kind::Adapter,
-        "the first of WTT_CONNECT_ADAPTERS, else codex",
-        "The agent CLI that answers when a message does not ask for another one.",
+        "the first one of WTT_CONNECT_ADAPTERS, or else codex",
+        "The agent CLI that answers if a message does not ask for another one.",
         "claude-code",
     ),
     key(
         "WTT_CONNECT_ADAPTERS",
         Kind::Adapters,
         "WTT_CONNECT_ADAPTER alone",
-        "All agent CLIs that messages may ask for, by mention or by model. The default adapter always belongs to them. Names that this version cannot drive are passed over with a warning.",
+        "All agent CLIs that messages may ask for, by mention or by model. The default adapter is always included. Names that this version does not support are ignored with a warning.",
         "codex,claude-code",
     ),
     key(
         "WTT_CONNECT_WORKDIR",
         Kind::Path,
         "~/.wtt-connect/<agent id>",
-        "Where agents work. Created when missing. Keep it stable: agents find their earlier sessions by it.",
+        "The working directory of agents, created if it does not exist. Agents find their earlier sessions by it, so a change starts new sessions.",
         "/data/workspaces/alice",
     ),
     key(
         "WTT_CONNECT_MODE",
         Kind::Mode,
         "full-auto",
-        "What agents may do without asking: full-auto does not ask, auto-edit edits files without asking, suggest asks or only reads, yolo switches every safety off and needs WTT_CONNECT_ALLOW_YOLO=1.",
+        "What agents may do without asking. full-auto: everything. auto-edit: edit files. suggest: read only, or ask. yolo: everything, with every safeguard switched off; requires WTT_CONNECT_ALLOW_YOLO=1. wtt-connect(1), ADAPTERS, says what each means for each agent CLI.",
         "auto-edit",
     ),
     key(
         "WTT_CONNECT_ALLOW_YOLO",
         Kind::Flag,
         "0",
-        "Permits the mode yolo. Without it the connector does not start in that mode.",
+        "Permits the mode yolo. Without this setting the connector does not start in that mode.",
         "1",
     ),
     key(
@@ -180,162 +188,162 @@ static CORE: &[Key] = &[
     key(
         "WTT_CONNECT_MODEL",
         Kind::Text,
-        "the agent CLI's own",
-        "The model when a message names none; a message's own choice always wins.",
+        "the default of the agent CLI",
+        "The model for messages that name none.",
         "gpt-5.5",
     ),
     key(
         "WTT_CONNECT_EFFORT",
         Kind::Text,
-        "the agent CLI's own",
-        "The reasoning effort when a message names none.",
+        "the default of the agent CLI",
+        "The reasoning effort for messages that name none.",
         "high",
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_MODE",
         Kind::Word(crate::config::model_switch::MODES),
         "off",
-        "A program that is run before each answer and points the agent CLIs to the provider of its model: cc-switch is cc-switch-cli, command is a program of your own with the same words, custom is a whole command line. It runs when a message, the map or WTT_CONNECT_MODEL says model or provider. Switching and answering then happen for one topic at a time.",
+        "A program that runs before each answer and switches the agent CLIs to the provider of the model. cc-switch: cc-switch-cli. command: your own program with similar arguments. custom: a complete command line. It runs if a message, the map or WTT_CONNECT_MODEL names a model or provider. Such answers run for one topic at a time.",
         "cc-switch",
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_COMMAND",
         Kind::Command,
         "cc-switch in mode cc-switch",
-        "The switcher's program for the modes cc-switch and command. It gets no input and none of the connector's secrets.",
+        "The program of the switcher in the modes cc-switch and command. It gets no input and none of the connector's secrets.",
         "/opt/bin/cc-switch",
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_ARGS",
         Kind::Arguments,
         "[\"--app\",\"{app}\",\"use\",\"{provider}\"] in mode cc-switch, [\"use\",\"{adapter}\",\"{provider}\",\"--model\",\"{model}\"] in mode command",
-        "The switcher's arguments for the modes cc-switch and command. {adapter} is a name like claude-code, {app} is what cc-switch calls it, like claude. cc-switch-cli takes no model, so its default arguments name none: the model is always given to the agent itself.",
+        "The arguments of the switcher in the modes cc-switch and command. {adapter} is a name such as claude-code, and {app} the name that cc-switch uses for it, such as claude. cc-switch-cli does not accept a model, so its default arguments have none; the model is always passed to the agent itself.",
         "[\"use\",\"{provider}\"]",
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_TEMPLATE",
         Kind::Template,
         "none",
-        "The switcher's command line for the mode custom. It is split into words before the values are filled in, so that no value can become another argument.",
+        "The command line of the switcher in the mode custom. It is split into words before the values are inserted, so that no value can become another argument.",
         "cc-switch use {adapter} {provider} --model {model}",
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_STRICT",
         Kind::Flag,
         "0",
-        "Whether an answer fails when the switcher does. Otherwise that is logged, and the agent runs as it is set up.",
+        "Whether an answer fails if the switcher fails. Otherwise the failure is logged, and the agent runs without switching.",
         "1",
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS",
         Kind::Number { min: 100, max: 600_000 },
         "15000",
-        "A switcher that takes longer, in milliseconds, is ended and has failed.",
+        "The time limit of the switcher in milliseconds. After that it is killed and has failed.",
         "5000",
     ),
     key(
         "WTT_CONNECT_MODEL_PROVIDER_MAP",
         Kind::ProviderMap,
         "none",
-        "Which adapter and which provider serve which models; * and ? stand for any text and any character, and the longest pattern that fits counts. It decides the adapter when a message names a model but no adapter. A pattern like deepseek/* says that the part before the slash is no part of the model's name.",
+        "Which adapter and provider serve which models. * matches any text and ? any character; the longest matching pattern wins. The map decides the adapter if a message names a model but no adapter. A pattern such as deepseek/* means that the part before the slash does not belong to the model's name.",
         "{\"openai-codex/*\":{\"adapter\":\"codex\",\"provider\":\"openai\"}}",
     ),
     key(
         "WTT_CONNECT_STATE_DIR",
         Kind::Path,
         "~/.local/state/wtt-connect/<profile>",
-        "Where sessions, the journal and unsent replies are kept. One per identity, never shared. Without a profile the folder is named <agent id>-<adapter>.",
+        "The directory of sessions, the journal and unsent replies. Each identity needs its own. Without a profile it is named <agent id>-<adapter>.",
         "/var/lib/wtt/alice",
     ),
     key(
         "WTT_CONNECT_STORE_FILE",
         Kind::Path,
         "state.json in the state directory",
-        "The session file, when it is to lie elsewhere.",
+        "The path of the session file, if it should be elsewhere.",
         "/var/lib/wtt/alice.json",
     ),
     key(
         "WTT_CONNECT_INBOX_DIR",
         Kind::Path,
         "inbox in the state directory",
-        "Where files that people send are kept.",
+        "The directory of files that people send.",
         "/data/inbox",
     ),
     key(
         "WTT_CONNECT_ARTIFACT_DIR",
         Kind::Path,
         "artifacts in the state directory",
-        "Where files that the connector makes for sending are kept.",
+        "The directory of files that the connector itself creates for sending.",
         "/data/artifacts",
     ),
     key(
         "WTT_CONNECT_PUBLISH_PROGRESS",
         Kind::Flag,
         "0",
-        "Also publishes progress as [TASK_STATUS] lines in the topic, beside the typing status.",
+        "Also publishes progress as [TASK_STATUS] lines in the topic, in addition to the typing status.",
         "1",
     ),
     key(
         "WTT_CONNECT_CODEX_COMMAND",
         Kind::Command,
         "codex, looked up on PATH",
-        "The program that runs Codex, with leading arguments, quoted like words of a shell.",
+        "The program that runs Codex, optionally with arguments, quoted as in a shell.",
         "/opt/codex/bin/codex --profile work",
     ),
     key(
         "WTT_CONNECT_CLAUDE_CODE_COMMAND",
         Kind::Command,
         "claude, looked up on PATH",
-        "The program that runs Claude Code, with leading arguments, quoted like words of a shell.",
+        "The program that runs Claude Code, optionally with arguments, quoted as in a shell.",
         "/opt/claude/bin/claude",
     ),
     key(
         "WTT_CONNECT_GEMINI_COMMAND",
         Kind::Command,
         "gemini, looked up on PATH",
-        "The program that runs Gemini CLI, with leading arguments, quoted like words of a shell.",
+        "The program that runs Gemini CLI, optionally with arguments, quoted as in a shell.",
         "/opt/gemini/bin/gemini",
     ),
     key(
         "WTT_CONNECT_OPENCODE_COMMAND",
         Kind::Command,
         "opencode, looked up on PATH",
-        "The program that runs OpenCode, with leading arguments, quoted like words of a shell.",
+        "The program that runs OpenCode, optionally with arguments, quoted as in a shell.",
         "/opt/opencode/bin/opencode",
     ),
     key(
         "WTT_CONNECT_KIMI_COMMAND",
         Kind::Command,
         "kimi, looked up on PATH",
-        "The program that runs Kimi, with leading arguments, quoted like words of a shell.",
+        "The program that runs Kimi, optionally with arguments, quoted as in a shell.",
         "/opt/kimi/bin/kimi",
     ),
     key(
         "WTT_CONNECT_CURSOR_COMMAND",
         Kind::Command,
-        "cursor-agent, else Cursor's agent, looked up on PATH",
-        "The program that runs Cursor, with leading arguments, quoted like words of a shell.",
+        "cursor-agent, or else Cursor's agent, looked up on PATH",
+        "The program that runs Cursor, optionally with arguments, quoted as in a shell.",
         "/opt/cursor/cursor-agent",
     ),
     key(
         "WTT_CONNECT_QODER_COMMAND",
         Kind::Command,
         "qodercli, looked up on PATH",
-        "The program that runs Qoder, with leading arguments, quoted like words of a shell.",
+        "The program that runs Qoder, optionally with arguments, quoted as in a shell.",
         "/opt/qoder/bin/qodercli",
     ),
     key(
         "WTT_CONNECT_CRUSH_COMMAND",
         Kind::Command,
         "crush, looked up on PATH",
-        "The program that runs Crush, with leading arguments, quoted like words of a shell.",
+        "The program that runs Crush, optionally with arguments, quoted as in a shell.",
         "/opt/crush/crush",
     ),
     key(
         "WTT_CONNECT_PI_COMMAND",
         Kind::Command,
         "pi, looked up on PATH",
-        "The program that runs Pi, with leading arguments, quoted like words of a shell.",
+        "The program that runs Pi, optionally with arguments, quoted as in a shell.",
         "/opt/pi/bin/pi --provider anthropic",
     ),
     key(
@@ -349,140 +357,140 @@ static CORE: &[Key] = &[
         "WTT_CONNECT_DEVIN_COMMAND",
         Kind::Command,
         "devin, looked up on PATH",
-        "The program that runs Devin, with leading arguments, quoted like words of a shell.",
+        "The program that runs Devin, optionally with arguments, quoted as in a shell.",
         "/opt/devin/bin/devin",
     ),
     key(
         "WTT_CONNECT_IFLOW_COMMAND",
         Kind::Command,
         "iflow, looked up on PATH",
-        "The program that runs iFlow, with leading arguments, quoted like words of a shell.",
+        "The program that runs iFlow, optionally with arguments, quoted as in a shell.",
         "/opt/iflow/bin/iflow",
     ),
     key(
         "WTT_CONNECT_CODEX_TRANSPORT",
         Kind::Word(&["exec", "app-server"]),
         "exec in the modes full-auto and yolo, app-server in the others and with WTT_CONNECT_BUSY=steer",
-        "How Codex is spoken to. exec runs once per message and can never ask; app-server stays between messages, can ask before it does something, and takes further messages while it works.",
+        "How Codex is driven. exec: one process per message, which cannot ask for permission. app-server: a process that is kept between messages, can ask for permission, and accepts further messages during a turn.",
         "app-server",
     ),
     key(
         "WTT_CONNECT_CLAUDE_CODE_TRANSPORT",
         Kind::Word(&["one-shot", "stream"]),
         "one-shot in the modes full-auto and yolo, stream in the others, for images, and with WTT_CONNECT_BUSY=steer",
-        "How Claude Code is spoken to. one-shot runs once per message and can never ask; stream stays between messages, can ask before it does something, and takes further messages while it works.",
+        "How Claude Code is driven. one-shot: one process per message, which cannot ask for permission. stream: a process that is kept between messages, can ask for permission, and accepts further messages during a turn.",
         "stream",
     ),
     key(
         "WTT_CONNECT_GEMINI_TRANSPORT",
         Kind::Word(ACP_TRANSPORTS),
         "one-shot in the modes full-auto and yolo, acp in the others",
-        "How Gemini CLI is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "How Gemini CLI is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
         "acp",
     ),
     key(
         "WTT_CONNECT_QODER_TRANSPORT",
         Kind::Word(ACP_TRANSPORTS),
         "one-shot in the modes full-auto and yolo, acp in the others",
-        "How Qoder is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "How Qoder is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
         "acp",
     ),
     key(
         "WTT_CONNECT_OPENCODE_TRANSPORT",
         Kind::Word(ACP_TRANSPORTS),
         "one-shot in the modes full-auto and yolo, acp in the others",
-        "How OpenCode is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "How OpenCode is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
         "acp",
     ),
     key(
         "WTT_CONNECT_KIMI_TRANSPORT",
         Kind::Word(ACP_TRANSPORTS),
         "one-shot in the modes full-auto and yolo, acp in the others",
-        "How Kimi Code is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "How Kimi Code is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
         "acp",
     ),
     key(
         "WTT_CONNECT_CURSOR_TRANSPORT",
         Kind::Word(ACP_TRANSPORTS),
         "one-shot",
-        "How Cursor is spoken to. one-shot runs once per message and can never ask; acp stays between messages and can ask before it does something.",
+        "How Cursor is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
         "acp",
     ),
     key(
         "WTT_CONNECT_PI_TRANSPORT",
         Kind::Word(&["one-shot", "rpc"]),
         "one-shot, rpc with WTT_CONNECT_BUSY=steer",
-        "How Pi is spoken to. Both run once per message; rpc takes further messages while it works.",
+        "How Pi is driven. Both use one process per message; rpc accepts further messages during a turn.",
         "rpc",
     ),
     key(
         "WTT_CONNECT_FIRST_EVENT_SECONDS",
         Kind::Seconds { min: 1, max: 86_400 },
         "120",
-        "An agent that has said nothing at all after this time is stopped, and the message answered with the reason.",
+        "An agent that has printed nothing after this time is stopped, and the answer gives the reason.",
         "60",
     ),
     key(
         "WTT_CONNECT_IDLE_SECONDS",
         Kind::Seconds { min: 1, max: 86_400 },
         "900",
-        "An agent that falls silent for this long in the middle of its work is stopped.",
+        "An agent that prints nothing for this long during a turn is stopped.",
         "1800",
     ),
     key(
         "WTT_CONNECT_TURN_SECONDS",
         Kind::Seconds { min: 1, max: 604_800 },
         "7200",
-        "The longest time that one answer may take in all.",
+        "The longest time that a turn may take.",
         "14400",
     ),
     key(
         "WTT_CONNECT_SESSION_IDLE_SECONDS",
         Kind::Seconds { min: 1, max: 86_400 },
         "10",
-        "The thread of a topic ends after this time without messages. Nothing is lost by it: the session is resumed.",
+        "The thread of a topic ends after this time without messages. The next message resumes the session.",
         "60",
     ),
     key(
         "WTT_CONNECT_AGENT_IDLE_SECONDS",
         Kind::Seconds { min: 0, max: 86_400 },
         "300",
-        "An agent that can answer more than one message is kept for this long after each, so that the next answer starts sooner. 0 ends it with every answer.",
+        "An agent process that can serve several messages is kept for this long after each answer, so that the next one starts sooner. With 0 it ends after each answer.",
         "60",
     ),
     key(
         "WTT_CONNECT_MAX_AGENTS",
         Kind::Number { min: 1, max: 1_000 },
         "8",
-        "So many agents run at once, kept ones included; messages for further topics wait and the status says so. A coding agent takes 150 to 250 MiB of memory.",
+        "The most agent processes at once, including idle ones that are kept. Messages for further topics wait, and the status says so. A coding agent takes 150 to 250 MiB of memory.",
         "2",
     ),
     key(
         "WTT_CONNECT_AUTO_REEXEC",
         Kind::Flag,
         "0",
-        "Starts the new program when the program file was replaced by an update: in the same process, when no agent is running and no terminal is open; it waits an hour for terminals. Otherwise `status` says that a restart is due.",
+        "Starts the new program after an update has replaced the program file: in the same process, as soon as no agent is running and no terminal is open (terminals delay it by an hour at most). Without this setting `status` says that a restart is needed.",
         "1",
     ),
     key(
         "WTT_CONNECT_CATCH_UP_MINUTES",
         Kind::Minutes { min: 0, max: 10_080 },
         "60",
-        "Messages that came while the connector was away are answered when they are not older than this. 0 answers none of them.",
+        "Messages that arrived while the connector was offline are answered unless they are older than this. With 0 none of them is answered.",
         "240",
     ),
     key(
         "WTT_CONNECT_CA_FILE",
         Kind::Path,
-        "SSL_CERT_FILE, else NODE_EXTRA_CA_CERTS, else none",
-        "A PEM file with certificates to trust beside the built-in ones, as some companies need.",
+        "SSL_CERT_FILE, or else NODE_EXTRA_CA_CERTS, or else none",
+        "A PEM file with certificates to trust in addition to the built-in ones, for example those of a company.",
         "/etc/ssl/company.pem",
     ),
     key(
         LOG,
         Kind::Filter,
-        "RUST_LOG, else info",
-        "How much is logged to stderr: error, warn, info or debug, also by module. Read from the environment even for a named profile.",
+        "RUST_LOG, or else info",
+        "What is logged: error, warn, info or debug, optionally by module. Read from the environment even with a profile.",
         "info,wtt_connect::session=debug",
     ),
 ];

@@ -1,4 +1,4 @@
-//! The settings of the permission broker.
+//! Settings of permission requests.
 
 use super::{Key, Kind, key};
 
@@ -7,20 +7,20 @@ pub(super) static KEYS: &[Key] = &[
         "WTT_CONNECT_PERMISSIONS",
         Kind::Permissions,
         "none; the mode alone decides",
-        "Rules on what an agent may do: a JSON list, or the path of a file that holds one. A rule is an object with `action` (`allow`, `ask` or `deny`) \
-         and, as text or list of texts, what it is about: `adapter`, `tool`, `command`, `path`, `topic`, `task`; without any of these it is about everything. \
-         A rule that denies wins over all others; then what people have allowed in the topic for the session; then the first rule that matches; then the mode. \
-         In `command`, words are compared one by one, `*` is any text, and `*` at the end any further words; of a line with several commands, redirections or substitutions, all must be allowed. \
-         In `path`, `*` is any name and `**` any folders; it counts from the working directory, or begins with `/` or `~/`. \
-         With a rule that asks or denies, an agent is started in the form in which it asks, whatever the mode; one that cannot ask is then refused. Rules see what an agent asks about: \
-         what it may read without a question is not among it, and a command can be hidden from a rule that denies, so such a rule does not replace a sandbox.",
+        "Rules about what an agent may do: a JSON list, or the path of a file that holds one. A rule is an object with `action` (`allow`, `ask` or `deny`) \
+         and, as a text or a list of texts, conditions: `adapter`, `tool`, `command`, `path`, `topic`, `task`; a rule without conditions applies to everything. \
+         A matching deny rule takes precedence over everything else; then come the permissions that people have given in the topic for the session, then the first matching rule, then the mode. \
+         In `command`, words are compared one by one; `*` matches any text, and `*` at the end any further words. In a line with several commands, redirections or substitutions, each part must be allowed. \
+         In `path`, `*` matches any name and `**` any folders; a path is relative to the working directory, or begins with `/` or `~/`. \
+         If a rule asks or denies, an agent is started in the form in which it asks for permission, whatever the mode; an agent that cannot ask is refused. Rules apply only to what an agent asks about: \
+         not to what it may read without asking, and a command can be disguised, so a deny rule does not replace a sandbox.",
         r#"'[{"action":"deny","command":"git push *"},{"action":"allow","path":"docs/**"}]'"#,
     ),
     key(
         "WTT_CONNECT_APPROVAL_SECONDS",
         Kind::Seconds { min: 0, max: 86_400 },
         "600",
-        "How long people have to answer what an agent asks in chat; then it is denied, and the agent goes on. 0 asks nobody: what the mode does not allow is denied.",
+        "How long a permission request in the chat waits for an answer; after that it is denied, and the agent continues. With 0 nobody is asked, and whatever the mode does not allow is denied.",
         "1800",
     ),
 ];

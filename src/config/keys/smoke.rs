@@ -1,20 +1,20 @@
-//! Settings of `smoke-chat`: who asks.
+//! Settings of `smoke-chat`: the sender.
 
-use super::{Key, key, told};
+use super::{Key, key, manual_text};
 use crate::config::kind::Kind;
 
-/// The identity that asks.
+/// The identity of the sender.
 pub const SENDER: &str = "WTT_SMOKE_SENDER_AGENT_ID";
 /// Its token.
 pub const SENDER_TOKEN: &str = "WTT_SMOKE_SENDER_TOKEN";
 
-/// The rows.
+/// The settings.
 pub(super) static KEYS: &[Key] = &[
     key(
         SENDER,
         Kind::AgentId,
         "none; smoke-chat needs it",
-        "A second identity of yours. smoke-chat speaks as it, because an agent does not answer itself. Also read from the environment beside a profile.",
+        "A second identity of yours, as which smoke-chat sends its message, because an agent does not answer its own messages. Read from the environment even with a profile.",
         "agent-tester",
     ),
     Key {
@@ -23,7 +23,7 @@ pub(super) static KEYS: &[Key] = &[
         kind: Kind::Token,
         default: "none; smoke-chat needs it",
         secret: true,
-        meaning: told("The token of that identity. Also read from the environment beside a profile."),
-        example: told("'wtt-tok-tester'"),
+        meaning: manual_text("The token of that identity. Read from the environment even with a profile."),
+        example: manual_text("'wtt-tok-tester'"),
     },
 ];

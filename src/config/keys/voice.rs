@@ -1,6 +1,6 @@
-//! Settings of files that come with messages, of hearing (speech to text) and of speaking (text to speech).
+//! Settings of received files, speech to text, and text to speech.
 
-use super::{Key, Kind, key, told};
+use super::{Key, Kind, key, manual_text};
 use crate::config::voice;
 
 pub(super) static KEYS: &[Key] = &[
@@ -8,74 +8,74 @@ pub(super) static KEYS: &[Key] = &[
         "WTT_CONNECT_MEDIA_HOSTS",
         Kind::List,
         "none",
-        "Hosts, each perhaps with a port, from which files of messages are fetched, and to which files are uploaded when the service says so, although they have a private address. The service itself is always one. No token is sent to them.",
+        "Hosts with private addresses, each optionally with a port, from which files of messages may be downloaded, and to which files may be uploaded if the service says so. The service itself is always allowed. No token is sent to these hosts.",
         "media.example.net,10.0.0.5:9000",
     ),
     key(
         "WTT_CONNECT_STT_PROVIDER",
         Kind::Word(voice::STT_PROVIDERS),
         "none",
-        "What makes text of voice messages: command runs WTT_CONNECT_STT_COMMAND; openai and whisper ask an address that speaks OpenAI's transcription interface. With none the agent gets the sound file as it is.",
+        "What transcribes voice messages. command: WTT_CONNECT_STT_COMMAND. openai and whisper: a server with OpenAI's transcription API. none: the agent gets the sound file unchanged.",
         "command",
     ),
     key(
         "WTT_CONNECT_STT_COMMAND",
         Kind::Command,
-        "none; needed by the provider command",
-        "A program that prints the text of a sound file. {file} stands for its path and {language} for WTT_CONNECT_STT_LANGUAGE; without {file} the path is added at the end. No shell is involved.",
+        "none; required by the provider command",
+        "A program that prints the text of a sound file. {file} is replaced by its path and {language} by WTT_CONNECT_STT_LANGUAGE; without {file} the path is appended. No shell is involved.",
         "whisper-cli --no-prints --language {language} {file}",
     ),
     key(
         "WTT_CONNECT_STT_OPENAI_BASE_URL",
         Kind::BaseUrl,
         voice::OPENAI,
-        "Where the providers openai and whisper are, also on this machine: /audio/transcriptions is appended.",
+        "The base URL of the providers openai and whisper, which may be on this machine; /audio/transcriptions is appended.",
         "http://127.0.0.1:8080/v1",
     ),
     Key {
         name: "WTT_CONNECT_STT_OPENAI_API_KEY",
         aliases: &[],
         kind: Kind::Token,
-        default: "none; needed where the base URL is OpenAI's",
+        default: "none; required if the base URL is OpenAI's",
         secret: true,
-        meaning: told(
-            "The key for it, sent as a bearer token. It is never on a command line and never in an agent's environment.",
+        meaning: manual_text(
+            "Its API key, sent as a bearer token. It never appears on a command line or in an agent's environment.",
         ),
-        example: told("sk-..."),
+        example: manual_text("sk-..."),
     },
     key(
         "WTT_CONNECT_STT_OPENAI_MODEL",
         Kind::Text,
         voice::STT_MODEL,
-        "The model that listens.",
+        "The transcription model.",
         "gpt-4o-transcribe",
     ),
     key(
         "WTT_CONNECT_STT_OPENAI_TRANSPORT",
         Kind::Word(voice::TRANSPORTS),
         "auto",
-        "How it is reached: fetch is the connector itself, curl the program of that name, which knows more kinds of proxies. auto tries the connector and, when it cannot connect, curl.",
+        "How to reach it. fetch: with the connector itself. curl: with the program curl, which supports more kinds of proxies. auto: with the connector or, if it cannot connect, with curl.",
         "curl",
     ),
     key(
         "WTT_CONNECT_STT_LANGUAGE",
         Kind::Text,
-        "found out by the model",
-        "The language that is spoken, as the provider names it.",
+        "detected by the model",
+        "The spoken language, as the provider names it.",
         "zh",
     ),
     key(
         "WTT_CONNECT_TTS_PROVIDER",
         Kind::Word(voice::TTS_PROVIDERS),
         "none",
-        "What speaks answers: macos-say uses the program say and makes WAV, command runs WTT_CONNECT_TTS_COMMAND, openai asks an address that speaks OpenAI's speech interface. Answers are spoken in topics where somebody said /voice on, and with WTT_CONNECT_UPLOAD_ARTIFACTS=1 in all where nobody said /voice off. The text always comes first.",
+        "What speaks answers. macos-say: the program say of macOS. command: WTT_CONNECT_TTS_COMMAND. openai: a server with OpenAI's speech API. Answers are spoken in topics with /voice on, and with WTT_CONNECT_UPLOAD_ARTIFACTS=1 in all topics without /voice off. The text is always published first.",
         "macos-say",
     ),
     key(
         "WTT_CONNECT_TTS_COMMAND",
         Kind::Command,
-        "none; needed by the provider command",
-        "A program that writes a sound file (WAV, MP3 or Ogg). {output} stands for its path, {file} for a file with the text, {voice} for WTT_CONNECT_TTS_VOICE; the text is on its standard input as well. No shell is involved.",
+        "none; required by the provider command",
+        "A program that writes a sound file (WAV, MP3 or Ogg). {output} is replaced by the path of that file, {file} by a file with the text, and {voice} by WTT_CONNECT_TTS_VOICE; the text is on its standard input, too. No shell is involved.",
         "espeak-ng -f {file} -w {output}",
     ),
     key(
@@ -89,23 +89,17 @@ pub(super) static KEYS: &[Key] = &[
         "WTT_CONNECT_TTS_OPENAI_BASE_URL",
         Kind::BaseUrl,
         voice::OPENAI,
-        "Where the provider openai is, also on this machine: /audio/speech is appended.",
+        "The base URL of the provider openai, which may be on this machine; /audio/speech is appended.",
         "http://127.0.0.1:8880/v1",
     ),
     Key {
         name: "WTT_CONNECT_TTS_OPENAI_API_KEY",
         aliases: &[],
         kind: Kind::Token,
-        default: "none; needed where the base URL is OpenAI's",
+        default: "none; required if the base URL is OpenAI's",
         secret: true,
-        meaning: told("The key for it, sent as a bearer token."),
-        example: told("sk-..."),
+        meaning: manual_text("Its API key, sent as a bearer token."),
+        example: manual_text("sk-..."),
     },
-    key(
-        "WTT_CONNECT_TTS_OPENAI_MODEL",
-        Kind::Text,
-        voice::TTS_MODEL,
-        "The model that speaks.",
-        "gpt-4o-mini-tts",
-    ),
+    key("WTT_CONNECT_TTS_OPENAI_MODEL", Kind::Text, voice::TTS_MODEL, "The speech model.", "gpt-4o-mini-tts"),
 ];

@@ -102,7 +102,7 @@ fn a_panic_outside_a_turn_restarts_the_connector_in_place() {
 }
 
 #[test]
-fn d01_a_turn_cut_by_kill_9_is_reported_and_never_run_again() {
+fn a_turn_cut_by_kill_9_is_reported_and_never_run_again() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);
     let (cut, waiting) = (wtt.p2p(), wtt.p2p());
@@ -136,7 +136,7 @@ fn d01_a_turn_cut_by_kill_9_is_reported_and_never_run_again() {
 }
 
 #[test]
-fn d02_an_answer_that_was_never_sent_survives_kill_9() {
+fn an_answer_that_was_never_sent_survives_kill_9() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[FAST]);
     let topic = wtt.p2p();
@@ -172,7 +172,7 @@ fn an_answer_made_while_offline_is_delivered_on_reconnect() {
 }
 
 #[test]
-fn d03_d13_an_unacknowledged_answer_is_looked_up_and_not_doubled() {
+fn an_unacknowledged_answer_is_looked_up_and_not_doubled() {
     for crash in [false, true] {
         let (wtt, home) = (Wtt::start(), Home::new());
         wtt.service.set_faults(Faults { drop_results: true, no_echo: true, ..Faults::default() });
@@ -200,7 +200,7 @@ fn d03_d13_an_unacknowledged_answer_is_looked_up_and_not_doubled() {
 }
 
 #[test]
-fn d13_the_echo_of_an_answer_counts_as_its_acknowledgement() {
+fn the_echo_of_an_answer_counts_as_its_acknowledgement() {
     let (wtt, home) = (Wtt::start(), Home::new());
     wtt.service.set_faults(Faults { drop_results: true, ..Faults::default() });
     let _connector = Connector::start(&wtt, &home, &[]);
@@ -212,7 +212,7 @@ fn d13_the_echo_of_an_answer_counts_as_its_acknowledgement() {
 }
 
 #[test]
-fn d13_a_refused_answer_is_tried_again_without_metadata_and_then_by_http() {
+fn a_refused_answer_is_tried_again_without_metadata_and_then_by_http() {
     let (wtt, home) = (Wtt::start(), Home::new());
     wtt.service
         .set_faults(Faults { refuse_publish: Some("unexpected field metadata".into()), ..Faults::default() });
@@ -239,7 +239,7 @@ fn d13_a_refused_answer_is_tried_again_without_metadata_and_then_by_http() {
 }
 
 #[test]
-fn d09_a_call_that_fails_or_ends_in_doubt_has_one_visible_effect() {
+fn a_call_that_fails_or_ends_in_doubt_has_one_visible_effect() {
     for faults in [
         Faults { failing_posts: 2, ..Faults::default() },
         Faults { posts_answered_late: 1, ..Faults::default() },
@@ -257,7 +257,7 @@ fn d09_a_call_that_fails_or_ends_in_doubt_has_one_visible_effect() {
 }
 
 #[test]
-fn a09_what_was_said_while_away_is_answered_once_and_in_order() {
+fn what_was_said_while_away_is_answered_once_and_in_order() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
@@ -282,7 +282,7 @@ fn a09_what_was_said_while_away_is_answered_once_and_in_order() {
 }
 
 #[test]
-fn d06_answers_arrive_once_and_in_order_through_a_connection_that_keeps_breaking() {
+fn answers_arrive_once_and_in_order_through_a_connection_that_keeps_breaking() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let (proxy, base) = proxied(&wtt);
     let seed = std::env::var("WTT_TEST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(7);
@@ -320,7 +320,7 @@ fn d06_answers_arrive_once_and_in_order_through_a_connection_that_keeps_breaking
 }
 
 #[test]
-fn p14_sigterm_with_five_running_turns_ends_in_order() {
+fn sigterm_with_five_running_turns_ends_in_order() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let mut connector = Connector::start(&wtt, &home, &[]);
     let topics: Vec<String> = (0..5).map(|_| wtt.p2p()).collect();
@@ -359,7 +359,7 @@ fn p14_sigterm_with_five_running_turns_ends_in_order() {
 }
 
 #[test]
-fn p15_a_second_sigterm_ends_at_once() {
+fn a_second_sigterm_ends_at_once() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let mut connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
@@ -378,7 +378,7 @@ fn p15_a_second_sigterm_ends_at_once() {
 }
 
 #[test]
-fn s02_an_unreadable_state_file_is_set_aside_and_said() {
+fn an_unreadable_state_file_is_set_aside_and_said() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
@@ -397,7 +397,7 @@ fn s02_an_unreadable_state_file_is_set_aside_and_said() {
 }
 
 #[test]
-fn s01_a_disk_that_is_full_does_not_stop_the_work() {
+fn a_disk_that_is_full_does_not_stop_the_work() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let full = home.path().join("full");
     std::fs::create_dir(&full).unwrap();

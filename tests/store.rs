@@ -77,7 +77,7 @@ fn sessions_of_a_topic_do_not_leak_into_one_with_a_longer_name() {
 }
 
 #[test]
-fn s02_every_prefix_of_a_state_file_is_survived_and_set_aside() {
+fn every_prefix_of_a_state_file_is_survived_and_set_aside() {
     let whole = std::fs::read("tests/fixtures/state/v1.json").unwrap();
     let end = whole.iter().rposition(|b| *b == b'}').unwrap();
     for length in 0..=end {
@@ -94,7 +94,7 @@ fn s02_every_prefix_of_a_state_file_is_survived_and_set_aside() {
 }
 
 #[test]
-fn s02_the_previous_copy_is_used() {
+fn the_previous_copy_of_the_state_is_used() {
     let dir = folder();
     let path = dir.path().join("state.json");
     let mut store = Store::open(&path).unwrap();
@@ -109,7 +109,7 @@ fn s02_the_previous_copy_is_used() {
 }
 
 #[test]
-fn s02_wrong_types_and_at_most_three_corrupt_copies() {
+fn wrong_types_are_survived_and_at_most_three_corrupt_copies_are_kept() {
     let dir = folder();
     let path = dir.path().join("state.json");
     for bad in ["[]", "3", "{\"sessions\":5}", "null", "\"x\"", "{\"seen\":{}}"] {
@@ -121,7 +121,7 @@ fn s02_wrong_types_and_at_most_three_corrupt_copies() {
 }
 
 #[test]
-fn s03_unknown_fields_of_a_newer_version_are_kept() {
+fn unknown_fields_of_a_newer_version_are_kept() {
     let dir = folder();
     let path = dir.path().join("state.json");
     let mut newer: Value =
@@ -183,7 +183,7 @@ fn records_that_the_snapshot_holds_are_not_applied_again() {
 }
 
 #[test]
-fn s08_left_over_temp_files_are_removed() {
+fn left_over_temp_files_are_removed() {
     let dir = folder();
     std::fs::write(dir.path().join(".state.json.abc.tmp"), "x").unwrap();
     Store::open(&dir.path().join("state.json")).unwrap();
@@ -191,7 +191,7 @@ fn s08_left_over_temp_files_are_removed() {
 }
 
 #[test]
-fn s07_a_link_at_the_state_file_is_not_written_through() {
+fn a_link_at_the_state_file_is_not_written_through() {
     let dir = folder();
     let victim = dir.path().join("victim");
     std::fs::write(&victim, "{}").unwrap();
@@ -247,7 +247,7 @@ fn the_journal_is_folded_into_the_snapshot_and_seen_ids_are_bounded() {
 }
 
 #[test]
-fn s04_of_twenty_that_try_exactly_one_gets_the_lock() {
+fn only_one_of_twenty_gets_the_lock() {
     let dir = folder();
     let path = dir.path().join("lock");
     let won = AtomicUsize::new(0);
@@ -307,7 +307,7 @@ fn outbox_entries_come_back_in_order_until_removed() {
 }
 
 #[test]
-fn d08_a_poisoned_outbox_entry_is_set_aside_and_the_rest_goes_on() {
+fn a_poisoned_outbox_entry_is_set_aside_and_the_rest_goes_on() {
     let dir = folder();
     let folder = dir.path().join("outbox");
     let (outbox, ..) = Outbox::open(&folder).unwrap();

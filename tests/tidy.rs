@@ -395,6 +395,21 @@ fn references_resolve_inside_the_repository() {
     );
 }
 
+/// A name such as `s09_…` numbers a row of a table that is not in the repository.
+#[test]
+fn names_of_tests_say_the_behavior() {
+    let mut breaches = Vec::new();
+    for file in sources("src").into_iter().chain(sources("tests")) {
+        for (i, line) in file.text.lines().enumerate() {
+            let name = line.trim_start().strip_prefix("fn ").map(str::as_bytes).unwrap_or_default();
+            if matches!(name, [b'a'..=b'z', b'0'..=b'9', b'0'..=b'9', b'_', ..]) {
+                breaches.push(format!("{}:{}: {}", file.path, i + 1, line.trim()));
+            }
+        }
+    }
+    none("the name of a test says what it checks, not a number", breaches);
+}
+
 #[test]
 fn cited_sections_are_found_across_words() {
     let text = "x (see TERMINAL, RUNTIME INFORMATION and SHELL in wtt-connect-protocol(7)). It is as in wtt-connect-protocol(7)";

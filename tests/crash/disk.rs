@@ -60,7 +60,7 @@ fn conversation(first: usize, last: usize) -> bool {
 }
 
 #[test]
-fn s01_a_disk_that_fails_at_any_step_loses_nothing_and_repeats_nothing() {
+fn a_disk_that_fails_at_any_step_loses_nothing_and_repeats_nothing() {
     let all = std::env::var("WTT_TEST_FAIL_POINTS").is_ok_and(|v| v == "all");
     let points: Vec<usize> = if all { (1..200).collect() } else { SHORT.to_vec() };
     let mut failed = 0;
@@ -77,7 +77,7 @@ fn s01_a_disk_that_fails_at_any_step_loses_nothing_and_repeats_nothing() {
 }
 
 #[test]
-fn d07_a_full_outbox_holds_new_turns_back_and_keeps_every_reply() {
+fn a_full_outbox_holds_new_turns_back_and_keeps_every_reply() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let topics: Vec<String> = (0..20).map(|_| wtt.p2p()).collect();
     let folder = home.state_dir().join("outbox");
@@ -109,7 +109,7 @@ fn d07_a_full_outbox_holds_new_turns_back_and_keeps_every_reply() {
 }
 
 #[test]
-fn s05_s06_after_kill_9_the_lock_is_free_although_an_agent_lives() {
+fn after_kill_9_the_lock_is_free_although_an_agent_lives() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let connector = Connector::start(&wtt, &home, &[]);
     let topic = wtt.p2p();
@@ -145,7 +145,7 @@ fn what_left_its_session_on_purpose_lives_until_the_connector_ends() {
 }
 
 #[test]
-fn s09_a_reply_is_written_and_synced_before_it_gets_its_name() {
+fn a_reply_is_written_and_synced_before_it_gets_its_name() {
     let probe =
         Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
     if !probe.is_ok_and(|status| status.success()) {
@@ -188,7 +188,7 @@ fn s09_a_reply_is_written_and_synced_before_it_gets_its_name() {
 }
 
 #[test]
-fn p12_without_descriptors_the_daemon_says_so_and_recovers() {
+fn without_descriptors_the_daemon_says_so_and_recovers() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let inner = command(&wtt.service.base_url(), &home, &[]);
     let log = home.path().join("log-limited");

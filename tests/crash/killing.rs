@@ -15,7 +15,7 @@ const SHORT: [usize; 10] = [3, 8, 13, 16, 21, 27, 34, 41, 50, 62];
 const MOST: usize = 1_000;
 
 #[test]
-fn d04_killed_at_any_storage_step_nothing_is_lost_and_nothing_is_run_twice() {
+fn killed_at_any_storage_step_nothing_is_lost_and_nothing_is_run_twice() {
     let (mut killed, mut twice) = (0, 0);
     for point in kill_points(&SHORT, MOST) {
         let run = conversation(point);

@@ -73,11 +73,15 @@ impl Stage {
         let state = wtt_connect::store::Store::peek(&self.home.state_dir().join("state.json")).unwrap();
         let row =
             |row: &Value| format!("{} by {}", row["decision"].as_str().unwrap(), row["by"].as_str().unwrap());
-        state.permits.decisions.iter().map(row).collect()
+        state.permissions.decisions.iter().map(row).collect()
     }
 
     fn open_on_disk(&self) -> usize {
-        wtt_connect::store::Store::peek(&self.home.state_dir().join("state.json")).unwrap().permits.asks.len()
+        wtt_connect::store::Store::peek(&self.home.state_dir().join("state.json"))
+            .unwrap()
+            .permissions
+            .requests
+            .len()
     }
 }
 

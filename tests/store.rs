@@ -18,7 +18,7 @@ fn folder() -> tempfile::TempDir {
 fn row(id: &str) -> SessionRow {
     let mut row =
         SessionRow { used_at: 1, opened_at: Some(1), workdir: "/w".into(), ..SessionRow::default() };
-    row.ids.insert("codexThreadId".into(), id.into());
+    row.native_ids.insert("codexThreadId".into(), id.into());
     row
 }
 
@@ -26,7 +26,7 @@ fn accepted(key: &str) -> Record {
     let turn = OpenTurn {
         topic_id: "t".into(),
         reply_to: Some(key.into()),
-        at: 5,
+        accepted_at: 5,
         started: true,
         ..OpenTurn::default()
     };
@@ -46,10 +46,10 @@ fn a_commit_survives_without_a_snapshot() {
     let path = dir.path().join("state.json");
     let mut store = Store::open(&path).unwrap();
     store.record(accepted("m1"));
-    store.record(Record::Session { key: "wtt:topic:t:codex:default:default".into(), row: row("id-1") });
-    assert!(store.dirty());
+    store.record(Record::SessionUsed { key: "wtt:topic:t:codex:default:default".into(), row: row("id-1") });
+    assert!(store.has_uncommitted());
     store.commit().unwrap();
-    assert!(!store.dirty());
+    assert!(!store.has_uncommitted());
     store.record(accepted("never-committed"));
     drop(store); // as kill -9 would: nothing is written on drop
 
@@ -59,8 +59,8 @@ fn a_commit_survives_without_a_snapshot() {
     assert!(!store.state().has_seen("never-committed"));
     let found: Vec<_> = store.state().sessions_of("wtt:topic:t").collect();
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].1.id("codexThreadId"), Some("id-1"));
-    assert!(store.notes().is_empty(), "{:?}", store.notes());
+    assert_eq!(found[0].1.native_id("codexThreadId"), Some("id-1"));
+    assert!(store.repairs().is_empty(), "{:?}", store.repairs());
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn sessions_of_a_topic_do_not_leak_into_one_with_a_longer_name() {
     for key in
         ["wtt:topic:t:codex:a:b", "wtt:topic:t1:codex:a:b", "wtt:topic:t-2:codex:a:b", "wtt:topic:s:x:a:b"]
     {
-        store.record(Record::Session { key: key.into(), row: row("x") });
+        store.record(Record::SessionUsed { key: key.into(), row: row("x") });
     }
     let keys: Vec<_> = store.state().sessions_of("wtt:topic:t").map(|(k, _)| k.as_str()).collect();
     assert_eq!(keys, ["wtt:topic:t:codex:a:b"]);
@@ -89,7 +89,7 @@ fn every_prefix_of_a_state_file_is_survived_and_set_aside() {
         let aside: Vec<_> = names(dir.path()).into_iter().filter(|n| n.contains("corrupt-")).collect();
         assert_eq!(aside.len(), 1, "length {length}: {:?}", names(dir.path()));
         assert_eq!(std::fs::read(dir.path().join(&aside[0])).unwrap(), &whole[..length]);
-        assert!(store.notes()[0].contains("unreadable"), "{:?}", store.notes());
+        assert!(store.repairs()[0].contains("unreadable"), "{:?}", store.repairs());
     }
 }
 
@@ -98,14 +98,14 @@ fn the_previous_copy_of_the_state_is_used() {
     let dir = folder();
     let path = dir.path().join("state.json");
     let mut store = Store::open(&path).unwrap();
-    store.record(Record::Session { key: "k".into(), row: row("id-1") });
+    store.record(Record::SessionUsed { key: "k".into(), row: row("id-1") });
     store.snapshot().unwrap();
     store.snapshot().unwrap(); // now the previous copy has it as well
     drop(store);
     std::fs::write(&path, "{\"sessions\": [garbage").unwrap();
     let store = Store::open(&path).unwrap();
-    assert_eq!(store.state().sessions["k"].id("codexThreadId"), Some("id-1"));
-    assert_eq!(store.notes().len(), 2, "{:?}", store.notes());
+    assert_eq!(store.state().sessions["k"].native_id("codexThreadId"), Some("id-1"));
+    assert_eq!(store.repairs().len(), 2, "{:?}", store.repairs());
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_torn_journal_loses_only_what_was_never_committed() {
         let store = Store::open(&path).unwrap();
         let complete = whole[..length].iter().filter(|b| **b == b'\n').count();
         assert_eq!(store.state().open.len(), complete, "length {length}");
-        assert!(store.notes().is_empty(), "a torn end is normal: {:?}", store.notes());
+        assert!(store.repairs().is_empty(), "a torn end is normal: {:?}", store.repairs());
     }
 }
 
@@ -208,7 +208,7 @@ fn the_cost_of_a_message_does_not_grow_with_the_number_of_sessions() {
         let path = dir.path().join("state.json");
         let mut store = Store::open(&path).unwrap();
         for n in 0..sessions {
-            store.record(Record::Session {
+            store.record(Record::SessionUsed {
                 key: format!("wtt:topic:t{n}:codex:default:default"),
                 row: row("x"),
             });
@@ -216,7 +216,7 @@ fn the_cost_of_a_message_does_not_grow_with_the_number_of_sessions() {
         store.snapshot().unwrap();
         let before = std::fs::metadata(dir.path().join("state.json.journal")).unwrap().len();
         store.record(accepted("m"));
-        store.record(Record::Session { key: "wtt:topic:t0:codex:default:default".into(), row: row("y") });
+        store.record(Record::SessionUsed { key: "wtt:topic:t0:codex:default:default".into(), row: row("y") });
         store.record(Record::Finished { key: "m".into() });
         store.commit().unwrap();
         std::fs::metadata(dir.path().join("state.json.journal")).unwrap().len() - before
@@ -258,7 +258,7 @@ fn only_one_of_twenty_gets_the_lock() {
                 let (path, won, wait) = (&path, &won, wait.clone());
                 let (tried, try_done) = crossbeam_channel::bounded(1);
                 scope.spawn(move || {
-                    let lock = lock::take(path);
+                    let lock = lock::acquire(path);
                     match &lock {
                         Ok(_) => {
                             won.fetch_add(1, Ordering::SeqCst);
@@ -277,17 +277,17 @@ fn only_one_of_twenty_gets_the_lock() {
             tried.recv().unwrap();
         }
         assert_eq!(won.load(Ordering::SeqCst), 1);
-        assert!(matches!(lock::take(&path), Err(LockError::Held(Some(pid))) if pid == std::process::id()));
+        assert!(matches!(lock::acquire(&path), Err(LockError::Held(Some(pid))) if pid == std::process::id()));
         drop(done);
     });
     // what another test is starting at this moment has a copy of our open files until its exec, and with it the lock
-    until("s05: the file that is left to be no obstacle", || lock::take(&path).is_ok());
+    until("s05: the file that is left to be no obstacle", || lock::acquire(&path).is_ok());
     until("the lock to be free", || lock::holder(&path).is_none());
 }
 
-fn put(outbox: &Outbox, key: &str, parts: &[&str]) -> wtt_connect::store::outbox::Entry {
+fn put(outbox: &Outbox, key: &str, parts: &[&str]) -> wtt_connect::store::outbox::OutboxEntry {
     let parts = parts.iter().map(|p| p.to_string()).collect();
-    let entry = outbox.entry(key, "t", Some("m"), parts, ReplyKind::Done);
+    let entry = outbox.new_entry(key, "t", Some("m"), parts, ReplyKind::Done);
     outbox.put(&entry).unwrap();
     entry
 }
@@ -317,7 +317,7 @@ fn a_poisoned_outbox_entry_is_set_aside_and_the_rest_goes_on() {
     let (outbox, left, poisoned) = Outbox::open(&folder).unwrap();
     assert_eq!((left.len(), poisoned), (1, 2));
     assert_eq!(names(&folder.join("failed")).len(), 2);
-    outbox.fail(&left[0]).unwrap();
+    outbox.move_to_failed(&left[0]).unwrap();
     assert_eq!(names(&folder), ["failed"]);
     assert_eq!(names(&folder.join("failed")).len(), 3);
 }
@@ -334,7 +334,7 @@ fn a_session_that_was_not_used_for_a_year_is_forgotten() {
         ("new", 1_700_000_000_000 + 380 * day),
     ] {
         let row = SessionRow { used_at, ..row(topic) };
-        store.record(Record::Session { key: format!("wtt:topic:{topic}:codex:default:default"), row });
+        store.record(Record::SessionUsed { key: format!("wtt:topic:{topic}:codex:default:default"), row });
     }
     store.snapshot().unwrap();
     let kept = |topic: &str| store.state().sessions_of(&format!("wtt:topic:{topic}")).count();

@@ -111,12 +111,12 @@ impl Context {
         let turn = OpenTurn {
             topic_id: job.topic_id.clone(),
             reply_to: job.message_id.clone(),
-            at: time::now_ms(),
+            accepted_at: time::now_ms(),
             started: accepted.started,
-            into: accepted.merged_into,
-            task: accepted.task_id,
-            zh: self.language_of(&job.topic_id) == Lang::Zh,
-            extra: Default::default(),
+            merged_into: accepted.merged_into,
+            task_id: accepted.task_id,
+            in_chinese: self.language_of(&job.topic_id) == Lang::Zh,
+            ..OpenTurn::default()
         };
         self.store.record(Record::Accepted { key: job.key.clone(), turn });
         self.commit_now = true;

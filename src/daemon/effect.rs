@@ -7,8 +7,8 @@ use crate::config::Busy;
 use crate::daemon::outbound::http_call::{HttpCall, HttpPurpose};
 use crate::session::chat_command::Command;
 use crate::session::task::TaskLink;
-use crate::store::errand::Errand;
-use crate::store::outbox::{Entry, ReplyKind};
+use crate::store::follow_up::FollowUp;
+use crate::store::outbox::{OutboxEntry, ReplyKind};
 use crate::wire::intake::Job;
 use crate::wire::message::Message;
 use crate::wire::outgoing::{Status, StatusKind};
@@ -29,7 +29,7 @@ pub(crate) enum Effect {
     /// Any → outbound: the connector's own answer to a message, in the topic and through the outbox.
     Notice(Box<Notice>),
     /// Any → outbound: an entry of the outbox that is not on disk yet.
-    Post(Box<Entry>),
+    Post(Box<OutboxEntry>),
     /// Any → outbound: what a topic shows of its work.
     ShowStatus { topic_id: String, status: Status, urgency: Urgency },
     /// Tasks → outbound: a call by HTTP; its outcome comes as an event.
@@ -97,7 +97,7 @@ pub(crate) struct Notice {
     /// How the message was dealt with.
     pub(crate) kind: ReplyKind,
     /// What the service is told by HTTP once the text is out.
-    pub(crate) follow_up: Option<Errand>,
+    pub(crate) follow_up: Option<FollowUp>,
 }
 
 /// Effects in the order in which they are performed.

@@ -30,9 +30,9 @@ use crate::http::proxy::Proxies;
 use crate::secret::Secret;
 use crate::session::messages::{Lang, Say};
 use crate::session::{Shared, SwitcherLock, file_upload};
-use crate::store::artifacts::Artifacts;
 use crate::store::lock::{self, Lock, LockError};
-use crate::store::outbox::{Entry, Outbox, ReplyKind};
+use crate::store::outbox::{Outbox, OutboxEntry, ReplyKind};
+use crate::store::sent_files::SentFiles;
 use crate::store::state::Record;
 use crate::store::{Store, atomic};
 use crate::sys::own_executable::ExecutableSnapshot;
@@ -104,11 +104,11 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let scheduler = Scheduler::new(events, config.session_idle, config.max_agents);
     let pool = Pool::new(config.agent_idle, config.max_agents);
     let (draining, gate) = (AtomicBool::new(false), SwitcherLock::default());
-    let (shelf, ledger) = (file_upload::shelf(&config), Artifacts::new(&config.state_dir));
-    let wanted = |copy: &str| left.iter().any(|entry| entry.copies().any(|other| other == copy));
-    shelf.sweep(&wanted);
+    let (staging, sent_files) = (file_upload::staging_area(&config), SentFiles::new(&config.state_dir));
+    let wanted = |copy: &str| left.iter().any(|entry| entry.staged_names().any(|other| other == copy));
+    staging.remove_unreferenced(&wanted);
     let e2e = config.e2e_password.as_ref().map(|password| Key::derive(password.expose()));
-    let shared = Arc::new(Shared { config, outbox, owner, pool, draining, gate, shelf, ledger, e2e });
+    let shared = Arc::new(Shared { config, outbox, owner, pool, draining, gate, staging, sent_files, e2e });
     let cx = Context::new(shared.clone(), store, net.clone());
     let outbound = Outbound::new(&cx, http, uploads, left);
     let mut hub = Hub::new(cx, inbox, scheduler, outbound, host);
@@ -190,7 +190,7 @@ fn connect(
 struct Restored {
     store: Store,
     outbox: Outbox,
-    left: Vec<Entry>,
+    left: Vec<OutboxEntry>,
     owner: String,
 }
 
@@ -201,7 +201,7 @@ fn restore(config: &Config) -> Result<Restored> {
     let folder = config.state_dir.join("outbox");
     let (outbox, mut left, poisoned) = Outbox::open(&folder)
         .map_err(|e| Error::Config(format!("cannot use the outbox {}: {e}", folder.display())))?;
-    for note in store.notes() {
+    for note in store.repairs() {
         log::warn!(target: "store", "{note}");
     }
     if poisoned > 0 {
@@ -215,9 +215,9 @@ fn restore(config: &Config) -> Result<Restored> {
     permissions::close_left_over(&mut store, &outbox, &mut left)
         .map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;
     report_interrupted(&mut store, &outbox, &mut left)?;
-    if store.state().heard_at == 0 {
+    if store.state().caught_up_to == 0 {
         // the first start of this profile: what was said long before it is not for us
-        store.record(Record::Heard { at: time::now_ms() });
+        store.record(Record::CaughtUp { at: time::now_ms() });
     }
     if !left.is_empty() {
         log::info!(target: "daemon", "{} reply(ies) of earlier runs to deliver", left.len());
@@ -237,7 +237,7 @@ fn make_folders(config: &Config) -> Result<()> {
 
 fn take_lock(config: &Config) -> Result<Lock> {
     let path = config.state_dir.join("lock");
-    lock::take(&path).map_err(|error| match error {
+    lock::acquire(&path).map_err(|error| match error {
         LockError::Held(pid) => Error::TryAgain(format!(
             "{} is running already{}; stop that one first, or give this one its own WTT_CONNECT_STATE_DIR",
             config.profile.as_deref().unwrap_or(&config.agent_id),
@@ -248,26 +248,30 @@ fn take_lock(config: &Config) -> Result<Lock> {
 }
 
 /// What an unclean end left unanswered gets its one visible answer. Nothing is run again.
-fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<Entry>) -> Result<()> {
+fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<OutboxEntry>) -> Result<()> {
     // what has its reply was dealt with, also when the mark of it had not reached the disk
-    let answered: Vec<&String> = left.iter().flat_map(|e| std::iter::once(&e.key).chain(&e.also)).collect();
+    let answered: Vec<&String> =
+        left.iter().flat_map(|e| std::iter::once(&e.key).chain(&e.merged_keys)).collect();
     for key in answered.into_iter().filter(|key| !store.state().has_seen(key)).cloned().collect::<Vec<_>>() {
         store.record(Record::Seen { key });
     }
     let open = store.state().open.clone();
     for (key, turn) in open.iter().map(|(key, turn)| (key.clone(), turn)) {
         // added to a turn that had begun: its notice is for both
-        let is_part = turn.into.as_ref().and_then(|into| open.get(into)).is_some_and(|turn| turn.started);
-        if !is_part && !left.iter().any(|entry| entry.key == key || entry.also.contains(&key)) {
-            let lang = Lang::stored(turn.zh);
+        let is_part =
+            turn.merged_into.as_ref().and_then(|into| open.get(into)).is_some_and(|turn| turn.started);
+        if !is_part && !left.iter().any(|entry| entry.key == key || entry.merged_keys.contains(&key)) {
+            let lang = Lang::stored(turn.in_chinese);
             let mut text = crate::session::progress::formatter::interrupted(lang, turn.started);
-            if turn.started && open.values().any(|other| other.into.as_ref() == Some(&key)) {
+            if turn.started && open.values().any(|other| other.merged_into.as_ref() == Some(&key)) {
                 text.push_str(&Say::FurtherToo.to(lang, &[]));
             }
             let reply_to = turn.reply_to.as_deref();
-            let after = turn.task.as_ref().map(|task_id| crate::session::task::interrupted(task_id, &text));
-            let mut entry = outbox.entry(&key, &turn.topic_id, reply_to, vec![text], ReplyKind::Interrupted);
-            entry.after.extend(after);
+            let after =
+                turn.task_id.as_ref().map(|task_id| crate::session::task::interrupted(task_id, &text));
+            let mut entry =
+                outbox.new_entry(&key, &turn.topic_id, reply_to, vec![text], ReplyKind::Interrupted);
+            entry.follow_ups.extend(after);
             outbox.put(&entry).map_err(|e| Error::Config(format!("cannot write to the outbox: {e}")))?;
             left.push(entry);
         }

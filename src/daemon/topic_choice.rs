@@ -6,17 +6,17 @@
 use crate::config::{Config, Mode};
 use crate::daemon::context::Context;
 use crate::session::routing::{self, Route, RoutingDefaults};
-use crate::store::state::{Choice, Record};
+use crate::store::state::{Record, TopicChoice};
 use crate::wire::intake::{Job, Scope};
 
 /// What was chosen in a topic or in the chat of a task.
-pub(crate) fn choice_of(cx: &Context, scope: &Scope) -> Choice {
+pub(crate) fn choice_of(cx: &Context, scope: &Scope) -> TopicChoice {
     cx.store.state().choices.get(&scope.to_string()).cloned().unwrap_or_default()
 }
 
 /// Records a choice.
-pub(crate) fn choose(cx: &mut Context, scope: &Scope, choice: Choice) {
-    cx.store.record(Record::Choose { scope: scope.to_string(), choice });
+pub(crate) fn choose(cx: &mut Context, scope: &Scope, choice: TopicChoice) {
+    cx.store.record(Record::ChoiceMade { scope: scope.to_string(), choice });
 }
 
 /// The loosest mode that may be chosen in chat.
@@ -25,13 +25,13 @@ pub(crate) fn loosest_mode(config: &Config) -> Mode {
 }
 
 /// The mode of a topic. A choice that the settings do not allow any more has no effect.
-pub(crate) fn mode_of(config: &Config, choice: &Choice) -> Mode {
+pub(crate) fn mode_of(config: &Config, choice: &TopicChoice) -> Mode {
     let chosen = Mode::ALL.into_iter().find(|mode| Some(mode.name()) == choice.mode.as_deref());
     chosen.filter(|mode| mode.is_within(loosest_mode(config))).unwrap_or(config.mode)
 }
 
 /// Whether the answers of a topic are spoken.
-pub(crate) fn speaks(config: &Config, choice: &Choice) -> bool {
+pub(crate) fn speaks(config: &Config, choice: &TopicChoice) -> bool {
     config.voice.speaking.is_some() && choice.voice.unwrap_or(config.upload_artifacts)
 }
 

@@ -13,9 +13,9 @@ use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::routing::Route;
-use crate::store::artifacts::{Artifacts, Row};
 use crate::store::outbox::ReplyKind;
-use crate::store::shelf::{Copied, Rule, Shelf};
+use crate::store::sent_files::{SentFileRecord, SentFiles};
+use crate::store::staging::{AllowedRoots, StagedFile, StagingArea};
 use crate::store::upload::Upload;
 use crate::wire::artifact::{self, MAX_FILES, Wish};
 use crate::wire::intake::{Job, Scope};
@@ -26,8 +26,8 @@ use std::time::Duration;
 /// All of them are open while they are packed.
 const MAX_PACKED: usize = 200;
 
-/// The shelf of a configuration: what may leave, and where the copies lie.
-pub fn shelf(config: &Config) -> Shelf {
+/// The staging of a configuration: what may leave, and where the copies lie.
+pub fn staging_area(config: &Config) -> StagingArea {
     let mut closed = vec![config.state_dir.clone()];
     let places = config.selection.places();
     closed.extend(places.profiles().ok());
@@ -38,7 +38,10 @@ pub fn shelf(config: &Config) -> Shelf {
     let mut secret = vec![config.store_file.clone(), beside(".journal"), beside(".prev")];
     secret.extend(config.token_source.path().map(Path::to_owned));
     let roots = vec![config.workdir.clone(), config.inbox_dir.clone(), config.artifact_dir.clone()];
-    Shelf::new(config.state_dir.join("uploads"), Rule { roots, closed, secret })
+    StagingArea::new(
+        config.state_dir.join("uploads"),
+        AllowedRoots { roots, excluded: closed, forbidden_files: secret },
+    )
 }
 
 /// Where a file's card goes.
@@ -60,10 +63,10 @@ impl<'a> UploadTarget<'a> {
     }
 
     /// A copy as it is to be sent.
-    pub fn upload(&self, copied: Copied, name: &str, title: &str) -> Upload {
+    pub fn upload(&self, staged: StagedFile, name: &str, title: &str) -> Upload {
         let mime = artifact::kind_of(name).map_or("application/octet-stream", |kind| kind.mime);
         Upload {
-            copied,
+            staged,
             name: name.to_owned(),
             title: match artifact::label(title) {
                 none if none.is_empty() => name.to_owned(),
@@ -72,8 +75,8 @@ impl<'a> UploadTarget<'a> {
             mime: mime.to_owned(),
             topic_id: self.topic_id.to_owned(),
             task_id: self.task_id.map(str::to_owned),
-            instead: false,
-            zh: self.lang == Lang::Zh,
+            replaces_text: false,
+            in_chinese: self.lang == Lang::Zh,
         }
     }
 }
@@ -87,14 +90,14 @@ pub fn of_reply(
     text: &str,
     kind: ReplyKind,
 ) -> (String, Vec<Upload>) {
-    let (shelf, place) = (&shared.shelf, UploadTarget::of(job, lang));
+    let (staging, place) = (&shared.staging, UploadTarget::of(job, lang));
     let (mut text, mut uploads) = match kind {
-        ReplyKind::Done => collect_marked_files(shelf, &shared.config.workdir, place, text),
+        ReplyKind::Done => collect_marked_files(staging, &shared.config.workdir, place, text),
         _ => (text.to_owned(), Vec::new()),
     };
     // a file would show the service what it shall not read
     if !job.encrypted
-        && let Some((shown, whole)) = shorten(shelf, place, &text)
+        && let Some((shown, whole)) = shorten(staging, place, &text)
     {
         text = shown;
         uploads.insert(0, whole);
@@ -109,7 +112,7 @@ pub fn of_reply(
 /// Takes the markers out of an answer, and copies of the files that they name. What may not leave, or is not there, is
 /// said in the text.
 pub fn collect_marked_files(
-    shelf: &Shelf,
+    staging: &StagingArea,
     workdir: &Path,
     place: UploadTarget<'_>,
     text: &str,
@@ -119,11 +122,11 @@ pub fn collect_marked_files(
     let surplus = wishes.len().saturating_sub(MAX_FILES);
     wishes.truncate(MAX_FILES);
     for Wish { path, title } in wishes {
-        match stage_file(shelf, workdir, &path) {
-            Ok((copied, name)) if uploads.iter().all(|other| other.copied.from != copied.from) => {
-                uploads.push(place.upload(copied, &name, &title));
+        match stage_file(staging, workdir, &path) {
+            Ok((staged, name)) if uploads.iter().all(|other| other.staged.origin != staged.origin) => {
+                uploads.push(place.upload(staged, &name, &title));
             }
-            Ok((copied, _)) => shelf.discard(&copied.copy),
+            Ok((staged, _)) => staging.remove(&staged.name),
             Err(why) => note(&mut text, &not_sent(place.lang, &path, &why)),
         }
     }
@@ -135,17 +138,17 @@ pub fn collect_marked_files(
 }
 
 /// A copy of a file that people can open, and what it is called.
-pub fn stage_file(shelf: &Shelf, folder: &Path, path: &str) -> Result<(Copied, String), String> {
+pub fn stage_file(staging: &StagingArea, folder: &Path, path: &str) -> Result<(StagedFile, String), String> {
     let name = artifact::file_name(path);
     if artifact::kind_of(&name).is_none() {
         return Err(format!("files of this kind are not sent, only {}", artifact::endings()));
     }
-    shelf.take(folder, path).map(|copied| (copied, name))
+    staging.stage(folder, path).map(|staged| (staged, name))
 }
 
 /// What the command `upload-file` sends: one file as it is, several as one archive.
 pub fn prepare(
-    shelf: &Shelf,
+    staging: &StagingArea,
     place: UploadTarget<'_>,
     folder: &Path,
     files: &[String],
@@ -154,14 +157,15 @@ pub fn prepare(
     match files {
         [] => Err("no file was named".to_owned()),
         [file] => {
-            let (copied, name) = stage_file(shelf, folder, file).map_err(|why| format!("`{file}`: {why}"))?;
-            Ok(place.upload(copied, &name, title))
+            let (staged, name) =
+                stage_file(staging, folder, file).map_err(|why| format!("`{file}`: {why}"))?;
+            Ok(place.upload(staged, &name, title))
         }
         many if many.len() > MAX_PACKED => Err(format!("one archive takes {MAX_PACKED} files at most")),
         many => {
             let stem = if title.trim().is_empty() { "files" } else { title };
             let name = artifact::file_name(&format!("{}.zip", stem.replace('/', "-")));
-            Ok(place.upload(shelf.pack(folder, many, artifact::file_name)?, &name, title))
+            Ok(place.upload(staging.stage_archive(folder, many, artifact::file_name)?, &name, title))
         }
     }
 }
@@ -214,7 +218,7 @@ fn note(text: &mut String, line: &str) {
 
 /// The summary of a run, as a file of its own (`WTT_CONNECT_UPLOAD_ARTIFACTS`).
 pub fn summary(
-    shelf: &Shelf,
+    staging: &StagingArea,
     (job, lang): (&Job, Lang),
     title: &str,
     route: &Route,
@@ -231,20 +235,20 @@ pub fn summary(
         route.adapter,
         job.instruction.trim(),
     );
-    let copied = shelf.write("the summary of a run", &text);
-    let copied = copied.map_err(|why| log::warn!(target: "session", "no summary: {why}")).ok()?;
-    Some(UploadTarget::of(job, lang).upload(copied, "summary.md", &Say::SummaryOf.to(lang, &[title])))
+    let staged = staging.stage_text("the summary of a run", &text);
+    let staged = staged.map_err(|why| log::warn!(target: "session", "no summary: {why}")).ok()?;
+    Some(UploadTarget::of(job, lang).upload(staged, "summary.md", &Say::SummaryOf.to(lang, &[title])))
 }
 
 /// An answer that is too long to be read in a chat becomes a file, with its beginning as the text. None when it is not, or
 /// when the disk does not take it: then it goes in pieces like any other.
-pub fn shorten(shelf: &Shelf, place: UploadTarget<'_>, text: &str) -> Option<(String, Upload)> {
+pub fn shorten(staging: &StagingArea, place: UploadTarget<'_>, text: &str) -> Option<(String, Upload)> {
     let (shown, count) = artifact::excerpt(text)?;
     let shown = Say::Excerpt.to(place.lang, &[&shown, &count.to_string()]);
-    match shelf.write("the answer itself", text) {
-        Ok(copied) => {
-            let upload = place.upload(copied, "answer.md", &Say::WholeAnswer.to(place.lang, &[]));
-            Some((shown, Upload { instead: true, ..upload }))
+    match staging.stage_text("the answer itself", text) {
+        Ok(staged) => {
+            let upload = place.upload(staged, "answer.md", &Say::WholeAnswer.to(place.lang, &[]));
+            Some((shown, Upload { replaces_text: true, ..upload }))
         }
         Err(why) => {
             log::warn!(target: "session", "a long answer goes in pieces: {why}");
@@ -261,9 +265,9 @@ pub struct FileSender<'a> {
     /// For the upload itself, which may go elsewhere.
     pub fetcher: &'a Fetcher,
     /// The copies.
-    pub shelf: &'a Shelf,
+    pub staging: &'a StagingArea,
     /// What was sent before.
-    pub ledger: &'a Artifacts,
+    pub sent_files: &'a SentFiles,
     /// Base URL: where it was sent to.
     pub service: &'a str,
 }
@@ -278,38 +282,40 @@ pub struct SentFile {
 }
 
 impl FileSender<'_> {
-    /// Sends a file, or finds that the service has it. The ledger knows it afterwards.
+    /// Sends a file, or finds that the service has it. The sent_files knows it afterwards.
     pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<SentFile, Failure> {
-        let Upload { copied, name, title, mime, .. } = upload;
-        let known =
-            self.ledger.find(&copied.hash, mime, self.service).filter(|url| !self.fetcher.is_gone(url));
+        let Upload { staged, name, title, mime, .. } = upload;
+        let known = self
+            .sent_files
+            .find_url(&staged.sha256, mime, self.service)
+            .filter(|url| !self.fetcher.is_gone(url));
         let url = match known {
             Some(url) => url,
             None => {
-                let file = self.shelf.file(&copied.copy).map_err(|e| {
+                let file = self.staging.open(&staged.name).map_err(|e| {
                     // only somebody who tidies the state directory can have done that
                     Failure::last(format!("its copy is gone: {}", crate::error::reason(&e)))
                 })?;
-                let out = Outgoing { file: &file, size: copied.size, name, mime };
+                let out = Outgoing { file: &file, size: staged.size, name, mime };
                 file_upload::upload(self.client, self.fetcher, &out, on)?
             }
         };
-        let row = Row {
-            at: crate::sys::time::now_ms(),
-            from: copied.from.clone(),
+        let row = SentFileRecord {
+            sent_at: crate::sys::time::now_ms(),
+            origin: staged.origin.clone(),
             name: name.clone(),
             title: title.clone(),
-            hash: copied.hash.clone(),
-            size: copied.size,
+            sha256: staged.sha256.clone(),
+            size: staged.size,
             mime: mime.clone(),
             service: self.service.to_owned(),
             url: url.clone(),
             topic_id: upload.topic_id.clone(),
             task_id: upload.task_id.clone(),
-            ..Row::default()
+            ..SentFileRecord::default()
         };
-        if let Err(why) = self.ledger.add(row) {
-            log::warn!(target: "store", "the ledger of artifacts cannot be written: {why}");
+        if let Err(why) = self.sent_files.add(row) {
+            log::warn!(target: "store", "the sent_files of artifacts cannot be written: {why}");
         }
         Ok(SentFile { card: artifact::card(name, title, &url), url })
     }

@@ -30,9 +30,9 @@ use crate::session::messages::Lang;
 pub use crate::session::preflight::{SwitcherLock, check_adapter};
 use crate::session::routing::Route;
 use crate::session::turn::{EndedTurn, TurnId};
-use crate::store::artifacts::Artifacts;
-use crate::store::outbox::{Entry, Outbox};
-use crate::store::shelf::Shelf;
+use crate::store::outbox::{Outbox, OutboxEntry};
+use crate::store::sent_files::SentFiles;
+use crate::store::staging::StagingArea;
 use crate::store::state::SessionRow;
 use crate::sys::id;
 use crate::wire::e2e::Key;
@@ -62,9 +62,9 @@ pub struct Shared {
     /// The key of encrypted chats, when there is a password.
     pub e2e: Option<Key>,
     /// Copies of files on their way out.
-    pub shelf: Shelf,
+    pub staging: StagingArea,
     /// What was sent.
-    pub ledger: Artifacts,
+    pub sent_files: SentFiles,
 }
 
 impl Shared {
@@ -205,7 +205,7 @@ pub enum SessionEvent {
     /// An answer was spoken: the entry that brings the sound.
     Spoken {
         /// It, in the outbox.
-        entry: Box<Entry>,
+        entry: Box<OutboxEntry>,
     },
     /// The turn is over; its reply is in the outbox.
     Ended {
@@ -214,7 +214,7 @@ pub enum SessionEvent {
         /// The outcome.
         ended: EndedTurn,
         /// The reply.
-        entry: Box<Entry>,
+        entry: Box<OutboxEntry>,
         /// False when the disk refused the outbox file; the reply then lives in memory only.
         on_disk: bool,
     },

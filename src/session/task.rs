@@ -5,7 +5,7 @@
 
 use crate::agent::Usage;
 use crate::session::turn::TurnEnd;
-use crate::store::errand::Errand;
+use crate::store::follow_up::FollowUp;
 use crate::text;
 use crate::wire::attachment;
 use crate::wire::identity::Identity;
@@ -54,7 +54,7 @@ struct TaskLinkState {
 }
 
 /// What the service is told of a task, by how a turn has ended (see [`Link::seal`]).
-pub fn final_patch(ended: &Value, run: &TaskRun) -> Errand {
+pub fn final_patch(ended: &Value, run: &TaskRun) -> FollowUp {
     let text = |name: &str| ended[name].as_str().unwrap_or_default();
     let sums = ended["used"].as_array().map(|used| {
         let used = |at: usize| used.get(at).and_then(Value::as_u64).unwrap_or_default();
@@ -73,7 +73,7 @@ pub fn final_patch(ended: &Value, run: &TaskRun) -> Errand {
     if let Some(files) = ended["files"].as_array().filter(|files| !files.is_empty()) {
         body["artifacts"] = Value::Array(files.clone());
     }
-    Errand::Patch { path: task::path(&run.task_id), body }
+    FollowUp::Patch { path: task::path(&run.task_id), body }
 }
 
 /// The task of a turn, if it has one.
@@ -131,7 +131,7 @@ impl TaskLink {
         said: &str,
         used: Option<Usage>,
         adapter: &str,
-    ) -> Option<Errand> {
+    ) -> Option<FollowUp> {
         let mut shared = self.lock();
         shared.is_committed = true;
         let status = match end {
@@ -162,8 +162,8 @@ impl TaskLink {
 }
 
 /// What the service is told of a task whose turn a crash has cut.
-pub fn interrupted(task_id: &str, said: &str) -> Errand {
-    Errand::Patch { path: task::path(task_id), body: task::end_body("blocked", said, None, "") }
+pub fn interrupted(task_id: &str, said: &str) -> FollowUp {
+    FollowUp::Patch { path: task::path(task_id), body: task::end_body("blocked", said, None, "") }
 }
 
 /// The turn that carries out a task that nobody has written about. None: the task has no topic.

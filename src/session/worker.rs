@@ -25,7 +25,7 @@ use crate::session::turn::{EndedTurn, Turn, TurnEnd, TurnId};
 use crate::session::{
     AskedPermission, Assignment, SessionChange, SessionEvent, Shared, Work, file_upload, preflight, prompt,
 };
-use crate::store::errand::Errand;
+use crate::store::follow_up::FollowUp;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;
 use crate::store::upload::Upload;
@@ -150,7 +150,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let (text, kind, end) = ran;
         let wanted = kind == ReplyKind::Done && self.shared.config.upload_artifacts;
         let summary = self.task.title().filter(|_| wanted).and_then(|title| {
-            file_upload::summary(&self.shared.shelf, (job, lang), &title, route, began.elapsed(), &text)
+            file_upload::summary(&self.shared.staging, (job, lang), &title, route, began.elapsed(), &text)
         });
         (self.compose(job, text, kind, summary), end)
     }
@@ -232,7 +232,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let session_key = routing::session_key(&self.scope, route);
         let workdir = config.workdir.to_string_lossy().into_owned();
         let row = self.rows.get(&session_key).filter(|row| row.workdir == workdir);
-        let resume = row.and_then(|row| row.id(adapter.session_key)).map(str::to_owned);
+        let resume = row.and_then(|row| row.native_id(adapter.session_key)).map(str::to_owned);
         let usage_before = row.and_then(|row| Usage::from_json(row.usage_total.as_ref()?));
         let place = NativeSessionPlace { key: &session_key, adapter, workdir: &workdir, title: &title };
         let opened_at = row.and_then(|row| row.opened_at);
@@ -375,11 +375,11 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     fn remember(&mut self, at: NativeSessionPlace<'_>, id: &str, total: Option<Usage>) {
         let NativeSessionPlace { key, adapter, workdir, title } = at;
         let row = self.rows.entry(key.to_owned()).or_default();
-        if row.id(adapter.session_key) != Some(id) {
+        if row.native_id(adapter.session_key) != Some(id) {
             row.usage_total = None;
             row.title = title.to_owned();
         }
-        row.ids.insert(adapter.session_key.to_owned(), id.into());
+        row.native_ids.insert(adapter.session_key.to_owned(), id.into());
         row.workdir = workdir.to_owned();
         row.used_at = now_ms();
         if let Some(total) = total {
@@ -419,12 +419,18 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     fn send(&mut self, job: &Job, ended: EndedTurn, composed: ComposedReply) {
         let ComposedReply { text, kind, parts, uploads, .. } = composed;
         let reply_to = job.message_id.as_deref();
-        let mut entry = self.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
-        entry.after.extend(uploads.into_iter().map(Errand::Upload));
-        entry.also = std::mem::take(&mut self.also);
-        entry.after.extend(self.task.commit_finished(&ended.end, &text, self.used.take(), &self.adapter));
+        let mut entry = self.shared.outbox.new_entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        entry.follow_ups.extend(uploads.into_iter().map(FollowUp::Upload));
+        entry.merged_keys = std::mem::take(&mut self.also);
+        entry.follow_ups.extend(self.task.commit_finished(
+            &ended.end,
+            &text,
+            self.used.take(),
+            &self.adapter,
+        ));
         // of a turn that is put off the hub keeps the message first
-        let on_disk = !matches!(ended.end, TurnEnd::Parked { .. }) && self.shared.outbox.keep(&entry);
+        let on_disk =
+            !matches!(ended.end, TurnEnd::Parked { .. }) && self.shared.outbox.put_or_keep_in_memory(&entry);
         let (scope, entry) = (self.scope.clone(), Box::new(entry));
         (self.tell)(SessionEvent::Ended { scope, ended, entry, on_disk });
     }

@@ -4,7 +4,7 @@
 //! the snapshot is rewritten only when the journal has grown as large as the snapshot itself.
 
 use crate::json;
-use crate::store::state::{Record, State};
+use crate::store::state::{ProfileState, Record};
 use crate::sys::fault_injection;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -42,7 +42,7 @@ struct ReadLine {
 
 /// Applies what a journal file holds to a loaded snapshot. Returns how many lines could not be read (a torn
 /// last line after a power cut is normal and not counted).
-pub(crate) fn replay(path: &Path, state: &mut State) -> io::Result<usize> {
+pub(crate) fn replay(path: &Path, state: &mut ProfileState) -> io::Result<usize> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -96,7 +96,7 @@ impl Journal {
     }
 
     /// Whether there is anything to commit.
-    pub(crate) fn dirty(&self) -> bool {
+    pub(crate) fn has_uncommitted(&self) -> bool {
         self.torn || !self.pending.is_empty()
     }
 

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A lock that is held is tried again so often: [`holder`] holds it for some microseconds.
-const TRIES: u32 = 4;
+const ATTEMPTS: u32 = 4;
 /// Between two tries.
-const MOMENT: Duration = Duration::from_millis(20);
+const RETRY_DELAY: Duration = Duration::from_millis(20);
 
 /// Held for the life of the daemon. std opens files close-on-exec, so an agent that outlives us does not keep it.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub enum LockError {
 }
 
 /// Takes the lock or says who has it. Nothing is truncated before the lock is held.
-pub fn take(path: &Path) -> Result<Lock, LockError> {
+pub fn acquire(path: &Path) -> Result<Lock, LockError> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -41,11 +41,11 @@ pub fn take(path: &Path) -> Result<Lock, LockError> {
         .open(path)
         .map_err(LockError::Io)?;
     let mut locked = FileExt::try_lock_exclusive(&file);
-    for _ in 1..TRIES {
+    for _ in 1..ATTEMPTS {
         if locked.is_ok() {
             break;
         }
-        crate::sys::thread::sleep(MOMENT);
+        crate::sys::thread::sleep(RETRY_DELAY);
         locked = FileExt::try_lock_exclusive(&file);
     }
     if let Err(error) = locked {

@@ -2,22 +2,24 @@
 //!
 //! The hub's thread owns the [`Store`]; only outbox files are written by other threads (see [`outbox`]).
 
-pub mod artifacts;
 pub mod atomic;
-pub mod errand;
+pub mod follow_up;
 mod journal;
-pub mod ledger;
 pub mod lock;
 pub mod outbox;
-pub mod permits;
+pub mod permissions;
 mod record;
-pub mod shelf;
+mod rows;
+pub mod sent_files;
+pub mod session_history;
+pub mod staging;
 pub mod state;
 pub mod upload;
+pub mod usage;
 
 use crate::json;
 use journal::Journal;
-use state::{Record, State};
+use state::{ProfileState, Record};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,7 +33,7 @@ const KEEP_CORRUPT: usize = 3;
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    state: State,
+    state: ProfileState,
     journal: Journal,
     snapshot_bytes: u64,
     /// What was wrong with the files at start, for `status` and `doctor`.
@@ -47,7 +49,7 @@ impl Store {
         atomic::remove_stale(folder);
         let mut notes = Vec::new();
         let mut state = load(path, &mut notes)?;
-        state.index();
+        state.build_index();
         let journal_path = with_suffix(path, "journal");
         let bad = journal::replay(&journal_path, &mut state)?;
         if bad > 0 {
@@ -61,24 +63,24 @@ impl Store {
     }
 
     /// What the files hold, for somebody who only looks: nothing is changed and nothing mended. None: unreadable.
-    pub fn peek(path: &Path) -> Option<State> {
+    pub fn peek(path: &Path) -> Option<ProfileState> {
         let mut state = match read(path).ok()? {
-            Loaded::State(state) => *state,
-            Loaded::Missing => State::default(),
-            Loaded::Unreadable(_) => return None,
+            Snapshot::State(state) => *state,
+            Snapshot::Missing => ProfileState::default(),
+            Snapshot::Unreadable(_) => return None,
         };
-        state.index();
+        state.build_index();
         journal::replay(&with_suffix(path, "journal"), &mut state).ok()?;
         Some(state)
     }
 
     /// The state in memory.
-    pub fn state(&self) -> &State {
+    pub fn state(&self) -> &ProfileState {
         &self.state
     }
 
     /// What was found wrong and mended at start.
-    pub fn notes(&self) -> &[String] {
+    pub fn repairs(&self) -> &[String] {
         &self.notes
     }
 
@@ -95,8 +97,8 @@ impl Store {
     }
 
     /// Whether changes wait for [`Store::commit`].
-    pub fn dirty(&self) -> bool {
-        self.journal.dirty()
+    pub fn has_uncommitted(&self) -> bool {
+        self.journal.has_uncommitted()
     }
 
     /// Makes all changes durable. An error leaves them in memory; the next call tries again with a fresh snapshot.
@@ -125,7 +127,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn write_snapshot(path: &Path, state: &mut State) -> io::Result<u64> {
+fn write_snapshot(path: &Path, state: &mut ProfileState) -> io::Result<u64> {
     state.trim();
     let bytes = serde_json::to_vec(state)?;
     atomic::write_keeping(path, &bytes, &with_suffix(path, "prev"))?;
@@ -133,11 +135,11 @@ fn write_snapshot(path: &Path, state: &mut State) -> io::Result<u64> {
 }
 
 /// Reads the snapshot; an unreadable one is set aside and the previous one is used.
-fn load(path: &Path, notes: &mut Vec<String>) -> io::Result<State> {
+fn load(path: &Path, notes: &mut Vec<String>) -> io::Result<ProfileState> {
     match read(path)? {
-        Loaded::State(state) => return Ok(*state),
-        Loaded::Missing => {}
-        Loaded::Unreadable(why) => {
+        Snapshot::State(state) => return Ok(*state),
+        Snapshot::Missing => {}
+        Snapshot::Unreadable(why) => {
             let aside = with_suffix(path, &format!("corrupt-{}", crate::sys::time::now_ms()));
             fs::rename(path, &aside)?;
             forget_old_corrupt(path);
@@ -149,36 +151,36 @@ fn load(path: &Path, notes: &mut Vec<String>) -> io::Result<State> {
     }
     let previous = with_suffix(path, "prev");
     match read(&previous)? {
-        Loaded::State(state) => {
+        Snapshot::State(state) => {
             notes.push(format!("the previous copy {} was used", previous.display()));
             Ok(*state)
         }
-        Loaded::Missing => Ok(State::default()),
-        Loaded::Unreadable(why) => {
+        Snapshot::Missing => Ok(ProfileState::default()),
+        Snapshot::Unreadable(why) => {
             notes.push(format!("the previous copy was unreadable as well ({why}); starting afresh"));
-            Ok(State::default())
+            Ok(ProfileState::default())
         }
     }
 }
 
-enum Loaded {
-    State(Box<State>),
+enum Snapshot {
+    State(Box<ProfileState>),
     Missing,
     Unreadable(String),
 }
 
-fn read(path: &Path) -> io::Result<Loaded> {
+fn read(path: &Path) -> io::Result<Snapshot> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Loaded::Missing),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Snapshot::Missing),
         Err(e) => return Err(e),
     };
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Loaded::Unreadable("it is empty".to_owned()));
+        return Ok(Snapshot::Unreadable("it is empty".to_owned()));
     }
     Ok(match json::parse(&bytes) {
-        Ok(state) => Loaded::State(Box::new(state)),
-        Err(why) => Loaded::Unreadable(why.to_string()),
+        Ok(state) => Snapshot::State(Box::new(state)),
+        Err(why) => Snapshot::Unreadable(why.to_string()),
     })
 }
 

@@ -6,7 +6,7 @@
 use crate::json;
 use crate::json::null_as_default;
 use crate::store::atomic;
-use crate::store::errand::Errand;
+use crate::store::follow_up::FollowUp;
 use crate::sys::fault_injection;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,9 +21,9 @@ use std::time::SystemTime;
 /// Where an entry goes that cannot be read or that the service refuses for good.
 const FAILED: &str = "failed";
 /// What the key of a card begins with that `upload-file` has asked for.
-pub const ASKED: &str = "upload:";
+pub const UPLOAD_KEY_PREFIX: &str = "upload:";
 /// So many of those are kept for whoever wants to know; the oldest go.
-const FAILED_KEPT: usize = 100;
+const MAX_FAILED: usize = 100;
 
 /// What a reply is; the word goes into the reply's metadata, so that programs can tell. Most kinds correspond to a
 /// [`crate::session::turn::TurnEnd`]; the others end no turn.
@@ -67,7 +67,7 @@ impl ReplyKind {
 
 /// One reply: all its parts, so that a crash cannot leave half of it, and what is to be done once they are out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct OutboxEntry {
     /// Order of publication.
     pub seq: u64,
     /// Our id; part `n` carries `<id>.<n>` as its client id.
@@ -80,62 +80,73 @@ pub struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
     /// Keys of further messages that it answers as well.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub also: Vec<String>,
+    #[serde(
+        rename = "also",
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub merged_keys: Vec<String>,
     /// The texts, each small enough for one message.
     #[serde(default, deserialize_with = "null_as_default")]
     pub parts: Vec<String>,
     /// How the turn ended.
     pub kind: ReplyKind,
     /// When it was written, milliseconds since the epoch.
-    pub at: i64,
+    #[serde(rename = "at")]
+    pub written_at: i64,
     /// So many parts have been acknowledged; only kept up to date on disk once errands are carried out.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub sent: usize,
+    #[serde(rename = "sent", default, deserialize_with = "null_as_default")]
+    pub acknowledged: usize,
     /// Carried out in order once all parts are acknowledged; one that is done is taken out. A reply may be nothing else.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub after: Vec<Errand>,
+    #[serde(
+        rename = "after",
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub follow_ups: Vec<FollowUp>,
     /// What a newer version wrote.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
 #[cfg(test)]
-impl Entry {
+impl OutboxEntry {
     /// One that says nothing, for tests: only its numbers tell it from others.
-    pub(crate) fn example(seq: u64) -> Entry {
-        Entry {
+    pub(crate) fn example(seq: u64) -> OutboxEntry {
+        OutboxEntry {
             seq,
             id: format!("id{seq}"),
             key: format!("key{seq}"),
             topic_id: format!("topic{seq}"),
             reply_to: None,
-            also: Vec::new(),
+            merged_keys: Vec::new(),
             parts: Vec::new(),
             kind: ReplyKind::Done,
-            at: 0,
-            sent: 0,
-            after: Vec::new(),
+            written_at: 0,
+            acknowledged: 0,
+            follow_ups: Vec::new(),
             extra: Map::new(),
         }
     }
 }
 
-impl Entry {
+impl OutboxEntry {
     /// Whether it is a card that somebody asked for, and not the answer to a message.
-    pub fn is_asked(&self) -> bool {
-        self.key.starts_with(ASKED)
+    pub fn is_requested_upload(&self) -> bool {
+        self.key.starts_with(UPLOAD_KEY_PREFIX)
     }
 
     /// The files on the shelf that wait with it.
-    pub fn copies(&self) -> impl Iterator<Item = &str> {
-        self.after.iter().filter_map(Errand::copy)
+    pub fn staged_names(&self) -> impl Iterator<Item = &str> {
+        self.follow_ups.iter().filter_map(FollowUp::staged_name)
     }
 
     /// Bytes of text in it.
-    pub fn bytes(&self) -> usize {
+    pub fn text_bytes(&self) -> usize {
         self.parts.iter().map(String::len).sum::<usize>()
-            + self.after.iter().map(Errand::bytes).sum::<usize>()
+            + self.follow_ups.iter().map(FollowUp::text_bytes).sum::<usize>()
     }
 
     /// The client id of a part.
@@ -153,16 +164,16 @@ pub struct Outbox {
 
 impl Outbox {
     /// Opens the folder and loads what an earlier run left, in order. Unreadable entries are set aside; how many.
-    pub fn open(folder: &Path) -> io::Result<(Outbox, Vec<Entry>, usize)> {
+    pub fn open(folder: &Path) -> io::Result<(Outbox, Vec<OutboxEntry>, usize)> {
         atomic::make_private_folder(folder)?;
         atomic::remove_stale(folder);
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<OutboxEntry> = Vec::new();
         let mut poisoned = 0;
         let mut names = BTreeSet::new();
         names.extend(fs::read_dir(folder)?.flatten().filter_map(|file| file.file_name().into_string().ok()));
         for name in names.iter().filter(|name| name.ends_with(".json")) {
             let path = folder.join(name);
-            match fs::read(&path).ok().and_then(|bytes| json::parse::<Entry>(&bytes).ok()) {
+            match fs::read(&path).ok().and_then(|bytes| json::parse::<OutboxEntry>(&bytes).ok()) {
                 Some(entry) if file_name(&entry) == *name => entries.push(entry),
                 _ => {
                     poisoned += 1;
@@ -178,7 +189,7 @@ impl Outbox {
     }
 
     /// For somebody who only looks: how many replies wait, since when, and how many the service has refused for good.
-    pub fn peek(folder: &Path) -> (usize, Option<SystemTime>, usize) {
+    pub fn summary(folder: &Path) -> (usize, Option<SystemTime>, usize) {
         let files = |folder: &Path| {
             let entries = fs::read_dir(folder).ok().into_iter().flatten().flatten();
             entries.filter(|file| file.path().extension().is_some_and(|end| end == "json"))
@@ -196,39 +207,39 @@ impl Outbox {
     }
 
     /// Gives a reply its place in the order; not yet on disk.
-    pub fn entry(
+    pub fn new_entry(
         &self,
         key: &str,
         topic_id: &str,
         reply_to: Option<&str>,
         parts: Vec<String>,
         kind: ReplyKind,
-    ) -> Entry {
-        Entry {
+    ) -> OutboxEntry {
+        OutboxEntry {
             seq: self.next.fetch_add(1, Ordering::Relaxed),
             id: crate::sys::id::hex(),
             key: key.to_owned(),
             topic_id: topic_id.to_owned(),
             reply_to: reply_to.map(str::to_owned),
-            also: Vec::new(),
+            merged_keys: Vec::new(),
             parts,
             kind,
-            at: crate::sys::time::now_ms(),
-            sent: 0,
-            after: Vec::new(),
+            written_at: crate::sys::time::now_ms(),
+            acknowledged: 0,
+            follow_ups: Vec::new(),
             extra: Map::new(),
         }
     }
 
     /// Makes a reply durable, or what has become of it since.
-    pub fn put(&self, entry: &Entry) -> io::Result<()> {
+    pub fn put(&self, entry: &OutboxEntry) -> io::Result<()> {
         atomic::write(&self.folder.join(file_name(entry)), &serde_json::to_vec(entry)?)
     }
 
     /// As [`Outbox::put`], but a disk that refuses does not lose the reply: the entry then lives in memory only, for
     /// this run to deliver (false). A file may be there all the same, when only the folder could not be synced; it
     /// goes with the entry.
-    pub fn keep(&self, entry: &Entry) -> bool {
+    pub fn put_or_keep_in_memory(&self, entry: &OutboxEntry) -> bool {
         let written = self.put(entry);
         if let Err(error) = &written {
             log::error!(target: "store", "outbox: {error}; this reply is kept in memory only");
@@ -237,7 +248,7 @@ impl Outbox {
     }
 
     /// The service has it: the file goes.
-    pub fn remove(&self, entry: &Entry) -> io::Result<()> {
+    pub fn remove(&self, entry: &OutboxEntry) -> io::Result<()> {
         fault_injection::step()?;
         match fs::remove_file(self.folder.join(file_name(entry))) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -246,12 +257,12 @@ impl Outbox {
     }
 
     /// The service refuses it for good: kept for inspection.
-    pub fn fail(&self, entry: &Entry) -> io::Result<()> {
+    pub fn move_to_failed(&self, entry: &OutboxEntry) -> io::Result<()> {
         set_aside(&self.folder, &self.folder.join(file_name(entry)))
     }
 
     /// The service refuses an errand of it for good: a copy is kept for inspection, the rest goes on.
-    pub fn record_failure(&self, entry: &Entry) -> io::Result<()> {
+    pub fn copy_to_failed(&self, entry: &OutboxEntry) -> io::Result<()> {
         let failed = self.folder.join(FAILED);
         atomic::make_private_folder(&failed)?;
         atomic::write(&failed.join(file_name(entry)), &serde_json::to_vec(entry)?)?;
@@ -259,7 +270,7 @@ impl Outbox {
     }
 }
 
-fn file_name(entry: &Entry) -> String {
+fn file_name(entry: &OutboxEntry) -> String {
     format!("{:016}-{}.json", entry.seq, entry.id)
 }
 
@@ -275,7 +286,7 @@ fn set_aside(folder: &Path, path: &Path) -> io::Result<()> {
 fn trim(failed: &Path) -> io::Result<()> {
     let mut kept = BTreeSet::new();
     kept.extend(fs::read_dir(failed)?.flatten().filter_map(|file| file.file_name().into_string().ok()));
-    for name in kept.iter().take(kept.len().saturating_sub(FAILED_KEPT)) {
+    for name in kept.iter().take(kept.len().saturating_sub(MAX_FAILED)) {
         let _ = fs::remove_file(failed.join(name));
     }
     Ok(())

@@ -1,7 +1,9 @@
-//! The changes of the state, one by one: what a line of the journal is. What they do is in `state.rs`. No IO.
+//! The changes of the state: a line of the journal holds one. `state.rs` applies them. No IO.
+//!
+//! The names in the file are those of its version 1; where a variant or field got a better name, `rename` keeps the old one.
 
-use crate::store::permits::OpenAsk;
-use crate::store::state::{Choice, OpenTurn, Parked, SessionRow};
+use crate::store::permissions::OpenPermissionRequest;
+use crate::store::rows::{DeferredTurn, OpenTurn, SessionRow, TopicChoice};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,98 +28,119 @@ pub enum Record {
         /// Message key.
         key: String,
     },
-    /// Up to here nothing was missed.
-    Heard {
+    /// No message of the service was missed up to this time.
+    #[serde(rename = "heard")]
+    CaughtUp {
         /// Milliseconds since the epoch.
         at: i64,
     },
-    /// A message was dealt with on the spot.
+    /// A message was answered at once, without a turn.
     Seen {
         /// Message key.
         key: String,
     },
-    /// A turn is put off.
-    Parked {
+    /// A turn is deferred.
+    #[serde(rename = "parked")]
+    Deferred {
         /// Message key.
         key: String,
         /// The turn.
-        parked: Parked,
+        #[serde(rename = "parked")]
+        turn: DeferredTurn,
     },
-    /// A turn that was put off is run now, or dropped.
-    Unparked {
+    /// A deferred turn is run now, or dropped.
+    #[serde(rename = "unparked")]
+    DeferralEnded {
         /// Message key.
         key: String,
     },
     /// A native session was used.
-    Session {
+    #[serde(rename = "session")]
+    SessionUsed {
         /// Session key.
         key: String,
         /// Its row.
         row: SessionRow,
     },
     /// A native session is no longer to be resumed.
-    Forget {
+    #[serde(rename = "forget")]
+    SessionForgotten {
         /// Session key.
         key: String,
     },
-    /// A native session is put aside; people may go back to it.
-    Shelve {
+    /// A native session is no longer in use; people may go back to it.
+    #[serde(rename = "shelve")]
+    SessionArchived {
         /// Session key.
         key: String,
     },
     /// A turn of an agent has ended.
-    Used {
+    #[serde(rename = "used")]
+    TokensUsed {
         /// Its topic or task (`wtt:topic:<id>`).
         scope: String,
         /// The agent.
         adapter: String,
         /// When, milliseconds since the epoch.
         at: i64,
-        /// Input, cached and output tokens, if it has told them.
+        /// Input, cached and output tokens, if the agent has reported them.
         tokens: Option<[u64; 3]>,
     },
-    /// People are asked.
-    Asked {
-        /// Its id.
-        key: String,
-        /// The question.
-        ask: OpenAsk,
+    /// People are asked for a permission or an answer.
+    #[serde(rename = "asked")]
+    PermissionRequested {
+        /// The id of the request.
+        #[serde(rename = "key")]
+        id: String,
+        /// What closing it after a crash needs.
+        #[serde(rename = "ask")]
+        request: OpenPermissionRequest,
     },
-    /// The question is closed.
-    Closed {
-        /// Its id.
-        key: String,
+    /// The request is closed.
+    #[serde(rename = "closed")]
+    PermissionRequestClosed {
+        /// The id of the request.
+        #[serde(rename = "key")]
+        id: String,
     },
     /// People have allowed something for the session.
-    Grant {
-        /// Scope.
-        key: String,
+    #[serde(rename = "grant")]
+    PermissionGranted {
+        /// The scope (`wtt:topic:<id>`).
+        #[serde(rename = "key")]
+        scope: String,
         /// What; see `session/permissions/policy.rs`.
         grant: String,
     },
-    /// The session of a scope is over, and what was allowed for it.
-    Revoke {
-        /// Scope.
-        key: String,
+    /// The session of a scope has ended, and with it what was allowed for it.
+    #[serde(rename = "revoke")]
+    PermissionsRevoked {
+        /// The scope (`wtt:topic:<id>`).
+        #[serde(rename = "key")]
+        scope: String,
     },
-    /// A decision on what an agent asked.
-    Decided {
+    /// A permission request was decided.
+    #[serde(rename = "decided")]
+    PermissionDecided {
         /// As `status` shows it.
         decision: Value,
     },
-    /// A turn in a task's chat has begun, has ended, or does not matter any more.
-    Answered {
+    /// A turn in the chat of a task has begun, has ended, or no longer matters.
+    #[serde(rename = "answered")]
+    TaskChatTurn {
         /// The task and the message; see `daemon/tasks/answered.rs`.
         key: String,
-        /// How it ended; null removes it.
-        answer: Value,
+        /// When it began and how it ended; null removes the row.
+        #[serde(rename = "answer")]
+        turn: Value,
     },
     /// A choice was made in chat.
-    Choose {
-        /// Scope.
+    #[serde(rename = "choose")]
+    ChoiceMade {
+        /// The scope (`wtt:topic:<id>`).
         scope: String,
-        /// The choice; the default one removes it.
-        choice: Choice,
+        /// The choices that hold now; the default ones remove the row.
+        choice: TopicChoice,
     },
 }
 

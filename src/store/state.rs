@@ -3,9 +3,12 @@
 //! Unknown fields are kept, so that a newer file survives an older binary's rewrite.
 
 use crate::json::null_as_default;
-use crate::store::ledger::{self, Ledger, Tokens};
-use crate::store::permits::Permits;
+use crate::store::permissions::Permissions;
 pub use crate::store::record::Record;
+use crate::store::rows::keep_newest;
+pub use crate::store::rows::{DeferredTurn, OpenTurn, SessionRow, TopicChoice};
+use crate::store::session_history::FormerSessions;
+use crate::store::usage::{TokenUsage, UsageTotals};
 use crate::text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,16 +22,16 @@ pub const SEEN_LIMIT: usize = 4096;
 pub const SESSION_LIMIT: usize = 20_000;
 
 /// Turns in chats of tasks that are remembered: each matters for some seconds, and may hold the text of a result.
-const ANSWERS: usize = 32;
+const MAX_TASK_CHAT_TURNS: usize = 32;
 
 /// A session that was last used a year before the newest one is forgotten: the CLIs keep theirs for a month or so. Not by
 /// the clock, which may be wrong. In milliseconds.
-const SESSION_AGE: i64 = 365 * 24 * 3600 * 1000;
+const MAX_SESSION_AGE_MS: i64 = 365 * 24 * 3600 * 1000;
 
 /// The whole state.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct State {
+pub struct ProfileState {
     /// File format.
     #[serde(deserialize_with = "null_as_default")]
     pub version: u64,
@@ -36,29 +39,29 @@ pub struct State {
     #[serde(deserialize_with = "null_as_default")]
     pub journal: u64,
     /// Up to here (milliseconds since the epoch) no message of the service was missed.
-    #[serde(deserialize_with = "null_as_default")]
-    pub heard_at: i64,
+    #[serde(rename = "heard_at", deserialize_with = "null_as_default")]
+    pub caught_up_to: i64,
     /// Native sessions by session key (`wtt:topic:<id>:<adapter>:<model>:<effort>`).
     #[serde(deserialize_with = "null_as_default")]
     pub sessions: BTreeMap<String, SessionRow>,
     /// Choices made in chat, by scope (`wtt:topic:<id>`).
     #[serde(deserialize_with = "null_as_default")]
-    pub choices: BTreeMap<String, Choice>,
+    pub choices: BTreeMap<String, TopicChoice>,
     /// Accepted and not finished, by message key.
     #[serde(deserialize_with = "null_as_default")]
     pub open: BTreeMap<String, OpenTurn>,
     /// Turns that are put off until a usage limit resets, by message key.
-    #[serde(deserialize_with = "null_as_default")]
-    pub parked: BTreeMap<String, Parked>,
+    #[serde(rename = "parked", deserialize_with = "null_as_default")]
+    pub deferred: BTreeMap<String, DeferredTurn>,
     /// The latest turns in the chats of tasks; the daemon knows their shape.
-    #[serde(deserialize_with = "null_as_default")]
-    pub answers: BTreeMap<String, Value>,
-    /// Tokens and earlier sessions.
-    #[serde(deserialize_with = "null_as_default")]
-    pub ledger: Ledger,
+    #[serde(rename = "answers", deserialize_with = "null_as_default")]
+    pub task_chat_turns: BTreeMap<String, Value>,
+    /// Sums of tokens, and former sessions.
+    #[serde(rename = "ledger", deserialize_with = "null_as_default")]
+    pub history: History,
     /// What agents ask.
-    #[serde(deserialize_with = "null_as_default")]
-    pub permits: Permits,
+    #[serde(rename = "permits", deserialize_with = "null_as_default")]
+    pub permissions: Permissions,
     /// Message keys, oldest first.
     #[serde(deserialize_with = "null_as_default")]
     pub seen: VecDeque<String>,
@@ -66,127 +69,41 @@ pub struct State {
     #[serde(flatten)]
     pub extra: Map<String, Value>,
     #[serde(skip)]
-    seen_set: HashSet<String>,
+    seen_index: HashSet<String>,
 }
 
-/// One native session.
+/// What people look back at: the sums of tokens and the native sessions that are not in use. One object of the file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct SessionRow {
-    /// Last use, milliseconds since the epoch.
-    #[serde(deserialize_with = "null_as_default")]
-    pub used_at: i64,
-    /// When an agent process last opened it, new or again, milliseconds since the epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub opened_at: Option<i64>,
-    /// The workdir that the native session belongs to.
-    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
-    pub workdir: String,
-    /// How the message that began it begins, for people to know it by.
-    #[serde(deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
-    pub title: String,
-    /// Thread totals reported last, for CLIs that count per thread; the session layer knows the shape.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage_total: Option<Value>,
-    /// Native ids under the names of the README (`codexThreadId`, `claudeSessionId`), and unknown fields.
+pub struct History {
+    /// Sums of tokens.
     #[serde(flatten)]
-    pub ids: Map<String, Value>,
-}
-
-impl SessionRow {
-    /// The native id stored under an adapter's key.
-    pub fn id(&self, key: &str) -> Option<&str> {
-        self.ids.get(key).and_then(Value::as_str).filter(|s| !s.is_empty())
-    }
-
-    /// The native id, whatever its key.
-    pub fn native(&self) -> Option<&str> {
-        self.ids.values().find_map(|id| id.as_str().filter(|s| !s.is_empty()))
-    }
-}
-
-/// What people chose for a topic or task.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Choice {
-    /// `/model`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Reasoning effort.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub effort: Option<String>,
-    /// `/adapter`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub adapter: Option<String>,
-    /// `/mode`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<String>,
-    /// `/voice`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub voice: Option<bool>,
+    pub usage: UsageTotals,
+    /// Native sessions that are not in use.
+    #[serde(rename = "shelf", deserialize_with = "null_as_default")]
+    pub former_sessions: FormerSessions,
     /// What a newer version wrote.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-/// A message that was accepted and has no answer yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenTurn {
-    /// Where the answer goes.
-    pub topic_id: String,
-    /// The message to reply to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reply_to: Option<String>,
-    /// When it was accepted, milliseconds since the epoch.
-    pub at: i64,
-    /// Whether an agent was started for it.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub started: bool,
-    /// The key of the turn that it was added to: that one's reply answers it as well.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub into: Option<String>,
-    /// The task that it carries out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub task: Option<String>,
-    /// Whether its people are told in Chinese.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub zh: bool,
-    /// What a newer version wrote.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
-}
-
-/// A message whose turn is put off.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Parked {
-    /// When it is run again, milliseconds since the epoch.
-    pub until: i64,
-    /// Its session (`wtt:topic:<id>`).
-    pub scope: String,
-    /// The message as it came.
-    pub message: Value,
-    /// What a newer version wrote.
-    #[serde(flatten)]
-    pub extra: Map<String, Value>,
-}
-
-impl State {
+impl ProfileState {
     /// Rebuilds what is not stored. Call once after loading.
-    pub fn index(&mut self) {
-        self.seen_set = self.seen.iter().cloned().collect();
+    pub fn build_index(&mut self) {
+        self.seen_index = self.seen.iter().cloned().collect();
     }
 
     /// Whether a message key was met before.
     pub fn has_seen(&self, key: &str) -> bool {
-        self.seen_set.contains(key)
+        self.seen_index.contains(key)
     }
 
     /// Carries a record out.
     pub fn apply(&mut self, record: Record) {
         match record {
-            Record::Heard { at } => self.heard_at = at,
+            Record::CaughtUp { at } => self.caught_up_to = at,
             Record::Accepted { key, turn } => {
-                self.see(key.clone());
+                self.mark_seen(key.clone());
                 self.open.insert(key, turn);
             }
             Record::Started { key } => {
@@ -197,46 +114,46 @@ impl State {
             Record::Finished { key } => {
                 self.open.remove(&key);
             }
-            Record::Seen { key } => self.see(key),
-            Record::Parked { key, parked } => {
-                self.parked.insert(key, parked);
+            Record::Seen { key } => self.mark_seen(key),
+            Record::Deferred { key, turn } => {
+                self.deferred.insert(key, turn);
             }
-            Record::Unparked { key } => {
-                self.parked.remove(&key);
+            Record::DeferralEnded { key } => {
+                self.deferred.remove(&key);
             }
-            Record::Asked { key, ask } => {
-                self.permits.asks.insert(key, ask);
+            Record::PermissionRequested { id, request } => {
+                self.permissions.requests.insert(id, request);
             }
-            Record::Closed { key } => {
-                self.permits.asks.remove(&key);
+            Record::PermissionRequestClosed { id } => {
+                self.permissions.requests.remove(&id);
             }
-            Record::Grant { key, grant } => self.permits.grant(&key, grant),
-            Record::Revoke { key } => {
-                self.permits.grants.remove(&key);
+            Record::PermissionGranted { scope, grant } => self.permissions.add_grant(&scope, grant),
+            Record::PermissionsRevoked { scope } => {
+                self.permissions.grants.remove(&scope);
             }
-            Record::Decided { decision } => self.permits.decided(decision),
-            Record::Answered { key, answer } => self.answer(key, answer),
-            Record::Session { key, row } => {
-                let id = row.native().unwrap_or_default().to_owned();
+            Record::PermissionDecided { decision } => self.permissions.add_decision(decision),
+            Record::TaskChatTurn { key, turn } => self.set_task_chat_turn(key, turn),
+            Record::SessionUsed { key, row } => {
+                let id = row.any_native_id().unwrap_or_default().to_owned();
                 let old = self.sessions.insert(key.clone(), row);
-                if let Some(old) = old.filter(|old| old.native() != Some(&id)) {
-                    self.ledger.put_aside(&key, old);
+                if let Some(old) = old.filter(|old| old.any_native_id() != Some(&id)) {
+                    self.history.former_sessions.insert(&key, old);
                 }
-                self.ledger.take_back(&key, &id);
+                self.history.former_sessions.remove(&key, &id);
             }
-            Record::Shelve { key } => {
+            Record::SessionArchived { key } => {
                 if let Some(row) = self.sessions.remove(&key) {
-                    self.ledger.put_aside(&key, row);
+                    self.history.former_sessions.insert(&key, row);
                 }
             }
-            Record::Used { scope, adapter, at, tokens } => {
-                self.ledger.count(&scope, &adapter, &Tokens::of_turn(at, tokens));
+            Record::TokensUsed { scope, adapter, at, tokens } => {
+                self.history.usage.add_turn(&scope, &adapter, &TokenUsage::of_turn(at, tokens));
             }
-            Record::Forget { key } => {
+            Record::SessionForgotten { key } => {
                 self.sessions.remove(&key);
             }
-            Record::Choose { scope, choice } => {
-                if choice == Choice::default() {
+            Record::ChoiceMade { scope, choice } => {
+                if choice == TopicChoice::default() {
                     self.choices.remove(&scope);
                 } else {
                     self.choices.insert(scope, choice);
@@ -245,26 +162,26 @@ impl State {
         }
     }
 
-    fn answer(&mut self, key: String, answer: Value) {
-        if answer.is_null() {
-            self.answers.remove(&key);
+    fn set_task_chat_turn(&mut self, key: String, turn: Value) {
+        if turn.is_null() {
+            self.task_chat_turns.remove(&key);
             return;
         }
-        self.answers.insert(key, answer);
+        self.task_chat_turns.insert(key, turn);
         let at = |row: &Value| row["at"].as_i64().unwrap_or_default();
-        if self.answers.len() > ANSWERS
-            && let Some(oldest) = self.answers.values().map(at).min()
+        if self.task_chat_turns.len() > MAX_TASK_CHAT_TURNS
+            && let Some(oldest) = self.task_chat_turns.values().map(at).min()
         {
-            self.answers.retain(|_, row| at(row) > oldest);
+            self.task_chat_turns.retain(|_, row| at(row) > oldest);
         }
     }
 
-    fn see(&mut self, key: String) {
-        if self.seen_set.insert(key.clone()) {
+    fn mark_seen(&mut self, key: String) {
+        if self.seen_index.insert(key.clone()) {
             self.seen.push_back(key);
             while self.seen.len() > SEEN_LIMIT {
                 if let Some(old) = self.seen.pop_front() {
-                    self.seen_set.remove(&old);
+                    self.seen_index.remove(&old);
                 }
             }
         }
@@ -282,9 +199,10 @@ impl State {
     /// Drops what is too old, and what is over the limits, least recently used first. Called before a snapshot.
     pub fn trim(&mut self) {
         let newest = self.sessions.values().map(|row| row.used_at).max().unwrap_or_default();
-        self.sessions.retain(|_, row| newest.saturating_sub(row.used_at) < SESSION_AGE);
-        ledger::keep_newest(&mut self.sessions, SESSION_LIMIT, |row| row.used_at);
-        self.ledger.trim();
+        self.sessions.retain(|_, row| newest.saturating_sub(row.used_at) < MAX_SESSION_AGE_MS);
+        keep_newest(&mut self.sessions, SESSION_LIMIT, |row| row.used_at);
+        self.history.usage.trim();
+        self.history.former_sessions.trim();
     }
 }
 
@@ -297,12 +215,12 @@ mod tests {
         for text in
             ["{}", r#"{"version":null,"sessions":null,"seen":null,"ledger":null,"permits":{"grants":null}}"#]
         {
-            let state: State = crate::json::parse(text).unwrap();
+            let state: ProfileState = crate::json::parse(text).unwrap();
             assert!(state.sessions.is_empty() && state.seen.is_empty() && state.extra.is_empty());
         }
         let text = r#"{"sessions":{"k":{"used_at":null,"workdir":null,"claudeSessionId":null,"newer":1.5}}}"#;
-        let state: State = crate::json::parse(text).unwrap();
-        assert_eq!((state.sessions["k"].used_at, state.sessions["k"].native()), (0, None));
-        assert_eq!(state.sessions["k"].ids["newer"], 1.5);
+        let state: ProfileState = crate::json::parse(text).unwrap();
+        assert_eq!((state.sessions["k"].used_at, state.sessions["k"].any_native_id()), (0, None));
+        assert_eq!(state.sessions["k"].native_ids["newer"], 1.5);
     }
 }

@@ -1,7 +1,7 @@
 //! A file on its way out, as the outbox keeps it. Plain data.
 
 use crate::json::null_as_default;
-use crate::store::shelf::Copied;
+use crate::store::staging::StagedFile;
 use serde::{Deserialize, Serialize};
 
 /// A copy on the shelf, with all that its card needs.
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Upload {
     /// The copy.
     #[serde(flatten)]
-    pub copied: Copied,
+    pub staged: StagedFile,
     /// What the file is called.
     pub name: String,
     /// What people see.
@@ -21,9 +21,9 @@ pub struct Upload {
     /// The task, in a task's topic.
     pub task_id: Option<String>,
     /// It holds the answer itself: if it cannot be sent, the text goes in pieces.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub instead: bool,
+    #[serde(rename = "instead", default, deserialize_with = "null_as_default")]
+    pub replaces_text: bool,
     /// People are told of it in Chinese.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub zh: bool,
+    #[serde(rename = "zh", default, deserialize_with = "null_as_default")]
+    pub in_chinese: bool,
 }

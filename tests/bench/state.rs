@@ -15,7 +15,7 @@ pub(crate) fn cost(sessions: &[usize]) {
         let path = folder.path().join("state.json");
         let mut store = Store::open(&path).unwrap();
         for n in 0..count {
-            store.record(Record::Session { key: key(n), row: row(n) });
+            store.record(Record::SessionUsed { key: key(n), row: row(n) });
         }
         store.snapshot().unwrap();
         let (began, before) = (Instant::now(), written());
@@ -23,13 +23,13 @@ pub(crate) fn cost(sessions: &[usize]) {
             let turn = OpenTurn {
                 topic_id: format!("topic-{n}"),
                 reply_to: Some(format!("m{n}")),
-                at: 1_795_000_000_000,
+                accepted_at: 1_795_000_000_000,
                 started: true,
                 ..OpenTurn::default()
             };
             store.record(Record::Accepted { key: format!("m{n}"), turn });
             store.commit().unwrap();
-            store.record(Record::Session { key: key(n % count), row: row(n) });
+            store.record(Record::SessionUsed { key: key(n % count), row: row(n) });
             store.record(Record::Finished { key: format!("m{n}") });
             store.commit().unwrap();
         }
@@ -57,7 +57,7 @@ fn row(n: usize) -> SessionRow {
         workdir: "/home/u/.wtt-connect/a".into(),
         ..SessionRow::default()
     };
-    row.ids.insert("codexThreadId".into(), format!("01a201fc-49a6-73b2-93a6-{n:012}").into());
+    row.native_ids.insert("codexThreadId".into(), format!("01a201fc-49a6-73b2-93a6-{n:012}").into());
     row
 }
 

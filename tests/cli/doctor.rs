@@ -104,7 +104,7 @@ fn a_running_connector_is_shown() {
     let m = Machine::new().env("WTT_AGENT_ID", "agent-1").env("WTT_TOKEN", CANARY);
     let lock = m.file("home/.local/state/wtt-connect/agent-1-codex/lock", "");
     m.run(&["doctor", "--offline"]).says("ok       state: not running");
-    let held = wtt_connect::store::lock::take(&lock).unwrap();
+    let held = wtt_connect::store::lock::acquire(&lock).unwrap();
     let pid = std::process::id();
     m.run(&["doctor", "--offline"]).says(&format!("process {pid} is running with this state directory"));
     drop(held);

@@ -86,7 +86,7 @@ fn a_full_outbox_holds_new_turns_back_and_keeps_every_reply() {
     for n in 0..MAX_ENTRIES {
         let topic = &topics[n % topics.len()];
         let text = vec![format!("reply {n}.")];
-        outbox.put(&outbox.entry(&format!("m{n}"), topic, None, text, ReplyKind::Done)).unwrap();
+        outbox.put(&outbox.new_entry(&format!("m{n}"), topic, None, text, ReplyKind::Done)).unwrap();
     }
     wtt.service.set_faults(Faults { drop_results: true, no_echo: true, ..Faults::default() });
     let connector = Connector::start(&wtt, &home, &[]);

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wtt_connect::store::Store;
-use wtt_connect::store::artifacts::Artifacts;
 use wtt_connect::store::outbox::Outbox;
+use wtt_connect::store::sent_files::SentFiles;
 use wtt_connect::store::state::Record;
 
 const RECORDED: &str = "tests/fixtures/state-0.1.0-dev";
@@ -44,7 +44,7 @@ fn snapshot_and_journal_of_an_earlier_version_give_the_same_state() {
     restore(dir.path(), &str::to_owned);
     let path = dir.path().join("state.json");
     let store = Store::open(&path).unwrap();
-    assert!(store.notes().is_empty(), "{:?}", store.notes());
+    assert!(store.repairs().is_empty(), "{:?}", store.repairs());
     assert_eq!(read(&path), read(Path::new(FOLDED)));
     assert_eq!(std::fs::metadata(dir.path().join("state.json.journal")).unwrap().len(), 0);
     assert!(store.state().has_seen("8ea10d73-62ed-47d2-9af1-cf46041f7528"));
@@ -56,7 +56,7 @@ fn outbox_and_sent_files_of_an_earlier_version_are_read_whole() {
     restore(dir.path(), &str::to_owned);
     let (outbox, entries, unreadable) = Outbox::open(&dir.path().join("outbox")).unwrap();
     assert_eq!((entries.len(), unreadable), (7, 0));
-    assert_eq!(Outbox::peek(&dir.path().join("outbox")).2, 1, "the one that the service has refused");
+    assert_eq!(Outbox::summary(&dir.path().join("outbox")).2, 1, "the one that the service has refused");
     let before: BTreeMap<PathBuf, Value> =
         files(&dir.path().join("outbox")).into_iter().map(|file| (file.clone(), read(&file))).collect();
     for entry in &entries {
@@ -65,7 +65,7 @@ fn outbox_and_sent_files_of_an_earlier_version_are_read_whole() {
     for (file, value) in before {
         assert_eq!(read(&file), value, "{}", file.display());
     }
-    let sent = Artifacts::new(dir.path()).rows().unwrap();
+    let sent = SentFiles::new(dir.path()).rows().unwrap();
     assert_eq!(serde_json::to_value(&sent).unwrap(), read(&dir.path().join("artifacts.json"))["sent"]);
     assert_eq!(sent.len(), 2);
 }
@@ -91,7 +91,7 @@ fn unknown_fields_beside_recorded_ones_are_kept() {
     }
     std::fs::write(&path, newer.to_string()).unwrap();
     let mut store = Store::open(&path).unwrap();
-    assert!(store.notes().is_empty(), "{:?}", store.notes());
+    assert!(store.repairs().is_empty(), "{:?}", store.repairs());
     assert_eq!(read(&path), newer);
     store.record(Record::Seen { key: "another".into() });
     store.snapshot().unwrap();

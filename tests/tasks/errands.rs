@@ -5,7 +5,7 @@ use super::running::Person;
 use crate::support::daemon::{AGENT, Connector, Home, Wtt, until};
 use serde_json::{Map, Value, json};
 use wtt_connect::local::service::Faults;
-use wtt_connect::store::errand::Errand;
+use wtt_connect::store::follow_up::FollowUp;
 use wtt_connect::store::outbox::{Outbox, ReplyKind};
 
 fn task(wtt: &Wtt) -> Map<String, Value> {
@@ -20,10 +20,10 @@ fn text<'a>(task: &'a Map<String, Value>, key: &str) -> &'a str {
 fn leave(home: &Home, task: &Map<String, Value>, parts: &[&str], bodies: &[Value]) {
     let (outbox, _, _) = Outbox::open(&home.state_dir().join("outbox")).unwrap();
     let parts = parts.iter().map(|part| (*part).to_owned()).collect();
-    let mut entry = outbox.entry("m1", text(task, "topic_id"), None, parts, ReplyKind::Done);
+    let mut entry = outbox.new_entry("m1", text(task, "topic_id"), None, parts, ReplyKind::Done);
     let path = format!("/tasks/{}", text(task, "id"));
-    entry.after =
-        bodies.iter().map(|body| Errand::Patch { path: path.clone(), body: body.clone() }).collect();
+    entry.follow_ups =
+        bodies.iter().map(|body| FollowUp::Patch { path: path.clone(), body: body.clone() }).collect();
     outbox.put(&entry).unwrap();
 }
 

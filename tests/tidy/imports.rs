@@ -65,7 +65,6 @@ const KNOWN: &[&str] = &[
     "src/session/speech/synthesize.rs",
     "src/session/speech/transcribe.rs",
     "src/session/worker.rs",
-    "src/store/ledger.rs",
     "src/store/state.rs",
 ];
 

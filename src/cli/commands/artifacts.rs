@@ -4,7 +4,7 @@ use super::profiles;
 use crate::cli::output::{self, Color};
 use crate::cli::table::CommandArgs;
 use crate::error::{Error, Result};
-use crate::store::artifacts::{Artifacts, Row};
+use crate::store::sent_files::{SentFileRecord, SentFiles};
 use crate::sys::time;
 use crate::text;
 use serde_json::{Value, json};
@@ -14,9 +14,9 @@ const CELL_CHARS: usize = 40;
 
 /// Prints the list.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let mut rows: Vec<(String, Row)> = Vec::new();
+    let mut rows: Vec<(String, SentFileRecord)> = Vec::new();
     for profile in profiles::select(args.operands.first().map(AsRef::as_ref))? {
-        let sent = Artifacts::new(&profile.config.state_dir).rows();
+        let sent = SentFiles::new(&profile.config.state_dir).rows();
         let sent =
             sent.map_err(|why| Error::Failed(format!("cannot read the list of {}: {why}", profile.name)))?;
         rows.extend(sent.into_iter().map(|row| (profile.name.clone(), row)));
@@ -25,10 +25,10 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     output::write_stdout(&crate::sys::log::redact(&text))
 }
 
-fn as_json(rows: &[(String, Row)]) -> String {
+fn as_json(rows: &[(String, SentFileRecord)]) -> String {
     let rows = rows.iter().map(|(profile, row)| {
-        json!({ "profile": profile, "at": time::rfc3339(row.at), "from": row.from, "name": row.name, "title": row.title,
-            "size": row.size, "sha256": row.hash, "mime_type": row.mime, "url": row.url, "topic_id": row.topic_id,
+        json!({ "profile": profile, "at": time::rfc3339(row.sent_at), "from": row.origin, "name": row.name, "title": row.title,
+            "size": row.size, "sha256": row.sha256, "mime_type": row.mime, "url": row.url, "topic_id": row.topic_id,
             "task_id": row.task_id })
     });
     let mut list: Vec<Value> = Vec::new();
@@ -36,7 +36,7 @@ fn as_json(rows: &[(String, Row)]) -> String {
     format!("{:#}\n", json!({ "artifacts": list }))
 }
 
-fn as_text(rows: &[(String, Row)]) -> String {
+fn as_text(rows: &[(String, SentFileRecord)]) -> String {
     if rows.is_empty() {
         return "No files have been sent yet.\n".to_owned();
     }
@@ -44,11 +44,11 @@ fn as_text(rows: &[(String, Row)]) -> String {
     for (profile, row) in rows {
         let cell = |long: &str| text::truncate(&text::one_line(long), CELL_CHARS);
         lines.push([
-            time::rfc3339(row.at),
+            time::rfc3339(row.sent_at),
             profile.clone(),
             size(row.size),
             cell(&row.title),
-            cell(&row.from),
+            cell(&row.origin),
             text::one_line(&row.url),
         ]);
     }

@@ -11,8 +11,8 @@ use crate::http::fetch::Fetcher;
 use crate::http::file_upload::Failure;
 use crate::session::file_upload;
 use crate::session::file_upload::{FileSender, UploadTarget};
-use crate::store::artifacts::Artifacts;
 use crate::store::lock;
+use crate::store::sent_files::SentFiles;
 use crate::wire::outgoing::{self, Publish};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -100,20 +100,25 @@ fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)
     if let Some(problem) = profile.problems.first() {
         return Err(Error::Config(format!("{}: {problem}", profile.name)));
     }
-    let shelf = file_upload::shelf(config);
+    let staging = file_upload::staging_area(config);
     let place =
         UploadTarget { topic_id: &wish.topic_id, task_id: None, lang: crate::session::messages::Lang::En };
-    let upload = file_upload::prepare(&shelf, place, Path::new(&wish.folder), &wish.files, &wish.title)
+    let upload = file_upload::prepare(&staging, place, Path::new(&wish.folder), &wish.files, &wish.title)
         .map_err(Error::Failed)?;
     let (base, token) = (&config.base_url, &config.http_token);
     let mut what = "the upload failed".to_owned();
     let sent = (|| {
         let client = Client::new(base, token.clone(), config.ca_file.clone())?;
         let fetcher = Fetcher::new(base, token.clone(), config.ca_file.as_deref(), &config.media_hosts)?;
-        let ledger = Artifacts::new(&config.state_dir);
-        let post =
-            FileSender { client: &client, fetcher: &fetcher, shelf: &shelf, ledger: &ledger, service: base };
-        let sent = post.send(&upload, &mut |n| on(n, upload.copied.size))?;
+        let sent_files = SentFiles::new(&config.state_dir);
+        let post = FileSender {
+            client: &client,
+            fetcher: &fetcher,
+            staging: &staging,
+            sent_files: &sent_files,
+            service: base,
+        };
+        let sent = post.send(&upload, &mut |n| on(n, upload.staged.size))?;
         let message = Publish {
             request_id: "",
             topic_id: &wish.topic_id,
@@ -128,13 +133,13 @@ fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)
         client.post_json(&path, &outgoing::message(&message, &config.agent_id))?;
         Ok::<_, Failure>(sent)
     })();
-    shelf.discard(&upload.copied.copy);
+    staging.remove(&upload.staged.name);
     let sent = sent.map_err(|error| match error {
         Failure { is_final: false, why } => Error::Unavailable(why),
         Failure { why, .. } => Error::Failed(format!("{what}: {why}")),
     })?;
     Ok(
-        json!({ "url": sent.url, "card": sent.card, "size": upload.copied.size, "sha256": upload.copied.hash }),
+        json!({ "url": sent.url, "card": sent.card, "size": upload.staged.size, "sha256": upload.staged.sha256 }),
     )
 }
 

@@ -7,7 +7,7 @@ use crate::daemon::context::Context;
 use crate::daemon::topic_choice::{self, choice_of, choose, loosest_mode, mode_of, speaks};
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::model;
-use crate::store::state::Choice;
+use crate::store::state::TopicChoice;
 use crate::wire::intake::Job;
 use crate::wire::message::SenderKind;
 
@@ -32,7 +32,7 @@ pub(super) fn choose_model(
             Some(effort) => Say::DefaultEffort.to(lang, &[effort]),
             None => Say::ModelDefault.to(lang, &[]),
         };
-        choose(cx, &job.scope, Choice { model: None, effort, ..choice });
+        choose(cx, &job.scope, TopicChoice { model: None, effort, ..choice });
         return text;
     }
     if let Err(why) = model::check_model(&model) {
@@ -42,7 +42,7 @@ pub(super) fn choose_model(
         Some(effort) => Say::ModelEffort.to(lang, &[&model, effort]),
         None => model.clone(),
     };
-    choose(cx, &job.scope, Choice { model: Some(model.clone()), effort, ..choice });
+    choose(cx, &job.scope, TopicChoice { model: Some(model.clone()), effort, ..choice });
     match topic_choice::route(cx, &mut job.clone()) {
         Ok(route) if route.note.is_some() => foreign_model(cx, &model, &route.adapter, lang),
         Err(why) => format!("⚠️ {}", kept(lang, &why)),
@@ -103,7 +103,7 @@ pub(super) fn choose_mode(cx: &mut Context, job: &Job, name: Option<String>, lan
         return format!("⚠️ {}", kept(lang, &why));
     }
     let chosen = (name != "default").then_some(name);
-    choose(cx, &job.scope, Choice { mode: chosen, ..choice });
+    choose(cx, &job.scope, TopicChoice { mode: chosen, ..choice });
     Say::ModeSet.to(lang, &[mode.name()])
 }
 
@@ -118,14 +118,14 @@ pub(super) fn choose_adapter(cx: &mut Context, job: &Job, name: Option<String>, 
         return Say::AdapterShow.to(lang, &[&now, &enabled]);
     };
     if name == "default" {
-        choose(cx, &job.scope, Choice { adapter: None, ..choice });
+        choose(cx, &job.scope, TopicChoice { adapter: None, ..choice });
         return Say::AdapterBack.to(lang, &[&config.adapter]);
     }
     match adapters::find(&name).filter(|spec| config.adapters.iter().any(|name| name == spec.name)) {
         Some(spec) => {
             // a model chosen for the other agent would lead back to it
             let adapter = Some(spec.name.to_owned());
-            choose(cx, &job.scope, Choice { adapter, mode: choice.mode, ..Choice::default() });
+            choose(cx, &job.scope, TopicChoice { adapter, mode: choice.mode, ..TopicChoice::default() });
             Say::AdapterSet.to(lang, &[spec.title])
         }
         None => Say::AdapterOff.to(lang, &[&name.replace('`', ""), &enabled]),

@@ -6,9 +6,8 @@ use crate::daemon::context::Context;
 use crate::daemon::topic_choice;
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::routing;
-use crate::store::state::{Choice, Record, SessionRow};
+use crate::store::state::{Record, SessionRow, TopicChoice};
 use crate::sys::time;
-use crate::text;
 use crate::wire::intake::{Job, Scope};
 
 /// A session of the list: its key (with the id behind it when it was put aside), its row, whether it is in use.
@@ -19,9 +18,7 @@ fn sessions_of<'a>(cx: &'a Context, scope: &Scope) -> Vec<Item<'a>> {
     let (state, scope) = (cx.store.state(), routing::scope_key(scope));
     let mut items: Vec<Item<'_>> = Vec::new();
     items.extend(state.sessions_of(&scope).map(|(key, row)| (key, row, true)));
-    items.extend(
-        text::with_prefix(&state.ledger.shelf, &format!("{scope}:")).map(|(key, row)| (key, row, false)),
-    );
+    items.extend(state.history.former_sessions.of_scope(&scope).map(|(key, row)| (key, row, false)));
     items.sort_by_key(|(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
     items
 }
@@ -60,7 +57,7 @@ pub(super) fn switch_to(
     let items = sessions_of(cx, &job.scope);
     let number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
     let by_id = || {
-        let fits = |item: &&Item<'_>| item.1.native().is_some_and(|id| id.starts_with(which));
+        let fits = |item: &&Item<'_>| item.1.any_native_id().is_some_and(|id| id.starts_with(which));
         items.iter().find(fits).filter(|_| which.len() >= 4)
     };
     let Some((key, row, _)) = number.and_then(|n| items.get(n)).or_else(by_id) else {
@@ -77,8 +74,8 @@ pub(super) fn switch_to(
         return Err(Say::AdapterOff.to(lang, &[&adapter, &config.adapters.join(", ")]));
     }
     let chosen = cx.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
-    let choice = Choice { model, effort, adapter: Some(adapter), ..chosen };
-    cx.store.record(Record::Choose { scope: job.scope.to_string(), choice });
+    let choice = TopicChoice { model, effort, adapter: Some(adapter), ..chosen };
+    cx.store.record(Record::ChoiceMade { scope: job.scope.to_string(), choice });
     let route =
         topic_choice::route(cx, &mut job.clone()).map_err(|why| format!("⚠️ {}", kept(lang, &why)))?;
     let text = Say::Switched.to(lang, &[&name, &id]);

@@ -58,11 +58,11 @@ pub(super) fn status_text(
         lines.push(Say::SessionRow.to(lang, &[&name, &id]));
     }
     let here = job.scope.to_string();
-    for (_, parked) in cx.store.state().parked.iter().filter(|(_, parked)| parked.scope == here) {
+    for (_, parked) in cx.store.state().deferred.iter().filter(|(_, parked)| parked.scope == here) {
         lines.push(Say::KeptRow.to(lang, &[&time::rfc3339(parked.until)]));
     }
     lines.extend(permissions.status_lines(cx, job, lang));
-    lines.extend(cx.store.notes().iter().map(|note| Say::Note.to(lang, &[note])));
+    lines.extend(cx.store.repairs().iter().map(|note| Say::Note.to(lang, &[note])));
     lines.join("\n")
 }
 
@@ -90,7 +90,7 @@ pub(super) fn known_by(key: &str, row: &SessionRow) -> (String, String) {
     for part in [model, effort].into_iter().flatten() {
         name.push_str(&format!(" {part}"));
     }
-    (name, row.native().unwrap_or_default().chars().take(SHORT_ID).collect())
+    (name, row.any_native_id().unwrap_or_default().chars().take(SHORT_ID).collect())
 }
 
 /// As much of an id as tells sessions apart. Those that begin with the time need more than eight.

@@ -108,7 +108,7 @@ fn status(cx: &Context, parts: &ControlParts<'_>) -> Value {
         })
         .collect();
     let waiting = turns().filter(|(_, turn)| turn.began.is_none()).count();
-    let parked = &cx.store.state().parked;
+    let parked = &cx.store.state().deferred;
     let next = parked.values().map(|parked| parked.until).min().map(time::rfc3339);
     let oldest = parts.outbound.oldest_undelivered();
     let last = lifecycle.last_message.as_ref().map(
@@ -133,7 +133,7 @@ fn status(cx: &Context, parts: &ControlParts<'_>) -> Value {
 
 /// What somebody should look after, in sentences.
 fn problems(cx: &Context, outbound: &Outbound) -> Vec<String> {
-    let mut problems: Vec<String> = cx.store.notes().to_vec();
+    let mut problems: Vec<String> = cx.store.repairs().to_vec();
     if let Some(why) = &cx.lifecycle.disk_problem {
         problems.push(format!(
             "the disk refuses: {why}; replies and sessions are kept in memory until it does not"

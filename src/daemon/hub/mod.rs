@@ -267,7 +267,7 @@ impl Hub {
 
     /// Makes the batch durable if something in it must be. A disk that refuses does not stop the work. Blocks.
     fn commit(&mut self, now: Instant) {
-        if !self.cx.store.dirty() {
+        if !self.cx.store.has_uncommitted() {
             (self.cx.commit_now, self.commit_by) = (false, None);
             return;
         }

@@ -10,7 +10,7 @@ use crate::daemon::scheduler::deferred;
 use crate::daemon::tasks::answered;
 use crate::session::SessionEvent;
 use crate::session::turn::{EndedTurn as Ended, TurnEnd};
-use crate::store::outbox::Entry;
+use crate::store::outbox::OutboxEntry;
 use crate::store::state::Record;
 use crate::sys::{fault_injection, time};
 use crate::wire::frame::{self, ActionResult, Frame};
@@ -136,16 +136,16 @@ impl Hub {
                 return Effect::ShowStatus { topic_id, status, urgency: Urgency::Throttled }.into();
             }
             SessionEvent::Status { .. } => {}
-            SessionEvent::Remember { key, row } => cx.store.record(Record::Session { key, row }),
-            SessionEvent::Forget { key } => cx.store.record(Record::Forget { key }),
-            SessionEvent::SetAside { key } => cx.store.record(Record::Shelve { key }),
+            SessionEvent::Remember { key, row } => cx.store.record(Record::SessionUsed { key, row }),
+            SessionEvent::Forget { key } => cx.store.record(Record::SessionForgotten { key }),
+            SessionEvent::SetAside { key } => cx.store.record(Record::SessionArchived { key }),
             SessionEvent::Steered { scope, key, fate } => {
                 return scheduler.on_steered(cx, &scope, &key, fate);
             }
             SessionEvent::Used { scope, adapter, usage } => {
                 let tokens = usage.map(|usage| [usage.input, usage.cached, usage.output]);
                 let (scope, adapter) = (scope.to_string(), adapter.to_owned());
-                cx.store.record(Record::Used { scope, adapter, at: time::now_ms(), tokens });
+                cx.store.record(Record::TokensUsed { scope, adapter, at: time::now_ms(), tokens });
             }
             SessionEvent::Asked(asked) if scheduler.is_live(asked.turn_id) => {
                 return self.permissions.on_asked(cx, *asked);
@@ -157,7 +157,9 @@ impl Hub {
             SessionEvent::Decided { asked, decision } => {
                 permissions::on_decided_by_rule(cx, &asked, &decision);
             }
-            SessionEvent::Revoke { scope } => cx.store.record(Record::Revoke { key: scope.to_string() }),
+            SessionEvent::Revoke { scope } => {
+                cx.store.record(Record::PermissionsRevoked { scope: scope.to_string() })
+            }
             SessionEvent::Spoken { entry } => self.outbound.deliver_written(*entry),
             SessionEvent::Ended { scope, ended, entry, on_disk } => {
                 self.on_turn_ended(&scope, ended, *entry, on_disk);
@@ -167,7 +169,7 @@ impl Hub {
     }
 
     /// A turn is over. Its messages are finished or deferred before its reply is delivered.
-    fn on_turn_ended(&mut self, scope: &Scope, ended: Ended, reply: Entry, is_on_disk: bool) {
+    fn on_turn_ended(&mut self, scope: &Scope, ended: Ended, reply: OutboxEntry, is_on_disk: bool) {
         answered::note_ended(&mut self.cx, &self.scheduler, scope, ended.turn_id);
         if let Some(over) = self.scheduler.ended(scope, ended.turn_id) {
             let (number, word) = (ended.turn_id, ended.end.word());

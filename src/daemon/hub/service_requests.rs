@@ -2,7 +2,7 @@
 
 use crate::daemon::context::Context;
 use crate::store::Store;
-use crate::store::ledger::Tokens;
+use crate::store::usage::TokenUsage;
 use crate::wire::outgoing;
 use serde_json::{Map, Value, json};
 
@@ -23,8 +23,8 @@ pub(super) fn answer(cx: &Context, kind: &str, request_id: &str) {
 
 /// What the agents have used as far back as it is kept, under the names of the page's sidebar.
 pub(super) fn usage_totals(store: &Store) -> Value {
-    let mut sum = Tokens::default();
-    store.state().ledger.days.values().for_each(|day| sum.add(day));
+    let mut sum = TokenUsage::default();
+    store.state().history.usage.days.values().for_each(|day| sum.add(day));
     json!({ "requests": sum.turns, "input_tokens": sum.input, "output_tokens": sum.output,
         "cache_tokens": sum.cached, "total_tokens": sum.input + sum.output })
 }

@@ -19,7 +19,7 @@ use crate::daemon::outbound::http_worker::HttpWorker;
 use crate::daemon::outbound::progress_throttle::ProgressThrottle;
 use crate::daemon::outbound::upload_waiters::UploadWaiters;
 use crate::daemon::outbound::uploads::Uploads;
-use crate::store::outbox::{Entry, ReplyKind};
+use crate::store::outbox::{OutboxEntry, ReplyKind};
 use std::time::Instant;
 
 /// The part of the daemon that sends.
@@ -36,7 +36,7 @@ pub(crate) struct Outbound {
 
 impl Outbound {
     /// `left`: what an earlier run has not delivered.
-    pub(crate) fn new(cx: &Context, http: HttpWorker, uploads: Uploads, left: Vec<Entry>) -> Outbound {
+    pub(crate) fn new(cx: &Context, http: HttpWorker, uploads: Uploads, left: Vec<OutboxEntry>) -> Outbound {
         let mut delivery = Delivery::default();
         for entry in left {
             match entry.kind {

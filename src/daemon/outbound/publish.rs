@@ -10,8 +10,8 @@ use crate::daemon::outbound::requests::Purpose;
 use crate::daemon::outbound::upload_waiters::FinishedUpload;
 use crate::daemon::outbound::uploads::UploadJob;
 use crate::session::turn::TurnEnd;
-use crate::store::errand::Errand;
-use crate::store::outbox::{Entry, ReplyKind};
+use crate::store::follow_up::FollowUp;
+use crate::store::outbox::{OutboxEntry, ReplyKind};
 use crate::store::state::Record;
 use crate::wire::assumed::{CHUNK_CHARS, HISTORY_LIMIT};
 use crate::wire::message::Message;
@@ -37,30 +37,30 @@ impl Outbound {
         }
         let parts = cx.shared.encrypt_parts(&job, chunk(&text, CHUNK_CHARS));
         let reply_to = job.message_id.as_deref();
-        let mut entry = cx.shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, kind);
-        entry.after.extend(follow_up);
+        let mut entry = cx.shared.outbox.new_entry(&job.key, &job.topic_id, reply_to, parts, kind);
+        entry.follow_ups.extend(follow_up);
         self.post(cx, entry);
         effects
     }
 
     /// Makes an entry durable and delivers it.
-    pub(crate) fn post(&mut self, cx: &Context, entry: Entry) {
-        cx.shared.outbox.keep(&entry);
+    pub(crate) fn post(&mut self, cx: &Context, entry: OutboxEntry) {
+        cx.shared.outbox.put_or_keep_in_memory(&entry);
         self.delivery.add(entry, false);
     }
 
     /// Delivers an entry that the thread that made it has written to disk.
-    pub(crate) fn deliver_written(&mut self, entry: Entry) {
+    pub(crate) fn deliver_written(&mut self, entry: OutboxEntry) {
         self.delivery.add(entry, false);
     }
 
     /// Delivers the reply of a turn that is over. The one that says that a message is deferred reaches the disk behind
     /// the deferred message: after a crash between the two the message is not lost.
-    pub(crate) fn deliver_reply(&mut self, cx: &mut Context, end: &TurnEnd, reply: Entry) {
+    pub(crate) fn deliver_reply(&mut self, cx: &mut Context, end: &TurnEnd, reply: OutboxEntry) {
         if matches!(end, TurnEnd::Parked { .. }) {
             // a disk that refuses is reported with the batch
             let _ = cx.store.commit();
-            cx.shared.outbox.keep(&reply);
+            cx.shared.outbox.put_or_keep_in_memory(&reply);
         }
         self.delivery.add(reply, false);
     }
@@ -128,14 +128,14 @@ impl Outbound {
         }
         let purpose = HttpPurpose::FollowUp { seq, left };
         let is_under_way = match errand.clone() {
-            Errand::Patch { path, body } => {
+            FollowUp::Patch { path, body } => {
                 let call = match self.delivery.asked_before(seq) {
                     Some(since) => HttpCall::PatchUnlessDone { path, body, since },
                     None => HttpCall::Patch { path, body },
                 };
                 self.http.enqueue(&cx.shared, purpose, call)
             }
-            Errand::Upload(upload) => self.uploads.send_entry(&cx.shared, purpose, upload, tries),
+            FollowUp::Upload(upload) => self.uploads.send_entry(&cx.shared, purpose, upload, tries),
         };
         if !is_under_way {
             let outcome = HttpOutcome::Unknown("no thread could be started".to_owned());
@@ -207,7 +207,7 @@ impl Outbound {
 
     fn look_up(&mut self, cx: &Context, seq: u64, data: &Value) -> Option<Conclusion> {
         let entry = self.delivery.entry(seq)?;
-        let (since, reply_to) = (entry.at, entry.reply_to.clone());
+        let (since, reply_to) = (entry.written_at, entry.reply_to.clone());
         let topic = Topic::bare(&entry.topic_id);
         let answers_another =
             |m: &Message| m.reply_to.is_some() && reply_to.is_some() && m.reply_to != reply_to;
@@ -239,8 +239,8 @@ impl Outbound {
     /// A file that was asked for is with the service: posts its card, unless the same one is on its way already.
     pub(crate) fn on_finished_upload(&mut self, cx: &Context, upload: FinishedUpload) {
         let FinishedUpload { key, topic_id, card, answer, back } = upload;
-        let is_same = |entry: &Entry| {
-            entry.is_asked() && entry.topic_id == topic_id && entry.parts.first() == Some(&card)
+        let is_same = |entry: &OutboxEntry| {
+            entry.is_requested_upload() && entry.topic_id == topic_id && entry.parts.first() == Some(&card)
         };
         let now = Instant::now();
         let seq = match self.delivery.find(is_same) {
@@ -251,7 +251,7 @@ impl Outbound {
             }
             None => {
                 let outbox = &cx.shared.outbox;
-                let entry = outbox.entry(&key, &topic_id, None, vec![card], ReplyKind::Notice);
+                let entry = outbox.new_entry(&key, &topic_id, None, vec![card], ReplyKind::Notice);
                 if let Err(error) = outbox.put(&entry) {
                     // its file may be there all the same, and who is told of the failure asks again
                     let _ = outbox.remove(&entry);
@@ -296,7 +296,7 @@ impl Outbound {
                     log_error(cx.shared.outbox.remove(&entry));
                 } else {
                     log::error!(target: "hub", "a reply in topic {} was refused for good ({why}); it is kept in outbox/failed", entry.topic_id);
-                    log_error(cx.shared.outbox.fail(&entry));
+                    log_error(cx.shared.outbox.move_to_failed(&entry));
                 }
                 self.stop_typing(cx, &entry.topic_id);
             }
@@ -308,20 +308,20 @@ impl Outbound {
             }
             Conclusion::GaveUp { entry, why } => {
                 log::error!(target: "hub", "the service does not take a part of a reply, or what follows it, in topic {} ({why}); it is kept in outbox/failed", entry.topic_id);
-                log_error(cx.shared.outbox.record_failure(&entry));
+                log_error(cx.shared.outbox.copy_to_failed(&entry));
             }
         }
     }
 }
 
 /// "Finished" must be on disk before the outbox file goes, or a crash would report the turn as interrupted.
-fn commit_finished(cx: &mut Context, entry: &Entry) {
-    for key in std::iter::once(&entry.key).chain(&entry.also) {
+fn commit_finished(cx: &mut Context, entry: &OutboxEntry) {
+    for key in std::iter::once(&entry.key).chain(&entry.merged_keys) {
         if cx.store.state().open.contains_key(key) {
             cx.store.record(Record::Finished { key: key.clone() });
         }
     }
-    if cx.store.dirty()
+    if cx.store.has_uncommitted()
         && let Err(error) = cx.store.commit()
     {
         log::warn!(target: "store", "cannot write the state: {error}");

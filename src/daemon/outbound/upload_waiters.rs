@@ -2,7 +2,7 @@
 //! with the word that the card is kept. The cards themselves are entries of the outbox like any other.
 
 use crate::daemon::control::reply::reply;
-use crate::store::outbox::Entry;
+use crate::store::outbox::OutboxEntry;
 use serde_json::{Value, json};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ pub(crate) struct UploadWaiters {
 
 impl UploadWaiters {
     /// Remembers a card.
-    fn recall(&mut self, entry: &Entry) {
+    fn recall(&mut self, entry: &OutboxEntry) {
         if let [card] = entry.parts.as_slice() {
             if self.left.len() >= LEFT {
                 self.left.remove(0);
@@ -89,8 +89,8 @@ impl UploadWaiters {
     }
 
     /// An entry is out, or refused for good. Whether somebody who waited has heard it.
-    pub(crate) fn settle(&mut self, entry: &Entry, refusal: Option<&str>) -> bool {
-        if !entry.is_asked() {
+    pub(crate) fn settle(&mut self, entry: &OutboxEntry, refusal: Option<&str>) -> bool {
+        if !entry.is_requested_upload() {
             return false;
         }
         let mut heard = false;
@@ -117,16 +117,16 @@ impl UploadWaiters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::outbox::{ASKED, ReplyKind};
+    use crate::store::outbox::{ReplyKind, UPLOAD_KEY_PREFIX};
     use std::io::Read;
 
-    fn entry(seq: u64) -> Entry {
-        Entry {
-            key: format!("{ASKED}{seq}"),
+    fn entry(seq: u64) -> OutboxEntry {
+        OutboxEntry {
+            key: format!("{UPLOAD_KEY_PREFIX}{seq}"),
             topic_id: "t".into(),
             parts: vec!["card".into()],
             kind: ReplyKind::Notice,
-            ..Entry::example(seq)
+            ..OutboxEntry::example(seq)
         }
     }
 

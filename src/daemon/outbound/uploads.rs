@@ -18,7 +18,7 @@ use crate::session::file_upload::{FileSender, UploadTarget};
 use crate::session::messages::{Lang, Say};
 use crate::session::speech::synthesize;
 use crate::session::task::TaskLink;
-use crate::store::outbox::{ASKED, Entry};
+use crate::store::outbox::{OutboxEntry, UPLOAD_KEY_PREFIX};
 use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::assumed::CHUNK_CHARS;
@@ -81,7 +81,7 @@ impl Uploads {
     }
 
     /// Has an answer spoken that an earlier run has not; its file goes out like any other.
-    pub(crate) fn speak_on(&self, shared: &Arc<Shared>, entry: Entry) {
+    pub(crate) fn speak_on(&self, shared: &Arc<Shared>, entry: OutboxEntry) {
         let events = self.events.clone();
         let tell = move |event| drop(events.send(Event::Session(event)));
         synthesize::resume_synthesis(shared, entry, Box::new(tell));
@@ -148,8 +148,8 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
             (Ok(client), Ok(fetcher)) => Ok(FileSender {
                 client,
                 fetcher,
-                shelf: &shared.shelf,
-                ledger: &shared.ledger,
+                staging: &shared.staging,
+                sent_files: &shared.sent_files,
                 service: base,
             }),
             (Err(why), _) | (_, Err(why)) => Err(Failure::from(why.clone())),
@@ -212,13 +212,13 @@ fn send_entry(
     });
     match sent {
         Ok(sent) => {
-            shared.shelf.discard(&upload.copied.copy);
-            log::info!(target: "uploads", "sent {} ({} bytes)", upload.copied.from, upload.copied.size);
+            shared.staging.remove(&upload.staged.name);
+            log::info!(target: "uploads", "sent {} ({} bytes)", upload.staged.origin, upload.staged.size);
             let row = row(upload, &sent.url);
             HttpOutcome::Accepted(json!({ "texts": [sent.card], "row": row }))
         }
         Err(Failure { is_final, why }) if is_final || tries >= TRIES => {
-            log::warn!(target: "uploads", "{} is given up: {why}", upload.copied.from);
+            log::warn!(target: "uploads", "{} is given up: {why}", upload.staged.origin);
             HttpOutcome::Accepted(json!({ "texts": given_up(shared, upload, &why) }))
         }
         Err(Failure { why, .. }) => HttpOutcome::Unknown(format!("{}: {why}", upload.name)),
@@ -228,19 +228,19 @@ fn send_entry(
 /// A file as it stands among the artifacts of a task.
 fn row(upload: &Upload, url: &str) -> Value {
     json!({ "title": upload.title, "name": upload.name, "url": url, "mime_type": upload.mime,
-        "size": upload.copied.size, "sha256": upload.copied.hash })
+        "size": upload.staged.size, "sha256": upload.staged.sha256 })
 }
 
 /// What people read instead of a card. An answer that should have been a file goes in pieces.
 fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
     let mut text = String::new();
-    if upload.instead
-        && let Ok(mut file) = shared.shelf.file(&upload.copied.copy)
+    if upload.replaces_text
+        && let Ok(mut file) = shared.staging.open(&upload.staged.name)
         && file.read_to_string(&mut text).is_ok()
     {
         return outbound_text::chunk(&text, CHUNK_CHARS);
     }
-    let lang = Lang::stored(upload.zh);
+    let lang = Lang::stored(upload.in_chinese);
     vec![file_upload::not_sent(
         lang,
         &upload.name,
@@ -270,27 +270,31 @@ fn copy_and_send(
     let failed = |error: Failure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
     let folder = Path::new(&request.folder);
-    let upload = file_upload::prepare(&shared.shelf, place, folder, &request.files, &request.title)?;
-    let size = upload.copied.size;
+    let upload = file_upload::prepare(&shared.staging, place, folder, &request.files, &request.title)?;
+    let size = upload.staged.size;
     let sent = post.send(&upload, &mut |n| {
         if requester.pace.is_due() {
             requester.say(&json!({ "sent": n, "of": size }));
             let _ = events.send(Event::Uploading(request.topic_id.clone(), progress(&upload, n)));
         }
     });
-    shared.shelf.discard(&upload.copied.copy);
+    shared.staging.remove(&upload.staged.name);
     let sent = sent.map_err(failed)?;
     // who has gone (a time limit, a stop) believes that it did not work, and may ask again
     if !requester.say(&json!({ "sent": size, "of": size })) {
         return Err("whoever asked has gone; no card is sent".to_owned());
     }
     on_sent(row(&upload, &sent.url));
-    let answer = json!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.copied.hash });
-    Ok(SentFile { key: format!("{ASKED}{}", upload.copied.copy), card: sent.card.clone(), answer })
+    let answer = json!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.staged.sha256 });
+    Ok(SentFile {
+        key: format!("{UPLOAD_KEY_PREFIX}{}", upload.staged.name),
+        card: sent.card.clone(),
+        answer,
+    })
 }
 
 fn progress(upload: &Upload, sent: u64) -> String {
-    format!("{}: {}%", upload.name, sent * 100 / upload.copied.size.max(1))
+    format!("{}: {}%", upload.name, sent * 100 / upload.staged.size.max(1))
 }
 
 /// At once, and then not too often.

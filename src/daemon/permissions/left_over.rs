@@ -3,40 +3,40 @@
 use super::wording::{closed_text, entry};
 use crate::session::messages::Lang;
 use crate::store::Store;
-use crate::store::outbox::{Entry, Outbox, ReplyKind};
-use crate::store::permits::OpenAsk;
+use crate::store::outbox::{Outbox, OutboxEntry, ReplyKind};
+use crate::store::permissions::OpenPermissionRequest;
 use crate::store::state::Record;
 
 /// Closes them visibly: nobody waits for them any more. Their posts are added to `left`. The error is that of the disk.
 pub(crate) fn close_left_over(
     store: &mut Store,
     outbox: &Outbox,
-    left: &mut Vec<Entry>,
+    left: &mut Vec<OutboxEntry>,
 ) -> std::io::Result<()> {
-    let mut open: Vec<(String, OpenAsk)> = Vec::new();
-    open.extend(store.state().permits.asks.iter().map(|(id, ask)| (id.clone(), ask.clone())));
+    let mut open: Vec<(String, OpenPermissionRequest)> = Vec::new();
+    open.extend(store.state().permissions.requests.iter().map(|(id, ask)| (id.clone(), ask.clone())));
     // the post reaches the disk before the mark that it is open
     for post in left.iter().filter(|entry| entry.kind == ReplyKind::Question) {
         let id = post.key.strip_prefix("ask:").unwrap_or(&post.key);
         if !open.iter().any(|(known, _)| known == id) {
             open.push((
                 id.to_owned(),
-                OpenAsk {
+                OpenPermissionRequest {
                     topic_id: post.topic_id.clone(),
                     title: String::new(),
-                    zh: false,
-                    ..OpenAsk::default()
+                    in_chinese: false,
+                    ..OpenPermissionRequest::default()
                 },
             ));
         }
     }
     for (id, ask) in open {
-        let lang = Lang::stored(ask.zh);
+        let lang = Lang::stored(ask.in_chinese);
         let text = closed_text(lang, &id, "the connector was restarted; nothing was allowed", &ask.title);
         let entry = entry(outbox, &id, &ask.topic_id, &text, ReplyKind::Notice);
         outbox.put(&entry)?;
         left.push(entry);
-        store.record(Record::Closed { key: id });
+        store.record(Record::PermissionRequestClosed { id: id });
     }
     store.commit()
 }

@@ -35,7 +35,7 @@ impl PermissionRequests {
             let title = prompt::escape_markdown(&open.asked.ask.title);
             lines.push(Say::AskOpenRow.to(lang, &[&open.id, &title]));
         }
-        let permits = &cx.store.state().permits;
+        let permits = &cx.store.state().permissions;
         let here = permits.decisions.iter().rev().filter(|row| row["topic"] == topic_id);
         lines.extend(
             here.take(SHOWN_IN_CHAT).map(|row| Say::AskDecidedRow.to(lang, &[&decision_line(lang, row)])),
@@ -49,5 +49,5 @@ impl PermissionRequests {
 
 /// The last decisions, the newest first.
 pub(crate) fn last_decisions(cx: &Context) -> Vec<Value> {
-    cx.store.state().permits.decisions.iter().rev().take(SHOWN).cloned().collect()
+    cx.store.state().permissions.decisions.iter().rev().take(SHOWN).cloned().collect()
 }

@@ -19,7 +19,7 @@ use crate::session::messages::{Lang, Say, kept};
 use crate::session::permissions::prompt::{self, QuestionContext};
 use crate::session::turn::TurnId;
 use crate::store::outbox::ReplyKind;
-use crate::store::permits::OpenAsk;
+use crate::store::permissions::OpenPermissionRequest;
 use crate::store::state::Record;
 use crate::sys::{id, time};
 use crate::wire::assumed;
@@ -86,13 +86,13 @@ impl PermissionRequests {
             limit: &wording::span(lang, limit),
         });
         log::info!(target: "asks", "{id}: {} asks about {} in {}: {}", asked.who, asked.ask.tool, asked.scope, asked.rule);
-        let ask = OpenAsk {
+        let ask = OpenPermissionRequest {
             topic_id: asked.topic_id.clone(),
             title: asked.ask.title.clone(),
-            zh: lang == Lang::Zh,
-            ..OpenAsk::default()
+            in_chinese: lang == Lang::Zh,
+            ..OpenPermissionRequest::default()
         };
-        cx.store.record(Record::Asked { key: id.clone(), ask });
+        cx.store.record(Record::PermissionRequested { id: id.clone(), request: ask });
         cx.commit_now = true;
         let post = post(cx, &id, &asked.topic_id, &text, ReplyKind::Question);
         let now = Instant::now();
@@ -132,7 +132,7 @@ impl PermissionRequests {
     /// Closes a request without a decision.
     fn close(&mut self, cx: &mut Context, at: usize, why: &str) -> Effect {
         let open = self.open.remove(at);
-        cx.store.record(Record::Closed { key: open.id.clone() });
+        cx.store.record(Record::PermissionRequestClosed { id: open.id.clone() });
         record_decision(cx, &open.id, &open.asked, wording::CLOSED, why);
         let lang = cx.language_of(&open.asked.topic_id);
         let text = wording::closed_text(lang, &open.id, why, &open.asked.ask.title);
@@ -247,7 +247,7 @@ impl PermissionRequests {
             };
         };
         open.find(|(_, open)| open.id == id).map(|(at, _)| at).ok_or_else(|| {
-            let decisions = cx.store.state().permits.decisions.iter().rev();
+            let decisions = cx.store.state().permissions.decisions.iter().rev();
             let is_it = |row: &&Value| row["id"] == id && topic.is_none_or(|topic| row["topic"] == topic);
             match decisions.into_iter().find(is_it) {
                 Some(row) => Say::AskDone.to(lang, &[id, &wording::decision_line(lang, row)]),
@@ -266,11 +266,12 @@ impl PermissionRequests {
         by: &str,
     ) -> DecidedRequest {
         let OpenRequest { id, asked, .. } = self.open.remove(at);
-        cx.store.record(Record::Closed { key: id.clone() });
+        cx.store.record(Record::PermissionRequestClosed { id: id.clone() });
         if decision == Decision::AllowSession
             && let Some(grant) = &asked.grant
         {
-            cx.store.record(Record::Grant { key: asked.scope.to_string(), grant: grant.clone() });
+            cx.store
+                .record(Record::PermissionGranted { scope: asked.scope.to_string(), grant: grant.clone() });
         }
         cx.commit_now = true;
         let lang = cx.language_of(&asked.topic_id);
@@ -291,7 +292,7 @@ impl PermissionRequests {
 
     /// An id that neither an open request nor a remembered decision has.
     fn new_id(&self, cx: &Context) -> String {
-        let decisions = &cx.store.state().permits.decisions;
+        let decisions = &cx.store.state().permissions.decisions;
         loop {
             let id = id::short_code();
             let is_used =
@@ -316,7 +317,7 @@ fn record_decision(cx: &mut Context, id: &str, asked: &AskedPermission, decision
         "at": time::rfc3339(time::now_ms()), "id": (!id.is_empty()).then_some(id), "topic": topic_id, "agent": who,
         "tool": ask.tool, "about": ask.title, "decision": decision, "by": by,
     });
-    cx.store.record(Record::Decided { decision: row });
+    cx.store.record(Record::PermissionDecided { decision: row });
 }
 
 /// A post about a request.

@@ -2,7 +2,7 @@
 
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::permissions::prompt;
-use crate::store::outbox::{Entry, Outbox, ReplyKind};
+use crate::store::outbox::{Outbox, OutboxEntry, ReplyKind};
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::outbound_text::chunk;
 use serde_json::Value;
@@ -40,6 +40,6 @@ pub(super) fn span(lang: Lang, span: Duration) -> String {
 }
 
 /// A post about a request. Its key is that of the request, so that it is never taken for the answer to a message.
-pub(super) fn entry(outbox: &Outbox, id: &str, topic_id: &str, text: &str, kind: ReplyKind) -> Entry {
-    outbox.entry(&format!("ask:{id}"), topic_id, None, chunk(text, CHUNK_CHARS), kind)
+pub(super) fn entry(outbox: &Outbox, id: &str, topic_id: &str, text: &str, kind: ReplyKind) -> OutboxEntry {
+    outbox.new_entry(&format!("ask:{id}"), topic_id, None, chunk(text, CHUNK_CHARS), kind)
 }

@@ -5,8 +5,8 @@ use crate::daemon::context::Context;
 use crate::daemon::effect::{Effect, Effects, StartTurn, own_status};
 use crate::session::messages::{Say, kept};
 use crate::session::task::{self, TaskLink};
-use crate::store::outbox::{Entry, ReplyKind};
-use crate::store::state::{Parked, Record};
+use crate::store::outbox::{OutboxEntry, ReplyKind};
+use crate::store::state::{DeferredTurn, Record};
 use crate::sys::time;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::identity::Identity;
@@ -28,12 +28,12 @@ const TOGETHER_MS: i64 = 100;
 /// Defers a message until a time (milliseconds since the epoch), behind those of its session that wait for the same moment.
 pub(crate) fn defer(cx: &mut Context, key: &str, scope: &Scope, until: i64, message: Value) {
     let name = scope.to_string();
-    let others = cx.store.state().parked.values().filter(|other| other.scope == name);
+    let others = cx.store.state().deferred.values().filter(|other| other.scope == name);
     let last = others.map(|other| other.until).filter(|at| (0..TOGETHER_MS).contains(&(at - until))).max();
     let until = last.map_or(until, |last| last + 1);
     log::info!(target: "hub", "a message in {scope} is kept until {}", time::rfc3339(until));
-    let parked = Parked { until, scope: name, message, ..Parked::default() };
-    cx.store.record(Record::Parked { key: key.to_owned(), parked });
+    let parked = DeferredTurn { until, scope: name, message, ..DeferredTurn::default() };
+    cx.store.record(Record::Deferred { key: key.to_owned(), turn: parked });
     cx.store.record(Record::Finished { key: key.to_owned() });
     cx.commit_now = true;
 }
@@ -53,7 +53,7 @@ pub(crate) fn deadline(cx: &Context, now: Instant) -> Option<Instant> {
     if !may_run(cx) {
         return None;
     }
-    let next = cx.store.state().parked.values().map(|parked| parked.until).min()?;
+    let next = cx.store.state().deferred.values().map(|parked| parked.until).min()?;
     let wait = u64::try_from(next - time::now_ms()).unwrap_or(0);
     Some(now + Duration::from_millis(wait).min(CHECK_EVERY))
 }
@@ -70,15 +70,16 @@ pub(crate) fn take_due(cx: &mut Context) -> Effects {
         return effects;
     }
     let now = time::now_ms();
-    let parked = &cx.store.state().parked;
+    let parked = &cx.store.state().deferred;
     if !parked.values().any(|parked| parked.until <= now) {
         return effects;
     }
     let together = parked.iter().filter(|(_, parked)| parked.until < now + TOGETHER_MS);
-    let mut due: Vec<(String, Parked)> = together.map(|(key, row)| (key.clone(), row.clone())).collect();
+    let mut due: Vec<(String, DeferredTurn)> =
+        together.map(|(key, row)| (key.clone(), row.clone())).collect();
     due.sort_by_key(|(_, parked)| parked.until);
     for (key, parked) in due {
-        cx.store.record(Record::Unparked { key: key.clone() });
+        cx.store.record(Record::DeferralEnded { key: key.clone() });
         match revive(&parked.message, &cx.identity) {
             Ok(turn) => {
                 let text = turn.task.title().unwrap_or_else(|| turn.job.instruction.clone());
@@ -115,7 +116,7 @@ fn revive(source: &Value, me: &Identity) -> Result<StartTurn, &'static str> {
 
 /// Tells people that a deferred message is not answered, and the service, if it was to carry out a task. None: what is on
 /// disk names no topic.
-fn notice_of_loss(cx: &Context, key: &str, parked: &Parked, why: &str) -> Option<Entry> {
+fn notice_of_loss(cx: &Context, key: &str, parked: &DeferredTurn, why: &str) -> Option<OutboxEntry> {
     let (source, run) = (&parked.message, Task::decode(&parked.message["task_run"]));
     let message = Message::decode(source).or_else(|_| Message::decode(&source["message"])).ok();
     let of_scope = || parked.scope.strip_prefix("wtt:topic:").map(str::to_owned);
@@ -129,20 +130,20 @@ fn notice_of_loss(cx: &Context, key: &str, parked: &Parked, why: &str) -> Option
     let text = Say::DeferredLost.to(lang, &[&kept(lang, why)]);
     let reply_to = message.and_then(|message| message.id);
     let parts = chunk(&text, CHUNK_CHARS);
-    let mut entry = cx.shared.outbox.entry(key, &topic_id, reply_to.as_deref(), parts, ReplyKind::Failed);
-    entry.after.extend(run.map(|task| task::interrupted(&task.id, &text)));
+    let mut entry = cx.shared.outbox.new_entry(key, &topic_id, reply_to.as_deref(), parts, ReplyKind::Failed);
+    entry.follow_ups.extend(run.map(|task| task::interrupted(&task.id, &text)));
     Some(entry)
 }
 
 /// Forgets what is deferred in a session. Returns how many messages that were.
 pub(crate) fn drop_deferred(cx: &mut Context, scope: &Scope) -> usize {
     let scope = scope.to_string();
-    let parked = cx.store.state().parked.iter().filter(|(_, parked)| parked.scope == scope);
+    let parked = cx.store.state().deferred.iter().filter(|(_, parked)| parked.scope == scope);
     let keys: Vec<String> = parked.map(|(key, _)| key.clone()).collect();
     let count = keys.len();
     cx.commit_now |= count > 0;
     for key in keys {
-        cx.store.record(Record::Unparked { key });
+        cx.store.record(Record::DeferralEnded { key });
     }
     count
 }
@@ -150,6 +151,6 @@ pub(crate) fn drop_deferred(cx: &mut Context, scope: &Scope) -> usize {
 /// Whether a run of the task of a session is deferred.
 pub(crate) fn is_task_deferred(cx: &Context, scope: &Scope) -> bool {
     let scope = scope.to_string();
-    let mut parked = cx.store.state().parked.values();
+    let mut parked = cx.store.state().deferred.values();
     parked.any(|parked| parked.scope == scope && parked.message.get("task_run").is_some())
 }

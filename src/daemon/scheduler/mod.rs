@@ -253,7 +253,7 @@ impl Scheduler {
         {
             if let Work::Turn(assignment) = &mut work {
                 // what people have allowed for the session
-                let grants = store.state().permits.grants.get(&scope.to_string());
+                let grants = store.state().permissions.grants.get(&scope.to_string());
                 assignment.grants = grants.cloned().unwrap_or_default();
             }
             // the worker has ended its last turn, so there is room; it leaves only when this sender is dropped

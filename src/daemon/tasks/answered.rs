@@ -11,8 +11,8 @@ use crate::session::progress::formatter;
 use crate::session::task::TaskRun;
 use crate::session::turn::TurnId;
 use crate::store::Store;
-use crate::store::outbox::{Entry, ReplyKind};
-use crate::store::state::{Parked, Record};
+use crate::store::outbox::{OutboxEntry, ReplyKind};
+use crate::store::state::{DeferredTurn, Record};
 use crate::sys::time;
 use crate::text;
 use crate::wire::intake::{Job, Scope};
@@ -62,17 +62,18 @@ fn name(task_id: &str, key: &str) -> String {
 }
 
 /// Turns that an unclean end has cut: their tasks are told what the people in the chat are told.
-pub(crate) fn close_left_over(store: &mut Store, left: &[Entry]) {
+pub(crate) fn close_left_over(store: &mut Store, left: &[OutboxEntry]) {
     let mut open = Vec::new();
-    let cut = store.state().answers.iter().filter(|(_, row)| row["end"].is_null());
+    let cut = store.state().task_chat_turns.iter().filter(|(_, row)| row["end"].is_null());
     open.extend(cut.map(|(name, row)| (name.clone(), row.clone())));
     for (key, mut answer) in open {
-        let is_its = |entry: &&Entry| answer["key"] == entry.key.as_str() && entry.kind != ReplyKind::Speech;
+        let is_its =
+            |entry: &&OutboxEntry| answer["key"] == entry.key.as_str() && entry.kind != ReplyKind::Speech;
         let entry = left.iter().find(is_its);
         let status = if entry.is_some_and(|e| e.kind == ReplyKind::Done) { "review" } else { "blocked" };
         let said = entry.map_or_else(|| formatter::interrupted(Lang::En, true), |entry| entry.parts.concat());
         answer["end"] = json!({ "status": status, "said": said });
-        store.record(Record::Answered { key, answer });
+        store.record(Record::TaskChatTurn { key, turn: answer });
     }
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn close_left_over(store: &mut Store, left: &[Entry]) {
 pub(crate) fn note_begun(cx: &mut Context, job: &Job) {
     let Scope::Task(task_id) = &job.scope else { return };
     let answer = json!({ "key": job.key, "at": time::now_ms(), "sent_at": job.sent_at });
-    cx.store.record(Record::Answered { key: name(task_id, &job.key), answer });
+    cx.store.record(Record::TaskChatTurn { key: name(task_id, &job.key), turn: answer });
 }
 
 /// The running turn of a task's chat is over: how, if it has carried no task out.
@@ -88,12 +89,12 @@ pub(crate) fn note_ended(cx: &mut Context, scheduler: &Scheduler, scope: &Scope,
     let Scope::Task(task_id) = scope else { return };
     let Some((key, link)) = scheduler.task_of_running(scope, turn_id) else { return };
     let key = name(task_id, &key);
-    let Some(mut answer) = cx.store.state().answers.get(&key).cloned() else { return };
+    let Some(mut answer) = cx.store.state().task_chat_turns.get(&key).cloned() else { return };
     match link.ended() {
         Some(ended) => answer["end"] = ended,
         None => answer = Value::Null,
     }
-    cx.store.record(Record::Answered { key, answer });
+    cx.store.record(Record::TaskChatTurn { key, turn: answer });
 }
 
 /// The service says that a task is being done. Whether that was done already, or will be, by a message's turn. `key`: of
@@ -114,7 +115,7 @@ pub(super) fn look_up(
         let age = Duration::from_millis(u64::try_from(age).unwrap_or_default());
         is_same_request(task, age, row["sent_at"].as_i64())
     };
-    let found = text::with_prefix(&cx.store.state().answers, &name(&task.id, "")).find(is_same);
+    let found = text::with_prefix(&cx.store.state().task_chat_turns, &name(&task.id, "")).find(is_same);
     let Some((name, row)) = found.map(|(name, row)| (name.clone(), row.clone())) else {
         return AnsweredBefore::No;
     };
@@ -123,11 +124,11 @@ pub(super) fn look_up(
     if !has_ended && scheduler.turns(&scope).any(|turn| row["key"] == turn.key.as_str()) {
         return AnsweredBefore::Soon;
     }
-    cx.store.record(Record::Answered { key: name, answer: Value::Null });
+    cx.store.record(Record::TaskChatTurn { key: name, turn: Value::Null });
     let (Some(topic_id), true) = (&task.topic_id, has_ended) else { return AnsweredBefore::No };
     log::debug!(target: "hub", "task {} was carried out by the answer to a message", task.id);
-    let mut entry = cx.shared.outbox.entry(key, topic_id, None, Vec::new(), ReplyKind::Done);
-    entry.after.push(session::task::final_patch(&row["end"], &TaskRun::of(task)));
+    let mut entry = cx.shared.outbox.new_entry(key, topic_id, None, Vec::new(), ReplyKind::Done);
+    entry.follow_ups.push(session::task::final_patch(&row["end"], &TaskRun::of(task)));
     cx.record_seen(key);
     effects.push(Effect::Post(Box::new(entry)));
     AnsweredBefore::Yes
@@ -136,13 +137,13 @@ pub(super) fn look_up(
 /// The message that set a task going may wait for a usage limit to reset: then it carries the task out. Whether it does.
 fn make_deferred_message_the_run(cx: &mut Context, task: &Task) -> bool {
     let scope = Scope::Task(task.id.clone()).to_string();
-    let fits = |parked: &Parked| {
+    let fits = |parked: &DeferredTurn| {
         let sent = sent_at(&parked.message).unwrap_or(0);
         parked.scope == scope && is_same_request(task, Duration::ZERO, Some(sent))
     };
-    let found = cx.store.state().parked.iter().find(|(_, parked)| fits(parked));
+    let found = cx.store.state().deferred.iter().find(|(_, parked)| fits(parked));
     let Some((key, parked)) = found.map(|(key, parked)| (key.clone(), parked.clone())) else { return false };
     let message = json!({ "task_run": task.source, "message": parked.message });
-    cx.store.record(Record::Parked { key, parked: Parked { message, ..parked } });
+    cx.store.record(Record::Deferred { key, turn: DeferredTurn { message, ..parked } });
     true
 }

@@ -424,7 +424,7 @@ fn promote_turn(cx: &mut Context, n: &mut Neighbors<'_>, task: &Task, key: &str)
     log::debug!(target: "hub", "task {} is carried out by the answer to {answering}", task.id);
     cx.record_seen(key);
     if let Some(mut turn) = cx.store.state().open.get(&answering).cloned() {
-        turn.task = Some(task.id.clone());
+        turn.task_id = Some(task.id.clone());
         cx.store.record(Record::Accepted { key: answering, turn });
     }
     true

@@ -116,7 +116,7 @@ impl Chat<'_> {
         let until = Instant::now() + LATE_FILES_TIME;
         while !self.screen.is_interactive() && Instant::now() < until {
             // before the events are handled, so that nothing is missed
-            let is_empty = Outbox::peek(outbox).0 == 0;
+            let is_empty = Outbox::summary(outbox).0 == 0;
             let step = select! {
                 recv(seen) -> event => match event {
                     Ok(observed) => self.handle_observed(observed.event),

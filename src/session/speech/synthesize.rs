@@ -10,9 +10,9 @@ use crate::session::file_upload::UploadTarget;
 use crate::session::messages::{Lang, Say};
 use crate::session::speech::transcribe;
 use crate::session::{SessionEvent, Shared};
-use crate::store::errand::Errand;
-use crate::store::outbox::{Entry, ReplyKind};
-use crate::store::shelf::Copied;
+use crate::store::follow_up::FollowUp;
+use crate::store::outbox::{OutboxEntry, ReplyKind};
+use crate::store::staging::StagedFile;
 use crate::store::upload::Upload;
 use crate::sys::thread;
 use crate::wire::intake::Job;
@@ -48,20 +48,24 @@ pub(crate) fn synthesize_reply(shared: &Arc<Shared>, job: &Job, lang: Lang, answ
         return;
     }
     let (reply_to, parts) = (job.message_id.as_deref(), vec![text]);
-    let mut entry = shared.outbox.entry(&job.key, &job.topic_id, reply_to, parts, ReplyKind::Speech);
-    entry.after.push(Errand::Upload(UploadTarget::of(job, lang).upload(Copied::default(), "", "")));
+    let mut entry = shared.outbox.new_entry(&job.key, &job.topic_id, reply_to, parts, ReplyKind::Speech);
+    entry.follow_ups.push(FollowUp::Upload(UploadTarget::of(job, lang).upload(
+        StagedFile::default(),
+        "",
+        "",
+    )));
     resume_synthesis(shared, entry, tell);
 }
 
 /// The same for an answer of which an earlier run has left the text.
-pub fn resume_synthesis(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) {
+pub fn resume_synthesis(shared: &Arc<Shared>, mut entry: OutboxEntry, mut tell: Tell) {
     let place = ACTIVE.fetch_add(1, Ordering::Relaxed);
     let free = || ACTIVE.fetch_sub(1, Ordering::Relaxed);
     // counted before it is begun: whatever ends us then, it is not for ever
-    entry.sent += 1;
+    entry.acknowledged += 1;
     let refused = if place >= MAX_PARALLEL {
         Some(format!("{MAX_PARALLEL} others are"))
-    } else if entry.sent > MAX_ATTEMPTS {
+    } else if entry.acknowledged > MAX_ATTEMPTS {
         Some(format!("it was begun {MAX_ATTEMPTS} times"))
     } else {
         None
@@ -71,14 +75,15 @@ pub fn resume_synthesis(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) 
         let _ = shared.outbox.remove(&entry);
         return log::info!(target: "session", "an answer was not spoken: {why}");
     }
-    shared.outbox.keep(&entry);
+    shared.outbox.put_or_keep_in_memory(&entry);
     let shared = shared.clone();
     let started = thread::spawn("speak", move || {
         match build_upload(&shared, &entry) {
             Ok(upload) => {
-                (entry.kind, entry.sent, entry.after) = (ReplyKind::Notice, 0, vec![Errand::Upload(upload)]);
+                (entry.kind, entry.acknowledged, entry.follow_ups) =
+                    (ReplyKind::Notice, 0, vec![FollowUp::Upload(upload)]);
                 entry.parts.clear();
-                shared.outbox.keep(&entry);
+                shared.outbox.put_or_keep_in_memory(&entry);
                 tell(SessionEvent::Spoken { entry: Box::new(entry) });
             }
             // the program was ended with us
@@ -97,8 +102,8 @@ pub fn resume_synthesis(shared: &Arc<Shared>, mut entry: Entry, mut tell: Tell) 
 }
 
 /// The sound of an entry, copied for the upload.
-fn build_upload(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
-    let (Some(text), Some(Errand::Upload(upload))) = (entry.parts.first(), entry.after.first()) else {
+fn build_upload(shared: &Shared, entry: &OutboxEntry) -> Result<Upload, String> {
+    let (Some(text), Some(FollowUp::Upload(upload))) = (entry.parts.first(), entry.follow_ups.first()) else {
         return Err("there is no text".to_owned());
     };
     let config = &shared.config;
@@ -111,12 +116,12 @@ fn build_upload(shared: &Shared, entry: &Entry) -> Result<Upload, String> {
     let made = synthesize(shared, &folder, text).and_then(|file| {
         let ending = audio_extension(&file).ok_or("what was made is neither WAV nor MP3 nor Ogg")?;
         let path = file.to_str().ok_or("its path is not plain text")?;
-        Ok((shared.shelf.take(&folder, path)?, format!("answer.{ending}")))
+        Ok((shared.staging.stage(&folder, path)?, format!("answer.{ending}")))
     });
     // the copy is what is sent
     let _ = std::fs::remove_dir_all(&folder);
     let (copied, name) = made?;
-    let lang = Lang::stored(upload.zh);
+    let lang = Lang::stored(upload.in_chinese);
     let place = UploadTarget { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref(), lang };
     Ok(place.upload(copied, &name, &Say::Spoken.to(lang, &[])))
 }

@@ -119,7 +119,7 @@ pub fn gather(profile: Profile) -> ProfileStatus {
             ));
         }
     }
-    let (replies, replies_since, refused) = Outbox::peek(&config.state_dir.join("outbox"));
+    let (replies, replies_since, refused) = Outbox::summary(&config.state_dir.join("outbox"));
     if refused > 0 {
         let folder = config.state_dir.join("outbox/failed");
         problems.push(format!(
@@ -140,7 +140,7 @@ pub fn gather(profile: Profile) -> ProfileStatus {
             sessions: state.sessions.len(),
             last_used: state.sessions.values().map(|row| row.used_at).max(),
             unfinished: state.open.len(),
-            deferred: state.parked.len(),
+            deferred: state.deferred.len(),
             replies,
             replies_since,
         }

@@ -27,7 +27,7 @@ impl Inbound {
     /// A connection is up: asks what was missed.
     pub(crate) fn on_connected(&mut self, cx: &mut Context) {
         let slack = i64::try_from(CLOCK_SLACK.as_millis()).unwrap_or(0);
-        let since = (cx.store.state().heard_at - slack).max(oldest_answered(cx));
+        let since = (cx.store.state().caught_up_to - slack).max(oldest_answered(cx));
         self.catch_up.begin(since, Instant::now());
         poll(cx);
         cx.request("subscribed", Purpose::Topics, outgoing::subscribed);
@@ -38,7 +38,7 @@ impl Inbound {
         let is_complete = was_up && self.catch_up.is_complete();
         self.catch_up.end(Instant::now());
         if is_complete {
-            cx.store.record(Record::Heard { at: time::now_ms() });
+            cx.store.record(Record::CaughtUp { at: time::now_ms() });
         }
         let mut effects = Effects::none();
         effects.intake(IntakeStep::Admit, self.attachments.give_up());
@@ -48,7 +48,7 @@ impl Inbound {
     /// The daemon ends: what comes from now on is missed.
     pub(crate) fn on_end(&self, cx: &mut Context) {
         if cx.is_connected() && self.catch_up.is_complete() {
-            cx.store.record(Record::Heard { at: time::now_ms() });
+            cx.store.record(Record::CaughtUp { at: time::now_ms() });
         }
     }
 
@@ -102,7 +102,7 @@ impl Inbound {
             });
         }
         if self.catch_up.is_complete() {
-            cx.store.record(Record::Heard { at: time::now_ms() });
+            cx.store.record(Record::CaughtUp { at: time::now_ms() });
         }
     }
 

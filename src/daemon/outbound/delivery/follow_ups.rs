@@ -2,7 +2,7 @@
 
 use super::{Conclusion, Delivery, PartState, pause_after_loss};
 use crate::daemon::outbound::http_call::HttpOutcome;
-use crate::store::errand::Errand;
+use crate::store::follow_up::FollowUp;
 use crate::store::outbox::ReplyKind;
 use crate::wire::task;
 use serde_json::Value;
@@ -25,22 +25,22 @@ impl Delivery {
         now: Instant,
     ) -> Option<Conclusion> {
         let sending = self.sending.get_mut(&seq)?;
-        if sending.step != PartState::Sent || !sending.is_said() || sending.entry.after.len() != left {
+        if sending.step != PartState::Sent || !sending.is_said() || sending.entry.follow_ups.len() != left {
             return None;
         }
-        let before = sending.entry.bytes();
+        let before = sending.entry.text_bytes();
         let gave_up = match how {
             HttpOutcome::Accepted(answer) => {
-                let (texts, row) = sending.entry.after.remove(0).yields(&answer);
+                let (texts, row) = sending.entry.follow_ups.remove(0).results(&answer);
                 sending.entry.parts.extend(texts);
                 if let Some(row) = row {
-                    note_artifact(&mut sending.entry.after, row);
+                    note_artifact(&mut sending.entry.follow_ups, row);
                 }
                 None
             }
             HttpOutcome::Refused(status, why) => {
                 let entry = Box::new(sending.entry.clone());
-                let mut body = sending.entry.after.first_mut().and_then(Errand::body_mut);
+                let mut body = sending.entry.follow_ups.first_mut().and_then(FollowUp::patch_body_mut);
                 if body.as_mut().is_some_and(|body| task::weaken(status, body)) {
                     sending.step = PartState::Ready;
                     return None;
@@ -56,7 +56,7 @@ impl Delivery {
                     Some(body) if let Some(instead) = task::last_resort(status, body, &why) => {
                         *body = instead
                     }
-                    _ => drop(sending.entry.after.remove(0)),
+                    _ => drop(sending.entry.follow_ups.remove(0)),
                 }
                 Some(Conclusion::GaveUp { entry, why })
             }
@@ -66,11 +66,11 @@ impl Delivery {
             }
             HttpOutcome::Unknown(why) => {
                 let entry = Box::new(sending.entry.clone());
-                sending.entry.after.remove(0);
+                sending.entry.follow_ups.remove(0);
                 Some(Conclusion::GaveUp { entry, why })
             }
         };
-        self.bytes = self.bytes - before + sending.entry.bytes();
+        self.bytes = self.bytes - before + sending.entry.text_bytes();
         (sending.refusals, sending.lost) = (0, 0);
         sending.step = PartState::Ready;
         sending.recovered = false;
@@ -79,9 +79,9 @@ impl Delivery {
     }
 
     /// The first errand of an entry, and how often in a row nobody knew its end.
-    pub(crate) fn errand(&self, seq: u64) -> Option<(&Errand, u32)> {
+    pub(crate) fn errand(&self, seq: u64) -> Option<(&FollowUp, u32)> {
         let sending = self.sending.get(&seq)?;
-        sending.entry.after.first().map(|errand| (errand, sending.lost))
+        sending.entry.follow_ups.first().map(|errand| (errand, sending.lost))
     }
 
     /// Since when the service may have done its first errand; `None`: it was not asked before.
@@ -89,19 +89,21 @@ impl Delivery {
         let sending = self.sending.get(&seq)?;
         // or people may have gone on while the connector was away
         let is_late = sending.entry.kind == ReplyKind::Interrupted;
-        (sending.recovered || sending.lost > 0 || is_late).then_some(sending.entry.at)
+        (sending.recovered || sending.lost > 0 || is_late).then_some(sending.entry.written_at)
     }
 
     /// Whether a patch of this path is still to be made.
     pub(crate) fn will_patch(&self, wanted: &str) -> bool {
-        let mut errands = self.sending.values().flat_map(|s| s.entry.after.iter());
+        let mut errands = self.sending.values().flat_map(|s| s.entry.follow_ups.iter());
         errands.any(|errand| errand.as_patch().is_some_and(|(path, _)| path == wanted))
     }
 }
 
 /// A file that is out belongs to the artifacts of the task whose patch comes next.
-fn note_artifact(after: &mut [Errand], row: Value) {
-    let Some(fields) = after.iter_mut().find_map(|errand| errand.body_mut()?.as_object_mut()) else { return };
+fn note_artifact(after: &mut [FollowUp], row: Value) {
+    let Some(fields) = after.iter_mut().find_map(|errand| errand.patch_body_mut()?.as_object_mut()) else {
+        return;
+    };
     match fields.entry("artifacts").or_insert_with(|| Value::Array(Vec::new())) {
         Value::Array(rows) => rows.push(row),
         other => *other = Value::Array(vec![row]),
@@ -112,11 +114,14 @@ fn note_artifact(after: &mut [Errand], row: Value) {
 mod tests {
     use super::super::NextStep;
     use super::*;
-    use crate::store::outbox::Entry;
+    use crate::store::outbox::OutboxEntry;
 
-    fn entry(seq: u64) -> Entry {
+    fn entry(seq: u64) -> OutboxEntry {
         let body = serde_json::json!({ "status": "doing" });
-        Entry { after: vec![Errand::Patch { path: "/tasks/t".into(), body }], ..Entry::example(seq) }
+        OutboxEntry {
+            follow_ups: vec![FollowUp::Patch { path: "/tasks/t".into(), body }],
+            ..OutboxEntry::example(seq)
+        }
     }
 
     #[test]
@@ -124,7 +129,7 @@ mod tests {
         let (mut delivery, now) = (Delivery::default(), Instant::now());
         for (seq, key) in [(1, "m1"), (2, "upload:2")] {
             let parts = vec!["text".to_owned()];
-            delivery.add(Entry { key: key.into(), parts, after: Vec::new(), ..entry(seq) }, false);
+            delivery.add(OutboxEntry { key: key.into(), parts, follow_ups: Vec::new(), ..entry(seq) }, false);
         }
         let mut refuse = |seq| {
             let sent = delivery.next(now);
@@ -137,8 +142,12 @@ mod tests {
         delivery.accepted(1, 0);
         assert_eq!(delivery.refused_reply(), None);
         // one that was promised for later: of an earlier run, or waited for too long
-        let kept =
-            || Entry { key: "upload:3".into(), parts: vec!["text".into()], after: Vec::new(), ..entry(3) };
+        let kept = || OutboxEntry {
+            key: "upload:3".into(),
+            parts: vec!["text".into()],
+            follow_ups: Vec::new(),
+            ..entry(3)
+        };
         for recovered in [false, true] {
             let mut delivery = Delivery::default();
             delivery.add(kept(), recovered);
@@ -151,7 +160,7 @@ mod tests {
     #[test]
     fn what_follows_a_text_that_is_refused_for_good_is_done_all_the_same() {
         let (mut delivery, now) = (Delivery::default(), Instant::now());
-        delivery.add(Entry { parts: vec!["said".into()], ..entry(1) }, false);
+        delivery.add(OutboxEntry { parts: vec!["said".into()], ..entry(1) }, false);
         let refused = std::iter::repeat_with(|| delivery.refused(1, 0, "no", now)).flatten().next();
         assert!(matches!(refused, Some(Conclusion::GaveUp { entry, .. }) if entry.parts == ["said"]));
         assert_eq!(delivery.next(now), [NextStep::FollowUp { seq: 1, left: 1 }]);

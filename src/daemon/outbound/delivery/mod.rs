@@ -7,7 +7,7 @@
 mod attempts;
 mod follow_ups;
 
-use crate::store::outbox::Entry;
+use crate::store::outbox::OutboxEntry;
 pub(crate) use attempts::{Attempt, Transport};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -46,11 +46,11 @@ pub(crate) enum Conclusion {
     /// All texts are acknowledged and follow-ups are left, or one of these is done: rewrite the file.
     Advanced { seq: u64 },
     /// A follow-up was refused for good: keep a copy of the entry as it was. The rest goes on.
-    GaveUp { entry: Box<Entry>, why: String },
+    GaveUp { entry: Box<OutboxEntry>, why: String },
     /// All parts are acknowledged and all follow-ups done: remove the file.
-    Delivered(Box<Entry>),
+    Delivered(Box<OutboxEntry>),
     /// Refused for good: set the file aside.
-    Refused { entry: Box<Entry>, why: String },
+    Refused { entry: Box<OutboxEntry>, why: String },
 }
 
 /// A reply that the service refuses so far; it is tried again.
@@ -81,7 +81,7 @@ enum PartState {
 
 #[derive(Debug)]
 struct Undelivered {
-    entry: Entry,
+    entry: OutboxEntry,
     part: usize,
     step: PartState,
     refusals: usize,
@@ -116,9 +116,9 @@ impl Undelivered {
 
 impl Delivery {
     /// Takes an entry over. `recovered`: from an earlier run, which may have sent it.
-    pub(crate) fn add(&mut self, entry: Entry, recovered: bool) {
-        let part = entry.sent.min(entry.parts.len());
-        self.bytes += entry.bytes();
+    pub(crate) fn add(&mut self, entry: OutboxEntry, recovered: bool) {
+        let part = entry.acknowledged.min(entry.parts.len());
+        self.bytes += entry.text_bytes();
         let mut sending = Undelivered {
             part,
             step: PartState::Ready,
@@ -127,7 +127,7 @@ impl Delivery {
             lookups: 0,
             lost: 0,
             recovered,
-            awaited: entry.is_asked() && !recovered,
+            awaited: entry.is_requested_upload() && !recovered,
             entry,
         };
         let lanes = if sending.is_said() { &mut self.errands } else { &mut self.topics };
@@ -145,7 +145,7 @@ impl Delivery {
 
     /// When the oldest of them was written, milliseconds since the epoch.
     pub(crate) fn oldest(&self) -> Option<i64> {
-        self.sending.values().map(|s| s.entry.at).min()
+        self.sending.values().map(|s| s.entry.written_at).min()
     }
 
     /// Bytes of text in all of them.
@@ -159,12 +159,12 @@ impl Delivery {
     }
 
     /// An entry.
-    pub(crate) fn entry(&self, seq: u64) -> Option<&Entry> {
+    pub(crate) fn entry(&self, seq: u64) -> Option<&OutboxEntry> {
         self.sending.get(&seq).map(|s| &s.entry)
     }
 
     /// The first entry of a kind.
-    pub(crate) fn find(&self, is: impl Fn(&Entry) -> bool) -> Option<u64> {
+    pub(crate) fn find(&self, is: impl Fn(&OutboxEntry) -> bool) -> Option<u64> {
         self.sending.values().find(|s| is(&s.entry)).map(|s| s.entry.seq)
     }
 
@@ -197,7 +197,7 @@ impl Delivery {
                 PartState::Pause(_) | PartState::Sent | PartState::Looking => continue,
             }
             sending.step = PartState::Sent;
-            let (seq, left) = (sending.entry.seq, sending.entry.after.len());
+            let (seq, left) = (sending.entry.seq, sending.entry.follow_ups.len());
             match sending.is_said() {
                 // its last errand was given up
                 true if left == 0 => done.push(seq),
@@ -229,10 +229,10 @@ impl Delivery {
     /// After a step: the entry is delivered, or goes on with its errands, or with its next part.
     fn advance(&mut self, seq: u64) -> Option<Conclusion> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.is_said())?;
-        if sending.entry.after.is_empty() {
+        if sending.entry.follow_ups.is_empty() {
             return self.take(seq).map(Conclusion::Delivered);
         }
-        sending.entry.sent = sending.part;
+        sending.entry.acknowledged = sending.part;
         sending.step = PartState::Ready;
         let topic = sending.entry.topic_id.clone();
         let queue = self.errands.entry(topic.clone()).or_default();
@@ -253,7 +253,7 @@ impl Delivery {
                 sending.step = PartState::Pause(now + attempt.pause);
                 None
             }
-            None if sending.entry.after.iter().any(|errand| errand.as_patch().is_some()) => {
+            None if sending.entry.follow_ups.iter().any(|errand| errand.as_patch().is_some()) => {
                 // the board is told all the same how the task has ended
                 let entry = Box::new(sending.entry.clone());
                 sending.part = sending.entry.parts.len();
@@ -349,9 +349,9 @@ impl Delivery {
             .min()
     }
 
-    fn take(&mut self, seq: u64) -> Option<Box<Entry>> {
+    fn take(&mut self, seq: u64) -> Option<Box<OutboxEntry>> {
         let sending = self.sending.remove(&seq)?;
-        self.bytes -= sending.entry.bytes();
+        self.bytes -= sending.entry.text_bytes();
         leave(&mut self.topics, &sending.entry.topic_id, seq);
         leave(&mut self.errands, &sending.entry.topic_id, seq);
         Some(Box::new(sending.entry))

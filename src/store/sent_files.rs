@@ -15,21 +15,24 @@ use std::sync::Mutex;
 /// The file in the state directory.
 pub const FILE: &str = "artifacts.json";
 /// So many are remembered; the oldest go.
-pub const ROWS: usize = 500;
+pub const MAX_ROWS: usize = 500;
 
 /// A file that was sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
+pub struct SentFileRecord {
     /// When, milliseconds since the epoch.
-    pub at: i64,
+    #[serde(rename = "at")]
+    pub sent_at: i64,
     /// Where it came from on this machine.
-    pub from: String,
+    #[serde(rename = "from")]
+    pub origin: String,
     /// What it is called there.
     pub name: String,
     /// What people see.
     pub title: String,
     /// SHA-256.
-    pub hash: String,
+    #[serde(rename = "hash")]
+    pub sha256: String,
     /// Bytes.
     pub size: u64,
     /// `application/pdf` and so on.
@@ -50,53 +53,53 @@ pub struct Row {
 
 /// The file, for those who write it.
 #[derive(Debug)]
-pub struct Artifacts {
+pub struct SentFiles {
     path: PathBuf,
     /// Whoever changes the file.
-    turn: Mutex<()>,
+    write_lock: Mutex<()>,
 }
 
-impl Artifacts {
+impl SentFiles {
     /// The ledger of a state directory.
-    pub fn new(state_dir: &Path) -> Artifacts {
-        Artifacts { path: state_dir.join(FILE), turn: Mutex::new(()) }
+    pub fn new(state_dir: &Path) -> SentFiles {
+        SentFiles { path: state_dir.join(FILE), write_lock: Mutex::new(()) }
     }
 
     /// All rows, oldest first. A file that cannot be read counts as empty: it is a record, not a promise.
-    pub fn rows(&self) -> Result<Vec<Row>, String> {
+    pub fn rows(&self) -> Result<Vec<SentFileRecord>, String> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(crate::error::reason(&e)),
         };
-        Ok(json::parse::<SentFiles>(&bytes)?.sent)
+        Ok(json::parse::<Content>(&bytes)?.sent)
     }
 
     /// Where the same bytes lie already, if they were sent to this service as the same kind of file.
-    pub fn find(&self, hash: &str, mime: &str, service: &str) -> Option<String> {
+    pub fn find_url(&self, hash: &str, mime: &str, service: &str) -> Option<String> {
         let rows = self.rows().ok()?;
-        let same = |row: &&Row| row.hash == hash && row.mime == mime && row.service == service;
+        let same = |row: &&SentFileRecord| row.sha256 == hash && row.mime == mime && row.service == service;
         rows.iter().rev().find(same).map(|row| row.url.clone())
     }
 
     /// Adds a row.
-    pub fn add(&self, row: Row) -> Result<(), String> {
-        let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub fn add(&self, row: SentFileRecord) -> Result<(), String> {
+        let _turn = self.write_lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut rows = self.rows().unwrap_or_else(|why| {
             log::warn!(target: "store", "{} cannot be read ({why}); a new one is begun", self.path.display());
             Vec::new()
         });
         rows.push(row);
-        let surplus = rows.len().saturating_sub(ROWS);
+        let surplus = rows.len().saturating_sub(MAX_ROWS);
         rows.drain(..surplus);
-        let text = serde_json::to_vec(&SentFiles { sent: rows }).map_err(|e| e.to_string())?;
+        let text = serde_json::to_vec(&Content { sent: rows }).map_err(|e| e.to_string())?;
         atomic::write(&self.path, &text).map_err(|e| crate::error::reason(&e))
     }
 }
 
 /// The file's content.
 #[derive(Serialize, Deserialize)]
-struct SentFiles {
+struct Content {
     #[serde(default, deserialize_with = "null_as_default")]
-    sent: Vec<Row>,
+    sent: Vec<SentFileRecord>,
 }

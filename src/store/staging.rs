@@ -19,57 +19,60 @@ use std::path::{Path, PathBuf};
 /// The largest file: what the service takes (see LIMITS in wtt-connect-protocol(7)).
 pub const MAX_FILE: u64 = 100 << 20;
 /// All copies together: a service that takes nothing for days must not fill the disk.
-pub const MAX_SHELF: u64 = 1 << 30;
+pub const MAX_TOTAL: u64 = 1 << 30;
 /// Where an archive came from is a note for people: two hundred long paths would make the ledger huge.
-const FROM_CHARS: usize = 4096;
+const MAX_ORIGIN_CHARS: usize = 4096;
 /// Read and written at once.
-const PIECE: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Which files may leave.
 #[derive(Debug, Clone, Default)]
-pub struct Rule {
+pub struct AllowedRoots {
     /// Files below these may: workspace, inbox, artifact folder.
     pub roots: Vec<PathBuf>,
     /// Nothing below these may, unless a root lies deeper: state directory, profiles.
-    pub closed: Vec<PathBuf>,
+    pub excluded: Vec<PathBuf>,
     /// Never these, by whatever name they are reached: the state file, what holds the token.
-    pub secret: Vec<PathBuf>,
+    pub forbidden_files: Vec<PathBuf>,
 }
 
 /// A copy that is ready to be sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copied {
+pub struct StagedFile {
     /// Its name on the shelf.
-    pub copy: String,
+    #[serde(rename = "copy")]
+    pub name: String,
     /// Where it came from.
-    pub from: String,
+    #[serde(rename = "from")]
+    pub origin: String,
     /// SHA-256 of its bytes, in hexadecimal digits.
-    pub hash: String,
+    #[serde(rename = "hash")]
+    pub sha256: String,
     /// So many bytes.
     pub size: u64,
 }
 
 /// The folder with the copies.
 #[derive(Debug, Clone)]
-pub struct Shelf {
+pub struct StagingArea {
     folder: PathBuf,
-    rule: Rule,
+    allowed: AllowedRoots,
 }
 
-impl Shelf {
+impl StagingArea {
     /// A shelf in `folder`, which is made when it is needed. Folders of the rule are taken as they lie now: one that
     /// is a link later is not followed.
-    pub fn new(folder: PathBuf, mut rule: Rule) -> Shelf {
-        for path in rule.roots.iter_mut().chain(&mut rule.closed) {
+    pub fn new(folder: PathBuf, mut rule: AllowedRoots) -> StagingArea {
+        for path in rule.roots.iter_mut().chain(&mut rule.excluded) {
             if let Ok(real) = path.canonicalize() {
                 *path = real;
             }
         }
-        Shelf { folder, rule }
+        StagingArea { folder, allowed: rule }
     }
 
     /// Removes the copies that nobody waits for: an earlier run made them and ended before it said so.
-    pub fn sweep(&self, is_wanted: &dyn Fn(&str) -> bool) {
+    pub fn remove_unreferenced(&self, is_wanted: &dyn Fn(&str) -> bool) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             if !entry.file_name().to_str().is_some_and(is_wanted) {
                 let _ = fs::remove_file(entry.path());
@@ -78,44 +81,46 @@ impl Shelf {
     }
 
     /// Takes a copy of a file. `path` counts from `from_folder`. The error says why not: a clause.
-    pub fn take(&self, from_folder: &Path, path: &str) -> Result<Copied, String> {
-        let (file, real) = self.open(from_folder, path)?;
-        self.copy(&real.to_string_lossy(), &mut |to| pour(&file, to, MAX_FILE))
+    pub fn stage(&self, from_folder: &Path, path: &str) -> Result<StagedFile, String> {
+        let (file, real) = self.open_allowed(from_folder, path)?;
+        self.write_staged(&real.to_string_lossy(), &mut |to| copy_limited(&file, to, MAX_FILE))
     }
 
     /// Takes one archive of several files, under the names that `name_of` makes of their paths; of equal ones the
     /// later get a number.
-    pub fn pack(
+    pub fn stage_archive(
         &self,
         from_folder: &Path,
         paths: &[String],
         name_of: fn(&str) -> String,
-    ) -> Result<Copied, String> {
+    ) -> Result<StagedFile, String> {
         let (mut files, mut total): (Vec<zip::ZipInput>, u64) = (Vec::new(), 0);
         let mut from: Vec<String> = Vec::new();
         for path in paths {
             let named = |why: String| format!("`{path}`: {why}");
-            let (file, real) = self.open(from_folder, path).map_err(named)?;
+            let (file, real) = self.open_allowed(from_folder, path).map_err(named)?;
             let size = file.metadata().map_or(0, |meta| meta.len());
             total += size;
             let name = name_of(&real.to_string_lossy());
-            files.push(zip::ZipInput { name: unique(&files, &name), file, size });
+            files.push(zip::ZipInput { name: unused_name(&files, &name), file, size });
             from.push(real.to_string_lossy().into_owned());
         }
         // what does not get smaller would not fit; and a file of holes could become endless work
         if total > 10 * MAX_FILE {
             return Err(format!("the files are larger than {}", megabytes(10 * MAX_FILE)));
         }
-        self.copy(&text::truncate(&from.join(", "), FROM_CHARS), &mut |to| zip::pack(to, &files, MAX_FILE))
+        self.write_staged(&text::truncate(&from.join(", "), MAX_ORIGIN_CHARS), &mut |to| {
+            zip::pack(to, &files, MAX_FILE)
+        })
     }
 
     /// Makes a file of a text.
-    pub fn write(&self, from: &str, text: &str) -> Result<Copied, String> {
-        self.copy(from, &mut |mut to| to.write_all(text.as_bytes()))
+    pub fn stage_text(&self, from: &str, text: &str) -> Result<StagedFile, String> {
+        self.write_staged(from, &mut |mut to| to.write_all(text.as_bytes()))
     }
 
     /// Opens a copy.
-    pub fn file(&self, copy: &str) -> io::Result<File> {
+    pub fn open(&self, copy: &str) -> io::Result<File> {
         let plain = copy.bytes().all(|b| b.is_ascii_hexdigit());
         if !plain || copy.is_empty() {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -124,27 +129,27 @@ impl Shelf {
     }
 
     /// A copy has been sent, or nobody wants it any more.
-    pub fn discard(&self, copy: &str) {
-        if self.file(copy).is_ok() {
+    pub fn remove(&self, copy: &str) {
+        if self.open(copy).is_ok() {
             let _ = fs::remove_file(self.folder.join(copy));
         }
     }
 
     /// Opens a file that may leave.
-    fn open(&self, from_folder: &Path, path: &str) -> Result<(File, PathBuf), String> {
+    fn open_allowed(&self, from_folder: &Path, path: &str) -> Result<(File, PathBuf), String> {
         if path.contains('\0') || path.len() > 4096 {
             return Err("this is no path".to_owned());
         }
         let real = from_folder.join(path).canonicalize().map_err(|e| reason(&e))?;
         let outside = || {
-            let work = self.rule.roots.first().map(|root| format!("; put it below {}", root.display()));
+            let work = self.allowed.roots.first().map(|root| format!("; put it below {}", root.display()));
             ["it lies outside the folders from which files may be sent", work.as_deref().unwrap_or_default()]
                 .concat()
         };
         let depth = |path: &&PathBuf| path.as_os_str().len();
-        let root = self.rule.roots.iter().filter(|root| real.starts_with(root)).max_by_key(depth);
+        let root = self.allowed.roots.iter().filter(|root| real.starts_with(root)).max_by_key(depth);
         let root = root.ok_or_else(outside)?;
-        let closed = self.rule.closed.iter().filter(|closed| real.starts_with(closed)).max_by_key(depth);
+        let closed = self.allowed.excluded.iter().filter(|closed| real.starts_with(closed)).max_by_key(depth);
         if closed.is_some_and(|closed| root == closed || !root.starts_with(closed)) {
             return Err("it belongs to the connector itself".to_owned());
         }
@@ -156,7 +161,7 @@ impl Shelf {
         })?;
         let meta = file.metadata().map_err(|e| reason(&e))?;
         let same = |other: fs::Metadata| (other.dev(), other.ino()) == (meta.dev(), meta.ino());
-        if self.rule.secret.iter().any(|path| fs::metadata(path).is_ok_and(same)) {
+        if self.allowed.forbidden_files.iter().any(|path| fs::metadata(path).is_ok_and(same)) {
             return Err("it belongs to the connector itself".to_owned());
         }
         match meta.len() {
@@ -167,14 +172,18 @@ impl Shelf {
     }
 
     /// Makes a copy of what `fill` writes. It is on disk when this returns.
-    fn copy(&self, from: &str, fill: &mut dyn FnMut(&File) -> io::Result<()>) -> Result<Copied, String> {
+    fn write_staged(
+        &self,
+        from: &str,
+        fill: &mut dyn FnMut(&File) -> io::Result<()>,
+    ) -> Result<StagedFile, String> {
         let words = |e: io::Error| match e.kind() {
             io::ErrorKind::FileTooLarge => too_large(),
             _ => format!("it cannot be copied: {}", reason(&e)),
         };
         atomic::make_private_folder(&self.folder).map_err(words)?;
         let sizes = fs::read_dir(&self.folder).map_err(words)?.flatten().filter_map(|e| e.metadata().ok());
-        if sizes.map(|meta| meta.len()).sum::<u64>() + MAX_FILE > MAX_SHELF {
+        if sizes.map(|meta| meta.len()).sum::<u64>() + MAX_FILE > MAX_TOTAL {
             return Err("too many files wait to be sent".to_owned());
         }
         let copy = id::hex();
@@ -185,10 +194,12 @@ impl Shelf {
             fill(&file)?;
             fault_injection::step()?;
             file.sync_all()?;
-            digest(file)
+            sha256(file)
         })();
         match filled {
-            Ok((hash, size)) if size <= MAX_FILE => Ok(Copied { copy, from: from.to_owned(), hash, size }),
+            Ok((hash, size)) if size <= MAX_FILE => {
+                Ok(StagedFile { name: copy, origin: from.to_owned(), sha256: hash, size })
+            }
             other => {
                 let _ = fs::remove_file(&path);
                 Err(other.err().map_or_else(too_large, words))
@@ -198,7 +209,7 @@ impl Shelf {
 }
 
 /// Copies at most so much: a file may grow while it is read.
-fn pour(from: &File, mut to: &File, max: u64) -> io::Result<()> {
+fn copy_limited(from: &File, mut to: &File, max: u64) -> io::Result<()> {
     // within one file system this is done by the kernel
     match io::copy(&mut from.take(max + 1), &mut to)? {
         n if n > max => Err(io::ErrorKind::FileTooLarge.into()),
@@ -206,9 +217,9 @@ fn pour(from: &File, mut to: &File, max: u64) -> io::Result<()> {
     }
 }
 
-fn digest(mut file: File) -> io::Result<(String, u64)> {
+fn sha256(mut file: File) -> io::Result<(String, u64)> {
     file.seek(SeekFrom::Start(0))?;
-    let (mut context, mut piece, mut size) = (Context::new(&SHA256), vec![0; PIECE], 0);
+    let (mut context, mut piece, mut size) = (Context::new(&SHA256), vec![0; BUFFER_BYTES], 0);
     loop {
         let n = match file.read(&mut piece) {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
@@ -224,7 +235,7 @@ fn digest(mut file: File) -> io::Result<(String, u64)> {
     Ok((hash, size))
 }
 
-fn unique(taken: &[zip::ZipInput], name: &str) -> String {
+fn unused_name(taken: &[zip::ZipInput], name: &str) -> String {
     let is_free = |name: &str| !taken.iter().any(|other| other.name.eq_ignore_ascii_case(name));
     let (stem, ending) = name.rsplit_once('.').map_or((name, String::new()), |(s, e)| (s, format!(".{e}")));
     let numbered = (2..).map(|n| format!("{stem}-{n}{ending}"));
@@ -245,7 +256,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    fn shelf(dir: &Path) -> Shelf {
+    fn shelf(dir: &Path) -> StagingArea {
         for folder in ["ws/in", "ws/state/artifacts", "ws/state/outbox", "profiles"] {
             fs::create_dir_all(dir.join(folder)).unwrap();
         }
@@ -258,12 +269,12 @@ mod tests {
         ] {
             fs::write(dir.join(file), file).unwrap();
         }
-        Shelf::new(
+        StagingArea::new(
             dir.join("ws/state/uploads"),
-            Rule {
+            AllowedRoots {
                 roots: vec![dir.join("ws"), dir.join("ws/state/artifacts"), dir.join("none")],
-                closed: vec![dir.join("ws/state"), dir.join("profiles")],
-                secret: vec![dir.join("profiles/p.env")],
+                excluded: vec![dir.join("ws/state"), dir.join("profiles")],
+                forbidden_files: vec![dir.join("profiles/p.env")],
             },
         )
     }
@@ -279,10 +290,10 @@ mod tests {
         fs::write(ws.join("empty.txt"), "").unwrap();
         File::create(ws.join("big.txt")).unwrap().set_len(3 << 30).unwrap();
         for path in ["in/a.txt", "./in/../in/a.txt", "inside.txt", "state/artifacts/b.txt"] {
-            let copied = shelf.take(&ws, path).unwrap_or_else(|why| panic!("{path}: {why}"));
-            assert_eq!(fs::read(copied.from).unwrap().len() as u64, copied.size);
-            shelf.discard(&copied.copy);
-            assert!(shelf.file(&copied.copy).is_err());
+            let copied = shelf.stage(&ws, path).unwrap_or_else(|why| panic!("{path}: {why}"));
+            assert_eq!(fs::read(copied.origin).unwrap().len() as u64, copied.size);
+            shelf.remove(&copied.name);
+            assert!(shelf.open(&copied.name).is_err());
         }
         for (path, why) in [
             ("none.txt", "no such file"),
@@ -297,7 +308,7 @@ mod tests {
             ("big.txt", "larger than 100 MiB"),
             ("a\0b", "no path"),
         ] {
-            let said = shelf.take(&ws, path).unwrap_err();
+            let said = shelf.stage(&ws, path).unwrap_err();
             assert!(said.contains(why), "{path}: {said}");
         }
         assert_eq!(fs::read_dir(ws.join("state/uploads")).unwrap().count(), 0);
@@ -308,16 +319,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (shelf, ws) = (shelf(dir.path()), dir.path().join("ws"));
         fs::write(ws.join("x.txt"), "abc").unwrap();
-        let copied = shelf.take(&ws, "x.txt").unwrap();
+        let copied = shelf.stage(&ws, "x.txt").unwrap();
         fs::write(ws.join("x.txt"), "other").unwrap();
-        assert_eq!(copied.hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(copied.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let mut text = String::new();
-        shelf.file(&copied.copy).unwrap().read_to_string(&mut text).unwrap();
+        shelf.open(&copied.name).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "abc");
-        let other = shelf.write("reply", "text").unwrap();
-        shelf.sweep(&|name| name == other.copy);
-        assert!(shelf.file(&copied.copy).is_err() && shelf.file(&other.copy).is_ok());
-        assert!(shelf.file("../state.json").is_err());
+        let other = shelf.stage_text("reply", "text").unwrap();
+        shelf.remove_unreferenced(&|name| name == other.name);
+        assert!(shelf.open(&copied.name).is_err() && shelf.open(&other.name).is_ok());
+        assert!(shelf.open("../state.json").is_err());
     }
 
     #[test]
@@ -327,12 +338,12 @@ mod tests {
         fs::write(ws.join("a.txt"), "other").unwrap();
         let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let paths = ["in/a.txt", "a.txt", "state/artifacts/b.txt"].map(str::to_owned);
-        let copied = shelf.pack(&ws, &paths, last).unwrap();
+        let copied = shelf.stage_archive(&ws, &paths, last).unwrap();
         let mut bytes = Vec::new();
-        shelf.file(&copied.copy).unwrap().read_to_end(&mut bytes).unwrap();
+        shelf.open(&copied.name).unwrap().read_to_end(&mut bytes).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(["a.txt", "a-2.txt", "b.txt"].iter().all(|name| text.contains(name)));
-        let why = shelf.pack(&ws, &["in/a.txt".to_owned(), "../x".to_owned()], last).unwrap_err();
+        let why = shelf.stage_archive(&ws, &["in/a.txt".to_owned(), "../x".to_owned()], last).unwrap_err();
         assert!(why.contains("../x") && why.contains("no such file"), "{why}");
     }
 }

@@ -6,17 +6,17 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Decisions that are remembered: a busy day. A row is about 200 bytes.
-const DECISIONS: usize = 200;
+const MAX_DECISIONS: usize = 200;
 /// What may be allowed in one scope; the oldest go, and are asked about again.
-const GRANTS: usize = 50;
+const MAX_GRANTS: usize = 50;
 
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Permits {
+pub struct Permissions {
     /// Questions that wait for people, by id.
-    #[serde(deserialize_with = "null_as_default")]
-    pub asks: BTreeMap<String, OpenAsk>,
+    #[serde(rename = "asks", deserialize_with = "null_as_default")]
+    pub requests: BTreeMap<String, OpenPermissionRequest>,
     /// What people have allowed for the session of a scope, oldest first.
     #[serde(deserialize_with = "null_as_default")]
     pub grants: BTreeMap<String, Vec<String>>,
@@ -30,32 +30,32 @@ pub struct Permits {
 
 /// A question that waits for people: what is needed to close it after a crash.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenAsk {
+pub struct OpenPermissionRequest {
     /// Where it was asked.
     pub topic_id: String,
     /// What it was about, in one line.
     #[serde(default, deserialize_with = "null_as_default")]
     pub title: String,
     /// Whether it was asked in Chinese.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub zh: bool,
+    #[serde(rename = "zh", default, deserialize_with = "null_as_default")]
+    pub in_chinese: bool,
     /// What a newer version wrote.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
 
-impl Permits {
-    pub(super) fn grant(&mut self, scope: &str, grant: String) {
+impl Permissions {
+    pub(super) fn add_grant(&mut self, scope: &str, grant: String) {
         let grants = self.grants.entry(scope.to_owned()).or_default();
         grants.retain(|known| *known != grant);
         grants.push(grant);
-        let extra = grants.len().saturating_sub(GRANTS);
+        let extra = grants.len().saturating_sub(MAX_GRANTS);
         grants.drain(..extra);
     }
 
-    pub(super) fn decided(&mut self, decision: Value) {
+    pub(super) fn add_decision(&mut self, decision: Value) {
         self.decisions.push_back(decision);
-        let extra = self.decisions.len().saturating_sub(DECISIONS);
+        let extra = self.decisions.len().saturating_sub(MAX_DECISIONS);
         self.decisions.drain(..extra);
     }
 }

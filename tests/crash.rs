@@ -479,13 +479,13 @@ fn a_reset_time_of_another_zone_is_waited_for_at_the_right_instant() {
     let reset = jiff::Timestamp::from_millisecond(minute).unwrap();
     let written = |zone: &str| reset.in_tz(zone).unwrap().strftime("%-I:%M%P").to_string();
     for (message, zone) in [
-        ("You have hit your session limit · resets TIME (Asia/Shanghai)", "Asia/Shanghai"),
-        ("You have hit your session limit · resets TIME", "Europe/Berlin"),
-        ("usage limit reached, access resets at TIME GMT-5.", "Etc/GMT+5"),
+        ("You’ve hit your session limit · resets TIME (Asia/Shanghai)", "Asia/Shanghai"),
+        ("5-hour limit reached ∙ resets TIME", "Europe/Berlin"),
+        ("Usage limit reached for gemini-2.5-pro. Access resets at TIME GMT-5.", "Etc/GMT+5"),
     ] {
         let topic = wtt.p2p();
         let message = message.replace("TIME", &written(zone));
-        wtt.say(&topic, &format!("RUN: fail 'usage limit: {message}'"));
+        wtt.say(&topic, &format!("RUN: fail '{message}'"));
         let notice = wtt.answer(&topic, "usage limit");
         assert!(notice["content"].as_str().unwrap().contains(&format!("{reset:.0}")[..16]), "{notice}");
     }

@@ -107,13 +107,19 @@ const TABLE: &[PatternRow] = &[
         ],
         Reason::Quota,
     ),
-    // public: "You've hit your usage limit. … try again in 3 days 2 hours" (codex), "Claude usage limit reached" (claude)
+    // public: "Server is temporarily limiting requests (not your usage limit)" (claude)
+    (&["not your usage limit"], Reason::RateLimited),
+    // public: "You've hit your usage limit. … try again in 3 days 2 hours" (codex), "Claude usage limit reached", "You've hit
+    // your session limit · resets 3pm (Asia/Tokyo)", "You're out of extra usage · resets 4pm" (claude)
     (
         &[
             "usage limit",
             "usage_limit",
             "hit your limit",
             "session limit reached",
+            "hit your session limit",
+            "limit · resets",
+            "out of extra usage",
             "weekly limit",
             "5-hour limit",
             "opus limit",
@@ -320,6 +326,10 @@ mod tests {
             ("Quota exceeded. Check your plan and billing details.", "quota"),
             ("You've hit your usage limit. Upgrade to Pro or try again in 3 hours 5 minutes.", "usage_limit"),
             ("Claude usage limit reached. Your limit will reset at 3pm", "usage_limit"),
+            ("You've hit your session limit · resets 8:30pm (Asia/Tokyo)", "usage_limit"),
+            ("You’ve hit your session limit", "usage_limit"),
+            ("You're out of extra usage · resets 4pm", "usage_limit"),
+            ("API Error: Server is temporarily limiting requests (not your usage limit)", "rate_limited"),
             ("We’re currently experiencing high demand, which may cause temporary errors.", "provider_error"),
             ("API Error: 529 fake overloaded_error. This is a server-side issue", "provider_error"),
             ("stream disconnected before completion: model crashed (fake)", "provider_error"),

@@ -214,6 +214,14 @@ mod tests {
                 ("resets Jan 1, 12am (Europe/Berlin)", Some("2026-12-31T23:00")),
                 ("resets Dec 7, 3am (America/New_York)", Some("2026-12-07T08:00")),
                 ("Weekly limit reached ∙ resets Dec 14", Some("2026-12-13T23:00")),
+                (
+                    "You've hit your weekly limit · resets Dec 16 at 1am (Asia/Tokyo)",
+                    Some("2026-12-15T16:00"),
+                ),
+                (
+                    "add credits to continue, or try again after December 6, 2026, 11:15.",
+                    Some("2026-12-06T10:15"),
+                ),
                 ("resets 3am (America/New_York) on Dec 7", Some("2026-12-07T08:00")),
                 ("resets Thursday, 9:59 AM (UTC)", Some("2026-11-26T09:59")),
                 ("resets Mon 7pm", Some("2026-11-23T18:00")),
@@ -250,6 +258,10 @@ mod tests {
             ("retry-after: 30", Some(30.0)),
             (r#"{"retry_after": 30}"#, Some(30.0)),
             (r#"{"resets_in_seconds":1234}"#, Some(1234.0)),
+            (
+                r#"{"type":"usage_limit_reached","resets_at":1777936568,"eligible_promo":null,"resets_in_seconds":13872}"#,
+                Some(13_872.0),
+            ),
             (r#""retryDelay": "36.5s""#, Some(36.5)),
             ("Please try again in 1m12.5s.", Some(72.5)),
             ("Please retry in 500ms", Some(0.5)),
@@ -293,6 +305,7 @@ mod tests {
             "resets 2026",
             "it resets",
             "no limit until 3pm",
+            "or wait for limits to reset (every 5h and every week.).",
             "reached|17600",
             "",
         ];

@@ -433,7 +433,7 @@ fn every_way_to_exit_has_its_reason() {
 }
 
 #[test]
-fn an_answer_in_the_pipe_is_heard_although_the_hub_is_slow() {
+fn an_answer_in_the_pipe_is_read_even_if_the_hub_is_slow() {
     let mut bench = bench("ok");
     // what is still in the pipe when the agent has ended, made with a child that goes on writing
     let script = r#"cat >/dev/null; . "$0"; agent=$$
@@ -708,7 +708,7 @@ fn the_environment_of_an_agent_holds_no_secret() {
 }
 
 #[test]
-fn a_session_whose_id_is_ours_is_known_from_the_start() {
+fn a_session_id_that_we_choose_is_known_from_the_start() {
     let mut bench = bench("ok");
     bench.spec = &adapters::kimi::LEGACY;
     let script = "cat >/dev/null; echo \"$*\" >args; printf '{\"role\":\"assistant\",\"content\":\"hi\"}\\n'; exit $(cat code)";
@@ -724,7 +724,7 @@ fn a_session_whose_id_is_ours_is_known_from_the_start() {
 }
 
 #[test]
-fn a_prompt_that_fits_into_no_argument_is_refused_clearly() {
+fn a_prompt_that_exceeds_an_argument_is_refused_clearly() {
     let mut bench = bench("ok");
     bench.spec = adapters::find("kimi").unwrap();
     bench.request.prompt = "x".repeat(200_000);
@@ -743,7 +743,7 @@ fn a_prompt_that_fits_into_no_argument_is_refused_clearly() {
 }
 
 #[test]
-fn what_gemini_needs_lies_in_a_folder_that_goes_with_the_turn() {
+fn gemini_gets_a_temporary_folder_that_ends_with_the_turn() {
     let mut bench = bench("gemini");
     bench.spec = adapters::find("gemini").unwrap();
     let home = tempfile::tempdir().unwrap();
@@ -779,8 +779,8 @@ fn what_gemini_needs_lies_in_a_folder_that_goes_with_the_turn() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn left_overs_of_a_crashed_instance_are_swept() {
-    const NAME: &str = "left_overs_of_a_crashed_instance_are_swept";
+fn leftovers_of_a_crashed_instance_are_swept() {
+    const NAME: &str = "leftovers_of_a_crashed_instance_are_swept";
     if std::env::var("WTT_TEST_CHILD").is_ok_and(|name| name == NAME) {
         // The instance that crashes: dies by SIGABRT in the middle of a turn.
         let mut bench = bench("scatter");
@@ -841,7 +841,7 @@ fn left_overs_of_a_crashed_instance_are_swept() {
 }
 
 #[test]
-fn doctor_learns_version_and_login_without_a_turn() {
+fn doctor_finds_version_and_login_without_a_turn() {
     let dir = tempfile::tempdir().unwrap();
     let fake = |name: &str, body: &str| -> Vec<String> {
         let file = dir.path().join(name);

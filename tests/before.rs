@@ -73,7 +73,7 @@ fn a_program_is_asked_once_which_one_it_is() {
 }
 
 #[test]
-fn nobody_is_asked_who_has_no_flavors() {
+fn a_program_without_flavors_is_not_asked() {
     let dir = tempfile::tempdir().unwrap();
     let asked = dir.path().join("asked");
     let cli = executable(dir.path(), "cli", &format!("echo x >>'{}'", asked.display()));
@@ -90,7 +90,7 @@ fn nobody_is_asked_who_has_no_flavors() {
 }
 
 #[test]
-fn every_adapter_says_which_modes_it_keeps_and_others_are_refused() {
+fn every_adapter_names_its_modes_and_others_are_refused() {
     for spec in ADAPTERS {
         assert!(
             spec.modes.iter().any(|(mode, _)| *mode == Mode::FullAuto),
@@ -115,7 +115,7 @@ fn every_adapter_says_which_modes_it_keeps_and_others_are_refused() {
     }
 }
 
-fn aside<'a>(
+fn helper<'a>(
     program: &'a Path,
     env: &'a BTreeMap<String, wtt_connect::secret::Secret>,
     limit: Duration,
@@ -141,7 +141,7 @@ fn gone(pids: &Path) {
 }
 
 #[test]
-fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
+fn a_helper_command_has_a_limit_can_be_stopped_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let pids = dir.path().join("pids");
     let deaf = executable(
@@ -153,7 +153,7 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
     let took = crate::support::watch::Watch::start();
     // within it the program starts and writes down what it has started
     let limit = Duration::from_secs(2);
-    assert_eq!(helper_command::run_to_end(aside(&deaf, &env, limit)), Err(HelperError::TimedOut(limit)));
+    assert_eq!(helper_command::run_to_end(helper(&deaf, &env, limit)), Err(HelperError::TimedOut(limit)));
     assert!(took.counted() < Duration::from_secs(10));
     assert_eq!(lines(&pids).len(), 3);
     gone(&pids);
@@ -162,7 +162,7 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
     let (stop, control) = crossbeam_channel::bounded(1);
     let runs = std::thread::scope(|scope| {
         let running = scope.spawn(|| {
-            let mut what = aside(&deaf, &env, Duration::from_secs(60));
+            let mut what = helper(&deaf, &env, Duration::from_secs(60));
             what.stop = Some(&control);
             helper_command::run_to_end(what)
         });
@@ -174,8 +174,8 @@ fn what_runs_aside_has_a_limit_and_can_be_stopped_and_leaves_nothing() {
     gone(&pids);
 
     let polite = executable(dir.path(), "polite", "cat; echo out; echo err >&2; exit 3");
-    let said = helper_command::run_to_end(aside(&polite, &env, Duration::from_secs(20))).unwrap();
+    let said = helper_command::run_to_end(helper(&polite, &env, Duration::from_secs(20))).unwrap();
     assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (Some(3), "out\n", "err\n"));
-    let missing = helper_command::run_to_end(aside(&dir.path().join("none"), &env, limit));
+    let missing = helper_command::run_to_end(helper(&dir.path().join("none"), &env, limit));
     assert!(matches!(missing, Err(HelperError::CannotRun(_))));
 }

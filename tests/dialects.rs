@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use wtt_connect::agent::adapter::AdapterSpec;
 use wtt_connect::agent::adapters;
-use wtt_connect::agent::dialect::{Effects, Exit};
+use wtt_connect::agent::dialect::{DialectEffects, Exit};
 use wtt_connect::agent::outcome::AgentOutcome;
 use wtt_connect::agent::{TurnRequest, adapter};
 use wtt_connect::config::Mode;
@@ -84,12 +84,12 @@ fn play_in(adapter: &AdapterSpec, dir: &Path, case: &str) -> (String, AgentOutco
     let mode = if adapter.name == "gemini" && !cmd.contains("yolo") { Mode::Suggest } else { Mode::FullAuto };
     let request = TurnRequest { prompt: "prompt".to_owned(), resume, mode, ..request() };
     let mut dialect = (adapter.dialect)(&request);
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     dialect.start(&mut effects);
     assert!(effects.stdin.is_empty() || effects.stdin == ["prompt"], "{case}");
     let mut out = String::new();
     let mut outcome: Option<AgentOutcome> = effects.outcome.take();
-    let mut record = |effects: Effects, outcome: &mut Option<AgentOutcome>| {
+    let mut record = |effects: DialectEffects, outcome: &mut Option<AgentOutcome>| {
         for event in effects.events {
             writeln!(out, "{event:?}").unwrap();
         }
@@ -104,7 +104,7 @@ fn play_in(adapter: &AdapterSpec, dir: &Path, case: &str) -> (String, AgentOutco
         }
     };
     for line in read(dir.join(format!("{case}.jsonl"))).lines() {
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         dialect.on_line(line, &mut effects);
         record(effects, &mut outcome);
     }
@@ -112,7 +112,7 @@ fn play_in(adapter: &AdapterSpec, dir: &Path, case: &str) -> (String, AgentOutco
         let stderr = read(dir.join(format!("{case}.stderr")));
         let stderr: String =
             stderr.lines().filter(|l| !l.starts_with("[rec]")).map(|l| format!("{l}\n")).collect();
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         dialect.on_exit(exit, &stderr, &mut effects);
         record(effects, &mut outcome);
     }
@@ -479,17 +479,17 @@ fn garbage_between_the_lines_changes_nothing() {
             let mut notes = 0;
             for line in read(dir.join(format!("{case}.jsonl"))).lines() {
                 for junk in JUNK.iter().copied().chain([&line[..line.len() / 2]]) {
-                    let mut effects = Effects::default();
+                    let mut effects = DialectEffects::default();
                     dialect.on_line(junk, &mut effects);
                     assert!(effects.outcome.is_none(), "{junk}");
                     notes += effects.events.len();
                 }
-                let mut effects = Effects::default();
+                let mut effects = DialectEffects::default();
                 dialect.on_line(line, &mut effects);
                 outcome = outcome.or(effects.outcome);
             }
             if outcome.is_none() {
-                let mut effects = Effects::default();
+                let mut effects = DialectEffects::default();
                 dialect.on_exit(Exit::Code(0), "", &mut effects);
                 outcome = effects.outcome;
             }
@@ -539,11 +539,11 @@ fn mutated_transcripts_never_panic_or_end_twice() {
                         _ => line.extend_from_within(..at),
                     }
                 }
-                let mut effects = Effects::default();
+                let mut effects = DialectEffects::default();
                 dialect.on_line(&String::from_utf8_lossy(&line), &mut effects);
                 ends += usize::from(effects.outcome.is_some());
             }
-            let mut effects = Effects::default();
+            let mut effects = DialectEffects::default();
             dialect.on_exit(Exit::Code(1), "", &mut effects);
             ends += usize::from(effects.outcome.is_some());
             assert_eq!(ends, 1, "seed {seed}");
@@ -557,7 +557,7 @@ fn mutated_transcripts_never_panic_or_end_twice() {
         ];
         let took = crate::support::watch::computed(|| {
             for line in lines {
-                (adapter.dialect)(&request()).on_line(&line, &mut Effects::default());
+                (adapter.dialect)(&request()).on_line(&line, &mut DialectEffects::default());
             }
         });
         assert!(took.as_secs() < 2, "{took:?}");
@@ -617,7 +617,7 @@ fn a_silent_turn_is_a_failure_unless_a_tool_has_worked() {
     for (adapter, worked, failed, end) in WORK {
         for (line, fails) in [(worked, false), (failed, true)] {
             let mut dialect = (adapters::find(adapter).unwrap().dialect)(&request());
-            let mut effects = Effects::default();
+            let mut effects = DialectEffects::default();
             dialect.on_line(line, &mut effects);
             dialect.on_line(end, &mut effects);
             match effects.outcome.unwrap() {

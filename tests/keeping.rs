@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use wtt_connect::agent::adapter::{AdapterSpec, Invocation};
-use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
+use wtt_connect::agent::dialect::{Dialect, DialectEffects, Exit};
 use wtt_connect::agent::outcome::{AgentOutcome, Reason, TurnReport};
 use wtt_connect::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use wtt_connect::agent::pool::Pool;
@@ -28,10 +28,10 @@ struct Lines {
 }
 
 impl Dialect for Lines {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         effects.stdin.push(format!("{}\n", self.prompt));
     }
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let text = rest.to_owned();
         effects.is_sign_of_life = true;
@@ -65,7 +65,7 @@ impl Dialect for Lines {
             _ => effects.is_sign_of_life = false,
         }
     }
-    fn on_exit(&mut self, exit: Exit, _stderr: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, _stderr: &str, effects: &mut DialectEffects) {
         let code = if let Exit::Code(code) = exit { code } else { -1 };
         let (reason, partial) = (Reason::SilentExit(code), self.partial_text());
         effects.outcome = Some(AgentOutcome::Failed { reason, detail: String::new(), partial });
@@ -76,15 +76,15 @@ impl Dialect for Lines {
     fn keeps_process(&self) -> bool {
         true
     }
-    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut DialectEffects) {
         (self.prompt, self.said) = (request.prompt.clone(), String::new());
         self.start(effects);
     }
-    fn cancel(&mut self, effects: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut DialectEffects) -> bool {
         effects.stdin.extend(self.cancel.as_ref().map(|word| format!("{word}\n")));
         self.cancel.is_some()
     }
-    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut DialectEffects) {
         let word = match decision {
             Decision::Allow => "yes".to_owned(),
             Decision::Answer(text) => text.clone(),
@@ -92,7 +92,7 @@ impl Dialect for Lines {
         };
         effects.stdin.push(format!("{id} {word}\n"));
     }
-    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
         effects.stdin.push(format!("{text}\n"));
         text != "not this"
     }
@@ -250,7 +250,7 @@ fn two_turns_are_served_by_one_process() {
 }
 
 #[test]
-fn a_process_that_does_not_fit_is_replaced_before_the_turn() {
+fn a_process_that_does_not_match_is_replaced_before_the_turn() {
     let mut bench = bench(LONG, 4);
     let first = bench.turn("a", None, "answer one");
     let alone = "kill -0 $(head -1 pids) 2>/dev/null && answer both || answer alone";
@@ -270,7 +270,7 @@ fn a_process_that_does_not_fit_is_replaced_before_the_turn() {
 }
 
 #[test]
-fn nothing_is_kept_where_nothing_is_to_be_kept() {
+fn without_an_idle_limit_nothing_is_kept() {
     let bench = bench(Duration::ZERO, 4);
     let first = bench.turn("a", None, "answer one");
     assert_eq!(bench.turn("a", Some(&first), "answer two").outcome, done("two"));
@@ -301,7 +301,7 @@ fn the_least_recently_used_makes_room() {
 }
 
 #[test]
-fn a_kept_process_that_dies_is_replaced_and_nobody_notices() {
+fn a_kept_process_that_dies_is_replaced_silently() {
     let bench = bench(LONG, 4);
     let first = bench.turn("a", None, "answer one");
     Command::new("kill").args(["-9", &bench.file("pids")[0]]).status().unwrap();
@@ -323,7 +323,7 @@ fn a_kept_process_that_dies_is_replaced_and_nobody_notices() {
 }
 
 #[test]
-fn what_is_said_between_turns_belongs_to_none() {
+fn output_between_turns_belongs_to_no_turn() {
     let bench = bench(LONG, 4);
     // the second question is refused after everything before it was read
     let late = "answer one; say late; echo ask 7 rm; read -r got; echo done never; echo ask 8 rm; read -r more; echo \"$got $more\" >said";
@@ -340,7 +340,7 @@ fn what_is_said_between_turns_belongs_to_none() {
 }
 
 #[test]
-fn an_agent_is_asked_to_stop_before_it_is_made_to() {
+fn an_agent_is_asked_to_stop_before_it_is_signalled() {
     let mut bench = bench(LONG, 4);
     bench.model = Some("cancel".to_owned());
     let first = bench.turn("a", None, "answer one");
@@ -358,7 +358,7 @@ fn an_agent_is_asked_to_stop_before_it_is_made_to() {
 }
 
 #[test]
-fn an_agent_that_does_not_listen_gets_the_signals() {
+fn an_agent_that_ignores_the_request_is_signalled() {
     let mut bench = bench(LONG, 4);
     bench.model = Some("cancel".to_owned());
     let first = bench.turn("a", None, "answer one");
@@ -425,7 +425,7 @@ fn a_question_is_answered_by_the_mode() {
 }
 
 #[test]
-fn people_may_take_their_time_to_answer() {
+fn waiting_for_people_does_not_count_as_idle() {
     let mut bench = bench(LONG, 4);
     (bench.mode, bench.people, bench.limits.idle) = (Mode::Suggest, true, Duration::from_millis(700));
     let (_keep, never) = unbounded::<()>();
@@ -474,7 +474,7 @@ fn a_message_reaches_the_running_turn() {
 }
 
 #[test]
-fn an_agent_that_cannot_take_it_is_interrupted_and_goes_on_with_all() {
+fn an_agent_that_cannot_take_a_message_is_interrupted_and_continues_with_all() {
     let bench = bench(LONG, 4);
     for (text, interrupt) in [("not this", false), ("this", true)] {
         let mut back = Vec::new();

@@ -69,7 +69,7 @@ fn refusal(report: &TurnReport) -> &str {
 }
 
 #[test]
-fn the_private_folders_of_a_crash_are_removed_at_the_next_start() {
+fn the_temporary_folders_of_a_crash_are_removed_at_the_next_start() {
     let owner = wtt_connect::sys::id::hex();
     let folder = |owner: &str| std::env::temp_dir().join(format!("wtt-connect-{owner}-left"));
     let other = wtt_connect::sys::id::hex();
@@ -83,7 +83,7 @@ fn the_private_folders_of_a_crash_are_removed_at_the_next_start() {
 }
 
 #[test]
-fn crush_is_asked_for_its_session_and_resumed_in_the_same_place() {
+fn crush_is_queried_for_its_session_and_resumed_in_the_same_place() {
     let dir = tempfile::tempdir().unwrap();
     let mut request = request(dir.path());
     let first = run("crush", "crush", &request);
@@ -123,7 +123,7 @@ fn crush_may_be_silent_at_first() {
 }
 
 #[test]
-fn modes_that_these_clis_cannot_keep_are_refused() {
+fn modes_that_these_clis_do_not_support_are_refused() {
     for (adapter, mode) in [
         ("crush", Mode::Suggest),
         ("crush", Mode::AutoEdit),
@@ -152,7 +152,7 @@ fn a_prompt_that_is_too_long_for_cursors_command_line_is_refused_with_the_number
 }
 
 #[test]
-fn images_are_named_where_they_cannot_be_given() {
+fn images_are_named_if_they_cannot_be_passed() {
     let dir = tempfile::tempdir().unwrap();
     let image = PromptImage { path: "/i/a.png".into(), media_type: "image/png".to_owned(), data: None };
     let report = run("crush", "crush", &TurnRequest { images: vec![image], ..request(dir.path()) });

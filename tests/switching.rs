@@ -59,7 +59,7 @@ fn the_text_of_a_message_stays_one_argument() {
 }
 
 #[test]
-fn the_map_names_adapter_and_provider_and_a_failure_is_only_logged() {
+fn the_map_gives_adapter_and_provider_and_a_failure_is_only_logged() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let command = recorder(&home, "echo \"Error: Provider 'mine' not found\" >&2; exit 1");
     let env = [
@@ -114,7 +114,7 @@ fn a_strict_failure_or_a_slow_switcher_is_the_answer() {
 }
 
 #[test]
-fn switching_and_running_is_one_turns_at_a_time_and_a_stop_does_not_wait() {
+fn only_one_turn_switches_and_runs_at_a_time_and_a_stop_does_not_wait() {
     let (wtt, home) = (Wtt::start(), Home::new());
     let command =
         recorder(&home, "case $1 in slow) echo $$ >\"$HOME/slow\"; while :; do sleep 1; done ;; esac");

@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use wtt_connect::agent::adapter::LaunchContext;
 use wtt_connect::agent::adapters;
-use wtt_connect::agent::dialect::{Dialect, Effects};
+use wtt_connect::agent::dialect::{Dialect, DialectEffects};
 use wtt_connect::agent::permission::{Decision, PolicyVerdict, decide_by_mode};
 use wtt_connect::agent::{AgentEvent, PromptImage, TurnRequest};
 use wtt_connect::config::Mode;
@@ -268,7 +268,7 @@ impl<'c> Talk<'c> {
         Talk { case, dialect, session, written, asks, seen, over: true, working: false }
     }
 
-    fn note(&mut self, effects: Effects) {
+    fn note(&mut self, effects: DialectEffects) {
         for text in &effects.stdin {
             assert_eq!(text.find('\n'), Some(text.len() - 1), "one line: {text}");
             self.written.push(serde_json::from_str(text).expect("whatever is written is JSON"));
@@ -302,7 +302,7 @@ impl<'c> Talk<'c> {
 
     fn act(&mut self, what: &Value) {
         writeln!(self.seen, "! {what}").unwrap();
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         if what["restart"] == true {
             self.dialect = None;
         } else if let Some(prompt) = what["turn"].as_str() {
@@ -342,7 +342,7 @@ impl<'c> Talk<'c> {
     }
 
     fn line(&mut self, line: &str) {
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         if !self.over {
             self.dialect.as_mut().unwrap().on_line(line, &mut effects);
         }

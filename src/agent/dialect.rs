@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// What a dialect wants to be done after an input.
 #[derive(Debug, Default)]
-pub struct Effects {
+pub struct DialectEffects {
     /// Events for the session.
     pub events: Vec<AgentEvent>,
     /// Text for the child's stdin, written unchanged.
@@ -36,7 +36,7 @@ pub struct Effects {
     pub is_sign_of_life: bool,
 }
 
-impl Effects {
+impl DialectEffects {
     /// Withdraws all permission requests that are still open.
     pub fn withdraw_all(&mut self, open: &mut BTreeMap<String, Value>) {
         for (id, _) in std::mem::take(open) {
@@ -58,18 +58,18 @@ pub enum Exit {
 pub trait Dialect: Send {
     /// Begins the first turn: what goes to stdin first. Stdin is closed after it unless `keeps_stdin`. May refuse the turn
     /// by setting `outcome`.
-    fn start(&mut self, effects: &mut Effects);
+    fn start(&mut self, effects: &mut DialectEffects);
     /// Handles one line of stdout.
-    fn on_line(&mut self, line: &str, effects: &mut Effects);
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects);
     /// Handles a line that was too long to keep: its beginning, and its length in bytes.
-    fn on_oversized_line(&mut self, head: &str, bytes: u64, effects: &mut Effects) {
+    fn on_oversized_line(&mut self, head: &str, bytes: u64, effects: &mut DialectEffects) {
         let kind = if head.starts_with('{') { "message" } else { "line" };
         effects.is_sign_of_life = head.starts_with('{');
         effects.events.push(AgentEvent::Note(format!("skipped a {kind} of {bytes} bytes: too long")));
     }
     /// Handles the end: stdout is closed and the child has exited, or no more output is awaited. Must set `outcome` unless
     /// it was set before.
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects);
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects);
     /// The text of the agent so far, for cancelled and failed turns.
     fn partial_text(&self) -> String;
     /// Why nothing came, for timeouts: the last complaint of the CLI before it fell silent.
@@ -88,21 +88,21 @@ pub trait Dialect: Send {
         false
     }
     /// Begins another turn in a kept process, as `start` begins the first one. Everything about the last turn is forgotten.
-    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut DialectEffects) {
         let _ = (request, effects);
     }
     /// Asks the agent in its own protocol to stop the turn, including its open requests. The agent confirms by an
     /// `outcome`; signals follow if none comes. Returns false if the agent cannot be asked.
-    fn cancel(&mut self, effects: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut DialectEffects) -> bool {
         let _ = effects;
         false
     }
-    /// Passes on the decision on one of [`Effects::permission_requests`]. Unknown and withdrawn ids are ignored.
-    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
+    /// Passes on the decision on one of [`DialectEffects::permission_requests`]. Unknown and withdrawn ids are ignored.
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut DialectEffects) {
         let _ = (id, decision, effects);
     }
     /// Passes on a further message of the user during the turn. Returns false if the agent cannot take one now.
-    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
         let _ = (text, effects);
         false
     }
@@ -156,7 +156,7 @@ pub struct StrayOutput {
 
 impl StrayOutput {
     /// Remembers the line, and reports the first few as notes. Cheap, because garbage comes in floods.
-    pub fn line(&mut self, line: &str, effects: &mut Effects) {
+    pub fn line(&mut self, line: &str, effects: &mut DialectEffects) {
         let line = line.trim();
         if line.is_empty() {
             return;

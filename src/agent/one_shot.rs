@@ -3,7 +3,7 @@
 //! The folders `adapters/pi`, `adapters/cursor` and `adapters/crush` read the lines.
 
 use crate::agent::dialect::{
-    Effects, Exit, StrayOutput, TextCollector, completed_outcome, failed_outcome, outcome_from_exit,
+    DialectEffects, Exit, StrayOutput, TextCollector, completed_outcome, failed_outcome, outcome_from_exit,
 };
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, PromptImage, TurnRequest, classify};
@@ -41,7 +41,7 @@ impl OneShotState {
     }
 
     /// Text has come, a piece or a whole message.
-    pub(super) fn text(&mut self, piece: &str, effects: &mut Effects) {
+    pub(super) fn text(&mut self, piece: &str, effects: &mut DialectEffects) {
         if piece.is_empty() {
             return;
         }
@@ -55,26 +55,26 @@ impl OneShotState {
     }
 
     /// A tool call has ended.
-    pub(super) fn tool_end(&mut self, id: String, ok: bool, effects: &mut Effects) {
+    pub(super) fn tool_end(&mut self, id: String, ok: bool, effects: &mut DialectEffects) {
         self.worked |= ok;
         effects.events.push(AgentEvent::ToolEnd { id, ok });
     }
 
     /// Sets the outcome; only the first one counts.
-    pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         if !std::mem::replace(&mut self.ended, true) {
             effects.outcome = Some(outcome);
         }
     }
 
     /// The CLI reports that it is done, with this answer, which may be empty.
-    pub(super) fn done(&mut self, answer: &str, effects: &mut Effects) {
+    pub(super) fn done(&mut self, answer: &str, effects: &mut DialectEffects) {
         let outcome = completed_outcome(answer, self.worked, "", self.said.text());
         self.finish(outcome, effects);
     }
 
     /// The CLI reports that it has failed: `401: {"message": …}`, `500 words`, or just words.
-    pub(super) fn failed(&mut self, words: &str, effects: &mut Effects) {
+    pub(super) fn failed(&mut self, words: &str, effects: &mut DialectEffects) {
         let status = words.get(..3).and_then(|code| code.parse().ok()).unwrap_or(0);
         let outcome = failed_outcome(
             classify::by_http_status(words, status, self.resumed),
@@ -86,7 +86,7 @@ impl OneShotState {
 
     /// The child has exited without reporting an outcome. Some of these CLIs exit with 0 whatever has happened, so stderr is
     /// consulted even then, if there is no text.
-    pub(super) fn end(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    pub(super) fn end(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         let partial = self.said.text();
         let from_stderr =
             classify::by_stderr_tail(stderr_tail).filter(|_| exit == Exit::Code(0) && partial.is_empty());

@@ -2,7 +2,7 @@
 
 use super::player::{acp, request, rows};
 use serde_json::{Value, json};
-use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
+use wtt_connect::agent::dialect::{Dialect, DialectEffects, Exit};
 use wtt_connect::agent::outcome::{AgentOutcome, Reason};
 use wtt_connect::agent::permission::{Decision, PermissionKind};
 use wtt_connect::agent::{AgentEvent, PromptImage, TurnRequest};
@@ -13,18 +13,18 @@ pub(super) struct Talk {
     dialect: Box<dyn Dialect>,
     /// What the dialect wrote and nobody has looked at.
     pub(super) wrote: Vec<Value>,
-    pub(super) effects: Effects,
+    pub(super) effects: DialectEffects,
 }
 
 impl Talk {
     pub(super) fn begin(request: &TurnRequest) -> Talk {
-        let mut talk = Talk { dialect: acp(request), wrote: Vec::new(), effects: Effects::default() };
+        let mut talk = Talk { dialect: acp(request), wrote: Vec::new(), effects: DialectEffects::default() };
         talk.with(|dialect, effects| dialect.start(effects));
         talk
     }
 
-    pub(super) fn with<T>(&mut self, act: impl FnOnce(&mut dyn Dialect, &mut Effects) -> T) -> T {
-        let mut effects = Effects::default();
+    pub(super) fn with<T>(&mut self, act: impl FnOnce(&mut dyn Dialect, &mut DialectEffects) -> T) -> T {
+        let mut effects = DialectEffects::default();
         let got = act(self.dialect.as_mut(), &mut effects);
         self.wrote.extend(effects.stdin.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()));
         self.effects.events.append(&mut effects.events);
@@ -493,7 +493,7 @@ fn mutated_conversations() {
     const SHAPES: [&[u8]; 6] = [b"null", b"[]", b"\"x\"", b"{}", b"-1", b"1e999"];
     for _ in 0..100 {
         let mut dialect = acp(&request());
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         dialect.start(&mut effects);
         let mut ends = 0;
         for turn in 0..3 {
@@ -518,21 +518,21 @@ fn mutated_conversations() {
                         _ => line.extend_from_within(..at),
                     }
                 }
-                let mut effects = Effects::default();
+                let mut effects = DialectEffects::default();
                 dialect.on_line(&String::from_utf8_lossy(&line), &mut effects);
                 ends += usize::from(effects.outcome.is_some());
                 for ask in effects.permission_requests {
-                    dialect.answer(&ask.id, &Decision::AllowSession, &mut Effects::default());
+                    dialect.answer(&ask.id, &Decision::AllowSession, &mut DialectEffects::default());
                 }
                 // good answers in between, so that it gets further
                 let id = random.u64(1..6);
                 let good = json!({"id": id, "result": {"sessionId": "s", "stopReason": "end_turn"}});
-                let mut effects = Effects::default();
+                let mut effects = DialectEffects::default();
                 dialect.on_line(&good.to_string(), &mut effects);
                 ends += usize::from(effects.outcome.is_some());
             }
-            dialect.cancel(&mut Effects::default());
-            let mut effects = Effects::default();
+            dialect.cancel(&mut DialectEffects::default());
+            let mut effects = DialectEffects::default();
             if turn == 2 {
                 dialect.on_exit(Exit::Code(1), "", &mut effects)
             } else {
@@ -546,7 +546,7 @@ fn mutated_conversations() {
         [format!("{{\"method\":\"{huge}\",\"id\":1}}"), "[".repeat(1 << 20), "{\"a\":".repeat(100_000)];
     let took = crate::support::watch::computed(|| {
         for line in lines {
-            acp(&request()).on_line(&line, &mut Effects::default());
+            acp(&request()).on_line(&line, &mut DialectEffects::default());
         }
     });
     assert!(took.as_secs() < 2, "{took:?}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::path::Path;
 use wtt_connect::agent::adapters;
-use wtt_connect::agent::dialect::{Dialect, Effects};
+use wtt_connect::agent::dialect::{Dialect, DialectEffects};
 use wtt_connect::agent::outcome::AgentOutcome;
 use wtt_connect::agent::permission::{Decision, PermissionRequest};
 use wtt_connect::agent::{AgentEvent, TurnRequest};
@@ -86,7 +86,7 @@ impl Player {
     /// Plays one turn to its end.
     pub fn turn(&mut self, request: &TurnRequest, first: bool) -> AgentOutcome {
         self.outcome = None;
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         if first {
             self.dialect.start(&mut effects)
         } else {
@@ -97,7 +97,7 @@ impl Player {
             let line =
                 self.inbox.pop_front().unwrap_or_else(|| panic!("nothing left to say: {:?}", self.wrote));
             if line["method"] == "our cancel" {
-                let mut effects = Effects::default();
+                let mut effects = DialectEffects::default();
                 assert!(self.dialect.cancel(&mut effects));
                 assert_eq!(
                     serde_json::from_str::<Value>(&effects.stdin[0]).unwrap()["method"],
@@ -106,7 +106,7 @@ impl Player {
                 self.apply(effects);
                 continue;
             }
-            let mut effects = Effects::default();
+            let mut effects = DialectEffects::default();
             self.dialect.on_line(&line.to_string(), &mut effects);
             assert!(effects.is_sign_of_life, "{line}");
             self.apply(effects);
@@ -114,7 +114,7 @@ impl Player {
         self.outcome.clone().unwrap()
     }
 
-    fn apply(&mut self, effects: Effects) {
+    fn apply(&mut self, effects: DialectEffects) {
         for event in effects.events {
             if let AgentEvent::Session(id) = &event {
                 self.session = Some(id.clone());
@@ -173,7 +173,7 @@ impl Player {
             _ if self.rows[place - 1].1["method"] == "session/cancel" => return,
             _ => Decision::DenyAndStop,
         };
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         self.dialect.answer(&ask.id, &decision, &mut effects);
         let answer: Value = serde_json::from_str(&effects.stdin[0]).unwrap();
         if decision == Decision::AllowSession && !ask.can_allow_session {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use wtt_connect::agent::adapters;
-use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
+use wtt_connect::agent::dialect::{Dialect, DialectEffects, Exit};
 use wtt_connect::agent::permission::{Decision, PolicyVerdict};
 use wtt_connect::agent::{TurnRequest, adapter, permission};
 use wtt_connect::config::{Mode, dotenv, json, profile};
@@ -126,19 +126,19 @@ pub fn dialect(data: &[u8]) {
         is_slash_command: false,
     };
     let mut dialect = (adapter.dialect)(&request);
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     dialect.start(&mut effects);
     let mut ends = heard(dialect.as_mut(), effects);
     for line in String::from_utf8_lossy(rest).lines() {
         if ends > 0 {
             break; // the runner does not listen any more
         }
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         dialect.on_line(line, &mut effects);
         ends += heard(dialect.as_mut(), effects);
     }
     if ends == 0 {
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         dialect.on_exit(Exit::Code(1), "", &mut effects);
         ends += heard(dialect.as_mut(), effects);
     }
@@ -147,13 +147,13 @@ pub fn dialect(data: &[u8]) {
 }
 
 /// Answers what is asked, as the runner does; how many ends there were.
-fn heard(dialect: &mut dyn Dialect, effects: Effects) -> usize {
+fn heard(dialect: &mut dyn Dialect, effects: DialectEffects) -> usize {
     let mut ends = usize::from(effects.outcome.is_some());
     for text in effects.stdin.iter().chain(&effects.delayed_stdin) {
         assert!(text.is_empty() || text.ends_with('\n') || !dialect.keeps_stdin(), "half a line: {text:?}");
     }
     for question in effects.permission_requests {
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         let decision = match permission::decide_by_mode(Mode::AutoEdit, &question) {
             PolicyVerdict::Deny(words) => Decision::Deny(words),
             PolicyVerdict::Allow | PolicyVerdict::AskPeople => Decision::Allow,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use wtt_connect::agent::adapters;
-use wtt_connect::agent::dialect::{Dialect, Effects, Exit};
+use wtt_connect::agent::dialect::{Dialect, DialectEffects, Exit};
 use wtt_connect::agent::outcome::{AgentOutcome, Reason};
 use wtt_connect::agent::permission::{Decision, PermissionKind};
 use wtt_connect::agent::{AgentEvent, TurnRequest};
@@ -31,25 +31,25 @@ impl Rig {
     pub(super) fn start(adapter: &str, prompt: &str, resume: Option<&str>) -> (Rig, Vec<Value>) {
         let mut rig =
             Rig((adapters::find(adapter).unwrap().dialect)(&Rig::request(Mode::Suggest, prompt, resume)));
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         rig.0.start(&mut effects);
         (rig, written(&effects))
     }
 
-    pub(super) fn hear(&mut self, line: Value) -> Effects {
-        let mut effects = Effects::default();
+    pub(super) fn hear(&mut self, line: Value) -> DialectEffects {
+        let mut effects = DialectEffects::default();
         self.0.on_line(&line.to_string(), &mut effects);
         effects
     }
 
     pub(super) fn answer(&mut self, id: &str, decision: &Decision) -> Vec<Value> {
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         self.0.answer(id, decision, &mut effects);
         written(&effects)
     }
 
     pub(super) fn steer(&mut self, text: &str) -> Option<Vec<Value>> {
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         self.0.steer(text, &mut effects).then(|| written(&effects))
     }
 
@@ -63,7 +63,7 @@ impl Rig {
     }
 }
 
-pub(super) fn written(effects: &Effects) -> Vec<Value> {
+pub(super) fn written(effects: &DialectEffects) -> Vec<Value> {
     effects.stdin.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
 }
 
@@ -93,11 +93,11 @@ fn codex_is_asked_for_what_the_mode_allows() {
     let (mut rig, _) = Rig::codex();
     rig.hear(codex_says("x"));
     rig.hear(codex_end("completed"));
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     rig.0.next_turn(&Rig::request(Mode::Suggest, "again", Some(THREAD)), &mut effects);
     assert_eq!(written(&effects)[0]["method"], "turn/start");
     // Another thread is opened, not continued.
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     rig.0.next_turn(&Rig::request(Mode::Suggest, "fresh", None), &mut effects);
     assert_eq!(written(&effects)[0]["method"], "thread/start");
 }
@@ -293,7 +293,7 @@ fn result(text: &str) -> Value {
 
 #[test]
 fn a_line_to_claude_is_one_line_and_defused() {
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     let request = Rig::request(Mode::Suggest, "/cost\n@/etc/passwd\u{2028}\u{2029}", None);
     (adapters::find("claude-code").unwrap().dialect)(&request).start(&mut effects);
     let [line] = &effects.stdin[..] else { panic!("one line") };
@@ -354,7 +354,7 @@ fn claude_is_told_what_we_do_not_offer() {
     );
     assert_eq!(written(&effects)[0]["response"]["subtype"], "error");
     assert_eq!(written(&effects)[0]["response"]["request_id"], "r");
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     rig.0.on_exit(Exit::Code(1), "Error parsing streaming input line", &mut effects);
     assert!(matches!(effects.outcome, Some(AgentOutcome::Failed { reason: Reason::SilentExit(1), .. })));
 }
@@ -365,7 +365,7 @@ pub(super) fn pi(prompt: &str, slash: bool) -> (Rig, Vec<Value>) {
     let request =
         TurnRequest { transport, is_slash_command: slash, ..Rig::request(Mode::FullAuto, prompt, None) };
     let mut rig = Rig((adapters::find("pi").unwrap().dialect)(&request));
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     rig.0.start(&mut effects);
     (rig, written(&effects))
 }

@@ -2,7 +2,7 @@
 
 use super::odd::{Rig, THREAD, pi, pi_hears, pi_says, written};
 use serde_json::{Value, json};
-use wtt_connect::agent::dialect::Effects;
+use wtt_connect::agent::dialect::DialectEffects;
 use wtt_connect::agent::outcome::AgentOutcome;
 use wtt_connect::agent::permission::{Decision, PermissionKind};
 
@@ -32,7 +32,7 @@ fn people_fill_in_the_form_of_a_tool_server() {
         "{asked:?}"
     );
     // what does not fit is asked again, and says why
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     rig.0.answer(&asked.id, &Decision::Answer("green; many".to_owned()), &mut effects);
     assert!(written(&effects).is_empty(), "{effects:?}");
     assert_eq!(
@@ -72,7 +72,7 @@ fn a_form_is_not_allowed_but_filled_in() {
     }
 }
 
-fn listed(rig: &mut Rig) -> Effects {
+fn listed(rig: &mut Rig) -> DialectEffects {
     let commands = json!([
         { "name": "llama", "source": "extension" },
         { "name": "hello", "source": "prompt" },
@@ -124,7 +124,7 @@ fn claude_passes_on_the_forms_of_its_tool_servers() {
         (asked.id.as_str(), asked.kind, asked.answer_count, asked.tool.as_str()),
         ("r1", PermissionKind::Question, 2, "probe")
     );
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     rig.0.answer("r1", &Decision::Answer("blue; 3".to_owned()), &mut effects);
     assert!(
         written(&effects).is_empty()

@@ -1,7 +1,7 @@
 //! Collects what the report of a turn contains: the native session id and the tokens, which some CLIs count for the
 //! whole thread.
 
-use crate::agent::dialect::Effects;
+use crate::agent::dialect::DialectEffects;
 use crate::agent::outcome::{AgentOutcome, Reason, SessionAction, TurnReport};
 use crate::agent::{AgentEvent, TurnRequest, Usage, limit_reset};
 use crate::config::Mode;
@@ -36,7 +36,7 @@ impl<'r> Accounting<'r> {
     }
 
     /// Takes the tokens and the native session id out of a dialect's effects.
-    pub(crate) fn record(&mut self, effects: &mut Effects) {
+    pub(crate) fn record(&mut self, effects: &mut DialectEffects) {
         self.usage = effects.usage.take().or(self.usage);
         self.thread_usage = effects.usage_total.take().or(self.thread_usage);
         for event in &effects.events {

@@ -1,13 +1,13 @@
 //! The end of a turn: reaps the process, ends what it has left, and determines the outcome of an agent that has not
 //! reported one.
 
-use crate::agent::dialect::{Dialect, Effects, Exit};
+use crate::agent::dialect::{Dialect, DialectEffects, Exit};
 use crate::agent::outcome::{AgentOutcome, Reason, SessionAction, TurnReport};
 use crate::agent::runner::accounting::Accounting;
 use crate::agent::runner::messages::RunnerEvent;
 use crate::agent::runner::process::{self, Process};
 use crate::agent::runner::termination::StopCause;
-use crate::agent::runner::turn::{Phase, Turn};
+use crate::agent::runner::turn::{RunningTurn, TurnPhase};
 use crate::sys::child_process::ChildExit;
 use crate::sys::os;
 use crate::sys::process_tree::KillScope;
@@ -39,12 +39,12 @@ impl CompletedTurn {
     }
 }
 
-/// Ends the turn but not its process. The turn must be in [`Phase::Answered`].
-pub(crate) fn finish_and_keep(mut turn: Turn<'_>) -> CompletedTurn {
+/// Ends the turn but not its process. The turn must be in [`TurnPhase::Answered`].
+pub(crate) fn finish_and_keep(mut turn: RunningTurn<'_>) -> CompletedTurn {
     process::log_swept(turn.process.tree.end_turn());
     let outcome = match turn.phase {
-        Phase::Answered { outcome, .. } => outcome,
-        Phase::Running | Phase::Terminating { .. } => internal_failure(String::new()),
+        TurnPhase::Answered { outcome, .. } => outcome,
+        TurnPhase::Running | TurnPhase::Terminating { .. } => internal_failure(String::new()),
     };
     let report = turn.accounting.report(outcome);
     CompletedTurn {
@@ -55,12 +55,12 @@ pub(crate) fn finish_and_keep(mut turn: Turn<'_>) -> CompletedTurn {
 }
 
 /// Ends the turn with its process.
-pub(crate) fn finish(mut turn: Turn<'_>) -> CompletedTurn {
+pub(crate) fn finish(mut turn: RunningTurn<'_>) -> CompletedTurn {
     let is_unnoticed = turn.is_unnoticed();
-    let (cause, reported) = match std::mem::replace(&mut turn.phase, Phase::Running) {
-        Phase::Running => (None, None),
-        Phase::Answered { outcome, .. } => (None, Some(outcome)),
-        Phase::Terminating { cause, outcome, .. } => (Some(cause), outcome),
+    let (cause, reported) = match std::mem::replace(&mut turn.phase, TurnPhase::Running) {
+        TurnPhase::Running => (None, None),
+        TurnPhase::Answered { outcome, .. } => (None, Some(outcome)),
+        TurnPhase::Terminating { cause, outcome, .. } => (Some(cause), outcome),
     };
     let ended_by_itself = matches!(cause, None | Some(StopCause::Lingering));
     let scope =
@@ -131,7 +131,7 @@ fn read_exit(
         Some(ChildExit::Signal(signal)) => Exit::Signal(signal),
         None => Exit::Code(-1),
     };
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     dialect.on_exit(exit, stderr, &mut effects);
     accounting.record(&mut effects);
     if let Some(emit) = emit {

@@ -24,7 +24,7 @@ mod turn;
 mod turn_loop;
 
 use crate::agent::adapter::LaunchContext;
-use crate::agent::dialect::Effects;
+use crate::agent::dialect::DialectEffects;
 use crate::agent::discovery::locate;
 use crate::agent::outcome::{AgentOutcome, SessionAction, TurnReport};
 use crate::agent::pool::PoolKey;
@@ -38,7 +38,7 @@ pub use crate::agent::runner::messages::{
 };
 use crate::agent::runner::process::Process;
 use crate::agent::runner::steering::InterruptedParts;
-use crate::agent::runner::turn::Turn;
+use crate::agent::runner::turn::RunningTurn;
 use crate::agent::{AgentEvent, TurnRequest, Usage};
 use crate::sys::{id, os, process_tree};
 use std::time::Instant;
@@ -163,9 +163,9 @@ fn run_kept(
     }
     log::debug!("continuing with process {}", process.child.id());
     process.begin_turn();
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     process.dialect.next_turn(request, &mut effects);
-    turn_loop::run(Turn::new(process, runner, accounting, true, total_until, emit), runner, effects)
+    turn_loop::run(RunningTurn::new(process, runner, accounting, true, total_until, emit), runner, effects)
 }
 
 /// Runs the request in one new process, until everything that it has started is gone or until it is kept.
@@ -178,7 +178,7 @@ fn run_once(
 ) -> CompletedTurn {
     let mut dialect = (runner.spec.dialect)(request);
     let mut accounting = Accounting::new(request, usage_before);
-    let mut effects = Effects::default();
+    let mut effects = DialectEffects::default();
     dialect.start(&mut effects);
     if let Some(refused) = effects.outcome.take() {
         return CompletedTurn::new(accounting.report(refused));
@@ -196,7 +196,7 @@ fn run_once(
                 accounting.set_session(&id);
                 emit(RunnerEvent::Agent(AgentEvent::Session(id)));
             }
-            let turn = Turn::new(process, runner, accounting, false, total_until, emit);
+            let turn = RunningTurn::new(process, runner, accounting, false, total_until, emit);
             let mut turn = turn_loop::run(turn, runner, effects);
             post_turn::query_session(runner, request, &context, &mut turn.report);
             turn

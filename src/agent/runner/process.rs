@@ -2,7 +2,7 @@
 //! ended between turns. What happens within a turn is in `turn.rs`; which processes are kept, and how long, in
 //! `pool.rs`.
 
-use crate::agent::dialect::{Dialect, Effects};
+use crate::agent::dialect::{Dialect, DialectEffects};
 use crate::agent::permission::Decision;
 use crate::agent::runner::pipes;
 use crate::agent::runner::pipes::{ChildEvent, Pipes};
@@ -119,8 +119,8 @@ impl Process {
     }
 
     /// Hands a line to the dialect.
-    pub(crate) fn parse_line(&mut self, line: Line) -> Effects {
-        let mut effects = Effects::default();
+    pub(crate) fn parse_line(&mut self, line: Line) -> DialectEffects {
+        let mut effects = DialectEffects::default();
         match line {
             Line::Text(line) => self.dialect.on_line(&line, &mut effects),
             Line::TooLong { head, bytes } => {

@@ -2,22 +2,22 @@
 //! agent is interrupted and continues with all of them. What happens to each message is reported at once
 //! ([`RunnerEvent::Steered`]); the end of the turn then answers it as well.
 
-use crate::agent::dialect::Effects;
+use crate::agent::dialect::DialectEffects;
 use crate::agent::outcome::AgentOutcome;
 use crate::agent::runner::completion::CompletedTurn;
 use crate::agent::runner::context::Runner;
 use crate::agent::runner::messages::{RunnerEvent, SteerOutcome, SteeringMessage};
 use crate::agent::runner::termination::{CANCEL_STEPS, StopCause};
-use crate::agent::runner::turn::{Phase, Turn};
+use crate::agent::runner::turn::{RunningTurn, TurnPhase};
 use crate::agent::{TurnRequest, Usage};
 
-impl Turn<'_> {
+impl RunningTurn<'_> {
     /// A steering message has arrived.
     pub(crate) fn on_steering_message(&mut self, message: SteeringMessage) {
         let SteeringMessage { id, text, interrupt } = message;
         let outcome = match &self.phase {
-            Phase::Running => {
-                let mut effects = Effects::default();
+            TurnPhase::Running => {
+                let mut effects = DialectEffects::default();
                 let is_accepted = !interrupt && self.process.dialect.steer(&text, &mut effects);
                 self.apply(effects);
                 if is_accepted {
@@ -29,11 +29,11 @@ impl Turn<'_> {
                     SteerOutcome::Interrupting
                 }
             }
-            Phase::Terminating { cause: StopCause::Interrupted, .. } => {
+            TurnPhase::Terminating { cause: StopCause::Interrupted, .. } => {
                 self.interrupting_messages.push(text);
                 SteerOutcome::Interrupting
             }
-            Phase::Answered { .. } | Phase::Terminating { .. } => SteerOutcome::TooLate,
+            TurnPhase::Answered { .. } | TurnPhase::Terminating { .. } => SteerOutcome::TooLate,
         };
         self.emit(RunnerEvent::Steered { id, outcome });
     }

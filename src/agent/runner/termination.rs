@@ -1,7 +1,7 @@
 //! How an agent process is ended within its turn: why, and in which steps. The agent is asked in its own protocol if it
 //! can be, then signalled, and finally killed.
 
-use crate::agent::dialect::Effects;
+use crate::agent::dialect::DialectEffects;
 use crate::agent::outcome::Reason;
 use crate::agent::runner::process::{KILL_WAIT, Process};
 use crate::sys::child_process::ChildSignal;
@@ -66,7 +66,7 @@ impl TerminationSequence {
     /// Asks the agent to stop, if its dialect can and there is time for it; otherwise the signals begin at once.
     pub(crate) fn begin(process: &mut Process, steps: &'static [SignalStep]) -> Self {
         process.tree.refresh();
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         let cancel_sent = steps.len() > 1 && process.dialect.cancel(&mut effects);
         process.write_stdin(effects.stdin);
         let (wait, steps) = if cancel_sent { (CANCEL_WAIT, AFTER_CANCEL) } else { (Duration::ZERO, steps) };

@@ -3,7 +3,7 @@
 //! messages in `steering.rs`, how the turn ends in `completion.rs`.
 
 use crate::agent::AgentEvent;
-use crate::agent::dialect::{self, Effects};
+use crate::agent::dialect::{self, DialectEffects};
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::{
     Decision, PermissionKind, PermissionPolicy, PermissionRequest, PolicyDecision, PolicyVerdict,
@@ -32,7 +32,7 @@ const DRAIN_IDLE: Duration = Duration::from_millis(500);
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Where the turn stands. It only ever moves forward: running, answered, terminating.
-pub(crate) enum Phase {
+pub(crate) enum TurnPhase {
     /// The agent works.
     Running,
     /// The agent has reported how the turn ended; its process is kept, or is expected to exit by itself.
@@ -61,9 +61,9 @@ struct TimeLimit {
 }
 
 /// A running agent process and its turn.
-pub(crate) struct Turn<'t> {
+pub(crate) struct RunningTurn<'t> {
     pub(crate) process: Process,
-    pub(crate) phase: Phase,
+    pub(crate) phase: TurnPhase,
     pub(crate) accounting: Accounting<'t>,
     pub(crate) emit: &'t mut dyn FnMut(RunnerEvent),
     mode: Mode,
@@ -94,7 +94,7 @@ pub(crate) struct Turn<'t> {
     pub(crate) interrupting_messages: Vec<String>,
 }
 
-impl<'t> Turn<'t> {
+impl<'t> RunningTurn<'t> {
     /// A turn of a process that has just been started, or that was kept (`served_before`).
     pub(crate) fn new(
         process: Process,
@@ -113,7 +113,7 @@ impl<'t> Turn<'t> {
             keep_process: runner.can_keep(&*process.dialect),
             served_before,
             process,
-            phase: Phase::Running,
+            phase: TurnPhase::Running,
             accounting,
             emit,
             began_at: now,
@@ -130,7 +130,7 @@ impl<'t> Turn<'t> {
     }
 
     /// Begins the turn with what the dialect wants first. Returns whether stdin stays open for more.
-    pub(crate) fn begin(&mut self, effects: Effects) -> bool {
+    pub(crate) fn begin(&mut self, effects: DialectEffects) -> bool {
         // Some agents say nothing for a long time: no first sign of life is awaited then.
         self.last_sign_of_life = effects.is_sign_of_life.then_some(self.began_at);
         self.apply(effects);
@@ -149,7 +149,7 @@ impl<'t> Turn<'t> {
     /// Whether the turn has ended and its process can be kept. A process that should be kept but has lost a pipe is
     /// ended like any other from here on.
     pub(crate) fn is_ready_to_keep(&mut self) -> bool {
-        if !self.keep_process || !matches!(self.phase, Phase::Answered { .. }) {
+        if !self.keep_process || !matches!(self.phase, TurnPhase::Answered { .. }) {
             return false;
         }
         if self.process.is_intact() {
@@ -162,7 +162,8 @@ impl<'t> Turn<'t> {
 
     /// Whether nothing more is awaited from the process: it has exited and said all that counts, or it is stuck.
     pub(crate) fn is_finished(&self, now: Instant) -> bool {
-        let is_stuck = matches!(&self.phase, Phase::Terminating { sequence, .. } if sequence.is_stuck(now));
+        let is_stuck =
+            matches!(&self.phase, TurnPhase::Terminating { sequence, .. } if sequence.is_stuck(now));
         is_stuck
             || self
                 .drain_until
@@ -170,11 +171,11 @@ impl<'t> Turn<'t> {
     }
 
     fn has_outcome(&self) -> bool {
-        matches!(self.phase, Phase::Answered { .. } | Phase::Terminating { outcome: Some(_), .. })
+        matches!(self.phase, TurnPhase::Answered { .. } | TurnPhase::Terminating { outcome: Some(_), .. })
     }
 
     fn is_terminating(&self) -> bool {
-        matches!(self.phase, Phase::Terminating { .. })
+        matches!(self.phase, TurnPhase::Terminating { .. })
     }
 
     /// Does everything whose time has come, and returns when to call this again. All deadlines of a turn are here.
@@ -185,8 +186,8 @@ impl<'t> Turn<'t> {
             self.emit(RunnerEvent::Heartbeat);
         }
         let phase_deadline = match &self.phase {
-            Phase::Terminating { sequence, .. } => sequence.deadline(),
-            Phase::Running | Phase::Answered { .. } => self.time_limit().at,
+            TurnPhase::Terminating { sequence, .. } => sequence.deadline(),
+            TurnPhase::Running | TurnPhase::Answered { .. } => self.time_limit().at,
         };
         let deadlines =
             [Some(phase_deadline), self.delayed_input.as_ref().map(DelayedInput::deadline), self.drain_until];
@@ -196,7 +197,7 @@ impl<'t> Turn<'t> {
 
     /// Applies time limits and continues a termination.
     fn advance_phase(&mut self, now: Instant) {
-        if let Phase::Terminating { sequence, .. } = &mut self.phase {
+        if let TurnPhase::Terminating { sequence, .. } = &mut self.phase {
             return sequence.advance(now, &mut self.process);
         }
         let limit = self.time_limit();
@@ -213,7 +214,7 @@ impl<'t> Turn<'t> {
             cause: StopCause::TimeLimit { reason, limit },
             steps: CANCEL_STEPS,
         };
-        if let Phase::Answered { at, .. } = &self.phase {
+        if let TurnPhase::Answered { at, .. } = &self.phase {
             return TimeLimit { at: *at + EXIT_GRACE, cause: StopCause::Lingering, steps: LINGER_STEPS };
         }
         // A tool may be silent for as long as it runs: a build, a test suite. So may an agent that waits for people or
@@ -237,17 +238,17 @@ impl<'t> Turn<'t> {
         }
         self.delayed_input = None;
         let sequence = TerminationSequence::begin(&mut self.process, steps);
-        let outcome = match std::mem::replace(&mut self.phase, Phase::Running) {
-            Phase::Answered { outcome, .. } => Some(outcome),
+        let outcome = match std::mem::replace(&mut self.phase, TurnPhase::Running) {
+            TurnPhase::Answered { outcome, .. } => Some(outcome),
             _ => None,
         };
-        self.phase = Phase::Terminating { cause, sequence, outcome };
+        self.phase = TurnPhase::Terminating { cause, sequence, outcome };
     }
 
     /// A stop request: the turn does not continue, whatever it was being interrupted for.
     fn stop(&mut self, steps: &'static [SignalStep]) {
         self.terminate(StopCause::Requested, steps);
-        if let Phase::Terminating { cause, sequence, .. } = &mut self.phase {
+        if let TurnPhase::Terminating { cause, sequence, .. } = &mut self.phase {
             if matches!(cause, StopCause::Interrupted) {
                 *cause = StopCause::Requested;
             }
@@ -313,7 +314,8 @@ impl<'t> Turn<'t> {
     pub(crate) fn on_exit(&mut self) {
         let now = Instant::now();
         // A tool in a session of its own may hold the pipe of a process that had to be killed.
-        let is_killed = matches!(&self.phase, Phase::Terminating { sequence, .. } if sequence.is_killed());
+        let is_killed =
+            matches!(&self.phase, TurnPhase::Terminating { sequence, .. } if sequence.is_killed());
         let drain = if is_killed { Duration::ZERO } else { DRAIN_IDLE };
         (self.process.exited_at, self.drain_until) = (Some(now), Some(now + drain));
     }
@@ -327,7 +329,7 @@ impl<'t> Turn<'t> {
     }
 
     /// Does what the dialect wants.
-    pub(crate) fn apply(&mut self, mut effects: Effects) {
+    pub(crate) fn apply(&mut self, mut effects: DialectEffects) {
         self.accounting.record(&mut effects);
         for event in effects.events {
             match &event {
@@ -352,7 +354,7 @@ impl<'t> Turn<'t> {
             self.emit(RunnerEvent::PermissionWithdrawn(id));
         }
         if let Some(reported) = effects.outcome {
-            if let Phase::Terminating { cause, sequence, outcome } = &mut self.phase {
+            if let TurnPhase::Terminating { cause, sequence, outcome } = &mut self.phase {
                 // While the agent is being ended, its report says only that it has stopped. But an answer that was
                 // complete when the agent was interrupted is an answer.
                 if matches!((&*cause, &reported), (StopCause::Interrupted, AgentOutcome::Done(_))) {
@@ -365,7 +367,7 @@ impl<'t> Turn<'t> {
             if !self.keep_process {
                 self.process.close_stdin();
             }
-            self.phase = Phase::Answered { outcome: reported, at: Instant::now() };
+            self.phase = TurnPhase::Answered { outcome: reported, at: Instant::now() };
         }
         for request in effects.permission_requests {
             self.decide(request);
@@ -398,7 +400,7 @@ impl<'t> Turn<'t> {
 
     /// Answers a permission request at once, or leaves it to people ([`Control::Answer`]).
     fn decide(&mut self, request: PermissionRequest) {
-        if !matches!(self.phase, Phase::Running) {
+        if !matches!(self.phase, TurnPhase::Running) {
             return self.answer(&request, &Decision::DenyAndStop);
         }
         let PolicyDecision { verdict, rule } = self.policy.evaluate(self.mode, &request);
@@ -423,7 +425,7 @@ impl<'t> Turn<'t> {
     }
 
     fn answer(&mut self, request: &PermissionRequest, decision: &Decision) {
-        let mut effects = Effects::default();
+        let mut effects = DialectEffects::default();
         self.process.dialect.answer(&request.id, decision, &mut effects);
         self.apply(effects);
     }

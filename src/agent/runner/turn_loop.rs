@@ -1,17 +1,17 @@
 //! The loop of one turn: waits for control requests, steering messages, events of the process and deadlines, until the
 //! turn has ended. It decides nothing; what each event changes is in `turn.rs`.
 
-use crate::agent::dialect::Effects;
+use crate::agent::dialect::DialectEffects;
 use crate::agent::runner::completion::{self, CompletedTurn};
 use crate::agent::runner::context::Runner;
 use crate::agent::runner::pipes::ChildEvent;
-use crate::agent::runner::turn::Turn;
+use crate::agent::runner::turn::RunningTurn;
 use crossbeam_channel::{never, select_biased};
 use std::time::Instant;
 
 /// Runs the turn until the process has exited and said all that counts, or until the turn has ended and its process can
 /// be kept. `begin` is what the dialect wants first.
-pub(crate) fn run(mut turn: Turn<'_>, runner: &Runner<'_>, begin: Effects) -> CompletedTurn {
+pub(crate) fn run(mut turn: RunningTurn<'_>, runner: &Runner<'_>, begin: DialectEffects) -> CompletedTurn {
     let is_interactive = turn.begin(begin);
     let mut control = runner.control.clone();
     let mut steers = runner.steers.clone();

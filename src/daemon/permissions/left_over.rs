@@ -36,7 +36,7 @@ pub(crate) fn close_left_over(
         let entry = entry(outbox, &id, &ask.topic_id, &text, ReplyKind::Notice);
         outbox.put(&entry)?;
         left.push(entry);
-        store.record(Record::PermissionRequestClosed { id: id });
+        store.record(Record::PermissionRequestClosed { id });
     }
     store.commit()
 }

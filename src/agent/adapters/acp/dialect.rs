@@ -15,7 +15,7 @@ use crate::agent::adapters::acp::quirks::Quirks;
 use crate::agent::adapters::acp::session_options::SessionOptions;
 use crate::agent::adapters::acp::tool_calls::Tools;
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, StrayOutput, TextCollector, outcome_from_exit, string_field,
+    Dialect, DialectEffects, Exit, StrayOutput, TextCollector, outcome_from_exit, string_field,
 };
 pub(crate) use crate::agent::dialect::{failed_outcome, one_line_title};
 use crate::agent::outcome::{AgentOutcome, Reason};
@@ -143,13 +143,13 @@ impl Acp {
         }
     }
 
-    pub(super) fn send(&mut self, step: AcpStep, method: &str, params: Value, effects: &mut Effects) {
+    pub(super) fn send(&mut self, step: AcpStep, method: &str, params: Value, effects: &mut DialectEffects) {
         self.last_id += 1;
         self.pending = Some(step);
         write(json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), effects);
     }
 
-    pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         self.pending = None;
         self.close_asks(effects);
         if !self.turn.ended {
@@ -158,27 +158,33 @@ impl Acp {
         }
     }
 
-    pub(super) fn fail(&mut self, reason: Reason, words: &str, effects: &mut Effects) {
+    pub(super) fn fail(&mut self, reason: Reason, words: &str, effects: &mut DialectEffects) {
         let partial = self.turn.said.text();
         self.finish(failed_outcome(reason, words, partial), effects);
     }
 
     /// Whoever asked gets an answer, also when nobody will decide any more.
-    pub(super) fn close_asks(&mut self, effects: &mut Effects) {
+    pub(super) fn close_asks(&mut self, effects: &mut DialectEffects) {
         for open in std::mem::take(&mut self.asks) {
             self.turn_down(&open, effects);
             effects.withdrawn_requests.push(open.ask.id);
         }
     }
 
-    pub(super) fn turn_down(&self, open: &OpenRequest, effects: &mut Effects) {
+    pub(super) fn turn_down(&self, open: &OpenRequest, effects: &mut DialectEffects) {
         if let Ok(answer) = open.answer(&Decision::DenyAndStop, self.quirks) {
             write(answer, effects);
         }
     }
 
     /// A request of the agent.
-    pub(super) fn asked(&mut self, id: &Value, method: &str, params: &mut Value, effects: &mut Effects) {
+    pub(super) fn asked(
+        &mut self,
+        id: &Value,
+        method: &str,
+        params: &mut Value,
+        effects: &mut DialectEffects,
+    ) {
         let form = match method {
             "session/request_permission" => Ok(None),
             "elicitation/create" => {
@@ -217,7 +223,7 @@ impl Acp {
     }
 
     /// The agent does not want to know any more.
-    pub(super) fn withdraw(&mut self, is: impl Fn(&OpenRequest) -> bool, effects: &mut Effects) {
+    pub(super) fn withdraw(&mut self, is: impl Fn(&OpenRequest) -> bool, effects: &mut DialectEffects) {
         self.asks.retain(|open| {
             if is(open) {
                 effects.withdrawn_requests.push(open.ask.id.clone());
@@ -226,7 +232,7 @@ impl Acp {
         });
     }
 
-    pub(super) fn told(&mut self, method: &str, params: &mut Value, effects: &mut Effects) {
+    pub(super) fn told(&mut self, method: &str, params: &mut Value, effects: &mut DialectEffects) {
         match method {
             "session/update" => {
                 let about = string_field(params, "sessionId");
@@ -253,11 +259,11 @@ impl Acp {
 }
 
 impl Dialect for Acp {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         self.initialize(effects);
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let parsed = if line.trim_start().starts_with('{') { json::parse::<Value>(line).ok() } else { None };
         let Some(mut message) = parsed.filter(|m| m["method"].is_string() || m.get("id").is_some()) else {
             return self.stray.line(line, effects);
@@ -284,7 +290,7 @@ impl Dialect for Acp {
         }
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         let outcome = outcome_from_exit(exit, "", &self.stray, stderr_tail, self.turn.said.text());
         let outcome = match outcome {
             // What never spoke the protocol is no agent, or an older one.
@@ -314,7 +320,7 @@ impl Dialect for Acp {
         true
     }
 
-    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut DialectEffects) {
         self.request = request.clone();
         self.turn = AcpTurn::default();
         if self.session.is_empty() || request.resume.as_ref() != Some(&self.session) {
@@ -324,7 +330,7 @@ impl Dialect for Acp {
         self.choose(AcpStep::Mode, effects);
     }
 
-    fn cancel(&mut self, effects: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut DialectEffects) -> bool {
         if self.pending != Some(AcpStep::Prompt) {
             return false;
         }
@@ -335,11 +341,11 @@ impl Dialect for Acp {
         true
     }
 
-    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
         self.steer(text, effects)
     }
 
-    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut DialectEffects) {
         let Some(place) = self.asks.iter().position(|open| open.ask.id == id) else { return };
         let open = self.asks.remove(place);
         if matches!(decision, Decision::Deny(_) | Decision::DenyAndStop) {

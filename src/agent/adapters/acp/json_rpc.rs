@@ -1,10 +1,10 @@
 //! JSON-RPC 2.0 as ACP uses it: messages to the agent's stdin, responses to its requests. Pure.
 
-use crate::agent::dialect::Effects;
+use crate::agent::dialect::DialectEffects;
 use serde_json::{Value, json};
 
 /// Queues one message, which is one line, for the agent's stdin.
-pub(super) fn write(message: Value, effects: &mut Effects) {
+pub(super) fn write(message: Value, effects: &mut DialectEffects) {
     effects.stdin.push(format!("{message}\n"));
 }
 

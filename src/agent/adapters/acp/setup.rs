@@ -5,7 +5,7 @@ use crate::agent::adapters::acp::json_rpc::take_member;
 use crate::agent::adapters::acp::session_options::Change;
 use crate::agent::adapters::acp::{failure, quirks};
 use crate::agent::adapters::claude_code::stream_json::defuse;
-use crate::agent::dialect::{Effects, array_items, string_field};
+use crate::agent::dialect::{DialectEffects, array_items, string_field};
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, PromptImage, slash_commands};
 use crate::config::Mode;
@@ -19,7 +19,7 @@ const MAX_SESSION: usize = 256;
 
 impl Acp {
     /// Without files and terminals of ours: agents work on the disk themselves, and better.
-    pub(super) fn initialize(&mut self, effects: &mut Effects) {
+    pub(super) fn initialize(&mut self, effects: &mut DialectEffects) {
         let files = json!({ "readTextFile": false, "writeTextFile": false });
         let forms = json!({ "form": {} });
         let params = json!({
@@ -31,7 +31,7 @@ impl Acp {
     }
 
     /// Opens the session that the turn belongs to, or a new one.
-    pub(super) fn open(&mut self, effects: &mut Effects) {
+    pub(super) fn open(&mut self, effects: &mut DialectEffects) {
         let id = self.request.resume.clone().unwrap_or_default();
         let (step, method) = match id.as_str() {
             "" => (AcpStep::New, "session/new"),
@@ -56,7 +56,7 @@ impl Acp {
     }
 
     /// The answer to our request.
-    pub(super) fn answered(&mut self, step: AcpStep, message: &mut Value, effects: &mut Effects) {
+    pub(super) fn answered(&mut self, step: AcpStep, message: &mut Value, effects: &mut DialectEffects) {
         let error = take_member(message, "error");
         let mut result = take_member(message, "result");
         if !error.is_null() {
@@ -77,7 +77,7 @@ impl Acp {
         }
     }
 
-    fn greeted(&mut self, result: &mut Value, effects: &mut Effects) {
+    fn greeted(&mut self, result: &mut Value, effects: &mut DialectEffects) {
         let version = result.get("protocolVersion").and_then(Value::as_u64).unwrap_or(VERSION);
         if version != VERSION {
             let words = format!("it speaks version {version} of ACP, and this is made for version {VERSION}");
@@ -97,7 +97,7 @@ impl Acp {
         self.open(effects);
     }
 
-    fn opened(&mut self, step: AcpStep, result: &Value, effects: &mut Effects) {
+    fn opened(&mut self, step: AcpStep, result: &Value, effects: &mut DialectEffects) {
         if step == AcpStep::New {
             let id = string_field(result, "sessionId");
             if id.is_empty() || id.len() > MAX_SESSION {
@@ -115,7 +115,7 @@ impl Acp {
     }
 
     /// Makes the choices from this one on, then prompts.
-    pub(super) fn choose(&mut self, from: AcpStep, effects: &mut Effects) {
+    pub(super) fn choose(&mut self, from: AcpStep, effects: &mut DialectEffects) {
         for step in [AcpStep::Mode, AcpStep::Model, AcpStep::Effort] {
             let strict = matches!(self.request.mode, Mode::AutoEdit | Mode::Suggest);
             let effort = self.request.effort.as_deref().unwrap_or_default();
@@ -144,7 +144,7 @@ impl Acp {
         self.prompt(effects);
     }
 
-    pub(super) fn prompt(&mut self, effects: &mut Effects) {
+    pub(super) fn prompt(&mut self, effects: &mut DialectEffects) {
         let unlisted = self.quirks.unlisted;
         self.waits_for_list =
             self.request.is_slash_command && self.commands.is_empty() && !unlisted.is_empty();
@@ -180,7 +180,7 @@ impl Acp {
     }
 
     /// Our request was answered with an error.
-    fn refused(&mut self, step: AcpStep, error: &Value, effects: &mut Effects) {
+    fn refused(&mut self, step: AcpStep, error: &Value, effects: &mut DialectEffects) {
         let words = failure::words(error).to_owned();
         let reason = failure::reason(error, matches!(step, AcpStep::Resume | AcpStep::Load), self.resumed);
         match step {
@@ -219,7 +219,7 @@ impl Acp {
     }
 
     /// The turn ended with an error.
-    fn broke_off(&mut self, reason: Reason, error: &Value, words: &str, effects: &mut Effects) {
+    fn broke_off(&mut self, reason: Reason, error: &Value, words: &str, effects: &mut DialectEffects) {
         if self.turn.stopping {
             let partial = self.turn.said.text();
             return self.finish(AgentOutcome::Cancelled { partial }, effects);

@@ -4,14 +4,14 @@
 use crate::agent::adapters::acp::dialect::{Acp, AcpStep};
 use crate::agent::adapters::acp::json_rpc::write;
 use crate::agent::adapters::claude_code::stream_json::defuse;
-use crate::agent::dialect::{Effects, string_field};
+use crate::agent::dialect::{DialectEffects, string_field};
 use serde_json::{Value, json};
 
 /// Our requests are numbers; these have names, so that they can be answered out of order.
 const NAME: &str = "steer-";
 
 impl Acp {
-    pub(super) fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+    pub(super) fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
         match self.pending {
             _ if self.turn.ended || self.turn.stopping => return false,
             Some(AcpStep::Prompt) => {}
@@ -52,7 +52,7 @@ impl Acp {
         &mut self,
         id: &Value,
         message: &Value,
-        effects: &mut Effects,
+        effects: &mut DialectEffects,
     ) -> bool {
         let number = id.as_str().and_then(|id| id.strip_prefix(NAME)).and_then(|n| n.parse::<u64>().ok());
         let Some(number) = number else { return false };
@@ -73,7 +73,7 @@ impl Acp {
     }
 
     /// The prompt was answered, and the turn may not be over: true when it goes on.
-    pub(super) fn goes_on(&mut self, result: &Value, effects: &mut Effects) -> bool {
+    pub(super) fn goes_on(&mut self, result: &Value, effects: &mut DialectEffects) -> bool {
         let further = &mut self.turn.further;
         if self.turn.stopping || (further.sent.is_empty() && further.queued.is_empty()) {
             return false;

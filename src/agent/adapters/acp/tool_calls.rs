@@ -1,7 +1,7 @@
 //! Tool calls of a turn: from updates that come in pieces to one beginning and one end each. Pure.
 
 use crate::agent::adapters::acp::quirks::KINDS;
-use crate::agent::dialect::{Effects, command_title, one_line_title, string_field};
+use crate::agent::dialect::{DialectEffects, command_title, one_line_title, string_field};
 use crate::agent::{AgentEvent, ToolKind};
 use crate::json;
 use serde_json::Value;
@@ -40,7 +40,7 @@ impl Tools {
 
     /// Takes a `tool_call`, a `tool_call_update`, or the `toolCall` of a permission request: what a message does not say
     /// stays as it was.
-    pub fn update(&mut self, call: &Value, asked: bool, effects: &mut Effects) {
+    pub fn update(&mut self, call: &Value, asked: bool, effects: &mut DialectEffects) {
         let id = string_field(call, "toolCallId");
         if self.table.len() >= MAX_TOOLS {
             self.table.clear();

@@ -3,7 +3,7 @@
 use crate::agent::adapters::acp::dialect::{Acp, AcpStep};
 use crate::agent::adapters::acp::{failure, quirks, usage};
 use crate::agent::classify;
-use crate::agent::dialect::{Effects, array_items, completed_outcome, string_field};
+use crate::agent::dialect::{DialectEffects, array_items, completed_outcome, string_field};
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, Usage};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ const MAX_ANSWER: usize = 1 << 20;
 
 impl Acp {
     /// A `session/update`. Before the prompt it can only be a replay or a setting.
-    pub(super) fn update(&mut self, update: &mut Value, effects: &mut Effects) {
+    pub(super) fn update(&mut self, update: &mut Value, effects: &mut DialectEffects) {
         let kind = string_field(update, "sessionUpdate").to_owned();
         if kind == "available_commands_update" {
             self.commands.clear();
@@ -59,7 +59,7 @@ impl Acp {
         }
     }
 
-    fn text(&mut self, update: &Value, effects: &mut Effects) {
+    fn text(&mut self, update: &Value, effects: &mut DialectEffects) {
         let text = string_field(&update["content"], "text");
         if text.is_empty() || quirks::NOISE.iter().any(|noise| text.starts_with(noise)) {
             return;
@@ -93,7 +93,7 @@ impl Acp {
     }
 
     /// The prompt was answered.
-    pub(super) fn stopped(&mut self, result: &Value, effects: &mut Effects) {
+    pub(super) fn stopped(&mut self, result: &Value, effects: &mut DialectEffects) {
         self.turn.usage = Usage::sum(self.turn.usage, usage::of(result));
         if self.goes_on(result, effects) {
             return;

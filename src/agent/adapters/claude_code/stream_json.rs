@@ -2,8 +2,8 @@
 //! what it shares with the two-way form ([`stream`]). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, StrayOutput, TextCollector, completed_outcome, count_field, describe_tool_call,
-    failed_outcome, one_line_title, outcome_from_exit, parse_typed_object, string_field,
+    Dialect, DialectEffects, Exit, StrayOutput, TextCollector, completed_outcome, count_field,
+    describe_tool_call, failed_outcome, one_line_title, outcome_from_exit, parse_typed_object, string_field,
 };
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, TurnRequest, Usage, adapter, classify};
@@ -63,7 +63,7 @@ impl Claude {
         Some(failed_outcome(Reason::StaleSession, &format!("`{id}` is not a session id"), String::new()))
     }
 
-    pub(crate) fn system(&mut self, value: &Value, effects: &mut Effects) {
+    pub(crate) fn system(&mut self, value: &Value, effects: &mut DialectEffects) {
         match string_field(value, "subtype") {
             // Comes again with every background task.
             "init" if !self.started => {
@@ -96,7 +96,7 @@ impl Claude {
     }
 
     /// A raw event of the provider; only of the main agent, not of those that it sends out.
-    pub(crate) fn stream(&mut self, value: &Value, effects: &mut Effects) {
+    pub(crate) fn stream(&mut self, value: &Value, effects: &mut DialectEffects) {
         if !value["parent_tool_use_id"].is_null() {
             return;
         }
@@ -125,7 +125,7 @@ impl Claude {
         }
     }
 
-    pub(crate) fn assistant(&mut self, value: &Value, effects: &mut Effects) {
+    pub(crate) fn assistant(&mut self, value: &Value, effects: &mut DialectEffects) {
         let message = &value["message"];
         let blocks = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
         let own = value["parent_tool_use_id"].is_null();
@@ -161,7 +161,7 @@ impl Claude {
         }
     }
 
-    pub(crate) fn tool_results(&mut self, value: &Value, effects: &mut Effects) {
+    pub(crate) fn tool_results(&mut self, value: &Value, effects: &mut DialectEffects) {
         for block in value["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default() {
             if string_field(block, "type") == "tool_result" {
                 let (id, ok) = (string_field(block, "tool_use_id").to_owned(), block["is_error"] != true);
@@ -171,7 +171,7 @@ impl Claude {
         }
     }
 
-    pub(crate) fn result(&mut self, value: &Value, effects: &mut Effects) {
+    pub(crate) fn result(&mut self, value: &Value, effects: &mut DialectEffects) {
         effects.usage = usage(value);
         let answer = string_field(value, "result");
         let partial = self.said.text();
@@ -193,7 +193,7 @@ impl Claude {
     }
 
     /// One line of the protocol.
-    pub(crate) fn object(&mut self, value: &Value, effects: &mut Effects) {
+    pub(crate) fn object(&mut self, value: &Value, effects: &mut DialectEffects) {
         effects.is_sign_of_life = true;
         if self.ended {
             return;
@@ -210,7 +210,7 @@ impl Claude {
 
     /// The first verdict counts; a background task may bring another `result`
     /// (`tests/fixtures/claude-code/tool-bg-flag.jsonl`).
-    pub(crate) fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    pub(crate) fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         if !self.ended {
             self.ended = true;
             effects.outcome = Some(outcome);
@@ -219,7 +219,7 @@ impl Claude {
 }
 
 impl Dialect for Claude {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         if let Some(refused) = self.refusal() {
             return self.finish(refused, effects);
         }
@@ -227,14 +227,14 @@ impl Dialect for Claude {
         effects.stdin.push(if self.slash { prompt.trim_start().to_owned() } else { prompt });
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         match parse_typed_object(line) {
             Some(value) => self.object(&value, effects),
             None => self.stray.line(line, effects),
         }
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         let outcome = outcome_from_exit(exit, &self.complaint, &self.stray, stderr_tail, self.said.text());
         self.finish(outcome, effects);
     }

@@ -8,7 +8,7 @@ use crate::agent::adapters;
 use crate::agent::adapters::claude_code::control_requests;
 use crate::agent::adapters::claude_code::stream_json::{Claude, defuse};
 use crate::agent::adapters::codex::approvals::join;
-use crate::agent::dialect::{Dialect, Effects, Exit, parse_typed_object, string_field};
+use crate::agent::dialect::{Dialect, DialectEffects, Exit, parse_typed_object, string_field};
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::Decision;
 use crate::agent::{TurnRequest, Usage};
@@ -62,12 +62,12 @@ impl TwoWay {
         }
     }
 
-    fn say(&mut self, line: &Value, effects: &mut Effects) {
+    fn say(&mut self, line: &Value, effects: &mut DialectEffects) {
         self.due += 1;
         write(line, effects);
     }
 
-    fn interrupt(&mut self, effects: &mut Effects) {
+    fn interrupt(&mut self, effects: &mut DialectEffects) {
         self.interrupts += 1;
         let id = format!("interrupt-{}", self.interrupts);
         let request = json!({ "subtype": "interrupt" });
@@ -75,7 +75,7 @@ impl TwoWay {
     }
 
     /// It wants something of us.
-    fn request(&mut self, message: &Value, effects: &mut Effects) {
+    fn request(&mut self, message: &Value, effects: &mut DialectEffects) {
         let id = string_field(message, "request_id");
         let request = &message["request"];
         if string_field(request, "subtype") == "can_use_tool" || control_requests::is_form(request) {
@@ -86,7 +86,7 @@ impl TwoWay {
     }
 
     /// `why`: what was answered did not fit, so it is asked again.
-    fn ask(&mut self, id: &str, request: Value, why: &str, effects: &mut Effects) {
+    fn ask(&mut self, id: &str, request: Value, why: &str, effects: &mut DialectEffects) {
         let mut ask = control_requests::read(id, &request, self.mode, &self.turn.workdir, &self.plan);
         ask.detail = join(why, &ask.detail);
         effects.permission_requests.push(ask);
@@ -94,7 +94,7 @@ impl TwoWay {
     }
 
     /// A line of the user, taken up.
-    fn echo(&mut self, effects: &mut Effects) {
+    fn echo(&mut self, effects: &mut DialectEffects) {
         self.due = self.due.saturating_sub(1);
         self.taken = true;
         // It had waited behind the turn that was stopped.
@@ -104,7 +104,7 @@ impl TwoWay {
     }
 
     /// The reader has seen a `result`; it may not be the last one.
-    fn result(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    fn result(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         let usage = effects.usage.take();
         let own = self.taken || !matches!(outcome, AgentOutcome::Done(_));
         if own {
@@ -130,7 +130,7 @@ impl TwoWay {
         }
     }
 
-    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         (self.over, self.stopping) = (true, false);
         effects.usage = self.usage.take();
         effects.withdraw_all(&mut self.open);
@@ -159,18 +159,18 @@ fn user(content: Vec<Value>) -> Value {
     json!({ "type": "user", "message": message, "parent_tool_use_id": null })
 }
 
-fn respond(response: Value, effects: &mut Effects) {
+fn respond(response: Value, effects: &mut DialectEffects) {
     write(&json!({ "type": "control_response", "response": response }), effects);
 }
 
 /// One bad line ends the process; releases that run on Node also break lines at these two.
-fn write(message: &Value, effects: &mut Effects) {
+fn write(message: &Value, effects: &mut DialectEffects) {
     let line = message.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
     effects.stdin.push(line + "\n");
 }
 
 impl Dialect for TwoWay {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         match self.turn.refusal() {
             Some(refused) => self.finish(refused, effects),
             None => {
@@ -180,7 +180,7 @@ impl Dialect for TwoWay {
         }
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(value) = parse_typed_object(line) else { return self.turn.stray.line(line, effects) };
         effects.is_sign_of_life = true;
         match string_field(&value, "type") {
@@ -213,7 +213,7 @@ impl Dialect for TwoWay {
         }
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         if !self.over {
             self.turn.on_exit(exit, stderr_tail, effects);
             if let Some(outcome) = effects.outcome.take() {
@@ -239,12 +239,12 @@ impl Dialect for TwoWay {
         self.kept
     }
 
-    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut DialectEffects) {
         *self = Self { interrupts: self.interrupts, ..Self::new(request) };
         self.start(effects);
     }
 
-    fn cancel(&mut self, effects: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut DialectEffects) -> bool {
         if self.over {
             return false;
         }
@@ -253,7 +253,7 @@ impl Dialect for TwoWay {
         true
     }
 
-    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut DialectEffects) {
         let Some(request) = self.open.remove(id).filter(|_| !self.stopping) else { return };
         let response = match control_requests::response(&request, decision) {
             Ok(response) => response,
@@ -269,7 +269,7 @@ impl Dialect for TwoWay {
         }
     }
 
-    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
         if self.over || self.stopping {
             return false;
         }

@@ -8,8 +8,8 @@ use crate::agent::adapters::codex::exec::refusal;
 use crate::agent::adapters::codex::items::Items;
 use crate::agent::adapters::codex::{errors, rpc};
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, StrayOutput, completed_outcome, count_field, failed_outcome, failure_detail,
-    outcome_from_exit, string_field,
+    Dialect, DialectEffects, Exit, StrayOutput, completed_outcome, count_field, failed_outcome,
+    failure_detail, outcome_from_exit, string_field,
 };
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::Decision;
@@ -80,7 +80,7 @@ impl AppServer {
     }
 
     /// Sends a request; its id.
-    fn send(&mut self, method: &str, params: Value, effects: &mut Effects) -> u64 {
+    fn send(&mut self, method: &str, params: Value, effects: &mut DialectEffects) -> u64 {
         self.last_id += 1;
         rpc::write(
             json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }),
@@ -90,17 +90,17 @@ impl AppServer {
     }
 
     /// Sends the request on which everything waits.
-    fn go(&mut self, step: AppServerStep, method: &str, params: Value, effects: &mut Effects) {
+    fn go(&mut self, step: AppServerStep, method: &str, params: Value, effects: &mut DialectEffects) {
         self.step = step;
         self.step_id = self.send(method, params, effects);
     }
 
-    fn open_thread(&mut self, effects: &mut Effects) {
+    fn open_thread(&mut self, effects: &mut DialectEffects) {
         let (method, params) = rpc::thread(&self.request);
         self.go(AppServerStep::Thread, method, params, effects);
     }
 
-    fn begin_turn(&mut self, prompt: &str, effects: &mut Effects) {
+    fn begin_turn(&mut self, prompt: &str, effects: &mut DialectEffects) {
         let slash = std::mem::take(&mut self.request.is_slash_command);
         let (method, params) = match slash.then(|| rpc::command(&self.thread, prompt)) {
             Some(command) => command,
@@ -111,7 +111,7 @@ impl AppServer {
         self.go(AppServerStep::Turn, method, params, effects);
     }
 
-    fn send_steer(&mut self, text: &str, effects: &mut Effects) {
+    fn send_steer(&mut self, text: &str, effects: &mut DialectEffects) {
         let input = [json!({ "type": "text", "text": text })];
         let params = json!({ "threadId": self.thread, "expectedTurnId": self.turn, "input": input });
         let id = self.send("turn/steer", params, effects);
@@ -119,7 +119,7 @@ impl AppServer {
     }
 
     /// The answer to a request of ours.
-    fn response(&mut self, message: &Value, effects: &mut Effects) {
+    fn response(&mut self, message: &Value, effects: &mut DialectEffects) {
         let Some(id) = message["id"].as_u64() else { return };
         let error = &message["error"];
         if id != self.step_id {
@@ -159,7 +159,7 @@ impl AppServer {
     }
 
     /// Comes as answer and as notification, in any order.
-    fn turn_began(&mut self, turn: &Value, effects: &mut Effects) {
+    fn turn_began(&mut self, turn: &Value, effects: &mut DialectEffects) {
         // the answer to a compaction names none; the notification does
         if self.step == AppServerStep::Turn && self.turn.is_empty() && !string_field(turn, "id").is_empty() {
             string_field(turn, "id").clone_into(&mut self.turn);
@@ -173,7 +173,7 @@ impl AppServer {
         }
     }
 
-    fn notification(&mut self, method: &str, params: &Value, effects: &mut Effects) {
+    fn notification(&mut self, method: &str, params: &Value, effects: &mut DialectEffects) {
         // Agents that codex sends out have threads of their own.
         if params.get("threadId").is_some_and(|thread| thread.as_str() != Some(&self.thread)) {
             return;
@@ -225,7 +225,7 @@ impl AppServer {
         }
     }
 
-    fn turn_over(&mut self, turn: &Value, effects: &mut Effects) {
+    fn turn_over(&mut self, turn: &Value, effects: &mut DialectEffects) {
         if self.step != AppServerStep::Turn || self.turn.is_empty() || string_field(turn, "id") != self.turn {
             return;
         }
@@ -256,7 +256,7 @@ impl AppServer {
     }
 
     /// A request of the server; `why`: what was answered did not fit, so it is asked again.
-    fn asked(&mut self, message: Value, why: &str, effects: &mut Effects) {
+    fn asked(&mut self, message: Value, why: &str, effects: &mut DialectEffects) {
         let change = self.changes.get(string_field(&message["params"], "itemId")).unwrap_or(&Value::Null);
         match approvals::read(&message, change, self.items.changes(change), self.request.mode) {
             Some(mut ask) => {
@@ -272,24 +272,24 @@ impl AppServer {
     }
 
     /// An interrupted turn leaves its commands running (seen with 0.169.0): they are ended with a request of their own.
-    fn clean(&mut self, step: AppServerStep, effects: &mut Effects) {
+    fn clean(&mut self, step: AppServerStep, effects: &mut DialectEffects) {
         let params = json!({ "threadId": self.thread });
         self.go(step, "thread/backgroundTerminals/clean", params, effects);
     }
 
-    fn fail(&mut self, error: &Value, effects: &mut Effects) {
+    fn fail(&mut self, error: &Value, effects: &mut DialectEffects) {
         let reason = errors::reason(error, self.request.resume.is_some());
         self.finish(failed_outcome(reason, string_field(error, "message"), self.items.said.text()), effects);
     }
 
-    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         (self.step, self.stopping) = (AppServerStep::Idle, false);
         effects.withdraw_all(&mut self.pending);
         effects.outcome = Some(outcome);
     }
 
     /// The turn's first request, or the refusal to begin it.
-    fn begin(&mut self, effects: &mut Effects) {
+    fn begin(&mut self, effects: &mut DialectEffects) {
         if let Some(refused) = refusal(&self.request.prompt, self.request.resume.as_deref()) {
             return self.finish(refused, effects);
         }
@@ -305,11 +305,11 @@ impl AppServer {
 }
 
 impl Dialect for AppServer {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         self.begin(effects);
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let line = line.trim();
         let message = match json::parse::<Value>(line) {
             Ok(message) if line.starts_with('{') => message,
@@ -327,7 +327,7 @@ impl Dialect for AppServer {
         self.asked(message, "", effects);
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         if self.step != AppServerStep::Idle {
             let partial = self.items.said.text();
             let outcome = match self.stopping {
@@ -355,7 +355,7 @@ impl Dialect for AppServer {
         true
     }
 
-    fn next_turn(&mut self, request: &TurnRequest, effects: &mut Effects) {
+    fn next_turn(&mut self, request: &TurnRequest, effects: &mut DialectEffects) {
         self.request = request.clone();
         self.items = Items::new(request);
         self.stray = StrayOutput::default();
@@ -366,7 +366,7 @@ impl Dialect for AppServer {
         self.begin(effects);
     }
 
-    fn cancel(&mut self, effects: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut DialectEffects) -> bool {
         if self.step != AppServerStep::Turn || self.turn.is_empty() {
             return false;
         }
@@ -376,7 +376,7 @@ impl Dialect for AppServer {
         true
     }
 
-    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut Effects) {
+    fn answer(&mut self, id: &str, decision: &Decision, effects: &mut DialectEffects) {
         let Some(pending) = self.pending.remove(id).filter(|_| !self.stopping) else { return };
         match approvals::result(&pending, decision) {
             Ok(result) => rpc::reply(&pending, "result", result, effects),
@@ -387,7 +387,7 @@ impl Dialect for AppServer {
         }
     }
 
-    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
         match self.step {
             // Not asked for yet: it is part of the first message.
             AppServerStep::Initialize | AppServerStep::Thread => {

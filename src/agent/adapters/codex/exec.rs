@@ -3,8 +3,8 @@
 
 use crate::agent::adapters::codex::items::Items;
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, StrayOutput, completed_outcome, count_field, failed_outcome, failure_detail,
-    outcome_from_exit, parse_typed_object, string_field,
+    Dialect, DialectEffects, Exit, StrayOutput, completed_outcome, count_field, failed_outcome,
+    failure_detail, outcome_from_exit, parse_typed_object, string_field,
 };
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, TurnRequest, Usage, adapter, classify};
@@ -34,7 +34,7 @@ impl Codex {
         }
     }
 
-    pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         if !self.ended {
             self.ended = true;
             effects.outcome = Some(outcome);
@@ -56,14 +56,14 @@ pub(super) fn refusal(prompt: &str, resume: Option<&str>) -> Option<AgentOutcome
 }
 
 impl Dialect for Codex {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         if let Some(refused) = refusal(&self.prompt, self.resume.as_deref()) {
             return self.finish(refused, effects);
         }
         effects.stdin.push(std::mem::take(&mut self.prompt));
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(value) = parse_typed_object(line) else { return self.stray.line(line, effects) };
         effects.is_sign_of_life = true;
         match string_field(&value, "type") {
@@ -105,7 +105,7 @@ impl Dialect for Codex {
         }
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         let outcome =
             outcome_from_exit(exit, &self.items.complaint, &self.stray, stderr_tail, self.items.said.text());
         self.finish(outcome, effects);

@@ -3,7 +3,7 @@
 //! `exec` writes names with underscores, the app-server in camel case; they mean the same.
 
 use crate::agent::dialect::{
-    Effects, TextCollector, command_title, failure_detail, one_line_title, string_field,
+    DialectEffects, TextCollector, command_title, failure_detail, one_line_title, string_field,
 };
 use crate::agent::{AgentEvent, ToolKind, TurnRequest};
 use serde_json::Value;
@@ -32,7 +32,7 @@ impl Items {
     }
 
     /// An item has begun or is complete.
-    pub(super) fn item(&mut self, item: &Value, completed: bool, effects: &mut Effects) {
+    pub(super) fn item(&mut self, item: &Value, completed: bool, effects: &mut DialectEffects) {
         let kind = string_field(item, "type");
         match kind {
             "agent_message" | "agentMessage" if completed => {
@@ -61,7 +61,7 @@ impl Items {
     }
 
     /// A piece of a message.
-    pub(super) fn piece(&mut self, id: &str, text: &str, effects: &mut Effects) {
+    pub(super) fn piece(&mut self, id: &str, text: &str, effects: &mut DialectEffects) {
         self.complaint.clear();
         if self.streaming == id {
             self.said.push_delta(text);
@@ -72,7 +72,7 @@ impl Items {
         effects.events.push(AgentEvent::Text(text.to_owned()));
     }
 
-    fn tool(&mut self, item: &Value, kind: &str, completed: bool, effects: &mut Effects) {
+    fn tool(&mut self, item: &Value, kind: &str, completed: bool, effects: &mut DialectEffects) {
         let id = string_field(item, "id").to_owned();
         if self.open.insert(id.clone()) {
             let (kind, title) = self.describe(item, kind);

@@ -2,17 +2,17 @@
 
 use crate::agent::TurnRequest;
 use crate::agent::adapters::codex::effort::effort;
-use crate::agent::dialect::Effects;
+use crate::agent::dialect::DialectEffects;
 use crate::config::Mode;
 use serde_json::{Value, json};
 
 /// One message.
-pub(super) fn write(message: Value, effects: &mut Effects) {
+pub(super) fn write(message: Value, effects: &mut DialectEffects) {
     effects.stdin.push(message.to_string() + "\n");
 }
 
 /// Answers a request of the server.
-pub(super) fn reply(request: &Value, member: &str, value: Value, effects: &mut Effects) {
+pub(super) fn reply(request: &Value, member: &str, value: Value, effects: &mut DialectEffects) {
     let mut reply = json!({ "jsonrpc": "2.0", "id": request["id"] });
     reply[member] = value;
     write(reply, effects);

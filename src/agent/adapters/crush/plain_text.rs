@@ -3,7 +3,7 @@
 //! Its session id is not said either; the spec tells how it is asked for afterwards.
 
 use crate::agent::adapters;
-use crate::agent::dialect::{Dialect, Effects, Exit, failed_outcome};
+use crate::agent::dialect::{Dialect, DialectEffects, Exit, failed_outcome};
 use crate::agent::one_shot::{OneShotState, naming};
 use crate::agent::outcome::Reason;
 use crate::agent::{AgentEvent, TurnRequest};
@@ -25,7 +25,7 @@ impl Crush {
 }
 
 impl Dialect for Crush {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         if let Some(id) = self.resume.as_deref().filter(|id| adapters::crush::parts(id).is_none()) {
             let words = format!("`{id}` is not a session id");
             return self.core.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
@@ -35,7 +35,7 @@ impl Dialect for Crush {
         effects.stdin.push(std::mem::take(&mut self.prompt));
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         effects.is_sign_of_life = true;
         self.core.said.push_delta(line);
         self.core.said.push_delta("\n");
@@ -44,7 +44,7 @@ impl Dialect for Crush {
         }
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         let said = self.core.said.text();
         if exit == Exit::Code(0) && !said.is_empty() {
             return self.core.done(&said, effects);

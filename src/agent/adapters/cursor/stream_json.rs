@@ -8,7 +8,7 @@
 
 use crate::agent::adapters::claude_code::stream_json::defuse;
 use crate::agent::dialect::{
-    self, Dialect, Effects, Exit, count_field, describe_tool_call, failed_outcome, parse_typed_object,
+    self, Dialect, DialectEffects, Exit, count_field, describe_tool_call, failed_outcome, parse_typed_object,
     string_field,
 };
 use crate::agent::one_shot::{OneShotState, naming};
@@ -53,7 +53,7 @@ impl Cursor {
 
     /// With partial output one text comes up to three times: in pieces, as a recap before a tool (`model_call_id`), and
     /// as a last recap (no `timestamp_ms`). Without it, the last form is the only one.
-    fn assistant(&mut self, value: &Value, effects: &mut Effects) {
+    fn assistant(&mut self, value: &Value, effects: &mut DialectEffects) {
         let blocks = value["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut text = String::new();
         for block in blocks.iter().filter(|block| string_field(block, "type") == "text") {
@@ -72,7 +72,7 @@ impl Cursor {
     }
 
     /// `{"shellToolCall": {"args": {...}, "result": {"success": {...}}}}`, or a `function` with its arguments as text.
-    fn tool(&mut self, value: &Value, effects: &mut Effects) {
+    fn tool(&mut self, value: &Value, effects: &mut DialectEffects) {
         let calls = value["tool_call"].as_object();
         let Some((kind, call)) = calls.and_then(|calls| calls.iter().find(|(_, call)| call.is_object()))
         else {
@@ -107,7 +107,7 @@ impl Cursor {
     }
 
     /// A question of its own, or what it has answered to it: `{"id": 1, "webFetchRequestResponse": {"approved": {}}}`.
-    fn query(&mut self, value: &Value, effects: &mut Effects) {
+    fn query(&mut self, value: &Value, effects: &mut DialectEffects) {
         let plan = string_field(&value["query"]["createPlanRequestQuery"]["args"], "plan");
         if !plan.trim().is_empty() {
             self.planned = true;
@@ -132,7 +132,7 @@ impl Cursor {
 }
 
 impl Dialect for Cursor {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         let (reason, words) = if let Some(id) = self.resume.as_deref().filter(|id| !adapter::is_uuid(id)) {
             (Reason::StaleSession, format!("`{id}` is not a session id"))
         } else if self.prompt_bytes > MAX_PROMPT {
@@ -147,7 +147,7 @@ impl Dialect for Cursor {
         self.core.finish(failed_outcome(reason, &words, String::new()), effects);
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(value) = parse_typed_object(line) else { return self.core.stray.line(line, effects) };
         effects.is_sign_of_life = true;
         match string_field(&value, "type") {
@@ -193,7 +193,7 @@ impl Dialect for Cursor {
         }
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         self.core.end(exit, stderr_tail, effects);
     }
 

@@ -1,8 +1,8 @@
 //! The dialect of `gemini --output-format=stream-json` (observed with 0.61.0: `tests/fixtures/gemini`). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, StrayOutput, TextCollector, completed_outcome, count_field, describe_tool_call,
-    failed_outcome, one_line_title, outcome_from_exit, parse_typed_object, string_field,
+    Dialect, DialectEffects, Exit, StrayOutput, TextCollector, completed_outcome, count_field,
+    describe_tool_call, failed_outcome, one_line_title, outcome_from_exit, parse_typed_object, string_field,
 };
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, PromptImage, TurnRequest, Usage, adapter, classify};
@@ -72,7 +72,7 @@ impl Gemini {
         }
     }
 
-    fn tool_result(&mut self, value: &Value, effects: &mut Effects) {
+    fn tool_result(&mut self, value: &Value, effects: &mut DialectEffects) {
         let id = string_field(value, "tool_id");
         let ok = string_field(value, "status") == "success";
         self.worked |= ok;
@@ -85,7 +85,7 @@ impl Gemini {
         effects.events.push(AgentEvent::ToolEnd { id: id.to_owned(), ok });
     }
 
-    fn result(&mut self, value: &Value, effects: &mut Effects) {
+    fn result(&mut self, value: &Value, effects: &mut DialectEffects) {
         self.close_part();
         effects.usage = usage(&value["stats"]);
         if string_field(value, "status") == "success" {
@@ -107,7 +107,7 @@ impl Gemini {
         self.finish(failed_outcome(reason, words, self.said.text()), effects);
     }
 
-    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         if !self.ended {
             self.ended = true;
             effects.outcome = Some(outcome);
@@ -116,7 +116,7 @@ impl Gemini {
 }
 
 impl Dialect for Gemini {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         if let Some(id) = self.resume.as_deref().filter(|id| !adapter::is_uuid(id)) {
             let words = format!("`{id}` is not a session id");
             return self.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
@@ -124,7 +124,7 @@ impl Dialect for Gemini {
         effects.stdin.push(std::mem::take(&mut self.prompt));
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(value) = parse_typed_object(line) else { return self.stray.line(line, effects) };
         effects.is_sign_of_life = true;
         if self.ended {
@@ -162,7 +162,7 @@ impl Dialect for Gemini {
     }
 
     /// There was no `result`.
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         self.close_part();
         let partial = self.said.text();
         let telling = stderr_tail.lines().filter(|line| !NOISE.iter().any(|noise| line.starts_with(noise)));

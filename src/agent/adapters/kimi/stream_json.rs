@@ -2,8 +2,8 @@
 //! of OpenAI's chat API, one a line (agents B 4, 5). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, StrayOutput, TextCollector, completed_outcome, count_field, describe_tool_call,
-    failed_outcome, outcome_from_exit, string_field,
+    Dialect, DialectEffects, Exit, StrayOutput, TextCollector, completed_outcome, count_field,
+    describe_tool_call, failed_outcome, outcome_from_exit, string_field,
 };
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, TurnRequest, adapter, classify};
@@ -66,7 +66,7 @@ impl Kimi {
         Self { legacy: true, ..Kimi::code(request) }
     }
 
-    fn assistant(&mut self, value: &Value, effects: &mut Effects) {
+    fn assistant(&mut self, value: &Value, effects: &mut DialectEffects) {
         if !std::mem::replace(&mut self.started, true) {
             effects.events.push(AgentEvent::Started);
         }
@@ -86,14 +86,14 @@ impl Kimi {
         }
     }
 
-    fn tool(&mut self, value: &Value, effects: &mut Effects) {
+    fn tool(&mut self, value: &Value, effects: &mut DialectEffects) {
         let text = content(&value["content"], "", effects);
         let ok = !FAILED.iter().any(|words| text.starts_with(words));
         self.worked |= ok;
         effects.events.push(AgentEvent::ToolEnd { id: string_field(value, "tool_call_id").to_owned(), ok });
     }
 
-    fn meta(&mut self, value: &Value, effects: &mut Effects) {
+    fn meta(&mut self, value: &Value, effects: &mut DialectEffects) {
         match string_field(value, "type") {
             "turn.step.retrying" => {
                 let (attempt, of) =
@@ -116,7 +116,7 @@ impl Kimi {
     }
 
     /// Plain words, unfolded.
-    fn plain(&mut self, line: &str, effects: &mut Effects) {
+    fn plain(&mut self, line: &str, effects: &mut DialectEffects) {
         self.stray.line(line, effects);
         if self.words.len() + line.len() < MAX_WORDS {
             self.words.push_str(line);
@@ -161,7 +161,7 @@ impl Kimi {
         failed_outcome(classify::by_http_status(words, status, self.resume.is_some()), words, partial)
     }
 
-    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         if !self.ended {
             self.ended = true;
             effects.outcome = Some(outcome);
@@ -170,7 +170,7 @@ impl Kimi {
 }
 
 impl Dialect for Kimi {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         let known = |id: &&str| if self.legacy { adapter::is_uuid(id) } else { is_session(id) };
         if let Some(id) = self.resume.as_deref().filter(|id| !known(id)) {
             let words = format!("`{id}` is not a session id");
@@ -190,7 +190,7 @@ impl Dialect for Kimi {
         }
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let value = Some(line.trim()).filter(|line| line.starts_with('{'));
         let value = value.and_then(|line| json::parse::<Value>(line).ok());
         let Some(value) = value.filter(|value| value["role"].is_string()) else {
@@ -208,7 +208,7 @@ impl Dialect for Kimi {
         }
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         let outcome = match (self.legacy, exit) {
             (true, Exit::Code(0)) if self.started => {
                 completed_outcome(&self.answer, self.worked, "", self.said.text())
@@ -235,7 +235,7 @@ const FAILED: &[&str] =
     &["<system>ERROR", "Process exited with code ", "Session closed", "Tool execution failed"];
 
 /// A message's text: a string, or parts of which those of one kind count (all with ""). Thinking is told apart.
-fn content(content: &Value, kind: &str, effects: &mut Effects) -> String {
+fn content(content: &Value, kind: &str, effects: &mut DialectEffects) -> String {
     let mut out = content.as_str().unwrap_or_default().to_owned();
     for part in content.as_array().map(Vec::as_slice).unwrap_or_default() {
         match string_field(part, "type") {

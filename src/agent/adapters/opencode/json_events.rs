@@ -1,8 +1,8 @@
 //! The dialect of `opencode run --format json` (observed with 1.18.33; agents B 1). Pure.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, StrayOutput, TextCollector, completed_outcome, count_field, describe_tool_call,
-    failed_outcome, outcome_from_exit, parse_typed_object, string_field,
+    Dialect, DialectEffects, Exit, StrayOutput, TextCollector, completed_outcome, count_field,
+    describe_tool_call, failed_outcome, outcome_from_exit, parse_typed_object, string_field,
 };
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{AgentEvent, TurnRequest, Usage, classify};
@@ -61,7 +61,7 @@ impl OpenCode {
     }
 
     /// A call comes when it is over, with its result.
-    fn tool(&mut self, part: &Value, effects: &mut Effects) {
+    fn tool(&mut self, part: &Value, effects: &mut DialectEffects) {
         let state = &part["state"];
         let (kind, title) = describe_tool_call(string_field(part, "tool"), &state["input"], &self.workdir);
         let id = string_field(part, "callID").to_owned();
@@ -80,7 +80,7 @@ impl OpenCode {
     }
 
     /// The tokens of the steps add up to those of the turn; `input` is without the cached ones.
-    fn step_finish(&mut self, part: &Value, effects: &mut Effects) {
+    fn step_finish(&mut self, part: &Value, effects: &mut DialectEffects) {
         let tokens = &part["tokens"];
         let cached = count_field(&tokens["cache"], "read");
         self.usage.input += count_field(tokens, "input") + cached + count_field(&tokens["cache"], "write");
@@ -115,7 +115,7 @@ impl OpenCode {
         failed_outcome(classify::by_http_status(words, status, self.resume.is_some()), words, partial)
     }
 
-    fn finish(&mut self, outcome: AgentOutcome, effects: &mut Effects) {
+    fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         if !self.ended {
             self.ended = true;
             effects.outcome = Some(outcome);
@@ -124,7 +124,7 @@ impl OpenCode {
 }
 
 impl Dialect for OpenCode {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         if let Some(id) = self.resume.as_deref().filter(|id| !is_session(id)) {
             let words = format!("`{id}` is not a session id");
             return self.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
@@ -132,7 +132,7 @@ impl Dialect for OpenCode {
         effects.stdin.push(std::mem::take(&mut self.prompt));
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(value) = parse_typed_object(line) else { return self.stray.line(line, effects) };
         effects.is_sign_of_life = true;
         let session = string_field(&value, "sessionID");
@@ -166,7 +166,7 @@ impl Dialect for OpenCode {
     }
 
     /// The exit ends a turn: a step that stops may also have been one that only shortened the history.
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         let partial = self.partial_text();
         let outcome = match (&self.error, exit) {
             (Some((words, status)), _) => self.failure(words, *status),

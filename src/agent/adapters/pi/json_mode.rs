@@ -3,7 +3,7 @@
 //! Both generations exit with 0 after an API error and after a refused resume, so only the lines and stderr decide.
 
 use crate::agent::dialect::{
-    Dialect, Effects, Exit, count_field, describe_tool_call, failed_outcome, failure_detail,
+    Dialect, DialectEffects, Exit, count_field, describe_tool_call, failed_outcome, failure_detail,
     parse_typed_object, string_field,
 };
 use crate::agent::one_shot::{OneShotState, body};
@@ -42,7 +42,7 @@ impl Pi {
         }
     }
 
-    pub(super) fn update(&mut self, event: &Value, effects: &mut Effects) {
+    pub(super) fn update(&mut self, event: &Value, effects: &mut DialectEffects) {
         let delta = string_field(event, "delta");
         match string_field(event, "type") {
             "text_start" => self.core.new_message(),
@@ -53,7 +53,7 @@ impl Pi {
     }
 
     /// A whole message of the model. The first one writes the session to the disk: before it, a resume would fail.
-    pub(super) fn message(&mut self, message: &Value, effects: &mut Effects) {
+    pub(super) fn message(&mut self, message: &Value, effects: &mut DialectEffects) {
         if !self.id.is_empty() {
             effects.events.push(AgentEvent::Session(std::mem::take(&mut self.id)));
         }
@@ -82,7 +82,7 @@ impl Pi {
     }
 
     /// The agent has come to rest.
-    pub(super) fn settle(&mut self, effects: &mut Effects) {
+    pub(super) fn settle(&mut self, effects: &mut DialectEffects) {
         let words = std::mem::take(&mut self.core.complaint);
         if words.is_empty() {
             let answer = std::mem::take(&mut self.answer);
@@ -93,7 +93,7 @@ impl Pi {
     }
 
     /// A line of the protocol.
-    pub(super) fn object(&mut self, value: &Value, effects: &mut Effects) {
+    pub(super) fn object(&mut self, value: &Value, effects: &mut DialectEffects) {
         match string_field(value, "type") {
             "session" => {
                 let id = string_field(value, "id");
@@ -132,7 +132,7 @@ impl Pi {
 }
 
 impl Dialect for Pi {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         if let Some(id) = self.resume.as_deref().filter(|id| !adapter::is_plain_id(id)) {
             let words = format!("`{id}` is not a session id");
             return self.core.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
@@ -140,13 +140,13 @@ impl Dialect for Pi {
         effects.stdin.push(std::mem::take(&mut self.prompt));
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(value) = parse_typed_object(line) else { return self.core.stray.line(line, effects) };
         effects.is_sign_of_life = true;
         self.object(&value, effects);
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         if exit == Exit::Code(0) && self.started {
             return self.settle(effects);
         }

@@ -6,7 +6,7 @@
 //! its list; only the ones of extensions may do their work without a word.
 
 use crate::agent::adapters::pi::json_mode::Pi;
-use crate::agent::dialect::{Dialect, Effects, Exit, array_items, parse_typed_object, string_field};
+use crate::agent::dialect::{Dialect, DialectEffects, Exit, array_items, parse_typed_object, string_field};
 use crate::agent::one_shot::naming;
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::{PromptImage, TurnRequest, adapter, slash_commands};
@@ -59,7 +59,7 @@ impl Rpc {
         }
     }
 
-    fn prompt(&mut self, id: &str, text: String, images: Vec<Value>, effects: &mut Effects) {
+    fn prompt(&mut self, id: &str, text: String, images: Vec<Value>, effects: &mut DialectEffects) {
         // A word behind a slash would be a command or a template of its own.
         let text = if text.starts_with('/') { format!(" {text}") } else { text };
         ask(id, &text, images, effects);
@@ -67,7 +67,7 @@ impl Rpc {
     }
 
     /// Its list of commands has come; it has none of its own where it cannot be asked.
-    fn listed(&mut self, data: &Value, effects: &mut Effects) {
+    fn listed(&mut self, data: &Value, effects: &mut DialectEffects) {
         let command = std::mem::take(&mut self.command);
         let name = command.split_whitespace().next().unwrap_or_default().trim_start_matches('/');
         let mut known = vec!["compact".to_owned()];
@@ -82,7 +82,7 @@ impl Rpc {
     }
 
     /// What has been asked is answered.
-    fn response(&mut self, value: &Value, effects: &mut Effects) {
+    fn response(&mut self, value: &Value, effects: &mut DialectEffects) {
         let data = &value["data"];
         match (string_field(value, "id"), value["success"] == true) {
             (STATE, true) if adapter::is_plain_id(string_field(data, "sessionId")) => {
@@ -109,7 +109,7 @@ impl Rpc {
     }
 
     /// It says that it rests; `surely`: it will not try again by itself.
-    fn rests(&mut self, surely: bool, effects: &mut Effects) {
+    fn rests(&mut self, surely: bool, effects: &mut DialectEffects) {
         self.busy = false;
         if surely && self.due.is_empty() {
             self.turn.settle(effects);
@@ -131,7 +131,7 @@ impl Rpc {
     }
 
     /// Looks at a verdict of the reader.
-    fn conclude(&mut self, effects: &mut Effects) {
+    fn conclude(&mut self, effects: &mut DialectEffects) {
         let Some(outcome) = effects.outcome.take() else { return };
         self.over = true;
         effects.outcome = Some(match outcome {
@@ -142,7 +142,7 @@ impl Rpc {
     }
 }
 
-fn ask(id: &str, text: &str, images: Vec<Value>, effects: &mut Effects) {
+fn ask(id: &str, text: &str, images: Vec<Value>, effects: &mut DialectEffects) {
     let how = "steer";
     write(
         &json!({ "id": id, "type": "prompt", "message": text, "images": Value::Array(images), "streamingBehavior": how }),
@@ -150,13 +150,13 @@ fn ask(id: &str, text: &str, images: Vec<Value>, effects: &mut Effects) {
     );
 }
 
-fn write(message: &Value, effects: &mut Effects) {
+fn write(message: &Value, effects: &mut DialectEffects) {
     effects.stdin.push(message.to_string() + "\n");
 }
 
 impl Dialect for Rpc {
-    fn start(&mut self, effects: &mut Effects) {
-        let mut first = Effects::default();
+    fn start(&mut self, effects: &mut DialectEffects) {
+        let mut first = DialectEffects::default();
         self.turn.start(&mut first);
         let (Some(prompt), None) = (first.stdin.pop(), &first.outcome) else {
             effects.outcome = first.outcome;
@@ -183,7 +183,7 @@ impl Dialect for Rpc {
         self.prompt(TURN, naming(&prompt, &unread), images, effects);
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(value) = parse_typed_object(line) else { return self.turn.core.stray.line(line, effects) };
         if self.over {
             return;
@@ -210,7 +210,7 @@ impl Dialect for Rpc {
         self.conclude(effects);
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         if !self.over {
             self.turn.core.end(exit, stderr_tail, effects);
             self.conclude(effects);
@@ -229,7 +229,7 @@ impl Dialect for Rpc {
         true
     }
 
-    fn cancel(&mut self, effects: &mut Effects) -> bool {
+    fn cancel(&mut self, effects: &mut DialectEffects) -> bool {
         if self.over || self.compact {
             return false;
         }
@@ -238,7 +238,7 @@ impl Dialect for Rpc {
         true
     }
 
-    fn steer(&mut self, text: &str, effects: &mut Effects) -> bool {
+    fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
         if self.over || self.stopping || self.compact || !self.command.is_empty() {
             return false;
         }

@@ -3,7 +3,9 @@
 //! Observed with 1.1.52 as far as its login; the rest is documented.
 
 use crate::agent::adapters::claude_code::stream_json::Claude;
-use crate::agent::dialect::{Dialect, Effects, Exit, describe_tool_call, parse_typed_object, string_field};
+use crate::agent::dialect::{
+    Dialect, DialectEffects, Exit, describe_tool_call, parse_typed_object, string_field,
+};
 use crate::agent::outcome::Reason;
 use crate::agent::{AgentEvent, TurnRequest};
 use crate::json;
@@ -34,7 +36,7 @@ impl Qoder {
     }
 
     /// A tool call of the old shape: named when it is over, without an id, its input as text.
-    fn function(&mut self, item: &Value, effects: &mut Effects) {
+    fn function(&mut self, item: &Value, effects: &mut DialectEffects) {
         self.calls += 1;
         let id = format!("call-{}", self.calls);
         let input = json::parse(string_field(item, "input")).unwrap_or_default();
@@ -45,11 +47,11 @@ impl Qoder {
 }
 
 impl Dialect for Qoder {
-    fn start(&mut self, effects: &mut Effects) {
+    fn start(&mut self, effects: &mut DialectEffects) {
         self.claude.start(effects);
     }
 
-    fn on_line(&mut self, line: &str, effects: &mut Effects) {
+    fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(mut value) = parse_typed_object(line) else { return self.claude.on_line(line, effects) };
         let message = &value["message"];
         let items = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -82,7 +84,7 @@ impl Dialect for Qoder {
         }
     }
 
-    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut Effects) {
+    fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
         self.claude.on_exit(exit, stderr_tail, effects);
     }
 

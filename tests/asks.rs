@@ -322,7 +322,7 @@ fn the_command_line_answers_too() {
         let all = [output.stdout, output.stderr].concat();
         (output.status.code().unwrap(), String::from_utf8(all).unwrap())
     };
-    assert_eq!(run(&["approve"]), (0, "No agent waits for an answer.\n".to_owned()));
+    assert_eq!(run(&["approve"]), (0, "There are no open permission requests.\n".to_owned()));
     stage.say("RUN:bash 'touch one'; bash 'touch two'; answer from-here");
     let id = stage.question();
     let (code, list) = run(&["approve", "--profile", "here"]);
@@ -334,7 +334,7 @@ fn the_command_line_answers_too() {
     );
     let status = run(&["status", "here"]).1;
     let row = format!(
-        "  question   {id} of Claude Code: touch one; `wtt-connect approve {id}` or `deny {id}` answers it"
+        "  request    {id} from Claude Code: touch one; answer with `wtt-connect approve {id}` or `deny {id}`"
     );
     assert!(status.contains(&row), "{status}");
     let asks: Value = serde_json::from_str(&run(&["deny", "--json"]).1).unwrap();

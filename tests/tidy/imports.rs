@@ -59,7 +59,6 @@ const KNOWN: &[&str] = &[
     "src/session/speech/synthesize.rs",
     "src/session/speech/transcribe.rs",
     "src/session/worker.rs",
-    "src/store/state.rs",
 ];
 
 /// A file as a module of the crate.

@@ -432,11 +432,11 @@ fn a_marked_paste_of_fifty_lines_is_one_message() {
     session.settle();
     assert!(!session.written.contains("You said"), "a paste is not sent by itself");
     session.keys(ENTER);
-    session.see("You said: “pasted 1\r\npasted 2\r\n");
+    session.see("\nYou said: “pasted 1\r\npasted 2\r\n");
     session.see("pasted 50”");
     session.wait_for_idle();
     session.settle();
-    assert_eq!(session.written.matches("You said").count(), 1);
+    assert_eq!(session.written.matches("\nYou said").count(), 1);
     session.keys(&format!("what did I say{ENTER}"));
     session.see("• pasted 1 ⏎ pasted 2 ⏎");
     session.quit();
@@ -450,7 +450,7 @@ fn an_unmarked_paste_is_one_message_and_waits_for_enter() {
     session.see("2 lines pasted");
     session.wait_for_draft("medl");
     session.keys("ar\n");
-    session.see("You said: “plum\r\npear\r\nmedlar”");
+    session.see("\nYou said: “plum\r\npear\r\nmedlar”");
     session.wait_for_idle();
     session.keys("plum\npear\n");
     session.see("2 lines pasted");
@@ -470,7 +470,7 @@ fn without_an_editor_a_paste_is_one_message_and_waits_for_enter() {
     session.see("2 lines pasted");
     session.see(PROMPT);
     session.keys("ar\n");
-    session.see("You said: “plum\r\npear\r\nmedlar”");
+    session.see("\nYou said: “plum\r\npear\r\nmedlar”");
     session.see(PROMPT);
     session.keys("plum\npear\n");
     session.see("2 lines pasted");
@@ -542,7 +542,7 @@ fn cursor_keys_edit_narrow_and_wide_characters() {
         });
     }
     session.keys(ENTER);
-    session.see("You said: “们好吗”");
+    session.see("\nYou said: “们好吗”");
     session.wait_for_idle();
     session.quit();
 }
@@ -554,7 +554,7 @@ fn the_history_lasts_across_starts_and_is_searched_with_ctrl_r() {
     let mut session = Session::chat(&machine);
     for line in ["first pear", "second plum", "/token hunter2", "the password is hunter2", " kept out"] {
         session.keys(&format!("{line}{ENTER}"));
-        session.see("You said");
+        session.see("\nYou said");
         session.wait_for_idle();
     }
     session.paste("third\rmedlar");
@@ -586,7 +586,7 @@ fn the_history_lasts_across_starts_and_is_searched_with_ctrl_r() {
     session.keys("pea");
     session.wait_for("(reverse-i-search)`pea': first pear");
     session.keys(ENTER);
-    session.see("You said: “first pear”");
+    session.see("\nYou said: “first pear”");
     session.wait_for_idle();
     session.quit();
 }
@@ -606,7 +606,7 @@ fn an_answer_leaves_half_a_line_on_the_screen_and_it_is_sent_whole() {
     assert_eq!(session.count_on_screen("demonstration agent · "), 0);
     assert!(!session.written.contains("You said"), "nothing is sent without Enter");
     session.keys(&format!("line{ENTER}"));
-    session.see("You said: “half a line”");
+    session.see("\nYou said: “half a line”");
     session.wait_for_idle();
     session.quit();
 }
@@ -645,7 +645,7 @@ fn ctrl_c_during_a_turn_stops_it_and_keeps_what_is_being_typed() {
     assert_eq!(session.count_on_screen("next mesage"), 1);
     // the cursor is where it was
     session.keys(&format!("{LEFT}s{ENTER}"));
-    session.see("You said: “next message”");
+    session.see("\nYou said: “next message”");
     session.wait_for_idle();
     session.quit();
 }

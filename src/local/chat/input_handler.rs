@@ -48,6 +48,13 @@ impl Chat<'_> {
         }
     }
 
+    /// The time that the editor needs to start is not part of [`PASTE_GAP`]: on a slow terminal it may be longer.
+    fn resume_for_next_line(&self) {
+        if let Some(editor) = &self.editor {
+            editor.resume_and_wait();
+        }
+    }
+
     fn resume_editor(&self, draft: Draft) {
         if let Some(editor) = &self.editor {
             editor.resume(draft);
@@ -89,13 +96,13 @@ impl Chat<'_> {
         more: &Receiver<PromptEvent>,
     ) -> (Vec<String>, Option<PromptEvent>) {
         let mut lines = vec![first];
-        self.resume_editor(Draft::Drop);
+        self.resume_for_next_line();
         while lines.len() < PASTE_LINES_MAX
             && let Ok(event) = more.recv_timeout(PASTE_GAP)
         {
             let PromptEvent::Line(line) = event else { return (lines, Some(event)) };
             lines.push(line);
-            self.resume_editor(Draft::Drop);
+            self.resume_for_next_line();
         }
         (lines, None)
     }

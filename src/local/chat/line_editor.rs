@@ -56,6 +56,7 @@ pub(super) struct LineEditor {
     /// What the person does.
     pub(super) events: Receiver<PromptEvent>,
     resume: Sender<Draft>,
+    display: Arc<PromptDisplay>,
 }
 
 impl LineEditor {
@@ -77,12 +78,19 @@ impl LineEditor {
         let (resume, resumed) = bounded(1);
         let body = PromptThread { editor, display: display.clone(), events: events_to, resumed };
         thread::spawn("prompt", move || body.run(typed_ahead)).map_err(|e| failed(&e))?;
-        Ok((LineEditor { events, resume }, display))
+        Ok((LineEditor { events, resume, display: display.clone() }, display))
     }
 
     /// Shows the next prompt after an event.
     pub(super) fn resume(&self, draft: Draft) {
         let _ = self.resume.try_send(draft);
+    }
+
+    /// Shows the next prompt, empty, and waits until it is drawn: from then on the editor has what was typed meanwhile.
+    pub(super) fn resume_and_wait(&self) {
+        let lines_begun = self.display.lines_begun();
+        self.resume(Draft::Drop);
+        self.display.wait_for_line(lines_begun);
     }
 }
 

@@ -39,6 +39,7 @@ enum Phase {
 #[derive(Debug, Default)]
 struct DisplayState {
     phase: Phase,
+    lines_begun: u64,
     /// Whole lines that go above the prompt as soon as something is drawn.
     output: String,
     /// The row above the prompt; empty when nothing runs.
@@ -140,15 +141,31 @@ impl PromptDisplay {
         (left, right)
     }
 
+    /// The number of lines that the editor has begun to edit.
+    pub(super) fn lines_begun(&self) -> u64 {
+        self.lock().lines_begun
+    }
+
+    /// Waits until the editor has begun to edit more lines than this.
+    pub(super) fn wait_for_line(&self, lines_begun: u64) {
+        drop(self.wait_while(self.lock(), |state| state.lines_begun <= lines_begun));
+    }
+
+    /// Waits while a condition holds, but at most [`START_TIME`].
+    fn wait_while<'a>(
+        &self,
+        state: MutexGuard<'a, DisplayState>,
+        condition: impl Fn(&DisplayState) -> bool,
+    ) -> MutexGuard<'a, DisplayState> {
+        let wait = self.changed.wait_timeout_while(state, START_TIME, |state| condition(state));
+        wait.unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Ends drawing for good, writes what still waits, and leaves the cursor at the beginning of an empty line. The
     /// editor's thread may hang in its call from then on; the terminal's mode is the caller's to restore.
     pub(super) fn close(&self) {
         let mut state = self.lock();
-        if state.phase == Phase::Starting {
-            let wait =
-                self.changed.wait_timeout_while(state, START_TIME, |state| state.phase == Phase::Starting);
-            state = wait.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        state = self.wait_while(state, |state| state.phase == Phase::Starting);
         let before = std::mem::replace(&mut state.phase, Phase::Closed);
         let mut text = String::new();
         if before == Phase::Editing {
@@ -178,6 +195,7 @@ impl PromptDisplay {
             .unwrap_or_else(PoisonError::into_inner);
         if state.phase == Phase::Starting {
             state.phase = Phase::Editing;
+            state.lines_begun += 1;
             self.changed.notify_all();
         }
         state

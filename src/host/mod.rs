@@ -31,7 +31,7 @@ use std::time::Duration;
 
 /// Terminals and commands get this long to end with the daemon.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
-/// The variable that shortens [`Times`] for tests of the real binary: a JSON object of milliseconds by field name.
+/// The variable that shortens [`HostTimeouts`] for tests of the real binary: a JSON object of milliseconds by field name.
 const TEST_TIMES: &str = "WTT_CONNECT_TEST_HOST_TIMES";
 
 /// Where frames go: the connection, whoever has it.

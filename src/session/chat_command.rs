@@ -249,7 +249,7 @@ fn decide(allow: bool, rest: &str) -> Command {
     Command::Decide { allow, id, words: words.to_owned() }
 }
 
-/// Whether a word can be the id of a question: [`crate::sys::id::short`].
+/// Whether a word can be the id of a question: [`crate::sys::id::short_code`].
 pub fn is_request_id(word: &str) -> bool {
     let letter = |b: u8| b.is_ascii_lowercase();
     matches!(word.as_bytes(), [a, b, c] if letter(*a) && b.is_ascii_digit() && letter(*c))

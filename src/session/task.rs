@@ -1,7 +1,7 @@
 //! A turn that carries out a task: how it is asked for, and what the service is told when it ends. No IO.
 //!
 //! Which turn carries a task out may be known only after it has begun: a person writes into the task's chat, and the
-//! service says a moment later that the task is being done. So the hub and the worker share a [`Link`].
+//! service says a moment later that the task is being done. So the hub and the worker share a [`TaskLink`].
 
 use crate::agent::Usage;
 use crate::session::turn::TurnEnd;
@@ -53,7 +53,7 @@ struct TaskLinkState {
     files: Vec<Value>,
 }
 
-/// What the service is told of a task, by how a turn has ended (see [`Link::seal`]).
+/// What the service is told of a task, by how a turn has ended (see [`TaskLink::commit_finished`]).
 pub fn final_patch(ended: &Value, run: &TaskRun) -> FollowUp {
     let text = |name: &str| ended[name].as_str().unwrap_or_default();
     let sums = ended["used"].as_array().map(|used| {

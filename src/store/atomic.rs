@@ -17,7 +17,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, None)
 }
 
-/// As [`write`], keeping the previous content as `previous` (a hard link, so nothing is copied).
+/// As [`write()`], keeping the previous content as `previous` (a hard link, so nothing is copied).
 pub fn write_keeping(path: &Path, bytes: &[u8], previous: &Path) -> io::Result<()> {
     replace(path, bytes, Some(previous))
 }

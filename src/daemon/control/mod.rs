@@ -1,7 +1,7 @@
 //! The control socket: how the command line looks at a running connector and steers it.
 //!
 //! A Unix socket in the state directory, for the same user only; no port. One request, one answer, each a line of JSON:
-//! `{"request":"status"}`. Here is what both sides share, and the asking side. The daemon's side is [`server`]; the
+//! `{"request":"status"}`. Here is what both sides share, and the asking side. The daemon's side is `server.rs`; the
 //! answers are the hub's (`daemon/control/handlers.rs`).
 
 pub(crate) mod handlers;

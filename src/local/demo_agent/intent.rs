@@ -160,8 +160,8 @@ pub fn listing(output: &Result<String, String>) -> String {
         Ok(names) if names.is_empty() => "The working directory is empty.".to_owned(),
         Ok(names) => {
             let count = names.lines().count();
-            let noun = if count == 1 { "entry" } else { "entries" };
-            format!("There are {count} {noun} in the working directory:\n\n```\n{names}\n```")
+            let (verb, noun) = if count == 1 { ("is", "entry") } else { ("are", "entries") };
+            format!("There {verb} {count} {noun} in the working directory:\n\n```\n{names}\n```")
         }
         Err(reason) => format!("I could not list the files: {reason}"),
     }

@@ -1,5 +1,5 @@
 //! The dialect of `claude -p --output-format stream-json` (observed with 2.1.330: `tests/fixtures/claude-code`), and
-//! what it shares with the two-way form ([`stream`]). Pure.
+//! what it shares with the two-way form (`two_way.rs`). Pure.
 
 use crate::agent::dialect::{
     Dialect, DialectEffects, Exit, StrayOutput, TextCollector, completed_outcome, count_field,

@@ -1,5 +1,5 @@
 //! The dialect of `codex exec --json` (observed with 0.169.0: `tests/fixtures/codex`), and what it shares with
-//! the app-server's ([`server`]). Pure.
+//! the app-server's (`app_server.rs`). Pure.
 
 use crate::agent::adapters::codex::items::Items;
 use crate::agent::dialect::{

@@ -1,5 +1,5 @@
 //! `status`: shows the state of connectors, from their answers or from their files. This file gathers the data, and
-//! [`format`] turns it into text. Only the cached versions of the agents are changed on disk, and no secret is shown.
+//! `format.rs` turns it into text. Only the cached versions of the agents are changed on disk, and no secret is shown.
 
 mod format;
 mod versions;

@@ -1,7 +1,7 @@
 //! `up`: makes an id and a token into a service that is connected. It checks everything, then writes the profile, then
 //! starts the service, then waits for the connection.
 //!
-//! [`plan`] decides what to do, this file does it and prints each step, and [`startup`] waits for the daemon.
+//! `plan.rs` decides what to do, this file does it and prints each step, and `startup.rs` waits for the daemon.
 
 mod plan;
 mod startup;

@@ -50,7 +50,7 @@ pub fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a 
             (begins || close).then_some((distance, candidate))
         })
         .collect();
-    hits.sort_by_key(|hit| *hit);
+    hits.sort();
     hits.into_iter().take(2).map(|(_, candidate)| candidate).collect()
 }
 

@@ -102,7 +102,7 @@ pub fn map(text: &str) -> Result<Vec<MapRow>, String> {
         }
         rows.push(MapRow { pattern, adapter, provider });
     }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.pattern.len()));
+    rows.sort_by_cached_key(|row| std::cmp::Reverse(row.pattern.len()));
     Ok(rows)
 }
 

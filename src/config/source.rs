@@ -7,7 +7,7 @@ use super::keys::{self, CONFIG_FILE, ENV_FILE, Key};
 use super::paths::Places;
 use super::{dotenv, json, profile};
 use crate::error::reason;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -206,7 +206,7 @@ impl Settings {
     }
 
     /// Adds one layer; what is set already stays. Within a layer the name itself comes before its aliases.
-    fn layer(&mut self, values: &BTreeMap<String, (String, Source)>) {
+    fn layer(&mut self, values: &HashMap<String, (String, Source)>) {
         for key in keys::all() {
             let found = std::iter::once(&key.name).chain(key.aliases).find_map(|name| values.get(*name));
             if let (Some((text, source)), false) = (found, self.values.contains_key(key.name)) {

@@ -60,7 +60,7 @@ pub fn add_secret(secret: &str) {
             known.push(form);
         }
     }
-    known.sort_by_key(|s| std::cmp::Reverse(s.len()));
+    known.sort_by_cached_key(|s| std::cmp::Reverse(s.len()));
 }
 
 /// Replaces known secrets, and values in the places of tokens (`Bearer …`, `token=…`), by `***`.

@@ -81,7 +81,7 @@ fn npmrc_prefix(home: &Path) -> Option<PathBuf> {
 fn nvm_dirs(home: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(home.join(".nvm/versions/node")) else { return Vec::new() };
     let mut dirs: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    dirs.sort_by_key(|dir| std::cmp::Reverse(version(dir)));
+    dirs.sort_by_cached_key(|dir| std::cmp::Reverse(version(dir)));
     dirs.into_iter().map(|dir| dir.join("bin")).collect()
 }
 

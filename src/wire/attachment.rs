@@ -144,7 +144,7 @@ pub fn tokens(text: &str) -> Vec<(Range<usize>, Media)> {
     // the picture of a message that is quoted is meant as well
     hidden.retain(|block| !text[block.clone()].starts_with(inbound_text::QUOTE));
     hidden.extend(fences(text));
-    hidden.sort_by_key(|block| block.start);
+    hidden.sort_by_cached_key(|block| block.start);
     let mut hidden = hidden.into_iter().peekable();
     // `from`: where the next token may begin; `stop`: the end of the next address
     let (mut from, mut at, mut stop) = (0, 0, 0);

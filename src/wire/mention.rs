@@ -53,7 +53,7 @@ impl AgentNames {
             .filter(|name| !name.is_empty())
             .collect();
         // The longest first, so that `@Alice Codex` is not cut after `Alice`.
-        literals.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        literals.sort_by_cached_key(|name| std::cmp::Reverse(name.len()));
         AgentNames {
             tokens: names().map(|n| normalize_name(n)).filter(|n| !n.is_empty()).collect(),
             literals,

@@ -19,7 +19,7 @@ fn sessions_of<'a>(cx: &'a Context, scope: &Scope) -> Vec<Item<'a>> {
     let mut items: Vec<Item<'_>> = Vec::new();
     items.extend(state.sessions_of(&scope).map(|(key, row)| (key, row, true)));
     items.extend(state.history.former_sessions.of_scope(&scope).map(|(key, row)| (key, row, false)));
-    items.sort_by_key(|(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
+    items.sort_by_cached_key(|(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
     items
 }
 

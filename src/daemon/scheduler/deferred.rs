@@ -77,7 +77,7 @@ pub(crate) fn take_due(cx: &mut Context) -> Effects {
     let together = parked.iter().filter(|(_, parked)| parked.until < now + TOGETHER_MS);
     let mut due: Vec<(String, DeferredTurn)> =
         together.map(|(key, row)| (key.clone(), row.clone())).collect();
-    due.sort_by_key(|(_, parked)| parked.until);
+    due.sort_by_cached_key(|(_, parked)| parked.until);
     for (key, parked) in due {
         cx.store.record(Record::DeferralEnded { key: key.clone() });
         match revive(&parked.message, &cx.identity) {

@@ -62,7 +62,7 @@ fn choose(
     cli_state: impl Fn(&'static AdapterSpec) -> CliState,
 ) -> Result<AdapterChoice> {
     let mut found: Vec<&'static AdapterSpec> = adapters.iter().copied().filter(|a| is_installed(a)).collect();
-    found.sort_by_key(|a| PREFERRED.iter().position(|p| *p == a.name).unwrap_or(PREFERRED.len()));
+    found.sort_by_cached_key(|a| PREFERRED.iter().position(|p| *p == a.name).unwrap_or(PREFERRED.len()));
     let others = |but: &str| found.iter().map(|a| a.name).filter(|name| *name != but).collect();
     let demo = |reason: Option<String>| {
         let spec = adapters.iter().copied().find(|a| a.name == DEMO_ADAPTER);

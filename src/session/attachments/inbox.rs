@@ -127,7 +127,7 @@ fn evict_to_size(root: &Path, max: u64, now: SystemTime) {
             folders.push((meta.modified().unwrap_or(now), size(&entry.path(), 8), entry.path()));
         }
     }
-    folders.sort_by_key(|folder| folder.0);
+    folders.sort_by_cached_key(|folder| folder.0);
     let mut all: u64 = folders.iter().map(|folder| folder.1).sum();
     for (at, size, path) in folders {
         let age = now.duration_since(at).unwrap_or_default();

@@ -55,7 +55,7 @@ fn check_all(mut all: Vec<&'static AdapterSpec>, config: &Config, are_certain: b
         true if config.adapters.iter().any(|name| name == spec.name) => Importance::Enabled,
         true => Importance::Other,
     };
-    all.sort_by_key(|spec| importance(spec));
+    all.sort_by_cached_key(|spec| importance(spec) as usize);
     let mut found = probe_all(all, config, importance);
     found.extend(switcher(config));
     found

@@ -332,7 +332,8 @@ fn compose_text(old: &str, changes: Pairs, places: &Places) -> Result<String> {
         wanted.retain(|(other, _)| other != name);
         wanted.push((name, value));
     }
-    wanted.sort_by_key(|(name, _)| keys::all().position(|key| key.name == *name).unwrap_or(usize::MAX));
+    wanted
+        .sort_by_cached_key(|(name, _)| keys::all().position(|key| key.name == *name).unwrap_or(usize::MAX));
     let borrowed: Vec<(&str, &str)> = wanted.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let text = edit::set(old, &borrowed).map_err(Error::Usage)?;
     let read = parse_pairs(&text);

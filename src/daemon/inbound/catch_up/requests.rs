@@ -56,7 +56,7 @@ impl Inbound {
     pub(crate) fn on_polled(&mut self, cx: &mut Context, data: &Value) -> Effects {
         let rows = outgoing::rows(data).into_iter();
         let mut missed: Vec<Message> = rows.filter_map(|row| Message::decode(row).ok()).collect();
-        missed.sort_by_key(|message| message.created_at);
+        missed.sort_by_cached_key(|message| message.created_at.unwrap_or(0));
         if self.catch_up.polled(missed.iter().map(Message::dedupe_key)) {
             poll(cx);
         }
@@ -82,7 +82,7 @@ impl Inbound {
             self.topic_kinds.insert(topic.id.clone(), topic.kind);
         }
         listed.retain(|t| t.kind != TopicKind::Broadcast && t.active_at.is_none_or(|at| at >= since));
-        listed.sort_by_key(|topic| std::cmp::Reverse(topic.active_at));
+        listed.sort_by_cached_key(|topic| std::cmp::Reverse(topic.active_at.unwrap_or(0)));
         let known = known_topics(cx, since).into_iter();
         let unlisted = known.filter(|id| !self.topic_kinds.contains_key(id));
         listed.extend(unlisted.map(|id| Topic::bare(&id)));
@@ -115,7 +115,7 @@ impl Inbound {
         }
         rows.extend(self.catch_up.read(number));
         // those that were polled among those that were read; live ones are the newest
-        rows.sort_by_key(|m| m.created_at.unwrap_or(i64::MAX));
+        rows.sort_by_cached_key(|m| m.created_at.unwrap_or(i64::MAX));
         let mut effects = Effects::none();
         effects.intake(IntakeStep::Admit, rows);
         effects.push(Effect::ContinueCatchUp);
@@ -173,6 +173,6 @@ fn known_topics(cx: &Context, since: i64) -> Vec<String> {
             None => {}
         }
     }
-    used.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    used.sort_by_cached_key(|(at, _)| std::cmp::Reverse(*at));
     used.into_iter().take(KNOWN_TOPICS).map(|(_, id)| id).collect()
 }

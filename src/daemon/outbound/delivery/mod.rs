@@ -210,7 +210,7 @@ impl Delivery {
                 .filter_map(|seq| self.take(seq))
                 .map(|entry| NextStep::Conclude(Conclusion::Delivered(entry))),
         );
-        out.sort_by_key(|action| match action {
+        out.sort_by_cached_key(|action| match action {
             NextStep::Publish { seq, .. } | NextStep::LookUp { seq } | NextStep::FollowUp { seq, .. } => *seq,
             NextStep::Conclude(_) => 0,
         });

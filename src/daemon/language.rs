@@ -4,7 +4,7 @@ use crate::session::messages::Lang;
 use crate::wire::intake::Job;
 use crate::wire::message::SenderKind;
 use crate::wire::task::Task;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// Topics remembered. Beyond it all are forgotten, and learned again from the next messages.
 const TOPICS: usize = 4096;
@@ -12,7 +12,7 @@ const TOPICS: usize = 4096;
 /// The languages of the topics.
 #[derive(Debug, Default)]
 pub(crate) struct TopicLanguages {
-    by_topic: BTreeMap<String, Lang>,
+    by_topic: HashMap<String, Lang>,
 }
 
 impl TopicLanguages {

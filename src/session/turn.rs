@@ -7,7 +7,7 @@ use std::fmt;
 
 /// Number of a turn, unique as long as this process lives: 1 is the first. Events of a turn carry it, so that those of
 /// a turn that has ended meanwhile can be dropped. It is never stored: a restart counts anew.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct TurnId(u64);
 
 impl TurnId {

@@ -15,7 +15,7 @@ use crate::daemon::inbound::late_attachments::LateAttachments;
 use crate::daemon::inbound::ping_pong::PingPong;
 use crate::wire::message::TopicKind;
 pub(crate) use intake::{IntakeParts, start_turn};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// The part of the daemon that receives messages.
@@ -25,7 +25,7 @@ pub(crate) struct Inbound {
     attachments: LateAttachments,
     ping_pong: PingPong,
     /// Kinds of the topics that the service has listed, for messages that do not say theirs.
-    topic_kinds: BTreeMap<String, TopicKind>,
+    topic_kinds: HashMap<String, TopicKind>,
 }
 
 impl Inbound {

@@ -2,7 +2,7 @@
 //! wtt-connect-protocol(7)). Pure.
 
 use crate::wire::assumed::{AGENT_REPLY_GAP, AGENT_REPLY_RUN};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// Topics remembered; over it the table starts anew, which only loosens the guard for a moment.
@@ -11,7 +11,7 @@ const TOPICS: usize = 10_000;
 /// Counts answers to agents, per topic.
 #[derive(Debug, Default)]
 pub(super) struct PingPong {
-    topics: BTreeMap<String, (u32, Instant)>,
+    topics: HashMap<String, (u32, Instant)>,
 }
 
 impl PingPong {

@@ -2,7 +2,7 @@
 
 use crate::wire::assumed::TYPING_THROTTLE;
 use crate::wire::outgoing::Status;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// `[TASK_STATUS]` lines are stored by the service for ever: far fewer of them.
@@ -20,7 +20,7 @@ struct TopicStatus {
 /// All topics with a live turn.
 #[derive(Debug, Default)]
 pub(crate) struct ProgressThrottle {
-    cards: BTreeMap<String, TopicStatus>,
+    cards: HashMap<String, TopicStatus>,
 }
 
 impl ProgressThrottle {

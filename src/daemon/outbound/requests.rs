@@ -1,7 +1,7 @@
 //! Open requests to the service: each has an id, a time limit and exactly one outcome. Pure but for the ids.
 
 use crate::wire::assumed::REQUEST_TIMEOUT;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 /// What a request was for.
@@ -24,7 +24,7 @@ pub(crate) enum Purpose {
 /// The table of open requests.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    open: BTreeMap<String, Purpose>,
+    open: HashMap<String, Purpose>,
     /// Ids by deadline. One limit for all keeps the queue sorted by itself.
     queue: VecDeque<(Instant, String)>,
     counter: u64,

@@ -23,7 +23,7 @@ use crate::wire::intake::{Job, Scope};
 use crate::wire::outgoing::{Status, StatusKind};
 use crossbeam_channel::{Receiver, Sender};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ pub(crate) struct Scheduler {
     /// Sessions whose running turn is offered further messages, once those are on disk.
     offers: Vec<Scope>,
     /// Turns that run or wait.
-    live_turns: BTreeSet<TurnId>,
+    live_turns: HashSet<TurnId>,
     /// Sessions whose first turn waits for a place, longest waiting first.
     waiting: VecDeque<Scope>,
     /// Sessions whose first turn needs none.
@@ -88,7 +88,7 @@ impl Scheduler {
         Scheduler {
             live: HashMap::new(),
             offers: Vec::new(),
-            live_turns: BTreeSet::new(),
+            live_turns: HashSet::new(),
             waiting: VecDeque::new(),
             ready: VecDeque::new(),
             places_taken: 0,

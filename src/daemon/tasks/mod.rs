@@ -24,7 +24,7 @@ use crate::wire::outgoing::StatusKind;
 use crate::wire::task::{self as wire_task, Cause, Hint, Status, Task};
 use answered::AnsweredBefore;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 use timing::TaskTiming;
@@ -77,9 +77,9 @@ pub(crate) struct Tasks {
     timing: TaskTiming,
     pending: BTreeMap<String, PendingTask>,
     /// Task by topic.
-    topics: BTreeMap<String, String>,
+    topics: HashMap<String, String>,
     /// The last change of each task by this connector, by path.
-    own_changes: BTreeMap<String, OwnChange>,
+    own_changes: HashMap<String, OwnChange>,
     /// When the service is asked for the tasks that are being done; none without a connection.
     sweep_at: Option<Instant>,
 }
@@ -101,8 +101,8 @@ impl Tasks {
         Tasks {
             timing: TaskTiming::from_env(),
             pending: BTreeMap::new(),
-            topics: BTreeMap::new(),
-            own_changes: BTreeMap::new(),
+            topics: HashMap::new(),
+            own_changes: HashMap::new(),
             sweep_at: None,
         }
     }

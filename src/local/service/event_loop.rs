@@ -8,7 +8,7 @@ use super::state::{JsonObject, ServiceState, text};
 use crate::sys::websocket_loop::WebSocketSender;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -89,7 +89,7 @@ pub struct ServiceLoop {
     /// Folder of uploads.
     pub uploads: PathBuf,
     /// Open WebSockets by the number of their connection.
-    pub sockets: BTreeMap<u64, ServiceSocket>,
+    pub sockets: HashMap<u64, ServiceSocket>,
     /// Terminals and shell jobs.
     pub relay: super::relay_state::HostRelay,
     observers: Vec<Sender<Observed>>,
@@ -105,7 +105,7 @@ impl ServiceLoop {
             user_token,
             base_url,
             uploads,
-            sockets: BTreeMap::new(),
+            sockets: HashMap::new(),
             relay: super::relay_state::HostRelay::default(),
             observers: Vec::new(),
             delayed: Vec::new(),

@@ -2,7 +2,7 @@
 //! them is in `host_relay.rs`.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// Who waits for an answer of an agent.
 #[derive(Debug)]
@@ -16,8 +16,8 @@ pub(super) enum Requester {
 /// Open requests, terminals and shell jobs.
 #[derive(Debug, Default)]
 pub struct HostRelay {
-    pub(super) requesters: BTreeMap<String, Requester>,
+    pub(super) requesters: HashMap<String, Requester>,
     /// Sockets of browsers by the session id of their terminal.
-    pub(super) terminals: BTreeMap<String, u64>,
-    pub(super) jobs: BTreeMap<String, Value>,
+    pub(super) terminals: HashMap<String, u64>,
+    pub(super) jobs: HashMap<String, Value>,
 }

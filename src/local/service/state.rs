@@ -4,7 +4,7 @@ use crate::sys::{id, time};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -92,9 +92,9 @@ pub struct ServiceState {
     /// By task id.
     pub tasks: BTreeMap<String, JsonObject>,
     /// By upload token, which is also the media id.
-    pub media: BTreeMap<String, StoredFile>,
+    pub media: HashMap<String, StoredFile>,
     /// By code.
-    pub claims: BTreeMap<String, ClaimCode>,
+    pub claims: HashMap<String, ClaimCode>,
 }
 
 /// The present time, as the service writes it.

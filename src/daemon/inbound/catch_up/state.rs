@@ -4,7 +4,7 @@
 use crate::wire::assumed::POLL_LIMIT;
 use crate::wire::message::Message;
 use crate::wire::topic::Topic;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// Topics read after one reconnect, the most recently active ones.
@@ -32,7 +32,7 @@ pub(crate) struct CatchUp {
     since: i64,
     /// None: which topics there are is not known yet.
     topics: Option<Vec<(Topic, Step)>>,
-    index: BTreeMap<String, usize>,
+    index: HashMap<String, usize>,
     held: Vec<Message>,
     polled: HashSet<String>,
     until: Option<Instant>,

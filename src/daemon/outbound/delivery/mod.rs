@@ -9,7 +9,7 @@ mod follow_ups;
 
 use crate::store::outbox::OutboxEntry;
 pub(crate) use attempts::{Attempt, Transport};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// After a call that nobody knows the end of: before looking, so that a service in trouble is left alone. Doubled each
@@ -101,9 +101,9 @@ struct Undelivered {
 pub(crate) struct Delivery {
     sending: BTreeMap<u64, Undelivered>,
     /// Entries with texts to publish, by topic.
-    topics: BTreeMap<String, VecDeque<u64>>,
+    topics: HashMap<String, VecDeque<u64>>,
     /// Entries with nothing but errands, and what these yield, by topic.
-    errands: BTreeMap<String, VecDeque<u64>>,
+    errands: HashMap<String, VecDeque<u64>>,
     bytes: usize,
 }
 
@@ -358,7 +358,7 @@ impl Delivery {
     }
 }
 
-fn leave(lanes: &mut BTreeMap<String, VecDeque<u64>>, topic: &str, seq: u64) {
+fn leave(lanes: &mut HashMap<String, VecDeque<u64>>, topic: &str, seq: u64) {
     let Some(queue) = lanes.get_mut(topic) else { return };
     queue.retain(|s| *s != seq);
     if queue.is_empty() {

@@ -62,7 +62,8 @@ const ABBREVIATIONS: &[(&str, i32)] = &[
     ("brt", -180),
 ];
 
-/// Words for a region's time, whichever of standard and daylight-saving time is in force there.
+/// Words for a region's time, whichever of standard and daylight-saving time is in force there; and old names of zones, which CLIs
+/// on Node print (their ICU has kept them) and which the databases of many systems no longer hold.
 const REGIONS: &[(&str, &str)] = &[
     ("pt", "America/Los_Angeles"),
     ("pacific", "America/Los_Angeles"),
@@ -72,6 +73,25 @@ const REGIONS: &[(&str, &str)] = &[
     ("central", "America/Chicago"),
     ("et", "America/New_York"),
     ("eastern", "America/New_York"),
+    ("africa/asmera", "Africa/Asmara"),
+    ("america/buenos_aires", "America/Argentina/Buenos_Aires"),
+    ("america/catamarca", "America/Argentina/Catamarca"),
+    ("america/coral_harbour", "America/Atikokan"),
+    ("america/cordoba", "America/Argentina/Cordoba"),
+    ("america/godthab", "America/Nuuk"),
+    ("america/indianapolis", "America/Indiana/Indianapolis"),
+    ("america/jujuy", "America/Argentina/Jujuy"),
+    ("america/louisville", "America/Kentucky/Louisville"),
+    ("america/mendoza", "America/Argentina/Mendoza"),
+    ("asia/calcutta", "Asia/Kolkata"),
+    ("asia/katmandu", "Asia/Kathmandu"),
+    ("asia/rangoon", "Asia/Yangon"),
+    ("asia/saigon", "Asia/Ho_Chi_Minh"),
+    ("atlantic/faeroe", "Atlantic/Faroe"),
+    ("europe/kiev", "Europe/Kyiv"),
+    ("pacific/enderbury", "Pacific/Kanton"),
+    ("pacific/ponape", "Pacific/Pohnpei"),
+    ("pacific/truk", "Pacific/Chuuk"),
 ];
 
 /// Largest offset that is in use (Line Islands), in minutes.
@@ -127,12 +147,18 @@ mod tests {
             ("eastern", Some(-240)), ("ist", Some(330)), ("+8", Some(480)), ("+08", Some(480)), ("+0800", Some(480)),
             ("+08:00", Some(480)), ("utc+8", Some(480)), ("gmt+0800", Some(480)), ("gmt-5", Some(-300)), ("gmt−5", Some(-300)),
             ("gmt+5:30", Some(330)), ("-04:30", Some(-270)), ("+00:00", Some(0)), ("asia/shanghai", Some(480)),
-            ("asia/calcutta", Some(330)), ("america/new_york", Some(-240)), ("etc/gmt+5", Some(-300)),
+            ("asia/calcutta", Some(330)), ("europe/kiev", Some(180)), ("america/new_york", Some(-240)), ("etc/gmt+5", Some(-300)),
             ("mars/olympus", None), ("xyz", None), ("+15:00", None), ("+1:99", None), ("+", None), ("-", None), ("", None),
             ("utc+é", None), ("+éa", None), ("+99999", None),
         ];
         for (word, want) in rows {
             assert_eq!(minutes(word), want, "{word}");
         }
+    }
+
+    #[test]
+    fn a_database_without_old_names_knows_their_zones() {
+        let iana = |name: &str| matches!(name, "Asia/Kolkata").then_some(TimeZone::UTC);
+        assert_eq!(find("asia/calcutta", &iana), Some(TimeZone::UTC));
     }
 }

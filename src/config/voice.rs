@@ -2,20 +2,8 @@
 
 use super::source::take_parsed;
 use super::{Settings, value};
+use crate::config::keys::voice::{OPENAI, STT_MODEL, STT_PROVIDERS, TRANSPORTS, TTS_MODEL, TTS_PROVIDERS};
 use crate::secret::Secret;
-
-/// The words of `WTT_CONNECT_STT_PROVIDER`.
-pub const STT_PROVIDERS: &[&str] = &["none", "command", "openai", "whisper"];
-/// The words of `WTT_CONNECT_TTS_PROVIDER`.
-pub const TTS_PROVIDERS: &[&str] = &["none", "macos-say", "command", "openai"];
-/// The words of `WTT_CONNECT_STT_OPENAI_TRANSPORT`.
-pub const TRANSPORTS: &[&str] = &["auto", "fetch", "curl"];
-/// The address that needs a key.
-pub const OPENAI: &str = "https://api.openai.com/v1";
-/// Every compatible server has a model of this name.
-pub const STT_MODEL: &str = "whisper-1";
-/// The same for speech.
-pub const TTS_MODEL: &str = "tts-1";
 
 /// An address that speaks OpenAI's interface.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! The part of the table about files that are sent: `upload-file` and `artifacts`.
 
-use super::{CommandId, CommandSpec, FlagSpec, Group, JSON, PROFILE, ValueKind, text};
+use super::flags::{JSON, PROFILE};
+use super::spec::{CommandId, CommandSpec, FlagSpec, Group, ValueKind, text};
 use crate::daemon::control::is_topic_id;
 
 static TOPIC_ID: FlagSpec = FlagSpec {

@@ -1,6 +1,6 @@
 //! The part of the table with the flags that every command has, or that stand before a command.
 
-use super::{FlagSpec, ValueKind};
+use super::spec::{FlagSpec, ValueKind};
 
 /// `-h` and `--help`, which every command accepts; the parser handles them.
 pub static HELP: FlagSpec = FlagSpec {

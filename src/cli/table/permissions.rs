@@ -1,6 +1,7 @@
 //! The part of the table about permission requests: `approve` and `deny`.
 
-use super::{CommandId, CommandSpec, FlagSpec, Group, JSON, PROFILE, ValueKind};
+use super::flags::{JSON, PROFILE};
+use super::spec::{CommandId, CommandSpec, FlagSpec, Group, ValueKind};
 
 static ONE_PROFILE: FlagSpec = FlagSpec {
     long: "profile",

@@ -1,6 +1,7 @@
 //! The part of the table with the flags of commands that change profiles: `up`, `down`, `workdir` and `setup`.
 
-use super::{CommandArgs, FlagSpec, PROFILE, ValueKind, text};
+use super::flags::PROFILE;
+use super::spec::{CommandArgs, FlagSpec, ValueKind, text};
 use crate::config::keys;
 use std::ffi::OsString;
 

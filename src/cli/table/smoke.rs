@@ -1,6 +1,7 @@
 //! The part of the table about `smoke-task` and `smoke-chat`.
 
-use super::{CONFIG, CommandId, CommandSpec, ENV_FILE, FlagSpec, Group, PROFILE, ValueKind, text};
+use super::flags::{CONFIG, ENV_FILE, PROFILE};
+use super::spec::{CommandId, CommandSpec, FlagSpec, Group, ValueKind, text};
 
 static EXPECTED: FlagSpec = FlagSpec {
     long: "expected",

@@ -1,8 +1,19 @@
 //! Settings of the chat: what happens to a message while the agent is busy.
 
-use super::{Key, key};
-use crate::config::Busy;
+use super::spec::{Key, key};
 use crate::config::kind::Kind;
+
+/// What is done with a message for an agent that is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Busy {
+    /// It waits for its turn.
+    #[default]
+    Queue,
+    /// It is added to the running turn, in the way that disturbs the agent least.
+    Steer,
+    /// The agent is interrupted, and goes on with both.
+    Interrupt,
+}
 
 /// What to do with a message for a busy agent.
 pub const BUSY: &str = "WTT_CONNECT_BUSY";

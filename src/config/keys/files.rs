@@ -1,6 +1,6 @@
 //! Settings of files that are sent.
 
-use super::{Key, key};
+use super::spec::{Key, key};
 use crate::config::kind::Kind;
 
 /// The settings.

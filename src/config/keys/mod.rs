@@ -8,52 +8,13 @@ mod files;
 mod permissions;
 mod shell;
 pub mod smoke;
-mod voice;
+mod spec;
+pub mod voice;
 
 use super::kind::Kind;
-pub use crate::config::keys::shell::SHELL_MODES;
-
-/// A setting.
-#[derive(Debug)]
-pub struct Key {
-    /// The environment variable.
-    pub name: &'static str,
-    /// Other names, read if the name itself is not set.
-    pub aliases: &'static [&'static str],
-    /// The kind of value that is accepted.
-    pub kind: Kind,
-    /// The default, as a value or in words.
-    pub default: &'static str,
-    /// Whether the value is secret and never shown.
-    pub secret: bool,
-    /// What it does, in full sentences.
-    pub meaning: &'static str,
-    /// An example of a value.
-    pub example: &'static str,
-}
-
-impl Key {
-    /// The name in a JSON file: `WTT_CONNECT_AGENT_ALIASES` is `agentAliases`, `WTT_AGENT_ID` is `agentId`.
-    pub fn json_name(&self) -> String {
-        camel(self.name)
-    }
-}
-
-/// Drops `WTT_` or `WTT_CONNECT_` and writes the rest in camel case.
-pub fn camel(name: &str) -> String {
-    let bare = name.strip_prefix("WTT_CONNECT_").or_else(|| name.strip_prefix("WTT_")).unwrap_or(name);
-    let mut out = String::new();
-    for (i, word) in bare.split('_').enumerate() {
-        let lower = word.to_ascii_lowercase();
-        if i == 0 {
-            out.push_str(&lower);
-        } else {
-            out.push_str(&lower[..1.min(lower.len())].to_ascii_uppercase());
-            out.push_str(&lower[1.min(lower.len())..]);
-        }
-    }
-    out
-}
+pub use shell::SHELL_MODES;
+pub use spec::{Key, camel};
+use spec::{key, manual_text};
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even with a profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
@@ -69,30 +30,6 @@ pub fn find(name: &str) -> Option<&'static Key> {
 
 /// The transports of CLIs that speak the Agent Client Protocol besides their own format.
 const ACP_TRANSPORTS: &[&str] = &["one-shot", "acp"];
-
-/// A setting without aliases that is not secret.
-const fn key(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    meaning: &'static str,
-    example: &'static str,
-) -> Key {
-    Key {
-        name,
-        aliases: &[],
-        kind,
-        default,
-        secret: false,
-        meaning: manual_text(meaning),
-        example: manual_text(example),
-    }
-}
-
-/// A text that only the manual shows. Tests render the manual, so release builds leave it out and are 20 KB smaller.
-const fn manual_text(text: &'static str) -> &'static str {
-    if cfg!(debug_assertions) { text } else { "" }
-}
 
 /// All settings, group by group.
 pub fn all() -> impl Iterator<Item = &'static Key> {

@@ -1,6 +1,7 @@
 //! Settings of permission requests.
 
-use super::{Key, Kind, key};
+use super::spec::{Key, key};
+use crate::config::kind::Kind;
 
 pub(super) static KEYS: &[Key] = &[
     key(

@@ -1,6 +1,6 @@
 //! Settings of the terminal, of shell commands from the web page, and of end-to-end encryption.
 
-use crate::config::keys::{Key, key, manual_text};
+use super::spec::{Key, key, manual_text};
 use crate::config::kind::Kind;
 
 /// The values of `WTT_CONNECT_SHELL_MODE`.

@@ -1,6 +1,6 @@
 //! Settings of `smoke-chat`: the sender.
 
-use super::{Key, key, manual_text};
+use super::spec::{Key, key, manual_text};
 use crate::config::kind::Kind;
 
 /// The identity of the sender.

@@ -1,7 +1,20 @@
 //! Settings of received files, speech to text, and text to speech.
 
-use super::{Key, Kind, key, manual_text};
-use crate::config::voice;
+use super::spec::{Key, key, manual_text};
+use crate::config::kind::Kind;
+
+/// The words of `WTT_CONNECT_STT_PROVIDER`.
+pub const STT_PROVIDERS: &[&str] = &["none", "command", "openai", "whisper"];
+/// The words of `WTT_CONNECT_TTS_PROVIDER`.
+pub const TTS_PROVIDERS: &[&str] = &["none", "macos-say", "command", "openai"];
+/// The words of `WTT_CONNECT_STT_OPENAI_TRANSPORT`.
+pub const TRANSPORTS: &[&str] = &["auto", "fetch", "curl"];
+/// The address that needs a key.
+pub const OPENAI: &str = "https://api.openai.com/v1";
+/// Every compatible server has a model of this name.
+pub const STT_MODEL: &str = "whisper-1";
+/// The same for speech.
+pub const TTS_MODEL: &str = "tts-1";
 
 pub(super) static KEYS: &[Key] = &[
     key(
@@ -13,7 +26,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_STT_PROVIDER",
-        Kind::Word(voice::STT_PROVIDERS),
+        Kind::Word(STT_PROVIDERS),
         "none",
         "What transcribes voice messages. command: WTT_CONNECT_STT_COMMAND. openai and whisper: a server with OpenAI's transcription API. none: the agent gets the sound file unchanged.",
         "command",
@@ -28,7 +41,7 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "WTT_CONNECT_STT_OPENAI_BASE_URL",
         Kind::BaseUrl,
-        voice::OPENAI,
+        OPENAI,
         "The base URL of the providers openai and whisper, which may be on this machine; /audio/transcriptions is appended.",
         "http://127.0.0.1:8080/v1",
     ),
@@ -46,13 +59,13 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "WTT_CONNECT_STT_OPENAI_MODEL",
         Kind::Text,
-        voice::STT_MODEL,
+        STT_MODEL,
         "The transcription model.",
         "gpt-4o-transcribe",
     ),
     key(
         "WTT_CONNECT_STT_OPENAI_TRANSPORT",
-        Kind::Word(voice::TRANSPORTS),
+        Kind::Word(TRANSPORTS),
         "auto",
         "How to reach it. fetch: with the connector itself. curl: with the program curl, which supports more kinds of proxies. auto: with the connector or, if it cannot connect, with curl.",
         "curl",
@@ -66,7 +79,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_TTS_PROVIDER",
-        Kind::Word(voice::TTS_PROVIDERS),
+        Kind::Word(TTS_PROVIDERS),
         "none",
         "What speaks answers. macos-say: the program say of macOS. command: WTT_CONNECT_TTS_COMMAND. openai: a server with OpenAI's speech API. Answers are spoken in topics with /voice on, and with WTT_CONNECT_UPLOAD_ARTIFACTS=1 in all topics without /voice off. The text is always published first.",
         "macos-say",
@@ -88,7 +101,7 @@ pub(super) static KEYS: &[Key] = &[
     key(
         "WTT_CONNECT_TTS_OPENAI_BASE_URL",
         Kind::BaseUrl,
-        voice::OPENAI,
+        OPENAI,
         "The base URL of the provider openai, which may be on this machine; /audio/speech is appended.",
         "http://127.0.0.1:8880/v1",
     ),
@@ -101,5 +114,5 @@ pub(super) static KEYS: &[Key] = &[
         meaning: manual_text("Its API key, sent as a bearer token."),
         example: manual_text("sk-..."),
     },
-    key("WTT_CONNECT_TTS_OPENAI_MODEL", Kind::Text, voice::TTS_MODEL, "The speech model.", "gpt-4o-mini-tts"),
+    key("WTT_CONNECT_TTS_OPENAI_MODEL", Kind::Text, TTS_MODEL, "The speech model.", "gpt-4o-mini-tts"),
 ];

@@ -3,14 +3,17 @@
 //! Gathers [`Finding`]s and prints them as text or JSON. Nothing is changed on disk, and no secret is shown.
 
 pub(super) mod agents;
+mod finding;
 pub(super) mod format;
 pub(super) mod machine;
 mod rehearse;
 pub(super) mod service;
 
+pub(super) use finding::{Finding, Severity, finding};
+
 use super::selection;
 use crate::agent::adapters;
-use crate::cli::output::{self, Color};
+use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::config::source::Setting;
@@ -18,49 +21,6 @@ use crate::config::{Config, Settings, value};
 use crate::error::{Error, Result};
 use serde_json::json;
 use std::process::ExitCode;
-
-/// How serious a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// No problem.
-    Ok,
-    /// Worth knowing; the connector works.
-    Note,
-    /// `start` would fail, or nobody would get an answer.
-    Problem,
-}
-
-impl Severity {
-    /// The word for it. A contract: `--json` prints it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Severity::Ok => "ok",
-            Severity::Note => "note",
-            Severity::Problem => "problem",
-        }
-    }
-    /// The color for it.
-    pub fn color(self) -> Color {
-        match self {
-            Severity::Ok => Color::Green,
-            Severity::Note => Color::Yellow,
-            Severity::Problem => Color::Red,
-        }
-    }
-}
-
-/// The result of one check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The heading for it.
-    pub area: &'static str,
-    /// What was checked.
-    pub name: String,
-    /// How serious it is.
-    pub severity: Severity,
-    /// One phrase; for a problem also what to do about it.
-    pub text: String,
-}
 
 /// Runs all checks and prints the findings. Returns 0 if `start` would run and its agent could answer, else 1.
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
@@ -173,9 +133,4 @@ fn adapters_are_certain(settings: &Settings) -> bool {
     let named = |set: &Setting| value::adapter(&set.text).is_ok_and(|name| adapters::find(&name).is_some());
     ["WTT_CONNECT_ADAPTER", "WTT_CONNECT_ADAPTERS"].into_iter().all(|name| is_certain(settings, name))
         && settings.get("WTT_CONNECT_ADAPTER").is_none_or(named)
-}
-
-/// Creates a finding.
-pub(super) fn finding(area: &'static str, name: &str, severity: Severity, text: String) -> Finding {
-    Finding { area, name: name.to_owned(), severity, text }
 }

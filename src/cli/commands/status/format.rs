@@ -1,6 +1,6 @@
 //! Formats a status as text. Pure.
 
-use super::{ProfileStatus, StoredState};
+use super::gather::{ProfileStatus, StoredState};
 use crate::cli::commands::profiles::ConnectorState;
 use crate::cli::output::{self, Color};
 use crate::daemon::control::ConnectionState;

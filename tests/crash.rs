@@ -114,8 +114,7 @@ fn a_turn_cut_by_kill_9_is_reported_and_never_run_again() {
     let agent = std::fs::read_to_string(home.path().join("pid")).unwrap().trim().to_owned();
     let queued = wtt.say(&cut, "RUN: answer never");
     wtt.status(&cut, "waiting for 1 earlier");
-    let journal = home.state_dir().join("state.json.journal");
-    until("the acceptance on disk", || std::fs::read_to_string(&journal).unwrap().contains(&queued));
+    until("the acceptance on disk", || home.stored().contains(&queued));
     connector.kill();
     wtt.forget();
     let _connector = Connector::start(&wtt, &home, &[]);
@@ -133,6 +132,28 @@ fn a_turn_cut_by_kill_9_is_reported_and_never_run_again() {
     assert!(!runs.iter().any(|r| r.contains("never")));
     let first = runs.iter().find(|r| r.contains("sleep 600")).unwrap().split('|').next().unwrap();
     assert_eq!(runs[2].split('|').next(), Some(first), "\"continue\" resumes the session that was cut");
+}
+
+#[test]
+fn the_state_file_is_current_soon_after_the_last_change() {
+    let (wtt, home) = (Wtt::start(), Home::new());
+    let connector = Connector::start(&wtt, &home, &[]);
+    let topic = wtt.p2p();
+    wtt.say(&topic, "RUN: answer one");
+    wtt.answer(&topic, "one");
+    until("an empty outbox", || home.outbox().is_empty());
+    until("a state file that holds everything", || home.is_folded());
+    let text = std::fs::read_to_string(home.state_dir().join("state.json")).unwrap();
+    assert!(text.contains(&format!("wtt:topic:{topic}")), "the session of the topic: {text}");
+    connector.kill();
+    std::fs::remove_file(home.state_dir().join("state.json.journal")).unwrap();
+    wtt.forget();
+    let _connector = Connector::start(&wtt, &home, &[]);
+    wtt.say(&topic, "RUN: answer two");
+    wtt.answer(&topic, "two");
+    let runs = home.runs();
+    assert_eq!(runs.len(), 2, "the first message is known to be answered: {runs:?}");
+    assert_eq!(runs[1].split('|').next(), runs[0].split('|').next(), "the session goes on");
 }
 
 #[test]
@@ -490,9 +511,7 @@ fn a_reset_time_of_another_zone_is_waited_for_at_the_right_instant() {
         assert!(notice["content"].as_str().unwrap().contains(&format!("{reset:.0}")[..16]), "{notice}");
     }
     until("an empty outbox", || home.outbox().is_empty());
-    // the journal holds them until it is folded into the snapshot
-    let read = |name| std::fs::read_to_string(home.state_dir().join(name)).unwrap_or_default();
-    let state = read("state.json.journal") + &read("state.json");
+    let state = home.stored();
     let stored: Vec<i64> = state
         .split("\"until\":")
         .skip(1)

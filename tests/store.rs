@@ -226,6 +226,37 @@ fn the_cost_of_a_message_does_not_grow_with_the_number_of_sessions() {
 }
 
 #[test]
+fn a_large_snapshot_is_folded_when_the_journal_is_worth_it() {
+    let dir = folder();
+    let path = dir.path().join("state.json");
+    let mut store = Store::open(&path).unwrap();
+    let session =
+        |n| Record::SessionUsed { key: format!("wtt:topic:t{n}:codex:default:default"), row: row("x") };
+    assert!(store.fold_deadline().is_none(), "nothing has changed");
+    store.record(session(0));
+    assert!(store.fold_deadline().is_some());
+    (1..12_000).for_each(|n| store.record(session(n)));
+    store.snapshot().unwrap();
+    let snapshot = std::fs::metadata(&path).unwrap().len();
+    assert!(snapshot > 1024 * 1024 && store.fold_deadline().is_none());
+    let journal = || std::fs::metadata(dir.path().join("state.json.journal")).unwrap().len();
+    let mut n = 0;
+    while journal() * 8 < snapshot {
+        assert!(
+            store.fold_deadline().is_none(),
+            "{} bytes are not worth a snapshot of {snapshot}",
+            journal()
+        );
+        store.record(session(n % 100));
+        store.commit().unwrap();
+        n += 1;
+    }
+    let due = store.fold_deadline().expect("an eighth of the snapshot");
+    store.fold(due).unwrap();
+    assert_eq!((journal(), store.fold_deadline()), (0, None));
+}
+
+#[test]
 fn the_journal_is_folded_into_the_snapshot_and_seen_ids_are_bounded() {
     let dir = folder();
     let path = dir.path().join("state.json");

@@ -1,7 +1,7 @@
 //! The append-only tail of the state: one JSON line per change since the last snapshot.
 //!
-//! It makes the cost of a message independent of the number of sessions: a message appends a few hundred bytes;
-//! the snapshot is rewritten only when the journal has grown as large as the snapshot itself.
+//! It makes the cost of a message independent of the number of sessions: a message appends a few hundred bytes, and the
+//! snapshot is rewritten at quiet moments, or when the journal has grown as large as the snapshot itself.
 
 use crate::json;
 use crate::store::state::{ProfileState, Record};
@@ -71,6 +71,7 @@ impl Journal {
     pub(crate) fn create(path: &Path, last: u64) -> io::Result<Journal> {
         fault_injection::step()?;
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        fault_injection::step()?;
         file.sync_all()?;
         if let Some(folder) = path.parent() {
             crate::store::atomic::sync_folder(folder)?;
@@ -135,8 +136,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Empties the file after a snapshot that holds everything.
+    /// Empties the file after a snapshot that holds everything. After an error the file may be empty while the open handle still
+    /// points behind its old content, so nothing is appended before the next snapshot.
     pub(crate) fn reset(&mut self) -> io::Result<()> {
+        self.torn = true;
         *self = Journal::create(&self.path, self.next - 1)?;
         Ok(())
     }

@@ -23,9 +23,20 @@ use state::{ProfileState, Record};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-/// Below this size of the journal no snapshot is written: rewriting would cost more than replaying.
+/// Below this size of the journal no snapshot is written between two changes: rewriting would cost more than replaying.
 const SNAPSHOT_FLOOR: u64 = 256 * 1024;
+/// How long after the last change the journal is folded into the snapshot. A turn records its steps closer to each other than
+/// that, and a person who looks into `state.json` does not wait longer.
+const FOLD_DELAY: Duration = Duration::from_secs(2);
+/// When a fold that has failed is tried again: a disk that was full is seldom empty sooner.
+const FOLD_RETRY: Duration = Duration::from_secs(60);
+/// Up to this size a snapshot is written at each quiet moment; it takes a few milliseconds.
+const SMALL_SNAPSHOT: u64 = 1024 * 1024;
+/// A larger snapshot is written once the journal has this part of its size, so that the cost of a message does not grow with the
+/// number of sessions.
+const FOLD_SHARE: u64 = 8;
 /// Unreadable state files that are kept for inspection.
 const KEEP_CORRUPT: usize = 3;
 
@@ -36,6 +47,8 @@ pub struct Store {
     state: ProfileState,
     journal: Journal,
     snapshot_bytes: u64,
+    /// When the changes since the last snapshot are folded into it. None: there are none.
+    fold_at: Option<Instant>,
     /// What was wrong with the files at start, for `status` and `doctor`.
     notes: Vec<String>,
     complete_since: i64,
@@ -59,7 +72,8 @@ impl Store {
         state.version = state.version.max(state::VERSION);
         let snapshot_bytes = write_snapshot(path, &mut state)?;
         let journal = Journal::create(&journal_path, state.journal)?;
-        Ok(Store { path: path.to_owned(), state, journal, snapshot_bytes, notes, complete_since })
+        let path = path.to_owned();
+        Ok(Store { path, state, journal, snapshot_bytes, fold_at: None, notes, complete_since })
     }
 
     /// What the files hold, for somebody who only looks: nothing is changed and nothing mended. None: unreadable.
@@ -94,6 +108,7 @@ impl Store {
     pub fn record(&mut self, record: Record) {
         self.state.journal = self.journal.push(&record);
         self.state.apply(record);
+        self.fold_at = Some(Instant::now() + FOLD_DELAY);
     }
 
     /// Whether changes wait for [`Store::commit`].
@@ -113,10 +128,25 @@ impl Store {
         }
     }
 
+    /// When [`Store::fold`] is due. None while `state.json` is current, or while the journal is small against a large snapshot.
+    pub fn fold_deadline(&self) -> Option<Instant> {
+        let bytes = self.snapshot_bytes;
+        let is_worth_it = bytes <= SMALL_SNAPSHOT || self.journal.bytes() * FOLD_SHARE >= bytes;
+        self.fold_at.filter(|_| is_worth_it)
+    }
+
+    /// Brings `state.json` up to date after a quiet moment. After an error it is due again a minute later.
+    pub fn fold(&mut self, now: Instant) -> io::Result<()> {
+        self.fold_at = Some(now + FOLD_RETRY);
+        self.snapshot()
+    }
+
     /// Writes everything into the state file and empties the journal.
     pub fn snapshot(&mut self) -> io::Result<()> {
         self.snapshot_bytes = write_snapshot(&self.path, &mut self.state)?;
-        self.journal.reset()
+        self.journal.reset()?;
+        self.fold_at = None;
+        Ok(())
     }
 }
 

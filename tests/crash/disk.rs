@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use wtt_connect::local::service::Faults;
 use wtt_connect::store::outbox::{Outbox, ReplyKind};
 
-/// Points of the short run: spread over start-up, acceptance, reply and removal.
-const SHORT: [usize; 9] = [2, 7, 12, 17, 22, 27, 31, 36, 44];
+/// Points of the short run: spread over start-up, acceptance, reply, removal and the fold of the journal.
+const SHORT: [usize; 10] = [2, 7, 12, 17, 22, 27, 31, 36, 44, 50];
 /// The daemon's bound on replies that wait (`daemon/outbound/delivery/`).
 const MAX_ENTRIES: usize = 1000;
 
@@ -32,6 +32,13 @@ fn conversation(first: usize, last: usize) -> bool {
         gone = child.try_wait().unwrap().is_some();
         gone || answered()
     });
+    let is_said = || std::fs::read_to_string(&log).unwrap().contains("os error 5");
+    until("the fold of the journal or an error", || gone || home.is_folded() || is_said());
+    if !gone {
+        // what is written after the error must be readable, too
+        wtt.say(&two, "RUN: answer delta");
+        until("the answer after the fold", || wtt.posts(&one).len() + wtt.posts(&two).len() >= 4);
+    }
     let said = std::fs::read_to_string(&log).unwrap();
     if gone {
         // only a start may be refused: what cannot be read or locked cannot be promised
@@ -43,13 +50,14 @@ fn conversation(first: usize, last: usize) -> bool {
         child.wait().unwrap();
     }
     wtt.forget();
-    let _connector = Connector::start(&wtt, &home, &[]);
+    let connector = Connector::start(&wtt, &home, &[]);
     until(&format!("three answers after steps {at} had failed"), answered);
+    assert!(!connector.log().contains("unreadable"), "steps {at}: {}", connector.log());
     wtt.say(&one, "RUN: answer last");
     wtt.answer(&one, "last");
     until("an empty outbox", || home.outbox().is_empty());
     let runs = home.runs();
-    for (_, word) in questions {
+    for word in ["alpha", "beta", "gamma", "delta"] {
         let count = runs.iter().filter(|r| r.contains(word)).count();
         assert!(count <= 1, "steps {at}: `{word}` was run {count} times: {runs:?}\n{said}");
         let posts = wtt.posts(&one).into_iter().chain(wtt.posts(&two));

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
-/// Points of the short run: spread over start-up, acceptance, reply, removal and shutdown.
+/// Points of the short run: spread over start-up, acceptance, reply, removal, the fold of the journal and shutdown.
 const SHORT: [usize; 10] = [3, 8, 13, 16, 21, 27, 34, 41, 50, 62];
 /// Far more than the conversation has.
 const MOST: usize = 1_000;
@@ -53,6 +53,10 @@ fn conversation(point: usize) -> Run {
             gone || n == 0 || (came > n && home.outbox().is_empty())
         });
     }
+    until("the fold of the journal or the kill", || {
+        gone = gone || child.try_wait().unwrap().is_some();
+        gone || home.is_folded()
+    });
     if !gone {
         // the rest of the points lies in the shutdown
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();

@@ -152,6 +152,15 @@ impl Home {
     pub fn wait_for(&self, name: &str) {
         until(&format!("the file {name}"), || self.path().join(name).exists());
     }
+    /// What the journal and the state file hold, as text. The journal is read first: what is folded in between is in both.
+    pub fn stored(&self) -> String {
+        let read = |name| std::fs::read_to_string(self.state_dir().join(name)).unwrap_or_default();
+        read("state.json.journal") + &read("state.json")
+    }
+    /// Whether the state file alone holds everything.
+    pub fn is_folded(&self) -> bool {
+        std::fs::metadata(self.state_dir().join("state.json.journal")).is_ok_and(|meta| meta.len() == 0)
+    }
     /// Replies on disk.
     pub fn outbox(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.state_dir().join("outbox")) else { return Vec::new() };

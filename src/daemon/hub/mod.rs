@@ -125,6 +125,7 @@ impl Hub {
             self.outbound.deadline(self.cx.is_connected()),
             self.tasks.deadline(),
             self.permissions.deadline(),
+            self.cx.store.fold_deadline(),
             self.commit_by,
         ]
         .into_iter()
@@ -253,6 +254,10 @@ impl Hub {
         if self.commit_by.is_some_and(|at| at <= now) {
             self.cx.commit_now = true;
         }
+        if self.cx.store.fold_deadline().is_some_and(|at| at <= now) {
+            let result = self.cx.store.fold(now);
+            self.note_disk(result, now);
+        }
     }
 
     /// Calls the tasks with the parts that they look at.
@@ -276,16 +281,20 @@ impl Hub {
             return;
         }
         (self.cx.commit_now, self.commit_by) = (false, None);
-        match self.cx.store.commit() {
-            Ok(()) => self.set_disk_problem(None),
-            Err(error) => {
-                self.commit_by = Some(now + WARN_EVERY);
-                self.set_disk_problem(Some(error.to_string()));
-                if self.warned_at.is_none_or(|at| now > at + WARN_EVERY) {
-                    self.warned_at = Some(now);
-                    log::error!(target: "store", "cannot write the state: {error}; going on from memory");
-                }
-            }
+        let result = self.cx.store.commit();
+        if result.is_err() {
+            self.commit_by = Some(now + WARN_EVERY);
+        }
+        self.note_disk(result, now);
+    }
+
+    /// Says in `status` and in the log whether the disk takes the state.
+    fn note_disk(&mut self, result: std::io::Result<()>, now: Instant) {
+        let Err(error) = result else { return self.set_disk_problem(None) };
+        self.set_disk_problem(Some(error.to_string()));
+        if self.warned_at.is_none_or(|at| now > at + WARN_EVERY) {
+            self.warned_at = Some(now);
+            log::error!(target: "store", "cannot write the state: {error}; going on from memory");
         }
     }
 

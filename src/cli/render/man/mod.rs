@@ -42,7 +42,7 @@ static FILES: &[(&str, &str)] = &[
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/state.json",
-        "Which session of which agent belongs to which topic, and which messages have been handled. Session keys have the form `wtt:topic:TOPIC:ADAPTER:MODEL:EFFORT`, or `wtt:task:...` for tasks; the agents' own ids are stored under `codexThreadId`, `claudeSessionId` and so on. Next to it, state.json.journal holds the latest changes, state.json.prev the previous copy, and state.json.corrupt-TIME a file that could not be read.",
+        "Which session of which agent belongs to which topic, and which messages have been handled. Session keys have the form `wtt:topic:TOPIC:ADAPTER:MODEL:EFFORT`, or `wtt:task:...` for tasks; the agents' own ids are stored under `codexThreadId`, `claudeSessionId` and so on. It is current two seconds after the last change; the journal next to it, state.json.journal, bridges a crash (and holds more where the state is larger than 1 MiB). Further files: state.json.prev, the previous copy, and state.json.corrupt-TIME, one that could not be read.",
     ),
     (
         "~/.local/state/wtt-connect/PROFILE/artifacts.json",

@@ -2,7 +2,9 @@
 //!
 //! The error for a mistake is one sentence that names the wrong word and suggests a similar one that exists.
 
-use super::table::{self, CommandArgs, CommandId, CommandSpec, FlagSpec, GLOBAL_FLAGS, ValueKind};
+use super::table::{
+    self, CommandArgs, CommandId, CommandSpec, FlagAction, FlagSpec, GLOBAL_FLAGS, ValueKind,
+};
 use lexopt::{Arg, Parser};
 use std::ffi::OsString;
 
@@ -122,11 +124,17 @@ fn command(name: &str, mut parser: Parser) -> Result<Parsed, String> {
             return Err(format!("--{} is given twice", flag.long));
         }
         given.push(flag.long);
-        let value = if flag.value.is_some() { value(flag, &mut parser)? } else { OsString::new() };
-        let shown = short(&value.to_string_lossy());
-        // some errors quote the value themselves
-        let about = |why: String| if why.starts_with('"') { why } else { format!("\"{shown}\" {why}") };
-        (flag.set)(&mut args, value).map_err(|why| format!("--{}: {}", flag.long, about(why)))?;
+        match flag.action {
+            FlagAction::Switch(set) => set(&mut args),
+            FlagAction::Value(_, set) => {
+                let value = value(flag, &mut parser)?;
+                let shown = short(&value.to_string_lossy());
+                // some errors quote the value themselves
+                let quoted =
+                    |why: String| if why.starts_with('"') { why } else { format!("\"{shown}\" {why}") };
+                set(&mut args, value).map_err(|why| format!("--{}: {}", flag.long, quoted(why)))?;
+            }
+        }
     }
     operands(command, &args)?;
     match command.id {
@@ -172,7 +180,7 @@ fn operands(command: &CommandSpec, args: &CommandArgs) -> Result<(), String> {
     }
     let Some(extra) = args.operands.get(most) else { return Ok(()) };
     let extra = short(&extra.to_string_lossy());
-    let takes_profile = command.flags.iter().any(|f| f.value == Some(ValueKind::Profile));
+    let takes_profile = command.flags.iter().any(|f| f.value_kind() == Some(ValueKind::Profile));
     if takes_profile && most == 0 && args.profile.is_none() && crate::config::profile::is_name(&extra) {
         return Err(format!("{} takes no operand; for a profile write --profile {extra}", command.name));
     }
@@ -181,7 +189,7 @@ fn operands(command: &CommandSpec, args: &CommandArgs) -> Result<(), String> {
 
 /// The value of a flag: after `=`, or the next word unless that is a flag.
 fn value(flag: &FlagSpec, parser: &mut Parser) -> Result<OsString, String> {
-    let word = flag.value.map_or("VALUE", ValueKind::word);
+    let word = flag.value_kind().map_or("VALUE", ValueKind::word);
     let missing = || format!("--{} needs a value, as in --{} {word}", flag.long, flag.long);
     let value = match parser.optional_value() {
         Some(value) => value,

@@ -65,7 +65,7 @@ pub fn bash() -> String {
     let cur = "-- \"$cur\"";
     let mut values = String::new();
     for flag in listed().flat_map(flags_of).chain(GLOBAL_FLAGS.iter().copied()) {
-        let Some(value) = flag.value else { continue };
+        let Some(value) = flag.value_kind() else { continue };
         let reply = match value {
             ValueKind::Profile => format!("compgen -W \"$({PROFILES})\" {cur}"),
             ValueKind::File => format!("compgen -f {cur}"),
@@ -128,7 +128,7 @@ pub fn bash() -> String {
 pub fn zsh() -> String {
     let spec = |flag: &FlagSpec| {
         let text = flag.short.replace('\'', "").replace(['[', ']', ':'], "");
-        let value = match flag.value {
+        let value = match flag.value_kind() {
             None => String::new(),
             Some(ValueKind::Profile) => ":profile:_wtt_connect_profiles".into(),
             Some(ValueKind::File) => ":file:_files".into(),
@@ -184,7 +184,7 @@ pub fn fish() -> String {
     );
     let line = |when: &str, flag: &FlagSpec| {
         let letter = flag.letter.map_or_else(String::new, |l| format!(" -s {l}"));
-        let value = match flag.value {
+        let value = match flag.value_kind() {
             None => String::new(),
             Some(ValueKind::Profile) => " -x -a '(__wtt_connect_profiles)'".into(),
             Some(ValueKind::File) => " -r -F".into(),

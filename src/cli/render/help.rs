@@ -80,7 +80,7 @@ pub fn synopsis(command: &CommandSpec) -> String {
 
 /// Flags with their values, then the operands.
 fn words(command: &CommandSpec) -> impl Iterator<Item = String> {
-    let flags = command.flags.iter().map(|flag| match flag.value {
+    let flags = command.flags.iter().map(|flag| match flag.value_kind() {
         Some(value) => format!("[--{} {}]", flag.long, value.word()),
         None => format!("[--{}]", flag.long),
     });
@@ -90,7 +90,7 @@ fn words(command: &CommandSpec) -> impl Iterator<Item = String> {
 /// `-p, --profile PROFILE`; flags without a letter are indented to match.
 fn spelling(flag: &FlagSpec) -> String {
     let letter = flag.letter.map_or_else(|| "    ".to_owned(), |l| format!("-{l}, "));
-    let value = flag.value.map_or("", ValueKind::word);
+    let value = flag.value_kind().map_or("", ValueKind::word);
     format!("{letter}--{} {value}", flag.long).trim_end().to_owned()
 }
 

@@ -4,13 +4,12 @@ use super::flags::{JSON, PROFILE};
 use super::spec::{CommandId, CommandSpec, FlagSpec, Group, ValueKind, text};
 use crate::daemon::control::is_topic_id;
 
-static TOPIC_ID: FlagSpec = FlagSpec {
-    long: "topic-id",
-    letter: Some('t'),
-    value: Some(ValueKind::Free("TOPIC")),
-    short: "send the files to this topic",
-    long_text: "The topic to send the files to. An agent may omit it: the variable `WTT_CONNECT_TOPIC_ID` holds its own topic.",
-    set: |args, value| {
+static TOPIC_ID: FlagSpec = FlagSpec::with_value(
+    "topic-id",
+    ValueKind::Free("TOPIC"),
+    "send the files to this topic",
+    "The topic to send the files to. An agent may omit it: the variable `WTT_CONNECT_TOPIC_ID` holds its own topic.",
+    |args, value| {
         let id = text(value)?;
         if !is_topic_id(&id) {
             return Err("is not a topic id".into());
@@ -18,19 +17,19 @@ static TOPIC_ID: FlagSpec = FlagSpec {
         args.topic_id = Some(id);
         Ok(())
     },
-};
+)
+.with_letter('t');
 
-static TITLE: FlagSpec = FlagSpec {
-    long: "title",
-    letter: None,
-    value: Some(ValueKind::Free("TITLE")),
-    short: "show this title instead of the file name",
-    long_text: "The title that the topic shows instead of the file name. For several files it is also the name of their archive.",
-    set: |args, value| {
+static TITLE: FlagSpec = FlagSpec::with_value(
+    "title",
+    ValueKind::Free("TITLE"),
+    "show this title instead of the file name",
+    "The title that the topic shows instead of the file name. For several files it is also the name of their archive.",
+    |args, value| {
         args.title = Some(text(value)?);
         Ok(())
     },
-};
+);
 
 pub(super) const UPLOAD_FILE: CommandSpec = CommandSpec {
     id: CommandId::UploadFile,

@@ -12,7 +12,7 @@ mod smoke;
 mod spec;
 
 pub use global::{GENERATE, GLOBAL_FLAGS, HELP, VERSION};
-pub use spec::{CommandArgs, CommandId, CommandSpec, FlagSpec, Group, ValueKind};
+pub use spec::{CommandArgs, CommandId, CommandSpec, FlagAction, FlagSpec, Group, ValueKind};
 
 use flags::{
     ADAPTER, ALL_SETTINGS, CONFIG, ENV_FILE, FOLLOW, JSON, LINES, LOG_TO_FILE, NOW, OFFLINE, PROFILE,

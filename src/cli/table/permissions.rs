@@ -1,15 +1,12 @@
 //! The part of the table about permission requests: `approve` and `deny`.
 
 use super::flags::{JSON, PROFILE};
-use super::spec::{CommandId, CommandSpec, FlagSpec, Group, ValueKind};
+use super::spec::{CommandId, CommandSpec, FlagSpec, Group};
 
 static ONE_PROFILE: FlagSpec = FlagSpec {
-    long: "profile",
-    letter: Some('p'),
-    value: Some(ValueKind::Profile),
     short: "only requests of this profile",
     long_text: "Considers the connector of this profile only. Without this flag all running connectors are asked.",
-    set: PROFILE.set,
+    ..PROFILE
 };
 
 pub(super) const APPROVE: CommandSpec = CommandSpec {

@@ -3,13 +3,12 @@
 use super::flags::{CONFIG, ENV_FILE, PROFILE};
 use super::spec::{CommandId, CommandSpec, FlagSpec, Group, ValueKind, text};
 
-static EXPECTED: FlagSpec = FlagSpec {
-    long: "expected",
-    letter: Some('e'),
-    value: Some(ValueKind::Free("TEXT")),
-    short: "the text that the agent should answer with",
-    long_text: "Asks the agent to answer with TEXT, which the answer must then contain. The default is `WTT_CONNECT_TASK_READY` or `WTT_CONNECT_CHAT_READY`.",
-    set: |args, value| {
+static EXPECTED: FlagSpec = FlagSpec::with_value(
+    "expected",
+    ValueKind::Free("TEXT"),
+    "the text that the agent should answer with",
+    "Asks the agent to answer with TEXT, which the answer must then contain. The default is `WTT_CONNECT_TASK_READY` or `WTT_CONNECT_CHAT_READY`.",
+    |args, value| {
         let expected = text(value)?;
         if expected.trim().is_empty() || expected.chars().any(char::is_control) {
             return Err("is empty or more than one line; give one line of text".into());
@@ -17,20 +16,20 @@ static EXPECTED: FlagSpec = FlagSpec {
         args.expected = Some(expected);
         Ok(())
     },
-};
+)
+.with_letter('e');
 
-static TIMEOUT: FlagSpec = FlagSpec {
-    long: "timeout",
-    letter: None,
-    value: Some(ValueKind::Number),
-    short: "give up after N seconds (default: 300)",
-    long_text: "Gives up if there is no answer after N seconds, from 1 to 86400. The default is 300.",
-    set: |args, value| {
+static TIMEOUT: FlagSpec = FlagSpec::with_value(
+    "timeout",
+    ValueKind::Number,
+    "give up after N seconds (default: 300)",
+    "Gives up if there is no answer after N seconds, from 1 to 86400. The default is 300.",
+    |args, value| {
         let seconds = text(value)?.parse().ok().filter(|n| (1..=86_400).contains(n));
         args.timeout = Some(seconds.ok_or("is not a number of seconds; accepted: 1 to 86400")?);
         Ok(())
     },
-};
+);
 
 /// The exit codes of both commands.
 const EXIT_CODES: &str = "Exits with 0 if the answer contains the text, with 1 if it does not, with 69 if the service cannot be reached or no answer arrived in time, and with 78 if a setting is missing or wrong or the service refuses a token. Each step is printed as a line with the seconds since the start.";

@@ -158,19 +158,66 @@ pub enum CommandId {
 }
 
 /// A flag of the command line.
+#[derive(Clone, Copy)]
 pub struct FlagSpec {
     /// Without the dashes.
     pub long: &'static str,
     /// The letter of its short form.
     pub letter: Option<char>,
-    /// The kind of its value; none for a switch.
-    pub value: Option<ValueKind>,
     /// One line, under 60 characters.
     pub short: &'static str,
     /// One paragraph.
     pub long_text: &'static str,
-    /// Checks the value and puts it into [`CommandArgs`]; errors do not name the flag.
-    pub set: fn(&mut CommandArgs, OsString) -> Result<(), String>,
+    /// What it does with [`CommandArgs`].
+    pub action: FlagAction,
+}
+
+/// What a flag does with [`CommandArgs`].
+#[derive(Debug, Clone, Copy)]
+pub enum FlagAction {
+    /// A switch.
+    Switch(fn(&mut CommandArgs)),
+    /// A flag with a value of this kind. The function checks and stores the value; its errors do not name the flag.
+    Value(ValueKind, ValueSetter),
+}
+
+/// Checks a value and stores it.
+pub type ValueSetter = fn(&mut CommandArgs, OsString) -> Result<(), String>;
+
+impl FlagSpec {
+    /// A flag without a value and without a letter.
+    pub(super) const fn switch(
+        long: &'static str,
+        short: &'static str,
+        long_text: &'static str,
+        set: fn(&mut CommandArgs),
+    ) -> FlagSpec {
+        FlagSpec { long, letter: None, short, long_text, action: FlagAction::Switch(set) }
+    }
+
+    /// A flag with a value and without a letter.
+    pub(super) const fn with_value(
+        long: &'static str,
+        kind: ValueKind,
+        short: &'static str,
+        long_text: &'static str,
+        set: ValueSetter,
+    ) -> FlagSpec {
+        FlagSpec { long, letter: None, short, long_text, action: FlagAction::Value(kind, set) }
+    }
+
+    /// The same flag with a short form.
+    pub(super) const fn with_letter(self, letter: char) -> FlagSpec {
+        FlagSpec { letter: Some(letter), ..self }
+    }
+
+    /// The kind of its value; none for a switch.
+    pub fn value_kind(&self) -> Option<ValueKind> {
+        match self.action {
+            FlagAction::Switch(_) => None,
+            FlagAction::Value(kind, _) => Some(kind),
+        }
+    }
 }
 
 impl std::fmt::Debug for FlagSpec {

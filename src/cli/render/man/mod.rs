@@ -147,7 +147,7 @@ pub fn render() -> String {
         let letter = flag.letter.map_or_else(String::new, |l| format!("-{l}, "));
         page.entry(
             &format!("{letter}--{}", flag.long),
-            flag.value.map_or("", ValueKind::word),
+            flag.value_kind().map_or("", ValueKind::word),
             flag.long_text,
         );
         let commands = commands_with(flag);

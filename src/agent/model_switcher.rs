@@ -1,6 +1,6 @@
 //! The command line of the model switcher for one turn. Pure; the session runs it as a [`crate::agent::helper_command`].
 
-use crate::config::model_switch::{PLACEHOLDERS, Switch};
+use crate::config::model_switch::{ModelSwitch, PLACEHOLDERS};
 
 /// Our adapters that cc-switch-cli knows too, with their names there.
 const APPS: [(&str, &str); 4] =
@@ -21,7 +21,10 @@ pub struct SwitchTarget<'a> {
 }
 
 /// The program and its arguments, or `None` if there is nothing to switch. The error says what is missing.
-pub fn switch_command(switch: &Switch, choice: &SwitchTarget<'_>) -> Result<Option<Vec<String>>, String> {
+pub fn switch_command(
+    switch: &ModelSwitch,
+    choice: &SwitchTarget<'_>,
+) -> Result<Option<Vec<String>>, String> {
     let app = APPS.iter().find(|(adapter, _)| *adapter == choice.adapter).map(|(_, app)| *app);
     let chosen = choice.provider.is_some() || choice.model.is_some();
     if !chosen || (switch.cc_switch && app.is_none()) {
@@ -80,9 +83,9 @@ mod tests {
     use crate::config::model_switch::{CC_SWITCH_ARGS, COMMAND_ARGS, template};
     use std::time::Duration;
 
-    fn switch(words: &[&str], cc_switch: bool) -> Switch {
+    fn switch(words: &[&str], cc_switch: bool) -> ModelSwitch {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        Switch { words, cc_switch, strict: true, timeout: Duration::from_secs(1) }
+        ModelSwitch { words, cc_switch, strict: true, timeout: Duration::from_secs(1) }
     }
 
     fn choice<'a>(adapter: &'a str, provider: &'a str, model: &'a str) -> SwitchTarget<'a> {
@@ -126,7 +129,7 @@ mod tests {
         let words = template("sw --to={provider} '{model} of {app}' {model}{model} {x}").unwrap_err();
         assert!(words.contains("{x}"), "{words}");
         let words = template("sw --to={provider} '{model} of {app}' {model}{model} {} {").unwrap();
-        let switch = Switch { words, ..switch(&[], false) };
+        let switch = ModelSwitch { words, ..switch(&[], false) };
         for model in ["x --dangerous", "; rm -rf /", "$(id) `id` | & > \"'", "{provider}", "*"] {
             let got = switch_command(&switch, &choice("claude-code", "p", model)).unwrap().unwrap();
             let want = ["sw", "--to=p", &format!("{model} of claude"), &format!("{model}{model}"), "{}", "{"];

@@ -108,8 +108,8 @@ impl Kind {
     pub fn check(&self, text: &str) -> Result<(), String> {
         match self {
             Kind::Text => value::text(text).map(drop),
-            Kind::BaseUrl => value::url(text, &["http://", "https://"]).map(drop),
-            Kind::WsUrl => value::url(text, &["ws://", "wss://"]).map(drop),
+            Kind::BaseUrl => value::url(text, value::HTTP).map(drop),
+            Kind::WsUrl => value::url(text, value::WS).map(drop),
             Kind::AgentId => value::agent_id(text).map(drop),
             Kind::Token => value::token(text).map(drop),
             Kind::Adapter => value::adapter(text).map(drop),

@@ -19,13 +19,14 @@ pub mod profile;
 mod resolved;
 mod shell;
 pub mod source;
+mod typed;
 pub mod value;
 pub mod voice;
 
-pub use crate::config::shell::{Shell, ShellMode};
 pub use keys::chat::Busy;
 pub use mode::Mode;
 pub use resolved::{Config, Limits};
+pub use shell::{ShellMode, ShellSettings};
 pub use source::{Selection, Settings};
 
 use crate::error::{Error, Result, reason};

@@ -9,9 +9,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The words of `WTT_CONNECT_MODEL_SWITCH_MODE`.
-pub const MODES: &[&str] = &["off", "cc-switch", "command", "custom"];
-
 /// What stands for a value in arguments and templates.
 pub const PLACEHOLDERS: &[&str] = &["adapter", "app", "provider", "model"];
 
@@ -24,7 +21,7 @@ pub const COMMAND_ARGS: &[&str] = &["use", "{adapter}", "{provider}", "--model",
 
 /// A switcher that is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Switch {
+pub struct ModelSwitch {
     /// Program and arguments, with placeholders in the arguments. Each word stays one argument.
     pub words: Vec<String>,
     /// cc-switch itself: only for the agents that it knows.

@@ -2,7 +2,7 @@
 
 use super::keys::chat::Busy;
 use super::mode::Mode;
-use super::shell::Shell;
+use super::shell::ShellSettings;
 use super::source::{Selection, Settings, Source};
 use super::{model_switch, permissions, value, voice};
 use crate::secret::Secret;
@@ -80,7 +80,7 @@ pub struct Config {
     /// `WTT_CONNECT_UPLOAD_ARTIFACTS`: the summary of a run goes into its topic as a file.
     pub upload_artifacts: bool,
     /// `WTT_CONNECT_MODEL_SWITCH_*`; `None` when it is off.
-    pub switch: Option<model_switch::Switch>,
+    pub switch: Option<model_switch::ModelSwitch>,
     /// `WTT_CONNECT_STT_*` and `WTT_CONNECT_TTS_*`.
     pub voice: voice::Voice,
     /// `WTT_CONNECT_MEDIA_HOSTS`.
@@ -112,7 +112,7 @@ pub struct Config {
     /// `WTT_CONNECT_AGENT_IDLE_SECONDS`: an agent process stays so long between turns; zero ends each with its turn.
     pub agent_idle: Duration,
     /// Terminal and shell commands from the web.
-    pub shell: Shell,
+    pub shell: ShellSettings,
     /// `WTT_E2E_PASSWORD`
     pub e2e_password: Option<Secret>,
     /// Variables of the env files that are not ours (an API key, a proxy) and that the environment does not have.

@@ -1,7 +1,6 @@
-//! The settings of terminal and shell, as one small struct. Which keys there are is said in `keys/host.rs`.
+//! The settings of terminals and of shell commands from the web. Their rows are in `keys/shell.rs`.
 
-use crate::config::source::take_parsed;
-use crate::config::{Settings, keys, value};
+use super::source::Settings;
 use std::time::Duration;
 
 /// What one-shot shell commands may do.
@@ -10,7 +9,7 @@ pub enum ShellMode {
     /// Everything.
     #[default]
     Unsafe,
-    /// What is on a list.
+    /// Only commands of a fixed list.
     Readonly,
     /// Nothing.
     Off,
@@ -18,7 +17,7 @@ pub enum ShellMode {
 
 /// What the web may do on this machine.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Shell {
+pub struct ShellSettings {
     /// `WTT_CONNECT_ENABLE_SHELL`
     pub enabled: bool,
     /// `WTT_CONNECT_SHELL_MODE`
@@ -29,21 +28,20 @@ pub struct Shell {
     pub max_chars: usize,
 }
 
-/// What the web itself waits for a command.
+/// The web page itself waits this long for a command.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// A screenful many times over; the web shows the last 1,200 characters of a failure.
+/// Many screenfuls; the web page shows the last 1,200 characters of a failure.
 const MAX_CHARS: usize = 20_000;
 
-pub(super) fn shell(s: &mut Settings) -> Shell {
-    let mode = take_parsed(s, "WTT_CONNECT_SHELL_MODE", |text| value::word(text, keys::SHELL_MODES));
-    Shell {
-        enabled: take_parsed(s, "WTT_CONNECT_ENABLE_SHELL", value::flag).unwrap_or(false),
-        mode: match mode {
+pub(super) fn build(settings: &mut Settings) -> ShellSettings {
+    ShellSettings {
+        enabled: settings.flag("WTT_CONNECT_ENABLE_SHELL"),
+        mode: match settings.word("WTT_CONNECT_SHELL_MODE") {
             Some("readonly") => ShellMode::Readonly,
             Some("off") => ShellMode::Off,
             _ => ShellMode::Unsafe,
         },
-        timeout: take_parsed(s, "WTT_CONNECT_SHELL_TIMEOUT_SECONDS", value::seconds).unwrap_or(TIMEOUT),
-        max_chars: take_parsed(s, "WTT_CONNECT_SHELL_MAX_OUTPUT_CHARS", value::count).unwrap_or(MAX_CHARS),
+        timeout: settings.seconds("WTT_CONNECT_SHELL_TIMEOUT_SECONDS", TIMEOUT),
+        max_chars: settings.count("WTT_CONNECT_SHELL_MAX_OUTPUT_CHARS", MAX_CHARS),
     }
 }

@@ -3,11 +3,12 @@
 //! Reading never fails as a whole: every problem is collected, so that all of them can be shown at once, and `doctor`
 //! can show what is right beside what is wrong.
 
+use super::dotenv::{self, EnvLine};
 use super::keys::{self, CONFIG_FILE, ENV_FILE, Key};
 use super::paths::Places;
-use super::{dotenv, json, profile};
+use super::{json, profile};
 use crate::error::reason;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -119,6 +120,13 @@ pub struct Setting {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(pub String);
 
+/// A variable and its value in one layer.
+struct Assignment {
+    name: String,
+    value: String,
+    source: Source,
+}
+
 /// All layers, merged.
 #[derive(Default)]
 pub struct Settings {
@@ -152,25 +160,19 @@ impl Settings {
         let env_file = selection.env_file.clone().or_else(|| from_environment(ENV_FILE));
         let config_file = selection.config_file.clone().or_else(|| from_environment(CONFIG_FILE));
 
+        all.environment(selection);
+        if let Some(file) = env_file {
+            all.env_file(&selection.cwd.join(file));
+        }
         match &selection.profile {
+            Some(name) => all.profile(name, &places),
             None => {
-                all.environment(selection, |_| true);
-                if let Some(file) = env_file {
-                    all.env_file(&selection.cwd.join(file));
-                }
                 let default = selection.cwd.join(".env");
                 if default.is_dir() {
                     all.notes.push(format!("{} is a directory and is not read", default.display()));
                 } else if default.exists() {
                     all.env_file(&default);
                 }
-            }
-            Some(name) => {
-                all.environment(selection, |variable| variable == keys::LOG);
-                if let Some(file) = env_file {
-                    all.env_file(&selection.cwd.join(file));
-                }
-                all.profile(name, &places);
             }
         }
         if let Some(file) = config_file {
@@ -205,22 +207,24 @@ impl Settings {
             .filter(|v| !v.is_empty())
     }
 
-    /// Adds one layer; what is set already stays. Within a layer the name itself comes before its aliases.
-    fn layer(&mut self, values: &HashMap<String, (String, Source)>) {
+    /// Adds one layer; what is set already stays. Within a layer the name itself comes before its aliases, and the last
+    /// of several assignments wins, as in every dotenv program.
+    fn layer(&mut self, assignments: &[Assignment]) {
         for key in keys::all() {
-            let found = std::iter::once(&key.name).chain(key.aliases).find_map(|name| values.get(*name));
-            if let (Some((text, source)), false) = (found, self.values.contains_key(key.name)) {
-                let setting = Setting { text: text.trim().to_owned(), source: source.clone() };
+            let named = |name: &&str| assignments.iter().rfind(|one| one.name == **name);
+            let found = std::iter::once(&key.name).chain(key.aliases).find_map(named);
+            if let (Some(found), false) = (found, self.values.contains_key(key.name)) {
+                let setting = Setting { text: found.value.trim().to_owned(), source: found.source.clone() };
                 self.values.insert(key.name.to_owned(), setting);
             }
         }
-        for (name, (value, source)) in values.iter() {
-            let ours = keys::find(name).is_some() || [ENV_FILE, CONFIG_FILE].contains(&name.as_str());
-            if ours {
+        // backwards, so that the last assignment of a variable wins here, too
+        for Assignment { name, value, source } in assignments.iter().rev() {
+            if keys::find(name).is_some() || [ENV_FILE, CONFIG_FILE].contains(&name.as_str()) {
                 continue;
             }
-            let internal = name.starts_with("WTT_CONNECT_TEST_") || name == "WTT_CONNECT_UNTIL_EOF";
-            if name.starts_with("WTT_") && !internal {
+            let is_internal = name.starts_with("WTT_CONNECT_TEST_") || name == "WTT_CONNECT_UNTIL_EOF";
+            if name.starts_with("WTT_") && !is_internal {
                 self.unknown.insert(name.clone());
             } else if matches!(source, Source::File { .. }) {
                 self.extra.entry(name.clone()).or_insert_with(|| value.clone());
@@ -228,14 +232,20 @@ impl Settings {
         }
     }
 
-    fn environment(&mut self, selection: &Selection, wanted: impl Fn(&str) -> bool) {
-        let values = selection
-            .environment
-            .iter()
-            .filter(|(name, _)| name.starts_with("WTT_") && wanted(name))
-            .map(|(name, value)| (name.clone(), (value.clone(), Source::Environment)))
-            .collect();
-        self.layer(&values);
+    /// Adds the environment; with a profile only the log filter.
+    fn environment(&mut self, selection: &Selection) {
+        let mut assignments = Vec::new();
+        for (name, value) in &selection.environment {
+            if !name.starts_with("WTT_") || (selection.profile.is_some() && name != keys::LOG) {
+                continue;
+            }
+            assignments.push(Assignment {
+                name: name.clone(),
+                value: value.clone(),
+                source: Source::Environment,
+            });
+        }
+        self.layer(&assignments);
     }
 
     fn profile(&mut self, name: &str, places: &Places) {
@@ -288,12 +298,12 @@ impl Settings {
         for line in bad {
             self.problem(format!("{}:{}: the line {}", path.display(), line.line, line.why));
         }
-        // As in every dotenv program the last of two lines wins; collecting in order does that.
-        let values = entries
-            .into_iter()
-            .map(|e| (e.name, (e.value, Source::File { path: path.to_owned(), line: e.line })))
-            .collect();
-        self.layer(&values);
+        let mut assignments = Vec::new();
+        for EnvLine { name, value, line, .. } in entries {
+            let source = Source::File { path: path.to_owned(), line };
+            assignments.push(Assignment { name, value, source });
+        }
+        self.layer(&assignments);
     }
 
     fn json_file(&mut self, path: &Path) {
@@ -303,9 +313,12 @@ impl Settings {
                 for why in object.problems {
                     self.problem(format!("{}: {why}", path.display()));
                 }
-                let source = Source::Json { path: path.to_owned() };
-                let values = object.values.into_iter().map(|(k, v)| (k, (v, source.clone()))).collect();
-                self.layer(&values);
+                let mut assignments = Vec::new();
+                for (name, value) in object.values {
+                    let source = Source::Json { path: path.to_owned() };
+                    assignments.push(Assignment { name, value, source });
+                }
+                self.layer(&assignments);
                 self.unknown.extend(object.unknown);
             }
             Err(why) => self.problem(format!("{}: {why}", path.display())),
@@ -350,24 +363,4 @@ pub(super) fn readable(path: &Path) -> String {
 /// A name for a message: short, and nothing that moves the cursor.
 fn printable(name: &str) -> String {
     crate::text::truncate(&crate::text::one_line(name), 60)
-}
-/// One value, parsed; a value that is not accepted is recorded and counts as not set.
-pub(super) fn take_parsed<T>(
-    settings: &mut Settings,
-    name: &'static str,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Option<T> {
-    let parsed = parse(&checked(settings, name)?);
-    parsed.map_err(|why| settings.wrong(key(name), &why)).ok()
-}
-
-/// The text of a value when its kind accepts it.
-fn checked(settings: &mut Settings, name: &str) -> Option<String> {
-    let key = key(name);
-    let text = settings.get(name)?.text.clone();
-    key.kind.check(&text).map(|()| text).map_err(|why| settings.wrong(key, &why)).ok()
-}
-
-pub(super) fn key(name: &str) -> &'static Key {
-    keys::find(name).expect("names in these files are rows of the table, as a test checks")
 }

@@ -5,7 +5,6 @@
 
 use super::adapter_names::ADAPTER_NAMES;
 use super::mode::Mode;
-use std::time::Duration;
 
 pub use super::address::url;
 
@@ -13,6 +12,11 @@ pub use super::address::url;
 pub(super) const MAX_ID: usize = 200;
 /// Longest token: header lines of more than 8 KiB are refused by common servers.
 pub(super) const MAX_TOKEN: usize = 4096;
+
+/// The schemes of an HTTP service.
+pub const HTTP: &[&str] = &["http://", "https://"];
+/// The schemes of a WebSocket.
+pub(super) const WS: &[&str] = &["ws://", "wss://"];
 
 /// One of some words, any letter case.
 pub fn word(value: &str, words: &[&'static str]) -> Result<&'static str, String> {
@@ -118,21 +122,6 @@ pub(super) fn number(value: &str, min: u64, max: u64) -> Result<u64, String> {
         Ok(n) => Err(format!("{n} is not between {min} and {max}")),
         Err(_) => Err(format!("\"{}\" is not a whole number", crate::text::truncate(value, 40))),
     }
-}
-
-/// Seconds, checked before by the kind.
-pub fn seconds(value: &str) -> Result<Duration, String> {
-    number(value, 0, u64::from(u32::MAX)).map(Duration::from_secs)
-}
-
-/// Minutes, checked before by the kind.
-pub fn minutes(value: &str) -> Result<Duration, String> {
-    number(value, 0, u64::from(u32::MAX)).map(|m| Duration::from_secs(m * 60))
-}
-
-/// A count, checked before by the kind.
-pub fn count(value: &str) -> Result<usize, String> {
-    number(value, 0, u64::from(u32::MAX)).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
 }
 
 /// Program and leading arguments.

@@ -1,8 +1,7 @@
 //! Hearing and speaking as settings: what they accept and what they become. Nothing is run here.
 
-use super::source::take_parsed;
-use super::{Settings, value};
-use crate::config::keys::voice::{OPENAI, STT_MODEL, STT_PROVIDERS, TRANSPORTS, TTS_MODEL, TTS_PROVIDERS};
+use super::source::Settings;
+use crate::config::keys::voice::{OPENAI, STT_MODEL, TTS_MODEL};
 use crate::secret::Secret;
 
 /// An address that speaks OpenAI's interface.
@@ -65,7 +64,6 @@ impl Voice {
 /// The names of one direction.
 struct Names {
     provider: &'static str,
-    words: &'static [&'static str],
     command: &'static str,
     base_url: &'static str,
     key: &'static str,
@@ -75,7 +73,6 @@ struct Names {
 
 const STT: Names = Names {
     provider: "WTT_CONNECT_STT_PROVIDER",
-    words: STT_PROVIDERS,
     command: "WTT_CONNECT_STT_COMMAND",
     base_url: "WTT_CONNECT_STT_OPENAI_BASE_URL",
     key: "WTT_CONNECT_STT_OPENAI_API_KEY",
@@ -84,7 +81,6 @@ const STT: Names = Names {
 };
 const TTS: Names = Names {
     provider: "WTT_CONNECT_TTS_PROVIDER",
-    words: TTS_PROVIDERS,
     command: "WTT_CONNECT_TTS_COMMAND",
     base_url: "WTT_CONNECT_TTS_OPENAI_BASE_URL",
     key: "WTT_CONNECT_TTS_OPENAI_API_KEY",
@@ -97,10 +93,9 @@ const OUTPUT: &str = "{output}";
 
 /// Works it out; what is missing becomes a problem.
 pub(super) fn build(settings: &mut Settings) -> Voice {
-    let text = |t: &str| value::text(t);
-    let transport = take_parsed(settings, "WTT_CONNECT_STT_OPENAI_TRANSPORT", |t| value::word(t, TRANSPORTS));
-    let language = take_parsed(settings, "WTT_CONNECT_STT_LANGUAGE", text);
-    let voice = take_parsed(settings, "WTT_CONNECT_TTS_VOICE", text);
+    let transport = settings.word("WTT_CONNECT_STT_OPENAI_TRANSPORT");
+    let language = settings.checked("WTT_CONNECT_STT_LANGUAGE");
+    let voice = settings.checked("WTT_CONNECT_TTS_VOICE");
     let (heard_by, hears, endpoint) = direction(settings, &STT);
     let hearing = match heard_by {
         "command" => hears.map(Hearing::Command),
@@ -134,12 +129,11 @@ fn direction(
     settings: &mut Settings,
     names: &Names,
 ) -> (&'static str, Option<Vec<String>>, Option<SpeechEndpoint>) {
-    let provider = take_parsed(settings, names.provider, |t| value::word(t, names.words)).unwrap_or("none");
-    let command = take_parsed(settings, names.command, value::command);
-    let base_url = take_parsed(settings, names.base_url, |t| value::url(t, &["http://", "https://"]));
-    let key = take_parsed(settings, names.key, value::token).map(Secret::new);
-    let model = take_parsed(settings, names.model, value::text);
-    let base_url = base_url.unwrap_or_else(|| OPENAI.to_owned());
+    let provider = settings.word(names.provider).unwrap_or("none");
+    let command = settings.command(names.command);
+    let base_url = settings.url(names.base_url).unwrap_or_else(|| OPENAI.to_owned());
+    let key = settings.secret(names.key);
+    let model = settings.checked(names.model).unwrap_or_else(|| names.default_model.to_owned());
     if provider == "command" && command.is_none() {
         let missing = names.command;
         settings.problem(format!(
@@ -154,7 +148,6 @@ fn direction(
             names.provider
         ));
     }
-    let model = model.unwrap_or_else(|| names.default_model.to_owned());
     let endpoint = SpeechEndpoint { base_url, key: key.unwrap_or_default(), model };
     (provider, command.filter(|_| provider == "command"), Some(endpoint))
 }

@@ -15,7 +15,7 @@ mod runtime;
 mod shell;
 mod terminal;
 
-use crate::config::{Config, Shell};
+use crate::config::{Config, ShellSettings};
 use crate::json;
 use crate::sys::thread;
 use crate::sys::websocket_loop::PingReply;
@@ -79,7 +79,7 @@ impl HostTimeouts {
 
 /// What of the configuration is needed here.
 struct HostSettings {
-    shell: Shell,
+    shell: ShellSettings,
     workdir: PathBuf,
     base_url: String,
     /// Runtime info without what changes.

@@ -11,7 +11,7 @@ use crate::agent::model_switcher;
 use crate::agent::model_switcher::SwitchTarget;
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::runner::{Control, HEARTBEAT_INTERVAL};
-use crate::config::model_switch::Switch;
+use crate::config::model_switch::ModelSwitch;
 use crate::config::{Busy, Config, Mode};
 use crate::session::Shared;
 use crate::session::routing::Route;
@@ -131,7 +131,7 @@ pub(super) fn switch<'s>(
 
 fn run(
     shared: &Shared,
-    switch: &Switch,
+    switch: &ModelSwitch,
     route: &Route,
     control: &Receiver<Control>,
 ) -> Result<(), HelperError> {

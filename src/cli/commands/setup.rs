@@ -37,7 +37,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     let flag = args.settings.iter().find(|(name, _)| *name == "WTT_BASE_URL").map(|(_, url)| url.clone());
     let usual = || keys::find("WTT_BASE_URL").map(|key| key.default.to_owned());
     let base_url = flag.or_else(|| setting("WTT_BASE_URL")).or_else(usual).unwrap_or_default();
-    value::url(&base_url, &["http://", "https://"]).map_err(Error::Config)?;
+    value::url(&base_url, value::HTTP).map_err(Error::Config)?;
     let ca_file = setting("WTT_CONNECT_CA_FILE").and_then(|path| places.absolute(&path).ok());
     let open = |token: &Secret| Client::new(&base_url, token.clone(), ca_file.clone()).map_err(failed);
 

@@ -20,13 +20,11 @@ pub const BUSY: &str = "WTT_CONNECT_BUSY";
 /// Whether waiting messages are merged into one turn.
 pub const MERGE: &str = "WTT_CONNECT_MERGE_WAITING";
 
-const BUSY_WORDS: &[&str] = &["queue", "steer", "interrupt"];
-
 /// The settings.
 pub static CHAT: &[Key] = &[
     key(
         BUSY,
-        Kind::Word(BUSY_WORDS),
+        Kind::Word(&["queue", "steer", "interrupt"]),
         "queue",
         "What happens to a message that arrives while the agent is working in its topic. queue: it waits for its turn. steer: it is added to the running turn; an agent that does not support this is interrupted and continues with both messages. interrupt: the agent is always interrupted. One answer then covers both messages. Messages with files, commands, and messages for another agent or model always wait. /steer does the same for one message.",
         "steer",
@@ -39,13 +37,3 @@ pub static CHAT: &[Key] = &[
         "1",
     ),
 ];
-
-/// The value of [`BUSY`].
-pub fn busy(word: &str) -> Result<Busy, String> {
-    Kind::Word(BUSY_WORDS).check(word)?;
-    Ok(match word.trim().to_ascii_lowercase().as_str() {
-        "steer" => Busy::Steer,
-        "interrupt" => Busy::Interrupt,
-        _ => Busy::Queue,
-    })
-}

@@ -12,7 +12,6 @@ mod spec;
 pub mod voice;
 
 use super::kind::Kind;
-pub use shell::SHELL_MODES;
 pub use spec::{Key, camel};
 use spec::{key, manual_text};
 
@@ -138,7 +137,7 @@ static CORE: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_MODE",
-        Kind::Word(crate::config::model_switch::MODES),
+        Kind::Word(&["off", "cc-switch", "command", "custom"]),
         "off",
         "A program that runs before each answer and switches the agent CLIs to the provider of the model. cc-switch: cc-switch-cli. command: your own program with similar arguments. custom: a complete command line. It runs if a message, the map or WTT_CONNECT_MODEL names a model or provider. Such answers run for one topic at a time.",
         "cc-switch",

@@ -3,9 +3,6 @@
 use super::spec::{Key, key, manual_text};
 use crate::config::kind::Kind;
 
-/// The values of `WTT_CONNECT_SHELL_MODE`.
-pub const SHELL_MODES: &[&str] = &["unsafe", "readonly", "off"];
-
 pub(super) static HOST: &[Key] = &[
     key(
         "WTT_CONNECT_ENABLE_SHELL",
@@ -16,7 +13,7 @@ pub(super) static HOST: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_SHELL_MODE",
-        Kind::Word(SHELL_MODES),
+        Kind::Word(&["unsafe", "readonly", "off"]),
         "unsafe",
         "What shell commands from the web page may do if WTT_CONNECT_ENABLE_SHELL is on. unsafe: they are not filtered. readonly: only commands of a fixed list run, such as ls, cat, grep, df and git status, without a shell, so there are no pipes, redirections, variables or substitutions; this guards against accidents, but is not a sandbox. off: none runs. Terminals do not depend on this setting: they are always full shells.",
         "readonly",

@@ -3,12 +3,6 @@
 use super::spec::{Key, key, manual_text};
 use crate::config::kind::Kind;
 
-/// The words of `WTT_CONNECT_STT_PROVIDER`.
-pub const STT_PROVIDERS: &[&str] = &["none", "command", "openai", "whisper"];
-/// The words of `WTT_CONNECT_TTS_PROVIDER`.
-pub const TTS_PROVIDERS: &[&str] = &["none", "macos-say", "command", "openai"];
-/// The words of `WTT_CONNECT_STT_OPENAI_TRANSPORT`.
-pub const TRANSPORTS: &[&str] = &["auto", "fetch", "curl"];
 /// The address that needs a key.
 pub const OPENAI: &str = "https://api.openai.com/v1";
 /// Every compatible server has a model of this name.
@@ -26,7 +20,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_STT_PROVIDER",
-        Kind::Word(STT_PROVIDERS),
+        Kind::Word(&["none", "command", "openai", "whisper"]),
         "none",
         "What transcribes voice messages. command: WTT_CONNECT_STT_COMMAND. openai and whisper: a server with OpenAI's transcription API. none: the agent gets the sound file unchanged.",
         "command",
@@ -65,7 +59,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_STT_OPENAI_TRANSPORT",
-        Kind::Word(TRANSPORTS),
+        Kind::Word(&["auto", "fetch", "curl"]),
         "auto",
         "How to reach it. fetch: with the connector itself. curl: with the program curl, which supports more kinds of proxies. auto: with the connector or, if it cannot connect, with curl.",
         "curl",
@@ -79,7 +73,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_TTS_PROVIDER",
-        Kind::Word(TTS_PROVIDERS),
+        Kind::Word(&["none", "macos-say", "command", "openai"]),
         "none",
         "What speaks answers. macos-say: the program say of macOS. command: WTT_CONNECT_TTS_COMMAND. openai: a server with OpenAI's speech API. Answers are spoken in topics with /voice on, and with WTT_CONNECT_UPLOAD_ARTIFACTS=1 in all topics without /voice off. The text is always published first.",
         "macos-say",

@@ -3,6 +3,7 @@
 mod config;
 mod doctor;
 mod generated;
+pub mod manual;
 mod running;
 mod words;
 

@@ -1,6 +1,6 @@
 //! The command line: parses the words, runs the command, turns the result into an exit code.
 //!
-//! [`table`] defines all commands and flags; [`parse`] reads the words by it, and [`render`] makes help, manual and
+//! [`table`] defines all commands and flags; [`parse`] reads the words by it, and [`render`] makes help and
 //! completions of it. [`commands`] has one module per command. This is the only layer that writes to stdout and
 //! stderr, through [`output`].
 
@@ -14,7 +14,7 @@ pub mod table;
 use crate::error::{Error, Result};
 use crate::secret;
 use parse::{Parsed, Shell};
-use render::{complete, help, man, man5};
+use render::{complete, help};
 use std::process::ExitCode;
 use table::{CommandArgs, CommandId};
 
@@ -39,7 +39,7 @@ fn run(parsed: Parsed) -> Result<ExitCode> {
     match parsed {
         Parsed::CommandList => output::write_stdout(&help::command_list())?,
         Parsed::CommandHelp { command, long } => output::write_stdout(&help::command_help(command, long))?,
-        Parsed::Version => output::write_stdout(&man::version())?,
+        Parsed::Version => output::write_stdout(concat!("wtt-connect ", env!("CARGO_PKG_VERSION"), "\n"))?,
         Parsed::Generate(what) => output::write_stdout(&generate(what))?,
         Parsed::Run(command, args) => return execute(command.id, *args),
     }
@@ -53,12 +53,6 @@ pub fn generate(what: Shell) -> String {
         Shell::Zsh => complete::zsh(),
         Shell::Fish => complete::fish(),
     }
-}
-
-/// The manual page of section 1 or 5, rendered from the tables. The program does not call it, so that a release build
-/// leaves its texts out: the pages are files of the repository, which a test keeps up to date.
-pub fn manual(section: u8) -> String {
-    if section == 1 { man::render() } else { man5::render() }
 }
 
 fn execute(id: CommandId, args: CommandArgs) -> Result<ExitCode> {

@@ -1,8 +1,9 @@
 //! Committed files that are renderings of the tables: manual pages and completions.
 
+use super::manual::manual;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wtt_connect::cli::{generate, manual, parse::Shell};
+use wtt_connect::cli::{generate, parse::Shell};
 use wtt_connect::config::keys;
 
 type Render = fn() -> String;

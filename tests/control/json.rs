@@ -52,7 +52,7 @@ fn every_field_is_in_the_manual_and_the_other_way_round() {
     let elsewhere = "from size sha256 mime_type url topic_id task_id card problem title";
     printed.extend(elsewhere.split(' ').map(str::to_owned));
 
-    let page = wtt_connect::cli::manual(1);
+    let page = crate::cli::manual::manual(1);
     let section = page.split(".SH JSON").nth(1).unwrap().split(".SH").next().unwrap();
     let bold = section.split("\\fB").skip(1).filter_map(|rest| rest.split("\\fR").next());
     // the commands themselves

@@ -1,6 +1,6 @@
 //! Writes man(7) source: escaping, filled lines, sections. It knows nothing about the content of the pages.
 
-use crate::cli::output;
+use wtt_connect::cli::output;
 
 /// The longest line of source. mandoc warns about lines of more than 80 bytes.
 const COLUMNS: usize = 78;
@@ -114,7 +114,6 @@ fn bold_code(text: &str) -> String {
     out
 }
 
-#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,8 +1,8 @@
 //! wtt-connect(5), rendered from the table of settings.
 
-use super::man::DATE;
 use super::roff::Page;
-use crate::config::keys::{self, CONFIG_FILE, ENV_FILE};
+use super::section1::DATE;
+use wtt_connect::config::keys::{self, CONFIG_FILE, ENV_FILE};
 
 /// The page.
 pub fn render() -> String {

@@ -1,12 +1,11 @@
 //! wtt-connect(1), rendered from the table. The texts of sections that no table holds are here.
 
-mod json;
-
-use super::help;
+use super::json;
 use super::roff::Page;
-use crate::agent::adapters::ADAPTERS;
-use crate::cli::table::{CommandSpec, FlagSpec, GLOBAL_FLAGS, ValueKind, listed};
-use crate::session::chat_command;
+use wtt_connect::agent::adapters::ADAPTERS;
+use wtt_connect::cli::render::help;
+use wtt_connect::cli::table::{CommandSpec, FlagSpec, GLOBAL_FLAGS, ValueKind, listed};
+use wtt_connect::session::chat_command;
 
 /// Date of the last change to the texts of both pages.
 pub const DATE: &str = "2026-11-30";
@@ -291,16 +290,10 @@ fn adapters(page: &mut Page) {
     );
 }
 
-/// What `--version` prints: the name and the version.
-pub fn version() -> String {
-    format!("wtt-connect {}\n", env!("CARGO_PKG_VERSION"))
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::render::roff::escape;
-    use crate::error::Error;
+    use crate::cli::manual::roff::escape;
+    use wtt_connect::error::Error;
 
     #[test]
     fn all_exit_codes_are_documented() {

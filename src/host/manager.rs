@@ -1,9 +1,11 @@
 //! The keeper's loop: who may open what, when output is sent, when a terminal is over.
 
 use crate::config::ShellMode;
+use crate::host::event::{FrameSink, HostEvent};
 use crate::host::flow_control::FlowControl;
+use crate::host::settings::HostSettings;
 use crate::host::terminal::{Terminal, TerminalEnd};
-use crate::host::{FrameSink, HostEvent, HostSettings, runtime, shell};
+use crate::host::{runtime, shell};
 use crate::sys::id;
 use crate::wire::host_frames;
 use crate::wire::host_frames::{Ask, Call, DISABLED, Size};

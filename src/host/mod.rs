@@ -6,109 +6,33 @@
 
 mod child;
 mod env;
+mod event;
 mod flow_control;
 mod manager;
 mod output_buffer;
 mod pty;
 mod readonly;
 mod runtime;
+mod settings;
 mod shell;
 mod terminal;
 
-use crate::config::{Config, ShellSettings};
-use crate::json;
+use crate::config::Config;
 use crate::sys::thread;
-use crate::sys::websocket_loop::PingReply;
 use crate::wire::frame::ActionResult;
 use crate::wire::host_frames::Call;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+pub use event::FrameSink;
+use event::HostEvent;
 use serde_json::Value;
+use settings::{HostSettings, HostTimeouts};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Terminals and commands get this long to end with the daemon.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
-/// The variable that shortens [`HostTimeouts`] for tests of the real binary: a JSON object of milliseconds by field name.
-const TEST_TIMES: &str = "WTT_CONNECT_TEST_HOST_TIMES";
-
-/// Where frames go: the connection, whoever has it.
-pub trait FrameSink: Send + Sync {
-    /// Queues a frame; false when there is no connection.
-    fn send(&self, frame: String) -> bool;
-    /// Bytes queued and not yet on the wire.
-    fn backlog(&self) -> usize;
-    /// Queues a ping with that number behind everything that was sent.
-    fn send_ping(&self, number: usize);
-    /// The last pong.
-    fn last_ping_reply(&self) -> Option<PingReply>;
-}
-
-/// How long terminals are kept, and how often the repository is looked at.
-#[derive(Debug, Clone, Copy)]
-struct HostTimeouts {
-    /// Without a connection.
-    grace: Duration,
-    /// With neither keys nor output.
-    idle: Duration,
-    /// Without keys.
-    forgotten: Duration,
-    /// From one look at the repository to the next.
-    glance: Duration,
-}
-
-impl HostTimeouts {
-    fn from_env() -> HostTimeouts {
-        let text = std::env::var(TEST_TIMES).unwrap_or_default();
-        let changes = json::parse::<Value>(text).unwrap_or_default();
-        let time = |name: &str, usual: u64| {
-            changes[name].as_u64().map_or(Duration::from_secs(usual), Duration::from_millis)
-        };
-        // a restart of the service or of a router takes a minute; a closed tab does not come back; and who only watches
-        // is gone after a night; the connection's own pings wake the machine more often than every minute
-        HostTimeouts {
-            grace: time("grace", 120),
-            idle: time("idle", 30 * 60),
-            forgotten: time("forgotten", 12 * 60 * 60),
-            glance: time("glance", 60),
-        }
-    }
-}
-
-/// What of the configuration is needed here.
-struct HostSettings {
-    shell: ShellSettings,
-    workdir: PathBuf,
-    base_url: String,
-    /// Runtime info without what changes.
-    about: Value,
-    times: HostTimeouts,
-}
-
-/// Everything that makes the keeper do something.
-enum HostEvent {
-    /// The service asks.
-    Call(Box<Call>),
-    /// The connection has come or gone.
-    Connection(bool),
-    /// Something may have changed that runtime info shows: a turn is over. With the usage so far.
-    TurnEnded(Value),
-    /// The service does not know runtime info.
-    RuntimeInfoRefused,
-    /// What git says.
-    Git(runtime::GitReport),
-    /// A terminal has output, or has ended its output.
-    Output,
-    /// The shell of a terminal has ended.
-    Exited(u64, i32),
-    /// A one-shot command is over.
-    JobDone(u64),
-    /// The daemon ends.
-    Shutdown,
-}
-
 /// The hub's handle. Nothing here blocks but [`Host::end`].
 pub struct Host {
     manager: Sender<HostEvent>,

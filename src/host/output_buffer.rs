@@ -5,7 +5,7 @@ use crossbeam_channel::Sender;
 use std::io::{ErrorKind, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::host::HostEvent;
+use crate::host::event::HostEvent;
 
 /// Largest piece: more than a screen, and quick to draw.
 pub(super) const CHUNK_BYTES: usize = 16 * 1024;

@@ -5,7 +5,8 @@
 //! edited alone is seen after the next turn, or when asked.
 
 use super::child::{self, Retain};
-use super::{HostEvent, HostSettings};
+use super::event::{GitReport, HostEvent, RepositoryStamps};
+use super::settings::HostSettings;
 use crate::config::Config;
 use crate::sys::program_path::find_program;
 use crate::sys::{child_process, id, os, thread, time};
@@ -15,7 +16,7 @@ use crossbeam_channel::Sender;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// A huge repository on a slow disk is shown without its state.
 const GIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -184,12 +185,6 @@ impl RuntimeInfo {
 /// How the ids of our own frames begin.
 pub const REQUEST_ID_PREFIX: &str = "runtime_info";
 
-/// What git says, and the files it says it of; nothing when they are as they were.
-pub(super) type GitReport = Option<(Value, RepositoryStamps)>;
-
-/// Time and size of the files that change with branch, commit and index.
-type RepositoryStamps = [Option<(SystemTime, u64)>; 3];
-
 fn stamps(root: &Path) -> RepositoryStamps {
     let mut folder = root.join(".git");
     // a worktree names its folder in a file
@@ -250,7 +245,7 @@ mod tests {
             workdir: folder.path().to_owned(),
             base_url: String::new(),
             about: Value::Null,
-            times: crate::host::HostTimeouts::from_env(),
+            times: crate::host::settings::HostTimeouts::from_env(),
         };
         let (to, from) = crossbeam_channel::unbounded();
         let mut runtime = RuntimeInfo::new(&settings, to);

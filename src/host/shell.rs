@@ -1,6 +1,7 @@
 //! One-shot shell commands: the web sends a script, and gets its exit code and the end of its output.
 
-use super::{FrameSink, child, env, readonly};
+use super::event::FrameSink;
+use super::{child, env, readonly};
 use crate::sys::program_path::find_program;
 use crate::sys::{child_process, thread};
 use crate::wire::host_frames::{Call, Done};

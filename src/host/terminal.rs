@@ -1,7 +1,9 @@
 //! One open terminal: its threads, its keys, its end. When its output may be sent is the keeper's business.
 
+use super::env;
+use super::event::HostEvent;
 use super::pty::{self, Pty, PtyStreams};
-use super::{HostEvent, HostTimeouts, env};
+use super::settings::HostTimeouts;
 use crate::host::output_buffer;
 use crate::host::output_buffer::{CHUNK_BYTES, OutputBuffer};
 use crate::sys::child_process::{self, ChildSignal};

@@ -10,23 +10,19 @@ use crate::agent::helper_command::{HelperCommand, HelperError};
 use crate::agent::model_switcher;
 use crate::agent::model_switcher::SwitchTarget;
 use crate::agent::outcome::{AgentOutcome, Reason};
-use crate::agent::runner::{Control, HEARTBEAT_INTERVAL};
+use crate::agent::runner::Control;
 use crate::config::model_switch::ModelSwitch;
 use crate::config::{Busy, Config, Mode};
-use crate::session::Shared;
 use crate::session::routing::Route;
+use crate::session::shared::Shared;
+use crate::session::switcher_lock::SwitcherGuard;
 use crate::sys::program_path;
 use crate::text;
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 use std::ffi::{OsStr, OsString};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 /// How much of a switcher's complaint is repeated.
 const COMPLAINT_CHARS: usize = 200;
-
-/// A turn that waits for the gate looks so often whether it is free. An agent takes seconds; this is not noticed.
-const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// How the agent is spoken to: as the settings say; so that it can take further messages, where they shall go into the
 /// running turn; otherwise as it chooses.
@@ -75,36 +71,6 @@ fn suggest_other_adapter(missing: &AdapterSpec, config: &Config, instead: &[Stri
     let mut names: Vec<&str> = Vec::new();
     names.extend(instead.iter().filter(here).map(String::as_str));
     if names.is_empty() { String::new() } else { format!("; installed here: {}", names.join(", ")) }
-}
-
-/// Lets one turn at a time switch and run, because all share what the switcher changes.
-#[derive(Debug, Default)]
-pub struct SwitcherLock(AtomicBool);
-
-/// The right to run; given back when dropped.
-#[derive(Debug)]
-pub(super) struct SwitcherGuard<'g>(&'g SwitcherLock);
-
-impl Drop for SwitcherGuard<'_> {
-    fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Release);
-    }
-}
-
-impl SwitcherLock {
-    /// Waits for the turn's turn, and calls `waiting` when it has to and from time to time. `None`: stopped meanwhile.
-    fn acquire(&self, control: &Receiver<Control>, waiting: &mut dyn FnMut()) -> Option<SwitcherGuard<'_>> {
-        let mut told: Option<Instant> = None;
-        while self.0.swap(true, Ordering::Acquire) {
-            if told.is_none_or(|at| at.elapsed() >= HEARTBEAT_INTERVAL) {
-                told = Some(Instant::now());
-                waiting();
-            }
-            // a hub that is gone stops everything as well
-            let Err(RecvTimeoutError::Timeout) = control.recv_timeout(LOCK_POLL) else { return None };
-        }
-        Some(SwitcherGuard(self))
-    }
 }
 
 /// Runs the model switcher, if it is on. What comes back is to be kept until the agent has ended; an outcome ends the turn.

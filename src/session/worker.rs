@@ -9,6 +9,7 @@ use crate::agent::runner::{Control, KeepProcess, Runner, RunnerEvent, SteerOutco
 use crate::agent::{AgentEvent, TurnRequest, Usage};
 use crate::session::attachments::download;
 use crate::session::attachments::download::DownloadedMessage;
+use crate::session::event::{AskedPermission, SessionEvent};
 use crate::session::messages::{Lang, Say};
 use crate::session::permissions::evaluator;
 use crate::session::permissions::evaluator::RequestEvaluator;
@@ -17,14 +18,14 @@ use crate::session::progress::formatter;
 use crate::session::progress::formatter::Footnotes;
 use crate::session::routing;
 use crate::session::routing::Route;
+use crate::session::shared::Shared;
 use crate::session::slash_command;
 use crate::session::slash_command::SlashPlan;
 use crate::session::speech::synthesize;
 use crate::session::task::TaskLink;
 use crate::session::turn::{EndedTurn, Turn, TurnEnd, TurnId};
-use crate::session::{
-    AskedPermission, Assignment, SessionChange, SessionEvent, Shared, Work, file_upload, preflight, prompt,
-};
+use crate::session::work::{Assignment, SessionChange, Work};
+use crate::session::{file_upload, preflight, prompt};
 use crate::store::follow_up::FollowUp;
 use crate::store::outbox::ReplyKind;
 use crate::store::state::SessionRow;

@@ -53,6 +53,16 @@ pub fn listen_for_resize() -> io::Result<Receiver<()>> {
     Ok(rx)
 }
 
+/// The exit code of a program that a signal has killed, as shells report it. None: the sender of signals is gone.
+pub fn exit_code(signal: Option<Signal>) -> u8 {
+    let number = match signal {
+        Some(Signal::Stop(number)) => number,
+        Some(Signal::Reload) => SIGHUP,
+        None => SIGTERM,
+    };
+    u8::try_from(number).unwrap_or_default().saturating_add(128)
+}
+
 /// Whether the process was told to shut down, even if no receiver handles signals any more.
 pub fn is_shutdown_requested() -> bool {
     SHUTDOWN_REQUESTED.load(Ordering::Acquire)

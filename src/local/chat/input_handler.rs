@@ -5,9 +5,9 @@ use super::event_loop::{Chat, ChatStep};
 use super::help::help_text;
 use super::input::{is_for_running_turn, is_permission_answer};
 use super::line_editor::{Draft, PromptEvent};
-use super::{exit_code_of, strings};
+use super::strings;
 use crate::error::Error;
-use crate::sys::signal::Signal;
+use crate::sys::signal::{self, Signal};
 use crossbeam_channel::Receiver;
 use std::time::{Duration, Instant};
 
@@ -131,7 +131,7 @@ impl Chat<'_> {
     }
 
     pub(super) fn handle_signal(&mut self, signal: Option<Signal>) -> ChatStep {
-        let code = exit_code_of(signal);
+        let code = signal::exit_code(signal);
         if code == INTERRUPTED { self.handle_interrupt() } else { self.quit(Some(code)) }
     }
 

@@ -5,7 +5,7 @@
 
 use super::input_history;
 use super::prompt_display::{PromptDisplay, PromptHelper};
-use super::screen::PROMPT;
+use super::strings::PROMPT;
 use crate::error::{Error, Result};
 use crate::sys::thread;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};

@@ -179,16 +179,6 @@ fn introduce(
     }
 }
 
-/// The exit code of a program that a signal has killed, as shells report it.
-fn exit_code_of(signal: Option<Signal>) -> u8 {
-    let number = match signal {
-        Some(Signal::Stop(number)) => number,
-        Some(Signal::Reload) => signal_hook::consts::SIGHUP,
-        None => signal_hook::consts::SIGTERM,
-    };
-    u8::try_from(number).unwrap_or_default().saturating_add(128)
-}
-
 fn await_connector(
     seen: &Receiver<Observed>,
     connector: &Connector,
@@ -201,7 +191,7 @@ fn await_connector(
                 return Ok(());
             },
             recv(connector.gone) -> _ => return Err(connector.failure("ended before it had connected")),
-            recv(signals) -> signal => return Err(Error::Silent(exit_code_of(signal.ok()))),
+            recv(signals) -> signal => return Err(Error::Silent(signal::exit_code(signal.ok()))),
             default(deadline.saturating_duration_since(Instant::now())) => {
                 let seconds = CONNECT_TIME.as_secs();
                 return Err(connector.failure(&format!("did not reach the local service within {seconds} s")));

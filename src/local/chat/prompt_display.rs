@@ -5,7 +5,7 @@
 //! middle of the line, and the line stays on the screen. Holds no history and reads no keys.
 
 use super::markdown;
-use super::screen::PROMPT;
+use super::strings::PROMPT;
 use crossbeam_channel::Sender;
 use rustix::termios::tcgetwinsize;
 use rustyline::completion::Completer;

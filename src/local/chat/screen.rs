@@ -4,7 +4,7 @@
 use super::line_editor::{KeyboardMode, LineEditor};
 use super::markdown::{self, MarkdownStyle};
 use super::prompt_display::PromptDisplay;
-use super::strings;
+use super::strings::{self, PROMPT};
 use crate::error::Result;
 use crate::text;
 use rustix::termios::tcgetwinsize;
@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// Columns of a terminal that does not say how many it has.
 const DEFAULT_COLUMNS: usize = 80;
-/// What stands before the line that the person types.
-pub(super) const PROMPT: &str = "you › ";
 /// Terminals, by TERM, that cannot move the cursor.
 const LINE_TERMINALS: &[&str] = &["dumb", "cons25", "emacs"];
 

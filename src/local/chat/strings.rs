@@ -1,5 +1,8 @@
 //! Fixed texts of the chat, and the names of the demonstration agent in those of the connector. Pure.
 
+/// What stands before the line that the person types.
+pub(super) const PROMPT: &str = "you › ";
+
 /// A line that a terminal without an editor has cut.
 pub(super) const LINE_TOO_LONG: &str = "\
 This terminal cuts a line after 4095 bytes, and that line was as long: it was not sent. Break it up, or put it into a \

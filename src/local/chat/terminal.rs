@@ -74,7 +74,7 @@ pub fn run(service: &Service, agent: &str, gone: &Receiver<()>, signals: &Receiv
                 request("terminal_resize", json!({ "session_id": session, "cols": cols, "rows": rows }));
             }
             recv(gone) -> _ => return Err(Error::Failed("the connector has ended".into())),
-            recv(signals) -> signal => return Err(Error::Silent(super::exit_code_of(signal.ok()))),
+            recv(signals) -> signal => return Err(Error::Silent(crate::sys::signal::exit_code(signal.ok()))),
             default(repeat_at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))) => {
                 request("terminal_input", json!({ "session_id": session, "data": END_OF_INPUT }));
                 repeat_after = (repeat_after * 2).min(LAST_REPEAT);

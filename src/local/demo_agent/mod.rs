@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use stream_reader::InputLine;
 use stream_writer::{DemoEnding, StreamWriter};
+use tool::StopRequest;
 use transcript::Transcript;
 
 /// Largest prompt in bytes; the real CLI takes a few MB, too.
@@ -209,15 +210,6 @@ fn unknown_session(args: &DemoArgs) -> Result<u8, String> {
         writer.end_turn(Instant::now(), &DemoEnding::NoSession(&message));
     }
     Err(message)
-}
-
-/// Why a turn has to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StopRequest {
-    /// SIGINT: it ends with an aborted result.
-    Interrupted,
-    /// SIGTERM: it ends at once.
-    Terminated,
 }
 
 struct DemoTurn {

@@ -1,6 +1,5 @@
 //! The one tool of the demonstration agent: a real child process whose output is captured.
 
-use super::StopRequest;
 use crate::sys::child_process::{self, ChildExit, ChildGroup, ChildSignal, OWNER_TAG_VARIABLE};
 use crate::sys::signal::Signal;
 use crate::sys::thread;
@@ -8,6 +7,15 @@ use crossbeam_channel::{Receiver, bounded, select};
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
+
+/// Why a turn has to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StopRequest {
+    /// SIGINT: it ends with an aborted result.
+    Interrupted,
+    /// SIGTERM: it ends at once.
+    Terminated,
+}
 
 /// Bytes of output that are kept; a listing for people is shorter.
 const OUTPUT_MAX: u64 = 16 * 1024;

@@ -6,10 +6,10 @@
 use crate::agent::PromptImage;
 use crate::agent::runner::Control;
 use crate::http::fetch::Fetcher;
-use crate::session::Shared;
 use crate::session::attachments::inbox;
 use crate::session::interruptible::{StoppedWhileWaiting, receive_or_stop};
 use crate::session::messages::{Lang, Say, kept};
+use crate::session::shared::Shared;
 use crate::sys::thread;
 use crate::text;
 use crate::wire::attachment;

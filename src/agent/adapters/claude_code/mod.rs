@@ -7,7 +7,7 @@ pub mod two_way;
 
 use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
 use crate::agent::adapters::claude_code::stream_json::Claude;
-use crate::agent::adapters::claude_code::two_way::TwoWay;
+use crate::agent::adapters::claude_code::two_way::{TwoWay, asks, keeps};
 use crate::agent::dialect::Dialect;
 use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
@@ -49,17 +49,6 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     invoke,
     dialect,
 };
-
-/// Whether a mode lets it ask.
-fn asks(request: &TurnRequest) -> bool {
-    matches!(request.mode, Mode::AutoEdit | Mode::Suggest)
-}
-
-/// Whether both sides talk in every turn, so that the process can wait for the next one: where it may ask, and where
-/// the settings say so.
-pub(in crate::agent) fn keeps(request: &TurnRequest) -> bool {
-    request.transport.as_deref().map_or_else(|| asks(request), |transport| transport == "stream")
-}
 
 /// Whether both sides talk in this turn: also for images, which cannot be sent otherwise.
 fn is_stream(request: &TurnRequest) -> bool {

@@ -4,7 +4,6 @@
 //! With `--replay-user-messages` it echoes each line of the user when it takes it up: so we know whether a further
 //! message went into the running turn or waits for one of its own, and whose a `result` is.
 
-use crate::agent::adapters;
 use crate::agent::adapters::claude_code::control_requests;
 use crate::agent::adapters::claude_code::stream_json::{Claude, defuse};
 use crate::agent::adapters::codex::approvals::join;
@@ -15,6 +14,17 @@ use crate::agent::{TurnRequest, Usage};
 use crate::config::Mode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// Whether a mode lets it ask.
+pub(super) fn asks(request: &TurnRequest) -> bool {
+    matches!(request.mode, Mode::AutoEdit | Mode::Suggest)
+}
+
+/// Whether both sides talk in every turn, so that the process can wait for the next one: where it may ask, and where
+/// the settings say so.
+pub(super) fn keeps(request: &TurnRequest) -> bool {
+    request.transport.as_deref().map_or_else(|| asks(request), |transport| transport == "stream")
+}
 
 /// A process that serves one session.
 #[derive(Debug)]
@@ -48,7 +58,7 @@ impl TwoWay {
         Self {
             turn: Claude::new(request),
             mode: request.mode,
-            kept: adapters::claude_code::keeps(request),
+            kept: keeps(request),
             first: user_line(request),
             due: 0,
             taken: false,

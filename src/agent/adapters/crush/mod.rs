@@ -1,10 +1,10 @@
-//! Charm's crush: `crush run`, plain text (from its public source of 2026-08; agents B 2).
+//! Charm's crush: `crush run`, plain text (from its public source of 2026-08).
 
 pub mod plain_text;
 
 use crate::agent::adapter;
 use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, PostTurnQuery};
-use crate::agent::adapters::crush::plain_text::Crush;
+use crate::agent::adapters::crush::plain_text::{Crush, parts};
 use crate::agent::{TurnRequest, dialect};
 use crate::config::Mode;
 use crate::json;
@@ -53,11 +53,6 @@ fn places(request: &TurnRequest, host: &LaunchContext<'_>) -> [OsString; 2] {
     cwd.push(&request.workdir);
     data.push(request.workdir.join(".crush/wtt-connect").join(own));
     [cwd, data]
-}
-
-/// What we keep as the session id: the data directory's name and crush's own id, `<uuid>:<uuid>`.
-pub fn parts(id: &str) -> Option<(&str, &str)> {
-    id.split_once(':').filter(|(own, session)| adapter::is_uuid(own) && adapter::is_uuid(session))
 }
 
 fn last_session(request: &TurnRequest, host: &LaunchContext<'_>) -> Vec<OsString> {

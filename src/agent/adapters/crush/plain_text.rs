@@ -1,12 +1,17 @@
-//! The dialect of `crush run`: plain text on stdout, nothing else (agents B 2; from its public source of 2026-08). Pure.
+//! The dialect of `crush run`: plain text on stdout, nothing else (from its public source of 2026-08). Pure.
 //!
 //! Its session id is not said either; the spec tells how it is asked for afterwards.
 
-use crate::agent::adapters;
+use crate::agent::adapter;
 use crate::agent::dialect::{Dialect, DialectEffects, Exit, failed_outcome};
 use crate::agent::one_shot::{OneShotState, naming};
 use crate::agent::outcome::Reason;
 use crate::agent::{AgentEvent, TurnRequest};
+
+/// The session id as it is stored: the data directory's name and crush's own id, `<uuid>:<uuid>`.
+pub fn parts(id: &str) -> Option<(&str, &str)> {
+    id.split_once(':').filter(|(own, session)| adapter::is_uuid(own) && adapter::is_uuid(session))
+}
 
 /// One turn of crush.
 #[derive(Debug)]
@@ -26,7 +31,7 @@ impl Crush {
 
 impl Dialect for Crush {
     fn start(&mut self, effects: &mut DialectEffects) {
-        if let Some(id) = self.resume.as_deref().filter(|id| adapters::crush::parts(id).is_none()) {
+        if let Some(id) = self.resume.as_deref().filter(|id| parts(id).is_none()) {
             let words = format!("`{id}` is not a session id");
             return self.core.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
         }

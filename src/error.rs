@@ -4,6 +4,7 @@
 //! what to do next. Layers below the command line keep small enums of their own where a caller branches.
 
 use std::fmt;
+use std::path::Path;
 
 /// Result with the program's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -25,6 +26,14 @@ pub enum Error {
     Silent(u8),
 }
 
+/// The exit code of [`Error::Unavailable`].
+pub const EXIT_UNAVAILABLE: u8 = 69;
+
+/// The error for a file operation that failed, for `map_err`: "cannot read /x: no such file".
+pub fn cannot(verb: &str, path: &Path) -> impl Fn(std::io::Error) -> Error + Copy {
+    move |error| Error::Failed(format!("cannot {verb} {}: {}", path.display(), reason(&error)))
+}
+
 /// The words of the system for a failed file operation: "no such file", "is a directory", "permission denied".
 pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string().to_lowercase();
@@ -38,7 +47,7 @@ impl Error {
         match self {
             Error::Failed(_) => 1,
             Error::Usage(_) => 2,
-            Error::Unavailable(_) => 69,
+            Error::Unavailable(_) => EXIT_UNAVAILABLE,
             Error::TryAgain(_) => 75,
             Error::Config(_) => 78,
             Error::Silent(code) => *code,
@@ -49,11 +58,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Failed(s)
-            | Error::Usage(s)
-            | Error::Unavailable(s)
-            | Error::TryAgain(s)
-            | Error::Config(s) => f.write_str(s),
+            Error::Failed(text)
+            | Error::Usage(text)
+            | Error::Unavailable(text)
+            | Error::TryAgain(text)
+            | Error::Config(text) => f.write_str(text),
             Error::Silent(code) => write!(f, "exit code {code}"),
         }
     }

@@ -6,14 +6,22 @@ use crate::error::{Error, Result, reason};
 use std::io::{ErrorKind, IsTerminal, Write};
 use unicode_width::UnicodeWidthStr;
 
-/// Writes to stdout. If the reader has closed the pipe (`| head`), the error ends the program with 0 and without a
+/// Writes to stdout, with secrets redacted. If the reader has closed the pipe (`| head`), the error ends the program with 0 and without a
 /// message.
 pub fn write_stdout(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(crate::sys::log::redact(text).as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == ErrorKind::BrokenPipe => Err(Error::Silent(0)),
         Err(e) => Err(Error::Failed(format!("cannot write to stdout: {}", reason(&e)))),
+    }
+}
+
+/// Writes to stdout. A closed stdout is ignored, so that the operation is completed and the exit code is its own.
+pub fn print_and_continue(text: &str) -> Result<()> {
+    match write_stdout(text) {
+        Err(Error::Silent(_)) => Ok(()),
+        other => other,
     }
 }
 

@@ -13,7 +13,7 @@ const CELL_CHARS: usize = 80;
 
 /// Answers the request with the given id, or lists all open requests of the running connectors.
 pub fn run(args: &CommandArgs, allow: bool) -> Result<()> {
-    let chosen = profiles::select(args.profile.as_deref().map(AsRef::as_ref))?;
+    let chosen = profiles::select(args.profile.as_deref())?;
     let mut words = args.operands.iter().map(|word| word.to_string_lossy().into_owned());
     let id = words.next().map(|id| id.to_lowercase());
     let said = words.collect::<Vec<_>>().join(" ");

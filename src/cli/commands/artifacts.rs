@@ -15,14 +15,14 @@ const CELL_CHARS: usize = 40;
 /// Prints the list.
 pub fn run(args: &CommandArgs) -> Result<()> {
     let mut rows: Vec<(String, SentFileRecord)> = Vec::new();
-    for profile in profiles::select(args.operands.first().map(AsRef::as_ref))? {
+    for profile in profiles::select(args.operand(0).as_deref())? {
         let sent = SentFiles::new(&profile.config.state_dir).rows();
         let sent =
             sent.map_err(|why| Error::Failed(format!("cannot read the list of {}: {why}", profile.name)))?;
         rows.extend(sent.into_iter().map(|row| (profile.name.clone(), row)));
     }
     let text = if args.json { as_json(&rows) } else { as_text(&rows) };
-    output::write_stdout(&crate::sys::log::redact(&text))
+    output::write_stdout(&text)
 }
 
 fn as_json(rows: &[(String, SentFileRecord)]) -> String {

@@ -1,13 +1,12 @@
 //! `down`: stops a connector and removes its service; with `--purge` it also deletes the profile and its state.
 
-use super::{print_and_continue, profiles};
+use super::{profiles, running_pid};
+use crate::cli::output;
 use crate::cli::service::{ManagerKind, ServiceAction, ServiceManager};
 use crate::cli::table::CommandArgs;
 use crate::config::{paths::Places, profile};
-use crate::error::{Error, Result, reason};
-use crate::store::lock;
+use crate::error::{Error, Result, cannot, reason};
 use crate::sys::os;
-use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Stops the service and a process that was started by hand.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let profile = profiles::find(&args.operand(0).unwrap_or_default())?;
     let up = super::up_command(&profile.name, &profile.config);
     let (name, state_dir) = (profile.name, profile.config.state_dir);
     let places = profile.config.selection.places();
@@ -32,28 +31,28 @@ pub fn run(args: &CommandArgs) -> Result<()> {
             said = format!("{} was stopped and will not start again", manager.name(&name));
         }
     }
-    if let Some(pid) = lock::holder(&state_dir.join("lock")) {
+    if let Some(pid) = running_pid(&state_dir) {
         let failed =
             |why: &str| Error::Failed(format!("process {pid}, which runs {name}, does not stop: {why}"));
         os::terminate(pid).map_err(|e| failed(&reason(&e)))?;
-        wait(&state_dir.join("lock")).map_err(failed)?;
+        wait(&state_dir).map_err(failed)?;
         said = format!("{name} was stopped (process {pid})");
     }
-    print_and_continue(&format!("{said}\n"))?;
+    output::print_and_continue(&format!("{said}\n"))?;
     if args.purge {
         return purge(&name, &places, &state_dir, manager.ok().as_ref());
     }
     if let (Ok(manager), true) = (&manager, cfg!(target_os = "macos")) {
         remove(&manager.file(&name))?;
     }
-    print_and_continue(&format!(
+    output::print_and_continue(&format!(
         "Its profile and state were kept; `{up}` starts it again, `wtt-connect down {name} --purge` deletes them.\n"
     ))
 }
 
-fn wait(lock: &Path) -> std::result::Result<(), &'static str> {
+fn wait(state_dir: &Path) -> std::result::Result<(), &'static str> {
     let until = Instant::now() + STOP_TIMEOUT;
-    while lock::holder(lock).is_some() {
+    while running_pid(state_dir).is_some() {
         if Instant::now() > until {
             return Err("it was asked to 25 seconds ago");
         }
@@ -78,7 +77,7 @@ fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&Service
     if ours {
         match std::fs::remove_dir_all(state_dir) {
             Err(e) if e.kind() != ErrorKind::NotFound => {
-                return Err(Error::Failed(format!("cannot delete {}: {}", state_dir.display(), reason(&e))));
+                return Err(cannot("delete", state_dir)(e));
             }
             _ => said.push_str(&format!(" and {}", state_dir.display())),
         }
@@ -90,7 +89,7 @@ fn purge(name: &str, places: &Places, state_dir: &Path, manager: Option<&Service
             state_dir.display()
         ));
     }
-    print_and_continue(&format!("{said}. The agent's working directory was not touched.\n"))
+    output::print_and_continue(&format!("{said}. The agent's working directory was not touched.\n"))
 }
 
 /// Deletes a file. Returns whether it existed.
@@ -98,6 +97,6 @@ fn remove(file: &Path) -> Result<bool> {
     match std::fs::remove_file(file) {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(Error::Failed(format!("cannot delete {}: {}", file.display(), reason(&e)))),
+        Err(e) => Err(cannot("delete", file)(e)),
     }
 }

@@ -1,5 +1,6 @@
 //! `list`: shows all profiles as a table or as JSON.
 
+use super::NO_PROFILE;
 use super::profiles::{self, ConnectorState, Profile};
 use super::status::connection_summary;
 use crate::cli::output::{self, Color};
@@ -19,7 +20,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
         })
         .collect();
     let text = if args.json { as_json(&states) } else { as_text(&states) };
-    output::write_stdout(&crate::sys::log::redact(&text))
+    output::write_stdout(&text)
 }
 
 /// What runs a connector. A contract: `--json` prints these words.
@@ -33,8 +34,7 @@ fn service(state: &ConnectorState) -> &str {
 
 fn as_text(states: &[(Profile, ConnectorState)]) -> String {
     if states.is_empty() {
-        return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` creates one; `wtt-connect try` needs none.\n"
-            .to_owned();
+        return format!("{NO_PROFILE}; `wtt-connect try` needs none.\n");
     }
     let head = ["PROFILE", "AGENT", "ADAPTER", "SERVICE", "CONNECTION", "WORKDIR"].map(str::to_owned);
     let rows = states.iter().map(|(profile, state)| {
@@ -61,7 +61,7 @@ fn as_json(states: &[(Profile, ConnectorState)]) -> String {
         .iter()
         .map(|(profile, state)| {
             let config = &profile.config;
-            let live = if let ConnectorState::Answering(answer) = state { Some(answer) } else { None };
+            let live = state.answer();
             json!({
                 "profile": profile.name, "agent_id": config.agent_id, "adapter": config.adapter,
                 "adapters": config.adapters, "workdir": config.workdir.display().to_string(),

@@ -4,7 +4,7 @@ use super::profiles::{self, ConnectorState, Profile};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::daemon::control::Request;
-use crate::error::{Error, Result, reason};
+use crate::error::{Error, Result, cannot, reason};
 use crate::sys::{child_process, log_file, own_executable, program_path};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,7 +20,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Shows the log.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let profile = profiles::find(&args.operand(0).unwrap_or_default())?;
     let (lines, newest) = (args.lines.unwrap_or(LINES), profile.config.state_dir.join(log_file::FILE_NAME));
     // files in the state directory may be left over from a connector that was run by hand
     let in_journal =
@@ -67,8 +67,7 @@ fn journal(profile: &Profile, lines: usize, follow: bool, is_service: bool) -> E
 }
 
 fn show(newest: &Path, lines: usize, follow: bool) -> Result<()> {
-    let failed =
-        |e: std::io::Error| Error::Failed(format!("cannot read {}: {}", newest.display(), reason(&e)));
+    let failed = cannot("read", newest);
     let mut text = Vec::new();
     let mut file = File::open(newest).map_err(failed)?;
     file.read_to_end(&mut text).map_err(failed)?;

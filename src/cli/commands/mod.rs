@@ -19,11 +19,11 @@ pub mod up;
 pub mod upload_file;
 pub mod workdir;
 
-use super::output;
 use super::table::CommandArgs;
 use crate::agent::adapters::ADAPTERS;
 use crate::config::{Config, Selection};
-use crate::error::{Error, Result};
+use crate::store::lock;
+use std::path::Path;
 
 /// Which settings apply to a command line in this process.
 pub fn selection(args: &CommandArgs) -> Selection {
@@ -50,10 +50,10 @@ pub fn up_command_of(name: Option<&str>, adapter: &str, agent_id: &str) -> Strin
     format!("wtt-connect up{flag} {adapter} {agent_id}")
 }
 
-/// Prints a line in the middle of an operation. A closed stdout is ignored, so that the operation is completed.
-pub fn print_and_continue(text: &str) -> Result<()> {
-    match output::write_stdout(&crate::sys::log::redact(text)) {
-        Err(Error::Silent(_)) => Ok(()),
-        other => other,
-    }
+/// What a command says when there is no profile.
+pub const NO_PROFILE: &str = "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` creates one";
+
+/// The process that runs a connector with this state directory.
+pub fn running_pid(state_dir: &Path) -> Option<u32> {
+    lock::holder(&state_dir.join("lock"))
 }

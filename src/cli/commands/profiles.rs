@@ -1,13 +1,12 @@
 //! The profiles of this user: found by name or by agent id, with their settings and the state of their connectors.
 
+use super::running_pid;
 use crate::agent::adapters::ADAPTERS;
 use crate::config::{Config, Selection, Settings, profile};
 use crate::daemon::control::{self, AskError, Request};
 use crate::error::{Error, Result};
-use crate::store::lock;
 use crate::text;
 use serde_json::Value;
-use std::ffi::OsStr;
 
 /// A profile with its settings.
 #[derive(Debug)]
@@ -31,6 +30,13 @@ pub enum ConnectorState {
     NotRunning,
 }
 
+impl ConnectorState {
+    /// The answer of a connector that answers.
+    pub fn answer(&self) -> Option<&Value> {
+        if let ConnectorState::Answering(answer) = self { Some(answer) } else { None }
+    }
+}
+
 impl Profile {
     /// Reads a profile.
     pub fn read(name: &str) -> Profile {
@@ -51,7 +57,7 @@ impl Profile {
         match control::ask(&self.config.state_dir, request) {
             Ok(answer) => ConnectorState::Answering(answer),
             Err(AskError::Failed(why)) => ConnectorState::Unresponsive(why),
-            Err(AskError::Absent) => match lock::holder(&self.config.state_dir.join("lock")) {
+            Err(AskError::Absent) => match running_pid(&self.config.state_dir) {
                 Some(pid) => ConnectorState::Unresponsive(format!(
                     "process {pid} has no control socket, or is just starting or stopping"
                 )),
@@ -62,7 +68,7 @@ impl Profile {
 }
 
 /// The profiles that an operand selects: all of them without an operand or with `all`.
-pub fn select(operand: Option<&OsStr>) -> Result<Vec<Profile>> {
+pub fn select(operand: Option<&str>) -> Result<Vec<Profile>> {
     match operand {
         Some(word) if word != profile::ALL => Ok(vec![find(word)?]),
         _ => Ok(readable_names()?.iter().map(|name| Profile::read(name)).collect()),
@@ -88,8 +94,8 @@ fn readable_names() -> Result<Vec<String>> {
 }
 
 /// Finds the profile with this name, or else the only profile of the agent with this id.
-pub fn find(word: &OsStr) -> Result<Profile> {
-    let word = text::one_line(&word.to_string_lossy());
+pub fn find(word: &str) -> Result<Profile> {
+    let word = text::one_line(word);
     let names = readable_names()?;
     if names.contains(&word) {
         return Ok(Profile::read(&word));

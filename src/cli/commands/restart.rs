@@ -1,10 +1,11 @@
 //! `restart`: restarts connectors without interrupting their turns.
 
+use super::NO_PROFILE;
 use super::profiles::{self, ConnectorState, Profile};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::daemon::control::Request;
-use crate::error::{Error, Result};
+use crate::error::{EXIT_UNAVAILABLE, Error, Result};
 use serde_json::Value;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -16,13 +17,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Restarts the named profiles. Returns 0, or 69 if one of them does not run.
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
-    let profiles = profiles::select(args.operands.first().map(AsRef::as_ref))?;
+    let profiles = profiles::select(args.operand(0).as_deref())?;
     let mut code = ExitCode::SUCCESS;
     for profile in &profiles {
         let line = match restart(profile, args.now)? {
             Some(line) => line,
             None => {
-                code = ExitCode::from(Error::Unavailable(String::new()).exit_code());
+                code = ExitCode::from(EXIT_UNAVAILABLE);
                 format!(
                     "not running; `{}` starts it as a service, `wtt-connect start --profile {}` in the foreground",
                     super::up_command(&profile.name, &profile.config),
@@ -30,16 +31,10 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
                 )
             }
         };
-        match output::write_stdout(&format!("{}: {line}\n", profile.name)) {
-            // a closed stdout must not keep the others from being restarted
-            Ok(()) | Err(Error::Silent(_)) => {}
-            Err(error) => return Err(error),
-        }
+        output::print_and_continue(&format!("{}: {line}\n", profile.name))?;
     }
     if profiles.is_empty() {
-        output::write_stdout(
-            "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` creates one.\n",
-        )?;
+        output::write_stdout(&format!("{NO_PROFILE}.\n"))?;
     }
     Ok(code)
 }

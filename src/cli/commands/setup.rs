@@ -7,7 +7,7 @@ use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::config::paths::Places;
 use crate::config::{Settings, edit, profile, value};
-use crate::error::{Error, Result, reason};
+use crate::error::{Error, Result, cannot};
 use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, HttpError};
 use crate::secret::Secret;
@@ -139,8 +139,8 @@ fn store(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Re
     let text = edit::set(&old, &changes).map_err(Error::Failed)?;
     let folder = path.parent().unwrap_or(&path);
     let written = atomic::make_private_folder(folder).and_then(|()| atomic::write(&path, text.as_bytes()));
-    written.map_err(|e| Error::Failed(format!("cannot write {}: {}", path.display(), reason(&e))))?;
-    super::print_and_continue(&format!("Registered a new agent; its token is in {}\n", path.display()))
+    written.map_err(cannot("write", &path))?;
+    output::print_and_continue(&format!("Registered a new agent; its token is in {}\n", path.display()))
 }
 
 /// Requests a claim code and says how long it is valid (see IDENTITIES in wtt-connect-protocol(7)).

@@ -1,6 +1,7 @@
 //! `upload-file`: sends files to a topic through the running connector or, if none runs, by HTTP.
 
 use super::profiles::{self, Profile};
+use super::running_pid;
 use crate::agent::runner::TURN_VARIABLE;
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
@@ -11,11 +12,9 @@ use crate::http::fetch::Fetcher;
 use crate::http::file_upload::Failure;
 use crate::session::file_upload;
 use crate::session::file_upload::{FileSender, UploadTarget};
-use crate::store::lock;
 use crate::store::sent_files::SentFiles;
 use crate::wire::outgoing::{self, Publish};
 use serde_json::{Value, json};
-use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -74,7 +73,7 @@ fn send(args: &CommandArgs, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) 
     match control::upload(&control::place(&profile.config.state_dir), wish, on) {
         Ok(answer) => Ok(answer),
         Err(AskError::Failed(why)) => Err(Error::Failed(why)),
-        Err(AskError::Absent) => match lock::holder(&profile.config.state_dir.join("lock")) {
+        Err(AskError::Absent) => match running_pid(&profile.config.state_dir) {
             Some(_) => {
                 Err(Error::TryAgain(format!("{} is just starting or stopping; try again", profile.name)))
             }
@@ -86,7 +85,7 @@ fn send(args: &CommandArgs, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) 
 fn profile(args: &CommandArgs) -> Result<Profile> {
     let names = profiles::names();
     match (&args.profile, names.as_slice()) {
-        (Some(name), _) => profiles::find(OsStr::new(name)),
+        (Some(name), _) => profiles::find(name),
         (None, [only]) => Ok(Profile::read(only)),
         (None, []) => Err(Error::Config("there is no profile yet; `wtt-connect up` creates one".into())),
         (None, _) => Err(Error::Usage(format!("choose a profile with --profile: {}", names.join(", ")))),

@@ -1,23 +1,21 @@
 //! `workdir`: changes the working directory of an agent.
 
-use super::{profiles, restart};
+use super::{profiles, restart, running_pid};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::config::{edit, paths};
-use crate::error::{Error, Result, reason};
-use crate::store::{atomic, lock};
-use std::ffi::OsStr;
+use crate::error::{Error, Result, cannot, reason};
+use crate::store::atomic;
 
 /// Changes that line of the profile; all others are kept.
 pub fn run(args: &CommandArgs) -> Result<()> {
-    let profile = profiles::find(args.operands.first().map_or(OsStr::new(""), AsRef::as_ref))?;
+    let profile = profiles::find(&args.operand(0).unwrap_or_default())?;
     let (name, places) = (&profile.name, profile.config.selection.places());
     let words = args.operands.get(1).and_then(|word| word.to_str());
     let dir = words.ok_or_else(|| Error::Usage("the name of the directory is not UTF-8 text".into()))?;
     let dir = places.absolute(dir).map_err(|why| Error::Usage(format!("the directory {dir} {why}")))?;
     let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
-    let failed =
-        |e: std::io::Error| Error::Failed(format!("cannot change {}: {}", path.display(), reason(&e)));
+    let failed = cannot("change", &path);
     let old = std::fs::read_to_string(&path).map_err(failed)?;
     let text = edit::set(&old, &[("WTT_CONNECT_WORKDIR", &dir.to_string_lossy())]).map_err(Error::Usage)?;
     paths::create_private_dir(&dir).map_err(|e| {
@@ -27,7 +25,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
         atomic::write(&path, text.as_bytes()).map_err(failed)?;
     }
     let mut said = format!("{name} will work in {}", dir.display());
-    if lock::holder(&profile.config.state_dir.join("lock")).is_none() {
+    if running_pid(&profile.config.state_dir).is_none() {
         said.push_str(" from its next start on");
     } else if args.restart {
         match restart::restart(&profiles::Profile::read(name), false)? {

@@ -8,21 +8,94 @@ use crate::config::Mode;
 /// Prints the names of the profiles, one per line, in POSIX shell syntax.
 const PROFILES: &str = r#"for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/wtt-connect/profiles/*.env; do [ -e "$f" ] && basename "$f" .env; done"#;
 
+/// The word that is completed, as an argument of compgen.
+const CUR: &str = "-- \"$cur\"";
+
+/// What a value or an operand is completed with.
+enum Candidates {
+    /// Nothing: any text may follow.
+    Nothing,
+    /// The profiles of the user.
+    Profiles,
+    /// Files.
+    Files,
+    /// Directories.
+    Directories,
+    /// These words, separated by blanks.
+    Words(String),
+}
+
+impl Candidates {
+    fn of_value(kind: ValueKind) -> Candidates {
+        match kind {
+            ValueKind::Profile => Candidates::Profiles,
+            ValueKind::File => Candidates::Files,
+            ValueKind::Directory => Candidates::Directories,
+            // with the demonstration agent of `try`, which is the only command that completes these
+            ValueKind::Adapter => Candidates::Words(format!("{} demo", adapter_names())),
+            ValueKind::CompletionScript => Candidates::Words(Shell::ALL.map(|(name, _)| name).join(" ")),
+            ValueKind::Mode => Candidates::Words(Mode::ALL.map(Mode::name).join(" ")),
+            ValueKind::Number | ValueKind::Free(_) => Candidates::Nothing,
+        }
+    }
+
+    /// The command that prints them; none if there are none.
+    fn bash(&self) -> Option<String> {
+        match self {
+            Candidates::Nothing => None,
+            Candidates::Profiles => Some(format!("compgen -W \"$({PROFILES})\" {CUR}")),
+            Candidates::Files => Some(format!("compgen -f {CUR}")),
+            Candidates::Directories => Some(format!("compgen -d {CUR}")),
+            Candidates::Words(words) => Some(format!("compgen -W \"{words}\" {CUR}")),
+        }
+    }
+
+    /// The action of `_arguments`.
+    fn zsh(&self) -> String {
+        match self {
+            Candidates::Nothing => " ".into(),
+            Candidates::Profiles => "_wtt_connect_profiles".into(),
+            Candidates::Files => "_files".into(),
+            Candidates::Directories => "_files -/".into(),
+            Candidates::Words(words) => format!("({words})"),
+        }
+    }
+
+    /// The options of `complete`.
+    fn fish(&self) -> String {
+        match self {
+            Candidates::Nothing => String::new(),
+            Candidates::Profiles => " -a '(__wtt_connect_profiles)'".into(),
+            Candidates::Files => " -F".into(),
+            Candidates::Directories => " -a '(__fish_complete_directories)'".into(),
+            Candidates::Words(words) => format!(" -a '{words}'"),
+        }
+    }
+
+    fn are_paths(&self) -> bool {
+        matches!(self, Candidates::Files | Candidates::Directories)
+    }
+}
+
+/// The operands of a command that can be completed, each with its place and label for zsh.
+fn operands(command: &CommandSpec) -> Vec<(&'static str, Candidates)> {
+    let of_word = |word: &str| match word.trim_matches(['[', ']']) {
+        "PROFILE" => Some(("1:profile", Candidates::Profiles)),
+        "ADAPTER" => Some(("1:adapter", Candidates::Words(adapter_names()))),
+        "COMMAND" => Some(("1:command", Candidates::Words(command_names()))),
+        "DIR" => Some(("2:directory", Candidates::Directories)),
+        "FILE..." => Some(("*:file", Candidates::Files)),
+        _ => None,
+    };
+    command.operands.split(' ').filter_map(of_word).collect()
+}
+
 fn command_names() -> String {
     listed().map(|c| c.name).collect::<Vec<_>>().join(" ")
 }
 
-/// With `demo`, the demonstration agent of `try`, which is the only command that completes these.
 fn adapter_names() -> String {
-    ADAPTERS.iter().map(|a| a.name).chain(["demo"]).collect::<Vec<_>>().join(" ")
-}
-
-fn script_names() -> String {
-    Shell::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ")
-}
-
-fn mode_names() -> String {
-    Mode::ALL.map(Mode::name).join(" ")
+    ADAPTERS.iter().map(|a| a.name).collect::<Vec<_>>().join(" ")
 }
 
 /// `--long` and, if there is one, `-l`.
@@ -35,50 +108,14 @@ fn flags_of(command: &CommandSpec) -> impl Iterator<Item = &'static FlagSpec> + 
     command.flags.iter().copied().chain([&HELP])
 }
 
-/// Whether the first operand is an adapter.
-fn takes_adapter(command: &CommandSpec) -> bool {
-    command.operands.starts_with("[ADAPTER")
-}
-
-fn driven_names() -> String {
-    ADAPTERS.iter().map(|a| a.name).collect::<Vec<_>>().join(" ")
-}
-
-/// Whether the first operand is a profile.
-fn takes_profile(command: &CommandSpec) -> bool {
-    command.operands.trim_start_matches('[').starts_with("PROFILE")
-}
-
-/// If the last operands are paths: how bash, zsh and fish complete them.
-fn paths(command: &CommandSpec) -> Option<[&'static str; 3]> {
-    if command.operands.ends_with(" DIR") {
-        Some(["-d", "'2:directory:_files -/'", "-a '(__fish_complete_directories)'"])
-    } else if command.operands == "FILE..." {
-        Some(["-f", "'*:file:_files'", "-F"])
-    } else {
-        None
-    }
-}
-
 /// The script for bash.
 pub fn bash() -> String {
-    let cur = "-- \"$cur\"";
     let mut values = String::new();
     for flag in listed().flat_map(flags_of).chain(GLOBAL_FLAGS.iter().copied()) {
-        let Some(value) = flag.value_kind() else { continue };
-        let reply = match value {
-            ValueKind::Profile => format!("compgen -W \"$({PROFILES})\" {cur}"),
-            ValueKind::File => format!("compgen -f {cur}"),
-            ValueKind::Directory => format!("compgen -d {cur}"),
-            ValueKind::Adapter => format!("compgen -W \"{}\" -- \"$cur\"", adapter_names()),
-            ValueKind::CompletionScript => format!("compgen -W \"{}\" -- \"$cur\"", script_names()),
-            ValueKind::Number => continue,
-            ValueKind::Mode => format!("compgen -W \"{}\" -- \"$cur\"", mode_names()),
-            ValueKind::Free(_) => continue,
-        };
+        let candidates = flag.value_kind().map_or(Candidates::Nothing, Candidates::of_value);
+        let Some(reply) = candidates.bash() else { continue };
         // Makes bash quote blanks in names and add a slash to directories; it fails outside of a completion, as in tests.
-        let is_path = matches!(value, ValueKind::File | ValueKind::Directory);
-        let quote = if is_path { "compopt -o filenames 2>/dev/null; " } else { "" };
+        let quote = if candidates.are_paths() { "compopt -o filenames 2>/dev/null; " } else { "" };
         let line = format!(
             "        {}) {quote}mapfile -t COMPREPLY < <({reply}); return ;;\n",
             spellings(flag).join("|")
@@ -89,22 +126,20 @@ pub fn bash() -> String {
     }
     let mut words = String::new();
     for command in listed() {
-        let mut flags: Vec<String> = flags_of(command).flat_map(spellings).collect();
-        let mut when = "";
-        if command.operands == "[COMMAND]" {
-            flags.push(command_names());
-            when = "(( COMP_CWORD == 2 )) && ";
+        let mut own = flags_of(command).flat_map(spellings).collect::<Vec<_>>().join(" ");
+        let mut paths = None;
+        for (_, candidates) in operands(command) {
+            match candidates {
+                Candidates::Profiles => own.push_str(&format!(" $({PROFILES})")),
+                Candidates::Words(words) => own.push_str(&format!(" {words}")),
+                Candidates::Files | Candidates::Directories => paths = candidates.bash(),
+                Candidates::Nothing => {}
+            }
         }
-        if takes_profile(command) {
-            flags.push(format!("$({PROFILES})"));
-        }
-        if takes_adapter(command) {
-            flags.push(driven_names());
-        }
-        let own = flags.join(" ");
-        let line = match paths(command) {
-            Some([kind, ..]) => format!(
-                "compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W \"{own}\" {cur}; compgen {kind} {cur}); return"
+        let when = if command.operands == "[COMMAND]" { "(( COMP_CWORD == 2 )) && " } else { "" };
+        let line = match paths {
+            Some(paths) => format!(
+                "compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -W \"{own}\" {CUR}; {paths}); return"
             ),
             None => format!("{when}words=\"{own}\""),
         };
@@ -128,17 +163,14 @@ pub fn bash() -> String {
 pub fn zsh() -> String {
     let spec = |flag: &FlagSpec| {
         let text = flag.short.replace('\'', "").replace(['[', ']', ':'], "");
-        let value = match flag.value_kind() {
-            None => String::new(),
-            Some(ValueKind::Profile) => ":profile:_wtt_connect_profiles".into(),
-            Some(ValueKind::File) => ":file:_files".into(),
-            Some(ValueKind::Directory) => ":directory:_files -/".into(),
-            Some(ValueKind::Adapter) => format!(":adapter:({})", adapter_names()),
-            Some(ValueKind::CompletionScript) => format!(":what:({})", script_names()),
-            Some(ValueKind::Number) => ":number: ".into(),
-            Some(ValueKind::Mode) => format!(":mode:({})", mode_names()),
-            Some(ValueKind::Free(word)) => format!(":{}: ", word.to_lowercase()),
-        };
+        let value = flag.value_kind().map_or_else(String::new, |kind| {
+            let label = match kind {
+                ValueKind::Directory => "directory".to_owned(),
+                ValueKind::Number => "number".to_owned(),
+                other => other.word().to_lowercase(),
+            };
+            format!(":{label}:{}", Candidates::of_value(kind).zsh())
+        });
         let names = spellings(flag);
         match names.as_slice() {
             [long, letter] => format!("'({long} {letter})'{{{long},{letter}}}'[{text}]{value}'"),
@@ -150,16 +182,8 @@ pub fn zsh() -> String {
     for command in listed() {
         commands.push_str(&format!("        '{}:{}'\n", command.name, command.short.replace('\'', "'\\''")));
         let mut specs: Vec<String> = flags_of(command).map(spec).collect();
-        if command.operands == "[COMMAND]" {
-            specs.push(format!("'1:command:({})'", command_names()));
-        }
-        if takes_profile(command) {
-            specs.push("'1:profile:_wtt_connect_profiles'".to_owned());
-        }
-        if takes_adapter(command) {
-            specs.push(format!("'1:adapter:({})'", driven_names()));
-        }
-        specs.extend(paths(command).map(|[_, zsh, _]| zsh.to_owned()));
+        let operand = |(place, candidates): (_, Candidates)| format!("'{place}:{}'", candidates.zsh());
+        specs.extend(operands(command).into_iter().map(operand));
         cases.push_str(&format!("        {}) _arguments {} ;;\n", command.name, specs.join(" ")));
     }
     let global: Vec<String> = GLOBAL_FLAGS.iter().map(|f| spec(f)).collect();
@@ -184,17 +208,10 @@ pub fn fish() -> String {
     );
     let line = |when: &str, flag: &FlagSpec| {
         let letter = flag.letter.map_or_else(String::new, |l| format!(" -s {l}"));
-        let value = match flag.value_kind() {
-            None => String::new(),
-            Some(ValueKind::Profile) => " -x -a '(__wtt_connect_profiles)'".into(),
-            Some(ValueKind::File) => " -r -F".into(),
-            Some(ValueKind::Directory) => " -x -a '(__fish_complete_directories)'".into(),
-            Some(ValueKind::Adapter) => format!(" -x -a '{}'", adapter_names()),
-            Some(ValueKind::CompletionScript) => format!(" -x -a '{}'", script_names()),
-            Some(ValueKind::Number) => " -x".into(),
-            Some(ValueKind::Mode) => format!(" -x -a '{}'", mode_names()),
-            Some(ValueKind::Free(_)) => " -x".into(),
-        };
+        let value = flag.value_kind().map_or_else(String::new, |kind| {
+            let needs = if kind == ValueKind::File { "-r" } else { "-x" };
+            format!(" {needs}{}", Candidates::of_value(kind).fish())
+        });
         let text = flag.short.replace('\\', "\\\\").replace('\'', "\\'");
         format!("complete -c wtt-connect -n '{when}' -l {}{letter}{value} -d '{text}'\n", flag.long)
     };
@@ -211,17 +228,8 @@ pub fn fish() -> String {
         for flag in flags_of(command) {
             out.push_str(&line(&when, flag));
         }
-        if let Some([.., fish]) = paths(command) {
-            out.push_str(&format!("complete -c wtt-connect -n '{when}' {fish}\n"));
-        }
-        if command.operands == "[COMMAND]" {
-            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '{}'\n", command_names()));
-        }
-        if takes_profile(command) {
-            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '(__wtt_connect_profiles)'\n"));
-        }
-        if takes_adapter(command) {
-            out.push_str(&format!("complete -c wtt-connect -n '{when}' -a '{}'\n", driven_names()));
+        for (_, candidates) in operands(command) {
+            out.push_str(&format!("complete -c wtt-connect -n '{when}'{}\n", candidates.fish()));
         }
     }
     out

@@ -136,48 +136,34 @@ impl ServiceManager {
 
     /// The calls for an action, in order.
     pub fn steps(&self, profile: &str, action: ServiceAction) -> Vec<ManagerCall> {
+        use ManagerKind::{Launchd, Systemd};
         let name = self.name(profile);
-        let mut steps = Vec::new();
-        match self.kind {
-            ManagerKind::Systemd => {
-                let one = |verb: &str| step(&["--user", verb, &name]);
-                match action {
-                    ServiceAction::Up { reload, restart } => {
-                        if reload {
-                            steps.push(step(&["--user", "daemon-reload"]));
-                        }
-                        steps.push(one("enable"));
-                        steps.push(one(if restart { "restart" } else { "start" }));
-                    }
-                    ServiceAction::Down => {
-                        steps.push(one("stop"));
-                        steps.push(one("disable"));
-                        steps.push(ManagerCall { may_fail: true, ..one("reset-failed") });
-                    }
-                    ServiceAction::Forget => steps.push(step(&["--user", "daemon-reload"])),
-                }
+        let target = format!("{}/{name}", self.domain());
+        let unit = |verb: &str| step(&["--user", verb, &name]);
+        let reload_units = || step(&["--user", "daemon-reload"]);
+        let enable = || step(&["enable", &target]);
+        let unload = || ManagerCall { may_fail: true, ..step(&["bootout", &target]) };
+        match (self.kind, action) {
+            (Systemd, ServiceAction::Up { reload, restart }) => {
+                let start = unit(if restart { "restart" } else { "start" });
+                reload.then(reload_units).into_iter().chain([unit("enable"), start]).collect()
             }
-            ManagerKind::Launchd => {
-                let target = format!("{}/{name}", self.domain());
-                let out = ManagerCall { may_fail: true, ..step(&["bootout", &target]) };
-                match action {
-                    ServiceAction::Up { reload: false, restart: false } => {
-                        steps.push(step(&["enable", &target]));
-                        steps.push(step(&["kickstart", &target]));
-                    }
-                    // launchd reads the file only when it loads the agent
-                    ServiceAction::Up { .. } => {
-                        steps.push(out);
-                        steps.push(step(&["enable", &target]));
-                        let file = self.file(profile).to_string_lossy().into_owned();
-                        steps.push(step(&["bootstrap", &self.domain(), &file]));
-                    }
-                    ServiceAction::Down => steps.push(out),
-                    ServiceAction::Forget => {}
-                }
+            (Systemd, ServiceAction::Down) => {
+                let reset = ManagerCall { may_fail: true, ..unit("reset-failed") };
+                vec![unit("stop"), unit("disable"), reset]
             }
+            (Systemd, ServiceAction::Forget) => vec![reload_units()],
+            (Launchd, ServiceAction::Up { reload: false, restart: false }) => {
+                vec![enable(), step(&["kickstart", &target])]
+            }
+            // launchd reads the file only when it loads the agent
+            (Launchd, ServiceAction::Up { .. }) => {
+                let file = self.file(profile).to_string_lossy().into_owned();
+                vec![unload(), enable(), step(&["bootstrap", &self.domain(), &file])]
+            }
+            (Launchd, ServiceAction::Down) => vec![unload()],
+            (Launchd, ServiceAction::Forget) => Vec::new(),
         }
-        steps
     }
 
     /// Runs the calls for an action. The error is the message of the tool.

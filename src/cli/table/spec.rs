@@ -64,6 +64,13 @@ pub struct CommandArgs {
     pub operands: Vec<OsString>,
 }
 
+impl CommandArgs {
+    /// An operand by its place, from 0. What is not UTF-8 text is replaced.
+    pub fn operand(&self, at: usize) -> Option<String> {
+        self.operands.get(at).map(|word| word.to_string_lossy().into_owned())
+    }
+}
+
 /// A command of the command line.
 #[derive(Debug)]
 pub struct CommandSpec {

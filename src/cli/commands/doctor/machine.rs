@@ -1,8 +1,9 @@
 //! The checks of `doctor` on this machine: directories and the lock. Nothing is changed.
 
 use super::{Finding, Severity, finding};
+use crate::cli::commands::running_pid;
 use crate::config::{Config, profile};
-use crate::store::{self, lock};
+use crate::store;
 use std::path::{Path, PathBuf};
 
 /// Checks the directories in the settings.
@@ -67,7 +68,7 @@ fn create_and_remove(parent: &Path) -> std::io::Result<()> {
 
 /// Checks whether a connector runs with this state directory.
 pub fn connector(config: &Config) -> Finding {
-    let text = match lock::holder(&config.state_dir.join("lock")) {
+    let text = match running_pid(&config.state_dir) {
         Some(pid) => {
             format!("process {pid} is running with this state directory; a second one would exit with 75")
         }

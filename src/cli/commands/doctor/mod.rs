@@ -18,7 +18,7 @@ use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::config::source::Setting;
 use crate::config::{Config, Settings, value};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -37,12 +37,11 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     if args.rehearse {
         return rehearsal(args, &config);
     }
-    if let Some(word) = args.operands.first() {
-        let specs = rehearse::select(&config, Some(&word.to_string_lossy()))?;
-        let findings = agents::requested(&config, specs);
+    if let Some(word) = args.operand(0) {
+        let findings = agents::requested(&config, rehearse::select(&config, Some(&word))?);
         let colors = output::use_color();
         let text: String = findings.iter().map(|f| format::line(f, colors)).collect();
-        return finish(args, &findings, if args.json { Ok(()) } else { print_redacted(&text) });
+        return finish(args, &findings, &text);
     }
     let mut findings: Vec<Finding> = Vec::new();
     for problem in &settings.problems {
@@ -66,7 +65,7 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     }
     let rows: Vec<format::SettingRow> =
         keys::all().map(|key| format::row(key, &settings, is_valid.then_some(&config))).collect();
-    let is_healthy = findings.iter().all(|f| f.severity != Severity::Problem);
+    let is_healthy = is_healthy(&findings);
     let text = if args.json {
         format::as_json(&rows, &findings, &settings, &selection.profile, is_healthy)
     } else {
@@ -77,47 +76,44 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
         };
         format::as_text(&rows, &findings, &settings, &selection.profile, options)
     };
-    match output::write_stdout(&crate::sys::log::redact(&text)) {
-        // a closed stdout does not change the code
-        Ok(()) | Err(Error::Silent(_)) => {}
-        Err(error) => return Err(error),
-    }
-    Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    output::print_and_continue(&text)?;
+    Ok(code(is_healthy))
+}
+
+fn code(is_healthy: bool) -> ExitCode {
+    if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn is_healthy(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.severity != Severity::Problem)
 }
 
 /// Runs the rehearsal only. Returns 0 if every turn succeeded.
 fn rehearsal(args: &CommandArgs, config: &Config) -> Result<ExitCode> {
-    let asked = args.operands.first().map(|word| word.to_string_lossy());
-    let specs = rehearse::select(config, asked.as_deref())?;
+    let specs = rehearse::select(config, args.operand(0).as_deref())?;
     let colors = output::use_color();
     let mut findings: Vec<Finding> = Vec::new();
     let mut written = Ok(());
     rehearse::run(config, &specs, &mut |finding| {
         if !args.json && written.is_ok() {
-            written = print_redacted(&format::line(&finding, colors));
+            written = output::print_and_continue(&format::line(&finding, colors));
         }
         findings.push(finding);
     })?;
-    finish(args, &findings, written)
+    written?;
+    finish(args, &findings, "")
 }
 
-fn print_redacted(text: &str) -> Result<()> {
-    output::write_stdout(&crate::sys::log::redact(text))
-}
-
-/// Prints the findings as JSON if that was requested, and returns the exit code. `written` is the result of printing
-/// them as text.
-fn finish(args: &CommandArgs, findings: &[Finding], mut written: Result<()>) -> Result<ExitCode> {
-    let is_healthy = findings.iter().all(|f| f.severity != Severity::Problem);
+/// Prints the findings as JSON if that was requested, or else the text, and returns the exit code.
+fn finish(args: &CommandArgs, findings: &[Finding], text: &str) -> Result<ExitCode> {
+    let is_healthy = is_healthy(findings);
     if args.json {
         let all = json!({ "ok": is_healthy, "findings": format::findings_json(findings) });
-        written = print_redacted(&format!("{all:#}\n"));
+        output::print_and_continue(&format!("{all:#}\n"))?;
+    } else {
+        output::print_and_continue(text)?;
     }
-    match written {
-        Ok(()) | Err(Error::Silent(_)) => {}
-        Err(error) => return Err(error),
-    }
-    Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(code(is_healthy))
 }
 
 /// Whether the value of a setting is certain: it is valid, or it is unset and all files could be read.

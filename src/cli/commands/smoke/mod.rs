@@ -4,6 +4,7 @@ mod chat;
 mod task;
 
 use super::profiles;
+use crate::cli::output;
 use crate::cli::table::CommandArgs;
 use crate::config::{Config, Settings};
 use crate::error::{Error, Result};
@@ -52,7 +53,7 @@ impl SmokeTest {
 
     /// Prints a line about a step.
     fn step(&self, what: &str) -> Result<()> {
-        super::print_and_continue(&format!(
+        output::print_and_continue(&format!(
             "{:>6.1} s  {}\n",
             self.began.elapsed().as_secs_f64(),
             text::one_line(what)

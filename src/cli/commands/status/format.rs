@@ -2,6 +2,7 @@
 
 use super::gather::{ProfileStatus, StoredState};
 use crate::cli::commands::profiles::ConnectorState;
+use crate::cli::commands::{NO_PROFILE, up_command};
 use crate::cli::output::{self, Color};
 use crate::daemon::control::ConnectionState;
 use crate::session::permissions::prompt;
@@ -17,7 +18,7 @@ type AddRow<'a> = &'a mut dyn FnMut(&str, fmt::Arguments<'_>);
 /// The text about all profiles, with what to do next.
 pub fn text(status: &[ProfileStatus], colors: bool) -> String {
     if status.is_empty() {
-        return "There is no profile yet. `wtt-connect up ADAPTER AGENT_ID TOKEN` creates one.\n".to_owned();
+        return format!("{NO_PROFILE}.\n");
     }
     let mut text = String::new();
     for one in status {
@@ -54,12 +55,7 @@ pub fn text(status: &[ProfileStatus], colors: bool) -> String {
 /// Writes the most urgent thing to do. Returns false if there is nothing to do.
 fn write_advice(status: &ProfileStatus, text: &mut String) -> bool {
     let name = &status.profile.name;
-    let link = if let ConnectorState::Answering(answer) = &status.state {
-        Some(ConnectionState::of(answer))
-    } else {
-        None
-    };
-    let _ = match (&status.state, link) {
+    let _ = match (&status.state, status.state.answer().map(ConnectionState::of)) {
         _ if !status.profile.problems.is_empty() => {
             writeln!(
                 text,
@@ -69,7 +65,7 @@ fn write_advice(status: &ProfileStatus, text: &mut String) -> bool {
         (ConnectorState::NotRunning, _) => writeln!(
             text,
             "`{}` starts it as a service, `wtt-connect start --profile {name}` in the foreground{}.",
-            super::super::up_command(name, &status.profile.config),
+            up_command(name, &status.profile.config),
             if status.has_been_started {
                 format!("; `wtt-connect logs {name}` may show why it ended")
             } else {
@@ -104,7 +100,7 @@ fn write_advice(status: &ProfileStatus, text: &mut String) -> bool {
 
 fn rows(status: &ProfileStatus, row: AddRow<'_>) {
     let config = &status.profile.config;
-    let live = if let ConnectorState::Answering(answer) = &status.state { answer } else { &Value::Null };
+    let live = status.state.answer().unwrap_or(&Value::Null);
     match live["display_name"].as_str().filter(|called| *called != config.agent_id) {
         Some(called) => row("agent", format_args!("{} ({called}) at {}", config.agent_id, config.base_url)),
         None => row("agent", format_args!("{} at {}", config.agent_id, config.base_url)),
@@ -198,18 +194,8 @@ fn live_rows(live: &Value, row: AddRow<'_>) {
         );
     }
     let outbox = &live["outbox"];
-    if outbox["replies"] == 0 {
-        row("outbox", format_args!("empty"));
-    } else {
-        row(
-            "outbox",
-            format_args!(
-                "{} not delivered yet, the oldest for {}",
-                count(number(&outbox["replies"]), "reply", "replies"),
-                ago(&outbox["seconds"])
-            ),
-        );
-    }
+    let oldest = (outbox["replies"] != 0).then(|| ago(&outbox["seconds"]));
+    outbox_row(number(&outbox["replies"]), oldest, row);
     let parked = &live["parked"];
     if parked["next"].is_string() {
         row(
@@ -255,15 +241,17 @@ fn stored_rows(files: &StoredState, row: AddRow<'_>) {
     if files.deferred > 0 {
         row("deferred", format_args!("{}", count(files.deferred, "message", "messages")));
     }
-    match files.replies_since.and_then(|at| SystemTime::now().duration_since(at).ok()) {
-        Some(age) => row(
-            "outbox",
-            format_args!(
-                "{} not delivered yet, the oldest for {}",
-                count(files.replies, "reply", "replies"),
-                Span(age.as_secs())
-            ),
-        ),
+    let age = files.replies_since.and_then(|at| SystemTime::now().duration_since(at).ok());
+    outbox_row(files.replies, age.map(|age| Span(age.as_secs())), row);
+}
+
+/// The row about undelivered replies. `oldest`: how long the oldest one has waited; none if there are none.
+fn outbox_row(replies: usize, oldest: Option<Span>, row: AddRow<'_>) {
+    match oldest {
+        Some(age) => {
+            let replies = count(replies, "reply", "replies");
+            row("outbox", format_args!("{replies} not delivered yet, the oldest for {age}"));
+        }
         None => row("outbox", format_args!("empty")),
     }
 }

@@ -42,9 +42,9 @@ pub(super) struct StoredState {
 impl ProfileStatus {
     /// Whether messages are not answered until something is fixed.
     pub(super) fn needs_attention(&self) -> bool {
-        let refused = matches!(&self.state, ConnectorState::Answering(a) if matches!(ConnectionState::of(a), ConnectionState::Refused { .. }));
+        let refused = |answer| matches!(ConnectionState::of(answer), ConnectionState::Refused { .. });
         let default = self.agents.iter().find(|(name, _)| *name == self.profile.config.adapter);
-        refused
+        self.state.answer().is_some_and(refused)
             || matches!(self.state, ConnectorState::Unresponsive(_))
             || !self.profile.problems.is_empty()
             || default.is_some_and(|(_, version)| version.is_err())
@@ -55,8 +55,7 @@ impl ProfileStatus {
 pub fn gather(profile: Profile) -> ProfileStatus {
     let config = &profile.config;
     let state = profile.ask(&Request::Status);
-    let answer = if let ConnectorState::Answering(answer) = &state { Some(answer) } else { None };
-    let agents = versions::of(config, answer);
+    let agents = versions::of(config, state.answer());
     let mut problems = profile.problems.clone();
     match &state {
         ConnectorState::Answering(answer) => {
@@ -112,7 +111,7 @@ pub fn gather(profile: Profile) -> ProfileStatus {
         }
     });
     let has_been_started = config.state_dir.join("lock").exists();
-    let by_hand = matches!(&state, ConnectorState::Answering(answer) if answer["service"].is_null());
+    let by_hand = state.answer().is_some_and(|answer| answer["service"].is_null());
     let has_no_log = by_hand && !config.state_dir.join(log_file::FILE_NAME).exists();
     ProfileStatus { profile, state, agents, files, has_been_started, has_no_log, problems }
 }

@@ -8,7 +8,7 @@ mod versions;
 use super::profiles::{self, ConnectorState};
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
-use crate::error::{Error, Result};
+use crate::error::{EXIT_UNAVAILABLE, Result};
 use crate::sys::time;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ pub use gather::{ProfileStatus, gather};
 
 /// Shows the selected profiles.
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
-    let profiles = profiles::select(args.operands.first().map(AsRef::as_ref))?;
+    let profiles = profiles::select(args.operand(0).as_deref())?;
     let status: Vec<ProfileStatus> = profiles.into_iter().map(gather).collect();
     let text = if args.json {
         let rows: Vec<Value> = status.iter().map(as_json).collect();
@@ -26,17 +26,14 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     } else {
         format::text(&status, output::use_color())
     };
-    match output::write_stdout(&crate::sys::log::redact(&text)) {
-        // a closed stdout does not change the code
-        Ok(()) | Err(Error::Silent(_)) => Ok(code(&status)),
-        Err(error) => Err(error),
-    }
+    output::print_and_continue(&text)?;
+    Ok(code(&status))
 }
 
 /// 69 if a connector does not run, 1 if one needs attention, else 0.
 fn code(status: &[ProfileStatus]) -> ExitCode {
     if status.iter().any(|k| matches!(k.state, ConnectorState::NotRunning)) {
-        return ExitCode::from(Error::Unavailable(String::new()).exit_code());
+        return ExitCode::from(EXIT_UNAVAILABLE);
     }
     if status.iter().any(ProfileStatus::needs_attention) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -44,7 +41,7 @@ fn code(status: &[ProfileStatus]) -> ExitCode {
 /// The status as JSON. A contract: the field names are documented in wtt-connect(1).
 fn as_json(status: &ProfileStatus) -> Value {
     let config = &status.profile.config;
-    let live = if let ConnectorState::Answering(answer) = &status.state { Some(answer) } else { None };
+    let live = status.state.answer();
     let agents: Vec<Value> = status
         .agents
         .iter()

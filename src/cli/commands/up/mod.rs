@@ -7,15 +7,15 @@ mod plan;
 mod startup;
 
 use super::doctor::{Finding, Severity, agents, finding, format, machine, service};
-use super::print_and_continue;
+use super::running_pid;
 use crate::agent::discovery::locate;
 use crate::cli::output;
 use crate::cli::service::{ServiceAction, ServiceManager, executable_path};
 use crate::cli::table::CommandArgs;
 use crate::config::keys;
 use crate::daemon::control::{self, Request};
-use crate::error::{Error, Result, reason};
-use crate::store::{atomic, lock};
+use crate::error::{EXIT_UNAVAILABLE, Error, Result, cannot};
+use crate::store::atomic;
 use crate::sys::thread;
 use plan::ProfilePlan;
 use startup::Startup;
@@ -28,7 +28,7 @@ use std::sync::{Arc, OnceLock};
 pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     let mut plan = plan::make(args)?;
     let (id, title, profile) = (&plan.config.agent_id, plan.adapter.title, &plan.profile);
-    print_and_continue(&match plan.old {
+    output::print_and_continue(&match plan.old {
         Some(_) => format!("Updating profile {profile}: {id} with {title}\n"),
         None => format!("Binding {id} to {title} as profile {profile}\n"),
     })?;
@@ -41,7 +41,7 @@ pub fn run(args: &CommandArgs) -> Result<ExitCode> {
     if args.dry_run {
         print_dry_run(&plan, args, &service)?;
         // the code that it would end with
-        return Ok(service.map_or(ExitCode::from(NO_MANAGER), |_| ExitCode::SUCCESS));
+        return Ok(service.map_or(ExitCode::from(EXIT_UNAVAILABLE), |_| ExitCode::SUCCESS));
     }
     let outcome = write(&mut plan).and_then(|()| match &service {
         Ok(Some(service)) => start(&plan, args, service, offline),
@@ -62,9 +62,6 @@ fn with_retry_hint(why: String) -> String {
     format!("{why}\nThe steps above have been done; fix this, and run the same command again to do the rest")
 }
 
-/// The exit code if the profile was written, but no service can run: that of [`Error::Unavailable`].
-const NO_MANAGER: u8 = 69;
-
 /// The folder where systemd records the users whose services run without a login.
 const LINGER: &str = "/var/lib/systemd/linger";
 
@@ -81,11 +78,11 @@ struct Service {
 }
 
 fn print_done(what: &str, text: String) -> Result<()> {
-    print_and_continue(&format::line(&finding("", what, Severity::Ok, text), output::use_color()))
+    output::print_and_continue(&format::line(&finding("", what, Severity::Ok, text), output::use_color()))
 }
 
 fn print_note(text: String) -> Result<()> {
-    print_and_continue(&format::line(&finding("", "", Severity::Note, text), output::use_color()))
+    output::print_and_continue(&format::line(&finding("", "", Severity::Note, text), output::use_color()))
 }
 
 /// Checks the CLI, the directories and the service. Refuses what cannot work, and asks about what may not work. Returns
@@ -112,7 +109,7 @@ fn check(plan: &ProfilePlan, args: &CommandArgs) -> Result<bool> {
     );
     findings.extend(plan.notes.iter().map(|text| finding("", "", Severity::Note, text.clone())));
     let colors = output::use_color();
-    print_and_continue(&findings.iter().map(|f| format::line(f, colors)).collect::<String>())?;
+    output::print_and_continue(&findings.iter().map(|f| format::line(f, colors)).collect::<String>())?;
 
     let bad = |f: &&Finding| f.severity == Severity::Problem;
     let refused = findings.iter().find(|f| bad(f) && f.area != "Agents");
@@ -138,7 +135,7 @@ fn confirm() -> Result<bool> {
     if !std::io::stdin().is_terminal() || !output::is_terminal() {
         return Ok(true);
     }
-    print_and_continue("Continue anyway? [y/N] ")?;
+    output::print_and_continue("Continue anyway? [y/N] ")?;
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
     Ok(matches!(line.trim(), "y" | "Y" | "yes"))
@@ -150,7 +147,7 @@ fn prepare_service(
     plan: &ProfilePlan,
     args: &CommandArgs,
 ) -> Result<std::result::Result<Option<Service>, String>> {
-    let holder = lock::holder(&plan.config.state_dir.join("lock"));
+    let holder = running_pid(&plan.config.state_dir);
     if args.no_start {
         if let Some(pid) = holder {
             print_note(format!(
@@ -211,14 +208,13 @@ fn print_dry_run(
     if args.enable_linger {
         text.push_str("Would run loginctl enable-linger\n");
     }
-    print_and_continue(&(text + "Nothing was changed.\n"))
+    output::print_and_continue(&(text + "Nothing was changed.\n"))
 }
 
 /// Writes the profile, reads it back, and creates the directories.
 fn write(plan: &mut ProfilePlan) -> Result<()> {
     let (path, text) = (&plan.path, plan.text.expose());
-    let failed =
-        |e: std::io::Error| Error::Failed(format!("cannot write {}: {}", path.display(), reason(&e)));
+    let failed = cannot("write", path);
     let folder = path.parent().map(PathBuf::from).unwrap_or_default();
     atomic::make_private_folder(&folder).map_err(failed)?;
     if !plan.is_unchanged() || plan.old.is_none() {
@@ -287,7 +283,7 @@ fn start(plan: &ProfilePlan, args: &CommandArgs, service: &Service, offline: boo
             )));
         }
     }
-    print_and_continue(&next_steps(plan, args, is_connected))
+    output::print_and_continue(&next_steps(plan, args, is_connected))
 }
 
 /// Enables the service at boot.
@@ -342,14 +338,14 @@ fn next_steps(plan: &ProfilePlan, args: &CommandArgs, is_connected: bool) -> Str
 /// Tells how to run the connector without a service. `why`: the reason if that was not requested.
 fn explain_start(plan: &ProfilePlan, why: Option<&String>) -> Result<()> {
     let command = format!("wtt-connect start --profile {}", plan.profile);
-    if let (Some(why), Some(pid)) = (why, lock::holder(&plan.config.state_dir.join("lock"))) {
+    if let (Some(why), Some(pid)) = (why, running_pid(&plan.config.state_dir)) {
         return Err(Error::Unavailable(format!(
             "the profile was written, but no service can be started: {why}. Process {pid} already runs it; to apply the changes:\n  wtt-connect restart {}",
             plan.profile
         )));
     }
     match why {
-        None => print_and_continue(&format!("\nRun it with\n  {command}\n")),
+        None => output::print_and_continue(&format!("\nRun it with\n  {command}\n")),
         Some(why) => Err(Error::Unavailable(format!(
             "the profile was written, but no service can be started: {why}. Run it in the foreground, or in the background without a service:\n  {command}\n  nohup {command} --log-to-file >/dev/null 2>&1 &"
         ))),

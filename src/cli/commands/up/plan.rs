@@ -2,20 +2,15 @@
 //!
 //! Reads files and the environment, and changes nothing.
 
-use crate::agent::adapter;
-use crate::agent::adapter::AdapterSpec;
-use crate::agent::adapters;
-use crate::agent::adapters::ADAPTERS;
-use crate::cli::commands::selection;
+use crate::agent::adapter::{self, AdapterSpec};
+use crate::agent::adapters::{self, ADAPTERS};
+use crate::cli::commands::{running_pid, selection};
 use crate::cli::table::CommandArgs;
-use crate::config::keys;
 use crate::config::kind::Kind;
 use crate::config::paths::Places;
-use crate::config::value;
-use crate::config::{Config, Mode, Selection, Settings, dotenv, edit, profile};
+use crate::config::{Config, Mode, Selection, Settings, dotenv, edit, keys, profile, value};
 use crate::error::{Error, Result, reason};
 use crate::secret::Secret;
-use crate::store::lock;
 use crate::sys::child_process::OWNER_TAG_VARIABLE;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -141,7 +136,7 @@ pub fn make(args: &CommandArgs) -> Result<ProfilePlan> {
 /// Adapter and agent id from the command line or else from the env file. All errors are reported at once.
 fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, String)> {
     let word = |at: usize, name: &str| {
-        let typed = args.operands.get(at).map(|word| word.to_string_lossy().into_owned());
+        let typed = args.operand(at);
         typed.or_else(|| last_value(given, name).map(str::to_owned))
     };
     if args.operands.iter().take(2).any(|word| crate::secret::looks_like_token(word)) {
@@ -191,7 +186,7 @@ fn token(
     before: &Pairs,
     hint: &dyn Fn() -> String,
 ) -> Result<String> {
-    let typed = args.operands.get(2).map(|word| word.to_string_lossy().into_owned());
+    let typed = args.operand(2);
     let token = match (typed, &args.token_file) {
         (Some(_), Some(_)) => {
             return Err(Error::Usage("the token is given twice: as TOKEN and with --token-file".into()));
@@ -308,7 +303,7 @@ fn check_other_profiles(path: &Path, name: &str, agent_id: &str, places: &Places
         }
         let state_dir = last_value(&theirs, "WTT_CONNECT_STATE_DIR").map(PathBuf::from);
         let state_dir = state_dir.or_else(|| places.state_dir(&other).ok()).unwrap_or_default();
-        if lock::holder(&state_dir.join("lock")).is_some() {
+        if running_pid(&state_dir).is_some() {
             return Err(Error::TryAgain(format!(
                 "the profile {other} is already running for {agent_id}; to add a second CLI use `--profile {other} --adapters LIST`, or stop it first: `wtt-connect down {other}`"
             )));

@@ -15,7 +15,7 @@ use wtt_connect::http::Client;
 use wtt_connect::local::service::{Faults, MessageAuthor, ServiceEvent};
 use wtt_connect::secret::Secret;
 use wtt_connect::wire::attachment;
-use wtt_connect::wire::attachment::Kind;
+use wtt_connect::wire::attachment::MediaKind;
 use wtt_connect::wire::message::Message;
 
 /// The smallest PNG that decoders take.
@@ -338,13 +338,13 @@ fn files_are_found_in_texts_and_rows() {
     let one = |kind, name: &str, url: &str| vec![(kind, name.to_owned(), url.to_owned())];
     let id = "/media/0123456789abcdef0123";
     for (content, want) in [
-        ("![a](/media/1)", one(Kind::Image, "a", "/media/1")),
-        ("x [audio:memo](https://h/m.ogg) y", one(Kind::Audio, "memo", "https://h/m.ogg")),
-        ("[file:memo.mp3](https://h/1)", one(Kind::Audio, "memo.mp3", "https://h/1")),
-        ("[file](https://h/1.pdf)", one(Kind::File, "", "https://h/1.pdf")),
-        ("[video:v](media/1)", one(Kind::Video, "v", "media/1")),
-        ("[回复上下文]\n引用: ![a](/media/1)\n---\nwhy?", one(Kind::Image, "a", "/media/1")),
-        ("[a] ![b](/media/1)", one(Kind::Image, "b", "/media/1")),
+        ("![a](/media/1)", one(MediaKind::Image, "a", "/media/1")),
+        ("x [audio:memo](https://h/m.ogg) y", one(MediaKind::Audio, "memo", "https://h/m.ogg")),
+        ("[file:memo.mp3](https://h/1)", one(MediaKind::Audio, "memo.mp3", "https://h/1")),
+        ("[file](https://h/1.pdf)", one(MediaKind::File, "", "https://h/1.pdf")),
+        ("[video:v](media/1)", one(MediaKind::Video, "v", "media/1")),
+        ("[回复上下文]\n引用: ![a](/media/1)\n---\nwhy?", one(MediaKind::Image, "a", "/media/1")),
+        ("[a] ![b](/media/1)", one(MediaKind::Image, "b", "/media/1")),
         ("[text](https://h/a.png)", vec![]),
         ("[link](https://h/a.png)", vec![]),
         ("![a](javascript:x)", vec![]),
@@ -354,22 +354,26 @@ fn files_are_found_in_texts_and_rows() {
         assert_eq!(found(json!({"content": content})), want, "{content}");
     }
     for (row, want) in [
-        (json!({"content": "", "image_url": "https://h/a.png"}), one(Kind::Image, "", "https://h/a.png")),
-        (json!({"content": "", "metadata": {"x": [id]}}), one(Kind::File, "", id)),
+        (
+            json!({"content": "", "image_url": "https://h/a.png"}),
+            one(MediaKind::Image, "", "https://h/a.png"),
+        ),
+        (json!({"content": "", "metadata": {"x": [id]}}), one(MediaKind::File, "", id)),
         (
             json!({"content": "", "attachments": [{"name": "n", "type": "audio/ogg", "url": "https://h/1"}]}),
-            one(Kind::Audio, "n", "https://h/1"),
+            one(MediaKind::Audio, "n", "https://h/1"),
         ),
         (json!({"content": "", "sender_avatar_url": "https://h/a.png", "topic": {"icon": id}}), vec![]),
         (json!({"content": "", "metadata": {"note": "https://h/a.png"}}), vec![]),
         (json!({"content": "{\"c\":\"AAAA\",\"ctx\":\"x\"}", "encrypted": true}), vec![]),
-        (json!({"content": format!("![a]({id})"), "media": [{"url": id}]}), one(Kind::Image, "a", id)),
+        (json!({"content": format!("![a]({id})"), "media": [{"url": id}]}), one(MediaKind::Image, "a", id)),
     ] {
         assert_eq!(found(row.clone()), want, "{row}");
     }
     // what waits on disk is found again
     let mut row = json!({"content": "", "topic_id": "t", "sender_id": "u"});
-    let media = vec![attachment::Media { kind: Kind::Audio, name: "x".into(), url: "https://h/1".into() }];
+    let media =
+        vec![attachment::Media { kind: MediaKind::Audio, name: "x".into(), url: "https://h/1".into() }];
     attachment::enclose(row.as_object_mut().unwrap(), &media);
     assert_eq!(Message::decode(&row).unwrap().media, media);
     let bomb = "[".repeat(200_000) + &"![](".repeat(100_000);

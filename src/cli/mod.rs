@@ -13,7 +13,7 @@ pub mod table;
 
 use crate::error::{Error, Result};
 use crate::secret;
-use parse::{Parsed, Shell};
+use parse::{CompletionShell, Parsed};
 use render::{complete, help};
 use std::process::ExitCode;
 use table::{CommandArgs, CommandId};
@@ -47,11 +47,11 @@ fn run(parsed: Parsed) -> Result<ExitCode> {
 }
 
 /// The completion script for a shell.
-pub fn generate(what: Shell) -> String {
+pub fn generate(what: CompletionShell) -> String {
     match what {
-        Shell::Bash => complete::bash(),
-        Shell::Zsh => complete::zsh(),
-        Shell::Fish => complete::fish(),
+        CompletionShell::Bash => complete::bash(),
+        CompletionShell::Zsh => complete::zsh(),
+        CompletionShell::Fish => complete::fish(),
     }
 }
 

@@ -23,14 +23,14 @@ pub enum Parsed {
     /// Print the version.
     Version,
     /// Print a completion script.
-    Generate(Shell),
+    Generate(CompletionShell),
     /// Run a command with these flags and operands.
     Run(&'static CommandSpec, Box<CommandArgs>),
 }
 
 /// A shell that `--generate` prints a completion script for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shell {
+pub enum CompletionShell {
     /// GNU bash.
     Bash,
     /// zsh.
@@ -39,10 +39,13 @@ pub enum Shell {
     Fish,
 }
 
-impl Shell {
+impl CompletionShell {
     /// All shells with the word that follows `--generate`.
-    pub const ALL: [(&'static str, Shell); 3] =
-        [("complete-bash", Shell::Bash), ("complete-zsh", Shell::Zsh), ("complete-fish", Shell::Fish)];
+    pub const ALL: [(&'static str, CompletionShell); 3] = [
+        ("complete-bash", CompletionShell::Bash),
+        ("complete-zsh", CompletionShell::Zsh),
+        ("complete-fish", CompletionShell::Fish),
+    ];
 }
 
 /// Parses the words after the program's name. The error is a sentence for the user.
@@ -64,8 +67,8 @@ fn global(flag: &str, parser: &mut Parser) -> Result<Parsed, String> {
         "--generate" => {
             let what = value(&table::GENERATE, parser)?;
             let what = what.to_string_lossy();
-            let names: Vec<&str> = Shell::ALL.iter().map(|(name, _)| *name).collect();
-            Shell::ALL
+            let names: Vec<&str> = CompletionShell::ALL.iter().map(|(name, _)| *name).collect();
+            CompletionShell::ALL
                 .iter()
                 .find(|(name, _)| *name == what)
                 .map(|(_, shell)| Parsed::Generate(*shell))
@@ -282,7 +285,7 @@ mod tests {
         assert_eq!(about(&["start", "-h"]), ("start", false));
         assert_eq!(about(&["start", "--profile", "x", "--help"]), ("start", true));
         assert!(matches!(parse(["-V"]), Ok(Parsed::Version)));
-        for (name, shell) in Shell::ALL {
+        for (name, shell) in CompletionShell::ALL {
             assert!(matches!(parse(["--generate", name]), Ok(Parsed::Generate(a)) if a == shell));
         }
     }

@@ -6,7 +6,7 @@ use super::adapter_names::ADAPTER_NAMES;
 use super::keys;
 use super::model_switch::{self, ModelSwitch};
 use super::paths::Places;
-use super::permissions::{self, Rule};
+use super::permissions::{self, PermissionRule};
 use super::source::Source;
 use super::typed::key;
 use super::{Busy, Config, Limits, Mode, Selection, Settings, profile, shell, value, voice};
@@ -90,7 +90,7 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
         model: s.checked("WTT_CONNECT_MODEL"),
         effort: s.checked("WTT_CONNECT_EFFORT"),
         switch: switcher(s),
-        voice: voice::build(s),
+        speech: voice::build(s),
         media_hosts: s.list("WTT_CONNECT_MEDIA_HOSTS"),
         provider_map: provider_map(s, &adapters),
         adapter,
@@ -150,7 +150,7 @@ fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<model_switch
 }
 
 /// The permission rules, inline or out of their file.
-fn rules(text: &str, places: &Places) -> Result<Vec<Rule>, String> {
+fn rules(text: &str, places: &Places) -> Result<Vec<PermissionRule>, String> {
     if value::is_json(text) {
         return permissions::read(text);
     }

@@ -1,13 +1,13 @@
 //! The JSON file of `--config`: one flat object, keys spelt as variables or in camel case.
 
 use super::keys;
-use super::kind::Kind;
+use super::kind::SettingKind;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a file says, as text by variable name.
 #[derive(Debug, Default)]
-pub struct Object {
+pub struct JsonSettings {
     /// Values.
     pub values: BTreeMap<String, String>,
     /// Keys that are none of ours.
@@ -17,15 +17,15 @@ pub struct Object {
 }
 
 /// Reads the text. The error never holds text of the file.
-pub fn parse(text: &str) -> Result<Object, String> {
+pub fn parse(text: &str) -> Result<JsonSettings, String> {
     let root: Value = crate::json::parse(text.trim_start_matches('\u{feff}'))
         .map_err(|e| format!("is not JSON (line {}, column {})", e.line(), e.column()))?;
     let Value::Object(map) = root else {
         return Err("must hold one object, like {\"agentId\": \"agent-alice\"}".into());
     };
-    let mut out = Object::default();
+    let mut out = JsonSettings::default();
     for (name, value) in map {
-        let spelt = |k: &&super::keys::Key| {
+        let spelt = |k: &&super::keys::SettingSpec| {
             k.name == name
                 || k.json_name() == name
                 || k.aliases.iter().any(|a| *a == name || super::keys::camel(a) == name)
@@ -48,7 +48,7 @@ pub fn parse(text: &str) -> Result<Object, String> {
 }
 
 /// The text that an env file would hold. `null` is "not set".
-fn scalar(value: &Value, kind: Kind) -> Result<Option<String>, String> {
+fn scalar(value: &Value, kind: SettingKind) -> Result<Option<String>, String> {
     Ok(Some(match value {
         Value::Null => return Ok(None),
         Value::Bool(yes) => if *yes { "1" } else { "0" }.to_owned(),
@@ -57,14 +57,14 @@ fn scalar(value: &Value, kind: Kind) -> Result<Option<String>, String> {
         Value::Array(items) => {
             let words: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
             match (words, kind) {
-                (Some(words), Kind::List | Kind::Adapters) => words.join(","),
-                (Some(words), Kind::Command | Kind::Template) => shell_words::join(words),
-                (Some(_), Kind::Arguments) => value.to_string(),
+                (Some(words), SettingKind::List | SettingKind::Adapters) => words.join(","),
+                (Some(words), SettingKind::Command | SettingKind::Template) => shell_words::join(words),
+                (Some(_), SettingKind::Arguments) => value.to_string(),
                 (Some(_), _) => return Err("is a list, but has one value".into()),
                 (None, _) => return Err("is a list of something else than texts".into()),
             }
         }
-        Value::Object(_) if kind == Kind::ProviderMap => value.to_string(),
+        Value::Object(_) if kind == SettingKind::ProviderMap => value.to_string(),
         Value::Object(_) => return Err("is an object; settings are not nested".into()),
     }))
 }

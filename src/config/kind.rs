@@ -5,7 +5,7 @@ use crate::config::{model_switch, permissions, value};
 
 /// Kinds of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SettingKind {
     /// Any text on one line.
     Text,
     /// `http://` or `https://` address.
@@ -65,70 +65,74 @@ pub enum Kind {
     Filter,
 }
 
-impl Kind {
+impl SettingKind {
     /// What is accepted, to follow "accepted:" in a message.
     pub fn accepts(&self) -> String {
         match self {
-            Kind::Text => "text on one line".into(),
-            Kind::BaseUrl => "an http:// or https:// address without user, query and fragment".into(),
-            Kind::WsUrl => "a ws:// or wss:// address without user, query and fragment".into(),
-            Kind::AgentId => {
+            SettingKind::Text => "text on one line".into(),
+            SettingKind::BaseUrl => "an http:// or https:// address without user, query and fragment".into(),
+            SettingKind::WsUrl => "a ws:// or wss:// address without user, query and fragment".into(),
+            SettingKind::AgentId => {
                 format!(
                     "1 to {} visible ASCII characters without \"/\", not starting with a dot",
                     value::MAX_ID
                 )
             }
-            Kind::Token => format!("1 to {} visible ASCII characters without blanks", value::MAX_TOKEN),
-            Kind::Adapter => format!("one of {}", DRIVEN.join(", ")),
-            Kind::Adapters => format!("names separated by commas, from {}", DRIVEN.join(", ")),
-            Kind::Path => "a path, absolute, starting with ~/, or relative to the current directory".into(),
-            Kind::Mode => "one of full-auto, auto-edit, yolo, suggest".into(),
-            Kind::List => "words separated by commas".into(),
-            Kind::Flag => "one of 1, 0, true, false, yes, no, on, off".into(),
-            Kind::Seconds { min, max } => format!("whole seconds from {min} to {max}"),
-            Kind::Minutes { min, max } => format!("whole minutes from {min} to {max}"),
-            Kind::Number { min, max } => format!("a whole number from {min} to {max}"),
-            Kind::Command => "a program and its arguments, quoted as in a shell".into(),
-            Kind::Word(words) => format!("one of {}", words.join(", ")),
-            Kind::Arguments => format!("a JSON list of texts, in which {}", placeholders()),
-            Kind::Template => {
+            SettingKind::Token => {
+                format!("1 to {} visible ASCII characters without blanks", value::MAX_TOKEN)
+            }
+            SettingKind::Adapter => format!("one of {}", DRIVEN.join(", ")),
+            SettingKind::Adapters => format!("names separated by commas, from {}", DRIVEN.join(", ")),
+            SettingKind::Path => {
+                "a path, absolute, starting with ~/, or relative to the current directory".into()
+            }
+            SettingKind::Mode => "one of full-auto, auto-edit, yolo, suggest".into(),
+            SettingKind::List => "words separated by commas".into(),
+            SettingKind::Flag => "one of 1, 0, true, false, yes, no, on, off".into(),
+            SettingKind::Seconds { min, max } => format!("whole seconds from {min} to {max}"),
+            SettingKind::Minutes { min, max } => format!("whole minutes from {min} to {max}"),
+            SettingKind::Number { min, max } => format!("a whole number from {min} to {max}"),
+            SettingKind::Command => "a program and its arguments, quoted as in a shell".into(),
+            SettingKind::Word(words) => format!("one of {}", words.join(", ")),
+            SettingKind::Arguments => format!("a JSON list of texts, in which {}", placeholders()),
+            SettingKind::Template => {
                 format!("a command line, quoted as in a shell, in whose arguments {}", placeholders())
             }
-            Kind::ProviderMap => {
+            SettingKind::ProviderMap => {
                 "a JSON object of model patterns, each with an object of adapter and provider".into()
             }
-            Kind::Permissions => {
+            SettingKind::Permissions => {
                 "permission rules as a JSON list, or the path of a file that holds one".into()
             }
-            Kind::Filter => "error, warn, info, debug, or module=level, separated by commas".into(),
+            SettingKind::Filter => "error, warn, info, debug, or module=level, separated by commas".into(),
         }
     }
 
     /// Whether a (trimmed, non-empty) value is accepted.
     pub fn check(&self, text: &str) -> Result<(), String> {
         match self {
-            Kind::Text => value::text(text).map(drop),
-            Kind::BaseUrl => value::url(text, value::HTTP).map(drop),
-            Kind::WsUrl => value::url(text, value::WS).map(drop),
-            Kind::AgentId => value::agent_id(text).map(drop),
-            Kind::Token => value::token(text).map(drop),
-            Kind::Adapter => value::adapter(text).map(drop),
-            Kind::Adapters => value::adapters(text).map(drop),
-            Kind::Path => value::text(text).map(drop),
-            Kind::Mode => value::mode(text).map(drop),
-            Kind::List => value::text(text).map(drop),
-            Kind::Flag => value::flag(text).map(drop),
-            Kind::Seconds { min, max } | Kind::Minutes { min, max } | Kind::Number { min, max } => {
-                value::number(text, *min, *max).map(drop)
-            }
-            Kind::Command => value::command(text).map(drop),
-            Kind::Word(words) => value::word(text, words).map(drop),
-            Kind::Arguments => model_switch::arguments(text).map(drop),
-            Kind::Template => model_switch::template(text).map(drop),
-            Kind::ProviderMap => model_switch::map(text).map(drop),
-            Kind::Permissions if value::is_json(text) => permissions::read(text).map(drop),
-            Kind::Permissions => value::text(text).map(drop),
-            Kind::Filter => value::filter(text),
+            SettingKind::Text => value::text(text).map(drop),
+            SettingKind::BaseUrl => value::url(text, value::HTTP).map(drop),
+            SettingKind::WsUrl => value::url(text, value::WS).map(drop),
+            SettingKind::AgentId => value::agent_id(text).map(drop),
+            SettingKind::Token => value::token(text).map(drop),
+            SettingKind::Adapter => value::adapter(text).map(drop),
+            SettingKind::Adapters => value::adapters(text).map(drop),
+            SettingKind::Path => value::text(text).map(drop),
+            SettingKind::Mode => value::mode(text).map(drop),
+            SettingKind::List => value::text(text).map(drop),
+            SettingKind::Flag => value::flag(text).map(drop),
+            SettingKind::Seconds { min, max }
+            | SettingKind::Minutes { min, max }
+            | SettingKind::Number { min, max } => value::number(text, *min, *max).map(drop),
+            SettingKind::Command => value::command(text).map(drop),
+            SettingKind::Word(words) => value::word(text, words).map(drop),
+            SettingKind::Arguments => model_switch::arguments(text).map(drop),
+            SettingKind::Template => model_switch::template(text).map(drop),
+            SettingKind::ProviderMap => model_switch::map(text).map(drop),
+            SettingKind::Permissions if value::is_json(text) => permissions::read(text).map(drop),
+            SettingKind::Permissions => value::text(text).map(drop),
+            SettingKind::Filter => value::filter(text),
         }
     }
 }
@@ -143,7 +147,7 @@ mod tests {
     use super::*;
     use crate::config::value::*;
 
-    fn check(kind: Kind, good: &[&str], bad: &[&str]) {
+    fn check(kind: SettingKind, good: &[&str], bad: &[&str]) {
         for value in good {
             assert_eq!(kind.check(value), Ok(()), "{kind:?} {value}");
         }
@@ -155,7 +159,7 @@ mod tests {
     #[test]
     fn kinds_accept_and_refuse() {
         check(
-            Kind::BaseUrl,
+            SettingKind::BaseUrl,
             &[
                 "https://www.waxbyte.com",
                 "http://127.0.0.1:8080/",
@@ -180,28 +184,32 @@ mod tests {
                 "https://ü.de",
             ],
         );
-        check(Kind::WsUrl, &["wss://a/ws", "ws://127.0.0.1:1"], &["https://a", "wss://"]);
-        check(Kind::AgentId, &["agent-001", "a", "agent_x.y"], &["", "a b", "a/b", "..", ".x", "ä", "a\n"]);
-        check(Kind::Token, &["wtt-tok-$a#'\"\\"], &["a b", "a\nb", "tök"]);
-        check(Kind::Adapter, &["codex", "Claude", "claude-code"], &["gpt", "codex,gemini", ""]);
-        check(Kind::Adapters, &["codex", "codex, claude", "codex,"], &["codex,foo", ","]);
-        check(Kind::Mode, &["full-auto", "SUGGEST"], &["fast", "full auto"]);
-        check(Kind::Flag, &["1", "0", "True", "off"], &["2", "ja"]);
-        check(Kind::Seconds { min: 1, max: 10 }, &["1", "10"], &["0", "11", "-1", "1.5", "1s", ""]);
-        check(Kind::Command, &["codex", "a 'b c'"], &["a 'b", "''"]);
+        check(SettingKind::WsUrl, &["wss://a/ws", "ws://127.0.0.1:1"], &["https://a", "wss://"]);
         check(
-            Kind::Filter,
+            SettingKind::AgentId,
+            &["agent-001", "a", "agent_x.y"],
+            &["", "a b", "a/b", "..", ".x", "ä", "a\n"],
+        );
+        check(SettingKind::Token, &["wtt-tok-$a#'\"\\"], &["a b", "a\nb", "tök"]);
+        check(SettingKind::Adapter, &["codex", "Claude", "claude-code"], &["gpt", "codex,gemini", ""]);
+        check(SettingKind::Adapters, &["codex", "codex, claude", "codex,"], &["codex,foo", ","]);
+        check(SettingKind::Mode, &["full-auto", "SUGGEST"], &["fast", "full auto"]);
+        check(SettingKind::Flag, &["1", "0", "True", "off"], &["2", "ja"]);
+        check(SettingKind::Seconds { min: 1, max: 10 }, &["1", "10"], &["0", "11", "-1", "1.5", "1s", ""]);
+        check(SettingKind::Command, &["codex", "a 'b c'"], &["a 'b", "''"]);
+        check(
+            SettingKind::Filter,
             &["info", "debug,tungstenite=warn", "warn,wtt_connect::session=debug", "TRACE"],
             &["verbose", "x=loud", "info;debug"],
         );
-        check(Kind::Text, &["gpt-5.5", "中文"], &["a\nb", "\u{1b}[0m"]);
+        check(SettingKind::Text, &["gpt-5.5", "中文"], &["a\nb", "\u{1b}[0m"]);
     }
 
     #[test]
     fn a_mistake_is_named_with_a_hint() {
         assert_eq!(mode("sugest"), Err("\"sugest\" is not a mode (did you mean suggest?)".to_owned()));
         assert_eq!(adapter("emacs"), Err("\"emacs\" is not an adapter".to_owned()));
-        let address = |text| Kind::BaseUrl.check(text).unwrap_err();
+        let address = |text| SettingKind::BaseUrl.check(text).unwrap_err();
         assert_eq!(
             address("127.0.0.1:9"),
             "\"127.0.0.1:9\" does not begin with http:// or https://; write http://127.0.0.1:9"
@@ -209,7 +217,7 @@ mod tests {
         assert!(address("waxbyte.com").ends_with("; write https://waxbyte.com"));
         assert!(address("ftp://a").ends_with("begin with http:// or https://"));
         assert!(address("https://a b").ends_with("is not the address of a service"));
-        let seconds = |text| Kind::Seconds { min: 1, max: 9 }.check(text).unwrap_err();
+        let seconds = |text| SettingKind::Seconds { min: 1, max: 9 }.check(text).unwrap_err();
         assert_eq!(seconds("9s"), "\"9s\" is not a whole number");
         assert_eq!(seconds("10"), "10 is not between 1 and 9");
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub enum PermissionEffect {
     /// It is done without a question.
     Allow,
     /// People are asked.
@@ -19,11 +19,11 @@ pub enum Effect {
 
 /// One rule. Of each list one entry must match, and every list that is not empty must have one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
+pub struct PermissionRule {
     /// Its place in the list, from 1.
     pub number: usize,
     /// What it does.
-    pub effect: Effect,
+    pub effect: PermissionEffect,
     /// Adapters by name.
     pub adapter: Vec<String>,
     /// Patterns of tool names.
@@ -44,7 +44,7 @@ const MAX_RULES: usize = 500;
 pub const MAX_BYTES: u64 = 256 * 1024;
 
 /// Reads rules: a list of objects, or an object with that list as `rules`. The error is half a sentence with the place.
-pub fn read(text: &str) -> Result<Vec<Rule>, String> {
+pub fn read(text: &str) -> Result<Vec<PermissionRule>, String> {
     let value = json::parse(text).map_err(|why| format!("is not JSON: {why}"))?;
     let list = match value {
         Value::Object(mut object) if object.len() == 1 => object.remove("rules").unwrap_or_default(),
@@ -65,15 +65,15 @@ pub fn read(text: &str) -> Result<Vec<Rule>, String> {
     Ok(rules)
 }
 
-fn rule(number: usize, mut fields: Map<String, Value>) -> Result<Rule, String> {
+fn rule(number: usize, mut fields: Map<String, Value>) -> Result<PermissionRule, String> {
     let effect = match fields.remove("action").as_ref().and_then(Value::as_str) {
-        Some("allow") => Effect::Allow,
-        Some("ask") => Effect::Ask,
-        Some("deny") => Effect::Deny,
+        Some("allow") => PermissionEffect::Allow,
+        Some("ask") => PermissionEffect::Ask,
+        Some("deny") => PermissionEffect::Deny,
         _ => return Err("`action` must be allow, ask or deny".to_owned()),
     };
     let mut take = |name: &str| texts(fields.remove(name), name);
-    let rule = Rule {
+    let rule = PermissionRule {
         number,
         effect,
         adapter: take("adapter")?,
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn rules_are_read_and_wrong_ones_are_named() {
         let rules = read(r#"{"rules": [{"action": "deny", "command": ["rm *", "dd *"]}, {"action":"allow","adapter":"codex","path":"src/**"}]}"#).unwrap();
-        assert_eq!((rules.len(), rules[0].effect, rules[1].number), (2, Effect::Deny, 2));
+        assert_eq!((rules.len(), rules[0].effect, rules[1].number), (2, PermissionEffect::Deny, 2));
         assert_eq!((rules[0].command.len(), rules[1].path.as_slice()), (2, &["src/**".to_owned()][..]));
         assert_eq!(read("[]"), Ok(vec![]));
         for (text, why) in [

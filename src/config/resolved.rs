@@ -60,7 +60,7 @@ pub struct Config {
     /// `WTT_CONNECT_ALLOW_YOLO`: a chat command may switch to the mode yolo.
     pub allow_yolo: bool,
     /// `WTT_CONNECT_PERMISSIONS`.
-    pub permissions: Vec<permissions::Rule>,
+    pub permissions: Vec<permissions::PermissionRule>,
     /// `WTT_CONNECT_APPROVAL_SECONDS`: so long people have to answer; zero asks nobody.
     pub approval: Duration,
     /// `WTT_CONNECT_AGENT_ALIASES`.
@@ -82,7 +82,7 @@ pub struct Config {
     /// `WTT_CONNECT_MODEL_SWITCH_*`; `None` when it is off.
     pub switch: Option<model_switch::ModelSwitch>,
     /// `WTT_CONNECT_STT_*` and `WTT_CONNECT_TTS_*`.
-    pub voice: voice::Voice,
+    pub speech: voice::SpeechSettings,
     /// `WTT_CONNECT_MEDIA_HOSTS`.
     pub media_hosts: Vec<String>,
     /// `WTT_CONNECT_MODEL_PROVIDER_MAP`, the most particular pattern first.
@@ -164,7 +164,7 @@ impl Config {
 
     /// Everything that must not be shown.
     pub fn secrets(&self) -> Vec<String> {
-        let keys = self.voice.secrets().into_iter().filter(|key| !key.is_empty());
+        let keys = self.speech.secrets().into_iter().filter(|key| !key.is_empty());
         let e2e = self.e2e_password.iter();
         let ours = [&self.token, &self.http_token].into_iter().chain(e2e).map(|s| s.expose().to_owned());
         ours.chain(keys).collect()

@@ -4,7 +4,7 @@
 //! can show what is right beside what is wrong.
 
 use super::dotenv::{self, EnvLine};
-use super::keys::{self, CONFIG_FILE, ENV_FILE, Key};
+use super::keys::{self, CONFIG_FILE, ENV_FILE, SettingSpec};
 use super::paths::Places;
 use super::{json, profile};
 use crate::error::reason;
@@ -348,7 +348,7 @@ impl Settings {
     }
 
     /// Records what is wrong with the value of a key.
-    pub(super) fn wrong(&mut self, key: &Key, why: &str) {
+    pub(super) fn wrong(&mut self, key: &SettingSpec, why: &str) {
         let place = self.values.get(key.name).map_or(&Source::Default, |s| &s.source);
         let sentence = format!("{} ({place}) {why}; accepted: {}", key.name, key.kind.accepts());
         self.problem(sentence);

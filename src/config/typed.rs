@@ -1,7 +1,7 @@
 //! Reads settings as typed values. A value that is not accepted is recorded as a problem and counts as not set.
 
-use super::keys::{self, Key};
-use super::kind::Kind;
+use super::keys::{self, SettingSpec};
+use super::kind::SettingKind;
 use super::paths::Places;
 use super::source::Settings;
 use super::value;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The row of a setting that this version has.
-pub(super) fn key(name: &str) -> &'static Key {
+pub(super) fn key(name: &str) -> &'static SettingSpec {
     keys::find(name).expect("names in these files are rows of the table, as a test checks")
 }
 
@@ -50,7 +50,7 @@ impl Settings {
 
     /// One of the words of its kind.
     pub(super) fn word(&mut self, name: &str) -> Option<&'static str> {
-        let Kind::Word(words) = key(name).kind else { return None };
+        let SettingKind::Word(words) = key(name).kind else { return None };
         value::word(&self.checked(name)?, words).ok()
     }
 
@@ -66,7 +66,7 @@ impl Settings {
 
     /// The address of a service, without slashes at its end.
     pub(super) fn url(&mut self, name: &str) -> Option<String> {
-        let schemes = if key(name).kind == Kind::WsUrl { value::WS } else { value::HTTP };
+        let schemes = if key(name).kind == SettingKind::WsUrl { value::WS } else { value::HTTP };
         value::url(&self.checked(name)?, schemes).ok()
     }
 

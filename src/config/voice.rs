@@ -17,7 +17,7 @@ pub struct SpeechEndpoint {
 
 /// What makes text of sound.
 #[derive(Debug, Clone)]
-pub enum Hearing {
+pub enum Transcriber {
     /// A program, its arguments with placeholders.
     Command(Vec<String>),
     /// An address, and how it is reached: a word of [`TRANSPORTS`].
@@ -26,7 +26,7 @@ pub enum Hearing {
 
 /// What makes sound of text.
 #[derive(Debug, Clone)]
-pub enum Speaking {
+pub enum Synthesizer {
     /// A program, its arguments with placeholders.
     Command(Vec<String>),
     /// An address.
@@ -35,26 +35,26 @@ pub enum Speaking {
 
 /// All of it.
 #[derive(Debug, Clone, Default)]
-pub struct Voice {
+pub struct SpeechSettings {
     /// `WTT_CONNECT_STT_*`.
-    pub hearing: Option<Hearing>,
+    pub transcriber: Option<Transcriber>,
     /// `WTT_CONNECT_STT_LANGUAGE`.
     pub language: Option<String>,
     /// `WTT_CONNECT_TTS_*`.
-    pub speaking: Option<Speaking>,
+    pub synthesizer: Option<Synthesizer>,
     /// `WTT_CONNECT_TTS_VOICE`.
     pub voice: Option<String>,
 }
 
-impl Voice {
+impl SpeechSettings {
     /// The keys, which must not be shown.
     pub fn secrets(&self) -> [String; 2] {
-        let hearing = match &self.hearing {
-            Some(Hearing::Endpoint(endpoint, _)) => endpoint.key.expose(),
+        let hearing = match &self.transcriber {
+            Some(Transcriber::Endpoint(endpoint, _)) => endpoint.key.expose(),
             _ => "",
         };
-        let speaking = match &self.speaking {
-            Some(Speaking::Endpoint(endpoint)) => endpoint.key.expose(),
+        let speaking = match &self.synthesizer {
+            Some(Synthesizer::Endpoint(endpoint)) => endpoint.key.expose(),
             _ => "",
         };
         [hearing.to_owned(), speaking.to_owned()]
@@ -92,27 +92,27 @@ const TTS: Names = Names {
 const OUTPUT: &str = "{output}";
 
 /// Works it out; what is missing becomes a problem.
-pub(super) fn build(settings: &mut Settings) -> Voice {
+pub(super) fn build(settings: &mut Settings) -> SpeechSettings {
     let transport = settings.word("WTT_CONNECT_STT_OPENAI_TRANSPORT");
     let language = settings.checked("WTT_CONNECT_STT_LANGUAGE");
     let voice = settings.checked("WTT_CONNECT_TTS_VOICE");
     let (heard_by, hears, endpoint) = direction(settings, &STT);
     let hearing = match heard_by {
-        "command" => hears.map(Hearing::Command),
+        "command" => hears.map(Transcriber::Command),
         "none" => None,
-        _ => endpoint.map(|endpoint| Hearing::Endpoint(endpoint, transport.unwrap_or("auto"))),
+        _ => endpoint.map(|endpoint| Transcriber::Endpoint(endpoint, transport.unwrap_or("auto"))),
     };
     let (spoken_by, speaks, endpoint) = direction(settings, &TTS);
     if speaks.as_ref().is_some_and(|words| !words.iter().any(|word| word.contains(OUTPUT))) {
         settings.problem(format!("{} does not say where the sound goes; add {OUTPUT} to it", TTS.command));
     }
     let speaking = match spoken_by {
-        "command" => speaks.map(Speaking::Command),
-        "macos-say" => Some(Speaking::Command(say(voice.is_some()))),
+        "command" => speaks.map(Synthesizer::Command),
+        "macos-say" => Some(Synthesizer::Command(say(voice.is_some()))),
         "none" => None,
-        _ => endpoint.map(Speaking::Endpoint),
+        _ => endpoint.map(Synthesizer::Endpoint),
     };
-    Voice { hearing, language, speaking, voice }
+    SpeechSettings { transcriber: hearing, language, synthesizer: speaking, voice }
 }
 
 /// The command line of macOS's `say`, in the order of its manual; it makes AIFF unless told otherwise.

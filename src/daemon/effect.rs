@@ -11,7 +11,7 @@ use crate::store::follow_up::FollowUp;
 use crate::store::outbox::{OutboxEntry, ReplyKind};
 use crate::wire::intake::Job;
 use crate::wire::message::Message;
-use crate::wire::outgoing::{Status, StatusKind};
+use crate::wire::outgoing::{StatusKind, TypingStatus};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(crate) enum Effect {
     /// Any → outbound: an entry of the outbox that is not on disk yet.
     Post(Box<OutboxEntry>),
     /// Any → outbound: what a topic shows of its work.
-    ShowStatus { topic_id: String, status: Status, urgency: Urgency },
+    ShowStatus { topic_id: String, status: TypingStatus, urgency: Urgency },
     /// Tasks → outbound: a call by HTTP; its outcome comes as an event.
     CallHttp { purpose: HttpPurpose, call: HttpCall },
     /// Outbound → tasks: a change of a task by this connector goes out.
@@ -123,7 +123,7 @@ impl Effects {
     }
 
     /// Adds a status that must not be missed.
-    pub(crate) fn show_now(&mut self, topic_id: &str, status: Status) {
+    pub(crate) fn show_now(&mut self, topic_id: &str, status: TypingStatus) {
         let urgency = Urgency::Immediate;
         self.push(Effect::ShowStatus { topic_id: topic_id.to_owned(), status, urgency });
     }
@@ -161,6 +161,6 @@ impl IntoIterator for Effects {
 }
 
 /// A status of the connector itself.
-pub(crate) fn own_status(text: &str, kind: StatusKind, adapter: &str) -> Status {
-    Status { text: text.to_owned(), kind, adapter: adapter.to_owned(), model: None }
+pub(crate) fn own_status(text: &str, kind: StatusKind, adapter: &str) -> TypingStatus {
+    TypingStatus { text: text.to_owned(), kind, adapter: adapter.to_owned(), model: None }
 }

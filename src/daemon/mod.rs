@@ -37,7 +37,7 @@ use crate::store::state::Record;
 use crate::store::{Store, atomic};
 use crate::sys::own_executable::ExecutableSnapshot;
 use crate::sys::{id, signal, thread, time};
-use crate::wire::e2e::Key;
+use crate::wire::e2e::E2eKey;
 use connection::NetHandle;
 use context::Context;
 use crossbeam_channel::{Receiver, Sender};
@@ -107,7 +107,7 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     let (staging, sent_files) = (file_upload::staging_area(&config), SentFiles::new(&config.state_dir));
     let wanted = |copy: &str| left.iter().any(|entry| entry.staged_names().any(|other| other == copy));
     staging.remove_unreferenced(&wanted);
-    let e2e = config.e2e_password.as_ref().map(|password| Key::derive(password.expose()));
+    let e2e = config.e2e_password.as_ref().map(|password| E2eKey::derive(password.expose()));
     let shared = Arc::new(Shared { config, outbox, owner, pool, draining, gate, staging, sent_files, e2e });
     let cx = Context::new(shared.clone(), store, net.clone());
     let outbound = Outbound::new(&cx, http, uploads, left);

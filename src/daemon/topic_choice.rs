@@ -32,7 +32,7 @@ pub(crate) fn mode_of(config: &Config, choice: &TopicChoice) -> Mode {
 
 /// Whether the answers of a topic are spoken.
 pub(crate) fn speaks(config: &Config, choice: &TopicChoice) -> bool {
-    config.voice.speaking.is_some() && choice.voice.unwrap_or(config.upload_artifacts)
+    config.speech.synthesizer.is_some() && choice.voice.unwrap_or(config.upload_artifacts)
 }
 
 /// Who answers a message, by what it asks for itself and what was chosen in its topic. The error is for people.

@@ -1,7 +1,7 @@
 //! What makes the host's thread do something, and where its frames go. Plain data.
 
 use crate::sys::websocket_loop::PingReply;
-use crate::wire::host_frames::Call;
+use crate::wire::host_frames::HostRequest;
 use serde_json::Value;
 use std::time::SystemTime;
 
@@ -20,7 +20,7 @@ pub trait FrameSink: Send + Sync {
 /// Everything that makes the thread of the host do something.
 pub(super) enum HostEvent {
     /// The service asks.
-    Call(Box<Call>),
+    Call(Box<HostRequest>),
     /// The connection has come or gone.
     Connection(bool),
     /// Something may have changed that runtime info shows: a turn is over. With the usage so far.

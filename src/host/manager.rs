@@ -8,7 +8,7 @@ use crate::host::terminal::{Terminal, TerminalEnd};
 use crate::host::{runtime, shell};
 use crate::sys::id;
 use crate::wire::host_frames;
-use crate::wire::host_frames::{Ask, Call, DISABLED, Size};
+use crate::wire::host_frames::{DISABLED, HostAction, HostRequest, TerminalSize};
 use crossbeam_channel::{Receiver, Sender};
 use serde_json::json;
 use std::path::PathBuf;
@@ -121,26 +121,28 @@ impl HostManager {
         }
     }
 
-    fn handle_call(&mut self, call: Call) {
+    fn handle_call(&mut self, call: HostRequest) {
         match &call.ask {
-            Ask::Runtime => {
+            HostAction::Runtime => {
                 let frame = self.runtime.ask(call);
                 self.send(frame);
             }
-            Ask::Unclear(why) => self.send(call.refuse("bad_request", why)),
+            HostAction::Unclear(why) => self.send(call.refuse("bad_request", why)),
             _ if !self.settings.shell.enabled => {
                 self.warn_once();
                 let why = "Terminal and shell are off on this machine; its owner can switch them on with \
                     WTT_CONNECT_ENABLE_SHELL=1.";
                 self.refuse(&call, DISABLED, why);
             }
-            Ask::Shell { .. } => self.run_job(call),
-            Ask::Open { session, size, cwd } => {
+            HostAction::Shell { .. } => self.run_job(call),
+            HostAction::Open { session, size, cwd } => {
                 let session = session.clone().unwrap_or_else(id::hex);
                 let (size, cwd) = (*size, self.resolve_cwd(cwd.as_deref()));
                 self.open(&call, session, size, cwd);
             }
-            Ask::Input { session, .. } | Ask::Resize { session, .. } | Ask::Close { session } => {
+            HostAction::Input { session, .. }
+            | HostAction::Resize { session, .. }
+            | HostAction::Close { session } => {
                 let Some(terminal) =
                     self.terminals.iter_mut().map(|(_, t)| t).find(|t| t.session == *session)
                 else {
@@ -148,12 +150,12 @@ impl HostManager {
                 };
                 let fields = json!({ "session_id": session });
                 match &call.ask {
-                    Ask::Input { keys, .. } if !terminal.input(keys.clone()) => {
+                    HostAction::Input { keys, .. } if !terminal.input(keys.clone()) => {
                         let why = "The program in the terminal does not read; these keys were dropped.";
                         return self.refuse(&call, "busy", why);
                     }
-                    Ask::Resize { size, .. } => terminal.resize(*size),
-                    Ask::Close { .. } => terminal.hang_up(Instant::now()),
+                    HostAction::Resize { size, .. } => terminal.resize(*size),
+                    HostAction::Close { .. } => terminal.hang_up(Instant::now()),
                     _ => {}
                 }
                 let frame = call.answer(true, fields);
@@ -162,7 +164,7 @@ impl HostManager {
         }
     }
 
-    fn open(&mut self, call: &Call, session: String, size: Size, cwd: PathBuf) {
+    fn open(&mut self, call: &HostRequest, session: String, size: TerminalSize, cwd: PathBuf) {
         let fields = json!({ "session_id": session, "data": { "session_id": session } });
         if let Some((_, terminal)) = self.terminals.iter_mut().find(|(_, t)| t.session == session) {
             // asked again, after a lost answer
@@ -203,9 +205,9 @@ impl HostManager {
         inside.filter(|cwd| cwd.is_dir()).unwrap_or_else(|| workdir.clone())
     }
 
-    fn run_job(&mut self, call: Call) {
+    fn run_job(&mut self, call: HostRequest) {
         let settings = &self.settings;
-        let Ask::Shell { command, timeout, cwd } = &call.ask else { return };
+        let HostAction::Shell { command, timeout, cwd } = &call.ask else { return };
         let why = match settings.shell.mode {
             ShellMode::Off => {
                 Some((DISABLED, "Shell commands are off on this machine: WTT_CONNECT_SHELL_MODE is off."))
@@ -235,9 +237,9 @@ impl HostManager {
         }
     }
 
-    fn refuse(&self, call: &Call, error: &str, why: &str) {
+    fn refuse(&self, call: &HostRequest, error: &str, why: &str) {
         match &call.ask {
-            Ask::Open { session: Some(session), .. } | Ask::Input { session, .. } => {
+            HostAction::Open { session: Some(session), .. } | HostAction::Input { session, .. } => {
                 self.refuse_open(call, session, error, why);
             }
             _ => self.send(call.refuse(error, why)),
@@ -245,7 +247,7 @@ impl HostManager {
     }
 
     /// The page shows the error of a terminal, and a program reads the answer: both are told.
-    fn refuse_open(&self, call: &Call, session: &str, error: &str, why: &str) {
+    fn refuse_open(&self, call: &HostRequest, session: &str, error: &str, why: &str) {
         self.send(call.refuse(error, why));
         self.send(Some(host_frames::error(session, error, why)));
     }

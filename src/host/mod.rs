@@ -20,7 +20,7 @@ mod terminal;
 use crate::config::Config;
 use crate::sys::thread;
 use crate::wire::frame::ActionResult;
-use crate::wire::host_frames::Call;
+use crate::wire::host_frames::HostRequest;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 pub use event::FrameSink;
 use event::HostEvent;
@@ -68,7 +68,7 @@ impl Host {
     }
 
     /// The service asks something.
-    pub fn handle_call(&self, call: Call) {
+    pub fn handle_call(&self, call: HostRequest) {
         let _ = self.manager.send(HostEvent::Call(Box::new(call)));
     }
 

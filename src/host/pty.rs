@@ -8,7 +8,7 @@
 use crate::sys::child_process::{self, ChildSignal};
 use crate::sys::os;
 use crate::sys::process_tree;
-use crate::wire::host_frames::Size;
+use crate::wire::host_frames::TerminalSize;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
@@ -34,7 +34,7 @@ pub(super) fn open(
     shell: &Path,
     cwd: &Path,
     env: &[(OsString, OsString)],
-    size: Size,
+    size: TerminalSize,
 ) -> Result<(Pty, PtyStreams), String> {
     os::check_dir(cwd).map_err(|e| format!("cannot enter {}: {e}", cwd.display()))?;
     let mut command = CommandBuilder::new_default_prog();
@@ -73,7 +73,7 @@ impl Pty {
     }
 
     /// Tells the programs in it that the window has another size.
-    pub(super) fn resize(&self, size: Size) {
+    pub(super) fn resize(&self, size: TerminalSize) {
         let _ = self.master.resize(pty_size(size));
     }
 
@@ -110,6 +110,6 @@ fn unblock_threads(path: &PathBuf) -> io::Result<()> {
     Ok(())
 }
 
-fn pty_size(size: Size) -> PtySize {
+fn pty_size(size: TerminalSize) -> PtySize {
     PtySize { rows: size.rows, cols: size.cols, pixel_width: 0, pixel_height: 0 }
 }

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::sys::program_path::find_program;
 use crate::sys::{child_process, id, os, thread, time};
 use crate::wire::host_frames;
-use crate::wire::host_frames::Call;
+use crate::wire::host_frames::HostRequest;
 use crossbeam_channel::Sender;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -58,7 +58,7 @@ pub(super) struct RuntimeInfo {
     /// Something has happened since the look began.
     is_outdated: bool,
     sent: Option<Value>,
-    pending_calls: Vec<Call>,
+    pending_calls: Vec<HostRequest>,
     /// Connected, and the service has not refused it.
     is_accepted: bool,
 }
@@ -122,7 +122,7 @@ impl RuntimeInfo {
     }
 
     /// A request: answered now, or when git has answered.
-    pub(super) fn ask(&mut self, call: Call) -> Option<String> {
+    pub(super) fn ask(&mut self, call: HostRequest) -> Option<String> {
         if self.git_read_at.is_some_and(|at| at.elapsed() < GIT_CACHE_TIME) && !self.is_git_running {
             return call.answer(true, json!({ "runtime": self.info() }));
         }

@@ -4,7 +4,7 @@ use super::event::FrameSink;
 use super::{child, env, readonly};
 use crate::sys::program_path::find_program;
 use crate::sys::{child_process, thread};
-use crate::wire::host_frames::{Call, Done};
+use crate::wire::host_frames::{CommandResult, HostRequest};
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub(super) struct ShellJob {
 /// Runs it on a thread of its own, which sends the answer.
 pub(super) fn start(
     job: ShellJob,
-    call: Call,
+    call: HostRequest,
     out: Arc<dyn FrameSink>,
     over: impl FnOnce() + Send + 'static,
 ) -> io::Result<ChildStopper> {
@@ -52,12 +52,20 @@ pub(super) fn start(
     Ok(handle)
 }
 
-fn run(job: &ShellJob, stop: &ChildStopper, wake: crate::sys::poll::WakeReceiver) -> Result<Done, String> {
+fn run(
+    job: &ShellJob,
+    stop: &ChildStopper,
+    wake: crate::sys::poll::WakeReceiver,
+) -> Result<CommandResult, String> {
     let words = if job.readonly { readonly::parse_command(&job.command) } else { Ok(Vec::new()) };
     let words = match words {
         Ok(words) => words,
         Err(why) => {
-            return Ok(Done { exit_code: NOT_EXECUTABLE, stderr: format!("{why}\n"), ..Done::default() });
+            return Ok(CommandResult {
+                exit_code: NOT_EXECUTABLE,
+                stderr: format!("{why}\n"),
+                ..CommandResult::default()
+            });
         }
     };
     let program = match words.first() {
@@ -82,5 +90,11 @@ fn run(job: &ShellJob, stop: &ChildStopper, wake: crate::sys::poll::WakeReceiver
     }
     let ((stdout, out_cut), (stderr, err_cut)) = (end.out.text(), end.err.text());
     log::info!(target: "host", "a shell command ended with code {}", end.code);
-    Ok(Done { exit_code: end.code, stdout, stderr, timed_out: end.timed_out, truncated: out_cut || err_cut })
+    Ok(CommandResult {
+        exit_code: end.code,
+        stdout,
+        stderr,
+        timed_out: end.timed_out,
+        truncated: out_cut || err_cut,
+    })
 }

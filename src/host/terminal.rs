@@ -8,7 +8,7 @@ use crate::host::output_buffer;
 use crate::host::output_buffer::{CHUNK_BYTES, OutputBuffer};
 use crate::sys::child_process::{self, ChildSignal};
 use crate::sys::thread;
-use crate::wire::host_frames::Size;
+use crate::wire::host_frames::TerminalSize;
 use crossbeam_channel::Sender;
 use std::io::Write;
 use std::path::Path;
@@ -65,7 +65,7 @@ impl Terminal {
         number: u64,
         session: String,
         cwd: &Path,
-        size: Size,
+        size: TerminalSize,
         base_url: &str,
         to: &Sender<HostEvent>,
     ) -> Result<Terminal, String> {
@@ -121,7 +121,7 @@ impl Terminal {
         true
     }
 
-    pub(super) fn resize(&mut self, size: Size) {
+    pub(super) fn resize(&mut self, size: TerminalSize) {
         (self.last_activity, self.last_input) = (Instant::now(), Instant::now());
         self.pty.resize(size);
     }

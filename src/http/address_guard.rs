@@ -52,7 +52,7 @@ impl Origin {
 
 /// Finds addresses, and refuses those that must not be reached.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Guard {
+pub(super) struct AddressGuard {
     on: bool,
     service: Option<Origin>,
     /// `host` or `host:port`, in lower case.
@@ -60,17 +60,17 @@ pub(super) struct Guard {
     inner: std::sync::Arc<DefaultResolver>,
 }
 
-impl Guard {
+impl AddressGuard {
     /// Lets everything through: for addresses that the user has configured.
-    pub(super) fn off() -> Guard {
-        Guard::default()
+    pub(super) fn off() -> AddressGuard {
+        AddressGuard::default()
     }
 
     /// For addresses that came in a message.
-    pub(super) fn on(service: Option<Origin>, trusted: &[String]) -> Guard {
+    pub(super) fn on(service: Option<Origin>, trusted: &[String]) -> AddressGuard {
         let mut names: Vec<String> = Vec::new();
         names.extend(trusted.iter().map(|name| name.trim().to_ascii_lowercase()));
-        Guard { on: true, service, trusted: names, inner: std::sync::Arc::default() }
+        AddressGuard { on: true, service, trusted: names, inner: std::sync::Arc::default() }
     }
 
     fn trusts(&self, origin: &Origin) -> bool {
@@ -95,7 +95,7 @@ impl Guard {
     }
 }
 
-impl Resolver for Guard {
+impl Resolver for AddressGuard {
     fn resolve(
         &self,
         uri: &Uri,
@@ -225,8 +225,10 @@ mod tests {
         assert_eq!(of("http://[::1]:8000/a").as_deref(), Some("http://[::1]:8000"));
         assert_eq!(of("ftp://a/b"), None);
         assert_eq!(of("/media/x"), None);
-        let guard =
-            Guard::on(Origin::of("http://127.0.0.1:8000"), &["Media.Local".into(), "10.0.0.5:9000".into()]);
+        let guard = AddressGuard::on(
+            Origin::of("http://127.0.0.1:8000"),
+            &["Media.Local".into(), "10.0.0.5:9000".into()],
+        );
         for (url, want) in [
             ("http://127.0.0.1:8000/media/a", true),
             ("http://127.0.0.1:8001/media/a", false),

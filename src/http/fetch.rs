@@ -3,7 +3,7 @@
 
 use super::proxy::Proxies;
 use super::{HttpError, agent};
-use crate::http::address_guard::{Guard, Origin};
+use crate::http::address_guard::{AddressGuard, Origin};
 use crate::secret::Secret;
 use crate::text;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -31,11 +31,11 @@ pub struct Fetcher {
     token: Secret,
     proxies: Proxies,
     tls: Arc<ClientConfig>,
-    guard: Guard,
+    guard: AddressGuard,
 }
 
 /// A file that is being fetched.
-pub struct Incoming {
+pub struct Download {
     /// Its bytes.
     pub body: Box<dyn Read + Send>,
     /// Its length, as far as the server says.
@@ -54,7 +54,7 @@ impl Fetcher {
     ) -> Result<Fetcher, HttpError> {
         let tls = crate::sys::tls::client_config(ca_file).map_err(|e| HttpError::Offline(e.to_string()))?;
         let service = Origin::of(base_url);
-        let guard = Guard::on(service.clone(), trusted);
+        let guard = AddressGuard::on(service.clone(), trusted);
         Ok(Fetcher { service, token, proxies: Proxies::from_env(), tls, guard })
     }
 
@@ -78,7 +78,7 @@ impl Fetcher {
     }
 
     /// Opens a URL. Blocks until the head of the answer is there.
-    pub fn open(&self, url: &str) -> Result<Incoming, HttpError> {
+    pub fn open(&self, url: &str) -> Result<Download, HttpError> {
         self.open_within(url, FILE_TOTAL)
     }
 
@@ -87,7 +87,7 @@ impl Fetcher {
         matches!(self.open_within(url, GLANCE), Err(HttpError::Status(404 | 410, _)))
     }
 
-    fn open_within(&self, url: &str, total: Duration) -> Result<Incoming, HttpError> {
+    fn open_within(&self, url: &str, total: Duration) -> Result<Download, HttpError> {
         let mut url = self.absolute(url)?;
         for _ in 0..=REDIRECTS {
             let response = self.hop(&url, total)?;
@@ -171,7 +171,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 /// What an answer brings.
-pub(super) fn incoming(response: Response<Body>) -> Result<Incoming, HttpError> {
+pub(super) fn incoming(response: Response<Body>) -> Result<Download, HttpError> {
     let status = response.status();
     if !status.is_success() {
         let words = status.canonical_reason().unwrap_or_default().to_owned();
@@ -184,7 +184,7 @@ pub(super) fn incoming(response: Response<Body>) -> Result<Incoming, HttpError> 
     let kind = header(headers, "content-type").unwrap_or_default();
     let media_type = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let length = header(headers, "content-length").and_then(|n| n.trim().parse().ok());
-    Ok(Incoming { body: Box::new(response.into_body().into_reader()), length, media_type })
+    Ok(Download { body: Box::new(response.into_body().into_reader()), length, media_type })
 }
 
 /// The target of a redirect.

@@ -22,7 +22,7 @@ const NOT_YET: &str = "not uploaded yet";
 
 /// A file to send.
 #[derive(Debug)]
-pub struct Outgoing<'a> {
+pub struct FileUpload<'a> {
     /// Its bytes; read from the beginning.
     pub file: &'a File,
     /// So many.
@@ -35,31 +35,31 @@ pub struct Outgoing<'a> {
 
 /// Why a file was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct UploadFailure {
     /// It will be the same the next time.
     pub is_final: bool,
     /// One line.
     pub why: String,
 }
 
-impl Failure {
+impl UploadFailure {
     /// One that stays.
-    pub fn last(why: impl Into<String>) -> Failure {
-        Failure { is_final: true, why: why.into() }
+    pub fn last(why: impl Into<String>) -> UploadFailure {
+        UploadFailure { is_final: true, why: why.into() }
     }
 
-    fn passing(why: impl Into<String>) -> Failure {
-        Failure { is_final: false, why: why.into() }
+    fn passing(why: impl Into<String>) -> UploadFailure {
+        UploadFailure { is_final: false, why: why.into() }
     }
 }
 
-impl From<HttpError> for Failure {
-    fn from(error: HttpError) -> Failure {
+impl From<HttpError> for UploadFailure {
+    fn from(error: HttpError) -> UploadFailure {
         let passing = match &error {
             HttpError::Offline(_) => true,
             HttpError::Status(status, _) => *status >= 500 || matches!(status, 408 | 425 | 429),
         };
-        Failure { is_final: !passing, why: error.to_string() }
+        UploadFailure { is_final: !passing, why: error.to_string() }
     }
 }
 
@@ -67,9 +67,9 @@ impl From<HttpError> for Failure {
 pub fn upload(
     client: &Client,
     fetcher: &Fetcher,
-    out: &Outgoing<'_>,
+    out: &FileUpload<'_>,
     on: &mut dyn FnMut(u64),
-) -> Result<String, Failure> {
+) -> Result<String, UploadFailure> {
     let wish = json!({ "filename": out.name, "mime_type": out.mime, "size": out.size });
     let (_, signed) = client.post_json("/media/sign", &wish)?;
     let token = field(&signed, "upload_token", "/media/sign")?;
@@ -79,17 +79,17 @@ pub fn upload(
     // it goes into a link that people click
     match url.starts_with("https://") || url.starts_with("http://") {
         true => Ok(url),
-        false => Err(Failure::last("the service gives an address for it that is none of the web")),
+        false => Err(UploadFailure::last("the service gives an address for it that is none of the web")),
     }
 }
 
 /// A text of an answer.
-fn field<'a>(answer: &'a Value, name: &str, of: &str) -> Result<&'a str, Failure> {
+fn field<'a>(answer: &'a Value, name: &str, of: &str) -> Result<&'a str, UploadFailure> {
     let text = answer[name].as_str().map(str::trim).filter(|text| !text.is_empty());
-    text.ok_or_else(|| Failure::passing(format!("the answer of the service to {of} has no `{name}`")))
+    text.ok_or_else(|| UploadFailure::passing(format!("the answer of the service to {of} has no `{name}`")))
 }
 
-fn commit(client: &Client, token: &str, size: u64) -> Result<String, Failure> {
+fn commit(client: &Client, token: &str, size: u64) -> Result<String, UploadFailure> {
     let mut tries = 0;
     loop {
         tries += 1;
@@ -97,14 +97,14 @@ fn commit(client: &Client, token: &str, size: u64) -> Result<String, Failure> {
             Ok((_, answer)) => {
                 if let Some(there) = answer["size"].as_u64().filter(|there| *there != size) {
                     let why = format!("the service has {there} bytes of the file instead of {size}");
-                    return Err(Failure::passing(why));
+                    return Err(UploadFailure::passing(why));
                 }
                 return field(&answer, "url", "/media/commit").map(str::to_owned);
             }
             Err(HttpError::Status(status, why)) if why.to_ascii_lowercase().contains(NOT_YET) => {
                 if tries == COMMITS {
                     // the upload was accepted, so the trouble is not ours
-                    return Err(Failure::passing(format!("HTTP {status}: {why}")));
+                    return Err(UploadFailure::passing(format!("HTTP {status}: {why}")));
                 }
                 crate::sys::thread::sleep(COMMIT_AFTER * tries);
             }
@@ -127,12 +127,12 @@ fn complete(base: &str, url: &str) -> String {
 
 impl Fetcher {
     /// Sends the bytes to an address that the service has given.
-    fn put(&self, url: &str, out: &Outgoing<'_>, on: &mut dyn FnMut(u64)) -> Result<(), Failure> {
-        let bad = |error: HttpError| Failure::last(format!("the address for the upload: {error}"));
+    fn put(&self, url: &str, out: &FileUpload<'_>, on: &mut dyn FnMut(u64)) -> Result<(), UploadFailure> {
+        let bad = |error: HttpError| UploadFailure::last(format!("the address for the upload: {error}"));
         let (agent, origin) = self.agent(url, FILE_TOTAL).map_err(bad)?;
         let mut file = out.file;
         file.seek(SeekFrom::Start(0)).map_err(|e| {
-            Failure::passing(format!("the file cannot be read: {}", crate::error::reason(&e)))
+            UploadFailure::passing(format!("the file cannot be read: {}", crate::error::reason(&e)))
         })?;
         let mut counted = Counted { file: file.take(out.size), sent: 0, on };
         let request = Request::builder()
@@ -142,13 +142,13 @@ impl Fetcher {
             // storage services refuse a body whose length they are not told
             .header("Content-Length", out.size)
             .body(SendBody::from_reader(&mut counted))
-            .map_err(|_| Failure::last("the address for the upload is not a URL"))?;
+            .map_err(|_| UploadFailure::last("the address for the upload is not a URL"))?;
         let mut response = agent.run(request).map_err(|e| {
             let text = text::one_line(&e.to_string());
             let why = text.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default();
             // a private address stays one
             let is_final = matches!(&e, ureq::Error::Io(e) if e.kind() == ErrorKind::PermissionDenied);
-            Failure { is_final, why: format!("{}: {why}", origin.host) }
+            UploadFailure { is_final, why: format!("{}: {why}", origin.host) }
         })?;
         let status = response.status();
         if status.is_success() {

@@ -13,7 +13,7 @@ mod tls;
 pub mod token_policy;
 
 use self::proxy::Proxies;
-use crate::http::address_guard::Guard;
+use crate::http::address_guard::AddressGuard;
 use crate::json;
 use crate::secret::Secret;
 use crate::text;
@@ -118,7 +118,7 @@ impl Client {
         let base = settings.base_url.trim_end_matches('/').to_owned();
         let tls = crate::sys::tls::client_config(settings.ca_file.as_deref())
             .map_err(|e| HttpError::Offline(e.to_string()))?;
-        let agent = agent(&tls, &settings.proxies, &base, settings.total, Guard::off())?;
+        let agent = agent(&tls, &settings.proxies, &base, settings.total, AddressGuard::off())?;
         let (token, prefix) = (RwLock::new(settings.token), AtomicUsize::new(PREFIXES.len()));
         Ok(Client { agent, base, token, prefix, refused: AtomicBool::new(false) })
     }
@@ -329,7 +329,7 @@ fn agent(
     proxies: &Proxies,
     url: &str,
     total: Duration,
-    guard: Guard,
+    guard: AddressGuard,
 ) -> Result<Agent, HttpError> {
     let config = Agent::config_builder()
         .http_status_as_error(false)

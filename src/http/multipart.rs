@@ -1,7 +1,7 @@
 //! A request to an address that the user has configured, with a file in it: OpenAI's audio interface. Bodies stream.
 
-use crate::http::address_guard::{Guard, Origin};
-use crate::http::fetch::{Incoming, incoming};
+use crate::http::address_guard::{AddressGuard, Origin};
+use crate::http::fetch::{Download, incoming};
 use crate::http::proxy::Proxies;
 use crate::http::{ERROR_MAX_CHARS, HttpError, agent, error_text};
 use crate::json;
@@ -17,7 +17,7 @@ use ureq::http::Request;
 const ERROR_BYTES: u64 = 64 << 10;
 
 /// What is sent where.
-pub struct Post<'a> {
+pub struct FormPost<'a> {
     /// The address.
     pub url: &'a str,
     /// Sent as a bearer token; empty for none.
@@ -35,10 +35,10 @@ pub struct Post<'a> {
 }
 
 /// Sends it. Blocks until the head of the answer is there.
-pub fn post(post: Post<'_>) -> Result<Incoming, HttpError> {
+pub fn post(post: FormPost<'_>) -> Result<Download, HttpError> {
     let tls = crate::sys::tls::client_config(post.ca_file).map_err(|e| HttpError::Offline(e.to_string()))?;
     let origin = Origin::of(post.url).ok_or_else(|| HttpError::Offline("its address is not a URL".into()))?;
-    let agent = agent(&tls, &Proxies::from_env(), &origin.url(), post.total, Guard::off())?;
+    let agent = agent(&tls, &Proxies::from_env(), &origin.url(), post.total, AddressGuard::off())?;
     let mut request = Request::builder()
         .method("POST")
         .uri(post.url)

@@ -7,7 +7,7 @@ use crate::session::turn::{EndedTurn, TurnId};
 use crate::store::outbox::OutboxEntry;
 use crate::store::state::SessionRow;
 use crate::wire::intake::Scope;
-use crate::wire::outgoing::Status;
+use crate::wire::outgoing::TypingStatus;
 
 /// What workers report to the hub.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub enum SessionEvent {
         /// Number of the turn.
         turn_id: TurnId,
         /// What to show.
-        status: Status,
+        status: TypingStatus,
     },
     /// The agent waits for people.
     Asked(Box<AskedPermission>),

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
 use crate::http::file_upload;
-use crate::http::file_upload::{Failure, Outgoing};
+use crate::http::file_upload::{FileUpload, UploadFailure};
 use crate::secret::Secret;
 use crate::session::messages::{Lang, Say, kept};
 use crate::session::routing::Route;
@@ -17,7 +17,7 @@ use crate::store::outbox::ReplyKind;
 use crate::store::sent_files::{SentFileRecord, SentFiles};
 use crate::store::staging::{AllowedRoots, StagedFile, StagingArea};
 use crate::store::upload::Upload;
-use crate::wire::artifact::{self, MAX_FILES, Wish};
+use crate::wire::artifact::{self, ArtifactMarker, MAX_FILES};
 use crate::wire::intake::{Job, Scope};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ impl<'a> UploadTarget<'a> {
 
     /// A copy as it is to be sent.
     pub fn upload(&self, staged: StagedFile, name: &str, title: &str) -> Upload {
-        let mime = artifact::kind_of(name).map_or("application/octet-stream", |kind| kind.mime);
+        let mime = artifact::file_type(name).map_or("application/octet-stream", |kind| kind.mime);
         Upload {
             staged,
             name: name.to_owned(),
@@ -121,7 +121,7 @@ pub fn collect_marked_files(
     let mut uploads: Vec<Upload> = Vec::new();
     let surplus = wishes.len().saturating_sub(MAX_FILES);
     wishes.truncate(MAX_FILES);
-    for Wish { path, title } in wishes {
+    for ArtifactMarker { path, title } in wishes {
         match stage_file(staging, workdir, &path) {
             Ok((staged, name)) if uploads.iter().all(|other| other.staged.origin != staged.origin) => {
                 uploads.push(place.upload(staged, &name, &title));
@@ -140,7 +140,7 @@ pub fn collect_marked_files(
 /// A copy of a file that people can open, and what it is called.
 pub fn stage_file(staging: &StagingArea, folder: &Path, path: &str) -> Result<(StagedFile, String), String> {
     let name = artifact::file_name(path);
-    if artifact::kind_of(&name).is_none() {
+    if artifact::file_type(&name).is_none() {
         return Err(format!("files of this kind are not sent, only {}", artifact::endings()));
     }
     staging.stage(folder, path).map(|staged| (staged, name))
@@ -283,7 +283,7 @@ pub struct SentFile {
 
 impl FileSender<'_> {
     /// Sends a file, or finds that the service has it. The sent_files knows it afterwards.
-    pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<SentFile, Failure> {
+    pub fn send(&self, upload: &Upload, on: &mut dyn FnMut(u64)) -> Result<SentFile, UploadFailure> {
         let Upload { staged, name, title, mime, .. } = upload;
         let known = self
             .sent_files
@@ -294,9 +294,9 @@ impl FileSender<'_> {
             None => {
                 let file = self.staging.open(&staged.name).map_err(|e| {
                     // only somebody who tidies the state directory can have done that
-                    Failure::last(format!("its copy is gone: {}", crate::error::reason(&e)))
+                    UploadFailure::last(format!("its copy is gone: {}", crate::error::reason(&e)))
                 })?;
-                let out = Outgoing { file: &file, size: staged.size, name, mime };
+                let out = FileUpload { file: &file, size: staged.size, name, mime };
                 file_upload::upload(self.client, self.fetcher, &out, on)?
             }
         };

@@ -8,7 +8,7 @@ use crate::store::outbox::Outbox;
 use crate::store::sent_files::SentFiles;
 use crate::store::staging::StagingArea;
 use crate::sys::id;
-use crate::wire::e2e::Key;
+use crate::wire::e2e::E2eKey;
 use crate::wire::intake::Job;
 use std::sync::atomic::AtomicBool;
 
@@ -28,7 +28,7 @@ pub struct Shared {
     /// Held by the turn that switches models and runs, when a switcher is on.
     pub gate: SwitcherLock,
     /// The key of encrypted chats, when there is a password.
-    pub e2e: Option<Key>,
+    pub e2e: Option<E2eKey>,
     /// Copies of files on their way out.
     pub staging: StagingArea,
     /// What was sent.

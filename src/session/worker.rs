@@ -36,7 +36,7 @@ use crate::text;
 use crate::wire::assumed::CHUNK_CHARS;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::outbound_text;
-use crate::wire::outgoing::{Status, StatusKind};
+use crate::wire::outgoing::{StatusKind, TypingStatus};
 use crossbeam_channel::Receiver;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -206,7 +206,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let title = text::truncate(&text::one_line(&job.instruction), TITLE_CHARS);
         let mut show = ProgressFilter::new(adapter, route, lang);
         let received = download::download_all(&shared, job, lang, control, &mut |text| {
-            let status = Status { text, ..show.last.clone() };
+            let status = TypingStatus { text, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), turn_id, status });
         });
         let Ok(DownloadedMessage { job, images, remark }) = received else {
@@ -216,7 +216,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let job = &*job;
         let switched = preflight::switch(&shared, route, control, &mut || {
             let text = Say::WaitsForSwitch.to(lang, &[]);
-            let status = Status { text, kind: StatusKind::Queued, ..show.last.clone() };
+            let status = TypingStatus { text, kind: StatusKind::Queued, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), turn_id, status });
         });
         let pass = match switched {

@@ -19,7 +19,7 @@ const NAME_BYTES: usize = 200;
 
 /// A file that an agent wants to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct ArtifactMarker {
     /// Its path, as written.
     pub path: String,
     /// What people shall see; empty for the file's name.
@@ -28,7 +28,7 @@ pub struct Wish {
 
 /// Takes the marker lines out of a reply. Lines within code fences, indented code and inline code are text: an agent
 /// may explain the marker.
-pub fn markers(text: &str) -> (String, Vec<Wish>) {
+pub fn markers(text: &str) -> (String, Vec<ArtifactMarker>) {
     if !text.contains(MARKER) {
         return (text.to_owned(), Vec::new());
     }
@@ -51,7 +51,7 @@ pub fn markers(text: &str) -> (String, Vec<Wish>) {
 }
 
 /// `[WTT_ARTIFACT_FILE path="…" title="…"]`, alone on its line, perhaps as an item of a list.
-fn marker(line: &str) -> Option<Wish> {
+fn marker(line: &str) -> Option<ArtifactMarker> {
     let bare = line.trim_start_matches(' ');
     if line.len() - bare.len() > 3 {
         return None;
@@ -76,12 +76,12 @@ fn marker(line: &str) -> Option<Wish> {
         rest = after;
     }
     let path = path.filter(|path| !path.trim().is_empty() && rest.trim().is_empty())?;
-    Some(Wish { path: path.to_owned(), title: label(title.unwrap_or_default()) })
+    Some(ArtifactMarker { path: path.to_owned(), title: label(title.unwrap_or_default()) })
 }
 
 /// How a file is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
+enum CardStyle {
     Picture,
     Audio,
     Video,
@@ -90,49 +90,53 @@ enum Shown {
 
 /// A kind of file that may be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct FileType {
     /// What its name ends with.
     pub ending: &'static str,
     /// What it is called in a header.
     pub mime: &'static str,
-    shown: Shown,
+    shown: CardStyle,
 }
 
-const fn kind(ending: &'static str, mime: &'static str, shown: Shown) -> Kind {
-    Kind { ending, mime, shown }
+const fn kind(ending: &'static str, mime: &'static str, shown: CardStyle) -> FileType {
+    FileType { ending, mime, shown }
 }
 
 /// The kinds of the README, other endings of the same, and audio for speech.
-pub static KINDS: &[Kind] = &[
-    kind("doc", "application/msword", Shown::File),
-    kind("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Shown::File),
-    kind("ppt", "application/vnd.ms-powerpoint", Shown::File),
-    kind("pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", Shown::File),
-    kind("xls", "application/vnd.ms-excel", Shown::File),
-    kind("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Shown::File),
-    kind("pdf", "application/pdf", Shown::File),
-    kind("csv", "text/csv", Shown::File),
-    kind("md", "text/markdown", Shown::File),
-    kind("txt", "text/plain", Shown::File),
-    kind("zip", "application/zip", Shown::File),
-    kind("html", "text/html", Shown::File),
-    kind("htm", "text/html", Shown::File),
-    kind("png", "image/png", Shown::Picture),
-    kind("jpg", "image/jpeg", Shown::Picture),
-    kind("jpeg", "image/jpeg", Shown::Picture),
-    kind("webp", "image/webp", Shown::Picture),
-    kind("gif", "image/gif", Shown::Picture),
-    kind("mp4", "video/mp4", Shown::Video),
-    kind("webm", "video/webm", Shown::Video),
-    kind("mov", "video/quicktime", Shown::Video),
-    kind("wav", "audio/wav", Shown::Audio),
-    kind("mp3", "audio/mpeg", Shown::Audio),
-    kind("ogg", "audio/ogg", Shown::Audio),
-    kind("m4a", "audio/mp4", Shown::Audio),
+pub static KINDS: &[FileType] = &[
+    kind("doc", "application/msword", CardStyle::File),
+    kind("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", CardStyle::File),
+    kind("ppt", "application/vnd.ms-powerpoint", CardStyle::File),
+    kind(
+        "pptx",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        CardStyle::File,
+    ),
+    kind("xls", "application/vnd.ms-excel", CardStyle::File),
+    kind("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", CardStyle::File),
+    kind("pdf", "application/pdf", CardStyle::File),
+    kind("csv", "text/csv", CardStyle::File),
+    kind("md", "text/markdown", CardStyle::File),
+    kind("txt", "text/plain", CardStyle::File),
+    kind("zip", "application/zip", CardStyle::File),
+    kind("html", "text/html", CardStyle::File),
+    kind("htm", "text/html", CardStyle::File),
+    kind("png", "image/png", CardStyle::Picture),
+    kind("jpg", "image/jpeg", CardStyle::Picture),
+    kind("jpeg", "image/jpeg", CardStyle::Picture),
+    kind("webp", "image/webp", CardStyle::Picture),
+    kind("gif", "image/gif", CardStyle::Picture),
+    kind("mp4", "video/mp4", CardStyle::Video),
+    kind("webm", "video/webm", CardStyle::Video),
+    kind("mov", "video/quicktime", CardStyle::Video),
+    kind("wav", "audio/wav", CardStyle::Audio),
+    kind("mp3", "audio/mpeg", CardStyle::Audio),
+    kind("ogg", "audio/ogg", CardStyle::Audio),
+    kind("m4a", "audio/mp4", CardStyle::Audio),
 ];
 
 /// The kind of a file, by its name; none when such files are not sent.
-pub fn kind_of(name: &str) -> Option<&'static Kind> {
+pub fn file_type(name: &str) -> Option<&'static FileType> {
     let (stem, ending) = name.rsplit_once('.')?;
     KINDS.iter().find(|kind| !stem.is_empty() && kind.ending.eq_ignore_ascii_case(ending))
 }
@@ -158,11 +162,11 @@ pub fn card(name: &str, title: &str, url: &str) -> String {
             c => address.push(c),
         }
     }
-    let begin = match kind_of(name).map_or(Shown::File, |kind| kind.shown) {
-        Shown::Picture => "![",
-        Shown::Audio => "[audio:",
-        Shown::Video => "[video:",
-        Shown::File => "[file:",
+    let begin = match file_type(name).map_or(CardStyle::File, |kind| kind.shown) {
+        CardStyle::Picture => "![",
+        CardStyle::Audio => "[audio:",
+        CardStyle::Video => "[video:",
+        CardStyle::File => "[file:",
     };
     format!("{begin}{title}]({address})")
 }
@@ -217,8 +221,8 @@ pub fn excerpt(text: &str) -> Option<(String, usize)> {
 mod tests {
     use super::*;
 
-    fn wish(path: &str, title: &str) -> Wish {
-        Wish { path: path.to_owned(), title: title.to_owned() }
+    fn wish(path: &str, title: &str) -> ArtifactMarker {
+        ArtifactMarker { path: path.to_owned(), title: title.to_owned() }
     }
 
     #[test]
@@ -269,7 +273,7 @@ mod tests {
         // a backslash would take the bracket's meaning from it
         assert_eq!(card("a.png", "T\\", "u"), "![T/](u)");
         assert_eq!(card("a.md", "\u{202e}\u{200b}", "u"), "[file:a.md](u)");
-        assert!(kind_of(".pdf").is_none() && kind_of("pdf").is_none() && kind_of("a.exe").is_none());
+        assert!(file_type(".pdf").is_none() && file_type("pdf").is_none() && file_type("a.exe").is_none());
     }
 
     #[test]

@@ -22,7 +22,7 @@ const LABEL_BYTES: usize = 400;
 
 /// What a file is, as far as names tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MediaKind {
     /// A picture.
     Image,
     /// Sound.
@@ -33,14 +33,14 @@ pub enum Kind {
     File,
 }
 
-impl Kind {
+impl MediaKind {
     /// The word for people.
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Image => "image",
-            Kind::Audio => "audio",
-            Kind::Video => "video",
-            Kind::File => "file",
+            MediaKind::Image => "image",
+            MediaKind::Audio => "audio",
+            MediaKind::Video => "video",
+            MediaKind::File => "file",
         }
     }
 }
@@ -49,7 +49,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
     /// What it is.
-    pub kind: Kind,
+    pub kind: MediaKind,
     /// Its name or title as sent; may be empty.
     pub name: String,
     /// Where it is, absolute or relative to the service.
@@ -57,30 +57,30 @@ pub struct Media {
 }
 
 /// Endings of names, by kind.
-const ENDINGS: [(Kind, &[&str]); 4] = [
+const ENDINGS: [(MediaKind, &[&str]); 4] = [
     (
-        Kind::Image,
+        MediaKind::Image,
         &["png", "jpg", "jpeg", "gif", "webp", "bmp", "heic", "heif", "svg", "tif", "tiff", "avif"],
     ),
-    (Kind::Audio, &["mp3", "wav", "ogg", "oga", "opus", "m4a", "aac", "flac", "amr", "weba"]),
-    (Kind::Video, &["mp4", "mov", "webm", "mkv", "avi", "m4v"]),
+    (MediaKind::Audio, &["mp3", "wav", "ogg", "oga", "opus", "m4a", "aac", "flac", "amr", "weba"]),
+    (MediaKind::Video, &["mp4", "mov", "webm", "mkv", "avi", "m4v"]),
     (
-        Kind::File,
+        MediaKind::File,
         &["pdf", "doc", "docx", "ppt", "pptx", "xls", "xlsx", "csv", "md", "txt", "zip", "html", "json"],
     ),
 ];
 
 /// Tokens whose label begins with a word and a colon, or is the word.
-const WORDS: [(&str, Kind); 6] = [
-    ("image", Kind::Image),
-    ("audio", Kind::Audio),
-    ("video", Kind::Video),
-    ("file", Kind::File),
-    ("zip", Kind::File),
-    ("artifact", Kind::File),
+const WORDS: [(&str, MediaKind); 6] = [
+    ("image", MediaKind::Image),
+    ("audio", MediaKind::Audio),
+    ("video", MediaKind::Video),
+    ("file", MediaKind::File),
+    ("zip", MediaKind::File),
+    ("artifact", MediaKind::File),
 ];
 
-fn kind_by_ending(name: &str) -> Option<Kind> {
+fn kind_by_ending(name: &str) -> Option<MediaKind> {
     let name = name.split(['?', '#']).next().unwrap_or_default();
     let ending = name.rsplit('/').next().unwrap_or_default().rsplit_once('.')?.1.to_ascii_lowercase();
     ENDINGS.iter().find(|(_, endings)| endings.contains(&ending.as_str())).map(|(kind, _)| *kind)
@@ -180,9 +180,9 @@ fn token(text: &str, from: usize, close: usize, stop: usize) -> Option<(Range<us
     let (word, name) = label.split_once(':').unwrap_or((label, ""));
     let named = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word.trim()));
     let (kind, name) = match (picture, named) {
-        (true, _) => (Kind::Image, label),
-        (false, Some((_, Kind::File))) => {
-            (kind_by_ending(name).or_else(|| kind_by_ending(url)).unwrap_or(Kind::File), name)
+        (true, _) => (MediaKind::Image, label),
+        (false, Some((_, MediaKind::File))) => {
+            (kind_by_ending(name).or_else(|| kind_by_ending(url)).unwrap_or(MediaKind::File), name)
         }
         (false, Some((_, kind))) => (*kind, name),
         (false, None) => return None,
@@ -240,7 +240,8 @@ fn walk(row: &Object, about: bool, depth: usize, found: &mut Vec<Media>) {
                 let ending = kind_by_ending(url).or_else(|| kind_by_ending(name));
                 let said = WORDS.iter().find(|(word, _)| mime.starts_with(word)).map(|(_, kind)| *kind);
                 if is_stored(url) || (about && (ending.is_some() || said.is_some())) {
-                    let kind = said.filter(|kind| *kind != Kind::File).or(ending).unwrap_or(Kind::File);
+                    let kind =
+                        said.filter(|kind| *kind != MediaKind::File).or(ending).unwrap_or(MediaKind::File);
                     add(found, Media { kind, name: name.to_owned(), url: url.clone() });
                 }
             }
@@ -253,7 +254,7 @@ fn walk(row: &Object, about: bool, depth: usize, found: &mut Vec<Media>) {
                             if is_address(url)
                                 && (is_stored(url) || (about && kind_by_ending(url).is_some())) =>
                         {
-                            let kind = kind_by_ending(url).unwrap_or(Kind::File);
+                            let kind = kind_by_ending(url).unwrap_or(MediaKind::File);
                             add(found, Media { kind, name: String::new(), url: url.clone() });
                         }
                         _ => {}

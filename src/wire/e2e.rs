@@ -19,20 +19,20 @@ const BLOCK: usize = 16;
 
 /// The derived key.
 #[derive(Clone)]
-pub struct Key([u8; 32]);
+pub struct E2eKey([u8; 32]);
 
-impl std::fmt::Debug for Key {
+impl std::fmt::Debug for E2eKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Key")
     }
 }
 
-impl Key {
+impl E2eKey {
     /// Derives it from the password: some tenths of a second of work.
-    pub fn derive(password: &str) -> Key {
+    pub fn derive(password: &str) -> E2eKey {
         let mut key = [0; 32];
         pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, SALT, password.as_bytes(), &mut key);
-        Key(key)
+        E2eKey(key)
     }
 
     /// For the answer to `e2e_key_request`: who has the password gave it to whom it is told to.
@@ -87,14 +87,14 @@ mod tests {
 
     #[test]
     fn others_understand_it_and_it_understands_others() {
-        let key = Key::derive("correct horse");
+        let key = E2eKey::derive("correct horse");
         assert_eq!(key.to_base64(), "k3ZGLZuGH/tc8Q9iJxVW5UM7J2r65yRael6/gk2FGpY=");
         assert_eq!(key.open(SEALED).as_deref(), Some(TEXT));
         assert_eq!(key.seal(TEXT, "web-p2p-1-x"), SEALED);
         for no in ["", "plain", "{}", r#"{"c":"!","ctx":"x"}"#, r#"{"c":"AAAA"}"#, r#"{"c":1,"ctx":"x"}"#] {
             assert_eq!(key.open(no), None, "{no}");
         }
-        assert_eq!(Key([7; 32]).open(SEALED), None, "another password");
+        assert_eq!(E2eKey([7; 32]).open(SEALED), None, "another password");
         assert!(is_sealed(SEALED) && is_sealed(&key.seal("", "c")));
         for plain in [
             "",

@@ -34,7 +34,7 @@ pub enum Frame {
         body: Value,
     },
     /// The web asks for a terminal, a shell command or the runtime information of this machine.
-    Host(Box<host_frames::Call>),
+    Host(Box<host_frames::HostRequest>),
     /// Anything else: ignored, with its kind for the debug log.
     Other(String),
 }

@@ -44,14 +44,14 @@ const SESSION_CHARS: usize = 128;
 /// Sizes of a terminal beyond these are no sizes; programs divide by them.
 const MAX_SIDE: u64 = 1000;
 /// What web terminals are before they are measured.
-const USUAL_SIZE: Size = Size { cols: 80, rows: 24 };
+const USUAL_SIZE: TerminalSize = TerminalSize { cols: 80, rows: 24 };
 
 /// The error that says that a capability is switched off.
 pub const DISABLED: &str = "shell_disabled";
 
 /// Columns and rows, both 1 to 1000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
+pub struct TerminalSize {
     /// Columns.
     pub cols: u16,
     /// Rows.
@@ -60,13 +60,13 @@ pub struct Size {
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ask {
+pub enum HostAction {
     /// Open a terminal; without a session id we choose one.
     Open {
         /// Chosen by the service.
         session: Option<String>,
         /// How large.
-        size: Size,
+        size: TerminalSize,
         /// Where, when it says so.
         cwd: Option<String>,
     },
@@ -82,7 +82,7 @@ pub enum Ask {
         /// Terminal.
         session: String,
         /// How large.
-        size: Size,
+        size: TerminalSize,
     },
     /// End it.
     Close {
@@ -106,9 +106,9 @@ pub enum Ask {
 
 /// One request or notice.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Call {
+pub struct HostRequest {
     /// What is asked.
-    pub ask: Ask,
+    pub ask: HostAction,
     /// Name, without `_request`.
     name: &'static str,
     /// The id, under the keys that it came with.
@@ -116,7 +116,7 @@ pub struct Call {
 }
 
 /// Decodes a frame of that (lower-case) type; nothing when the name is none of these.
-pub fn decode(kind: &str, body: &Object) -> Option<Call> {
+pub fn decode(kind: &str, body: &Object) -> Option<HostRequest> {
     let stem = kind.strip_suffix("_request").unwrap_or(kind);
     let (name, kind) = NAMES.iter().find(|(name, _)| *name == stem)?;
     let mut ids = Map::new();
@@ -125,40 +125,40 @@ pub fn decode(kind: &str, body: &Object) -> Option<Call> {
             ids.insert((*key).to_owned(), id.into());
         }
     }
-    Some(Call { ask: ask(*kind, body), name, ids })
+    Some(HostRequest { ask: ask(*kind, body), name, ids })
 }
 
-fn ask(kind: HostFrameKind, body: &Object) -> Ask {
+fn ask(kind: HostFrameKind, body: &Object) -> HostAction {
     let session = text(body, &["session_id", "sessionId", "terminal_id"]);
     let session = session.filter(|id| id.chars().count() <= SESSION_CHARS);
     match (kind, session) {
-        (HostFrameKind::Open, session) => Ask::Open {
+        (HostFrameKind::Open, session) => HostAction::Open {
             session,
             size: size(body).unwrap_or(USUAL_SIZE),
             cwd: text(body, &["cwd", "workdir"]),
         },
         (HostFrameKind::Input | HostFrameKind::Resize | HostFrameKind::Close, None) => {
-            Ask::Unclear("session_id is missing or too long")
+            HostAction::Unclear("session_id is missing or too long")
         }
         (HostFrameKind::Input, Some(session)) => {
             match find(body, |o| o.get("data").or(o.get("input"))?.as_str()) {
-                Some(keys) => Ask::Input { session, keys: keys.to_owned() },
-                None => Ask::Unclear("data is missing"),
+                Some(keys) => HostAction::Input { session, keys: keys.to_owned() },
+                None => HostAction::Unclear("data is missing"),
             }
         }
         (HostFrameKind::Resize, Some(session)) => match size(body) {
-            Some(size) => Ask::Resize { session, size },
-            None => Ask::Unclear("cols and rows are missing"),
+            Some(size) => HostAction::Resize { session, size },
+            None => HostAction::Unclear("cols and rows are missing"),
         },
-        (HostFrameKind::Close, Some(session)) => Ask::Close { session },
+        (HostFrameKind::Close, Some(session)) => HostAction::Close { session },
         (HostFrameKind::Shell, _) => match find(body, |o| o.get("command").or(o.get("cmd"))?.as_str()) {
             Some(command) if !command.trim().is_empty() => {
                 let command = command.to_owned();
-                Ask::Shell { command, timeout: timeout(body), cwd: text(body, &["cwd", "workdir"]) }
+                HostAction::Shell { command, timeout: timeout(body), cwd: text(body, &["cwd", "workdir"]) }
             }
-            _ => Ask::Unclear("command is missing"),
+            _ => HostAction::Unclear("command is missing"),
         },
-        (HostFrameKind::Runtime, _) => Ask::Runtime,
+        (HostFrameKind::Runtime, _) => HostAction::Runtime,
     }
 }
 
@@ -176,12 +176,12 @@ fn number(body: &Object, keys: &[&str]) -> Option<f64> {
     text(body, keys)?.parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0)
 }
 
-fn size(body: &Object) -> Option<Size> {
+fn size(body: &Object) -> Option<TerminalSize> {
     let side = |keys: &[&str]| {
         let asked = text(body, keys)?.parse::<u64>().ok()?;
         u16::try_from(asked.clamp(1, MAX_SIDE)).ok()
     };
-    Some(Size { cols: side(&["cols", "columns"])?, rows: side(&["rows", "lines"])? })
+    Some(TerminalSize { cols: side(&["cols", "columns"])?, rows: side(&["rows", "lines"])? })
 }
 
 fn timeout(body: &Object) -> Option<Duration> {
@@ -190,7 +190,7 @@ fn timeout(body: &Object) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-impl Call {
+impl HostRequest {
     /// Whether somebody waits for an answer.
     pub fn expects_answer(&self) -> bool {
         !self.ids.is_empty()
@@ -214,7 +214,7 @@ impl Call {
 
 /// What a one-shot command has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Done {
+pub struct CommandResult {
     /// Exit code; 128 and the signal when one ended it, 124 when the time was up.
     pub exit_code: i32,
     /// What it wrote.
@@ -227,10 +227,10 @@ pub struct Done {
     pub truncated: bool,
 }
 
-impl Done {
+impl CommandResult {
     /// As fields of the answer: flat, and once more as the row that the web reads, in both of its spellings.
     pub fn fields(&self) -> Value {
-        let Done { exit_code, stdout, stderr, timed_out, truncated } = self;
+        let CommandResult { exit_code, stdout, stderr, timed_out, truncated } = self;
         let result =
             json!({ "exit_code": exit_code, "exitCode": exit_code, "stdout": stdout, "stderr": stderr });
         let mut fields = json!({ "status": if *timed_out { "timeout" } else { "done" }, "exit_code": exit_code,
@@ -269,7 +269,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn call(frame: Value) -> Call {
+    fn call(frame: Value) -> HostRequest {
         let body = frame.as_object().unwrap();
         let kind = lenient_json::word(body, &["type", "action"]).unwrap();
         decode(&kind, body).unwrap_or_else(|| panic!("{frame}"))
@@ -277,19 +277,19 @@ mod tests {
 
     #[test]
     fn frames_are_understood_in_every_assumed_shape() {
-        let size = |cols, rows| Size { cols, rows };
-        let open = |session: Option<&str>, size, cwd: Option<&str>| Ask::Open {
+        let size = |cols, rows| TerminalSize { cols, rows };
+        let open = |session: Option<&str>, size, cwd: Option<&str>| HostAction::Open {
             session: session.map(str::to_owned),
             size,
             cwd: cwd.map(str::to_owned),
         };
-        let shell = |timeout: Option<u64>| Ask::Shell {
+        let shell = |timeout: Option<u64>| HostAction::Shell {
             command: " a\nb\n".into(),
             timeout: timeout.map(Duration::from_millis),
             cwd: None,
         };
         let (session, keys) = ("s".to_owned(), " \r\u{1b}[A".to_owned());
-        let rows: &[(Value, Ask)] = &[
+        let rows: &[(Value, HostAction)] = &[
             (
                 json!({"type":"terminal_open","request_id":"r","session_id":"s","cols":120,"rows":32,"cwd":"/w"}),
                 open(Some("s"), size(120, 32), Some("/w")),
@@ -301,19 +301,25 @@ mod tests {
             (json!({"type":"terminal_open","cwd":"","token":"hush"}), open(None, size(80, 24), None)),
             (
                 json!({"type":"terminal_input","session_id":"s","data":keys}),
-                Ask::Input { session: session.clone(), keys: keys.clone() },
+                HostAction::Input { session: session.clone(), keys: keys.clone() },
             ),
             (
                 json!({"type":"terminal_input","data":{"session_id":"s","data":keys}}),
-                Ask::Input { session: session.clone(), keys },
+                HostAction::Input { session: session.clone(), keys },
             ),
-            (json!({"type":"terminal_input","data":"x"}), Ask::Unclear("session_id is missing or too long")),
+            (
+                json!({"type":"terminal_input","data":"x"}),
+                HostAction::Unclear("session_id is missing or too long"),
+            ),
             (
                 json!({"type":"terminal_resize","session_id":"s","columns":100_000,"rows":30}),
-                Ask::Resize { session: session.clone(), size: size(1000, 30) },
+                HostAction::Resize { session: session.clone(), size: size(1000, 30) },
             ),
-            (json!({"type":"terminal_resize","session_id":"s"}), Ask::Unclear("cols and rows are missing")),
-            (json!({"type":"terminal_close","sessionId":"s"}), Ask::Close { session }),
+            (
+                json!({"type":"terminal_resize","session_id":"s"}),
+                HostAction::Unclear("cols and rows are missing"),
+            ),
+            (json!({"type":"terminal_close","sessionId":"s"}), HostAction::Close { session }),
             (
                 json!({"type":"shell_exec","request_id":"r","command":" a\nb\n","timeout_seconds":120}),
                 shell(Some(120_000)),
@@ -324,8 +330,8 @@ mod tests {
             ),
             (json!({"action":"agent_shell","data":{"command":" a\nb\n","timeout":"2"}}), shell(Some(2000))),
             (json!({"type":"shell_job","id":7,"command":" a\nb\n","timeout":-1}), shell(None)),
-            (json!({"type":"shell_job","id":7,"command":" \n"}), Ask::Unclear("command is missing")),
-            (json!({"type":"runtime_info_request","request_id":"r"}), Ask::Runtime),
+            (json!({"type":"shell_job","id":7,"command":" \n"}), HostAction::Unclear("command is missing")),
+            (json!({"type":"runtime_info_request","request_id":"r"}), HostAction::Runtime),
         ];
         for (frame, ask) in rows {
             assert_eq!(&call(frame.clone()).ask, ask, "{frame}");
@@ -345,8 +351,13 @@ mod tests {
                 "message":"It is off."})
         );
         assert_eq!(refusal(json!({"type":"terminal_close","session_id":"s"})), None);
-        let done =
-            Done { exit_code: 3, stdout: "o".into(), stderr: "e".into(), timed_out: false, truncated: false };
+        let done = CommandResult {
+            exit_code: 3,
+            stdout: "o".into(),
+            stderr: "e".into(),
+            timed_out: false,
+            truncated: false,
+        };
         let answer =
             call(json!({"type":"shell_exec","request_id":"r","command":"x"})).answer(true, done.fields());
         assert_eq!(

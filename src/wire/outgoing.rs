@@ -101,7 +101,7 @@ pub fn client_id(message: &Message) -> Option<&str> {
 
 /// The status of a `typing` frame (see PROGRESS in wtt-connect-protocol(7)).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Status {
+pub struct TypingStatus {
     /// Short, one line; cut to 160 characters here.
     pub text: String,
     /// One of the kinds that the web labels.
@@ -153,7 +153,7 @@ impl StatusKind {
 }
 
 /// `typing` with state `start`. The status fields are confirmed on the web's side, inferred on ours.
-pub fn typing_start(request_id: &str, topic_id: &str, ttl_ms: u32, status: &Status) -> String {
+pub fn typing_start(request_id: &str, topic_id: &str, ttl_ms: u32, status: &TypingStatus) -> String {
     let mut frame = json!({
         "action": "typing",
         "request_id": request_id,
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn status_is_one_short_line() {
-        let status = Status {
+        let status = TypingStatus {
             text: format!("cargo\ttest\n{}", "测".repeat(300)),
             kind: StatusKind::WebSearch,
             adapter: "codex".into(),

@@ -3,7 +3,7 @@
 use super::manual::manual;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use wtt_connect::cli::{generate, parse::Shell};
+use wtt_connect::cli::{generate, parse::CompletionShell};
 use wtt_connect::config::keys;
 
 type Render = fn() -> String;
@@ -12,9 +12,9 @@ type Render = fn() -> String;
 const FILES: &[(Render, &str)] = &[
     (|| manual(1), "man/wtt-connect.1"),
     (|| manual(5), "man/wtt-connect.5"),
-    (|| generate(Shell::Bash), "install/completions/wtt-connect.bash"),
-    (|| generate(Shell::Zsh), "install/completions/_wtt-connect"),
-    (|| generate(Shell::Fish), "install/completions/wtt-connect.fish"),
+    (|| generate(CompletionShell::Bash), "install/completions/wtt-connect.bash"),
+    (|| generate(CompletionShell::Zsh), "install/completions/_wtt-connect"),
+    (|| generate(CompletionShell::Fish), "install/completions/wtt-connect.fish"),
 ];
 
 fn root(file: &str) -> PathBuf {

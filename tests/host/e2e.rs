@@ -4,7 +4,7 @@ use super::answer;
 use crate::support::daemon::{Connector, Home, Wtt, binary, until};
 use serde_json::json;
 use wtt_connect::local::service::{MessageAuthor, ServiceEvent};
-use wtt_connect::wire::e2e::{Key, is_sealed};
+use wtt_connect::wire::e2e::{E2eKey, is_sealed};
 
 #[test]
 fn encrypted_messages_are_read_and_answered_encrypted() {
@@ -17,7 +17,7 @@ fn encrypted_messages_are_read_and_answered_encrypted() {
         ("WTT_CONNECT_TTS_COMMAND", &format!("touch {{output}} {}", spoke.display())),
     ];
     let connector = Connector::start(&wtt, &home, &env);
-    let key = Key::derive("CANARY correct horse");
+    let key = E2eKey::derive("CANARY correct horse");
     let asked = answer(&wtt, json!({"type":"e2e_key_request","request_id":"k1"}));
     assert_eq!(
         asked,

@@ -5,7 +5,7 @@ use wtt_connect::wire::assumed;
 use wtt_connect::wire::frame::{self, Frame};
 use wtt_connect::wire::host_frames;
 use wtt_connect::wire::outbound_text::{TaskStatusLine, task_status_line};
-use wtt_connect::wire::outgoing::{self, Publish, Status, StatusKind};
+use wtt_connect::wire::outgoing::{self, Publish, StatusKind, TypingStatus};
 
 const PAGE: &str = include_str!("../../man/wtt-connect-protocol.7");
 
@@ -32,7 +32,7 @@ fn is_ours(frame: &Value) -> bool {
 }
 
 /// A request of the service that is about this machine.
-fn call(frame: Value) -> host_frames::Call {
+fn call(frame: Value) -> host_frames::HostRequest {
     match frame::decode(&frame.to_string()) {
         Frame::Host(call) => *call,
         other => panic!("{other:?}"),
@@ -49,7 +49,7 @@ fn frames() -> Vec<Value> {
 
 #[test]
 fn what_we_send_is_documented_to_the_letter() {
-    let status = Status {
+    let status = TypingStatus {
         text: "cargo test".into(),
         kind: StatusKind::Command,
         adapter: "codex".into(),
@@ -78,7 +78,11 @@ fn what_we_send_is_documented_to_the_letter() {
         call(json!({"type":"shell_exec","request_id":"sh1","command":"uname"}))
             .answer(
                 true,
-                host_frames::Done { stdout: "Linux".into(), ..host_frames::Done::default() }.fields(),
+                host_frames::CommandResult {
+                    stdout: "Linux".into(),
+                    ..host_frames::CommandResult::default()
+                }
+                .fields(),
             )
             .unwrap(),
         host_frames::runtime_info(
@@ -123,8 +127,8 @@ fn what_we_are_said_to_understand_is_understood() {
             }
             Frame::Request { .. } => "request",
             Frame::Host(call) => match call.ask {
-                host_frames::Ask::Open { .. } => "terminal",
-                host_frames::Ask::Shell { .. } => "shell",
+                host_frames::HostAction::Open { .. } => "terminal",
+                host_frames::HostAction::Shell { .. } => "shell",
                 other => panic!("{other:?}"),
             },
             other => panic!("{documented}: {other:?}"),

@@ -15,7 +15,7 @@ use crate::store::atomic;
 use serde_json::{Value, json};
 
 /// The identity of the agent.
-struct Identity {
+struct NewIdentity {
     agent_id: String,
     token: Secret,
     adapter: String,
@@ -44,7 +44,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     let (adapter, why) = choose(args.adapter.as_deref(), setting("WTT_CONNECT_ADAPTER"));
     let identity = match (setting("WTT_AGENT_ID"), setting("WTT_TOKEN")) {
         (Some(agent_id), Some(token)) => {
-            Identity { agent_id, token: Secret::new(token), adapter, profile: selection.profile }
+            NewIdentity { agent_id, token: Secret::new(token), adapter, profile: selection.profile }
         }
         (None, None) => {
             let mut identity = register(&open(&Secret::default())?, adapter)?;
@@ -112,7 +112,7 @@ fn failed(error: HttpError) -> Error {
 }
 
 /// Registers a new identity (see IDENTITIES in wtt-connect-protocol(7)).
-fn register(client: &Client, adapter: String) -> Result<Identity> {
+fn register(client: &Client, adapter: String) -> Result<NewIdentity> {
     let body = json!({ "platform": std::env::consts::OS });
     let (_, answer) = client.post_json("/agents/register", &body).map_err(failed)?;
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -123,11 +123,11 @@ fn register(client: &Client, adapter: String) -> Result<Identity> {
             "the service registered an agent, but did not return its id and token".into(),
         ));
     }
-    Ok(Identity { agent_id, token: Secret::new(token), adapter, profile: None })
+    Ok(NewIdentity { agent_id, token: Secret::new(token), adapter, profile: None })
 }
 
 /// Stores the new identity before anything else is done with it.
-fn store(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Result<()> {
+fn store(identity: &NewIdentity, name: &str, base_url: &str, places: &Places) -> Result<()> {
     let path = places.profile_file(name).map_err(|why| Error::Config(why.into()))?;
     let changes = [
         ("WTT_BASE_URL", base_url),
@@ -144,7 +144,7 @@ fn store(identity: &Identity, name: &str, base_url: &str, places: &Places) -> Re
 }
 
 /// Requests a claim code and says how long it is valid (see IDENTITIES in wtt-connect-protocol(7)).
-fn claim(client: &Client, identity: &Identity) -> Result<String> {
+fn claim(client: &Client, identity: &NewIdentity) -> Result<String> {
     let body = json!({ "agent_id": identity.agent_id });
     let (_, answer) = client.post_json("/agents/claim-code", &body).map_err(failed)?;
     let code = ["code", "claim_code"].iter().find_map(|name| answer.get(*name)?.as_str());

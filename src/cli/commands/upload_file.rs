@@ -9,7 +9,7 @@ use crate::daemon::control::{self, AskError, UploadRequest};
 use crate::error::{Error, Result};
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::file_upload::Failure;
+use crate::http::file_upload::UploadFailure;
 use crate::session::file_upload;
 use crate::session::file_upload::{FileSender, UploadTarget};
 use crate::store::sent_files::SentFiles;
@@ -130,12 +130,12 @@ fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)
         what = format!("the service refuses the card in topic {}", wish.topic_id);
         let path = outgoing::messages_path(&wish.topic_id, &config.agent_id);
         client.post_json(&path, &outgoing::message(&message, &config.agent_id))?;
-        Ok::<_, Failure>(sent)
+        Ok::<_, UploadFailure>(sent)
     })();
     staging.remove(&upload.staged.name);
     let sent = sent.map_err(|error| match error {
-        Failure { is_final: false, why } => Error::Unavailable(why),
-        Failure { why, .. } => Error::Failed(format!("{what}: {why}")),
+        UploadFailure { is_final: false, why } => Error::Unavailable(why),
+        UploadFailure { why, .. } => Error::Failed(format!("{what}: {why}")),
     })?;
     Ok(
         json!({ "url": sent.url, "card": sent.card, "size": upload.staged.size, "sha256": upload.staged.sha256 }),

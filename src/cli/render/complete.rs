@@ -1,7 +1,7 @@
 //! Completion scripts for bash, zsh and fish, rendered from the table. The shell lists the profiles at completion time.
 
 use crate::agent::adapters::ADAPTERS;
-use crate::cli::parse::Shell;
+use crate::cli::parse::CompletionShell;
 use crate::cli::table::{CommandSpec, FlagSpec, GLOBAL_FLAGS, HELP, ValueKind, listed};
 use crate::config::Mode;
 
@@ -33,7 +33,9 @@ impl Candidates {
             ValueKind::Directory => Candidates::Directories,
             // with the demonstration agent of `try`, which is the only command that completes these
             ValueKind::Adapter => Candidates::Words(format!("{} demo", adapter_names())),
-            ValueKind::CompletionScript => Candidates::Words(Shell::ALL.map(|(name, _)| name).join(" ")),
+            ValueKind::CompletionScript => {
+                Candidates::Words(CompletionShell::ALL.map(|(name, _)| name).join(" "))
+            }
             ValueKind::Mode => Candidates::Words(Mode::ALL.map(Mode::name).join(" ")),
             ValueKind::Number | ValueKind::Free(_) => Candidates::Nothing,
         }

@@ -1,7 +1,7 @@
 //! Settings of the chat: what happens to a message while the agent is busy.
 
-use super::spec::{Key, key};
-use crate::config::kind::Kind;
+use super::spec::{SettingSpec, key};
+use crate::config::kind::SettingKind;
 
 /// What is done with a message for an agent that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,17 +21,17 @@ pub const BUSY: &str = "WTT_CONNECT_BUSY";
 pub const MERGE: &str = "WTT_CONNECT_MERGE_WAITING";
 
 /// The settings.
-pub static CHAT: &[Key] = &[
+pub static CHAT: &[SettingSpec] = &[
     key(
         BUSY,
-        Kind::Word(&["queue", "steer", "interrupt"]),
+        SettingKind::Word(&["queue", "steer", "interrupt"]),
         "queue",
         "What happens to a message that arrives while the agent is working in its topic. queue: it waits for its turn. steer: it is added to the running turn; an agent that does not support this is interrupted and continues with both messages. interrupt: the agent is always interrupted. One answer then covers both messages. Messages with files, commands, and messages for another agent or model always wait. /steer does the same for one message.",
         "steer",
     ),
     key(
         MERGE,
-        Kind::Flag,
+        SettingKind::Flag,
         "0",
         "Merges waiting messages of one sender in a topic into one turn with one answer.",
         "1",

@@ -1,12 +1,12 @@
 //! Settings of permission requests.
 
-use super::spec::{Key, key};
-use crate::config::kind::Kind;
+use super::spec::{SettingSpec, key};
+use crate::config::kind::SettingKind;
 
-pub(super) static KEYS: &[Key] = &[
+pub(super) static KEYS: &[SettingSpec] = &[
     key(
         "WTT_CONNECT_PERMISSIONS",
-        Kind::Permissions,
+        SettingKind::Permissions,
         "none; the mode alone decides",
         "Rules about what an agent may do: a JSON list, or the path of a file that holds one. A rule is an object with `action` (`allow`, `ask` or `deny`) \
          and, as a text or a list of texts, conditions: `adapter`, `tool`, `command`, `path`, `topic`, `task`; a rule without conditions applies to everything. \
@@ -19,7 +19,7 @@ pub(super) static KEYS: &[Key] = &[
     ),
     key(
         "WTT_CONNECT_APPROVAL_SECONDS",
-        Kind::Seconds { min: 0, max: 86_400 },
+        SettingKind::Seconds { min: 0, max: 86_400 },
         "600",
         "How long a permission request in the chat waits for an answer; after that it is denied, and the agent continues. With 0 nobody is asked, and whatever the mode does not allow is denied.",
         "1800",

@@ -1,41 +1,41 @@
 //! Settings of the terminal, of shell commands from the web page, and of end-to-end encryption.
 
-use super::spec::{Key, key, manual_text};
-use crate::config::kind::Kind;
+use super::spec::{SettingSpec, key, manual_text};
+use crate::config::kind::SettingKind;
 
-pub(super) static HOST: &[Key] = &[
+pub(super) static HOST: &[SettingSpec] = &[
     key(
         "WTT_CONNECT_ENABLE_SHELL",
-        Kind::Flag,
+        SettingKind::Flag,
         "0",
         "Lets the owner of the agent open terminals on this machine from the web page, and lets the page run shell commands here, as for \"Clone Agent\". Both run as the user of the connector without any restriction. While this is off, such requests are refused at once.",
         "1",
     ),
     key(
         "WTT_CONNECT_SHELL_MODE",
-        Kind::Word(&["unsafe", "readonly", "off"]),
+        SettingKind::Word(&["unsafe", "readonly", "off"]),
         "unsafe",
         "What shell commands from the web page may do if WTT_CONNECT_ENABLE_SHELL is on. unsafe: they are not filtered. readonly: only commands of a fixed list run, such as ls, cat, grep, df and git status, without a shell, so there are no pipes, redirections, variables or substitutions; this guards against accidents, but is not a sandbox. off: none runs. Terminals do not depend on this setting: they are always full shells.",
         "readonly",
     ),
     key(
         "WTT_CONNECT_SHELL_TIMEOUT_SECONDS",
-        Kind::Seconds { min: 1, max: 3600 },
+        SettingKind::Seconds { min: 1, max: 3600 },
         "120",
         "A shell command from the web page that takes longer is killed with everything that it started. A request may ask for a shorter time.",
         "60",
     ),
     key(
         "WTT_CONNECT_SHELL_MAX_OUTPUT_CHARS",
-        Kind::Number { min: 100, max: 200_000 },
+        SettingKind::Number { min: 100, max: 200_000 },
         "20000",
         "The most characters that are returned of each of the two outputs of a shell command. The end of the output is kept, because it has the errors.",
         "50000",
     ),
-    Key {
+    SettingSpec {
         name: "WTT_E2E_PASSWORD",
         aliases: &[],
-        kind: Kind::Text,
+        kind: SettingKind::Text,
         default: "none",
         secret: true,
         meaning: manual_text(

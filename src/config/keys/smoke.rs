@@ -1,7 +1,7 @@
 //! Settings of `smoke-chat`: the sender.
 
-use super::spec::{Key, key, manual_text};
-use crate::config::kind::Kind;
+use super::spec::{SettingSpec, key, manual_text};
+use crate::config::kind::SettingKind;
 
 /// The identity of the sender.
 pub const SENDER: &str = "WTT_SMOKE_SENDER_AGENT_ID";
@@ -9,18 +9,18 @@ pub const SENDER: &str = "WTT_SMOKE_SENDER_AGENT_ID";
 pub const SENDER_TOKEN: &str = "WTT_SMOKE_SENDER_TOKEN";
 
 /// The settings.
-pub(super) static KEYS: &[Key] = &[
+pub(super) static KEYS: &[SettingSpec] = &[
     key(
         SENDER,
-        Kind::AgentId,
+        SettingKind::AgentId,
         "none; smoke-chat needs it",
         "A second identity of yours, as which smoke-chat sends its message, because an agent does not answer its own messages. Read from the environment even with a profile.",
         "agent-tester",
     ),
-    Key {
+    SettingSpec {
         name: SENDER_TOKEN,
         aliases: &[],
-        kind: Kind::Token,
+        kind: SettingKind::Token,
         default: "none; smoke-chat needs it",
         secret: true,
         meaning: manual_text("The token of that identity. Read from the environment even with a profile."),

@@ -1,16 +1,16 @@
 //! A row of the table of settings, and how one is written.
 
-use crate::config::kind::Kind;
+use crate::config::kind::SettingKind;
 
 /// A setting.
 #[derive(Debug)]
-pub struct Key {
+pub struct SettingSpec {
     /// The environment variable.
     pub name: &'static str,
     /// Other names, read if the name itself is not set.
     pub aliases: &'static [&'static str],
     /// The kind of value that is accepted.
-    pub kind: Kind,
+    pub kind: SettingKind,
     /// The default, as a value or in words.
     pub default: &'static str,
     /// Whether the value is secret and never shown.
@@ -21,7 +21,7 @@ pub struct Key {
     pub example: &'static str,
 }
 
-impl Key {
+impl SettingSpec {
     /// The name in a JSON file: `WTT_CONNECT_AGENT_ALIASES` is `agentAliases`, `WTT_AGENT_ID` is `agentId`.
     pub fn json_name(&self) -> String {
         camel(self.name)
@@ -47,12 +47,12 @@ pub fn camel(name: &str) -> String {
 /// A setting without aliases that is not secret.
 pub(super) const fn key(
     name: &'static str,
-    kind: Kind,
+    kind: SettingKind,
     default: &'static str,
     meaning: &'static str,
     example: &'static str,
-) -> Key {
-    Key {
+) -> SettingSpec {
+    SettingSpec {
         name,
         aliases: &[],
         kind,

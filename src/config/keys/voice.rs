@@ -1,7 +1,7 @@
 //! Settings of received files, speech to text, and text to speech.
 
-use super::spec::{Key, key, manual_text};
-use crate::config::kind::Kind;
+use super::spec::{SettingSpec, key, manual_text};
+use crate::config::kind::SettingKind;
 
 /// The address that needs a key.
 pub const OPENAI: &str = "https://api.openai.com/v1";
@@ -10,39 +10,39 @@ pub const STT_MODEL: &str = "whisper-1";
 /// The same for speech.
 pub const TTS_MODEL: &str = "tts-1";
 
-pub(super) static KEYS: &[Key] = &[
+pub(super) static KEYS: &[SettingSpec] = &[
     key(
         "WTT_CONNECT_MEDIA_HOSTS",
-        Kind::List,
+        SettingKind::List,
         "none",
         "Hosts with private addresses, each optionally with a port, from which files of messages may be downloaded, and to which files may be uploaded if the service says so. The service itself is always allowed. No token is sent to these hosts.",
         "media.example.net,10.0.0.5:9000",
     ),
     key(
         "WTT_CONNECT_STT_PROVIDER",
-        Kind::Word(&["none", "command", "openai", "whisper"]),
+        SettingKind::Word(&["none", "command", "openai", "whisper"]),
         "none",
         "What transcribes voice messages. command: WTT_CONNECT_STT_COMMAND. openai and whisper: a server with OpenAI's transcription API. none: the agent gets the sound file unchanged.",
         "command",
     ),
     key(
         "WTT_CONNECT_STT_COMMAND",
-        Kind::Command,
+        SettingKind::Command,
         "none; required by the provider command",
         "A program that prints the text of a sound file. {file} is replaced by its path and {language} by WTT_CONNECT_STT_LANGUAGE; without {file} the path is appended. No shell is involved.",
         "whisper-cli --no-prints --language {language} {file}",
     ),
     key(
         "WTT_CONNECT_STT_OPENAI_BASE_URL",
-        Kind::BaseUrl,
+        SettingKind::BaseUrl,
         OPENAI,
         "The base URL of the providers openai and whisper, which may be on this machine; /audio/transcriptions is appended.",
         "http://127.0.0.1:8080/v1",
     ),
-    Key {
+    SettingSpec {
         name: "WTT_CONNECT_STT_OPENAI_API_KEY",
         aliases: &[],
-        kind: Kind::Token,
+        kind: SettingKind::Token,
         default: "none; required if the base URL is OpenAI's",
         secret: true,
         meaning: manual_text(
@@ -52,61 +52,61 @@ pub(super) static KEYS: &[Key] = &[
     },
     key(
         "WTT_CONNECT_STT_OPENAI_MODEL",
-        Kind::Text,
+        SettingKind::Text,
         STT_MODEL,
         "The transcription model.",
         "gpt-4o-transcribe",
     ),
     key(
         "WTT_CONNECT_STT_OPENAI_TRANSPORT",
-        Kind::Word(&["auto", "fetch", "curl"]),
+        SettingKind::Word(&["auto", "fetch", "curl"]),
         "auto",
         "How to reach it. fetch: with the connector itself. curl: with the program curl, which supports more kinds of proxies. auto: with the connector or, if it cannot connect, with curl.",
         "curl",
     ),
     key(
         "WTT_CONNECT_STT_LANGUAGE",
-        Kind::Text,
+        SettingKind::Text,
         "detected by the model",
         "The spoken language, as the provider names it.",
         "zh",
     ),
     key(
         "WTT_CONNECT_TTS_PROVIDER",
-        Kind::Word(&["none", "macos-say", "command", "openai"]),
+        SettingKind::Word(&["none", "macos-say", "command", "openai"]),
         "none",
         "What speaks answers. macos-say: the program say of macOS. command: WTT_CONNECT_TTS_COMMAND. openai: a server with OpenAI's speech API. Answers are spoken in topics with /voice on, and with WTT_CONNECT_UPLOAD_ARTIFACTS=1 in all topics without /voice off. The text is always published first.",
         "macos-say",
     ),
     key(
         "WTT_CONNECT_TTS_COMMAND",
-        Kind::Command,
+        SettingKind::Command,
         "none; required by the provider command",
         "A program that writes a sound file (WAV, MP3 or Ogg). {output} is replaced by the path of that file, {file} by a file with the text, and {voice} by WTT_CONNECT_TTS_VOICE; the text is on its standard input, too. No shell is involved.",
         "espeak-ng -f {file} -w {output}",
     ),
     key(
         "WTT_CONNECT_TTS_VOICE",
-        Kind::Text,
+        SettingKind::Text,
         "the provider's own; alloy for openai",
         "The voice, as the provider names it.",
         "Samantha",
     ),
     key(
         "WTT_CONNECT_TTS_OPENAI_BASE_URL",
-        Kind::BaseUrl,
+        SettingKind::BaseUrl,
         OPENAI,
         "The base URL of the provider openai, which may be on this machine; /audio/speech is appended.",
         "http://127.0.0.1:8880/v1",
     ),
-    Key {
+    SettingSpec {
         name: "WTT_CONNECT_TTS_OPENAI_API_KEY",
         aliases: &[],
-        kind: Kind::Token,
+        kind: SettingKind::Token,
         default: "none; required if the base URL is OpenAI's",
         secret: true,
         meaning: manual_text("Its API key, sent as a bearer token."),
         example: manual_text("sk-..."),
     },
-    key("WTT_CONNECT_TTS_OPENAI_MODEL", Kind::Text, TTS_MODEL, "The speech model.", "gpt-4o-mini-tts"),
+    key("WTT_CONNECT_TTS_OPENAI_MODEL", SettingKind::Text, TTS_MODEL, "The speech model.", "gpt-4o-mini-tts"),
 ];

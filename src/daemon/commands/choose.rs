@@ -63,7 +63,7 @@ fn foreign_model(cx: &Context, model: &str, adapter: &str, lang: Lang) -> String
 
 /// `/voice`: shows or sets whether answers are spoken.
 pub(super) fn choose_voice(cx: &mut Context, job: &Job, on: Option<bool>, lang: Lang) -> String {
-    if cx.config().voice.speaking.is_none() {
+    if cx.config().speech.synthesizer.is_none() {
         return Say::VoiceNone.to(lang, &[]);
     }
     let mut choice = choice_of(cx, &job.scope);

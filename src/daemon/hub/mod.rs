@@ -26,7 +26,7 @@ use crate::daemon::tasks::{Neighbors, Tasks};
 use crate::host::Host;
 use crate::store::Store;
 use crate::sys::signal::Signal;
-use crate::wire::outgoing::Status;
+use crate::wire::outgoing::TypingStatus;
 use crossbeam_channel::Receiver;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -315,7 +315,7 @@ impl Hub {
     }
 
     /// Shows a status in a topic.
-    fn show(&mut self, topic_id: &str, status: Status, urgency: Urgency) {
+    fn show(&mut self, topic_id: &str, status: TypingStatus, urgency: Urgency) {
         let now = Instant::now();
         if let Some(sent) = self.outbound.show(&mut self.cx, topic_id, status, urgency, now) {
             self.on_status_sent(topic_id, &sent, now);
@@ -323,7 +323,7 @@ impl Hub {
     }
 
     /// With a status go the heartbeat of the topic's task and the line of the topic, when they are due.
-    fn on_status_sent(&mut self, topic_id: &str, status: &Status, now: Instant) {
+    fn on_status_sent(&mut self, topic_id: &str, status: &TypingStatus, now: Instant) {
         let (scheduler, outbound) = (&self.scheduler, &mut self.outbound);
         self.tasks.send_heartbeat(&mut self.cx, scheduler, outbound, topic_id, status, now);
         let task_id = self.tasks.of_topic(topic_id);

@@ -23,7 +23,7 @@ use crate::session::turn::TurnEnd;
 use crate::store::outbox::ReplyKind;
 use crate::wire::intake::{self, Job, Scope, Verdict};
 use crate::wire::message::{Message, SenderKind, TopicKind};
-use crate::wire::outgoing::{self, Status, StatusKind};
+use crate::wire::outgoing::{self, StatusKind, TypingStatus};
 use crate::wire::task;
 use std::time::Instant;
 
@@ -212,7 +212,7 @@ pub(crate) fn start_turn(cx: &mut Context, parts: &mut IntakeParts<'_>, turn: St
     let (kind, text) = first_status(parts, &job.scope, lang);
     let started = kind == StatusKind::Running;
     cx.record_accepted(&job, AcceptedAs { started, task_id, ..AcceptedAs::default() });
-    let status = Status { model: route.model.clone(), ..own_status(&text, kind, &route.adapter) };
+    let status = TypingStatus { model: route.model.clone(), ..own_status(&text, kind, &route.adapter) };
     let urgency = if started { Urgency::Throttled } else { Urgency::Immediate };
     let topic_id = job.topic_id.clone();
     parts.scheduler.enqueue(job, route, lang, task);

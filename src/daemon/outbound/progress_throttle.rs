@@ -1,7 +1,7 @@
 //! The status card of each topic: throttles what agents report, always shows the last. Pure; time is passed in.
 
 use crate::wire::assumed::TYPING_THROTTLE;
-use crate::wire::outgoing::Status;
+use crate::wire::outgoing::TypingStatus;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ struct TopicStatus {
     /// The last sign of life; at first when the turn came.
     beat: Instant,
     line: Option<Instant>,
-    waiting: Option<Status>,
+    waiting: Option<TypingStatus>,
 }
 
 /// All topics with a live turn.
@@ -25,7 +25,7 @@ pub(crate) struct ProgressThrottle {
 
 impl ProgressThrottle {
     /// A new status: returned when it may be sent now, kept as the newest otherwise.
-    pub(crate) fn show(&mut self, topic: &str, status: Status, now: Instant) -> Option<Status> {
+    pub(crate) fn show(&mut self, topic: &str, status: TypingStatus, now: Instant) -> Option<TypingStatus> {
         match self.cards.get_mut(topic) {
             Some(card) if now < card.sent + TYPING_THROTTLE => {
                 card.waiting = Some(status);
@@ -66,7 +66,7 @@ impl ProgressThrottle {
     }
 
     /// Statuses whose time has come.
-    pub(crate) fn due(&mut self, now: Instant) -> Vec<(String, Status)> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<(String, TypingStatus)> {
         let mut out = Vec::new();
         for (topic, card) in self.cards.iter_mut() {
             if now >= card.sent + TYPING_THROTTLE

@@ -7,7 +7,7 @@ use crate::session::messages::Say;
 use crate::sys::time;
 use crate::wire::assumed::TYPING_TTL_MS;
 use crate::wire::outbound_text::{self, TaskStatusLine};
-use crate::wire::outgoing::{self, Status, StatusKind};
+use crate::wire::outgoing::{self, StatusKind, TypingStatus};
 use std::time::{Duration, Instant};
 
 /// Progress is dropped while more than this waits for the socket; replies never are.
@@ -19,10 +19,10 @@ impl Outbound {
         &mut self,
         cx: &mut Context,
         topic_id: &str,
-        status: Status,
+        status: TypingStatus,
         urgency: Urgency,
         now: Instant,
-    ) -> Option<Status> {
+    ) -> Option<TypingStatus> {
         let status = match urgency {
             Urgency::Throttled => self.throttle.show(topic_id, status, now)?,
             Urgency::Immediate => {
@@ -35,12 +35,12 @@ impl Outbound {
     }
 
     /// Statuses that the throttle held back and that are due.
-    pub(crate) fn due_statuses(&mut self, now: Instant) -> Vec<(String, Status)> {
+    pub(crate) fn due_statuses(&mut self, now: Instant) -> Vec<(String, TypingStatus)> {
         self.throttle.due(now)
     }
 
     /// Sends a status frame, unless there is no connection or too much waits for it. Returns whether it was sent.
-    pub(crate) fn send_status(&mut self, cx: &mut Context, topic_id: &str, status: &Status) -> bool {
+    pub(crate) fn send_status(&mut self, cx: &mut Context, topic_id: &str, status: &TypingStatus) -> bool {
         if !cx.is_connected() || cx.net.backlog_bytes() > BACKLOG_BYTES {
             return false;
         }
@@ -55,7 +55,7 @@ impl Outbound {
         cx: &mut Context,
         topic_id: &str,
         task_id: Option<&str>,
-        status: &Status,
+        status: &TypingStatus,
         now: Instant,
     ) {
         if !cx.config().publish_progress || !self.throttle.line(topic_id, now) {
@@ -86,7 +86,7 @@ impl Outbound {
         }
         let text = Say::Sends.to(cx.language_of(&topic_id), &[progress]);
         let adapter = cx.config().adapter.clone();
-        let status = Status { text, kind: StatusKind::ArtifactUpload, adapter, model: None };
+        let status = TypingStatus { text, kind: StatusKind::ArtifactUpload, adapter, model: None };
         Effect::ShowStatus { topic_id, status, urgency: Urgency::Passing }.into()
     }
 

@@ -10,7 +10,7 @@ use crate::daemon::outbound::http_call::{HttpOutcome, HttpPurpose};
 use crate::daemon::outbound::upload_waiters::FinishedUpload;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::file_upload::Failure;
+use crate::http::file_upload::UploadFailure;
 use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::file_upload;
@@ -152,7 +152,7 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
                 sent_files: &shared.sent_files,
                 service: base,
             }),
-            (Err(why), _) | (_, Err(why)) => Err(Failure::from(why.clone())),
+            (Err(why), _) | (_, Err(why)) => Err(UploadFailure::from(why.clone())),
         };
         match work {
             Work::Entry(purpose, upload, tries) => {
@@ -167,7 +167,7 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
 /// Sends files that somebody asks for; the card is posted by the hub.
 fn send_requested(
     shared: &Shared,
-    post: Result<&FileSender<'_>, &Failure>,
+    post: Result<&FileSender<'_>, &UploadFailure>,
     job: UploadJob,
     events: &Sender<Event>,
 ) {
@@ -197,13 +197,13 @@ fn send_requested(
 /// Sends a file of the outbox. What it yields: texts for the topic, and a row for the task.
 fn send_entry(
     shared: &Shared,
-    post: Result<&FileSender<'_>, &Failure>,
+    post: Result<&FileSender<'_>, &UploadFailure>,
     upload: &Upload,
     tries: u32,
     events: &Sender<Event>,
 ) -> HttpOutcome {
     let mut pace = ProgressPace::default();
-    let sent = post.map_err(Failure::clone).and_then(|post| {
+    let sent = post.map_err(UploadFailure::clone).and_then(|post| {
         post.send(upload, &mut |n| {
             if pace.is_due() {
                 let _ = events.send(Event::Uploading(upload.topic_id.clone(), progress(upload, n)));
@@ -217,11 +217,11 @@ fn send_entry(
             let row = row(upload, &sent.url);
             HttpOutcome::Accepted(json!({ "texts": [sent.card], "row": row }))
         }
-        Err(Failure { is_final, why }) if is_final || tries >= TRIES => {
+        Err(UploadFailure { is_final, why }) if is_final || tries >= TRIES => {
             log::warn!(target: "uploads", "{} is given up: {why}", upload.staged.origin);
             HttpOutcome::Accepted(json!({ "texts": given_up(shared, upload, &why) }))
         }
-        Err(Failure { why, .. }) => HttpOutcome::Unknown(format!("{}: {why}", upload.name)),
+        Err(UploadFailure { why, .. }) => HttpOutcome::Unknown(format!("{}: {why}", upload.name)),
     }
 }
 
@@ -260,14 +260,14 @@ struct SentFile {
 /// Copies and sends what somebody asks for. The error is a sentence for who asked.
 fn copy_and_send(
     shared: &Shared,
-    post: Result<&FileSender<'_>, &Failure>,
+    post: Result<&FileSender<'_>, &UploadFailure>,
     request: &UploadRequest,
     place: UploadTarget<'_>,
     requester: &mut Requester,
     events: &Sender<Event>,
     on_sent: impl FnOnce(Value),
 ) -> Result<SentFile, String> {
-    let failed = |error: Failure| format!("the upload failed: {}", error.why);
+    let failed = |error: UploadFailure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
     let folder = Path::new(&request.folder);
     let upload = file_upload::prepare(&shared.staging, place, folder, &request.files, &request.title)?;

@@ -16,7 +16,7 @@ use crate::session::prompt;
 use crate::session::routing::Route;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::SenderKind;
-use crate::wire::outgoing::{Status, StatusKind};
+use crate::wire::outgoing::{StatusKind, TypingStatus};
 use std::sync::Arc;
 
 /// The running turn that a message can be offered to.
@@ -82,7 +82,7 @@ impl Scheduler {
         cx.record_accepted(&job, AcceptedAs { merged_into, ..AcceptedAs::default() });
         let status = own_status(&say.to(lang, &[]), StatusKind::Queued, &route.adapter);
         let mut effects = Effects::none();
-        effects.show_now(&job.topic_id, Status { model: route.model.clone(), ..status });
+        effects.show_now(&job.topic_id, TypingStatus { model: route.model.clone(), ..status });
         let (scope, steer) = (job.scope.clone(), SteeringMessage { id: job.key.clone(), text, interrupt });
         self.enqueue(job, route.clone(), lang, Arc::default());
         self.move_last_to(&scope, running.place, steer);

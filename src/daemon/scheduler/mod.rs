@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::store::state::SessionRow;
 use crate::text;
 use crate::wire::intake::{Job, Scope};
-use crate::wire::outgoing::{Status, StatusKind};
+use crate::wire::outgoing::{StatusKind, TypingStatus};
 use crossbeam_channel::{Receiver, Sender};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -292,7 +292,7 @@ impl Scheduler {
     }
 
     /// Turns that wait for a place and should say so (again): their topics and what to show there.
-    pub(crate) fn due_wait_statuses(&mut self, now: Instant) -> Vec<(String, Status)> {
+    pub(crate) fn due_wait_statuses(&mut self, now: Instant) -> Vec<(String, TypingStatus)> {
         let mut due = Vec::new();
         for scope in &self.waiting {
             let turn = self.live.get_mut(scope).and_then(|live| live.turns.front_mut());
@@ -382,8 +382,8 @@ fn title(job: &Job) -> String {
 }
 
 /// The status of a turn that waits for one of the others to end.
-fn waits_for_a_place(route: &Route, lang: Lang) -> Status {
-    Status {
+fn waits_for_a_place(route: &Route, lang: Lang) -> TypingStatus {
+    TypingStatus {
         text: Say::WaitsForPlace.to(lang, &[]),
         kind: StatusKind::Queued,
         adapter: route.adapter.clone(),

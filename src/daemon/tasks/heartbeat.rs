@@ -10,7 +10,7 @@ use crate::daemon::scheduler::Scheduler;
 use crate::sys::time;
 use crate::text;
 use crate::wire::intake::Scope;
-use crate::wire::outgoing::{self, Status};
+use crate::wire::outgoing::{self, TypingStatus};
 use std::time::Instant;
 
 /// As much of the last status as a line holds.
@@ -24,7 +24,7 @@ impl Tasks {
         scheduler: &Scheduler,
         outbound: &mut Outbound,
         topic_id: &str,
-        status: &Status,
+        status: &TypingStatus,
         now: Instant,
     ) {
         let Some(task_id) = self.of_topic(topic_id) else { return };

@@ -5,7 +5,7 @@ use crate::daemon::context::Context;
 use crate::daemon::effect::{Effects, StartTurn};
 use crate::daemon::outbound::http_call::{HttpOutcome, TaskQuery};
 use crate::sys::time;
-use crate::wire::task::{self, Cause, Status, Step, Task};
+use crate::wire::task::{self, Task, TaskCause, TaskDecision, TaskStatus};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -51,7 +51,7 @@ impl Tasks {
             // what it is now, with the time of its latest change
             (TaskQuery::Claim | TaskQuery::ClaimByStatus, HttpOutcome::Accepted(row)) => {
                 match Task::decode(&row) {
-                    Some(task) if task.status == Status::Doing && task.topic_id.is_some() => {
+                    Some(task) if task.status == TaskStatus::Doing && task.topic_id.is_some() => {
                         self.hold(cx, n, task, &mut effects);
                     }
                     _ => self.on_claimed(cx, task_id, &mut effects),
@@ -74,7 +74,8 @@ impl Tasks {
     /// A rejection that is read late: this connector has brought a newer result to review since.
     fn is_old_rejection(&self, task: &Task, rejected_at: Option<i64>) -> bool {
         let own = self.own_changes.get(&task::path(&task.id));
-        let is_own = own.is_some_and(|own| own.status == Status::Review && task.status == Status::Review);
+        let is_own =
+            own.is_some_and(|own| own.status == TaskStatus::Review && task.status == TaskStatus::Review);
         let is_later = task.updated_at.zip(rejected_at).is_some_and(|(at, said)| at > said + SAME_TIME_MS);
         is_own && is_later
     }
@@ -86,26 +87,28 @@ impl Tasks {
         pending.was_looked_at = true;
         let is_old = std::mem::take(&mut pending.has_news);
         let rejected_at = pending.sent_back_at;
-        if step == Step::Claim && self.is_old_rejection(&task, rejected_at) {
-            step = Step::Skip("its result is newer than the review");
+        if step == TaskDecision::Claim && self.is_old_rejection(&task, rejected_at) {
+            step = TaskDecision::Skip("its result is newer than the review");
         }
         if let Some(topic_id) = &task.topic_id {
             self.remember_topic(topic_id, &task.id);
         }
         match step {
-            Step::Run if is_ending(n, &task.id) => self.ask_after(&task.id, self.timing.hold),
-            Step::Run => self.hold(cx, n, task, effects),
-            Step::Claim => self.ask(cx, &task.id, TaskQuery::Claim, effects),
-            Step::Later | Step::Skip(_) if is_old => self.ask(cx, &task.id, TaskQuery::Current, effects),
-            Step::Later => self.ask_after(&task.id, self.timing.recheck),
-            Step::Skip(why) => self.drop_pending(&task.id, why, effects),
+            TaskDecision::Run if is_ending(n, &task.id) => self.ask_after(&task.id, self.timing.hold),
+            TaskDecision::Run => self.hold(cx, n, task, effects),
+            TaskDecision::Claim => self.ask(cx, &task.id, TaskQuery::Claim, effects),
+            TaskDecision::Later | TaskDecision::Skip(_) if is_old => {
+                self.ask(cx, &task.id, TaskQuery::Current, effects)
+            }
+            TaskDecision::Later => self.ask_after(&task.id, self.timing.recheck),
+            TaskDecision::Skip(why) => self.drop_pending(&task.id, why, effects),
         }
     }
 
     /// The service has accepted the claim, without the task in its answer: it is read.
     fn on_claimed(&mut self, cx: &Context, task_id: &str, effects: &mut Effects) {
         if let Some(pending) = self.pending.get_mut(task_id) {
-            pending.cause = Cause::Doing;
+            pending.cause = TaskCause::Doing;
             self.ask(cx, task_id, TaskQuery::Current, effects);
         }
     }
@@ -180,12 +183,13 @@ impl Tasks {
             }
         }
         for task in rows {
-            let is_own = task.status == Status::Doing && task.runner.as_ref() == Some(&cx.identity.agent_id);
+            let is_own =
+                task.status == TaskStatus::Doing && task.runner.as_ref() == Some(&cx.identity.agent_id);
             let is_fresh = task.updated_at.is_none_or(|at| at >= oldest);
             // without a time of its last change nobody knows whether it was run here before
             let is_new = task.run_key().is_some_and(|key| !cx.store.state().has_seen(&key));
             if is_own && is_fresh && is_new {
-                self.consider(cx, n, &task.id, Cause::Sweep, None, effects);
+                self.consider(cx, n, &task.id, TaskCause::Sweep, None, effects);
             }
         }
     }

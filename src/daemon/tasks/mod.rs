@@ -21,7 +21,7 @@ use crate::sys::id;
 use crate::wire::intake::{Job, Scope};
 use crate::wire::message::{Message, TopicKind};
 use crate::wire::outgoing::StatusKind;
-use crate::wire::task::{self as wire_task, Cause, Hint, Status, Task};
+use crate::wire::task::{self as wire_task, Task, TaskCause, TaskHint, TaskStatus};
 use answered::AnsweredBefore;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -49,7 +49,7 @@ enum PendingState {
 /// A task that may have to be run.
 #[derive(Debug)]
 struct PendingTask {
-    cause: Cause,
+    cause: TaskCause,
     comment: Option<String>,
     /// When a person sent its result back: milliseconds since the epoch, by the service's clock.
     sent_back_at: Option<i64>,
@@ -67,7 +67,7 @@ struct PendingTask {
 /// A change of a task by this connector.
 #[derive(Debug)]
 struct OwnChange {
-    status: Status,
+    status: TaskStatus,
     made: Instant,
 }
 
@@ -140,7 +140,7 @@ impl Tasks {
             if self.own_changes.len() >= REMEMBERED {
                 self.own_changes.clear();
             }
-            let change = OwnChange { status: Status::of(word), made: Instant::now() };
+            let change = OwnChange { status: TaskStatus::of(word), made: Instant::now() };
             self.own_changes.insert(path.to_owned(), change);
         }
     }
@@ -173,8 +173,8 @@ impl Tasks {
             self.remember_topic(topic_id, &task.id);
         }
         let cause = match task.status {
-            Status::Todo => Cause::Todo,
-            Status::Doing => Cause::Doing,
+            TaskStatus::Todo => TaskCause::Todo,
+            TaskStatus::Doing => TaskCause::Doing,
             status if status.is_over() => {
                 self.on_task_over(cx, n, &task.id, status, &mut effects);
                 return effects;
@@ -188,9 +188,9 @@ impl Tasks {
     }
 
     /// A message speaks of a task to its runner.
-    pub(crate) fn on_hint(&mut self, cx: &mut Context, n: &mut Neighbors<'_>, hint: Hint) -> Effects {
+    pub(crate) fn on_hint(&mut self, cx: &mut Context, n: &mut Neighbors<'_>, hint: TaskHint) -> Effects {
         let mut effects = Effects::none();
-        let cause = if hint.rejected { Cause::Reject } else { Cause::Doing };
+        let cause = if hint.rejected { TaskCause::Reject } else { TaskCause::Doing };
         self.consider(cx, n, &hint.task_id, cause, hint.comment, &mut effects);
         if let Some(pending) = self.pending.get_mut(&hint.task_id).filter(|_| hint.rejected) {
             pending.sent_back_at = hint.at;
@@ -204,7 +204,7 @@ impl Tasks {
         cx: &mut Context,
         n: &Neighbors<'_>,
         task_id: &str,
-        cause: Cause,
+        cause: TaskCause,
         comment: Option<String>,
         effects: &mut Effects,
     ) {
@@ -214,7 +214,7 @@ impl Tasks {
             return;
         }
         let is_ending = is_ending(n, task_id);
-        if is_ending && cause == Cause::Sweep {
+        if is_ending && cause == TaskCause::Sweep {
             return;
         }
         if let Some(pending) = self.pending.get_mut(task_id) {
@@ -232,7 +232,7 @@ impl Tasks {
     }
 
     /// Makes a task pending, to be looked at a little later.
-    fn add_pending(&mut self, task_id: &str, cause: Cause, comment: Option<String>) {
+    fn add_pending(&mut self, task_id: &str, cause: TaskCause, comment: Option<String>) {
         let pending = PendingTask {
             cause,
             comment,
@@ -289,7 +289,8 @@ impl Tasks {
         if key.is_some_and(|key| cx.store.state().has_seen(&key)) {
             return self.drop_pending(&task.id, "it was run before", effects);
         }
-        let is_alone = pending.cause == Cause::Doing && pending.comment.is_none() && pending.jobs.is_empty();
+        let is_alone =
+            pending.cause == TaskCause::Doing && pending.comment.is_none() && pending.jobs.is_empty();
         let until = Instant::now() + if is_alone { self.timing.hold } else { Duration::ZERO };
         let waits_for_catch_up = n.is_catching_up && pending.jobs.is_empty();
         let task_id = task.id.clone();
@@ -355,7 +356,7 @@ impl Tasks {
         cx: &mut Context,
         n: &mut Neighbors<'_>,
         task_id: &str,
-        status: Status,
+        status: TaskStatus,
         effects: &mut Effects,
     ) {
         let own = self.own_changes.get(&wire_task::path(task_id));
@@ -381,13 +382,13 @@ impl Tasks {
 
 impl PendingTask {
     /// The service speaks of it again. Returns whether it is to be looked at at once.
-    fn add_news(&mut self, cause: Cause, comment: Option<String>) -> bool {
+    fn add_news(&mut self, cause: TaskCause, comment: Option<String>) -> bool {
         self.comment = comment.or(self.comment.take());
-        if cause == Cause::Reject {
+        if cause == TaskCause::Reject {
             self.cause = cause;
         }
         self.has_news |= matches!(self.state, PendingState::Asking);
-        if cause != Cause::Todo && self.cause == Cause::Todo {
+        if cause != TaskCause::Todo && self.cause == TaskCause::Todo {
             self.cause = cause;
             return matches!(self.state, PendingState::AskAt(_));
         }
@@ -432,7 +433,7 @@ fn promote_turn(cx: &mut Context, n: &mut Neighbors<'_>, task: &Task, key: &str)
 
 /// What a review has said that this run is to be told. A service may keep a comment for ever: unless a person has just
 /// said it, it is news once.
-fn take_comment(cx: &mut Context, task: &Task, told: Option<String>, cause: Cause) -> Option<String> {
+fn take_comment(cx: &mut Context, task: &Task, told: Option<String>, cause: TaskCause) -> Option<String> {
     let mut take = |text: Option<String>, is_always_news: bool| {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
@@ -443,7 +444,7 @@ fn take_comment(cx: &mut Context, task: &Task, told: Option<String>, cause: Caus
         }
         text.filter(|_| is_news || is_always_news)
     };
-    let told = take(told, cause == Cause::Reject);
+    let told = take(told, cause == TaskCause::Reject);
     let kept = take(task.comment.clone(), false);
     told.or(kept)
 }

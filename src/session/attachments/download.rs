@@ -13,7 +13,7 @@ use crate::session::shared::Shared;
 use crate::sys::thread;
 use crate::text;
 use crate::wire::attachment;
-use crate::wire::attachment::{Kind, Media};
+use crate::wire::attachment::{Media, MediaKind};
 use crate::wire::inbound_text;
 use crate::wire::intake::Job;
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -141,7 +141,7 @@ fn label(media: &Media) -> String {
 }
 
 fn is_speech(media: &Media, kept: &StoredAttachment) -> bool {
-    media.kind == Kind::Audio || (media.kind == Kind::File && kept.media_type.starts_with("audio/"))
+    media.kind == MediaKind::Audio || (media.kind == MediaKind::File && kept.media_type.starts_with("audio/"))
 }
 
 fn remark(lang: Lang, failed: &[(Say, String, String)]) -> String {

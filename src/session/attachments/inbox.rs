@@ -4,7 +4,7 @@
 //! it.
 
 use crate::config::paths;
-use crate::http::fetch::Incoming;
+use crate::http::fetch::Download;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -70,7 +70,7 @@ fn create(folder: &Path, name: &str) -> io::Result<(fs::File, PathBuf)> {
 /// Writes a file as it comes. `go_on` is told how much there is, and may end it. On any failure nothing is left, and
 /// the reason is for people.
 pub(crate) fn store(
-    incoming: Incoming,
+    incoming: Download,
     folder: &Path,
     name: &str,
     limit: u64,
@@ -171,8 +171,8 @@ pub(crate) fn image_type(path: &Path) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn incoming(bytes: &'static [u8], length: Option<u64>) -> Incoming {
-        Incoming { body: Box::new(bytes), length, media_type: String::new() }
+    fn incoming(bytes: &'static [u8], length: Option<u64>) -> Download {
+        Download { body: Box::new(bytes), length, media_type: String::new() }
     }
 
     #[test]

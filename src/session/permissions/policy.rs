@@ -8,7 +8,7 @@
 use crate::agent::permission;
 use crate::agent::permission::{PermissionKind, PermissionRequest, PolicyDecision, PolicyVerdict};
 use crate::config::Mode;
-use crate::config::permissions::{self, Effect, Rule};
+use crate::config::permissions::{self, PermissionEffect, PermissionRule};
 use crate::session::permissions::pattern;
 use crate::session::permissions::pattern::PatternMatch;
 use crate::session::permissions::shell_parser;
@@ -45,7 +45,7 @@ const MAX_GRANT: usize = 2000;
 /// Decides, with the rule that did. `grants` are those of [`grant`].
 pub fn decide(
     case: &PolicyContext<'_>,
-    rules: &[Rule],
+    rules: &[PermissionRule],
     grants: &[String],
     ask: &PermissionRequest,
 ) -> PolicyDecision {
@@ -61,7 +61,7 @@ pub fn decide(
             found => verdict = verdict.stricter(found),
         }
     }
-    if let RuleMatch::Rule(rule, Effect::Deny) = verdict {
+    if let RuleMatch::Rule(rule, PermissionEffect::Deny) = verdict {
         let words = "A rule of this connector forbids it.".to_owned();
         return PolicyDecision { verdict: PolicyVerdict::Deny(words), rule: name(rule) };
     }
@@ -72,7 +72,7 @@ pub fn decide(
         RuleMatch::Unclear(rule) => {
             can_ask_people(case, format!("{}, which may forbid a part of it", name(rule)), ask)
         }
-        RuleMatch::Rule(rule, Effect::Ask) => can_ask_people(case, name(rule), ask),
+        RuleMatch::Rule(rule, PermissionEffect::Ask) => can_ask_people(case, name(rule), ask),
         RuleMatch::Rule(rule, _) if !silent => allow(name(rule)),
         _ => by_mode(case, ask),
     }
@@ -90,19 +90,21 @@ pub fn grant(case: &PolicyContext<'_>, ask: &PermissionRequest) -> Option<String
 }
 
 /// Whether any rule may refuse, or ask for, what this adapter does: then it must be started so that it asks.
-pub fn restricts(rules: &[Rule], adapter: &str) -> bool {
-    rules.iter().any(|rule| rule.effect != Effect::Allow && any(&rule.adapter, |name| name == adapter))
+pub fn restricts(rules: &[PermissionRule], adapter: &str) -> bool {
+    rules
+        .iter()
+        .any(|rule| rule.effect != PermissionEffect::Allow && any(&rule.adapter, |name| name == adapter))
 }
 
 fn allow(rule: String) -> PolicyDecision {
     PolicyDecision { verdict: PolicyVerdict::Allow, rule }
 }
 
-fn name(rule: &Rule) -> String {
+fn name(rule: &PermissionRule) -> String {
     let effect = match rule.effect {
-        Effect::Allow => "allow",
-        Effect::Ask => "ask",
-        Effect::Deny => "deny",
+        PermissionEffect::Allow => "allow",
+        PermissionEffect::Ask => "ask",
+        PermissionEffect::Deny => "deny",
     };
     format!("rule {} ({effect})", rule.number)
 }
@@ -166,19 +168,19 @@ fn request_parts(ask: &PermissionRequest) -> Vec<RequestPart> {
 #[derive(Debug, Clone, Copy)]
 enum RuleMatch<'a> {
     Silent,
-    Rule(&'a Rule, Effect),
+    Rule(&'a PermissionRule, PermissionEffect),
     /// This one denies or asks, if the command is what it may be.
-    Unclear(&'a Rule),
+    Unclear(&'a PermissionRule),
 }
 
 impl<'a> RuleMatch<'a> {
     fn weight(self) -> u8 {
         match self {
             RuleMatch::Silent => 0,
-            RuleMatch::Rule(_, Effect::Allow) => 1,
-            RuleMatch::Rule(_, Effect::Ask) => 2,
+            RuleMatch::Rule(_, PermissionEffect::Allow) => 1,
+            RuleMatch::Rule(_, PermissionEffect::Ask) => 2,
             RuleMatch::Unclear(_) => 3,
-            RuleMatch::Rule(_, Effect::Deny) => 4,
+            RuleMatch::Rule(_, PermissionEffect::Deny) => 4,
         }
     }
 
@@ -190,7 +192,7 @@ impl<'a> RuleMatch<'a> {
 /// The rules on one unit: any that denies, else the first that matches.
 fn match_rules<'a>(
     case: &PolicyContext<'_>,
-    rules: &'a [Rule],
+    rules: &'a [PermissionRule],
     unit: &RequestPart,
     ask: &PermissionRequest,
 ) -> RuleMatch<'a> {
@@ -198,10 +200,10 @@ fn match_rules<'a>(
     for rule in rules.iter().filter(|rule| is_about(rule, case, ask)) {
         let verdict = match (matches(case, rule, unit, ask), rule.effect) {
             (PatternMatch::Yes, effect) => RuleMatch::Rule(rule, effect),
-            (PatternMatch::Maybe, Effect::Deny) => RuleMatch::Unclear(rule),
+            (PatternMatch::Maybe, PermissionEffect::Deny) => RuleMatch::Unclear(rule),
             _ => continue,
         };
-        let stronger = matches!(verdict, RuleMatch::Rule(_, Effect::Deny) | RuleMatch::Unclear(_));
+        let stronger = matches!(verdict, RuleMatch::Rule(_, PermissionEffect::Deny) | RuleMatch::Unclear(_));
         found = match found {
             RuleMatch::Silent => verdict,
             _ if stronger => found.stricter(verdict),
@@ -215,7 +217,7 @@ fn any(list: &[String], is: impl Fn(&str) -> bool) -> bool {
     list.is_empty() || list.iter().any(|one| is(one))
 }
 
-fn is_about(rule: &Rule, case: &PolicyContext<'_>, ask: &PermissionRequest) -> bool {
+fn is_about(rule: &PermissionRule, case: &PolicyContext<'_>, ask: &PermissionRequest) -> bool {
     any(&rule.adapter, |name| name == case.adapter)
         && any(&rule.tool, |pattern| permissions::glob(pattern, &ask.tool))
         && any(&rule.topic, |topic| topic == case.topic)
@@ -224,11 +226,11 @@ fn is_about(rule: &Rule, case: &PolicyContext<'_>, ask: &PermissionRequest) -> b
 
 fn matches(
     case: &PolicyContext<'_>,
-    rule: &Rule,
+    rule: &PermissionRule,
     unit: &RequestPart,
     ask: &PermissionRequest,
 ) -> PatternMatch {
-    let strict = rule.effect == Effect::Allow;
+    let strict = rule.effect == PermissionEffect::Allow;
     let certain = |yes: bool| if yes { PatternMatch::Yes } else { PatternMatch::No };
     if !rule.path.is_empty() {
         // a tool that names no file, or one that we cannot find in its question

@@ -7,7 +7,7 @@ use crate::session::messages::{Lang, Say};
 use crate::session::progress::formatter::ProgressFormatter;
 use crate::session::routing::Route;
 use crate::text;
-use crate::wire::outgoing::{Status, StatusKind};
+use crate::wire::outgoing::{StatusKind, TypingStatus};
 use std::time::{Duration, Instant};
 
 /// Pieces of streamed text become a status at most this often; the hub throttles the rest.
@@ -18,13 +18,13 @@ pub(crate) struct ProgressFilter {
     formatter: ProgressFormatter,
     title: &'static str,
     /// What was shown last.
-    pub(crate) last: Status,
+    pub(crate) last: TypingStatus,
     text_at: Option<Instant>,
 }
 
 impl ProgressFilter {
     pub(crate) fn new(adapter: &AdapterSpec, route: &Route, lang: Lang) -> ProgressFilter {
-        let last = Status {
+        let last = TypingStatus {
             text: Say::Works.to(lang, &[adapter.title]),
             kind: StatusKind::Running,
             adapter: adapter.name.to_owned(),
@@ -33,10 +33,10 @@ impl ProgressFilter {
         ProgressFilter { formatter: ProgressFormatter::default(), title: adapter.title, last, text_at: None }
     }
 
-    pub(crate) fn status_for(&mut self, progress: &RunnerEvent, lang: Lang) -> Option<Status> {
+    pub(crate) fn status_for(&mut self, progress: &RunnerEvent, lang: Lang) -> Option<TypingStatus> {
         if let RunnerEvent::PermissionRequested(ask, _) = progress {
             let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
-            self.last = Status { text, kind: StatusKind::Running, ..self.last.clone() };
+            self.last = TypingStatus { text, kind: StatusKind::Running, ..self.last.clone() };
         }
         let RunnerEvent::Agent(event) = progress else { return Some(self.last.clone()) };
         let (kind, text) = self.formatter.status(event, self.title, lang)?;
@@ -45,7 +45,7 @@ impl ProgressFilter {
             return None;
         }
         self.text_at = stream.then(Instant::now);
-        self.last = Status { text, kind, ..self.last.clone() };
+        self.last = TypingStatus { text, kind, ..self.last.clone() };
         Some(self.last.clone())
     }
 }

@@ -1,10 +1,10 @@
 //! Text to speech: an answer that has gone out as text follows as sound, made by a program or by an address that speaks
 //! OpenAI's speech interface. It never delays the next turn, and a failure costs nothing but the sound.
 
-use crate::config::voice::{Speaking, SpeechEndpoint};
+use crate::config::voice::{SpeechEndpoint, Synthesizer};
 use crate::config::{Config, paths};
 use crate::http::multipart;
-use crate::http::multipart::Post;
+use crate::http::multipart::FormPost;
 use crate::session::attachments::inbox;
 use crate::session::event::SessionEvent;
 use crate::session::file_upload::UploadTarget;
@@ -45,7 +45,7 @@ pub type Tell = Box<dyn FnMut(SessionEvent) + Send>;
 pub(crate) fn synthesize_reply(shared: &Arc<Shared>, job: &Job, lang: Lang, answer: &str, tell: Tell) {
     let text = spoken_text::spoken(answer);
     // the sound of an encrypted answer would be in the clear
-    if text.is_empty() || job.encrypted || shared.config.voice.speaking.is_none() {
+    if text.is_empty() || job.encrypted || shared.config.speech.synthesizer.is_none() {
         return;
     }
     let (reply_to, parts) = (job.message_id.as_deref(), vec![text]);
@@ -129,15 +129,15 @@ fn build_upload(shared: &Shared, entry: &OutboxEntry) -> Result<Upload, String> 
 
 fn synthesize(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> {
     let config = &shared.config;
-    let words = match &config.voice.speaking {
-        Some(Speaking::Command(words)) => words,
-        Some(Speaking::Endpoint(endpoint)) => return by_address(config, endpoint, folder, text),
+    let words = match &config.speech.synthesizer {
+        Some(Synthesizer::Command(words)) => words,
+        Some(Synthesizer::Endpoint(endpoint)) => return by_address(config, endpoint, folder, text),
         None => return Err("nothing is set that speaks".to_owned()),
     };
     let (input, output) = (folder.join("text.txt"), folder.join("speech.wav"));
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&input);
     file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| e.to_string())?;
-    let voice = config.voice.voice.as_deref().unwrap_or_default();
+    let voice = config.speech.voice.as_deref().unwrap_or_default();
     let values: [(&str, &OsStr); 3] =
         [("{file}", input.as_os_str()), ("{output}", output.as_os_str()), ("{voice}", voice.as_ref())];
     match transcribe::run(
@@ -159,10 +159,10 @@ fn by_address(
     folder: &Path,
     text: &str,
 ) -> Result<PathBuf, String> {
-    let voice = config.voice.voice.as_deref().unwrap_or("alloy");
+    let voice = config.speech.voice.as_deref().unwrap_or("alloy");
     let body = json!({ "model": endpoint.model, "input": text, "voice": voice, "response_format": "mp3" });
     let body = body.to_string().into_bytes();
-    let answer = multipart::post(Post {
+    let answer = multipart::post(FormPost {
         url: &format!("{}/audio/speech", endpoint.base_url),
         key: &endpoint.key,
         ca_file: config.ca_file.as_deref(),

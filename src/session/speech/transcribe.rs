@@ -3,10 +3,10 @@
 use crate::agent::helper_command;
 use crate::agent::helper_command::{HelperCommand, HelperError};
 use crate::agent::runner::Control;
-use crate::config::voice::{Hearing, SpeechEndpoint};
+use crate::config::voice::{SpeechEndpoint, Transcriber};
 use crate::http::HttpError;
 use crate::http::multipart;
-use crate::http::multipart::Post;
+use crate::http::multipart::FormPost;
 use crate::json;
 use crate::session::interruptible::{StoppedWhileWaiting, receive_or_stop};
 use crate::session::messages::{Lang, Say};
@@ -39,12 +39,12 @@ pub(crate) fn transcribe_file(
     tell: &mut dyn FnMut(String),
 ) -> Result<Result<Option<String>, String>, StoppedWhileWaiting> {
     let config = &shared.config;
-    let Some(hearing) = &config.voice.hearing else { return Ok(Ok(None)) };
+    let Some(hearing) = &config.speech.transcriber else { return Ok(Ok(None)) };
     tell(Say::Listens.to(lang, &[]));
-    let language = config.voice.language.as_deref().unwrap_or_default();
+    let language = config.speech.language.as_deref().unwrap_or_default();
     let heard = match hearing {
-        Hearing::Command(words) => by_command(shared, words, sound, language, control)?,
-        Hearing::Endpoint(endpoint, how) => {
+        Transcriber::Command(words) => by_command(shared, words, sound, language, control)?,
+        Transcriber::Endpoint(endpoint, how) => {
             if std::fs::metadata(sound).is_ok_and(|meta| meta.len() > MAX_RECORDING_BYTES) {
                 return Ok(Err("the recording is too large for it".to_owned()));
             }
@@ -172,7 +172,7 @@ fn transcribe(
     let (content_type, before, after) = multipart::form(&id::hex(), &fields, name);
     let length = before.len() as u64 + size + after.len() as u64;
     let body = std::io::Cursor::new(before).chain(file.take(size)).chain(std::io::Cursor::new(after));
-    let answer = multipart::post(Post {
+    let answer = multipart::post(FormPost {
         url: &format!("{}/audio/transcriptions", endpoint.base_url),
         key: &endpoint.key,
         ca_file: ca_file.as_deref(),

@@ -37,7 +37,7 @@ const KEPT: [&str; 9] = [
 
 /// Where a task stands, with its aliases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum TaskStatus {
     /// Not begun.
     Todo,
     /// Being worked on.
@@ -54,23 +54,23 @@ pub enum Status {
     Other,
 }
 
-impl Status {
+impl TaskStatus {
     /// By the word of the service.
-    pub fn of(word: &str) -> Status {
+    pub fn of(word: &str) -> TaskStatus {
         match word {
-            "todo" | "open" | "ready" => Status::Todo,
-            "doing" | "in_progress" | "running" => Status::Doing,
-            "review" => Status::Review,
-            "done" | "approved" => Status::Done,
-            "blocked" => Status::Blocked,
-            "cancelled" | "canceled" => Status::Cancelled,
-            _ => Status::Other,
+            "todo" | "open" | "ready" => TaskStatus::Todo,
+            "doing" | "in_progress" | "running" => TaskStatus::Doing,
+            "review" => TaskStatus::Review,
+            "done" | "approved" => TaskStatus::Done,
+            "blocked" => TaskStatus::Blocked,
+            "cancelled" | "canceled" => TaskStatus::Cancelled,
+            _ => TaskStatus::Other,
         }
     }
 
     /// Whether nobody is to work on it.
     pub fn is_over(self) -> bool {
-        matches!(self, Status::Done | Status::Blocked | Status::Cancelled)
+        matches!(self, TaskStatus::Done | TaskStatus::Blocked | TaskStatus::Cancelled)
     }
 }
 
@@ -80,7 +80,7 @@ pub struct Task {
     /// Its id.
     pub id: String,
     /// Where it stands.
-    pub status: Status,
+    pub status: TaskStatus,
     /// Who works on it.
     pub runner: Option<String>,
     /// Whose it is.
@@ -126,7 +126,7 @@ impl Task {
         source.extend(KEPT.iter().filter_map(|key| Some(((*key).to_owned(), row.get(*key)?.clone()))));
         source.insert("id".to_owned(), id.as_str().into());
         Some(Task {
-            status: Status::of(&lenient_json::word(row, &["status", "task_status"]).unwrap_or_default()),
+            status: TaskStatus::of(&lenient_json::word(row, &["status", "task_status"]).unwrap_or_default()),
             runner: lenient_json::text(row, &["runner_agent_id", "runnerAgentId"]),
             owner: lenient_json::text(row, &["owner_agent_id"]),
             topic_id: lenient_json::text(row, &["topic_id", "topicId"]),
@@ -158,7 +158,7 @@ pub fn rows(data: &Value) -> Vec<Task> {
 
 /// Why a task is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum TaskCause {
     /// The service said that it is to be done.
     Todo,
     /// The service said that it is being done.
@@ -171,7 +171,7 @@ pub enum Cause {
 
 /// What to do about a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum TaskDecision {
     /// Run it.
     Run,
     /// Tell the service that it is run from now on, then run it.
@@ -183,26 +183,28 @@ pub enum Step {
 }
 
 /// Decides by what the service says of the task now. `waited`: it was looked at before, a little earlier.
-pub fn decide(cause: Cause, task: &Task, me: &str, waited: bool) -> Step {
+pub fn decide(cause: TaskCause, task: &Task, me: &str, waited: bool) -> TaskDecision {
     // without a runner it is the owner's: several agents may be told of one task
     let whose = task.runner.as_ref().or(task.owner.as_ref());
     if whose.is_none_or(|agent| agent != me) {
-        return Step::Skip("task of another agent");
+        return TaskDecision::Skip("task of another agent");
     }
     match (task.status, cause) {
-        (Status::Doing, _) => Step::Run,
-        (Status::Todo, Cause::Todo) if waited => Step::Claim,
-        (Status::Todo, Cause::Todo) => Step::Later,
-        (Status::Todo | Status::Review, Cause::Reject) => Step::Claim,
-        (Status::Todo, _) => Step::Skip("not begun"),
-        (Status::Review | Status::Done | Status::Blocked | Status::Cancelled, _) => Step::Skip("over"),
-        (Status::Other, _) => Step::Skip("its status is not known"),
+        (TaskStatus::Doing, _) => TaskDecision::Run,
+        (TaskStatus::Todo, TaskCause::Todo) if waited => TaskDecision::Claim,
+        (TaskStatus::Todo, TaskCause::Todo) => TaskDecision::Later,
+        (TaskStatus::Todo | TaskStatus::Review, TaskCause::Reject) => TaskDecision::Claim,
+        (TaskStatus::Todo, _) => TaskDecision::Skip("not begun"),
+        (TaskStatus::Review | TaskStatus::Done | TaskStatus::Blocked | TaskStatus::Cancelled, _) => {
+            TaskDecision::Skip("over")
+        }
+        (TaskStatus::Other, _) => TaskDecision::Skip("its status is not known"),
     }
 }
 
 /// A message of the service or a person that says something about a task instead of to its agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
+pub struct TaskHint {
     /// The task.
     pub task_id: String,
     /// Its result was sent back; else it is to be run.
@@ -214,7 +216,7 @@ pub struct Hint {
 }
 
 /// Reads one.
-pub fn hint(message: &Message) -> Option<Hint> {
+pub fn hint(message: &Message) -> Option<TaskHint> {
     let text = message.content.trim();
     let (mark, rest) = text.strip_prefix('[')?.split_once(']')?;
     let field = |name: &str| {
@@ -228,9 +230,11 @@ pub fn hint(message: &Message) -> Option<Hint> {
     let at = message.created_at;
     let task_id = || field("task_id").or_else(|| message.task_id.clone());
     match mark {
-        "TASK_RUN" | "TASK_REQUEST" => Some(Hint { task_id: task_id()?, rejected: false, comment: None, at }),
+        "TASK_RUN" | "TASK_REQUEST" => {
+            Some(TaskHint { task_id: task_id()?, rejected: false, comment: None, at })
+        }
         "TASK_REVIEW" if field("action").as_deref() == Some("reject") => {
-            Some(Hint { task_id: task_id()?, rejected: true, comment: field("comment"), at })
+            Some(TaskHint { task_id: task_id()?, rejected: true, comment: field("comment"), at })
         }
         _ => None,
     }
@@ -314,24 +318,24 @@ mod tests {
 
     #[test]
     fn what_is_done_about_a_task() {
-        use Cause::{Doing, Reject, Sweep, Todo};
+        use TaskCause::{Doing, Reject, Sweep, Todo};
         for (cause, status, runner, waited, step) in [
-            (Doing, "doing", "me", false, Step::Run),
-            (Doing, "IN_PROGRESS", "me", false, Step::Run),
-            (Doing, "doing", "", false, Step::Run), // the owner's
-            (Doing, "doing", "other", false, Step::Skip("task of another agent")),
-            (Doing, "todo", "me", false, Step::Skip("not begun")),
-            (Doing, "review", "me", false, Step::Skip("over")),
-            (Todo, "todo", "me", false, Step::Later),
-            (Todo, "ready", "me", true, Step::Claim),
-            (Todo, "doing", "me", true, Step::Run),
-            (Todo, "cancelled", "me", true, Step::Skip("over")),
-            (Reject, "doing", "me", false, Step::Run),
-            (Reject, "review", "me", false, Step::Claim),
-            (Reject, "done", "me", false, Step::Skip("over")),
-            (Sweep, "doing", "me", false, Step::Run),
-            (Sweep, "todo", "me", true, Step::Skip("not begun")),
-            (Sweep, "thinking", "me", false, Step::Skip("its status is not known")),
+            (Doing, "doing", "me", false, TaskDecision::Run),
+            (Doing, "IN_PROGRESS", "me", false, TaskDecision::Run),
+            (Doing, "doing", "", false, TaskDecision::Run), // the owner's
+            (Doing, "doing", "other", false, TaskDecision::Skip("task of another agent")),
+            (Doing, "todo", "me", false, TaskDecision::Skip("not begun")),
+            (Doing, "review", "me", false, TaskDecision::Skip("over")),
+            (Todo, "todo", "me", false, TaskDecision::Later),
+            (Todo, "ready", "me", true, TaskDecision::Claim),
+            (Todo, "doing", "me", true, TaskDecision::Run),
+            (Todo, "cancelled", "me", true, TaskDecision::Skip("over")),
+            (Reject, "doing", "me", false, TaskDecision::Run),
+            (Reject, "review", "me", false, TaskDecision::Claim),
+            (Reject, "done", "me", false, TaskDecision::Skip("over")),
+            (Sweep, "doing", "me", false, TaskDecision::Run),
+            (Sweep, "todo", "me", true, TaskDecision::Skip("not begun")),
+            (Sweep, "thinking", "me", false, TaskDecision::Skip("its status is not known")),
         ] {
             assert_eq!(
                 decide(cause, &task(status, runner), "me", waited),
@@ -366,10 +370,10 @@ mod tests {
         let read = |text: &str| hint(&message(text));
         let run =
             read("[TASK_RUN] task_id=k1 runner=a exec_mode=plan type=code title=A b description=task_id=x");
-        assert_eq!(run, Some(Hint { task_id: "k1".into(), rejected: false, comment: None, at: None }));
+        assert_eq!(run, Some(TaskHint { task_id: "k1".into(), rejected: false, comment: None, at: None }));
         let reject = read("[TASK_REVIEW] action=reject task_id=k1 by=ana title=t comment=do it\nbetter");
         let comment = Some("do it\nbetter".to_owned());
-        assert_eq!(reject, Some(Hint { task_id: "k1".into(), rejected: true, comment, at: None }));
+        assert_eq!(reject, Some(TaskHint { task_id: "k1".into(), rejected: true, comment, at: None }));
         assert_eq!(read("[TASK_REQUEST]\nTask Title: x").unwrap().task_id, "k0");
         assert_eq!(read("[TASK_REVIEW] action=approve task_id=k1"), None);
         assert_eq!((read("[x] task_id=k"), read("task_id=k")), (None, None));

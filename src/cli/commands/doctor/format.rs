@@ -2,8 +2,8 @@
 
 use super::{Finding, Severity};
 use crate::cli::output::{self, Color};
-use crate::config::keys::Key;
-use crate::config::kind::Kind;
+use crate::config::keys::SettingSpec;
+use crate::config::kind::SettingKind;
 use crate::config::source::Source;
 use crate::config::{Config, Settings};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ pub struct TextOptions {
 const COLUMNS: usize = 100;
 
 /// The value and source of a setting. Of a secret only the length is shown, which reveals a token that was cut off.
-pub fn row(key: &'static Key, settings: &Settings, config: Option<&Config>) -> SettingRow {
+pub fn row(key: &'static SettingSpec, settings: &Settings, config: Option<&Config>) -> SettingRow {
     if let Some(set) = settings.get(key.name) {
         let value = match key.secret {
             true => format!("*** ({} characters)", set.text.chars().count()),
@@ -68,8 +68,8 @@ pub fn row(key: &'static Key, settings: &Settings, config: Option<&Config>) -> S
 }
 
 /// Whether the default of this kind is a value; other kinds have a description instead.
-fn is_value(kind: Kind) -> bool {
-    use Kind::{BaseUrl, Flag, Minutes, Mode, Number, Seconds};
+fn is_value(kind: SettingKind) -> bool {
+    use SettingKind::{BaseUrl, Flag, Minutes, Mode, Number, Seconds};
     matches!(kind, BaseUrl | Mode | Flag | Seconds { .. } | Minutes { .. } | Number { .. })
 }
 

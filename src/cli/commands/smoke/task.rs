@@ -5,7 +5,7 @@ use crate::cli::table::CommandArgs;
 use crate::error::{Error, Result};
 use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, HttpError};
-use crate::wire::task::{self, Status, Task};
+use crate::wire::task::{self, Task, TaskStatus};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
     let (status, row) = watch(&smoke, &client, &path)?;
     let text = |key: &str| row[key].as_str().filter(|text| !text.is_empty());
     let result = text("output").or(text("notes")).unwrap_or_default();
-    if status == Status::Blocked {
+    if status == TaskStatus::Blocked {
         let why = crate::text::truncate(&crate::text::one_line(result), super::SHOWN_CHARS);
         return Err(Error::Failed(format!("the task is blocked: {why}")));
     }
@@ -51,7 +51,7 @@ pub fn run(args: &CommandArgs) -> Result<()> {
 }
 
 /// Watches the task until it has a result, is blocked or is cancelled.
-fn watch(smoke: &SmokeTest, client: &Client, path: &str) -> Result<(Status, Value)> {
+fn watch(smoke: &SmokeTest, client: &Client, path: &str) -> Result<(TaskStatus, Value)> {
     let mut last = String::new();
     let (_keep, tick) = crossbeam_channel::bounded::<()>(0);
     loop {
@@ -71,11 +71,11 @@ fn watch(smoke: &SmokeTest, client: &Client, path: &str) -> Result<(Status, Valu
             smoke.step(word)?;
             word.clone_into(&mut last);
         }
-        let status = Status::of(word);
+        let status = TaskStatus::of(word);
         match status {
-            Status::Review | Status::Done | Status::Blocked => return Ok((status, row)),
-            Status::Cancelled => return Err(Error::Failed("the task was cancelled".into())),
-            Status::Todo | Status::Doing | Status::Other => {}
+            TaskStatus::Review | TaskStatus::Done | TaskStatus::Blocked => return Ok((status, row)),
+            TaskStatus::Cancelled => return Err(Error::Failed("the task was cancelled".into())),
+            TaskStatus::Todo | TaskStatus::Doing | TaskStatus::Other => {}
         }
         if Instant::now() >= smoke.until {
             return Err(smoke.timed_out("the task had no result"));

@@ -66,7 +66,7 @@ fn with_retry_hint(why: String) -> String {
 const LINGER: &str = "/var/lib/systemd/linger";
 
 /// What is needed to start the service.
-struct Service {
+struct ServicePlan {
     manager: ServiceManager,
     /// The content of its file.
     text: String,
@@ -146,7 +146,7 @@ fn confirm() -> Result<bool> {
 fn prepare_service(
     plan: &ProfilePlan,
     args: &CommandArgs,
-) -> Result<std::result::Result<Option<Service>, String>> {
+) -> Result<std::result::Result<Option<ServicePlan>, String>> {
     let holder = running_pid(&plan.config.state_dir);
     if args.no_start {
         if let Some(pid) = holder {
@@ -177,14 +177,14 @@ fn prepare_service(
     let is_outdated = status["replaced"].as_bool().unwrap_or_default()
         || status["version"].as_str().is_some_and(|version| version != env!("CARGO_PKG_VERSION"));
     let turns = status["running"].as_array().map_or(0, Vec::len);
-    Ok(Ok(Some(Service { manager, text, is_active, is_outdated, turns })))
+    Ok(Ok(Some(ServicePlan { manager, text, is_active, is_outdated, turns })))
 }
 
 /// `--dry-run`: prints what would be done. No secret is shown.
 fn print_dry_run(
     plan: &ProfilePlan,
     args: &CommandArgs,
-    service: &std::result::Result<Option<Service>, String>,
+    service: &std::result::Result<Option<ServicePlan>, String>,
 ) -> Result<()> {
     let mut text = format!("Would write {}:\n", plan.path.display());
     for (name, value) in plan.settings() {
@@ -233,7 +233,7 @@ fn write(plan: &mut ProfilePlan) -> Result<()> {
 }
 
 /// Installs, enables and starts the service, and waits until it is connected or the reason why not is known.
-fn start(plan: &ProfilePlan, args: &CommandArgs, service: &Service, offline: bool) -> Result<()> {
+fn start(plan: &ProfilePlan, args: &CommandArgs, service: &ServicePlan, offline: bool) -> Result<()> {
     let (manager, profile) = (&service.manager, &plan.profile);
     let reload = manager.install(profile, &service.text).map_err(Error::Failed)?;
     // a connector that runs with these settings is left alone

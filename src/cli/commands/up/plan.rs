@@ -6,7 +6,7 @@ use crate::agent::adapter::{self, AdapterSpec};
 use crate::agent::adapters::{self, ADAPTERS};
 use crate::cli::commands::{running_pid, selection};
 use crate::cli::table::CommandArgs;
-use crate::config::kind::Kind;
+use crate::config::kind::SettingKind;
 use crate::config::paths::Places;
 use crate::config::{Config, Mode, Selection, Settings, dotenv, edit, keys, profile, value};
 use crate::error::{Error, Result, reason};
@@ -157,13 +157,13 @@ fn identity(args: &CommandArgs, given: &Pairs) -> Result<(&'static AdapterSpec, 
                     problems.push(format!("this version has no adapter {name}; it has {}", have.join(", ")));
                 }
             }
-            Err(why) => problems.push(format!("ADAPTER {why}; accepted: {}", Kind::Adapter.accepts())),
+            Err(why) => problems.push(format!("ADAPTER {why}; accepted: {}", SettingKind::Adapter.accepts())),
         },
     }
     if let Some(id) = &id
         && let Err(why) = value::agent_id(id)
     {
-        problems.push(format!("AGENT_ID {why}; accepted: {}", Kind::AgentId.accepts()));
+        problems.push(format!("AGENT_ID {why}; accepted: {}", SettingKind::AgentId.accepts()));
     }
     match (spec, id) {
         _ if !problems.is_empty() => Err(Error::Usage(problems.join("\n  "))),
@@ -318,7 +318,7 @@ fn check_other_profiles(path: &Path, name: &str, agent_id: &str, places: &Places
 fn compose_text(old: &str, changes: Pairs, places: &Places) -> Result<String> {
     let mut wanted: Vec<(&str, String)> = Vec::new();
     for (name, value) in &changes {
-        let is_path = keys::all().any(|key| key.name == name && key.kind == Kind::Path);
+        let is_path = keys::all().any(|key| key.name == name && key.kind == SettingKind::Path);
         let value = match is_path.then(|| places.absolute(value)) {
             Some(Ok(path)) => path.to_string_lossy().into_owned(),
             Some(Err(why)) => return Err(Error::Usage(format!("{name} {why}"))),

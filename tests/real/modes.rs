@@ -71,7 +71,11 @@ fn kept_agents_that_ask() {
         let answer = say(&format!("@@write:{outside}:x@@ @@text:fourth answer@@"), "fourth answer");
         assert_eq!(std::path::Path::new(&outside).exists(), *beyond, "{name}");
         assert_eq!(answer.contains("Not allowed:"), !beyond, "{name}: {answer}");
-        assert_eq!(connector.log().matches("going on with process").count(), 3, "one process for four turns");
+        assert_eq!(
+            connector.log().matches("continuing with process").count(),
+            3,
+            "one process for four turns"
+        );
         assert!(connector.stop().success());
         let before = native_ids(&home);
         let connector = start(&wtt, &home, adapter, &settings);

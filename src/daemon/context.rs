@@ -34,7 +34,7 @@ pub(crate) struct Context {
     pub(crate) identity: Identity,
     /// The language of each topic.
     pub(crate) languages: TopicLanguages,
-    /// Restart, shutdown and what the service manager is told.
+    /// Restart, shutdown and what the service manager is notified of.
     pub(crate) lifecycle: Lifecycle,
     /// The batch holds something that must be durable before the batch has any effect.
     pub(crate) commit_now: bool,

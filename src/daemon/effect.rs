@@ -96,7 +96,7 @@ pub(crate) struct Notice {
     pub(crate) text: String,
     /// How the message was dealt with.
     pub(crate) kind: ReplyKind,
-    /// What the service is told by HTTP once the text is out.
+    /// What is sent to the service by HTTP once the text is out.
     pub(crate) follow_up: Option<FollowUp>,
 }
 

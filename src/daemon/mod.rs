@@ -144,7 +144,7 @@ fn answer_commands(config: &Config, events: &Sender<Event>) -> Option<control::s
         .ok()
 }
 
-/// Signals, and the wish of our owner, as events.
+/// Signals and `options.stop` as events.
 fn listen(stop: Option<Receiver<()>>, events: &Sender<Event>) -> Result<()> {
     let to_hub = events.clone();
     signal::spawn_handler(Box::new(move |signal| to_hub.send(Event::Signal(signal)).is_ok()))

@@ -38,7 +38,7 @@ pub(crate) fn speaks(config: &Config, choice: &TopicChoice) -> bool {
 /// Who answers a message, by what it asks for itself and what was chosen in its topic. The error is for people.
 pub(crate) fn route(cx: &Context, job: &mut Job) -> Result<Route, String> {
     let config = cx.config();
-    // a choice made in the topic counts like a wish of each of its messages; a message's own wish wins
+    // a choice made in the topic counts like one in each of its messages; a message's own choice wins
     let choice = choice_of(cx, &job.scope);
     let (speak, mode) = (speaks(config, &choice), mode_of(config, &choice));
     let asked = &mut job.model;

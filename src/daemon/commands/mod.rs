@@ -96,7 +96,7 @@ fn stop(cx: &mut Context, scheduler: &mut Scheduler, job: Job) -> Effects {
         n => Say::KeptDropped.to(lang, &[&n.to_string()]),
     };
     let follow_up = match &job.scope {
-        // a run that was deferred will not come: its task is told
+        // a run that was deferred will not come: its task gets a note
         Scope::Task(task_id) if was_run => Some(task::interrupted(task_id, &text)),
         _ => None,
     };

@@ -58,8 +58,8 @@ pub(super) fn status_text(
         lines.push(Say::SessionRow.to(lang, &[&name, &id]));
     }
     let here = job.scope.to_string();
-    for (_, parked) in cx.store.state().deferred.iter().filter(|(_, parked)| parked.scope == here) {
-        lines.push(Say::KeptRow.to(lang, &[&time::rfc3339(parked.until)]));
+    for (_, deferred) in cx.store.state().deferred.iter().filter(|(_, deferred)| deferred.scope == here) {
+        lines.push(Say::KeptRow.to(lang, &[&time::rfc3339(deferred.until)]));
     }
     lines.extend(permissions.status_lines(cx, job, lang));
     lines.extend(cx.store.repairs().iter().map(|note| Say::Note.to(lang, &[note])));
@@ -93,7 +93,7 @@ pub(super) fn known_by(key: &str, row: &SessionRow) -> (String, String) {
     (name, row.any_native_id().unwrap_or_default().chars().take(SHORT_ID).collect())
 }
 
-/// As much of an id as tells sessions apart. Those that begin with the time need more than eight.
+/// As much of an id as distinguishes sessions. Those that begin with the time need more than eight.
 const SHORT_ID: usize = 13;
 
 fn seconds(secs: u64) -> String {

@@ -29,7 +29,7 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// Counts a failure; `asked` is the server's own wish.
+    /// Counts a failure; `asked` is what the server asks for.
     pub(crate) fn next(&mut self, asked: Option<Duration>) -> Duration {
         let bound = (self.first * (1 << self.failures.min(MAX_DOUBLINGS))).min(self.max);
         self.failures = self.failures.saturating_add(1);

@@ -47,7 +47,7 @@ pub(crate) struct Dial<'a> {
     pub(crate) dead: Duration,
     /// For everything together.
     pub(crate) until: Instant,
-    /// Interrupts the waiting; `give_up` then tells whether to stop.
+    /// Interrupts the waiting; `give_up` then says whether to stop.
     pub(crate) wake: &'a mut WakeReceiver,
     pub(crate) give_up: &'a dyn Fn() -> bool,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What the network thread tells the hub. One bounded channel; the thread blocks when the hub is behind.
+/// What the network thread reports to the hub. One bounded channel; the thread blocks when the hub is behind.
 #[derive(Debug)]
 pub enum NetEvent {
     /// Authenticated (or five seconds without an answer). `connection_number` counts connections.

@@ -8,7 +8,7 @@ use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 
-/// What other threads tell the network thread besides frames.
+/// What other threads send to the network thread besides frames.
 #[derive(Debug, Default)]
 pub(super) struct Flags {
     up: AtomicBool,

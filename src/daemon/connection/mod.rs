@@ -1,7 +1,7 @@
 //! The connection to the service: the network thread, which alone touches the socket, and what the hub knows of it.
 //!
 //! One thread for the life of the daemon: dial, authenticate, run the WebSocket loop, ping, back off. It blocks in poll(2), or in the name
-//! lookup of a dial: that one call cannot be interrupted, so whoever closes the daemon waits two seconds for this thread
+//! lookup of a dial: that one call cannot be interrupted, so the end of the daemon waits two seconds for this thread
 //! and then leaves without it.
 
 mod backoff;

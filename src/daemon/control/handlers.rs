@@ -108,8 +108,8 @@ fn status(cx: &Context, parts: &ControlParts<'_>) -> Value {
         })
         .collect();
     let waiting = turns().filter(|(_, turn)| turn.began.is_none()).count();
-    let parked = &cx.store.state().deferred;
-    let next = parked.values().map(|parked| parked.until).min().map(time::rfc3339);
+    let deferred = &cx.store.state().deferred;
+    let next = deferred.values().map(|deferred| deferred.until).min().map(time::rfc3339);
     let oldest = parts.outbound.oldest_undelivered();
     let last = lifecycle.last_message.as_ref().map(
         |last| json!({ "at": wall_clock(last.at), "seconds": last.at.elapsed().as_secs(), "topic": last.topic_id }),
@@ -124,7 +124,7 @@ fn status(cx: &Context, parts: &ControlParts<'_>) -> Value {
         "link": link_status(cx), "last_message": last, "running": running, "waiting": waiting,
         "outbox": { "replies": parts.outbound.undelivered(), "oldest": oldest.map(time::rfc3339),
             "seconds": oldest.map(|at| (time::now_ms() - at).max(0) / 1000) },
-        "parked": { "messages": parked.len(), "next": next },
+        "parked": { "messages": deferred.len(), "next": next },
         "asks": parts.permissions.open_as_json(), "decisions": last_decisions(cx),
         "restarting": lifecycle.restart_pending, "replaced": lifecycle.self_update.image().is_replaced(),
         "problems": problems(cx, parts.outbound),

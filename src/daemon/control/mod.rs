@@ -181,13 +181,13 @@ fn failed(error: &std::io::Error) -> AskError {
     })
 }
 
-/// Where the socket lies: in the state directory, or where the link there says.
+/// The path of the socket: in the state directory, or where the link there points.
 pub fn place(state_dir: &Path) -> PathBuf {
     let path = state_dir.join(SOCKET);
     std::fs::read_link(&path).unwrap_or(path)
 }
 
-/// Whether the other end belongs to the same user. Where the system cannot tell, the socket's mode is the guard.
+/// Whether the other end belongs to the same user. Where the system cannot say, the socket's mode is the guard.
 fn is_ours(stream: &UnixStream) -> bool {
     #[cfg(target_os = "linux")]
     return rustix::net::sockopt::socket_peercred(stream)

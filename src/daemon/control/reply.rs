@@ -12,7 +12,7 @@ pub(crate) struct ControlRequest {
     pub(crate) back: UnixStream,
 }
 
-/// Sends the one answer. It fits into what the system holds for the socket, so nobody waits for whoever reads it. False
+/// Sends the one answer. It fits into what the system holds for the socket, so nobody waits for its reader. False
 /// when nobody listens any more.
 pub(crate) fn reply(mut back: UnixStream, answer: &Value) -> bool {
     let sent = back.set_nonblocking(true).and_then(|()| back.write_all(format!("{answer}\n").as_bytes()));

@@ -34,7 +34,7 @@ impl Drop for Socket {
     }
 }
 
-/// Starts to listen. The caller holds the lock of the state directory, so what lies there is left over.
+/// Starts to listen. The caller holds the lock of the state directory, so a socket in it is left over.
 pub(crate) fn listen(state_dir: &Path, mark: &str, events: Sender<Event>) -> io::Result<Socket> {
     let (listener, files) = bind(state_dir, mark)?;
     thread::spawn_small("control", move || accept(&listener, &events))?;
@@ -81,7 +81,7 @@ fn runtime_folder() -> io::Result<PathBuf> {
 fn bind_at(path: &Path) -> io::Result<UnixListener> {
     remove(path)?;
     let listener = UnixListener::bind(path)?;
-    // whoever was quicker than this is turned away by its user id
+    // a connection made before this is refused by its user id
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(listener)
 }

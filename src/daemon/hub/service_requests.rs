@@ -1,4 +1,4 @@
-//! Requests of the service that are about no message and no part of this machine, and what the service is told of usage.
+//! Requests of the service that are about no message and no part of this machine, and the usage that the service is sent.
 
 use crate::daemon::context::Context;
 use crate::store::Store;

@@ -187,7 +187,7 @@ pub(crate) fn start_turn(cx: &mut Context, parts: &mut IntakeParts<'_>, turn: St
     };
     log::debug!(target: "hub", "{}: {}", job.scope, route.words());
     if !parts.scheduler.has_room(&job.scope) {
-        // a task is told of; the people in its chat are shown a status
+        // the task gets a note; the people in its chat see a status
         let text = Say::QueueFull.to(lang, &[]);
         return match task.commit_finished(&TurnEnd::Refused, &text, None, "") {
             None => refuse_full(cx, &job, &route.adapter),

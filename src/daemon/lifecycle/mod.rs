@@ -1,4 +1,4 @@
-//! The life of the process: what the service manager is told, restart in place, shutdown. It decides; the hub acts.
+//! The life of the process: reports to the service manager, restart in place, shutdown. It decides; the hub acts.
 
 pub(crate) mod self_update;
 pub(crate) mod service_notify;

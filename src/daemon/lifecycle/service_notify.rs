@@ -1,4 +1,4 @@
-//! What the service manager is told by sd_notify(3): ready, alive, a status line, stopping. Nothing without one.
+//! What is reported to the service manager by sd_notify(3): ready, alive, a status line, stopping. Nothing without one.
 
 use crate::sys::notify::Notify;
 use crate::sys::time;

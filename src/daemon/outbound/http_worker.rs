@@ -1,4 +1,4 @@
-//! HTTP for the hub: threads make the blocking calls, one after the other, and tell the hub how each ended.
+//! HTTP for the hub: threads make the blocking calls, one after the other, and report to the hub how each ended.
 //!
 //! For replies that the socket refuses (assumed, see HTTP in wtt-connect-protocol(7)), and for what follows a reply.
 //! Each line of work has a thread while there is work. What to do with an outcome is decided by `delivery/`.
@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
 /// The lines of work, by the names of their threads: a slow one holds no other back.
-const LINES: [&str; 2] = ["courier", "errands"];
+const LINES: [&str; 2] = ["http", "follow-ups"];
 
 /// Which line of work a call belongs to.
 fn line_of(tag: &HttpPurpose) -> usize {
@@ -105,7 +105,7 @@ fn perform(client: &Client, call: &HttpCall) -> Result<(u16, Value), HttpError> 
         HttpCall::PatchUnlessDone { path, body, since } => match client.get_json(path) {
             Ok((status, row)) if task::is_settled(&row, body, *since) => Ok((status, row)),
             Err(error @ HttpError::Offline(_)) => Err(error),
-            // a service that does not tell is told once more
+            // a call whose outcome is unknown is made once more
             _ => client.patch_json(path, body),
         },
         HttpCall::Patch { path, body } => client.patch_json(path, body),

@@ -122,12 +122,12 @@ impl Outbound {
 
     /// Carries out the first follow-up of an entry that has `left` of them.
     fn follow_up(&mut self, cx: &mut Context, seq: u64, left: usize, now: Instant, effects: &mut Effects) {
-        let Some((errand, tries)) = self.delivery.errand(seq) else { return };
-        if let Some((path, body)) = errand.as_patch() {
+        let Some((follow_up, tries)) = self.delivery.first_follow_up(seq) else { return };
+        if let Some((path, body)) = follow_up.as_patch() {
             effects.push(Effect::OwnTaskChange { path: path.to_owned(), body: body.clone() });
         }
         let purpose = HttpPurpose::FollowUp { seq, left };
-        let is_under_way = match errand.clone() {
+        let is_under_way = match follow_up.clone() {
             FollowUp::Patch { path, body } => {
                 let call = match self.delivery.asked_before(seq) {
                     Some(since) => HttpCall::PatchUnlessDone { path, body, since },
@@ -253,7 +253,7 @@ impl Outbound {
                 let outbox = &cx.shared.outbox;
                 let entry = outbox.new_entry(&key, &topic_id, None, vec![card], ReplyKind::Notice);
                 if let Err(error) = outbox.put(&entry) {
-                    // its file may be there all the same, and who is told of the failure asks again
+                    // its file may be there all the same, and the requester repeats a request that has failed
                     let _ = outbox.remove(&entry);
                     let why = format!("the card could not be kept: {}", crate::error::reason(&error));
                     reply(back, &json!({ "error": why }));
@@ -290,7 +290,7 @@ impl Outbound {
             }
             Conclusion::Refused { entry, why } => {
                 commit_finished(cx, &entry);
-                // who asked for it and was told of the refusal needs no copy
+                // a requester that knows of the refusal needs no copy
                 if self.waiters.settle(&entry, Some(&why)) {
                     log::warn!(target: "hub", "a card in topic {} was refused ({why}); who asked for it knows", entry.topic_id);
                     log_error(cx.shared.outbox.remove(&entry));

@@ -20,7 +20,7 @@ pub(crate) struct FinishedUpload {
     pub(crate) key: String,
     pub(crate) topic_id: String,
     pub(crate) card: String,
-    /// What whoever waits is told when the service has the card.
+    /// The answer to the requester when the service has the card.
     pub(crate) answer: Value,
     pub(crate) back: UnixStream,
 }
@@ -39,8 +39,8 @@ struct Waiting {
 pub(crate) struct UploadWaiters {
     waiting: Vec<Waiting>,
     /// Entries of which somebody knows that they come later.
-    told: Vec<u64>,
-    /// Topic and text of cards of which nobody was told, and since when. Whoever asks for the same again is answered by such
+    informed: Vec<u64>,
+    /// Topic and text of cards that no requester knows of, and since when. A repeated request for the same is answered by such
     /// a card, once.
     left: Vec<(String, String, Instant)>,
 }
@@ -80,8 +80,8 @@ impl UploadWaiters {
             let mut waiting = self.waiting.swap_remove(at);
             waiting.answer["pending"] = true.into();
             // who has gone does not know of it, and may ask again
-            if reply(waiting.back, &waiting.answer) && !self.told.contains(&waiting.seq) {
-                self.told.push(waiting.seq);
+            if reply(waiting.back, &waiting.answer) && !self.informed.contains(&waiting.seq) {
+                self.informed.push(waiting.seq);
             }
             over.push(waiting.seq);
         }
@@ -94,8 +94,8 @@ impl UploadWaiters {
             return false;
         }
         let mut heard = false;
-        let told = refusal.is_some() || self.told.contains(&entry.seq);
-        self.told.retain(|seq| *seq != entry.seq);
+        let informed = refusal.is_some() || self.informed.contains(&entry.seq);
+        self.informed.retain(|seq| *seq != entry.seq);
         while let Some(at) = self.waiting.iter().position(|waiting| waiting.seq == entry.seq) {
             let waiting = self.waiting.swap_remove(at);
             let answer = match refusal {
@@ -107,7 +107,7 @@ impl UploadWaiters {
             };
             heard |= reply(waiting.back, &answer);
         }
-        if !told && !heard {
+        if !informed && !heard {
             self.recall(entry);
         }
         heard
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(cards.take_expired(now + PATIENCE), [4]);
         assert_eq!((heard(ear).contains("\"pending\":true"), cards.deadline()), (true, None));
         cards.settle(&entry(4), None);
-        assert!(!cards.take_remembered("t", "card", now), "he was told that it comes");
+        assert!(!cards.take_remembered("t", "card", now), "he was informed that it comes");
     }
 
     #[test]
@@ -187,10 +187,10 @@ mod tests {
         for n in 1..=3 {
             let ear = wait(&mut cards, 3, now);
             cards.take_expired(now + PATIENCE);
-            assert!(heard(ear).contains("pending") && cards.told == [3], "{n}");
+            assert!(heard(ear).contains("pending") && cards.informed == [3], "{n}");
         }
         drop(wait(&mut cards, 3, now));
         cards.settle(&entry(3), None);
-        assert!(!cards.take_remembered("t", "card", now) && cards.told.is_empty());
+        assert!(!cards.take_remembered("t", "card", now) && cards.informed.is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! Files on their way out: two threads send them, so that a large one holds neither replies nor a small file back.
 //!
-//! Two kinds of work come here: what follows a reply (an errand of the outbox), and what somebody asks for over the
+//! Two kinds of work come here: what follows a reply (a follow-up of the outbox), and what somebody asks for over the
 //! control socket (`upload-file`). The threads decide nothing but how an upload ends; its card goes through the outbox.
 
 use crate::daemon::control::UploadRequest;
@@ -33,20 +33,20 @@ use std::time::{Duration, Instant};
 
 /// Threads: one for a file that takes long, one for the others.
 const THREADS: usize = 2;
-/// Waiting for them; whoever asks for more is told to try later.
+/// Uploads that may wait; further requests are refused for the moment.
 const QUEUE: usize = 64;
 /// A file is given up after so many calls of which nobody knows the end: with the pauses between them four minutes. The
-/// people who wait for it are told then, and a task that waits for its files goes on.
+/// its requester is answered then, and a task that waits for its files goes on.
 const TRIES: u32 = 7;
-/// How often progress is told.
-const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How often progress is reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Whoever asked has to read what is said to him.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A piece of work.
 #[derive(Debug)]
 enum Work {
-    /// An errand of the outbox, and how often nobody knew its end.
+    /// A follow-up of the outbox, and how often its outcome was unknown.
     Entry(HttpPurpose, Box<Upload>, u32),
     /// The command `upload-file`.
     Requested(Box<UploadJob>),
@@ -83,8 +83,8 @@ impl Uploads {
     /// Has an answer spoken that an earlier run has not; its file goes out like any other.
     pub(crate) fn speak_on(&self, shared: &Arc<Shared>, entry: OutboxEntry) {
         let events = self.events.clone();
-        let tell = move |event| drop(events.send(Event::Session(event)));
-        synthesize::resume_synthesis(shared, entry, Box::new(tell));
+        let report = move |event| drop(events.send(Event::Session(event)));
+        synthesize::resume_synthesis(shared, entry, Box::new(report));
     }
 
     /// Sends a file of the outbox. `tries`: calls in a row of which nobody knew the end. False when no thread could be
@@ -253,7 +253,7 @@ struct SentFile {
     /// Key of the card's outbox entry.
     key: String,
     card: String,
-    /// What who asked is told once the service has the card.
+    /// The answer to the requester once the service has the card.
     answer: Value,
 }
 
@@ -300,14 +300,14 @@ fn progress(upload: &Upload, sent: u64) -> String {
 /// At once, and then not too often.
 #[derive(Default)]
 struct ProgressPace {
-    told: Option<Instant>,
+    reported_at: Option<Instant>,
 }
 
 impl ProgressPace {
     fn is_due(&mut self) -> bool {
-        let due = self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY);
+        let due = self.reported_at.is_none_or(|reported_at| reported_at.elapsed() >= REPORT_INTERVAL);
         if due {
-            self.told = Some(Instant::now());
+            self.reported_at = Some(Instant::now());
         }
         due
     }

@@ -193,7 +193,7 @@ impl Scheduler {
 
 /// The mailbox is full. A status, because the UIs take any post for the answer of the running turn.
 pub(crate) fn refuse_full(cx: &mut Context, job: &Job, adapter: &str) -> Effects {
-    // who is told to send it again must not have it run twice when the topic is read after a reconnect
+    // a person who is asked to send it again must not have it run twice when the topic is read after a reconnect
     cx.record_seen(&job.key);
     let text = Say::QueueFull.to(cx.language_of(&job.topic_id), &[]);
     let mut effects = Effects::none();

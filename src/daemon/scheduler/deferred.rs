@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// While a message is deferred the wall clock is looked at this often: it goes on while the machine sleeps, timers do not.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
 
-/// Messages that are deferred until the same moment are told apart by milliseconds within this time, so that they keep
+/// Messages that are deferred until the same moment are spaced by milliseconds within this time, so that they keep
 /// their order; they are still taken up together. More than a mailbox holds.
 const TOGETHER_MS: i64 = 100;
 
@@ -32,8 +32,8 @@ pub(crate) fn defer(cx: &mut Context, key: &str, scope: &Scope, until: i64, mess
     let last = others.map(|other| other.until).filter(|at| (0..TOGETHER_MS).contains(&(at - until))).max();
     let until = last.map_or(until, |last| last + 1);
     log::info!(target: "hub", "a message in {scope} is kept until {}", time::rfc3339(until));
-    let parked = DeferredTurn { until, scope: name, message, ..DeferredTurn::default() };
-    cx.store.record(Record::Deferred { key: key.to_owned(), turn: parked });
+    let deferred = DeferredTurn { until, scope: name, message, ..DeferredTurn::default() };
+    cx.store.record(Record::Deferred { key: key.to_owned(), turn: deferred });
     cx.store.record(Record::Finished { key: key.to_owned() });
     cx.commit_now = true;
 }
@@ -53,12 +53,12 @@ pub(crate) fn deadline(cx: &Context, now: Instant) -> Option<Instant> {
     if !may_run(cx) {
         return None;
     }
-    let next = cx.store.state().deferred.values().map(|parked| parked.until).min()?;
+    let next = cx.store.state().deferred.values().map(|deferred| deferred.until).min()?;
     let wait = u64::try_from(next - time::now_ms()).unwrap_or(0);
     Some(now + Duration::from_millis(wait).min(CHECK_EVERY))
 }
 
-/// Not before the first connection, which tells the name that a message may mention this agent by, and not at the end.
+/// Not before the first connection, which brings the name by which a message may mention this agent, and not at the end.
 fn may_run(cx: &Context) -> bool {
     !cx.lifecycle.is_shutting_down() && !cx.lifecycle.restart_pending && cx.is_connected()
 }
@@ -70,17 +70,17 @@ pub(crate) fn take_due(cx: &mut Context) -> Effects {
         return effects;
     }
     let now = time::now_ms();
-    let parked = &cx.store.state().deferred;
-    if !parked.values().any(|parked| parked.until <= now) {
+    let deferred = &cx.store.state().deferred;
+    if !deferred.values().any(|deferred| deferred.until <= now) {
         return effects;
     }
-    let together = parked.iter().filter(|(_, parked)| parked.until < now + TOGETHER_MS);
+    let together = deferred.iter().filter(|(_, deferred)| deferred.until < now + TOGETHER_MS);
     let mut due: Vec<(String, DeferredTurn)> =
         together.map(|(key, row)| (key.clone(), row.clone())).collect();
-    due.sort_by_cached_key(|(_, parked)| parked.until);
-    for (key, parked) in due {
+    due.sort_by_cached_key(|(_, deferred)| deferred.until);
+    for (key, deferred) in due {
         cx.store.record(Record::DeferralEnded { key: key.clone() });
-        match revive(&parked.message, &cx.identity) {
+        match revive(&deferred.message, &cx.identity) {
             Ok(turn) => {
                 let text = turn.task.title().unwrap_or_else(|| turn.job.instruction.clone());
                 cx.languages.guess(&turn.job.topic_id, &text);
@@ -90,7 +90,7 @@ pub(crate) fn take_due(cx: &mut Context) -> Effects {
                 log::warn!(target: "hub", "a message that was deferred cannot be run any more: {why}");
                 cx.commit_now = true;
                 effects.extend(
-                    notice_of_loss(cx, &key, &parked, why).map(|entry| Effect::Post(Box::new(entry))),
+                    notice_of_loss(cx, &key, &deferred, why).map(|entry| Effect::Post(Box::new(entry))),
                 );
             }
         }
@@ -116,10 +116,10 @@ fn revive(source: &Value, me: &Identity) -> Result<StartTurn, &'static str> {
 
 /// Tells people that a deferred message is not answered, and the service, if it was to carry out a task. None: what is on
 /// disk names no topic.
-fn notice_of_loss(cx: &Context, key: &str, parked: &DeferredTurn, why: &str) -> Option<OutboxEntry> {
-    let (source, run) = (&parked.message, Task::decode(&parked.message["task_run"]));
+fn notice_of_loss(cx: &Context, key: &str, deferred: &DeferredTurn, why: &str) -> Option<OutboxEntry> {
+    let (source, run) = (&deferred.message, Task::decode(&deferred.message["task_run"]));
     let message = Message::decode(source).or_else(|_| Message::decode(&source["message"])).ok();
-    let of_scope = || parked.scope.strip_prefix("wtt:topic:").map(str::to_owned);
+    let of_scope = || deferred.scope.strip_prefix("wtt:topic:").map(str::to_owned);
     let topic_id = match (&message, &run) {
         (Some(message), _) => Some(message.topic_id.clone()),
         (None, Some(task)) => task.topic_id.clone(),
@@ -138,8 +138,8 @@ fn notice_of_loss(cx: &Context, key: &str, parked: &DeferredTurn, why: &str) -> 
 /// Forgets what is deferred in a session. Returns how many messages that were.
 pub(crate) fn drop_deferred(cx: &mut Context, scope: &Scope) -> usize {
     let scope = scope.to_string();
-    let parked = cx.store.state().deferred.iter().filter(|(_, parked)| parked.scope == scope);
-    let keys: Vec<String> = parked.map(|(key, _)| key.clone()).collect();
+    let deferred = cx.store.state().deferred.iter().filter(|(_, deferred)| deferred.scope == scope);
+    let keys: Vec<String> = deferred.map(|(key, _)| key.clone()).collect();
     let count = keys.len();
     cx.commit_now |= count > 0;
     for key in keys {
@@ -151,6 +151,6 @@ pub(crate) fn drop_deferred(cx: &mut Context, scope: &Scope) -> usize {
 /// Whether a run of the task of a session is deferred.
 pub(crate) fn is_task_deferred(cx: &Context, scope: &Scope) -> bool {
     let scope = scope.to_string();
-    let mut parked = cx.store.state().deferred.values();
-    parked.any(|parked| parked.scope == scope && parked.message.get("task_run").is_some())
+    let mut deferred = cx.store.state().deferred.values();
+    deferred.any(|deferred| deferred.scope == scope && deferred.message.get("task_run").is_some())
 }

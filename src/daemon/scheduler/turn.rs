@@ -68,7 +68,7 @@ pub(crate) struct LiveTurn {
     pub(super) message: Value,
     /// Its agent takes one of the places.
     pub(super) has_place: bool,
-    /// When people were told last that it waits for a place.
+    /// When a status last said that it waits for a place.
     pub(super) wait_shown_at: Option<Instant>,
     /// The task that it carries out, if any.
     pub(super) task: Arc<TaskLink>,

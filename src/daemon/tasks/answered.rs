@@ -52,7 +52,7 @@ pub(crate) enum AnsweredBefore {
     No,
     /// It will be in a moment: the turn is about to end.
     Soon,
-    /// It was, and the service is told; or it will be after a usage limit.
+    /// It was, and the service is informed; or it will be after a usage limit.
     Yes,
 }
 
@@ -61,7 +61,7 @@ fn name(task_id: &str, key: &str) -> String {
     format!("{} {key}", task::path(task_id))
 }
 
-/// Turns that an unclean end has cut: their tasks are told what the people in the chat are told.
+/// Turns that an unclean end has cut: their tasks get the same notice as the people in the chat.
 pub(crate) fn close_left_over(store: &mut Store, left: &[OutboxEntry]) {
     let mut open = Vec::new();
     let cut = store.state().task_chat_turns.iter().filter(|(_, row)| row["end"].is_null());
@@ -137,13 +137,15 @@ pub(super) fn look_up(
 /// The message that set a task going may wait for a usage limit to reset: then it carries the task out. Whether it does.
 fn make_deferred_message_the_run(cx: &mut Context, task: &Task) -> bool {
     let scope = Scope::Task(task.id.clone()).to_string();
-    let fits = |parked: &DeferredTurn| {
-        let sent = sent_at(&parked.message).unwrap_or(0);
-        parked.scope == scope && is_same_request(task, Duration::ZERO, Some(sent))
+    let fits = |deferred: &DeferredTurn| {
+        let sent = sent_at(&deferred.message).unwrap_or(0);
+        deferred.scope == scope && is_same_request(task, Duration::ZERO, Some(sent))
     };
-    let found = cx.store.state().deferred.iter().find(|(_, parked)| fits(parked));
-    let Some((key, parked)) = found.map(|(key, parked)| (key.clone(), parked.clone())) else { return false };
-    let message = json!({ "task_run": task.source, "message": parked.message });
-    cx.store.record(Record::Deferred { key, turn: DeferredTurn { message, ..parked } });
+    let found = cx.store.state().deferred.iter().find(|(_, deferred)| fits(deferred));
+    let Some((key, deferred)) = found.map(|(key, deferred)| (key.clone(), deferred.clone())) else {
+        return false;
+    };
+    let message = json!({ "task_run": task.source, "message": deferred.message });
+    cx.store.record(Record::Deferred { key, turn: DeferredTurn { message, ..deferred } });
     true
 }

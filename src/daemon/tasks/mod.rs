@@ -431,9 +431,9 @@ fn promote_turn(cx: &mut Context, n: &mut Neighbors<'_>, task: &Task, key: &str)
     true
 }
 
-/// What a review has said that this run is to be told. A service may keep a comment for ever: unless a person has just
+/// The comment of a review that this run gets. A service may keep a comment for ever: unless a person has just
 /// said it, it is news once.
-fn take_comment(cx: &mut Context, task: &Task, told: Option<String>, cause: TaskCause) -> Option<String> {
+fn take_comment(cx: &mut Context, task: &Task, pushed: Option<String>, cause: TaskCause) -> Option<String> {
     let mut take = |text: Option<String>, is_always_news: bool| {
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
@@ -444,7 +444,7 @@ fn take_comment(cx: &mut Context, task: &Task, told: Option<String>, cause: Task
         }
         text.filter(|_| is_news || is_always_news)
     };
-    let told = take(told, cause == TaskCause::Reject);
+    let pushed = take(pushed, cause == TaskCause::Reject);
     let kept = take(task.comment.clone(), false);
-    told.or(kept)
+    pushed.or(kept)
 }

@@ -1,4 +1,4 @@
-//! The part of the delivery that follows the texts: errands in order, each tried again for as long as it makes sense.
+//! The part of the delivery that follows the texts: follow-ups in order, each tried again for as long as it makes sense.
 
 use super::{Conclusion, Delivery, PartState, pause_after_loss};
 use crate::daemon::outbound::http_call::HttpOutcome;
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 /// wtt-connect-protocol(7)).
 const RETRY_AFTER: [Duration; 3] =
     [Duration::from_millis(250), Duration::from_millis(750), Duration::from_secs(15)];
-/// So often in a row nobody knew how an errand ended: about a day with the longest pause. Something is wrong with it.
+/// How often in a row the outcome of a follow-up may be unknown: about a day with the longest pause. Something is wrong with it.
 const LOST_MAX: u32 = 300;
 
 impl Delivery {
-    /// An errand has ended in some way. `left`: as it was when it began.
+    /// A follow-up has ended in some way. `left`: as it was when it began.
     pub(crate) fn on_follow_up(
         &mut self,
         seq: u64,
@@ -78,13 +78,13 @@ impl Delivery {
         gave_up.or_else(moved).or_else(|| self.advance(seq))
     }
 
-    /// The first errand of an entry, and how often in a row nobody knew its end.
-    pub(crate) fn errand(&self, seq: u64) -> Option<(&FollowUp, u32)> {
+    /// The first follow-up of an entry, and how often in a row its outcome was unknown.
+    pub(crate) fn first_follow_up(&self, seq: u64) -> Option<(&FollowUp, u32)> {
         let sending = self.sending.get(&seq)?;
-        sending.entry.follow_ups.first().map(|errand| (errand, sending.lost))
+        sending.entry.follow_ups.first().map(|follow_up| (follow_up, sending.lost))
     }
 
-    /// Since when the service may have done its first errand; `None`: it was not asked before.
+    /// Since when the service may have done its first follow-up; `None`: it was not asked before.
     pub(crate) fn asked_before(&self, seq: u64) -> Option<i64> {
         let sending = self.sending.get(&seq)?;
         // or people may have gone on while the connector was away
@@ -94,14 +94,15 @@ impl Delivery {
 
     /// Whether a patch of this path is still to be made.
     pub(crate) fn will_patch(&self, wanted: &str) -> bool {
-        let mut errands = self.sending.values().flat_map(|s| s.entry.follow_ups.iter());
-        errands.any(|errand| errand.as_patch().is_some_and(|(path, _)| path == wanted))
+        let mut follow_ups = self.sending.values().flat_map(|s| s.entry.follow_ups.iter());
+        follow_ups.any(|follow_up| follow_up.as_patch().is_some_and(|(path, _)| path == wanted))
     }
 }
 
 /// A file that is out belongs to the artifacts of the task whose patch comes next.
 fn note_artifact(after: &mut [FollowUp], row: Value) {
-    let Some(fields) = after.iter_mut().find_map(|errand| errand.patch_body_mut()?.as_object_mut()) else {
+    let Some(fields) = after.iter_mut().find_map(|follow_up| follow_up.patch_body_mut()?.as_object_mut())
+    else {
         return;
     };
     match fields.entry("artifacts").or_insert_with(|| Value::Array(Vec::new())) {

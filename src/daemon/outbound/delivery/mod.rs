@@ -102,8 +102,8 @@ pub(crate) struct Delivery {
     sending: BTreeMap<u64, Undelivered>,
     /// Entries with texts to publish, by topic.
     topics: HashMap<String, VecDeque<u64>>,
-    /// Entries with nothing but errands, and what these yield, by topic.
-    errands: HashMap<String, VecDeque<u64>>,
+    /// Entries that have nothing but follow-ups left, and what these yield, by topic.
+    follow_ups_only: HashMap<String, VecDeque<u64>>,
     bytes: usize,
 }
 
@@ -130,7 +130,7 @@ impl Delivery {
             awaited: entry.is_requested_upload() && !recovered,
             entry,
         };
-        let lanes = if sending.is_said() { &mut self.errands } else { &mut self.topics };
+        let lanes = if sending.is_said() { &mut self.follow_ups_only } else { &mut self.topics };
         if recovered && !sending.is_said() {
             sending.step = PartState::Unknown;
         }
@@ -183,7 +183,7 @@ impl Delivery {
     /// What can be sent now: the first entry of each topic.
     pub(crate) fn next(&mut self, now: Instant) -> Vec<NextStep> {
         let (mut out, mut done) = (Vec::new(), Vec::new());
-        for queue in self.topics.values().chain(self.errands.values()) {
+        for queue in self.topics.values().chain(self.follow_ups_only.values()) {
             let Some(sending) = queue.front().and_then(|seq| self.sending.get_mut(seq)) else { continue };
             match sending.step {
                 PartState::Ready => {}
@@ -199,7 +199,7 @@ impl Delivery {
             sending.step = PartState::Sent;
             let (seq, left) = (sending.entry.seq, sending.entry.follow_ups.len());
             match sending.is_said() {
-                // its last errand was given up
+                // its last follow-up was given up
                 true if left == 0 => done.push(seq),
                 true => out.push(NextStep::FollowUp { seq, left }),
                 false => out.push(NextStep::Publish { seq, part: sending.part }),
@@ -226,7 +226,7 @@ impl Delivery {
         self.advance(seq)
     }
 
-    /// After a step: the entry is delivered, or goes on with its errands, or with its next part.
+    /// After a step: the entry is delivered, or goes on with its follow-ups, or with its next part.
     fn advance(&mut self, seq: u64) -> Option<Conclusion> {
         let sending = self.sending.get_mut(&seq).filter(|s| s.is_said())?;
         if sending.entry.follow_ups.is_empty() {
@@ -235,7 +235,7 @@ impl Delivery {
         sending.entry.acknowledged = sending.part;
         sending.step = PartState::Ready;
         let topic = sending.entry.topic_id.clone();
-        let queue = self.errands.entry(topic.clone()).or_default();
+        let queue = self.follow_ups_only.entry(topic.clone()).or_default();
         if !queue.contains(&seq) {
             queue.push_back(seq);
             leave(&mut self.topics, &topic, seq);
@@ -253,8 +253,8 @@ impl Delivery {
                 sending.step = PartState::Pause(now + attempt.pause);
                 None
             }
-            None if sending.entry.follow_ups.iter().any(|errand| errand.as_patch().is_some()) => {
-                // the board is told all the same how the task has ended
+            None if sending.entry.follow_ups.iter().any(|follow_up| follow_up.as_patch().is_some()) => {
+                // the task gets its result all the same
                 let entry = Box::new(sending.entry.clone());
                 sending.part = sending.entry.parts.len();
                 (sending.refusals, sending.lost) = (0, 0);
@@ -300,7 +300,7 @@ impl Delivery {
         }
     }
 
-    /// The history came: `is_there(client_id, text)` tells whether a part is in it.
+    /// The history came: `is_there(client_id, text)` says whether a part is in it.
     pub(crate) fn looked_up(
         &mut self,
         seq: u64,
@@ -320,7 +320,8 @@ impl Delivery {
 
     /// Our own message came back: proof that it has arrived, whatever happens to its answer.
     pub(crate) fn echoed(&mut self, topic: &str, client_id: &str) -> Option<Conclusion> {
-        let fronts = [&self.topics, &self.errands].map(|lanes| lanes.get(topic).and_then(VecDeque::front));
+        let fronts =
+            [&self.topics, &self.follow_ups_only].map(|lanes| lanes.get(topic).and_then(VecDeque::front));
         let sent = fronts.into_iter().flatten().find_map(|seq| {
             let sending = self.sending.get(seq).filter(|s| s.step != PartState::Ready && !s.is_said())?;
             (sending.entry.client_id(sending.part) == client_id).then_some((*seq, sending.part))
@@ -331,7 +332,7 @@ impl Delivery {
     /// The connection is gone: what was on the wire is unknown.
     pub(crate) fn disconnected(&mut self) {
         for sending in self.sending.values_mut() {
-            // an errand has a connection of its own
+            // a follow-up has a connection of its own
             if matches!(sending.step, PartState::Sent | PartState::Looking) && !sending.is_said() {
                 sending.step = PartState::Unknown;
             }
@@ -353,7 +354,7 @@ impl Delivery {
         let sending = self.sending.remove(&seq)?;
         self.bytes -= sending.entry.text_bytes();
         leave(&mut self.topics, &sending.entry.topic_id, seq);
-        leave(&mut self.errands, &sending.entry.topic_id, seq);
+        leave(&mut self.follow_ups_only, &sending.entry.topic_id, seq);
         Some(Box::new(sending.entry))
     }
 }

@@ -3,8 +3,7 @@
 
 use crate::json;
 use crate::text;
-use crate::wire::lenient_json;
-use crate::wire::lenient_json::Object;
+use crate::wire::lenient_json::{self, Object};
 use crate::wire::message::Message;
 use crate::wire::{assumed, host_frames};
 use serde_json::Value;

@@ -5,8 +5,7 @@
 //! or `action`, an optional `_request`, fields flat or nested), and when the service turns out to differ, this is the
 //! file to change. A `token` that is relayed with them is never read.
 
-use crate::wire::lenient_json;
-use crate::wire::lenient_json::Object;
+use crate::wire::lenient_json::{self, Object};
 use crate::wire::outgoing;
 use serde_json::{Map, Value, json};
 use std::time::Duration;

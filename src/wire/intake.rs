@@ -6,8 +6,7 @@
 use crate::json;
 use crate::wire::attachment::Media;
 use crate::wire::identity::Identity;
-use crate::wire::lenient_json;
-use crate::wire::lenient_json::Object;
+use crate::wire::lenient_json::{self, Object};
 use crate::wire::mention::{Addressee, AgentNames};
 use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::{assumed, inbound_text};

@@ -4,10 +4,8 @@
 //! [`Message::decode`] nobody else needs to know. Whether to answer is decided in [`crate::wire::intake`].
 
 use crate::json;
-use crate::wire::attachment;
-use crate::wire::attachment::Media;
-use crate::wire::lenient_json;
-use crate::wire::lenient_json::Object;
+use crate::wire::attachment::{self, Media};
+use crate::wire::lenient_json::{Object, flag, ids, object, text, word};
 use crate::wire::timestamp;
 use serde_json::{Map, Value};
 
@@ -140,19 +138,18 @@ impl Message {
     pub fn decode(row_as_sent: &Value) -> Result<Message, &'static str> {
         let row = row_as_sent.as_object().ok_or("not an object")?;
         let none = Object::new();
-        let topic = lenient_json::object(row, &["topic"]).unwrap_or(&none);
-        let task = lenient_json::object(row, &["task"]).unwrap_or(&none);
-        let sender = lenient_json::object(row, &["sender", "author"]).unwrap_or(&none);
+        let topic = object(row, &["topic"]).unwrap_or(&none);
+        let task = object(row, &["task"]).unwrap_or(&none);
+        let sender = object(row, &["sender", "author"]).unwrap_or(&none);
         let metadata = metadata(row);
 
-        let topic_id = lenient_json::text(row, &["topic_id", "topicId", "p2p_topic_id", "p2pTopicId"])
-            .or_else(|| lenient_json::text(topic, &["id", "topic_id"]))
+        let topic_id = text(row, &["topic_id", "topicId", "p2p_topic_id", "p2pTopicId"])
+            .or_else(|| text(topic, &["id", "topic_id"]))
             .ok_or("no topic id")?;
-        let sender_name =
-            lenient_json::text(row, &["sender_display_name", "senderDisplayName", "sender_name"])
-                .or_else(|| lenient_json::text(sender, &["display_name", "name"]));
-        let sender_id = lenient_json::text(row, &["sender_id", "senderId", "sender"])
-            .or_else(|| lenient_json::text(sender, &["id", "agent_id", "user_id"]))
+        let sender_name = text(row, &["sender_display_name", "senderDisplayName", "sender_name"])
+            .or_else(|| text(sender, &["display_name", "name"]));
+        let sender_id = text(row, &["sender_id", "senderId", "sender"])
+            .or_else(|| text(sender, &["id", "agent_id", "user_id"]))
             .or_else(|| sender_name.clone())
             .ok_or("no sender")?;
         let content = match row.get("content") {
@@ -160,23 +157,20 @@ impl Message {
             None | Some(Value::Null) => String::new(),
             Some(_) => return Err("content is not text"),
         };
-        let topic_name = lenient_json::text(row, &["topic_name", "topicName"])
-            .or_else(|| lenient_json::text(topic, &["name"]));
-        let task_id = lenient_json::text(row, &["task_id", "taskId"])
-            .or_else(|| lenient_json::text(task, &["id", "task_id"]))
-            .or_else(|| lenient_json::text(topic, &["task_id"]))
-            .or_else(|| lenient_json::text(&metadata, &["task_id"]));
-        let encrypted = lenient_json::flag(row, &["encrypted"]).unwrap_or(false);
+        let topic_name = text(row, &["topic_name", "topicName"]).or_else(|| text(topic, &["name"]));
+        let task_id = text(row, &["task_id", "taskId"])
+            .or_else(|| text(task, &["id", "task_id"]))
+            .or_else(|| text(topic, &["task_id"]))
+            .or_else(|| text(&metadata, &["task_id"]));
+        let encrypted = flag(row, &["encrypted"]).unwrap_or(false);
         let topic_kind = stated_kind(row, topic, &metadata).unwrap_or_else(|| inferred_kind(row, encrypted));
-        let mut mention_targets =
-            lenient_json::ids(row, &["mention_target_agent_ids", "mentionTargetAgentIds"]);
-        mention_targets
-            .extend(lenient_json::ids(&metadata, &["mention_target_agent_ids", "mentionTargetAgentIds"]));
+        let mut mention_targets = ids(row, &["mention_target_agent_ids", "mentionTargetAgentIds"]);
+        mention_targets.extend(ids(&metadata, &["mention_target_agent_ids", "mentionTargetAgentIds"]));
 
         let mut message = Message {
             media: Vec::new(),
             source: row_as_sent.clone(),
-            id: lenient_json::text(row, &["id", "message_id", "messageId"]),
+            id: text(row, &["id", "message_id", "messageId"]),
             topic_kind: with_task(topic_kind, task_id.is_some(), topic_name.as_deref()),
             topic_id,
             topic_name,
@@ -184,28 +178,26 @@ impl Message {
             sender_kind: sender_kind(row, sender),
             sender_name,
             content,
-            content_type: lenient_json::word(row, &["content_type", "contentType"])
-                .unwrap_or_else(|| "text".into()),
-            semantic_type: lenient_json::word(row, &["semantic_type", "semanticType"])
-                .unwrap_or_else(|| "post".into()),
+            content_type: word(row, &["content_type", "contentType"]).unwrap_or_else(|| "text".into()),
+            semantic_type: word(row, &["semantic_type", "semanticType"]).unwrap_or_else(|| "post".into()),
             created_at: ["created_at", "createdAt", "timestamp", "ts"]
                 .iter()
                 .find_map(|key| row.get(*key).and_then(timestamp::millis)),
             encrypted,
-            reply_to: lenient_json::text(row, &["reply_to", "replyTo", "reply_to_id"]),
-            task_title: lenient_json::text(row, &["task_title", "taskTitle", "title"])
-                .or_else(|| lenient_json::text(task, &["title"]))
-                .or_else(|| lenient_json::text(topic, &["task_title"])),
-            task_description: lenient_json::text(row, &["task_description", "taskDescription"])
-                .or_else(|| lenient_json::text(task, &["description"])),
-            exec_mode: lenient_json::word(row, &["exec_mode", "execMode"])
-                .or_else(|| lenient_json::word(task, &["exec_mode"]))
-                .or_else(|| lenient_json::word(topic, &["exec_mode"]))
-                .or_else(|| lenient_json::word(&metadata, &["exec_mode"])),
+            reply_to: text(row, &["reply_to", "replyTo", "reply_to_id"]),
+            task_title: text(row, &["task_title", "taskTitle", "title"])
+                .or_else(|| text(task, &["title"]))
+                .or_else(|| text(topic, &["task_title"])),
+            task_description: text(row, &["task_description", "taskDescription"])
+                .or_else(|| text(task, &["description"])),
+            exec_mode: word(row, &["exec_mode", "execMode"])
+                .or_else(|| word(task, &["exec_mode"]))
+                .or_else(|| word(topic, &["exec_mode"]))
+                .or_else(|| word(&metadata, &["exec_mode"])),
             task_id,
-            runner_agent_id: lenient_json::text(row, &["runner_agent_id", "runnerAgentId"])
-                .or_else(|| lenient_json::text(&metadata, &["runner_agent_id"])),
-            runner_agent_name: lenient_json::text(row, &["runner_agent_name", "runnerAgentName"]),
+            runner_agent_id: text(row, &["runner_agent_id", "runnerAgentId"])
+                .or_else(|| text(&metadata, &["runner_agent_id"])),
+            runner_agent_name: text(row, &["runner_agent_name", "runnerAgentName"]),
             mention_targets,
             metadata,
         };
@@ -246,8 +238,7 @@ fn metadata(row: &Object) -> Object {
 }
 
 fn sender_kind(row: &Object, sender: &Object) -> SenderKind {
-    let said = lenient_json::word(row, &["sender_type", "senderType"])
-        .or_else(|| lenient_json::word(sender, &["type"]));
+    let said = word(row, &["sender_type", "senderType"]).or_else(|| word(sender, &["type"]));
     match said.as_deref() {
         Some("human" | "user" | "person" | "member") => SenderKind::Human,
         Some("agent" | "bot" | "assistant" | "ai") => SenderKind::Agent,
@@ -257,9 +248,9 @@ fn sender_kind(row: &Object, sender: &Object) -> SenderKind {
 }
 
 fn stated_kind(row: &Object, topic: &Object, metadata: &Object) -> Option<TopicKind> {
-    let said = lenient_json::word(row, &["topic_type", "topicType"])
-        .or_else(|| lenient_json::word(topic, &["type", "topic_type"]))
-        .or_else(|| lenient_json::word(metadata, &["topic_type", "chat_type"]))?;
+    let said = word(row, &["topic_type", "topicType"])
+        .or_else(|| word(topic, &["type", "topic_type"]))
+        .or_else(|| word(metadata, &["topic_type", "chat_type"]))?;
     match said.as_str() {
         "p2p" | "direct" | "dm" => Some(TopicKind::P2p),
         "task" => Some(TopicKind::Task),
@@ -275,8 +266,8 @@ fn stated_kind(row: &Object, topic: &Object, metadata: &Object) -> Option<TopicK
 pub(crate) fn kind_of_topic(topic: &Object) -> TopicKind {
     let none = Object::new();
     let stated = stated_kind(&none, topic, &none).unwrap_or(TopicKind::Unknown);
-    let name = lenient_json::text(topic, &["name"]);
-    with_task(stated, lenient_json::text(topic, &["task_id"]).is_some(), name.as_deref())
+    let name = text(topic, &["name"]);
+    with_task(stated, text(topic, &["task_id"]).is_some(), name.as_deref())
 }
 
 /// The kind of a topic whose type is not stated.

@@ -16,11 +16,20 @@ pub const PING: &str = "ping";
 
 /// First frame of a connection (see AUTHENTICATION in wtt-connect-protocol(7)).
 pub fn auth(request_id: &str, token: &str) -> String {
-    json!({"action": "auth", "request_id": request_id, "token": token}).to_string()
+    action("auth", request_id, &[("token", token.into())])
+}
+
+/// One of our requests: the action, its id and further fields.
+fn action(name: &str, request_id: &str, fields: &[(&str, Value)]) -> String {
+    let mut frame = Map::new();
+    frame.insert("action".to_owned(), name.into());
+    frame.insert("request_id".to_owned(), request_id.into());
+    frame.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+    Value::Object(frame).to_string()
 }
 
 /// A visible message. `client_id` goes to `metadata.client_id` so that a copy can be recognised in the history.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Publish<'a> {
     /// Request id.
     pub request_id: &'a str,
@@ -41,14 +50,9 @@ pub struct Publish<'a> {
 
 /// `publish`.
 pub fn publish(p: &Publish<'_>) -> String {
-    let mut frame = json!({
-        "action": "publish",
-        "request_id": p.request_id,
-        "topic_id": p.topic_id,
-        "encrypted": e2e::is_sealed(p.content),
-    });
-    content(p, &mut frame);
-    frame.to_string()
+    let mut fields = vec![("topic_id", p.topic_id.into()), ("encrypted", e2e::is_sealed(p.content).into())];
+    fields.extend(content(p));
+    action("publish", p.request_id, &fields)
 }
 
 /// A line of a running turn that every UI hides from the feed (confirmed, see PROGRESS in
@@ -59,9 +63,7 @@ pub fn progress(request_id: &str, topic_id: &str, line: &str) -> String {
         topic_id,
         content: line,
         semantic_type: "TASK_PROGRESS",
-        reply_to: None,
-        client_id: None,
-        outcome: None,
+        ..Publish::default()
     })
 }
 
@@ -72,7 +74,7 @@ pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
     if e2e::is_sealed(p.content) {
         body["encrypted"] = true.into();
     }
-    content(p, &mut body);
+    content(p).into_iter().for_each(|(key, value)| body[key] = value);
     body
 }
 
@@ -81,17 +83,22 @@ pub fn messages_path(topic_id: &str, agent_id: &str) -> String {
     format!("/topics/{}/messages?agent_id={}", text::percent_encode(topic_id), text::percent_encode(agent_id))
 }
 
-fn content(p: &Publish<'_>, frame: &mut Value) {
-    frame["content"] = p.content.into();
-    frame["content_type"] = "text".into();
-    frame["semantic_type"] = p.semantic_type.into();
-    if let Some(id) = p.reply_to {
-        frame["reply_to"] = id.into();
+/// The fields that both forms of a message have.
+fn content(p: &Publish<'_>) -> Vec<(&'static str, Value)> {
+    let mut fields = vec![
+        ("content", p.content.into()),
+        ("content_type", "text".into()),
+        ("semantic_type", p.semantic_type.into()),
+    ];
+    fields.extend(p.reply_to.map(|id| ("reply_to", id.into())));
+    let mut metadata = Map::new();
+    for (key, value) in [("client_id", p.client_id), ("outcome", p.outcome)] {
+        metadata.extend(value.map(|value| (key.to_owned(), value.into())));
     }
-    let metadata = [("client_id", p.client_id), ("outcome", p.outcome)];
-    for (key, value) in metadata.into_iter().filter_map(|(key, value)| value.map(|v| (key, v))) {
-        frame["metadata"][key] = value.into();
+    if !metadata.is_empty() {
+        fields.push(("metadata", metadata.into()));
     }
+    fields
 }
 
 /// Our id of a publication, in a message that came back to us.
@@ -154,48 +161,53 @@ impl StatusKind {
 
 /// `typing` with state `start`. The status fields are confirmed on the web's side, inferred on ours.
 pub fn typing_start(request_id: &str, topic_id: &str, ttl_ms: u32, status: &TypingStatus) -> String {
-    let mut frame = json!({
-        "action": "typing",
-        "request_id": request_id,
-        "topic_id": topic_id,
-        "state": "start",
-        "ttl_ms": ttl_ms,
-        "status_text": text::truncate(&text::one_line(&status.text), STATUS_CHARS),
-        "status_kind": status.kind.as_str(),
-        "adapter": status.adapter,
-    });
-    if let Some(model) = &status.model {
-        frame["model"] = model.as_str().into();
-    }
-    frame.to_string()
+    let mut fields = vec![
+        ("topic_id", topic_id.into()),
+        ("state", "start".into()),
+        ("ttl_ms", ttl_ms.into()),
+        ("status_text", text::truncate(&text::one_line(&status.text), STATUS_CHARS).into()),
+        ("status_kind", status.kind.as_str().into()),
+        ("adapter", status.adapter.as_str().into()),
+    ];
+    fields.extend(status.model.as_deref().map(|model| ("model", model.into())));
+    action("typing", request_id, &fields)
 }
 
 /// `typing` with state `stop`.
 pub fn typing_stop(request_id: &str, topic_id: &str) -> String {
-    json!({"action": "typing", "request_id": request_id, "topic_id": topic_id, "state": "stop", "ttl_ms": 6000})
-        .to_string()
+    action(
+        "typing",
+        request_id,
+        &[("topic_id", topic_id.into()), ("state", "stop".into()), ("ttl_ms", 6000.into())],
+    )
 }
 
 /// `p2p`: a message to another agent.
 pub fn p2p(request_id: &str, target_agent_id: &str, content: &str) -> String {
-    json!({"action": "p2p", "request_id": request_id, "target_agent_id": target_agent_id, "content": content,
-        "encrypted": false})
-    .to_string()
+    action(
+        "p2p",
+        request_id,
+        &[
+            ("target_agent_id", target_agent_id.into()),
+            ("content", content.into()),
+            ("encrypted", false.into()),
+        ],
+    )
 }
 
 /// `poll` for missed messages.
 pub fn poll(request_id: &str, limit: u32) -> String {
-    json!({"action": "poll", "request_id": request_id, "limit": limit}).to_string()
+    action("poll", request_id, &[("limit", limit.into())])
 }
 
 /// `subscribed`: the topics of this agent.
 pub fn subscribed(request_id: &str) -> String {
-    json!({"action": "subscribed", "request_id": request_id}).to_string()
+    action("subscribed", request_id, &[])
 }
 
 /// `history` of a topic.
 pub fn history(request_id: &str, topic_id: &str, limit: u32) -> String {
-    json!({"action": "history", "request_id": request_id, "topic_id": topic_id, "limit": limit}).to_string()
+    action("history", request_id, &[("topic_id", topic_id.into()), ("limit", limit.into())])
 }
 
 /// `<kind>_response` with `ok:false` for a server request that we cannot serve.

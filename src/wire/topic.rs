@@ -1,8 +1,7 @@
 //! Topic rows of `subscribed` (see TOPICS in wtt-connect-protocol(7)): what the catch-up after a reconnect needs to
 //! know of them.
 
-use crate::wire::lenient_json;
-use crate::wire::lenient_json::Object;
+use crate::wire::lenient_json::{self, Object};
 use crate::wire::message::{self, Message, TopicKind};
 use crate::wire::timestamp;
 use serde_json::Value;

@@ -119,13 +119,10 @@ fn by_http(profile: &Profile, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)
         };
         let sent = post.send(&upload, &mut |n| on(n, upload.staged.size))?;
         let message = Publish {
-            request_id: "",
             topic_id: &wish.topic_id,
             content: &sent.card,
             semantic_type: "post",
-            reply_to: None,
-            client_id: None,
-            outcome: None,
+            ..Publish::default()
         };
         what = format!("the service refuses the card in topic {}", wish.topic_id);
         let path = outgoing::messages_path(&wish.topic_id, &config.agent_id);

@@ -1,6 +1,6 @@
 //! Settings of the chat: what happens to a message while the agent is busy.
 
-use super::spec::{SettingSpec, key};
+use super::spec::{SettingSpec, key, switch};
 use crate::config::kind::SettingKind;
 
 /// What is done with a message for an agent that is at work.
@@ -29,11 +29,5 @@ pub static CHAT: &[SettingSpec] = &[
         "What happens to a message that arrives while the agent is working in its topic. queue: it waits for its turn. steer: it is added to the running turn; an agent that does not support this is interrupted and continues with both messages. interrupt: the agent is always interrupted. One answer then covers both messages. Messages with files, commands, and messages for another agent or model always wait. /steer does the same for one message.",
         "steer",
     ),
-    key(
-        MERGE,
-        SettingKind::Flag,
-        "0",
-        "Merges waiting messages of one sender in a topic into one turn with one answer.",
-        "1",
-    ),
+    switch(MERGE, "Merges waiting messages of one sender in a topic into one turn with one answer."),
 ];

@@ -13,7 +13,7 @@ pub mod voice;
 
 use super::kind::SettingKind;
 pub use spec::{SettingSpec, camel};
-use spec::{key, manual_text};
+use spec::{acp_transport, command, key, secret, switch};
 
 /// The log filter: the one `WTT_*` variable that is read from the environment even with a profile.
 pub const LOG: &str = "WTT_CONNECT_LOG";
@@ -26,9 +26,6 @@ pub const CONFIG_FILE: &str = "WTT_CONNECT_CONFIG";
 pub fn find(name: &str) -> Option<&'static SettingSpec> {
     all().find(|k| k.name == name || k.aliases.contains(&name))
 }
-
-/// The transports of CLIs that speak the Agent Client Protocol besides their own format.
-const ACP_TRANSPORTS: &[&str] = &["one-shot", "acp"];
 
 /// All settings, group by group.
 pub fn all() -> impl Iterator<Item = &'static SettingSpec> {
@@ -62,23 +59,22 @@ static CORE: &[SettingSpec] = &[
         "agent-alice",
     ),
     SettingSpec {
-        name: "WTT_TOKEN",
         aliases: &["WTT_AGENT_TOKEN"],
-        kind: SettingKind::Token,
-        default: "none; required",
-        secret: true,
-        meaning: manual_text("The token of that identity. It is never shown, logged or passed to an agent."),
-        example: manual_text("'wtt-tok-alice'"),
+        ..secret(
+            "WTT_TOKEN",
+            SettingKind::Token,
+            "none; required",
+            "The token of that identity. It is never shown, logged or passed to an agent.",
+            "'wtt-tok-alice'",
+        )
     },
-    SettingSpec {
-        name: "WTT_HTTP_TOKEN",
-        aliases: &[],
-        kind: SettingKind::Token,
-        default: "WTT_TOKEN",
-        secret: true,
-        meaning: manual_text("A separate token for HTTP requests, for deployments with two tokens."),
-        example: manual_text("'wtt-http-alice'"),
-    },
+    secret(
+        "WTT_HTTP_TOKEN",
+        SettingKind::Token,
+        "WTT_TOKEN",
+        "A separate token for HTTP requests, for deployments with two tokens.",
+        "'wtt-http-alice'",
+    ),
     key(
         "WTT_CONNECT_ADAPTER",
         SettingKind::Adapter,
@@ -107,12 +103,9 @@ static CORE: &[SettingSpec] = &[
         "What agents may do without asking. full-auto: everything. auto-edit: edit files. suggest: read only, or ask. yolo: everything, with every safeguard switched off; requires WTT_CONNECT_ALLOW_YOLO=1. wtt-connect(1), ADAPTERS, says what each means for each agent CLI.",
         "auto-edit",
     ),
-    key(
+    switch(
         "WTT_CONNECT_ALLOW_YOLO",
-        SettingKind::Flag,
-        "0",
         "Permits the mode yolo. Without this setting the connector does not start in that mode.",
-        "1",
     ),
     key(
         "WTT_CONNECT_AGENT_ALIASES",
@@ -142,9 +135,8 @@ static CORE: &[SettingSpec] = &[
         "A program that runs before each answer and switches the agent CLIs to the provider of the model. cc-switch: cc-switch-cli. command: your own program with similar arguments. custom: a complete command line. It runs if a message, the map or WTT_CONNECT_MODEL names a model or provider. Such answers run for one topic at a time.",
         "cc-switch",
     ),
-    key(
+    command(
         "WTT_CONNECT_MODEL_SWITCH_COMMAND",
-        SettingKind::Command,
         "cc-switch in mode cc-switch",
         "The program of the switcher in the modes cc-switch and command. It gets no input and none of the connector's secrets.",
         "/opt/bin/cc-switch",
@@ -163,12 +155,9 @@ static CORE: &[SettingSpec] = &[
         "The command line of the switcher in the mode custom. It is split into words before the values are inserted, so that no value can become another argument.",
         "cc-switch use {adapter} {provider} --model {model}",
     ),
-    key(
+    switch(
         "WTT_CONNECT_MODEL_SWITCH_STRICT",
-        SettingKind::Flag,
-        "0",
         "Whether an answer fails if the switcher fails. Otherwise the failure is logged, and the agent runs without switching.",
-        "1",
     ),
     key(
         "WTT_CONNECT_MODEL_SWITCH_TIMEOUT_MS",
@@ -212,93 +201,78 @@ static CORE: &[SettingSpec] = &[
         "The directory of files that the connector itself creates for sending.",
         "/data/artifacts",
     ),
-    key(
+    switch(
         "WTT_CONNECT_PUBLISH_PROGRESS",
-        SettingKind::Flag,
-        "0",
         "Also publishes progress as [TASK_STATUS] lines in the topic, in addition to the typing status.",
-        "1",
     ),
-    key(
+    command(
         "WTT_CONNECT_CODEX_COMMAND",
-        SettingKind::Command,
         "codex, looked up on PATH",
         "The program that runs Codex, optionally with arguments, quoted as in a shell.",
         "/opt/codex/bin/codex --profile work",
     ),
-    key(
+    command(
         "WTT_CONNECT_CLAUDE_CODE_COMMAND",
-        SettingKind::Command,
         "claude, looked up on PATH",
         "The program that runs Claude Code, optionally with arguments, quoted as in a shell.",
         "/opt/claude/bin/claude",
     ),
-    key(
+    command(
         "WTT_CONNECT_GEMINI_COMMAND",
-        SettingKind::Command,
         "gemini, looked up on PATH",
         "The program that runs Gemini CLI, optionally with arguments, quoted as in a shell.",
         "/opt/gemini/bin/gemini",
     ),
-    key(
+    command(
         "WTT_CONNECT_OPENCODE_COMMAND",
-        SettingKind::Command,
         "opencode, looked up on PATH",
         "The program that runs OpenCode, optionally with arguments, quoted as in a shell.",
         "/opt/opencode/bin/opencode",
     ),
-    key(
+    command(
         "WTT_CONNECT_KIMI_COMMAND",
-        SettingKind::Command,
         "kimi, looked up on PATH",
         "The program that runs Kimi, optionally with arguments, quoted as in a shell.",
         "/opt/kimi/bin/kimi",
     ),
-    key(
+    command(
         "WTT_CONNECT_CURSOR_COMMAND",
-        SettingKind::Command,
         "cursor-agent, or else Cursor's agent, looked up on PATH",
         "The program that runs Cursor, optionally with arguments, quoted as in a shell.",
         "/opt/cursor/cursor-agent",
     ),
-    key(
+    command(
         "WTT_CONNECT_QODER_COMMAND",
-        SettingKind::Command,
         "qodercli, looked up on PATH",
         "The program that runs Qoder, optionally with arguments, quoted as in a shell.",
         "/opt/qoder/bin/qodercli",
     ),
-    key(
+    command(
         "WTT_CONNECT_CRUSH_COMMAND",
-        SettingKind::Command,
         "crush, looked up on PATH",
         "The program that runs Crush, optionally with arguments, quoted as in a shell.",
         "/opt/crush/crush",
     ),
-    key(
+    command(
         "WTT_CONNECT_PI_COMMAND",
-        SettingKind::Command,
         "pi, looked up on PATH",
         "The program that runs Pi, optionally with arguments, quoted as in a shell.",
         "/opt/pi/bin/pi --provider anthropic",
     ),
-    key(
+    command(
         "WTT_CONNECT_ACP_COMMAND",
-        SettingKind::Command,
         "claude-agent-acp or codex-acp, looked up on PATH",
         "The agent of the adapter acp: any program that speaks the Agent Client Protocol on its standard input and output, with its arguments. For cursor-agent, devin, gemini, goose, iflow, kimi, opencode, qodercli and qwen the name alone is enough.",
         "qwen",
     ),
-    key(
+    command(
         "WTT_CONNECT_DEVIN_COMMAND",
-        SettingKind::Command,
         "devin, looked up on PATH",
         "The program that runs Devin, optionally with arguments, quoted as in a shell.",
         "/opt/devin/bin/devin",
     ),
-    key(
+    command(
         "WTT_CONNECT_IFLOW_COMMAND",
-        SettingKind::Command,
         "iflow, looked up on PATH",
         "The program that runs iFlow, optionally with arguments, quoted as in a shell.",
         "/opt/iflow/bin/iflow",
@@ -317,40 +291,30 @@ static CORE: &[SettingSpec] = &[
         "How Claude Code is driven. one-shot: one process per message, which cannot ask for permission. stream: a process that is kept between messages, can ask for permission, and accepts further messages during a turn.",
         "stream",
     ),
-    key(
+    acp_transport(
         "WTT_CONNECT_GEMINI_TRANSPORT",
-        SettingKind::Word(ACP_TRANSPORTS),
         "one-shot in the modes full-auto and yolo, acp in the others",
         "How Gemini CLI is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
-        "acp",
     ),
-    key(
+    acp_transport(
         "WTT_CONNECT_QODER_TRANSPORT",
-        SettingKind::Word(ACP_TRANSPORTS),
         "one-shot in the modes full-auto and yolo, acp in the others",
         "How Qoder is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
-        "acp",
     ),
-    key(
+    acp_transport(
         "WTT_CONNECT_OPENCODE_TRANSPORT",
-        SettingKind::Word(ACP_TRANSPORTS),
         "one-shot in the modes full-auto and yolo, acp in the others",
         "How OpenCode is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
-        "acp",
     ),
-    key(
+    acp_transport(
         "WTT_CONNECT_KIMI_TRANSPORT",
-        SettingKind::Word(ACP_TRANSPORTS),
         "one-shot in the modes full-auto and yolo, acp in the others",
         "How Kimi Code is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
-        "acp",
     ),
-    key(
+    acp_transport(
         "WTT_CONNECT_CURSOR_TRANSPORT",
-        SettingKind::Word(ACP_TRANSPORTS),
         "one-shot",
         "How Cursor is driven. one-shot: one process per message, which cannot ask for permission. acp: a process that is kept between messages and can ask for permission.",
-        "acp",
     ),
     key(
         "WTT_CONNECT_PI_TRANSPORT",
@@ -401,12 +365,9 @@ static CORE: &[SettingSpec] = &[
         "The most agent processes at once, including idle ones that are kept. Messages for further topics wait, and the status says so. A coding agent takes 150 to 250 MiB of memory.",
         "2",
     ),
-    key(
+    switch(
         "WTT_CONNECT_AUTO_REEXEC",
-        SettingKind::Flag,
-        "0",
         "Starts the new program after an update has replaced the program file: in the same process, as soon as no agent is running and no terminal is open (terminals delay it by an hour at most). Without this setting `status` says that a restart is needed.",
-        "1",
     ),
     key(
         "WTT_CONNECT_CATCH_UP_MINUTES",

@@ -1,15 +1,12 @@
 //! Settings of the terminal, of shell commands from the web page, and of end-to-end encryption.
 
-use super::spec::{SettingSpec, key, manual_text};
+use super::spec::{SettingSpec, key, secret, switch};
 use crate::config::kind::SettingKind;
 
 pub(super) static HOST: &[SettingSpec] = &[
-    key(
+    switch(
         "WTT_CONNECT_ENABLE_SHELL",
-        SettingKind::Flag,
-        "0",
         "Lets the owner of the agent open terminals on this machine from the web page, and lets the page run shell commands here, as for \"Clone Agent\". Both run as the user of the connector without any restriction. While this is off, such requests are refused at once.",
-        "1",
     ),
     key(
         "WTT_CONNECT_SHELL_MODE",
@@ -32,15 +29,11 @@ pub(super) static HOST: &[SettingSpec] = &[
         "The most characters that are returned of each of the two outputs of a shell command. The end of the output is kept, because it has the errors.",
         "50000",
     ),
-    SettingSpec {
-        name: "WTT_E2E_PASSWORD",
-        aliases: &[],
-        kind: SettingKind::Text,
-        default: "none",
-        secret: true,
-        meaning: manual_text(
-            "The password of end-to-end encrypted direct chats. With it, such messages are decrypted and answered encrypted, and the service gets the derived key on request, so that the web page can show the chat. Status lines, files and their cards are not encrypted, and a note says so when a file is sent; a long answer is sent in pieces instead of as a file. Without a password the answer says that there is no key.",
-        ),
-        example: manual_text("correct horse battery staple"),
-    },
+    secret(
+        "WTT_E2E_PASSWORD",
+        SettingKind::Text,
+        "none",
+        "The password of end-to-end encrypted direct chats. With it, such messages are decrypted and answered encrypted, and the service gets the derived key on request, so that the web page can show the chat. Status lines, files and their cards are not encrypted, and a note says so when a file is sent; a long answer is sent in pieces instead of as a file. Without a password the answer says that there is no key.",
+        "correct horse battery staple",
+    ),
 ];

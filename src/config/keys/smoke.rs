@@ -1,6 +1,6 @@
 //! Settings of `smoke-chat`: the sender.
 
-use super::spec::{SettingSpec, key, manual_text};
+use super::spec::{SettingSpec, key, secret};
 use crate::config::kind::SettingKind;
 
 /// The identity of the sender.
@@ -17,13 +17,11 @@ pub(super) static KEYS: &[SettingSpec] = &[
         "A second identity of yours, as which smoke-chat sends its message, because an agent does not answer its own messages. Read from the environment even with a profile.",
         "agent-tester",
     ),
-    SettingSpec {
-        name: SENDER_TOKEN,
-        aliases: &[],
-        kind: SettingKind::Token,
-        default: "none; smoke-chat needs it",
-        secret: true,
-        meaning: manual_text("The token of that identity. Read from the environment even with a profile."),
-        example: manual_text("'wtt-tok-tester'"),
-    },
+    secret(
+        SENDER_TOKEN,
+        SettingKind::Token,
+        "none; smoke-chat needs it",
+        "The token of that identity. Read from the environment even with a profile.",
+        "'wtt-tok-tester'",
+    ),
 ];

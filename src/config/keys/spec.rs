@@ -64,6 +64,41 @@ pub(super) const fn key(
 }
 
 /// A text that only the manual shows. Tests render the manual, so release builds leave it out and are 20 KB smaller.
-pub(super) const fn manual_text(text: &'static str) -> &'static str {
+const fn manual_text(text: &'static str) -> &'static str {
     if cfg!(debug_assertions) { text } else { "" }
+}
+
+/// A switch that is off by default.
+pub(super) const fn switch(name: &'static str, meaning: &'static str) -> SettingSpec {
+    key(name, SettingKind::Flag, "0", meaning, "1")
+}
+
+/// A program with its arguments.
+pub(super) const fn command(
+    name: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+    example: &'static str,
+) -> SettingSpec {
+    key(name, SettingKind::Command, default, meaning, example)
+}
+
+/// The transport of a CLI that speaks the Agent Client Protocol besides its own format.
+pub(super) const fn acp_transport(
+    name: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> SettingSpec {
+    key(name, SettingKind::Word(&["one-shot", "acp"]), default, meaning, "acp")
+}
+
+/// A setting whose value is never shown.
+pub(super) const fn secret(
+    name: &'static str,
+    kind: SettingKind,
+    default: &'static str,
+    meaning: &'static str,
+    example: &'static str,
+) -> SettingSpec {
+    SettingSpec { secret: true, ..key(name, kind, default, meaning, example) }
 }

@@ -1,6 +1,6 @@
 //! Settings of received files, speech to text, and text to speech.
 
-use super::spec::{SettingSpec, key, manual_text};
+use super::spec::{SettingSpec, command, key, secret};
 use crate::config::kind::SettingKind;
 
 /// The address that needs a key.
@@ -25,9 +25,8 @@ pub(super) static KEYS: &[SettingSpec] = &[
         "What transcribes voice messages. command: WTT_CONNECT_STT_COMMAND. openai and whisper: a server with OpenAI's transcription API. none: the agent gets the sound file unchanged.",
         "command",
     ),
-    key(
+    command(
         "WTT_CONNECT_STT_COMMAND",
-        SettingKind::Command,
         "none; required by the provider command",
         "A program that prints the text of a sound file. {file} is replaced by its path and {language} by WTT_CONNECT_STT_LANGUAGE; without {file} the path is appended. No shell is involved.",
         "whisper-cli --no-prints --language {language} {file}",
@@ -39,17 +38,13 @@ pub(super) static KEYS: &[SettingSpec] = &[
         "The base URL of the providers openai and whisper, which may be on this machine; /audio/transcriptions is appended.",
         "http://127.0.0.1:8080/v1",
     ),
-    SettingSpec {
-        name: "WTT_CONNECT_STT_OPENAI_API_KEY",
-        aliases: &[],
-        kind: SettingKind::Token,
-        default: "none; required if the base URL is OpenAI's",
-        secret: true,
-        meaning: manual_text(
-            "Its API key, sent as a bearer token. It never appears on a command line or in an agent's environment.",
-        ),
-        example: manual_text("sk-..."),
-    },
+    secret(
+        "WTT_CONNECT_STT_OPENAI_API_KEY",
+        SettingKind::Token,
+        "none; required if the base URL is OpenAI's",
+        "Its API key, sent as a bearer token. It never appears on a command line or in an agent's environment.",
+        "sk-...",
+    ),
     key(
         "WTT_CONNECT_STT_OPENAI_MODEL",
         SettingKind::Text,
@@ -78,9 +73,8 @@ pub(super) static KEYS: &[SettingSpec] = &[
         "What speaks answers. macos-say: the program say of macOS. command: WTT_CONNECT_TTS_COMMAND. openai: a server with OpenAI's speech API. Answers are spoken in topics with /voice on, and with WTT_CONNECT_UPLOAD_ARTIFACTS=1 in all topics without /voice off. The text is always published first.",
         "macos-say",
     ),
-    key(
+    command(
         "WTT_CONNECT_TTS_COMMAND",
-        SettingKind::Command,
         "none; required by the provider command",
         "A program that writes a sound file (WAV, MP3 or Ogg). {output} is replaced by the path of that file, {file} by a file with the text, and {voice} by WTT_CONNECT_TTS_VOICE; the text is on its standard input, too. No shell is involved.",
         "espeak-ng -f {file} -w {output}",
@@ -99,14 +93,12 @@ pub(super) static KEYS: &[SettingSpec] = &[
         "The base URL of the provider openai, which may be on this machine; /audio/speech is appended.",
         "http://127.0.0.1:8880/v1",
     ),
-    SettingSpec {
-        name: "WTT_CONNECT_TTS_OPENAI_API_KEY",
-        aliases: &[],
-        kind: SettingKind::Token,
-        default: "none; required if the base URL is OpenAI's",
-        secret: true,
-        meaning: manual_text("Its API key, sent as a bearer token."),
-        example: manual_text("sk-..."),
-    },
+    secret(
+        "WTT_CONNECT_TTS_OPENAI_API_KEY",
+        SettingKind::Token,
+        "none; required if the base URL is OpenAI's",
+        "Its API key, sent as a bearer token.",
+        "sk-...",
+    ),
     key("WTT_CONNECT_TTS_OPENAI_MODEL", SettingKind::Text, TTS_MODEL, "The speech model.", "gpt-4o-mini-tts"),
 ];

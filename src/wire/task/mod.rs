@@ -4,8 +4,7 @@
 mod settled;
 use crate::text;
 use crate::wire::intake::{ModelConfig, model_config};
-use crate::wire::lenient_json;
-use crate::wire::lenient_json::Object;
+use crate::wire::lenient_json::{self, Object};
 use crate::wire::message::Message;
 use crate::wire::timestamp;
 use serde_json::{Value, json};

@@ -1,33 +1,33 @@
-//! Files in a reply: the marker lines by which an agent hands one over, what kinds of files there are, and the tokens
-//! that the interfaces show as cards (see FILES in wtt-connect-protocol(7)). No file is looked at here.
+//! Files in a reply: the marker lines by which an agent sends one, the types of files, and the tokens that user
+//! interfaces show as cards (see FILES in wtt-connect-protocol(7)). Pure: no file is opened here.
 
 use crate::text;
 use crate::wire::outbound_text;
 
-/// What a marker line begins with, in capitals as in the README.
+/// The start of a marker line.
 const MARKER: &str = "[WTT_ARTIFACT_FILE";
-/// One answer does not flood a topic; what is more than this belongs into one archive.
+/// Most files of one answer, so that it does not flood a topic. More files belong in one archive.
 pub const MAX_FILES: usize = 20;
-/// Longer answers become a file: nobody reads them in a chat, and they would be six messages or more.
+/// Longer answers are sent as a file: in a chat they would be six messages or more.
 pub const LONG_REPLY_CHARS: usize = 60_000;
-/// So much of a long answer is shown before the file.
+/// Length of the excerpt that is shown before the file of a long answer.
 const EXCERPT_CHARS: usize = 3_000;
-/// Titles are labels.
+/// Longest title, which is a label.
 const TITLE_CHARS: usize = 120;
-/// Longest file name that is told to the service, in bytes, as on most disks.
+/// Longest file name that is sent to the service, in bytes; most file systems accept 255.
 const NAME_BYTES: usize = 200;
 
-/// A file that an agent wants to be sent.
+/// A marker line: a file that an agent wants to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactMarker {
-    /// Its path, as written.
+    /// The path as the agent wrote it.
     pub path: String,
-    /// What people shall see; empty for the file's name.
+    /// The title to show; empty for the name of the file.
     pub title: String,
 }
 
-/// Takes the marker lines out of a reply. Lines within code fences, indented code and inline code are text: an agent
-/// may explain the marker.
+/// Removes the marker lines from a reply. Lines in code fences, indented code and inline code are text, because an
+/// agent may explain the marker.
 pub fn markers(text: &str) -> (String, Vec<ArtifactMarker>) {
     if !text.contains(MARKER) {
         return (text.to_owned(), Vec::new());
@@ -40,7 +40,7 @@ pub fn markers(text: &str) -> (String, Vec<ArtifactMarker>) {
             gap = true;
             continue;
         }
-        // the blank lines around a marker are not shown twice
+        // do not repeat the blank lines around a marker
         if gap && line.trim().is_empty() && (visible.is_empty() || visible.ends_with("\n\n")) {
             continue;
         }
@@ -50,7 +50,7 @@ pub fn markers(text: &str) -> (String, Vec<ArtifactMarker>) {
     if wishes.is_empty() { (text.to_owned(), wishes) } else { (visible.trim_end().to_owned(), wishes) }
 }
 
-/// `[WTT_ARTIFACT_FILE path="…" title="…"]`, alone on its line, perhaps as an item of a list.
+/// Parses `[WTT_ARTIFACT_FILE path="…" title="…"]`, alone on its line or as an item of a list.
 fn marker(line: &str) -> Option<ArtifactMarker> {
     let bare = line.trim_start_matches(' ');
     if line.len() - bare.len() > 3 {
@@ -70,7 +70,7 @@ fn marker(line: &str) -> Option<ArtifactMarker> {
         match name.trim() {
             "path" => path = path.or(Some(value)),
             "title" => title = title.or(Some(value)),
-            // a later version may know more
+            // a later version may define more
             _ => {}
         }
         rest = after;
@@ -88,12 +88,12 @@ enum CardStyle {
     File,
 }
 
-/// A kind of file that may be sent.
+/// A type of file that may be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FileType {
-    /// What its name ends with.
+    /// The extension of the name, without the dot.
     pub ending: &'static str,
-    /// What it is called in a header.
+    /// The MIME type.
     pub mime: &'static str,
     shown: CardStyle,
 }
@@ -102,7 +102,7 @@ const fn kind(ending: &'static str, mime: &'static str, shown: CardStyle) -> Fil
     FileType { ending, mime, shown }
 }
 
-/// The kinds of the README, other endings of the same, and audio for speech.
+/// All types of files that may be sent.
 pub static KINDS: &[FileType] = &[
     kind("doc", "application/msword", CardStyle::File),
     kind("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", CardStyle::File),
@@ -135,24 +135,24 @@ pub static KINDS: &[FileType] = &[
     kind("m4a", "audio/mp4", CardStyle::Audio),
 ];
 
-/// The kind of a file, by its name; none when such files are not sent.
+/// The type of a file by its extension; none if such files are not sent.
 pub fn file_type(name: &str) -> Option<&'static FileType> {
     let (stem, ending) = name.rsplit_once('.')?;
     KINDS.iter().find(|kind| !stem.is_empty() && kind.ending.eq_ignore_ascii_case(ending))
 }
 
-/// All endings, for people.
+/// All extensions, for messages.
 pub fn endings() -> String {
     KINDS.iter().map(|kind| kind.ending).collect::<Vec<_>>().join(", ")
 }
 
-/// The token that shows a file as a card. `name` decides how; without a title it is the title.
+/// The token that shows a file as a card. The extension of `name` decides its form; `name` is also the default title.
 pub fn card(name: &str, title: &str, url: &str) -> String {
     let title = match label(title) {
         none if none.is_empty() => label(name),
         title => title,
     };
-    // a blank or bracket would end the link
+    // a blank or parenthesis would end the link
     let mut address = String::with_capacity(url.len());
     for c in url.chars() {
         match c {
@@ -171,24 +171,24 @@ pub fn card(name: &str, title: &str, url: &str) -> String {
     format!("{begin}{title}]({address})")
 }
 
-/// A title without what would end the token, hide what follows, or turn it round; never empty but for such a one.
+/// A title without characters that would end the token, hide the text behind it or change its direction.
 pub fn label(text: &str) -> String {
     let plain = text::one_line(text).replace('[', "(").replace(']', ")").replace('\\', "/");
     let plain = plain.replace(|c| is_invisible(c) && !is_joiner(c), "");
     text::truncate(plain.trim(), TITLE_CHARS)
 }
 
-/// Signs that cannot be seen, and those that turn the direction of a text.
+/// Invisible characters, and those that change the direction of text.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Some scripts and pictures are written with these; names do without.
+/// Joiners, which some scripts and emoji need.
 fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
-/// A file's name as the service and other machines may have it: one component, no signs of control, not too long.
+/// A file name that other machines accept: one component, without control characters, not too long.
 pub fn file_name(path: &str) -> String {
     let last = path.rsplit('/').next().unwrap_or_default();
     let plain: String = last
@@ -206,7 +206,7 @@ pub fn file_name(path: &str) -> String {
     if ending.is_empty() || ending.len() > NAME_BYTES { stem.to_owned() } else { format!("{stem}.{ending}") }
 }
 
-/// What is shown of an answer that goes as a file; none when it is short enough to be read here.
+/// The excerpt of an answer that is sent as a file, and its length in characters; none for a shorter answer.
 pub fn excerpt(text: &str) -> Option<(String, usize)> {
     let count = text.chars().count();
     if count <= LONG_REPLY_CHARS {

@@ -1,33 +1,33 @@
-//! Files that come with a message: the tokens in its text, and what lists or metadata of its row name (see FILES in
-//! wtt-connect-protocol(7)).
+//! Files that come with a message: the tokens in its text, and those that lists and metadata of its row name (see FILES
+//! in wtt-connect-protocol(7)).
 //!
-//! Nothing is fetched here. Names come from the network: [`safe_name`] makes a file's name of one.
+//! Pure: nothing is fetched here. Names come from the network; [`safe_name`] turns one into a file name.
 
 use crate::wire::inbound_text;
 use crate::wire::lenient_json::Object;
 use serde_json::{Value, json};
 use std::ops::Range;
 
-/// More files than this are not looked for in one message.
+/// Most files that are found in one message.
 const MAX_FOUND: usize = 32;
-/// Where a row that waits on disk names its files: also those that were found elsewhere.
+/// The key under which a row that is stored on disk lists its files, including those that were found elsewhere.
 const ENCLOSED: &str = "wtt_connect_media";
-/// How deep rows are searched, and how many items of a list, as in the plugin.
+/// The depth to which rows are searched, and the number of items of a list, as in the original plugin.
 const DEPTH: usize = 5;
 const ITEMS: usize = 80;
-/// Longest file name, in bytes: any disk takes it, with room for a number.
+/// Longest file name in bytes: every file system accepts it, with room for a number.
 const NAME_BYTES: usize = 120;
 /// Longest label of a token.
 const LABEL_BYTES: usize = 400;
 
-/// What a file is, as far as names tell.
+/// The kind of a file, by its name and its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MediaKind {
-    /// A picture.
+    /// An image.
     Image,
     /// Sound.
     Audio,
-    /// A film.
+    /// A video.
     Video,
     /// Anything else.
     File,
@@ -52,11 +52,11 @@ pub struct Media {
     pub kind: MediaKind,
     /// Its name or title as sent; may be empty.
     pub name: String,
-    /// Where it is, absolute or relative to the service.
+    /// Its URL, absolute or relative to the service.
     pub url: String,
 }
 
-/// Endings of names, by kind.
+/// File name extensions by kind.
 const ENDINGS: [(MediaKind, &[&str]); 4] = [
     (
         MediaKind::Image,
@@ -70,7 +70,7 @@ const ENDINGS: [(MediaKind, &[&str]); 4] = [
     ),
 ];
 
-/// Tokens whose label begins with a word and a colon, or is the word.
+/// Words of labels: a token belongs to the kind if its label is the word, or begins with it and a colon.
 const WORDS: [(&str, MediaKind); 6] = [
     ("image", MediaKind::Image),
     ("audio", MediaKind::Audio),
@@ -86,32 +86,33 @@ fn kind_by_ending(name: &str) -> Option<MediaKind> {
     ENDINGS.iter().find(|(_, endings)| endings.contains(&ending.as_str())).map(|(kind, _)| *kind)
 }
 
-/// What the service stores: `…/media/<id>`, the id being 16 or more hex digits or dashes, perhaps with an ending.
+/// Whether a URL is that of a file on the service: `…/media/<id>`, with an id of 16 or more hex digits or dashes, and
+/// optionally an extension.
 fn is_stored(url: &str) -> bool {
     let Some((_, rest)) = url.rsplit_once("media/") else { return false };
     let id = rest.split(['?', '#', '/', '.']).next().unwrap_or_default();
     id.len() >= 16 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
-/// Whether a text may be the address of a file.
+/// Whether a text may be the URL of a file.
 fn is_address(url: &str) -> bool {
     let begins = ["http://", "https://", "/", "media/"].iter().any(|start| url.starts_with(start));
     begins && url.len() <= 4096 && !url.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// The files that a message names: those of its text (`content`) in order, then what its row (`source`) and its
-/// metadata list besides. An encrypted text names none.
+/// The files of a message: those in its text (`content`) in order, then the others that its row (`source`) and its
+/// metadata list. An encrypted text has none.
 pub fn find(content: &str, source: &Value, metadata: &Object) -> Vec<Media> {
     let mut found = in_text(content);
     if let Some(row) = source.as_object() {
         walk(row, false, DEPTH, &mut found);
     }
-    // it may be JSON within a text
+    // in the row it may be JSON within a text
     walk(metadata, false, DEPTH, &mut found);
     found
 }
 
-/// Writes files into a row, for [`find`] to find them again.
+/// Writes files into a row, where [`find`] finds them again.
 pub fn enclose(row: &mut Object, media: &[Media]) {
     if !media.is_empty() {
         let item = |m: &Media| json!({ "name": m.name, "url": m.url, "type": m.kind.word() });
@@ -130,7 +131,7 @@ pub fn in_text(text: &str) -> Vec<Media> {
     found
 }
 
-/// Adds a file, unless it is known.
+/// Adds a file unless it is there already.
 pub fn add(found: &mut Vec<Media>, media: Media) {
     if found.len() < MAX_FOUND && !found.iter().any(|known| known.url == media.url) {
         found.push(media);
@@ -141,12 +142,12 @@ pub fn add(found: &mut Vec<Media>, media: Media) {
 pub fn tokens(text: &str) -> Vec<(Range<usize>, Media)> {
     let mut found = Vec::new();
     let mut hidden = inbound_text::blocks(text);
-    // the picture of a message that is quoted is meant as well
+    // the files of a quoted message count as well
     hidden.retain(|block| !text[block.clone()].starts_with(inbound_text::QUOTE));
     hidden.extend(fences(text));
     hidden.sort_by_cached_key(|block| block.start);
     let mut hidden = hidden.into_iter().peekable();
-    // `from`: where the next token may begin; `stop`: the end of the next address
+    // `from`: where the next token may begin; `stop`: the end of the next URL
     let (mut from, mut at, mut stop) = (0, 0, 0);
     while let Some(close) = text[at..].find("](").map(|i| at + i) {
         at = close + 2;
@@ -168,7 +169,7 @@ pub fn tokens(text: &str) -> Vec<(Range<usize>, Media)> {
     found
 }
 
-/// The token around `](` at `close`, not beginning before `from`, with an address that ends at `stop`.
+/// The token around `](` at `close` that begins at `from` or later and whose URL ends at `stop`.
 fn token(text: &str, from: usize, close: usize, stop: usize) -> Option<(Range<usize>, Media)> {
     let open = text[from..close].rfind(['[', '\n']).map(|i| from + i)?;
     let label = text[open..close].strip_prefix('[').filter(|label| label.len() <= LABEL_BYTES)?;
@@ -208,26 +209,26 @@ fn fences(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// The text with each token replaced by what `say` makes of it.
-pub fn replace(text: &str, mut say: impl FnMut(&Media) -> String) -> String {
+/// The text with each token replaced by the result of `render`.
+pub fn replace(text: &str, mut render: impl FnMut(&Media) -> String) -> String {
     let (mut out, mut at) = (String::with_capacity(text.len()), 0);
     for (range, media) in tokens(text) {
         out.push_str(&text[at..range.start]);
-        out.push_str(&say(&media));
+        out.push_str(&render(&media));
         at = range.end;
     }
     out.push_str(&text[at..]);
     out
 }
 
-/// Looks through a row. `about`: an outer name speaks of files.
+/// Searches a row. `about`: the key of an outer object refers to files.
 fn walk(row: &Object, about: bool, depth: usize, found: &mut Vec<Media>) {
     let text = |names: &[&str]| names.iter().find_map(|name| row.get(*name)?.as_str()).unwrap_or_default();
     let name = text(&["filename", "file_name", "name", "title"]);
     let mime = text(&["mime_type", "content_type", "media_type", "type", "kind"]).to_ascii_lowercase();
     for (key, value) in row {
         let key = key.to_ascii_lowercase();
-        // pictures of people and small versions are no attachments
+        // avatars and thumbnails are not attachments
         if key == "content"
             || ["avatar", "icon", "logo", "thumb", "persona", "preview"].iter().any(|w| key.contains(w))
         {

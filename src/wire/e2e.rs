@@ -1,7 +1,8 @@
 //! End-to-end encryption of direct chats (confirmed, see ENCRYPTION in wtt-connect-protocol(7)): the key,
 //! the envelope, the cipher.
 //!
-//! AES-256 in counter mode without a check of integrity: that is the protocol. What cannot be read is used as it is.
+//! AES-256 in counter mode without an integrity check, as the protocol defines. A text that cannot be decrypted is used
+//! unchanged.
 
 use crate::json;
 use aes::Aes256;
@@ -17,7 +18,7 @@ const SALT: &[u8] = b"wtt-e2e-shared";
 const ROUNDS: NonZeroU32 = NonZeroU32::MIN.saturating_add(309_999);
 const BLOCK: usize = 16;
 
-/// The derived key.
+/// The key of encrypted chats, derived from their password.
 #[derive(Clone)]
 pub struct E2eKey([u8; 32]);
 
@@ -28,19 +29,19 @@ impl std::fmt::Debug for E2eKey {
 }
 
 impl E2eKey {
-    /// Derives it from the password: some tenths of a second of work.
+    /// Derives the key from the password, which takes some tenths of a second.
     pub fn derive(password: &str) -> E2eKey {
         let mut key = [0; 32];
         pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, SALT, password.as_bytes(), &mut key);
         E2eKey(key)
     }
 
-    /// For the answer to `e2e_key_request`: who has the password gave it to whom it is told to.
+    /// The key for the answer to `e2e_key_request`.
     pub fn to_base64(&self) -> String {
         BASE64.encode(self.0)
     }
 
-    /// The text of an envelope; nothing when it is none, or not under this key.
+    /// Decrypts an envelope; none if it is not one, or not under this key.
     pub fn open(&self, content: &str) -> Option<String> {
         let envelope = json::parse::<Value>(content).ok()?;
         let mut bytes = BASE64.decode(envelope.get("c")?.as_str()?).ok()?;
@@ -48,7 +49,7 @@ impl E2eKey {
         String::from_utf8(bytes).ok()
     }
 
-    /// The envelope of a text. A context must never be used for two texts.
+    /// Encrypts a text into an envelope. A context must never be used for two texts.
     pub fn seal(&self, text: &str, context: &str) -> String {
         let mut bytes = text.as_bytes().to_vec();
         self.apply(context, &mut bytes);

@@ -1,5 +1,5 @@
-//! Decoding what the service sends (see FRAMES in wtt-connect-protocol(7)). Tolerant: nothing here fails, unknown
-//! things become `Other`.
+//! Decodes the frames of the service (see FRAMES in wtt-connect-protocol(7)). Decoding never fails: an unknown frame
+//! becomes `Other`.
 
 use crate::json;
 use crate::text;
@@ -8,7 +8,7 @@ use crate::wire::message::Message;
 use crate::wire::{assumed, host_frames};
 use serde_json::Value;
 
-/// Error texts of the service are cut to this many characters; they end up in a log line or a chat message.
+/// Longest error text of the service that is kept, for a log line or a chat message.
 const ERROR_CHARS: usize = 300;
 
 /// A frame from the service.
@@ -23,16 +23,16 @@ pub enum Frame {
     /// A task changed: the fields, also those that were nested under `task` or `data`, in one flat object
     /// that has `task_id` and usually `status`.
     TaskStatus(Value),
-    /// The service asks this agent something and expects `<kind>_response` with the id.
+    /// A request of the service, which expects `<kind>_response` with the same id.
     Request {
-        /// e.g. `e2e_key_request`.
+        /// For example `e2e_key_request`.
         kind: String,
-        /// To be echoed.
+        /// The id for the response.
         request_id: String,
         /// The whole frame.
         body: Value,
     },
-    /// The web asks for a terminal, a shell command or the runtime information of this machine.
+    /// The web page requests a terminal, a shell command or the runtime information of this machine.
     Host(Box<host_frames::HostRequest>),
     /// Anything else: ignored, with its kind for the debug log.
     Other(String),
@@ -58,7 +58,7 @@ impl ActionResult {
             && self.data.as_object().and_then(|d| lenient_json::flag(d, &["authenticated"])).unwrap_or(false)
     }
 
-    /// This agent's display name, told by the auth reply (confirmed); it is a mention alias.
+    /// The display name of this agent in the auth reply (confirmed); it is a mention alias.
     pub fn display_name(&self) -> Option<String> {
         let data = self.data.as_object().filter(|_| self.is_authenticated())?;
         lenient_json::text(data, &["agent_display_name", "display_name"])
@@ -115,7 +115,7 @@ fn task_status(kind: &str, mut body: Object) -> Frame {
         if let Some(Value::Object(inner)) = body.get(key).cloned() {
             body.remove(key);
             for (name, value) in inner {
-                // The object's own `id` is the task's id; a frame's `type` is not a field of the task.
+                // the `id` of the inner object is that of the task; the `type` of a frame is not a field of the task
                 let name = if name == "id" { "task_id".to_owned() } else { name };
                 if name != "type" {
                     body.entry(name).or_insert(value);
@@ -154,7 +154,7 @@ fn result(body: &Object) -> ActionResult {
     }
 }
 
-/// The error of an answer in any of the shapes that clients look for (see FRAMES in wtt-connect-protocol(7)), as one
+/// The error of an answer in any of the forms that clients look for (see FRAMES in wtt-connect-protocol(7)), as one
 /// short line.
 pub fn error_text(body: &Object) -> Option<String> {
     ["error", "detail", "message", "msg", "reason"].iter().find_map(|key| {

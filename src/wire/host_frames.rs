@@ -1,16 +1,16 @@
-//! The frames by which the web reaches this machine: terminal, one-shot shell, runtime information
-//! (see TERMINAL, SHELL and RUNTIME INFORMATION in wtt-connect-protocol(7)).
+//! Frames for terminals, one-shot shell commands and runtime information of this machine (see TERMINAL, SHELL and
+//! RUNTIME INFORMATION in wtt-connect-protocol(7)).
 //!
-//! Every name and shape here is assumed: no public client shows the agent's side. So they are decoded liberally (`type`
-//! or `action`, an optional `_request`, fields flat or nested), and when the service turns out to differ, this is the
-//! file to change. A `token` that is relayed with them is never read.
+//! Every name and shape here is assumed, because no public client shows the side of the agent. They are decoded liberally
+//! (`type` or `action`, an optional `_request`, fields flat or nested). If the service differs, this is the file to change.
+//! A `token` in such a frame is never read.
 
 use crate::wire::lenient_json::{self, Object};
 use crate::wire::outgoing;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// What a name means.
+/// The meaning of a name.
 #[derive(Debug, Clone, Copy)]
 enum HostFrameKind {
     Open,
@@ -21,7 +21,7 @@ enum HostFrameKind {
     Runtime,
 }
 
-/// THE table: every name, without the optional `_request`.
+/// All names, without the optional `_request`.
 const NAMES: &[(&str, HostFrameKind)] = &[
     ("terminal_open", HostFrameKind::Open),
     ("terminal_input", HostFrameKind::Input),
@@ -34,18 +34,18 @@ const NAMES: &[(&str, HostFrameKind)] = &[
     ("runtime_info", HostFrameKind::Runtime),
 ];
 
-/// Keys of the id that an answer must carry, the usual one first.
+/// Keys of the id that a response must carry, the most common first.
 const ID_KEYS: &[&str] = &["request_id", "requestId", "job_id", "jobId", "id"];
-/// Objects that the fields may be nested in.
+/// Keys of objects that may hold the fields.
 const NESTS: &[&str] = &["payload", "data", "params", "job"];
-/// Longest id of a terminal: it is a name in a table and in log lines.
+/// Longest id of a terminal, which is a key of a map and part of log lines.
 const SESSION_CHARS: usize = 128;
-/// Sizes of a terminal beyond these are no sizes; programs divide by them.
+/// Largest number of columns or rows.
 const MAX_SIDE: u64 = 1000;
-/// What web terminals are before they are measured.
+/// The default of terminals, and that of the web page before it has measured its own.
 const USUAL_SIZE: TerminalSize = TerminalSize { cols: 80, rows: 24 };
 
-/// The error that says that a capability is switched off.
+/// The error for a feature that is switched off.
 pub const DISABLED: &str = "shell_disabled";
 
 /// Columns and rows, both 1 to 1000.
@@ -57,64 +57,64 @@ pub struct TerminalSize {
     pub rows: u16,
 }
 
-/// What is asked.
+/// What the web page requests.
 #[derive(Debug, Clone, PartialEq)]
 pub enum HostAction {
-    /// Open a terminal; without a session id we choose one.
+    /// Open a terminal. Without a session id the connector chooses one.
     Open {
-        /// Chosen by the service.
+        /// The id that the service has chosen.
         session: Option<String>,
-        /// How large.
+        /// Its size.
         size: TerminalSize,
-        /// Where, when it says so.
+        /// The directory, if the request names one.
         cwd: Option<String>,
     },
-    /// Keys.
+    /// Send input to a terminal.
     Input {
-        /// Terminal.
+        /// The id of the terminal.
         session: String,
-        /// As typed.
+        /// The input as typed.
         keys: String,
     },
-    /// The window has another size.
+    /// Change the size of a terminal.
     Resize {
-        /// Terminal.
+        /// The id of the terminal.
         session: String,
-        /// How large.
+        /// Its size.
         size: TerminalSize,
     },
-    /// End it.
+    /// Close a terminal.
     Close {
-        /// Terminal.
+        /// The id of the terminal.
         session: String,
     },
-    /// Run a command and tell how it ended.
+    /// Run a command and return its result.
     Shell {
-        /// For a shell; may have many lines.
+        /// For a shell; may have several lines.
         command: String,
-        /// How long it may take.
+        /// Its time limit.
         timeout: Option<Duration>,
-        /// Where, when it says so.
+        /// The directory, if the request names one.
         cwd: Option<String>,
     },
-    /// Tell about this machine.
+    /// Return information about this machine.
     Runtime,
-    /// A known name without what it needs.
+    /// A known name without a required field, which the text names.
     Unclear(&'static str),
 }
 
-/// One request or notice.
+/// One request of the web page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostRequest {
-    /// What is asked.
+    /// What is requested.
     pub ask: HostAction,
-    /// Name, without `_request`.
+    /// Its name, without `_request`.
     name: &'static str,
-    /// The id, under the keys that it came with.
+    /// The id under each key that it had.
     ids: Map<String, Value>,
 }
 
-/// Decodes a frame of that (lower-case) type; nothing when the name is none of these.
+/// Decodes a frame of this type (in lower case); none if the name is not one of these.
 pub fn decode(kind: &str, body: &Object) -> Option<HostRequest> {
     let stem = kind.strip_suffix("_request").unwrap_or(kind);
     let (name, kind) = NAMES.iter().find(|(name, _)| *name == stem)?;
@@ -161,7 +161,7 @@ fn ask(kind: HostFrameKind, body: &Object) -> HostAction {
     }
 }
 
-/// The first of the frame itself and the objects in it that has something.
+/// The first result of `look` for the frame itself and the objects in it.
 fn find<'a, T>(body: &'a Object, look: impl Fn(&'a Object) -> Option<T>) -> Option<T> {
     let nested = NESTS.iter().filter_map(|key| body.get(*key)?.as_object());
     std::iter::once(body).chain(nested).find_map(look)
@@ -190,12 +190,12 @@ fn timeout(body: &Object) -> Option<Duration> {
 }
 
 impl HostRequest {
-    /// Whether somebody waits for an answer.
+    /// Whether a response is expected.
     pub fn expects_answer(&self) -> bool {
         !self.ids.is_empty()
     }
 
-    /// The answer, when one is expected: `fields` flat beside `ok` and the id.
+    /// The response, if one is expected: `fields` flat beside `ok` and the id.
     pub fn answer(&self, ok: bool, fields: Value) -> Option<String> {
         let id = self.ids.values().next()?.as_str()?;
         let mut frame = self.ids.clone();
@@ -205,29 +205,29 @@ impl HostRequest {
         Some(outgoing::respond(self.name, id, ok, frame))
     }
 
-    /// The answer that says no: a word for programs, a sentence for people.
+    /// The response to a request that is refused: `error` for programs, `sentence` for people.
     pub fn refuse(&self, error: &str, sentence: &str) -> Option<String> {
         self.answer(false, json!({ "error": error, "message": sentence }))
     }
 }
 
-/// What a one-shot command has come to.
+/// The result of a one-shot command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CommandResult {
-    /// Exit code; 128 and the signal when one ended it, 124 when the time was up.
+    /// Exit code; 128 plus the signal that ended it, or 124 after its time limit.
     pub exit_code: i32,
-    /// What it wrote.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote there.
+    /// Its standard error.
     pub stderr: String,
-    /// It was ended because its time was up.
+    /// Whether it was killed at its time limit.
     pub timed_out: bool,
-    /// The beginning of its output was left out.
+    /// Whether the beginning of its output was cut off.
     pub truncated: bool,
 }
 
 impl CommandResult {
-    /// As fields of the answer: flat, and once more as the row that the web reads, in both of its spellings.
+    /// The fields of the response: flat, and again as the row that the web page reads, in both of its spellings.
     pub fn fields(&self) -> Value {
         let CommandResult { exit_code, stdout, stderr, timed_out, truncated } = self;
         let result =
@@ -258,7 +258,7 @@ pub fn error(session: &str, error: &str, sentence: &str) -> String {
         .to_string()
 }
 
-/// `runtime_info` unasked.
+/// `runtime_info` without a request.
 pub fn runtime_info(request_id: &str, runtime: &Value) -> String {
     json!({ "action": "runtime_info", "request_id": request_id, "runtime": runtime }).to_string()
 }

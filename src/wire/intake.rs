@@ -1,7 +1,7 @@
-//! Is a message for this agent, and what is asked? One pure function over one message (see ADDRESSING
+//! Decides whether a message is for this agent, and what it asks for: one pure function over one message (see ADDRESSING
 //! in wtt-connect-protocol(7)).
 //!
-//! What needs memory is not here: duplicates, the age of missed messages, and answering agents too often.
+//! What needs state is elsewhere: duplicates, the age of missed messages, and the limit of answers to agents.
 
 use crate::json;
 use crate::wire::attachment::Media;
@@ -12,7 +12,7 @@ use crate::wire::message::{Message, SenderKind, TopicKind};
 use crate::wire::{assumed, inbound_text};
 use serde_json::Value;
 
-/// What has one mailbox and one worker thread: a task, or else a topic.
+/// The unit that has one mailbox and one worker thread: a task, or else a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// `wtt:topic:<id>`
@@ -43,7 +43,7 @@ pub struct ModelConfig {
     pub provider: Option<String>,
 }
 
-/// One thing to do: a message that this agent must answer.
+/// A message that this agent must answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     /// The dedupe key of the message.
@@ -66,14 +66,14 @@ pub struct Job {
     pub sender_kind: SenderKind,
     /// The text for the agent: banners and `[Model: …]` lines stripped, context blocks kept.
     pub text: String,
-    /// The bare instruction: `text` also without context blocks and leading mentions of this agent; chat commands
-    /// are recognised in it.
+    /// The instruction alone: `text` without context blocks and without leading mentions of this agent. Chat commands
+    /// are recognized in it.
     pub instruction: String,
-    /// Whom else the message mentions, as normalised tokens: an adapter's name among them asks for that adapter.
+    /// Other mentions, as normalized tokens. The name of an adapter among them selects that adapter.
     pub mentions: Vec<String>,
-    /// The instruction is a slash command that the web forwards to the agent's CLI (`metadata.slash_type`).
+    /// Whether the instruction is a slash command that the web page forwards to the agent CLI (`metadata.slash_type`).
     pub forwarded_command: bool,
-    /// Model wishes of this message.
+    /// The model that this message asks for.
     pub model: ModelConfig,
     /// `exec_mode` of the task.
     pub exec_mode: Option<String>,
@@ -87,9 +87,9 @@ pub struct Job {
     pub media: Vec<Media>,
     /// When it was sent, milliseconds since the epoch.
     pub sent_at: Option<i64>,
-    /// It came end-to-end encrypted, and so goes the answer.
+    /// Whether it was end-to-end encrypted; the answer then is, too.
     pub encrypted: bool,
-    /// The message itself, for a turn that is put off ([`Message::to_source`]).
+    /// The message itself, for a turn that is deferred ([`Message::to_source`]).
     pub source: Value,
 }
 
@@ -98,21 +98,21 @@ pub struct Job {
 pub enum Verdict {
     /// Answer it.
     Run(Box<Job>),
-    /// Do not; the reason goes to the debug log.
+    /// Ignore it; the reason goes to the debug log.
     Ignore(&'static str),
 }
 
-/// Why a message without anything to see is not answered.
+/// The reason for ignoring a message without visible text and files.
 pub const EMPTY: &str = "empty";
-/// Other mentions kept per message; more are noise.
+/// Most other mentions that are kept of a message.
 const MENTIONS: usize = 16;
-/// What stands in for content that only the holder of the chat's password can read (see ENCRYPTION in
-/// wtt-connect-protocol(7)). It is given to the agent, so that the person gets an answer that says what to do.
+/// Replaces content that only the holder of the password can read (see ENCRYPTION in wtt-connect-protocol(7)). The agent
+/// gets it, so that its answer tells the sender what to do.
 const ENCRYPTED: &str = "(This message is end-to-end encrypted and this connector has no key for it. \
      Tell the sender that encryption must be switched off for this chat.)";
 
-/// Decides (see ADDRESSING in wtt-connect-protocol(7)). Duplicates, age and agent ping-pong are the caller's
-/// business: they need state.
+/// Decides about one message (see ADDRESSING in wtt-connect-protocol(7)). The caller checks for duplicates, age and
+/// repeated answers to agents, which need state.
 pub fn intake(message: &Message, me: &Identity) -> Verdict {
     if let Some(why) = not_for_agents(message, me) {
         return Verdict::Ignore(why);
@@ -131,7 +131,7 @@ pub fn intake(message: &Message, me: &Identity) -> Verdict {
     Verdict::Run(Box::new(job(message, text, &typed, addressed)))
 }
 
-/// Rows that nobody should answer, whatever their text.
+/// The reason why no agent should answer this row, whatever its text.
 fn not_for_agents(message: &Message, me: &Identity) -> Option<&'static str> {
     if message.sender_id == me.agent_id {
         return Some("own message");
@@ -153,7 +153,7 @@ fn not_for_agents(message: &Message, me: &Identity) -> Option<&'static str> {
     None
 }
 
-/// Texts that ask for nothing.
+/// The reason why a text is not a request.
 fn no_request(message: &Message, text: &str) -> Option<&'static str> {
     if text.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("[system:")) {
         return Some("system text");
@@ -161,7 +161,7 @@ fn no_request(message: &Message, text: &str) -> Option<&'static str> {
     if inbound_text::is_invisible(text) && message.media.is_empty() {
         return Some(EMPTY);
     }
-    // A person may paste a log with such a line further down; from an agent it is its heartbeat.
+    // a person may paste a log with such a line further down; an agent sends it as its heartbeat
     let is_progress = inbound_text::starts_as_progress(text)
         || (!is_person(message) && !inbound_text::hidden_lines(text).is_empty());
     if is_progress {
@@ -173,28 +173,28 @@ fn no_request(message: &Message, text: &str) -> Option<&'static str> {
     None
 }
 
-/// What the web puts where nothing was typed.
+/// Whether a text is one that the web page uses where nothing was typed.
 pub(crate) fn is_placeholder(text: &str) -> bool {
     matches!(text.trim().to_lowercase().as_str(), "new task" | "新任务" | "(无描述)" | "（无描述）")
 }
 
-/// In what ways a message addresses this agent, or others.
+/// How a message addresses this agent or others.
 struct Addressed {
-    /// By mention or by the service's list of targets; wins over a runner that is somebody else.
+    /// By mention or by the list of targets of the service; takes precedence over another runner.
     me: bool,
-    /// By an @-word for everybody.
+    /// By a mention of everyone.
     everyone: bool,
     /// The service resolved the message to this agent.
     runner_is_me: bool,
-    /// The service resolved it to another one.
+    /// The service resolved it to another agent.
     runner_is_other: bool,
-    /// `command_target_agent_id`, when set: whether it is this agent.
+    /// Whether `command_target_agent_id` is this agent; none if it is not set.
     command_target: Option<bool>,
-    /// Bytes of leading mentions of this agent in the typed text.
+    /// Length of the leading mentions of this agent in the typed text, in bytes.
     prefix: usize,
-    /// Where the mentions of this agent that end it begin; its length without any.
+    /// Where the trailing mentions of this agent begin in the typed text; its length if there are none.
     tail: usize,
-    /// Everybody else who is mentioned.
+    /// The other names that are mentioned.
     others: Vec<String>,
 }
 
@@ -224,7 +224,7 @@ impl Addressed {
         let mut leading = true;
         let mut last = None;
         for mention in names.mentions(typed) {
-            // A name that may be the start of a longer one counts unless the service says who was meant.
+            // a name that may be the start of a longer one counts unless the service has resolved the mention
             let is_me =
                 mention.who == Addressee::Me || (mention.who == Addressee::Perhaps && !resolved_to_others);
             let is_everyone = mention.who == Addressee::Everyone;
@@ -237,7 +237,7 @@ impl Addressed {
                 last = Some(mention.end);
             }
             if leading && (is_me || is_everyone) {
-                // Looked at until the first word: a text full of mentions is still scanned once.
+                // only up to the first word, so that a text full of mentions is still scanned once
                 leading = typed[addressed.prefix..mention.start].chars().all(is_separator);
                 if leading {
                     addressed.prefix = mention.end;
@@ -257,8 +257,8 @@ impl Addressed {
         addressed
     }
 
-    /// The typed text behind the leading mentions; of a command also without those at its end, which are none of its
-    /// words.
+    /// The typed text without the leading mentions; for a command also without the trailing ones, which are not its
+    /// arguments.
     fn instruction<'a>(&self, typed: &'a str) -> &'a str {
         let mut rest = &typed[self.prefix..];
         let first = rest.trim_start_matches(is_separator).split_whitespace().next();
@@ -268,13 +268,13 @@ impl Addressed {
         if self.prefix == 0 { rest.trim() } else { rest.trim_start_matches(is_separator).trim_end() }
     }
 
-    /// At this agent and not merely at everybody.
+    /// Whether it addresses this agent, and not only everyone.
     fn at_me(&self) -> bool {
         self.me || self.runner_is_me || self.command_target == Some(true)
     }
 }
 
-/// What may stand between a leading mention and the instruction.
+/// Whether a character may stand between a leading mention and the instruction.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ':' | ';' | '，' | '：' | '；' | '、')
 }
@@ -302,12 +302,12 @@ fn gate_group(addressed: &Addressed, typed: &str) -> Option<&'static str> {
     if !addressed.everyone {
         return Some(if addressed.runner_is_other { "for another agent" } else { "not mentioned" });
     }
-    // A command to all would switch every agent of the topic at once.
+    // a command to everyone would change every agent of the topic at once
     let first = addressed.instruction(typed).split_whitespace().next();
     first.is_some_and(is_command).then_some("command that is not for this agent")
 }
 
-/// `/word`, not a path; as for chat commands, a full-width slash counts.
+/// Whether a word is a slash command and not a path. A full-width slash counts, as for chat commands.
 fn is_command(word: &str) -> bool {
     let Some(name) = word.strip_prefix(['/', '／']) else { return false };
     name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -346,7 +346,7 @@ fn job(message: &Message, text: String, typed: &str, addressed: Addressed) -> Jo
     }
 }
 
-/// The model wishes in a message's metadata or a task's row.
+/// The model that the metadata of a message or the row of a task asks for.
 pub(crate) fn model_config(metadata: &Object) -> ModelConfig {
     let parsed = match metadata.get("model_config") {
         Some(Value::String(s)) => json::parse(s).unwrap_or(Value::Null),
@@ -373,7 +373,7 @@ fn personas(metadata: &Object) -> Vec<String> {
         .collect()
 }
 
-/// Whether a person wrote it; where the message does not say, the look of the id decides.
+/// Whether a person wrote it. If the message does not say so, the form of the id decides.
 fn is_person(message: &Message) -> bool {
     match message.sender_kind {
         SenderKind::Human => true,

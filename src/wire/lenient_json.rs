@@ -1,13 +1,11 @@
-//! Reading loosely typed JSON: the same fact under several names, numbers where text is expected, blanks for nothing.
-//!
-//! Only look-ups; what the names mean is said where they are used.
+//! Reads loosely typed JSON: a value under one of several names, numbers in place of text, blank text for no value.
 
 use serde_json::{Map, Value};
 
 /// A JSON object.
 pub type Object = Map<String, Value>;
 
-/// The text of a string or number; nothing for blank text and for every other type.
+/// The text of a string or number; none for blank text and every other type.
 pub fn as_text(value: &Value) -> Option<String> {
     match value {
         Value::String(s) if !s.trim().is_empty() => Some(s.trim().to_owned()),

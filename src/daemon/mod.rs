@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::http::proxy::Proxies;
 use crate::secret::Secret;
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::{Shared, SwitcherLock, file_upload};
 use crate::store::lock::{self, Lock, LockError};
 use crate::store::outbox::{Outbox, OutboxEntry, ReplyKind};
@@ -264,7 +264,7 @@ fn report_interrupted(store: &mut Store, outbox: &Outbox, left: &mut Vec<OutboxE
             let lang = Lang::stored(turn.in_chinese);
             let mut text = crate::session::progress::formatter::interrupted(lang, turn.started);
             if turn.started && open.values().any(|other| other.merged_into.as_ref() == Some(&key)) {
-                text.push_str(&Say::FurtherToo.to(lang, &[]));
+                text.push_str(&Msg::FurtherToo.to(lang, &[]));
             }
             let reply_to = turn.reply_to.as_deref();
             let after =

@@ -3,7 +3,7 @@
 //! Everything else that begins with `/` is for the agent. So is a command with more text than it takes: nothing that
 //! a person wrote is thrown away.
 
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 
 /// What a person asked the connector to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -286,7 +286,7 @@ pub fn rows() -> impl Iterator<Item = (&'static str, &'static str, &'static str)
 
 /// The answer to `/help`, one line for each command.
 pub fn help_text(lang: Lang) -> String {
-    let mut out = Say::HelpHead.to(lang, &[]) + "\n";
+    let mut out = Msg::HelpHead.to(lang, &[]) + "\n";
     for row in TABLE {
         let help = if lang == Lang::Zh { row.help_zh } else { row.help };
         out.push_str(&format!("\n- `{}{}`: {help}", row.name, row.arguments));

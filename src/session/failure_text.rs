@@ -2,52 +2,52 @@
 
 use crate::agent::adapters;
 use crate::agent::outcome::Reason;
-use crate::session::messages::{Lang, Say, kept};
+use crate::session::messages::{Lang, Msg, kept};
 use std::time::Duration;
 
 /// The sentence. `adapter` is the display name; `detail` may be empty (for time limits it is the limit).
 pub fn sentence(reason: &Reason, lang: Lang, adapter: &str, detail: &str) -> String {
     let spec = adapters::ADAPTERS.iter().find(|spec| spec.title == adapter);
-    let other = |say: Say| say.to(lang, &[]);
+    let other = |say: Msg| say.to(lang, &[]);
     let install =
-        || spec.map_or_else(|| other(Say::InstallIt), |spec| remedy(lang, Say::Install, spec.install_hint));
-    let login = || spec.map_or_else(|| other(Say::LogIn), |spec| remedy(lang, Say::RunIt, spec.login_hint));
-    let limit = || if detail.is_empty() { other(Say::TimeLimit) } else { detail.to_owned() };
+        || spec.map_or_else(|| other(Msg::InstallIt), |spec| remedy(lang, Msg::Install, spec.install_hint));
+    let login = || spec.map_or_else(|| other(Msg::LogIn), |spec| remedy(lang, Msg::RunIt, spec.login_hint));
+    let limit = || if detail.is_empty() { other(Msg::TimeLimit) } else { detail.to_owned() };
     let (say, with) = match reason {
-        Reason::CliMissing => (Say::CliMissing, install()),
-        Reason::CliUnsupported => (Say::CliUnsupported, String::new()),
-        Reason::NotLoggedIn => (Say::NotLoggedIn, login()),
-        Reason::AuthRejected => (Say::AuthRejected, login()),
-        Reason::Quota => (Say::Quota, String::new()),
-        Reason::UsageLimit(Some(reset)) => (Say::LimitUntil, rough(*reset)),
-        Reason::UsageLimit(None) => (Say::Limit, String::new()),
-        Reason::RateLimited => (Say::RateLimited, String::new()),
-        Reason::ProviderError => (Say::ProviderError, String::new()),
-        Reason::Network => (Say::Network, String::new()),
-        Reason::ContextOverflow => (Say::ContextOverflow, String::new()),
-        Reason::PoisonedSession => (Say::PoisonedSession, String::new()),
-        Reason::StaleSession => (Say::StaleSession, String::new()),
-        Reason::NoOutput => (Say::NoOutput, String::new()),
-        Reason::SilentExit(code) => (Say::SilentExit, code.to_string()),
-        Reason::Killed(signal) => (Say::Killed, signal_name(*signal)),
-        Reason::OutOfMemory => (Say::OutOfMemory, String::new()),
-        Reason::FirstEventTimeout => (Say::FirstEventTimeout, limit()),
-        Reason::IdleTimeout => (Say::IdleTimeout, limit()),
-        Reason::TotalTimeout => (Say::TotalTimeout, limit()),
-        Reason::WorkdirUnusable => (Say::WorkdirUnusable, String::new()),
-        Reason::SwitcherFailed => (Say::SwitcherFailed, String::new()),
-        Reason::RefusedByPolicy if detail.is_empty() => (Say::Refused, String::new()),
-        Reason::RefusedByPolicy => (Say::RefusedBecause, kept(lang, detail)),
-        Reason::Internal if detail.is_empty() => (Say::Internal, String::new()),
-        Reason::Internal => (Say::InternalBecause, detail.to_owned()),
+        Reason::CliMissing => (Msg::CliMissing, install()),
+        Reason::CliUnsupported => (Msg::CliUnsupported, String::new()),
+        Reason::NotLoggedIn => (Msg::NotLoggedIn, login()),
+        Reason::AuthRejected => (Msg::AuthRejected, login()),
+        Reason::Quota => (Msg::Quota, String::new()),
+        Reason::UsageLimit(Some(reset)) => (Msg::LimitUntil, rough(*reset)),
+        Reason::UsageLimit(None) => (Msg::Limit, String::new()),
+        Reason::RateLimited => (Msg::RateLimited, String::new()),
+        Reason::ProviderError => (Msg::ProviderError, String::new()),
+        Reason::Network => (Msg::Network, String::new()),
+        Reason::ContextOverflow => (Msg::ContextOverflow, String::new()),
+        Reason::PoisonedSession => (Msg::PoisonedSession, String::new()),
+        Reason::StaleSession => (Msg::StaleSession, String::new()),
+        Reason::NoOutput => (Msg::NoOutput, String::new()),
+        Reason::SilentExit(code) => (Msg::SilentExit, code.to_string()),
+        Reason::Killed(signal) => (Msg::Killed, signal_name(*signal)),
+        Reason::OutOfMemory => (Msg::OutOfMemory, String::new()),
+        Reason::FirstEventTimeout => (Msg::FirstEventTimeout, limit()),
+        Reason::IdleTimeout => (Msg::IdleTimeout, limit()),
+        Reason::TotalTimeout => (Msg::TotalTimeout, limit()),
+        Reason::WorkdirUnusable => (Msg::WorkdirUnusable, String::new()),
+        Reason::SwitcherFailed => (Msg::SwitcherFailed, String::new()),
+        Reason::RefusedByPolicy if detail.is_empty() => (Msg::Refused, String::new()),
+        Reason::RefusedByPolicy => (Msg::RefusedBecause, kept(lang, detail)),
+        Reason::Internal if detail.is_empty() => (Msg::Internal, String::new()),
+        Reason::Internal => (Msg::InternalBecause, detail.to_owned()),
     };
     let text = say.to(lang, &[adapter, &with]);
     let is_said = with == detail || matches!(reason, Reason::RefusedByPolicy);
-    if detail.is_empty() || is_said { text } else { text + &Say::InBrackets.to(lang, &[&kept(lang, detail)]) }
+    if detail.is_empty() || is_said { text } else { text + &Msg::InBrackets.to(lang, &[&kept(lang, detail)]) }
 }
 
 /// A remedy as the spec of an adapter has it, in another language: the commands of it.
-fn remedy(lang: Lang, say: Say, text: &str) -> String {
+fn remedy(lang: Lang, say: Msg, text: &str) -> String {
     let mut commands: Vec<&str> = Vec::new();
     commands.extend(text.split('`').skip(1).step_by(2));
     match lang {

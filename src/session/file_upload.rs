@@ -10,7 +10,7 @@ use crate::http::fetch::Fetcher;
 use crate::http::file_upload;
 use crate::http::file_upload::{FileUpload, UploadFailure};
 use crate::secret::Secret;
-use crate::session::messages::{Lang, Say, kept};
+use crate::session::messages::{Lang, Msg, kept};
 use crate::session::routing::Route;
 use crate::session::shared::Shared;
 use crate::store::outbox::ReplyKind;
@@ -104,7 +104,7 @@ pub fn of_reply(
     }
     if job.encrypted && !uploads.is_empty() {
         // the protocol has no encryption for files
-        note(&mut text, &Say::InTheClear.to(lang, &[]));
+        note(&mut text, &Msg::InTheClear.to(lang, &[]));
     }
     (text, uploads)
 }
@@ -132,7 +132,7 @@ pub fn collect_marked_files(
     }
     if surplus > 0 {
         let numbers = [surplus.to_string(), MAX_FILES.to_string()];
-        note(&mut text, &Say::MoreNotSent.to(place.lang, &[&numbers[0], &numbers[1]]));
+        note(&mut text, &Msg::MoreNotSent.to(place.lang, &[&numbers[0], &numbers[1]]));
     }
     (text, uploads)
 }
@@ -205,7 +205,7 @@ pub fn command() -> String {
 /// What people are told of a file that was not sent.
 pub fn not_sent(lang: Lang, name: &str, why: &str) -> String {
     let name = crate::text::truncate(&crate::text::one_line(name).replace('`', "'"), 200);
-    Say::NotSent.to(lang, &[&name, &kept(lang, why)])
+    Msg::NotSent.to(lang, &[&name, &kept(lang, why)])
 }
 
 fn note(text: &mut String, line: &str) {
@@ -237,17 +237,17 @@ pub fn summary(
     );
     let staged = staging.stage_text("the summary of a run", &text);
     let staged = staged.map_err(|why| log::warn!(target: "session", "no summary: {why}")).ok()?;
-    Some(UploadTarget::of(job, lang).upload(staged, "summary.md", &Say::SummaryOf.to(lang, &[title])))
+    Some(UploadTarget::of(job, lang).upload(staged, "summary.md", &Msg::SummaryOf.to(lang, &[title])))
 }
 
 /// An answer that is too long to be read in a chat becomes a file, with its beginning as the text. None when it is not, or
 /// when the disk does not take it: then it goes in pieces like any other.
 pub fn shorten(staging: &StagingArea, place: UploadTarget<'_>, text: &str) -> Option<(String, Upload)> {
     let (shown, count) = artifact::excerpt(text)?;
-    let shown = Say::Excerpt.to(place.lang, &[&shown, &count.to_string()]);
+    let shown = Msg::Excerpt.to(place.lang, &[&shown, &count.to_string()]);
     match staging.stage_text("the answer itself", text) {
         Ok(staged) => {
-            let upload = place.upload(staged, "answer.md", &Say::WholeAnswer.to(place.lang, &[]));
+            let upload = place.upload(staged, "answer.md", &Msg::WholeAnswer.to(place.lang, &[]));
             Some((shown, Upload { replaces_text: true, ..upload }))
         }
         Err(why) => {

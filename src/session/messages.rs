@@ -8,11 +8,11 @@ macro_rules! texts {
     ($($name:ident: $en:literal, $zh:literal;)*) => {
         /// One of the texts.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Say {
+        pub enum Msg {
             $(#[doc = $en] $name,)*
         }
 
-        /// In the order of [`Say`].
+        /// In the order of [`Msg`].
         static TABLE: &[(&str, &str)] = &[$(($en, $zh),)*];
     };
 }
@@ -220,7 +220,7 @@ texts! {
         "连接器版本为 wtt-connect {0}。请主机所有者在本机安装新版本，然后运行 `wtt-connect restart`。";
 }
 
-impl Say {
+impl Msg {
     /// The text in a language, filled in.
     pub fn to(self, lang: Lang, fill: &[&str]) -> String {
         let (en, zh) = TABLE[self as usize];
@@ -361,7 +361,7 @@ mod tests {
             assert!(places(en).iter().all(|p| p.ends_with('}')), "{en}");
             assert!(!zh.is_ascii(), "{zh}");
         }
-        assert_eq!(Say::ModelEffort.to(Lang::En, &["m{0}", "high"]), "m{0} with effort high");
-        assert_eq!(Say::ModelEffort.to(Lang::Zh, &["m", "high"]), "m（推理强度 high）");
+        assert_eq!(Msg::ModelEffort.to(Lang::En, &["m{0}", "high"]), "m{0} with effort high");
+        assert_eq!(Msg::ModelEffort.to(Lang::Zh, &["m", "high"]), "m（推理强度 high）");
     }
 }

@@ -4,7 +4,7 @@ use crate::agent::TurnRequest;
 use crate::agent::adapter::AdapterSpec;
 use crate::agent::slash_commands;
 use crate::agent::slash_commands::SlashSupport;
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::wire::intake::Job;
 
 /// What the agent is given.
@@ -28,20 +28,20 @@ pub fn plan(job: &Job, adapter: &AdapterSpec, request: &TurnRequest, lang: Lang)
         SlashSupport::Prompt(transport) => (true, transport, String::new()),
         SlashSupport::NoCompact => (!compacts, None, String::new()),
         SlashSupport::Only(names, transport) => (names.contains(&name), Some(transport), names.join(", ")),
-        SlashSupport::None => (false, None, Say::SlashNone.to(lang, &[])),
+        SlashSupport::None => (false, None, Msg::SlashNone.to(lang, &[])),
     };
     match fits {
         // before the first message there is no conversation to work on
         true if compacts && request.resume.is_none() => {
-            SlashPlan::Answer(Say::CompactNothing.to(lang, &[adapter.title]))
+            SlashPlan::Answer(Msg::CompactNothing.to(lang, &[adapter.title]))
         }
         // a path at the beginning of a message is none
         true if is_name(name) => SlashPlan::Command(transport),
         false if job.forwarded_command && compacts => {
-            SlashPlan::Answer(Say::CompactsItself.to(lang, &[adapter.title]))
+            SlashPlan::Answer(Msg::CompactsItself.to(lang, &[adapter.title]))
         }
         false if job.forwarded_command => {
-            SlashPlan::Answer(Say::SlashUnknown.to(lang, &[adapter.title, name, &takes]))
+            SlashPlan::Answer(Msg::SlashUnknown.to(lang, &[adapter.title, name, &takes]))
         }
         _ => SlashPlan::Message,
     }

@@ -10,7 +10,7 @@ use crate::agent::{AgentEvent, TurnRequest, Usage};
 use crate::session::attachments::download;
 use crate::session::attachments::download::DownloadedMessage;
 use crate::session::event::{AskedPermission, SessionEvent};
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::permissions::evaluator;
 use crate::session::permissions::evaluator::RequestEvaluator;
 use crate::session::progress::filter::ProgressFilter;
@@ -159,7 +159,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
     /// The reply of a turn that a panic of ours has ended. A task becomes `blocked` by it.
     fn after_panic(&self, job: &Job, route: &Route, lang: Lang) -> (ComposedReply, TurnEnd) {
         let title = adapters::find(&route.adapter).map_or(route.adapter.as_str(), |adapter| adapter.title);
-        let text = format!("⚠️ {}", Say::InternalPanic.to(lang, &[title]));
+        let text = format!("⚠️ {}", Msg::InternalPanic.to(lang, &[title]));
         let parts = self.shared.encrypt_parts(job, vec![text.clone()]);
         let composed =
             ComposedReply { said: text.clone(), text, kind: ReplyKind::Failed, parts, uploads: Vec::new() };
@@ -168,7 +168,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
 
     fn never_begun(&mut self, job: &Job, lang: Lang, turn: Turn, request: Control) {
         if request == Control::Cancel {
-            let text = Say::StoppedEarly.to(lang, &[]);
+            let text = Msg::StoppedEarly.to(lang, &[]);
             self.reply(job, turn.end(TurnEnd::Cancelled), &text, ReplyKind::Cancelled);
         } else {
             let text = formatter::interrupted(lang, false);
@@ -187,7 +187,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let shared = self.shared.clone();
         let config = &shared.config;
         let Some(adapter) = adapters::find(&route.adapter) else {
-            let text = Say::NoAdapter.to(lang, &[&route.adapter]);
+            let text = Msg::NoAdapter.to(lang, &[&route.adapter]);
             return (text, ReplyKind::Failed, TurnEnd::Refused);
         };
         let command = config.commands.get(adapter.name).map_or(&[][..], Vec::as_slice);
@@ -215,7 +215,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         };
         let job = &*job;
         let switched = preflight::switch(&shared, route, control, &mut || {
-            let text = Say::WaitsForSwitch.to(lang, &[]);
+            let text = Msg::WaitsForSwitch.to(lang, &[]);
             let status = TypingStatus { text, kind: StatusKind::Queued, ..show.last.clone() };
             (self.tell)(SessionEvent::Status { topic_id: job.topic_id.clone(), turn_id, status });
         });
@@ -340,7 +340,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
             && matches!(result.outcome, AgentOutcome::Failed { reason: Reason::NoOutput, .. })
         {
             let name = job.instruction.split_whitespace().next().unwrap_or_default();
-            result.outcome = AgentOutcome::Done(Say::CommandDone.to(lang, &[name]));
+            result.outcome = AgentOutcome::Done(Msg::CommandDone.to(lang, &[name]));
         }
         match (&result.outcome, &result.session) {
             (AgentOutcome::Failed { reason, .. }, _) if reason.session_action() != SessionAction::Keep => {
@@ -408,7 +408,7 @@ impl<F: FnMut(SessionEvent) + Clone + Send + 'static> Worker<F> {
         let parts = match text.trim() {
             // the card of the file is the answer
             "" if !uploads.is_empty() => Vec::new(),
-            "" => vec![Say::Empty.to(self.lang, &[])],
+            "" => vec![Msg::Empty.to(self.lang, &[])],
             _ => outbound_text::chunk(&text, CHUNK_CHARS),
         };
         let parts = self.shared.encrypt_parts(job, parts);

@@ -15,7 +15,7 @@ use crate::daemon::permissions::PermissionRequests;
 use crate::daemon::scheduler::busy_policy::refuse_full;
 use crate::daemon::scheduler::{Scheduler, deferred};
 use crate::session::chat_command::{self, Command};
-use crate::session::messages::Say;
+use crate::session::messages::Msg;
 use crate::session::task;
 use crate::store::outbox::ReplyKind;
 use crate::wire::intake::{Job, Scope};
@@ -44,7 +44,7 @@ pub(crate) fn run(cx: &mut Context, parts: &mut CommandParts<'_>, job: Job, comm
         }
         Command::New => {
             cx.record_accepted(&job, AcceptedAs::default());
-            parts.scheduler.enqueue_change(job, None, Say::Fresh.to(lang, &[]));
+            parts.scheduler.enqueue_change(job, None, Msg::Fresh.to(lang, &[]));
             return Effects::none();
         }
         Command::Switch(which) => match sessions::switch_to(cx, &job, &which, lang) {
@@ -55,7 +55,7 @@ pub(crate) fn run(cx: &mut Context, parts: &mut CommandParts<'_>, job: Job, comm
             }
             Err(text) => text,
         },
-        Command::Steer(text) if text.is_empty() => Say::SteerHow.to(lang, &[]),
+        Command::Steer(text) if text.is_empty() => Msg::SteerHow.to(lang, &[]),
         Command::Steer(text) => return start(with_words(job, text), Busy::Steer, true),
         Command::Compact(words) => return start(with_compact(job, &words), Busy::Queue, false),
         Command::Decide { allow, id, words } => {
@@ -72,7 +72,7 @@ pub(crate) fn run(cx: &mut Context, parts: &mut CommandParts<'_>, job: Job, comm
         Command::Sessions => sessions::sessions_text(cx, &job, lang),
         Command::Usage => usage::usage_text(cx, &job.scope, lang),
         Command::Voice(on) => choose::choose_voice(cx, &job, on, lang),
-        Command::Upgrade => Say::Upgrade.to(lang, &[env!("CARGO_PKG_VERSION")]),
+        Command::Upgrade => Msg::Upgrade.to(lang, &[env!("CARGO_PKG_VERSION")]),
     };
     let mut effects = Effects::none();
     effects.notice(&job, text);
@@ -86,14 +86,14 @@ fn stop(cx: &mut Context, scheduler: &mut Scheduler, job: Job) -> Effects {
     if scheduler.stop(&job.scope) {
         // the stopped turn says so itself, once nothing of it is left running
         cx.record_seen(&job.key);
-        let text = Say::Stopping.to(lang, &[]);
+        let text = Msg::Stopping.to(lang, &[]);
         effects.show_now(&job.topic_id, own_status(&text, StatusKind::Running, &cx.config().adapter));
         return effects;
     }
     let was_run = deferred::is_task_deferred(cx, &job.scope);
     let text = match deferred::drop_deferred(cx, &job.scope) {
-        0 => Say::NothingRuns.to(lang, &[]),
-        n => Say::KeptDropped.to(lang, &[&n.to_string()]),
+        0 => Msg::NothingRuns.to(lang, &[]),
+        n => Msg::KeptDropped.to(lang, &[&n.to_string()]),
     };
     let follow_up = match &job.scope {
         // a run that was deferred will not come: its task gets a note

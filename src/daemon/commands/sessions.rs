@@ -4,7 +4,7 @@ use super::status::known_by;
 use crate::agent::adapters;
 use crate::daemon::context::Context;
 use crate::daemon::topic_choice;
-use crate::session::messages::{Lang, Say, kept};
+use crate::session::messages::{Lang, Msg, kept};
 use crate::session::routing;
 use crate::store::state::{Record, SessionRow, TopicChoice};
 use crate::sys::time;
@@ -28,9 +28,9 @@ pub(super) fn sessions_text(cx: &Context, job: &Job, lang: Lang) -> String {
     let items = sessions_of(cx, &job.scope);
     let now = topic_choice::route(cx, &mut job.clone()).map(|route| routing::session_key(&job.scope, &route));
     if items.is_empty() {
-        return Say::SessionsNone.to(lang, &[]);
+        return Msg::SessionsNone.to(lang, &[]);
     }
-    let mut out = vec![Say::SessionsHead.to(lang, &[])];
+    let mut out = vec![Msg::SessionsHead.to(lang, &[])];
     for (at, (key, row, kept)) in items.iter().enumerate() {
         let (name, id) = known_by(key, row);
         let mut about = time::rfc3339(row.used_at);
@@ -39,10 +39,10 @@ pub(super) fn sessions_text(cx: &Context, job: &Job, lang: Lang) -> String {
         }
         // those of other models and agents wait until these are chosen again
         let is_used = *kept && now.as_ref() == Ok(key);
-        let used = if is_used { Say::SessionsNow.to(lang, &[]) } else { String::new() };
-        out.push(Say::SessionsRow.to(lang, &[&(at + 1).to_string(), &name, &id, &about, &used]));
+        let used = if is_used { Msg::SessionsNow.to(lang, &[]) } else { String::new() };
+        out.push(Msg::SessionsRow.to(lang, &[&(at + 1).to_string(), &name, &id, &about, &used]));
     }
-    out.push(Say::SessionsFoot.to(lang, &[]));
+    out.push(Msg::SessionsFoot.to(lang, &[]));
     out.join("\n")
 }
 
@@ -61,23 +61,23 @@ pub(super) fn switch_to(
         items.iter().find(fits).filter(|_| which.len() >= 4)
     };
     let Some((key, row, _)) = number.and_then(|n| items.get(n)).or_else(by_id) else {
-        return Err(Say::SwitchUnknown.to(lang, &[&which.replace('`', "")]));
+        return Err(Msg::SwitchUnknown.to(lang, &[&which.replace('`', "")]));
     };
     let (name, id) = known_by(key, row);
     let row = (*row).clone();
     let (adapter, model, effort) = routing::parts_of(key).unwrap_or_default();
     let config = &cx.config();
     if row.workdir != config.workdir.to_string_lossy() {
-        return Err(Say::SwitchElsewhere.to(lang, &[&row.workdir]));
+        return Err(Msg::SwitchElsewhere.to(lang, &[&row.workdir]));
     }
     if !config.adapters.contains(&adapter) || adapters::find(&adapter).is_none() {
-        return Err(Say::AdapterOff.to(lang, &[&adapter, &config.adapters.join(", ")]));
+        return Err(Msg::AdapterOff.to(lang, &[&adapter, &config.adapters.join(", ")]));
     }
     let chosen = cx.store.state().choices.get(&job.scope.to_string()).cloned().unwrap_or_default();
     let choice = TopicChoice { model, effort, adapter: Some(adapter), ..chosen };
     cx.store.record(Record::ChoiceMade { scope: job.scope.to_string(), choice });
     let route =
         topic_choice::route(cx, &mut job.clone()).map_err(|why| format!("⚠️ {}", kept(lang, &why)))?;
-    let text = Say::Switched.to(lang, &[&name, &id]);
+    let text = Msg::Switched.to(lang, &[&name, &id]);
     Ok((routing::session_key(&job.scope, &route), row, text))
 }

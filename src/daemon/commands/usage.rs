@@ -1,7 +1,7 @@
 //! `/usage`: tokens by agent, of the topic and of the last days. The sums are in `store/usage.rs`.
 
 use crate::daemon::context::Context;
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::store::usage::{KEPT_DAYS, TokenUsage, day};
 use crate::sys::time;
 use crate::text;
@@ -21,9 +21,9 @@ fn rows<'a>(
         let numbers =
             [sum.input, sum.cached, sum.output, sum.turns, sum.turns_without_count].map(|n| n.to_string());
         let [input, cached, output, turns, mute] = &numbers;
-        out.push(Say::UsageRow.to(lang, &[adapter, input, cached, output, turns]));
+        out.push(Msg::UsageRow.to(lang, &[adapter, input, cached, output, turns]));
         if sum.turns_without_count > 0 {
-            out.push(Say::UsageMute.to(lang, &[adapter, mute]));
+            out.push(Msg::UsageMute.to(lang, &[adapter, mute]));
         }
     }
 }
@@ -37,15 +37,15 @@ pub(super) fn usage_text(cx: &Context, scope: &Scope, lang: Lang) -> String {
     let ledger = &cx.store.state().history.usage;
     let mut out: Vec<String> = Vec::new();
     let here = text::with_prefix(&ledger.topics, &format!("{scope} ")).map(named);
-    rows(&mut out, Say::UsageHere.to(lang, &[]), here, lang);
+    rows(&mut out, Msg::UsageHere.to(lang, &[]), here, lang);
     let today = day(time::now_ms());
     let of_today = text::with_prefix(&ledger.days, &format!("{today} ")).map(named);
-    rows(&mut out, Say::UsageDay.to(lang, &[&today]), of_today, lang);
+    rows(&mut out, Msg::UsageDay.to(lang, &[&today]), of_today, lang);
     let mut sums: BTreeMap<String, TokenUsage> = BTreeMap::new();
     for (adapter, sum) in ledger.days.iter().map(named) {
         sums.entry(adapter.to_owned()).or_default().add(&sum);
     }
     let all = sums.iter().map(|(name, sum)| (name.as_str(), *sum));
-    rows(&mut out, Say::UsageDays.to(lang, &[&KEPT_DAYS.to_string()]), all, lang);
-    if out.is_empty() { Say::UsageNone.to(lang, &[]) } else { out.join("\n") }
+    rows(&mut out, Msg::UsageDays.to(lang, &[&KEPT_DAYS.to_string()]), all, lang);
+    if out.is_empty() { Msg::UsageNone.to(lang, &[]) } else { out.join("\n") }
 }

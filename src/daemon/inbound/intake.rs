@@ -18,7 +18,7 @@ use crate::daemon::scheduler::{Scheduler, deferred};
 use crate::daemon::tasks::{Neighbors, Tasks, answered};
 use crate::daemon::topic_choice;
 use crate::session::chat_command;
-use crate::session::messages::{Lang, Say, kept};
+use crate::session::messages::{Lang, Msg, kept};
 use crate::session::turn::TurnEnd;
 use crate::store::outbox::ReplyKind;
 use crate::wire::intake::{self, Job, Scope, Verdict};
@@ -188,7 +188,7 @@ pub(crate) fn start_turn(cx: &mut Context, parts: &mut IntakeParts<'_>, turn: St
     log::debug!(target: "hub", "{}: {}", job.scope, route.words());
     if !parts.scheduler.has_room(&job.scope) {
         // the task gets a note; the people in its chat see a status
-        let text = Say::QueueFull.to(lang, &[]);
+        let text = Msg::QueueFull.to(lang, &[]);
         return match task.commit_finished(&TurnEnd::Refused, &text, None, "") {
             None => refuse_full(cx, &job, &route.adapter),
             follow_up => {
@@ -222,10 +222,10 @@ pub(crate) fn start_turn(cx: &mut Context, parts: &mut IntakeParts<'_>, turn: St
 /// What a new turn is shown as, by what is ahead of it.
 fn first_status(parts: &IntakeParts<'_>, scope: &Scope, lang: Lang) -> (StatusKind, String) {
     match parts.scheduler.turns(scope).count() {
-        _ if parts.outbound.is_full() => (StatusKind::Queued, Say::OutboxFull.to(lang, &[])),
-        0 if parts.scheduler.is_full() => (StatusKind::Queued, Say::WaitsForPlace.to(lang, &[])),
-        0 => (StatusKind::Running, Say::Starts.to(lang, &[])),
-        1 => (StatusKind::Queued, Say::Waits1.to(lang, &[])),
-        n => (StatusKind::Queued, Say::Waits.to(lang, &[&n.to_string()])),
+        _ if parts.outbound.is_full() => (StatusKind::Queued, Msg::OutboxFull.to(lang, &[])),
+        0 if parts.scheduler.is_full() => (StatusKind::Queued, Msg::WaitsForPlace.to(lang, &[])),
+        0 => (StatusKind::Running, Msg::Starts.to(lang, &[])),
+        1 => (StatusKind::Queued, Msg::Waits1.to(lang, &[])),
+        n => (StatusKind::Queued, Msg::Waits.to(lang, &[&n.to_string()])),
     }
 }

@@ -3,7 +3,7 @@
 use super::Outbound;
 use crate::daemon::context::Context;
 use crate::daemon::effect::{Effect, Effects, Urgency};
-use crate::session::messages::Say;
+use crate::session::messages::Msg;
 use crate::sys::time;
 use crate::wire::assumed::TYPING_TTL_MS;
 use crate::wire::outbound_text::{self, TaskStatusLine};
@@ -84,7 +84,7 @@ impl Outbound {
         if self.throttle.is_live(&topic_id) {
             return Effects::none();
         }
-        let text = Say::Sends.to(cx.language_of(&topic_id), &[progress]);
+        let text = Msg::Sends.to(cx.language_of(&topic_id), &[progress]);
         let adapter = cx.config().adapter.clone();
         let status = TypingStatus { text, kind: StatusKind::ArtifactUpload, adapter, model: None };
         Effect::ShowStatus { topic_id, status, urgency: Urgency::Passing }.into()

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::session::Shared;
 use crate::session::file_upload;
 use crate::session::file_upload::{FileSender, UploadTarget};
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::speech::synthesize;
 use crate::session::task::TaskLink;
 use crate::store::outbox::{OutboxEntry, UPLOAD_KEY_PREFIX};
@@ -182,7 +182,7 @@ fn send_requested(
     match copy_and_send(shared, post, &request, place, &mut requester, events, row_of_turn) {
         Ok(SentFile { key, mut card, answer }) => {
             if let Some(lang) = encrypted {
-                card.push_str(&format!("\n\n{}", Say::InTheClear.to(lang, &[])));
+                card.push_str(&format!("\n\n{}", Msg::InTheClear.to(lang, &[])));
             }
             let (topic_id, back) = (request.topic_id, requester.stream);
             let finished = FinishedUpload { key, topic_id, card, answer, back };

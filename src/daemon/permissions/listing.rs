@@ -3,7 +3,7 @@
 use super::wording::decision_line;
 use super::{OpenRequest, PermissionRequests};
 use crate::daemon::context::Context;
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::permissions::prompt;
 use crate::wire::intake::Job;
 use serde_json::{Value, json};
@@ -33,15 +33,15 @@ impl PermissionRequests {
         let mut lines = Vec::new();
         for open in self.open.iter().filter(|open| open.asked.topic_id == topic_id) {
             let title = prompt::escape_markdown(&open.asked.ask.title);
-            lines.push(Say::AskOpenRow.to(lang, &[&open.id, &title]));
+            lines.push(Msg::AskOpenRow.to(lang, &[&open.id, &title]));
         }
         let permits = &cx.store.state().permissions;
         let here = permits.decisions.iter().rev().filter(|row| row["topic"] == topic_id);
         lines.extend(
-            here.take(SHOWN_IN_CHAT).map(|row| Say::AskDecidedRow.to(lang, &[&decision_line(lang, row)])),
+            here.take(SHOWN_IN_CHAT).map(|row| Msg::AskDecidedRow.to(lang, &[&decision_line(lang, row)])),
         );
         if let Some(grants) = permits.grants.get(&job.scope.to_string()) {
-            lines.push(Say::AskGrantsRow.to(lang, &[&grants.len().to_string()]));
+            lines.push(Msg::AskGrantsRow.to(lang, &[&grants.len().to_string()]));
         }
         lines
     }

@@ -15,7 +15,7 @@ use crate::daemon::effect::{Effect, Effects};
 use crate::daemon::scheduler::Scheduler;
 use crate::session::AskedPermission;
 use crate::session::chat_command::{self, Command};
-use crate::session::messages::{Lang, Say, kept};
+use crate::session::messages::{Lang, Msg, kept};
 use crate::session::permissions::prompt::{self, QuestionContext};
 use crate::session::turn::TurnId;
 use crate::store::outbox::ReplyKind;
@@ -158,7 +158,7 @@ impl PermissionRequests {
             let lang = cx.language_of(topic_id);
             let left = wording::span(lang, open.until.saturating_duration_since(now));
             let title = prompt::escape_markdown(&open.asked.ask.title);
-            let text = Say::AskReminder.to(lang, &[&open.id, &title, &left]);
+            let text = Msg::AskReminder.to(lang, &[&open.id, &title, &left]);
             effects.push(post(cx, &open.id, topic_id, &text, ReplyKind::Notice));
         }
         effects
@@ -176,14 +176,14 @@ impl PermissionRequests {
     ) -> String {
         let lang = cx.language_of(&job.topic_id);
         if !is_person(job) {
-            return Say::AskPeople.to(lang, &[]);
+            return Msg::AskPeople.to(lang, &[]);
         }
         let at = match self.find(cx, lang, Some(&job.topic_id), id) {
             Ok(at) => at,
             Err(why) => return why,
         };
         match prompt::decision(&self.open[at].asked.ask, allow, words) {
-            Err(why) => Say::AskNot.to(lang, &[&self.open[at].id, &kept(lang, why)]),
+            Err(why) => Msg::AskNot.to(lang, &[&self.open[at].id, &kept(lang, why)]),
             Ok(decision) => self.decide(cx, scheduler, at, decision, &name_of(job)).text,
         }
     }
@@ -242,16 +242,16 @@ impl PermissionRequests {
         let Some(id) = id else {
             return match (open.next(), open.next()) {
                 (Some((at, _)), None) => Ok(at),
-                (None, _) => Err(Say::AskNothing.to(lang, &[])),
-                _ => Err(Say::AskSeveral.to(lang, &[])),
+                (None, _) => Err(Msg::AskNothing.to(lang, &[])),
+                _ => Err(Msg::AskSeveral.to(lang, &[])),
             };
         };
         open.find(|(_, open)| open.id == id).map(|(at, _)| at).ok_or_else(|| {
             let decisions = cx.store.state().permissions.decisions.iter().rev();
             let is_it = |row: &&Value| row["id"] == id && topic.is_none_or(|topic| row["topic"] == topic);
             match decisions.into_iter().find(is_it) {
-                Some(row) => Say::AskDone.to(lang, &[id, &wording::decision_line(lang, row)]),
-                None => Say::AskUnknown.to(lang, &[&prompt::escape_markdown(id)]),
+                Some(row) => Msg::AskDone.to(lang, &[id, &wording::decision_line(lang, row)]),
+                None => Msg::AskUnknown.to(lang, &[&prompt::escape_markdown(id)]),
             }
         })
     }
@@ -285,7 +285,7 @@ impl PermissionRequests {
             }
         };
         if !has_reached_agent {
-            text.push_str(&Say::AskLate.to(lang, &[]));
+            text.push_str(&Msg::AskLate.to(lang, &[]));
         }
         DecidedRequest { id, topic_id: asked.topic_id, text }
     }

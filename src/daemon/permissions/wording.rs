@@ -1,6 +1,6 @@
 //! The texts about permission requests and decisions, and the outbox entries that bring them. Pure but for entry numbers.
 
-use crate::session::messages::{Lang, Say, kept};
+use crate::session::messages::{Lang, Msg, kept};
 use crate::session::permissions::prompt;
 use crate::store::outbox::{Outbox, OutboxEntry, ReplyKind};
 use crate::wire::assumed::CHUNK_CHARS;
@@ -17,25 +17,25 @@ pub(super) fn decision_line(lang: Lang, row: &Value) -> String {
     let plain = |name: &str| prompt::escape_markdown(row[name].as_str().unwrap_or_default());
     // nobody has decided about it
     if row["decision"] == CLOSED {
-        return Say::AskGone.to(lang, &[&plain("about"), &plain("tool"), &word("by")]);
+        return Msg::AskGone.to(lang, &[&plain("about"), &plain("tool"), &word("by")]);
     }
-    Say::AskTold.to(lang, &[&plain("about"), &plain("tool"), &word("decision"), &word("by")])
+    Msg::AskTold.to(lang, &[&plain("about"), &plain("tool"), &word("decision"), &word("by")])
 }
 
 /// What is said when a request is closed without a decision.
 pub(super) fn closed_text(lang: Lang, id: &str, why: &str, title: &str) -> String {
     let title = prompt::escape_markdown(title);
-    let about = if title.is_empty() { title } else { Say::AskClosedAbout.to(lang, &[&title]) };
-    Say::AskClosed.to(lang, &[id, &kept(lang, why)]) + &about
+    let about = if title.is_empty() { title } else { Msg::AskClosedAbout.to(lang, &[&title]) };
+    Msg::AskClosed.to(lang, &[id, &kept(lang, why)]) + &about
 }
 
 /// A span of time.
 pub(super) fn span(lang: Lang, span: Duration) -> String {
     let seconds = span.as_secs();
     if seconds >= 120 {
-        Say::Minutes.to(lang, &[&seconds.div_ceil(60).to_string()])
+        Msg::Minutes.to(lang, &[&seconds.div_ceil(60).to_string()])
     } else {
-        Say::Seconds.to(lang, &[&seconds.to_string()])
+        Msg::Seconds.to(lang, &[&seconds.to_string()])
     }
 }
 

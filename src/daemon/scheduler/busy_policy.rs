@@ -11,7 +11,7 @@ use crate::config::Busy;
 use crate::daemon::context::{AcceptedAs, Context};
 use crate::daemon::effect::{Effects, own_status};
 use crate::session::Work;
-use crate::session::messages::Say;
+use crate::session::messages::Msg;
 use crate::session::prompt;
 use crate::session::routing::Route;
 use crate::wire::intake::{Job, Scope};
@@ -76,7 +76,7 @@ impl Scheduler {
     ) -> Effects {
         let lang = cx.language_of(&job.topic_id);
         let interrupt = busy == Busy::Interrupt;
-        let say = if interrupt { Say::Interrupting } else { Say::Steering };
+        let say = if interrupt { Msg::Interrupting } else { Msg::Steering };
         let text = prompt::build(&job, &cx.config().agent_id, false);
         let merged_into = Some(running.key);
         cx.record_accepted(&job, AcceptedAs { merged_into, ..AcceptedAs::default() });
@@ -106,7 +106,7 @@ impl Scheduler {
         turn.merged.push(MergedMessage { key: job.key.clone(), source: job.source.clone() });
         let merged_into = Some(turn.key.clone());
         cx.record_accepted(&job, AcceptedAs { merged_into, ..AcceptedAs::default() });
-        let text = Say::WaitsMerged.to(cx.language_of(&job.topic_id), &[]);
+        let text = Msg::WaitsMerged.to(cx.language_of(&job.topic_id), &[]);
         let mut effects = Effects::none();
         effects.show_now(&job.topic_id, own_status(&text, StatusKind::Queued, &route.adapter));
         Ok(effects)
@@ -168,7 +168,7 @@ impl Scheduler {
             return effects;
         };
         log::info!(target: "hub", "a further message was added to the turn in {scope}");
-        let say = if fate == SteerOutcome::Interrupting { Say::Interrupting } else { Say::Steered };
+        let say = if fate == SteerOutcome::Interrupting { Msg::Interrupting } else { Msg::Steered };
         let text = say.to(cx.language_of(&taken.topic_id), &[]);
         effects.show_now(&taken.topic_id, own_status(&text, StatusKind::Running, &taken.adapter));
         effects
@@ -195,7 +195,7 @@ impl Scheduler {
 pub(crate) fn refuse_full(cx: &mut Context, job: &Job, adapter: &str) -> Effects {
     // a person who is asked to send it again must not have it run twice when the topic is read after a reconnect
     cx.record_seen(&job.key);
-    let text = Say::QueueFull.to(cx.language_of(&job.topic_id), &[]);
+    let text = Msg::QueueFull.to(cx.language_of(&job.topic_id), &[]);
     let mut effects = Effects::none();
     effects.show_now(&job.topic_id, own_status(&text, StatusKind::Error, adapter));
     effects

@@ -3,7 +3,7 @@
 
 use crate::daemon::context::Context;
 use crate::daemon::effect::{Effect, Effects, StartTurn, own_status};
-use crate::session::messages::{Say, kept};
+use crate::session::messages::{Msg, kept};
 use crate::session::task::{self, TaskLink};
 use crate::store::outbox::{OutboxEntry, ReplyKind};
 use crate::store::state::{DeferredTurn, Record};
@@ -40,7 +40,7 @@ pub(crate) fn defer(cx: &mut Context, key: &str, scope: &Scope, until: i64, mess
 
 /// Defers a message for the program that will follow in this process.
 pub(crate) fn defer_until_restart(cx: &mut Context, job: Job) -> Effects {
-    let text = Say::WaitsForRestart.to(cx.language_of(&job.topic_id), &[]);
+    let text = Msg::WaitsForRestart.to(cx.language_of(&job.topic_id), &[]);
     let mut effects = Effects::none();
     effects.show_now(&job.topic_id, own_status(&text, StatusKind::Queued, &cx.config().adapter));
     cx.record_seen(&job.key);
@@ -127,7 +127,7 @@ fn notice_of_loss(cx: &Context, key: &str, deferred: &DeferredTurn, why: &str) -
     };
     let topic_id = topic_id.or_else(of_scope)?;
     let lang = cx.language_of(&topic_id);
-    let text = Say::DeferredLost.to(lang, &[&kept(lang, why)]);
+    let text = Msg::DeferredLost.to(lang, &[&kept(lang, why)]);
     let reply_to = message.and_then(|message| message.id);
     let parts = chunk(&text, CHUNK_CHARS);
     let mut entry = cx.shared.outbox.new_entry(key, &topic_id, reply_to.as_deref(), parts, ReplyKind::Failed);

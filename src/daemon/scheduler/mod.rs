@@ -11,7 +11,7 @@ mod turn;
 use crate::agent::runner::{Control, HEARTBEAT_INTERVAL, SteeringMessage};
 use crate::daemon::event::Event;
 use crate::daemon::scheduler::turn::{EndedTurn, LiveTurn, TurnOwner};
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::routing::{self, Route};
 use crate::session::task::TaskLink;
 use crate::session::turn::TurnId;
@@ -384,7 +384,7 @@ fn title(job: &Job) -> String {
 /// The status of a turn that waits for one of the others to end.
 fn waits_for_a_place(route: &Route, lang: Lang) -> TypingStatus {
     TypingStatus {
-        text: Say::WaitsForPlace.to(lang, &[]),
+        text: Msg::WaitsForPlace.to(lang, &[]),
         kind: StatusKind::Queued,
         adapter: route.adapter.clone(),
         model: route.model.clone(),

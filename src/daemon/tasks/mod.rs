@@ -14,7 +14,7 @@ use crate::daemon::effect::{Effect, Effects, StartTurn, own_status};
 use crate::daemon::outbound::Outbound;
 use crate::daemon::outbound::http_call::{HttpCall, HttpPurpose, TaskQuery};
 use crate::daemon::scheduler::{Scheduler, deferred};
-use crate::session::messages::Say;
+use crate::session::messages::Msg;
 use crate::session::task::{self, TaskLink, TaskRun};
 use crate::store::state::Record;
 use crate::sys::id;
@@ -269,7 +269,7 @@ impl Tasks {
             PendingState::AskAt(_) => return Some(job),
             PendingState::Asking => {
                 cx.record_accepted(&job, AcceptedAs::default());
-                let text = Say::LooksAtTask.to(cx.language_of(&job.topic_id), &[]);
+                let text = Msg::LooksAtTask.to(cx.language_of(&job.topic_id), &[]);
                 let status = own_status(&text, StatusKind::Queued, &cx.config().adapter);
                 effects.show_now(&job.topic_id, status);
                 pending.jobs.push(job);

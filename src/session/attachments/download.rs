@@ -8,7 +8,7 @@ use crate::agent::runner::Control;
 use crate::http::fetch::Fetcher;
 use crate::session::attachments::inbox;
 use crate::session::interruptible::{StoppedWhileWaiting, receive_or_stop};
-use crate::session::messages::{Lang, Say, kept};
+use crate::session::messages::{Lang, Msg, kept};
 use crate::session::shared::Shared;
 use crate::sys::thread;
 use crate::text;
@@ -80,7 +80,7 @@ pub(crate) fn download_all<'j>(
                 let (number, of) = ((number + 1).to_string(), job.media.len().to_string());
                 let shown = kept(lang, &label);
                 let mut tell = |size: u64| {
-                    tell(Say::Receives.to(lang, &[&shown, &number, &of, &mebibytes(size)]));
+                    tell(Msg::Receives.to(lang, &[&shown, &number, &of, &mebibytes(size)]));
                 };
                 spawn_download(fetcher, media, place, left.min(inbox::MAX_FILE_BYTES), control, &mut tell)?
             }
@@ -107,7 +107,7 @@ pub(crate) fn download_all<'j>(
                     ),
                     Some(Err(why)) => {
                         log::warn!(target: "session", "speech was not understood: {why}");
-                        failed.push((Say::NotHeard, label.clone(), why.clone()));
+                        failed.push((Msg::NotHeard, label.clone(), why.clone()));
                         format!("[{label}: {path}; it could not be transcribed: {why}]")
                     }
                     Some(Ok(None)) | None => format!("[{label}: {path}]"),
@@ -115,7 +115,7 @@ pub(crate) fn download_all<'j>(
             }
             Err(why) => {
                 log::warn!(target: "session", "a file of a message in {} was not received: {why}", job.scope);
-                failed.push((Say::NotReceived, label.clone(), why.clone()));
+                failed.push((Msg::NotReceived, label.clone(), why.clone()));
                 format!("[{label} could not be fetched: {why}]")
             }
         };
@@ -144,7 +144,7 @@ fn is_speech(media: &Media, kept: &StoredAttachment) -> bool {
     media.kind == MediaKind::Audio || (media.kind == MediaKind::File && kept.media_type.starts_with("audio/"))
 }
 
-fn remark(lang: Lang, failed: &[(Say, String, String)]) -> String {
+fn remark(lang: Lang, failed: &[(Msg, String, String)]) -> String {
     let mut out = String::new();
     for (say, label, why) in failed.iter().take(MAX_FAILURES_LISTED) {
         out.push_str("\n\n");
@@ -152,7 +152,7 @@ fn remark(lang: Lang, failed: &[(Say, String, String)]) -> String {
     }
     if failed.len() > MAX_FAILURES_LISTED {
         out.push_str("\n\n");
-        out.push_str(&Say::AndMore.to(lang, &[&(failed.len() - MAX_FAILURES_LISTED).to_string()]));
+        out.push_str(&Msg::AndMore.to(lang, &[&(failed.len() - MAX_FAILURES_LISTED).to_string()]));
     }
     out
 }

@@ -4,7 +4,7 @@
 //! end the fence, hide a part of itself, or look like buttons of ours.
 
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
-use crate::session::messages::{Lang, Say, kept};
+use crate::session::messages::{Lang, Msg, kept};
 use crate::text;
 use serde_json::{Value, json};
 
@@ -41,13 +41,13 @@ pub struct QuestionContext<'a> {
 pub fn render_question(posed: &QuestionContext<'_>) -> String {
     let QuestionContext { lang, id, who, ask, rule, limit, .. } = *posed;
     let wish = match ask.kind {
-        PermissionKind::Command => Say::AskCommand,
-        PermissionKind::Edit => Say::AskEdit,
-        PermissionKind::Read => Say::AskRead,
-        PermissionKind::Fetch => Say::AskFetch,
-        PermissionKind::Question => Say::AskYou,
-        PermissionKind::Plan => Say::AskPlan,
-        PermissionKind::Other => Say::AskTool,
+        PermissionKind::Command => Msg::AskCommand,
+        PermissionKind::Edit => Msg::AskEdit,
+        PermissionKind::Read => Msg::AskRead,
+        PermissionKind::Fetch => Msg::AskFetch,
+        PermissionKind::Question => Msg::AskYou,
+        PermissionKind::Plan => Msg::AskPlan,
+        PermissionKind::Other => Msg::AskTool,
     };
     let is_question = ask.kind == PermissionKind::Question;
     let mark = if is_question { "❓" } else { "🔐" };
@@ -60,12 +60,12 @@ pub fn render_question(posed: &QuestionContext<'_>) -> String {
     let mut out = format!("{mark} **{wish}**{tool}:\n\n{}\n\n", fenced(&shown(lang, ask)));
     if is_question {
         if ask.answer_count > 1 {
-            out.push_str(&Say::AnswerLines.to(lang, &[&ask.answer_count.to_string()]));
+            out.push_str(&Msg::AnswerLines.to(lang, &[&ask.answer_count.to_string()]));
         }
-        out.push_str(&Say::AnswerFoot.to(lang, &[id, limit]));
+        out.push_str(&Msg::AnswerFoot.to(lang, &[id, limit]));
     } else {
-        let always = if posed.always { Say::AskAlways.to(lang, &[id]) } else { String::new() };
-        out.push_str(&Say::AskFoot.to(lang, &[id, &always, limit, &kept(lang, rule)]));
+        let always = if posed.always { Msg::AskAlways.to(lang, &[id]) } else { String::new() };
+        out.push_str(&Msg::AskFoot.to(lang, &[id, &always, limit, &kept(lang, rule)]));
     }
     out.push_str(&buttons(posed));
     out
@@ -113,7 +113,7 @@ fn cut(lang: Lang, long: &str) -> String {
     let mut out = lines[..first].join("\n");
     if hidden > 0 {
         let counts = [hidden, lines.len()].map(|count| count.to_string());
-        out.push_str(&Say::HiddenLines.to(lang, &[&counts[0], &counts[1]]));
+        out.push_str(&Msg::HiddenLines.to(lang, &[&counts[0], &counts[1]]));
         out.push_str(&lines[lines.len() - last..].join("\n"));
     }
     out
@@ -128,7 +128,7 @@ fn elide_middle(lang: Lang, line: &str, max: usize) -> String {
     let (mut out, mut end) = (String::new(), String::new());
     out.extend(line.chars().take(half));
     end.extend(line.chars().skip(count - half));
-    Say::HiddenChars.to(lang, &[&out, &(count - 2 * half).to_string(), &end])
+    Msg::HiddenChars.to(lang, &[&out, &(count - 2 * half).to_string(), &end])
 }
 
 /// A code block that nothing in it can end, and in which every character can be seen.
@@ -178,15 +178,15 @@ fn buttons(posed: &QuestionContext<'_>) -> String {
             let label = text::truncate(&escape_markdown(choice), MAX_LABEL);
             add(&format!("{}. {label}", at + 1), format!("/approve {id} {}", at + 1));
         }
-        add(&Say::ButtonNone.to(lang, &[]), format!("/deny {id}"));
+        add(&Msg::ButtonNone.to(lang, &[]), format!("/deny {id}"));
     } else {
-        add(&Say::ButtonOnce.to(lang, &[]), format!("/approve {id}"));
+        add(&Msg::ButtonOnce.to(lang, &[]), format!("/approve {id}"));
         if posed.always {
-            add(&Say::ButtonSession.to(lang, &[]), format!("/approve {id} always"));
+            add(&Msg::ButtonSession.to(lang, &[]), format!("/approve {id} always"));
         }
-        add(&Say::ButtonDeny.to(lang, &[]), format!("/deny {id}"));
+        add(&Msg::ButtonDeny.to(lang, &[]), format!("/deny {id}"));
     }
-    add(&Say::ButtonStop.to(lang, &[]), format!("/deny {id} stop"));
+    add(&Msg::ButtonStop.to(lang, &[]), format!("/deny {id} stop"));
     let block = json!({ "kind": "buttons", "buttons": Value::Array(rows) });
     // no line of ours can be told from another by what the agent said: the labels are plain
     format!("\n\n```action\n{block}\n```")
@@ -238,13 +238,13 @@ pub fn decision_record(lang: Lang, id: &str, decision: &Decision, by: &str, titl
         Decision::Deny(_) | Decision::DenyAndStop => "⛔",
     };
     let said = match decision {
-        Decision::Answer(words) => Say::AskWith.to(lang, &[&escape_markdown(words)]),
+        Decision::Answer(words) => Msg::AskWith.to(lang, &[&escape_markdown(words)]),
         _ => String::new(),
     };
     let word = kept(lang, word(decision)) + &said;
     format!(
         "{mark} {}",
-        Say::AskFate.to(lang, &[id, &word, &escape_markdown(&kept(lang, by)), &escape_markdown(title)])
+        Msg::AskFate.to(lang, &[id, &word, &escape_markdown(&kept(lang, by)), &escape_markdown(title)])
     )
 }
 

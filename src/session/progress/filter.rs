@@ -3,7 +3,7 @@
 use crate::agent::AgentEvent;
 use crate::agent::adapter::AdapterSpec;
 use crate::agent::runner::RunnerEvent;
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::progress::formatter::ProgressFormatter;
 use crate::session::routing::Route;
 use crate::text;
@@ -25,7 +25,7 @@ pub(crate) struct ProgressFilter {
 impl ProgressFilter {
     pub(crate) fn new(adapter: &AdapterSpec, route: &Route, lang: Lang) -> ProgressFilter {
         let last = TypingStatus {
-            text: Say::Works.to(lang, &[adapter.title]),
+            text: Msg::Works.to(lang, &[adapter.title]),
             kind: StatusKind::Running,
             adapter: adapter.name.to_owned(),
             model: route.model.clone(),
@@ -35,7 +35,7 @@ impl ProgressFilter {
 
     pub(crate) fn status_for(&mut self, progress: &RunnerEvent, lang: Lang) -> Option<TypingStatus> {
         if let RunnerEvent::PermissionRequested(ask, _) = progress {
-            let text = Say::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
+            let text = Msg::AskWaits.to(lang, &[&text::one_line(&ask.title)]);
             self.last = TypingStatus { text, kind: StatusKind::Running, ..self.last.clone() };
         }
         let RunnerEvent::Agent(event) = progress else { return Some(self.last.clone()) };

@@ -3,7 +3,7 @@
 use crate::agent::outcome::{AgentOutcome, Reason, TurnReport};
 use crate::agent::{AgentEvent, ToolKind};
 use crate::session::failure_text;
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::turn::TurnEnd;
 use crate::store::outbox::ReplyKind;
 use crate::sys::time;
@@ -35,7 +35,7 @@ impl ProgressFormatter {
     pub fn status(&mut self, event: &AgentEvent, title: &str, lang: Lang) -> Option<(StatusKind, String)> {
         match event {
             AgentEvent::Session(_) => None,
-            AgentEvent::Started => Some((StatusKind::Session, Say::Started.to(lang, &[title]))),
+            AgentEvent::Started => Some((StatusKind::Session, Msg::Started.to(lang, &[title]))),
             AgentEvent::Text(piece) => {
                 self.response_text.push_str(piece);
                 let line = text::one_line(&self.response_text);
@@ -45,7 +45,7 @@ impl ProgressFormatter {
                 }
                 (!tail.is_empty()).then_some((StatusKind::Response, tail))
             }
-            AgentEvent::Thought(_) => Some((StatusKind::Running, Say::Thinks.to(lang, &[]))),
+            AgentEvent::Thought(_) => Some((StatusKind::Running, Msg::Thinks.to(lang, &[]))),
             AgentEvent::Tool { kind, title, .. } => {
                 self.response_text.clear();
                 let kind = match kind {
@@ -57,14 +57,14 @@ impl ProgressFormatter {
             }
             AgentEvent::ToolEnd { .. } => None,
             AgentEvent::Retry(why) => {
-                Some((StatusKind::Running, Say::Retries.to(lang, &[&text::one_line(why)])))
+                Some((StatusKind::Running, Msg::Retries.to(lang, &[&text::one_line(why)])))
             }
-            AgentEvent::Waiting => Some((StatusKind::Queued, Say::WaitsToLoad.to(lang, &[title]))),
+            AgentEvent::Waiting => Some((StatusKind::Queued, Msg::WaitsToLoad.to(lang, &[title]))),
             AgentEvent::FreshSession(why) => {
-                Some((StatusKind::Session, Say::StartsFresh.to(lang, &[&text::one_line(why)])))
+                Some((StatusKind::Session, Msg::StartsFresh.to(lang, &[&text::one_line(why)])))
             }
             AgentEvent::Denied(what) => {
-                Some((StatusKind::Tool, Say::NotAllowed.to(lang, &[&text::one_line(what)])))
+                Some((StatusKind::Tool, Msg::NotAllowed.to(lang, &[&text::one_line(what)])))
             }
             AgentEvent::Note(_) => None,
         }
@@ -101,8 +101,8 @@ impl Footnotes {
 
     fn lines(&self, lang: Lang) -> String {
         let mut out = String::new();
-        let rows = self.fresh.iter().map(|why| (Say::WasFresh, why));
-        for (say, what) in rows.chain(self.denied.iter().map(|what| (Say::WasDenied, what))) {
+        let rows = self.fresh.iter().map(|why| (Msg::WasFresh, why));
+        for (say, what) in rows.chain(self.denied.iter().map(|what| (Msg::WasDenied, what))) {
             out.push_str("\n\n");
             out.push_str(&say.to(lang, &[&text::truncate(what, MAX_FOOTNOTE_CHARS)]));
         }
@@ -146,7 +146,7 @@ pub fn final_text(
             TurnEnd::Interrupted { started: true },
         ),
         AgentOutcome::Cancelled { partial } => (
-            with_partial(lang, Say::Stopped.to(lang, &[title]), partial),
+            with_partial(lang, Msg::Stopped.to(lang, &[title]), partial),
             ReplyKind::Cancelled,
             TurnEnd::Cancelled,
         ),
@@ -157,12 +157,12 @@ pub fn final_text(
 
 fn deferred_text(lang: Lang, title: &str, until: i64, reset: Duration) -> String {
     let minutes = humantime::format_duration(Duration::from_secs(reset.as_secs().div_ceil(60) * 60));
-    Say::Parked.to(lang, &[title, &time::rfc3339(until), &minutes.to_string()])
+    Msg::Parked.to(lang, &[title, &time::rfc3339(until), &minutes.to_string()])
 }
 
 /// What the user reads when a restart or crash cut the turn. Nothing is run again by itself.
 pub fn interrupted(lang: Lang, started: bool) -> String {
-    if started { Say::Interrupted } else { Say::NotBegun }.to(lang, &[])
+    if started { Msg::Interrupted } else { Msg::NotBegun }.to(lang, &[])
 }
 
 fn with_partial(lang: Lang, head: String, partial: &str) -> String {
@@ -170,5 +170,5 @@ fn with_partial(lang: Lang, head: String, partial: &str) -> String {
     if partial.is_empty() {
         return head;
     }
-    Say::UntilThen.to(lang, &[&head, &text::truncate(partial, PARTIAL_CHARS)])
+    Msg::UntilThen.to(lang, &[&head, &text::truncate(partial, PARTIAL_CHARS)])
 }

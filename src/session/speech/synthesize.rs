@@ -8,7 +8,7 @@ use crate::http::multipart::FormPost;
 use crate::session::attachments::inbox;
 use crate::session::event::SessionEvent;
 use crate::session::file_upload::UploadTarget;
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::shared::Shared;
 use crate::session::speech::transcribe;
 use crate::store::follow_up::FollowUp;
@@ -124,7 +124,7 @@ fn build_upload(shared: &Shared, entry: &OutboxEntry) -> Result<Upload, String> 
     let (copied, name) = made?;
     let lang = Lang::stored(upload.in_chinese);
     let place = UploadTarget { topic_id: &entry.topic_id, task_id: upload.task_id.as_deref(), lang };
-    Ok(place.upload(copied, &name, &Say::Spoken.to(lang, &[])))
+    Ok(place.upload(copied, &name, &Msg::Spoken.to(lang, &[])))
 }
 
 fn synthesize(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, String> {

@@ -9,7 +9,7 @@ use crate::http::multipart;
 use crate::http::multipart::FormPost;
 use crate::json;
 use crate::session::interruptible::{StoppedWhileWaiting, receive_or_stop};
-use crate::session::messages::{Lang, Say};
+use crate::session::messages::{Lang, Msg};
 use crate::session::shared::Shared;
 use crate::sys::{id, program_path, thread};
 use crate::text;
@@ -40,7 +40,7 @@ pub(crate) fn transcribe_file(
 ) -> Result<Result<Option<String>, String>, StoppedWhileWaiting> {
     let config = &shared.config;
     let Some(hearing) = &config.speech.transcriber else { return Ok(Ok(None)) };
-    tell(Say::Listens.to(lang, &[]));
+    tell(Msg::Listens.to(lang, &[]));
     let language = config.speech.language.as_deref().unwrap_or_default();
     let heard = match hearing {
         Transcriber::Command(words) => by_command(shared, words, sound, language, control)?,

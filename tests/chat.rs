@@ -167,7 +167,7 @@ fn earlier_sessions_are_listed_and_gone_back_to() {
     wtt.say(&topic, "/switch 7");
     wtt.answer(&topic, "There is no session `7`");
     wtt.say(&topic, "/switch 2");
-    wtt.answer(&topic, "goes on in the session claude-code");
+    wtt.answer(&topic, "continues the session claude-code");
     wtt.say(&topic, "RUN: answer three");
     wtt.answer(&topic, "three");
     let runs = home.runs();

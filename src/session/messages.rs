@@ -67,11 +67,11 @@ texts! {
     Waits: "waiting for {0} earlier messages", "正在等待前面的 {0} 条消息";
     WaitsMerged: "waiting, together with an earlier message of yours", "正在等待，已与你之前的消息合并";
     Steering: "passing it on to the running agent", "正在转给运行中的智能体";
-    Interrupting: "interrupting the agent, to go on with both messages", "正在打断智能体，然后一并处理两条消息";
-    Steered: "the agent has taken it in", "智能体已收到补充消息";
+    Interrupting: "interrupting the agent, to continue with both messages", "正在打断智能体，然后一并处理两条消息";
+    Steered: "the agent has received it", "智能体已收到补充消息";
     SteerHow: "`/steer TEXT` gives the running agent a further message.", "`/steer 内容` 给运行中的智能体补充一条消息。";
-    QueueFull: "this topic's queue is full; the message was not taken, send it again later", "本话题的队列已满，消息未被接收，请稍后重发";
-    OutboxFull: "waiting until the service takes earlier replies", "正在等待服务接收之前的回复";
+    QueueFull: "this topic's queue is full; the message was not accepted, send it again later", "本话题的队列已满，消息未被接收，请稍后重发";
+    OutboxFull: "waiting until the service accepts earlier replies", "正在等待服务接收之前的回复";
     QueueEmpty: "Nothing waits in this topic.", "本话题没有等待中的消息。";
     QueueRuns: "Running for {0}: {1}", "已运行 {0}：{1}";
     QueueHead: "Waiting:", "等待中：";
@@ -88,8 +88,8 @@ texts! {
     SessionsFoot: "`/switch N` goes back to one.", "`/switch 编号` 可回到某个会话。";
     SwitchUnknown: "⚠️ There is no session `{0}` in this topic. `/sessions` lists them.", "⚠️ 本话题没有会话 `{0}`。`/sessions` 可列出。";
     SwitchElsewhere: "⚠️ That session belongs to another folder ({0}), so it cannot be resumed here.", "⚠️ 该会话属于另一个目录（{0}），无法在此恢复。";
-    Switched: "The next message goes on in the session {0} `{1}`.", "下一条消息将在会话 {0} `{1}` 中继续。";
-    CompactsItself: "{0} compacts a conversation by itself when it gets long; it cannot be told to from here. `/new` starts afresh.",
+    Switched: "The next message continues the session {0} `{1}`.", "下一条消息将在会话 {0} `{1}` 中继续。";
+    CompactsItself: "{0} compacts a conversation by itself when it gets long; it this cannot be triggered from here. `/new` starts a fresh session.",
         "{0} 会在对话过长时自动压缩，无法从这里触发。`/new` 可开始新会话。";
     CompactNothing: "There is nothing to compact: this topic has no conversation with {0} yet.", "没有可压缩的内容：本话题还没有与 {0} 的会话。";
     CommandDone: "✅ `{0}` is done.", "✅ `{0}` 已完成。";
@@ -112,7 +112,7 @@ texts! {
     AskFoot: "`/approve {0}` allows it once{1}; `/deny {0} [REASON]` refuses it. Without an answer it is refused after {2}. (Asked by: {3})",
         "`/approve {0}` 允许一次{1}；`/deny {0} [理由]` 拒绝。{2}内无人回答即视为拒绝。（依据：{3}）";
     AskAlways: ", `/approve {0} always` for this session", "，`/approve {0} always` 本会话内一直允许";
-    AnswerFoot: "Answer with a button, with a message here, or with `/approve {0} ANSWER`; `/deny {0}` gives no answer. After {1} the agent goes on without one.",
+    AnswerFoot: "Answer with a button, with a message here, or with `/approve {0} ANSWER`; `/deny {0}` gives no answer. After {1} the agent continues without one.",
         "请点按钮、直接在此回复，或用 `/approve {0} 答案` 回答；`/deny {0}` 表示不回答。{1}内无人回答，智能体将自行继续。";
     AnswerLines: "It wants {0} answers: a line for each, or with `;` between them; `-` leaves one out. ",
         "需要 {0} 个答案：每行一个，或用 `;` 隔开；`-` 表示留空。";
@@ -156,7 +156,7 @@ texts! {
     LimitUntil: "{0} has reached its usage limit, which resets in {1}. Send the message again then.", "{0} 已达用量上限，{1} 后重置。请届时重发。";
     Limit: "{0} has reached its usage limit. Send the message again when it has reset.", "{0} 已达用量上限。请在重置后重发。";
     RateLimited: "The provider of {0} gets too many requests. Try again in a minute.", "{0} 的服务商请求过多。请一分钟后重试。";
-    ProviderError: "The provider of {0} failed to answer. Try again; if it stays so, try another model.", "{0} 的服务商未能回答。请重试；若仍如此，请换个模型。";
+    ProviderError: "The provider of {0} failed to answer. Try again; if this persists, try another model.", "{0} 的服务商未能回答。请重试；若仍如此，请换个模型。";
     Network: "{0} could not reach its provider. Check the network and proxy of this machine.", "{0} 无法连接服务商。请检查本机的网络和代理。";
     ContextOverflow: "This conversation has grown too long for {0}. Your next message starts a fresh session.", "会话对 {0} 来说过长。下一条消息将开始新会话。";
     PoisonedSession: "The provider of {0} refuses this conversation. Your next message starts a fresh session.", "{0} 的服务商拒绝此会话。下一条消息将开始新会话。";
@@ -165,9 +165,9 @@ texts! {
     SilentExit: "{0} ended with exit code {1} and without an answer. `wtt-connect doctor` checks the installation.", "{0} 以退出码 {1} 结束，没有回答。`wtt-connect doctor` 可检查安装。";
     Killed: "{0} was ended by {1} from outside before it could answer. Send the message again.", "{0} 未及回答就被外部的 {1} 结束。请重发消息。";
     OutOfMemory: "The system ended {0} because memory ran out. Free some memory on this machine and try again.", "内存不足，系统结束了 {0}。请释放本机内存后重试。";
-    FirstEventTimeout: "{0} gave no sign of life within {1} and was stopped. Check its login and network, then try again.", "{0} 在 {1} 内没有动静，已停止。请检查登录和网络后重试。";
-    IdleTimeout: "{0} fell silent for {1} and was stopped. Send *continue* to let it go on from here.", "{0} 沉默了 {1}，已停止。发送“继续”可接着做。";
-    TotalTimeout: "{0} worked for {1}, the limit of one turn, and was stopped. Send *continue* to let it go on.", "{0} 已工作 {1}（单轮上限），已停止。发送“继续”可接着做。";
+    FirstEventTimeout: "{0} did not respond within {1} and was stopped. Check its login and network, then try again.", "{0} 在 {1} 内没有动静，已停止。请检查登录和网络后重试。";
+    IdleTimeout: "{0} printed nothing for {1} and was stopped. Send *continue* to let it continue.", "{0} 沉默了 {1}，已停止。发送“继续”可接着做。";
+    TotalTimeout: "{0} worked for {1}, the limit of one turn, and was stopped. Send *continue* to let it continue.", "{0} 已工作 {1}（单轮上限），已停止。发送“继续”可接着做。";
     TimeLimit: "the time limit", "时限";
     WorkdirUnusable: "The working directory cannot be used. Set WTT_CONNECT_WORKDIR to one that exists.", "工作目录无法使用。请将 WTT_CONNECT_WORKDIR 设为存在的目录。";
     SwitcherFailed: "The model switcher failed, so nothing was run. Check the WTT_CONNECT_MODEL_SWITCH settings.", "模型切换失败，未运行任何内容。请检查 WTT_CONNECT_MODEL_SWITCH 设置。";
@@ -175,7 +175,7 @@ texts! {
     RefusedBecause: "{0} refused to run this: {1}", "{0} 拒绝运行（{1}）";
     Internal: "wtt-connect itself failed while running {0}. Its log says why; try again.", "连接器运行 {0} 时自身出错。原因见日志；请重试。";
     InternalBecause: "wtt-connect itself failed while running {0}: {1}. Try again in a moment.", "连接器运行 {0} 时自身出错：{1}。请稍后重试。";
-    InternalPanic: "An internal error of wtt-connect ended this turn, and what {0} had running was stopped. The log of the connector says where it happened. Send the message again, or “continue” to go on in the same session.",
+    InternalPanic: "An internal error of wtt-connect ended this turn, and what {0} had running was stopped. The log of the connector says where it happened. Send the message again, or “continue” to resume the same session.",
         "连接器内部出错，本轮已终止，{0} 运行的进程也已结束。出错位置见连接器日志。请重发消息，或发送“继续”在同一会话中接着做。";
     InBrackets: " ({0})", "（{0}）";
     Works: "{0} is working", "{0} 正在工作";
@@ -185,22 +185,22 @@ texts! {
     WaitsToLoad: "waiting for {0}: it can load this session again in the next minute", "正在等待 {0}：下一分钟才能再次载入此会话";
     StartsFresh: "starting a fresh session: {0}", "正在开始新会话：{0}";
     NotAllowed: "not allowed: {0}", "未获允许：{0}";
-    WasFresh: "_(A fresh session: the agent does not know the old one any more: {0})_", "_（新会话：智能体已不认识旧会话：{0}）_";
+    WasFresh: "_(A fresh session: the agent no longer knows the old one: {0})_", "_（新会话：智能体已不认识旧会话：{0}）_";
     WasDenied: "_(Not allowed: {0})_", "_（未获允许：{0}）_";
-    Parked: "⏳ {0} has reached its usage limit. This message is kept and run by itself when the limit has reset, at {1} (in {2}). `/stop` drops it.",
+    Parked: "⏳ {0} has reached its usage limit. This message is kept and runs automatically when the limit has reset, at {1} (in {2}). `/stop` drops it.",
         "⏳ {0} 已达用量上限。此消息已保留，重置后将自动运行：{1}（{2} 后）。`/stop` 可丢弃。";
-    Interrupted: "⚠️ The connector was restarted while this was being worked on, so the work was interrupted. Send “continue” to go on in the same session; nothing is run again by itself.",
+    Interrupted: "⚠️ The connector was restarted while this was being worked on, so the work was interrupted. Send “continue” to resume the same session; nothing is run again automatically.",
         "⚠️ 处理期间连接器重启，工作已中断。发送“继续”可在同一会话中接着做；不会自动重新运行。";
-    NotBegun: "⚠️ The connector was restarted before this message's turn came, so nothing was done for it. Please send it again.",
+    NotBegun: "⚠️ The connector was restarted before this message was started, so nothing was done for it. Please send it again.",
         "⚠️ 还没轮到此消息连接器就重启了，未做任何处理。请重新发送。";
     FurtherToo: " So were the further messages for it; send them again if it has not read them.", "补充的消息也已中断；如果它没有读到，请重新发送。";
-    UntilThen: "{0}\n\nUntil then it had said:\n\n{1}", "{0}\n\n此前它已回答：\n\n{1}";
+    UntilThen: "{0}\n\nIts answer up to then:\n\n{1}", "{0}\n\n此前它已回答：\n\n{1}";
     Empty: "(empty answer)", "（空回答）";
     NoAdapter: "⚠️ There is no adapter `{0}` in this version.", "⚠️ 此版本没有适配器 `{0}`。";
-    WaitsForSwitch: "waiting for its turn: with a model switcher one agent runs at a time", "正在排队：启用模型切换时一次只运行一个智能体";
+    WaitsForSwitch: "waiting: with a model switcher one agent runs at a time", "正在排队：启用模型切换时一次只运行一个智能体";
     Starts: "starting", "正在启动";
     WaitsForPlace: "waiting for a free place", "正在等待空位";
-    DeferredLost: "⚠️ A message that was kept for later cannot be answered any more ({0}). Please send it again.", "⚠️ 一条被保留待处理的消息已无法处理（{0}），请重新发送。";
+    DeferredLost: "⚠️ A message that was kept for later can no longer be answered ({0}). Please send it again.", "⚠️ 一条被保留待处理的消息已无法处理（{0}），请重新发送。";
     WaitsForRestart: "waiting: the connector starts again when the running turns are over", "正在等待：运行中的任务结束后连接器将重启";
     LooksAtTask: "looking at the task", "正在查看任务";
     Receives: "receiving {0} ({1} of {2}, {3} MiB)", "正在接收{0}（{1}/{2}，{3} MiB）";

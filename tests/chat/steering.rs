@@ -53,7 +53,7 @@ fn an_agent_takes_it_into_the_running_turn_and_one_answer_is_for_both() {
     wtt.status(&topic, "half");
     let further = wtt.say(&topic, "RUN: answer two");
     wtt.status(&topic, "passing it on");
-    wtt.status(&topic, "has taken it in");
+    wtt.status(&topic, "has received it");
     home.touch("go");
     let answer = wtt.answer(&topic, "two");
     assert_eq!((text(&answer).as_str(), &answer["reply_to"]), ("one\n\ntwo", &json!(first)));
@@ -134,7 +134,7 @@ fn after_a_kill_between_steer_and_answer_both_are_told_of_once() {
         let first = wtt.say(&topic, "RUN: echo $$ > $HOME/pid; text half; await never; answer one");
         wtt.status(&topic, "half");
         let further = wtt.say(&topic, "RUN: text later; await never; answer two");
-        wtt.status(&topic, if kind == "two-way" { "has taken it in" } else { "later" });
+        wtt.status(&topic, if kind == "two-way" { "has received it" } else { "later" });
         connector.kill();
         wtt.forget();
         let _connector = start();

@@ -99,7 +99,7 @@ fn a_full_outbox_holds_new_turns_back_and_keeps_every_reply() {
     wtt.service.set_faults(Faults { drop_results: true, no_echo: true, ..Faults::default() });
     let connector = Connector::start(&wtt, &home, &[]);
     wtt.say(&topics[0], "RUN: answer later");
-    wtt.status(&topics[0], "waiting until the service takes earlier replies");
+    wtt.status(&topics[0], "waiting until the service accepts earlier replies");
     until("the log to say so", || connector.log().contains("the outbox is full: 1000 replies"));
     assert!(home.runs().is_empty());
     wtt.service.set_faults(Faults::default());

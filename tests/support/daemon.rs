@@ -92,7 +92,7 @@ impl Wtt {
         });
         let is_asking = |task: std::io::Result<std::fs::DirEntry>| {
             std::fs::read_to_string(task.unwrap().path().join("comm"))
-                .is_ok_and(|name| name.trim() == "errands")
+                .is_ok_and(|name| name.trim() == "follow-ups")
         };
         until("its end", || !std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().any(is_asking));
         resources(pid).1

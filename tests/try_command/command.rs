@@ -229,7 +229,7 @@ fn the_demonstration_agent_requests_permission_in_mode_suggest() {
         ("/usage\n/sessions", "1. demonstration agent"),
         ("/model gpt-5.5 high", "gpt-5.5 is not a model for the demonstration agent, so"),
         ("/status", "gpt-5.5 is not a model for the demonstration agent, so"),
-        ("/switch 1", "goes on in the session demonstration agent"),
+        ("/switch 1", "continues the session demonstration agent"),
         ("／usage", "- 演示智能体：输入"),
         ("/sessions", "1. 演示智能体 `"),
     ] {

@@ -30,7 +30,7 @@ const FIRST_REMINDER: Duration = Duration::from_secs(4);
 /// Time between further reminders, if the status has changed: often enough to see that it lives.
 const NEXT_REMINDER: Duration = Duration::from_secs(20);
 /// In the status by which the connector refuses a message, because too many wait.
-const NOT_TAKEN: &str = "was not taken";
+const NOT_ACCEPTED: &str = "was not accepted";
 
 /// What the loop does after an event.
 pub(super) enum ChatStep {
@@ -215,7 +215,7 @@ impl<'a> Chat<'a> {
                 self.conversation.typing_started();
                 if self.conversation.is_busy() && !self.conversation.is_reply_open() {
                     let status = self.status(&body);
-                    if status.kind == "error" && status.text.contains(NOT_TAKEN) {
+                    if status.kind == "error" && status.text.contains(NOT_ACCEPTED) {
                         self.conversation.remove_refused();
                         self.screen.note(&status.text);
                         return ChatStep::Continue;

@@ -157,6 +157,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_origin_of_a_base_url_and_whether_it_is_this_machine() {
+        let check = |url, secure, host: &str, port, local| {
+            let origin = Origin::of(url).unwrap();
+            assert_eq!(origin, Origin { secure, host: host.into(), port }, "{url}");
+            assert_eq!(crate::http::proxy::is_local(&origin.host), local, "{url}");
+        };
+        check("https://www.waxbyte.com", true, "www.waxbyte.com", 443, false);
+        check("http://127.0.0.1:81/x", false, "127.0.0.1", 81, true);
+        check("http://[::1]:81", false, "[::1]", 81, true);
+        check("http://[::1]", false, "[::1]", 80, true);
+        check("http://localhost", false, "localhost", 80, true);
+    }
+
+    #[test]
     fn private_and_reserved_addresses_are_not_public() {
         for no in [
             "0.0.0.0",

@@ -2,10 +2,9 @@
 //! addresses ([`crate::http::address_guard`]). The bytes are handed on as they come; how many are taken is the caller's business.
 
 use super::proxy::Proxies;
-use super::{HttpError, agent};
+use super::{HttpError, agent, authorize, reason, tls_config};
 use crate::http::address_guard::{AddressGuard, Origin};
 use crate::secret::Secret;
-use crate::text;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rustls::ClientConfig;
 use std::io::Read;
@@ -52,7 +51,7 @@ impl Fetcher {
         ca_file: Option<&Path>,
         trusted: &[String],
     ) -> Result<Fetcher, HttpError> {
-        let tls = crate::sys::tls::client_config(ca_file).map_err(|e| HttpError::Offline(e.to_string()))?;
+        let tls = tls_config(ca_file)?;
         let service = Origin::of(base_url);
         let guard = AddressGuard::on(service.clone(), trusted);
         Ok(Fetcher { service, token, proxies: Proxies::from_env(), tls, guard })
@@ -146,16 +145,10 @@ impl Fetcher {
             .header("Accept", "image/*,*/*;q=0.8")
             .header("Accept-Encoding", "identity");
         if with_token {
-            let token = self.token.expose();
-            request =
-                request.header("Authorization", format!("Bearer {token}")).header("X-Agent-Token", token);
+            request = authorize(request, &self.token);
         }
         let request = request.body(()).map_err(|_| HttpError::Offline("its address is not a URL".into()))?;
-        agent.run(request).map_err(|e| {
-            let text = text::one_line(&e.to_string());
-            let why = text.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default();
-            HttpError::Offline(format!("{}: {why}", origin.host))
-        })
+        agent.run(request).map_err(|e| HttpError::Offline(format!("{}: {}", origin.host, reason(&e))))
     }
 }
 

@@ -3,7 +3,7 @@
 //! redirect, and never leads to a private address that is not the service's own ([`crate::http::address_guard`]).
 
 use crate::http::fetch::{FILE_TOTAL, Fetcher};
-use crate::http::{Client, HttpError};
+use crate::http::{Client, HttpError, reason};
 use crate::text;
 use serde_json::{Value, json};
 use std::fs::File;
@@ -144,11 +144,9 @@ impl Fetcher {
             .body(SendBody::from_reader(&mut counted))
             .map_err(|_| UploadFailure::last("the address for the upload is not a URL"))?;
         let mut response = agent.run(request).map_err(|e| {
-            let text = text::one_line(&e.to_string());
-            let why = text.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default();
             // a private address stays one
             let is_final = matches!(&e, ureq::Error::Io(e) if e.kind() == ErrorKind::PermissionDenied);
-            UploadFailure { is_final, why: format!("{}: {why}", origin.host) }
+            UploadFailure { is_final, why: format!("{}: {}", origin.host, reason(&e)) }
         })?;
         let status = response.status();
         if status.is_success() {

@@ -13,17 +13,18 @@ mod tls;
 pub mod token_policy;
 
 use self::proxy::Proxies;
-use crate::http::address_guard::AddressGuard;
+use crate::http::address_guard::{AddressGuard, Origin};
 use crate::json;
 use crate::secret::Secret;
 use crate::text;
 use rustls::ClientConfig;
 use serde_json::Value;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+use ureq::http::request::Builder;
 use ureq::http::{Request, Response};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, Body};
@@ -116,8 +117,7 @@ impl Client {
     /// A client with the settings given. Connects on the first call.
     pub fn open(settings: ClientSettings) -> Result<Client, HttpError> {
         let base = settings.base_url.trim_end_matches('/').to_owned();
-        let tls = crate::sys::tls::client_config(settings.ca_file.as_deref())
-            .map_err(|e| HttpError::Offline(e.to_string()))?;
+        let tls = tls_config(settings.ca_file.as_deref())?;
         let agent = agent(&tls, &settings.proxies, &base, settings.total, AddressGuard::off())?;
         let (token, prefix) = (RwLock::new(settings.token), AtomicUsize::new(PREFIXES.len()));
         Ok(Client { agent, base, token, prefix, refused: AtomicBool::new(false) })
@@ -210,12 +210,7 @@ impl Client {
             .method(method)
             .uri(format!("{}{prefix}{path}", self.base))
             .header("Accept", "application/json");
-        let token = self.token();
-        if !token.is_empty() {
-            let token = token.expose();
-            request =
-                request.header("Authorization", format!("Bearer {token}")).header("X-Agent-Token", token);
-        }
+        request = authorize(request, &self.token());
         if body.is_some() {
             request = request.header("Content-Type", "application/json");
         }
@@ -237,9 +232,8 @@ impl Client {
 
     fn explain(&self, error: &ureq::Error) -> String {
         let host = self.base.rsplit('@').next().unwrap_or_default();
-        let text = text::one_line(&error.to_string());
-        let why = text.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default();
-        let hint = if text.contains("certificate") {
+        let why = reason(error);
+        let hint = if why.contains("certificate") {
             "; a company's own CA goes into WTT_CONNECT_CA_FILE"
         } else {
             ""
@@ -323,6 +317,25 @@ fn error_text(value: &Value) -> Option<String> {
     }
 }
 
+/// Adds the token, unless it is empty, in both headers.
+fn authorize(request: Builder, token: &Secret) -> Builder {
+    if token.is_empty() {
+        return request;
+    }
+    let token = token.expose();
+    request.header("Authorization", format!("Bearer {token}")).header("X-Agent-Token", token)
+}
+
+/// Why a request failed, in one line without the number of the system's error.
+fn reason(error: &ureq::Error) -> String {
+    let line = text::one_line(&error.to_string());
+    line.trim_start_matches("io: ").split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, HttpError> {
+    crate::sys::tls::client_config(ca_file).map_err(|e| HttpError::Offline(e.to_string()))
+}
+
 /// A client of the library for one address.
 fn agent(
     tls: &Arc<ClientConfig>,
@@ -349,10 +362,8 @@ fn agent(
 
 /// The library's proxy for our choice.
 fn choose_proxy(proxies: &Proxies, base: &str) -> Result<Option<ureq::Proxy>, String> {
-    let Ok(uri) = base.parse::<ureq::http::Uri>() else { return Err(format!("`{base}` is not a URL")) };
-    let secure = uri.scheme_str() == Some("https");
-    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let Some(proxy) = proxies.choose(secure, uri.host().unwrap_or_default(), port)? else { return Ok(None) };
+    let origin = Origin::of(base).ok_or_else(|| format!("`{base}` is not a URL"))?;
+    let Some(proxy) = proxies.choose(origin.secure, &origin.host, origin.port)? else { return Ok(None) };
     let mut builder = ureq::Proxy::builder(ureq::ProxyProtocol::Http).host(&proxy.host).port(proxy.port);
     if let Some((user, password)) = &proxy.login {
         builder = builder.username(user).password(password.expose());

@@ -3,7 +3,7 @@
 use crate::http::address_guard::{AddressGuard, Origin};
 use crate::http::fetch::{Download, incoming};
 use crate::http::proxy::Proxies;
-use crate::http::{ERROR_MAX_CHARS, HttpError, agent, error_text};
+use crate::http::{ERROR_MAX_CHARS, HttpError, agent, error_text, reason, tls_config};
 use crate::json;
 use crate::secret::Secret;
 use crate::text;
@@ -36,7 +36,7 @@ pub struct FormPost<'a> {
 
 /// Sends it. Blocks until the head of the answer is there.
 pub fn post(post: FormPost<'_>) -> Result<Download, HttpError> {
-    let tls = crate::sys::tls::client_config(post.ca_file).map_err(|e| HttpError::Offline(e.to_string()))?;
+    let tls = tls_config(post.ca_file)?;
     let origin = Origin::of(post.url).ok_or_else(|| HttpError::Offline("its address is not a URL".into()))?;
     let agent = agent(&tls, &Proxies::from_env(), &origin.url(), post.total, AddressGuard::off())?;
     let mut request = Request::builder()
@@ -51,10 +51,9 @@ pub fn post(post: FormPost<'_>) -> Result<Download, HttpError> {
     let request = request
         .body(SendBody::from_owned_reader(post.body))
         .map_err(|_| HttpError::Offline("its address is not a URL, or its key is not plain text".into()))?;
-    let response = agent.run(request).map_err(|e| {
-        let line = text::one_line(&e.to_string());
-        HttpError::Offline(format!("cannot reach {}: {}", origin.host, line.trim_start_matches("io: ")))
-    })?;
+    let response = agent
+        .run(request)
+        .map_err(|e| HttpError::Offline(format!("cannot reach {}: {}", origin.host, reason(&e))))?;
     let status = response.status();
     if status.is_success() {
         return incoming(response);

@@ -74,8 +74,8 @@ impl Proxies {
     }
 }
 
-/// This machine, by name or address.
-fn is_local(host: &str) -> bool {
+/// Whether a host is this machine, by name or address.
+pub fn is_local(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -2,7 +2,8 @@
 
 use super::{Finding, Severity, finding};
 use crate::config::Config;
-use crate::http::proxy::Proxies;
+use crate::http::address_guard::Origin;
+use crate::http::proxy::{self, Proxies};
 use crate::http::token_policy::status_refuses_token;
 use crate::http::{Client, ClientSettings, HttpError};
 use crate::secret::Secret;
@@ -14,9 +15,12 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Checks address and proxy and, unless `offline`, contacts the service.
 pub fn check(config: &Config, offline: bool) -> Vec<Finding> {
-    let endpoint = Endpoint::to(&config.base_url);
+    let Some(origin) = Origin::of(&config.base_url) else {
+        let text = format!("{} is not a URL; correct WTT_BASE_URL", config.base_url);
+        return vec![finding("Service", "address", Severity::Problem, text)];
+    };
     let mut found = Vec::new();
-    let is_exposed = !endpoint.secure && !endpoint.is_local();
+    let is_exposed = !origin.secure && !proxy::is_local(&origin.host);
     found.push(if is_exposed {
         let text = format!("{} is not encrypted: the token can be read in transit", config.base_url);
         finding("Service", "address", Severity::Note, text)
@@ -24,7 +28,7 @@ pub fn check(config: &Config, offline: bool) -> Vec<Finding> {
         finding("Service", "address", Severity::Ok, config.base_url.clone())
     });
     let proxies = Proxies::from_lookup(|name| config.variable(name));
-    let proxy = proxies.choose(endpoint.secure, &endpoint.host, endpoint.port);
+    let proxy = proxies.choose(origin.secure, &origin.host, origin.port);
     let is_usable = proxy.is_ok();
     found.push(match proxy {
         Ok(None) => finding("Service", "proxy", Severity::Ok, "none".into()),
@@ -102,33 +106,6 @@ fn owners(body: &Value) -> Vec<&str> {
     rows.iter().filter_map(|row| row.get("agent_id")?.as_str()).collect()
 }
 
-/// The parts of a base URL, which was validated when it was read.
-#[derive(Debug, PartialEq, Eq)]
-struct Endpoint {
-    secure: bool,
-    host: String,
-    port: u16,
-}
-
-impl Endpoint {
-    fn to(base_url: &str) -> Endpoint {
-        let (scheme, rest) = base_url.split_once("://").unwrap_or(("https", base_url));
-        let secure = scheme.eq_ignore_ascii_case("https");
-        let usual = if secure { 443 } else { 80 };
-        let authority = rest.split('/').next().unwrap_or_default();
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(usual)),
-            _ => (authority, usual),
-        };
-        Endpoint { secure, host: host.to_owned(), port }
-    }
-
-    fn is_local(&self) -> bool {
-        let host = self.host.trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,19 +130,5 @@ mod tests {
         }
         assert_eq!((of(502).severity, of(502).text.contains("HTTP 502")), (Severity::Note, true));
         assert_eq!(answer(Ok((200, Value::Null))).0.severity, Severity::Ok);
-    }
-
-    #[test]
-    fn ways() {
-        let check = |url, secure, host: &str, port, local| {
-            let endpoint = Endpoint::to(url);
-            assert_eq!(endpoint, Endpoint { secure, host: host.into(), port }, "{url}");
-            assert_eq!(endpoint.is_local(), local, "{url}");
-        };
-        check("https://www.waxbyte.com", true, "www.waxbyte.com", 443, false);
-        check("http://127.0.0.1:81/x", false, "127.0.0.1", 81, true);
-        check("http://[::1]:81", false, "[::1]", 81, true);
-        check("http://[::1]", false, "[::1]", 80, true);
-        check("http://localhost", false, "localhost", 80, true);
     }
 }

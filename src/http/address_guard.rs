@@ -1,7 +1,7 @@
-//! Which addresses a URL that somebody sent may lead to: never this machine or a private network.
+//! Refuses URLs in messages that lead to this machine or to a private network.
 //!
-//! The check is made on the very addresses that are connected to, so that a name that changes its address between check
-//! and connection gains nothing. Trusted are the service itself and the hosts of `WTT_CONNECT_MEDIA_HOSTS`.
+//! The addresses that are checked are those that are connected to, so that a name cannot change its address between check
+//! and connection. The service itself and the hosts of `WTT_CONNECT_MEDIA_HOSTS` are trusted.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
@@ -15,19 +15,19 @@ use ureq::unversioned::transport::NextTimeout;
 pub(super) const REFUSED: &str =
     "it leads to this machine or into a private network, where nothing is fetched from";
 
-/// Where a URL leads: scheme, host in lower case, port.
+/// The origin of a URL: scheme, host in lower case, port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// `https` rather than `http`.
+    /// Whether the scheme is `https` and not `http`.
     pub secure: bool,
     /// Name or address, without brackets.
     pub host: String,
-    /// Its port, also when the URL has none.
+    /// The port; that of the scheme if the URL has none.
     pub port: u16,
 }
 
 impl Origin {
-    /// Of an absolute `http://` or `https://` URL.
+    /// The origin of an absolute `http://` or `https://` URL.
     pub fn of(url: &str) -> Option<Origin> {
         Origin::of_uri(&url.parse().ok()?)
     }
@@ -50,7 +50,7 @@ impl Origin {
     }
 }
 
-/// Finds addresses, and refuses those that must not be reached.
+/// A resolver that refuses addresses that must not be reached.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AddressGuard {
     on: bool,
@@ -61,12 +61,12 @@ pub(super) struct AddressGuard {
 }
 
 impl AddressGuard {
-    /// Lets everything through: for addresses that the user has configured.
+    /// Accepts all addresses, for URLs that the user has configured.
     pub(super) fn off() -> AddressGuard {
         AddressGuard::default()
     }
 
-    /// For addresses that came in a message.
+    /// Refuses private addresses, for URLs in messages.
     pub(super) fn on(service: Option<Origin>, trusted: &[String]) -> AddressGuard {
         let mut names: Vec<String> = Vec::new();
         names.extend(trusted.iter().map(|name| name.trim().to_ascii_lowercase()));
@@ -80,8 +80,8 @@ impl AddressGuard {
             || self.trusted.iter().any(|name| name == host || *name == format!("{host}:{port}"))
     }
 
-    /// The same for a target that a proxy will look up: what is known of it here. A name that cannot be found here is the
-    /// proxy's to judge.
+    /// Checks a target that a proxy will resolve, by the addresses that it has here. A name that does not resolve here is
+    /// left to the proxy.
     pub(super) fn check(&self, origin: &Origin) -> io::Result<()> {
         if self.trusts(origin) {
             return Ok(());
@@ -103,7 +103,7 @@ impl Resolver for AddressGuard {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
         let found = self.inner.resolve(uri, config, timeout)?;
-        // the proxy is the user's own choice
+        // the user has chosen the proxy
         let is_proxy = config.proxy().is_some_and(|proxy| proxy.uri() == uri);
         let trusted = is_proxy || Origin::of_uri(uri).is_some_and(|origin| self.trusts(&origin));
         if trusted || found.iter().all(|address| is_public(address.ip())) {
@@ -117,7 +117,7 @@ fn refused() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, REFUSED)
 }
 
-/// Whether an address belongs to the public internet. What is reserved for anything else does not.
+/// Whether an address belongs to the public internet and is not reserved.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -128,10 +128,10 @@ pub fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     match address.octets() {
         [0 | 10 | 127 | 224..=255, ..] => false,
-        [100, 64..=127, ..] => false, // carriers' own
+        [100, 64..=127, ..] => false, // shared address space of carriers
         [169, 254, ..] | [192, 168, ..] | [172, 16..=31, ..] => false,
         [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 51, 100, _] | [203, 0, 113, _] => false,
-        [198, 18 | 19, ..] => false, // measurements
+        [198, 18 | 19, ..] => false, // benchmarking
         _ => true,
     }
 }
@@ -141,7 +141,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(v4);
     }
     match address.segments() {
-        // a translator, and 6to4: the address inside counts
+        // NAT64 and 6to4: the embedded address counts
         [0x64, 0xff9b, 0, 0, 0, 0, a, b] | [0x2002, a, b, ..] => {
             let ([a, b], [c, d]) = (a.to_be_bytes(), b.to_be_bytes());
             is_public_v4(Ipv4Addr::new(a, b, c, d))

@@ -1,5 +1,5 @@
-//! Fetching what a URL of a message names: redirects by hand, the token for the service alone, nothing from private
-//! addresses ([`crate::http::address_guard`]). The bytes are handed on as they come; how many are taken is the caller's business.
+//! Downloads files of messages. Redirects are followed here, the token is sent to the service only, and private addresses
+//! are refused ([`crate::http::address_guard`]). Bodies are streamed; the caller limits their length.
 
 use super::proxy::Proxies;
 use super::{HttpError, agent, authorize, reason, tls_config};
@@ -14,13 +14,13 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, Request, Response};
 use ureq::{Agent, Body};
 
-/// More redirects than this are a loop, or somebody who plays.
+/// Most redirects of one download.
 const REDIRECTS: usize = 3;
-/// The longest URL that is tried.
+/// Longest URL that is requested.
 const URL_MAX_BYTES: usize = 4096;
-/// One file, from the connection to the last byte: 100 MiB over a slow line.
+/// Time limit of one file, from the connection to the last byte: 100 MiB over a slow line.
 pub(super) const FILE_TOTAL: Duration = Duration::from_secs(600);
-/// Finding out whether a file is still there: a server that keeps silent must not hold up the files behind.
+/// Time limit of the check whether a file still exists: a silent server must not delay the next files.
 const GLANCE: Duration = Duration::from_secs(10);
 
 /// Fetches files; may be shared between threads.
@@ -37,14 +37,14 @@ pub struct Fetcher {
 pub struct Download {
     /// Its bytes.
     pub body: Box<dyn Read + Send>,
-    /// Its length, as far as the server says.
+    /// Its length, if the server states it.
     pub length: Option<u64>,
-    /// `image/png` and so on, in lower case, without parameters; empty when the server does not say.
+    /// `image/png` and so on, in lower case, without parameters; empty if the server does not state it.
     pub media_type: String,
 }
 
 impl Fetcher {
-    /// For messages of the service at `base_url`. `trusted`: further hosts that may have private addresses.
+    /// Creates a fetcher for messages of the service at `base_url`. `trusted`: further hosts that may have private addresses.
     pub fn new(
         base_url: &str,
         token: Secret,
@@ -76,12 +76,12 @@ impl Fetcher {
         }
     }
 
-    /// Opens a URL. Blocks until the head of the answer is there.
+    /// Opens a URL. Blocks until the headers of the response have arrived.
     pub fn open(&self, url: &str) -> Result<Download, HttpError> {
         self.open_within(url, FILE_TOTAL)
     }
 
-    /// Whether a file is certainly there no more. Only the head of the answer is read.
+    /// Whether a file certainly does not exist any more. Only the headers of the response are read.
     pub fn is_gone(&self, url: &str) -> bool {
         matches!(self.open_within(url, GLANCE), Err(HttpError::Status(404 | 410, _)))
     }
@@ -103,7 +103,7 @@ impl Fetcher {
         Err(HttpError::Offline(format!("it redirects more than {REDIRECTS} times")))
     }
 
-    /// One request. A signed address of the service may refuse our token, and is asked again without it.
+    /// Performs one request. If a signed URL of the service refuses the token, the request is repeated without it.
     fn hop(&self, url: &str, total: Duration) -> Result<Response<Body>, HttpError> {
         let (agent, origin) = self.agent(url, total)?;
         let ours = self.service.as_ref() == Some(&origin) && is_media(url) && !self.token.is_empty();
@@ -114,8 +114,7 @@ impl Fetcher {
         Ok(response)
     }
 
-    /// A client for exactly this address, after the checks of its scheme and, where a proxy looks the name up, of its
-    /// host.
+    /// A client for exactly this URL, after checks of its scheme and, if a proxy resolves the name, of its host.
     pub(super) fn agent(&self, url: &str, total: Duration) -> Result<(Agent, Origin), HttpError> {
         let refuse = |why: &str| HttpError::Offline(why.to_owned());
         let origin = Origin::of(url).ok_or_else(|| refuse("its address is not an http or https URL"))?;
@@ -152,7 +151,7 @@ impl Fetcher {
     }
 }
 
-/// Whether the token may go along: for stored files alone. Who writes a message must not read with it what else the
+/// Whether the token may be sent: only for stored files. A message must not make the connector read anything else that the
 /// service shows to this agent.
 fn is_media(url: &str) -> bool {
     let path = url.split('?').next().unwrap_or_default().to_ascii_lowercase();
@@ -163,7 +162,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// What an answer brings.
+/// The download of a response, or its error.
 pub(super) fn incoming(response: Response<Body>) -> Result<Download, HttpError> {
     let status = response.status();
     if !status.is_success() {
@@ -180,7 +179,7 @@ pub(super) fn incoming(response: Response<Body>) -> Result<Download, HttpError> 
     Ok(Download { body: Box::new(response.into_body().into_reader()), length, media_type })
 }
 
-/// The target of a redirect.
+/// The absolute target of a redirect.
 fn join(url: &str, to: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     if to.contains("://") {
@@ -199,7 +198,7 @@ fn join(url: &str, to: &str) -> Option<String> {
     Some(format!("{scheme}://{host}{folder}/{to}"))
 }
 
-/// Without a fragment, and with what is not ASCII, or a blank, encoded: people's file names are in URLs as they are.
+/// Removes the fragment, and encodes blanks and characters outside ASCII, because URLs may contain file names as typed.
 fn plain(url: &str) -> String {
     const CONTROLS_AND_BLANKS: &AsciiSet = &CONTROLS.add(b' ');
     let without_fragment = url.split('#').next().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Sending a file to the service in three steps (see FILES in wtt-connect-protocol(7)): sign, PUT, commit. The bytes
-//! are read from the file as they go out, so a large file takes no memory. The PUT carries no token, follows no
-//! redirect, and never leads to a private address that is not the service's own ([`crate::http::address_guard`]).
+//! Uploads a file to the service in three steps (see FILES in wtt-connect-protocol(7)): sign, PUT, commit. The file is
+//! streamed, so a large one takes no memory. The PUT has no token, follows no redirect, and never goes to a private address
+//! except that of the service itself ([`crate::http::address_guard`]).
 
 use crate::http::fetch::{FILE_TOTAL, Fetcher};
 use crate::http::{Client, HttpError, reason};
@@ -12,38 +12,38 @@ use std::time::Duration;
 use ureq::SendBody;
 use ureq::http::Request;
 
-/// How often a commit is asked for while the service does not see the file yet (confirmed, see FILES in
+/// Most attempts of a commit while the service does not see the file yet (confirmed, see FILES in
 /// wtt-connect-protocol(7)).
 const COMMITS: u32 = 4;
-/// Before the first of these; each further one waits that much longer.
+/// The delay after the first attempt; it grows by as much with each further one.
 const COMMIT_AFTER: Duration = Duration::from_millis(350);
-/// What it says meanwhile.
+/// The error of the service until then.
 const NOT_YET: &str = "not uploaded yet";
 
 /// A file to send.
 #[derive(Debug)]
 pub struct FileUpload<'a> {
-    /// Its bytes; read from the beginning.
+    /// The open file, which is read from the beginning.
     pub file: &'a File,
-    /// So many.
+    /// Its size in bytes.
     pub size: u64,
-    /// What it is called there.
+    /// Its name on the service.
     pub name: &'a str,
-    /// `application/pdf` and so on.
+    /// Its MIME type.
     pub mime: &'a str,
 }
 
 /// Why a file was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadFailure {
-    /// It will be the same the next time.
+    /// Whether another attempt would fail, too.
     pub is_final: bool,
-    /// One line.
+    /// The reason in one line.
     pub why: String,
 }
 
 impl UploadFailure {
-    /// One that stays.
+    /// A final failure.
     pub fn last(why: impl Into<String>) -> UploadFailure {
         UploadFailure { is_final: true, why: why.into() }
     }
@@ -63,7 +63,7 @@ impl From<HttpError> for UploadFailure {
     }
 }
 
-/// Sends it. Returns its absolute URL. `on` hears how many bytes have gone out.
+/// Uploads a file and returns its absolute URL. `on` is called with the number of bytes that have been sent.
 pub fn upload(
     client: &Client,
     fetcher: &Fetcher,
@@ -76,14 +76,14 @@ pub fn upload(
     let to = complete(&client.base, field(&signed, "upload_url", "/media/sign")?);
     fetcher.put(&to, out, on)?;
     let url = complete(&client.base, &commit(client, token, out.size)?);
-    // it goes into a link that people click
+    // it becomes a link that people click
     match url.starts_with("https://") || url.starts_with("http://") {
         true => Ok(url),
-        false => Err(UploadFailure::last("the service gives an address for it that is none of the web")),
+        false => Err(UploadFailure::last("the service returned an address that is not an http or https URL")),
     }
 }
 
-/// A text of an answer.
+/// A text field of an answer.
 fn field<'a>(answer: &'a Value, name: &str, of: &str) -> Result<&'a str, UploadFailure> {
     let text = answer[name].as_str().map(str::trim).filter(|text| !text.is_empty());
     text.ok_or_else(|| UploadFailure::passing(format!("the answer of the service to {of} has no `{name}`")))
@@ -103,7 +103,7 @@ fn commit(client: &Client, token: &str, size: u64) -> Result<String, UploadFailu
             }
             Err(HttpError::Status(status, why)) if why.to_ascii_lowercase().contains(NOT_YET) => {
                 if tries == COMMITS {
-                    // the upload was accepted, so the trouble is not ours
+                    // the upload was accepted, so the cause is the service
                     return Err(UploadFailure::passing(format!("HTTP {status}: {why}")));
                 }
                 crate::sys::thread::sleep(COMMIT_AFTER * tries);
@@ -113,7 +113,7 @@ fn commit(client: &Client, token: &str, size: u64) -> Result<String, UploadFailu
     }
 }
 
-/// A URL of the service as others need it: absolute.
+/// The absolute form of a URL of the service.
 fn complete(base: &str, url: &str) -> String {
     let Some((scheme, rest)) = base.split_once("://").filter(|_| !url.contains("://")) else {
         return url.to_owned();
@@ -126,7 +126,7 @@ fn complete(base: &str, url: &str) -> String {
 }
 
 impl Fetcher {
-    /// Sends the bytes to an address that the service has given.
+    /// Sends the bytes to the upload URL of the service.
     fn put(&self, url: &str, out: &FileUpload<'_>, on: &mut dyn FnMut(u64)) -> Result<(), UploadFailure> {
         let bad = |error: HttpError| UploadFailure::last(format!("the address for the upload: {error}"));
         let (agent, origin) = self.agent(url, FILE_TOTAL).map_err(bad)?;
@@ -139,12 +139,12 @@ impl Fetcher {
             .method("PUT")
             .uri(url)
             .header("Content-Type", out.mime)
-            // storage services refuse a body whose length they are not told
+            // storage services refuse a body without a length
             .header("Content-Length", out.size)
             .body(SendBody::from_reader(&mut counted))
             .map_err(|_| UploadFailure::last("the address for the upload is not a URL"))?;
         let mut response = agent.run(request).map_err(|e| {
-            // a private address stays one
+            // a private address remains one
             let is_final = matches!(&e, ureq::Error::Io(e) if e.kind() == ErrorKind::PermissionDenied);
             UploadFailure { is_final, why: format!("{}: {}", origin.host, reason(&e)) }
         })?;
@@ -159,7 +159,7 @@ impl Fetcher {
     }
 }
 
-/// Tells how much has been read.
+/// A reader that reports how much has been read.
 struct Counted<'a, R: Read> {
     file: R,
     sent: u64,

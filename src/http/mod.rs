@@ -1,8 +1,7 @@
-//! One blocking HTTP client for the service's API: limits, proxy, CA roots, and errors in one line.
+//! The blocking HTTP client for the API of the service: limits, proxy, CA roots, and errors in one line.
 //!
-//! Every call blocks its thread, at most for the total time. Redirects are not followed: the token stays with the
-//! host that it is meant for. Both headers, the prefixes and the shapes of errors: see HTTP
-//! in wtt-connect-protocol(7).
+//! Every call blocks its thread, at most for the total time. Redirects are not followed, so that the token is sent to the
+//! intended host only. For the headers, the prefixes and the forms of errors see HTTP in wtt-connect-protocol(7).
 
 pub mod address_guard;
 pub mod fetch;
@@ -29,17 +28,17 @@ use ureq::http::{Request, Response};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, Body};
 
-/// Name lookup, TCP and TLS together are given up after this.
+/// Time limit of name lookup, TCP and TLS together.
 const CONNECT: Duration = Duration::from_secs(10);
-/// A whole call, unless the caller says otherwise.
+/// Default time limit of a whole call.
 const TOTAL: Duration = Duration::from_secs(60);
-/// Longest answer that is read; the service's pages are far smaller.
+/// Longest body that is read; those of the service are far smaller.
 const BODY_MAX_BYTES: u64 = 16 << 20;
 /// Longest error text that is passed on.
 const ERROR_MAX_CHARS: usize = 300;
-/// Where deployments serve the API, in the order that they are tried (see HTTP in wtt-connect-protocol(7)).
+/// Prefixes under which deployments serve the API, in the order in which they are tried (see HTTP in wtt-connect-protocol(7)).
 const PREFIXES: [&str; 3] = ["", "/api", "/api/v1"];
-/// What every service has, to tell a thing that is gone from an API that is elsewhere now.
+/// A path that every service has, to distinguish a missing resource from an API that has moved.
 const PROBE: &str = "/agents/my";
 
 /// Settings of a client.
@@ -70,12 +69,12 @@ impl ClientSettings {
     }
 }
 
-/// Why a call brought nothing.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HttpError {
-    /// No answer: one line that names the host and the cause.
+    /// There was no response, for this reason: one line with the host and the cause.
     Offline(String),
-    /// An answer with a status other than 2xx, and its error text as one line.
+    /// The status of a response if it is not 2xx, and its error text in one line.
     Status(u16, String),
 }
 
@@ -95,12 +94,12 @@ pub struct Client {
     agent: Agent,
     base: String,
     token: RwLock<Secret>,
-    /// Index of the prefix; none at first.
+    /// Index of the prefix in use; the number of prefixes until it is known.
     prefix: AtomicUsize,
     refused: AtomicBool,
 }
 
-/// What a method sends.
+/// A method with its body.
 #[derive(Clone, Copy)]
 enum Call<'a> {
     Get,
@@ -138,8 +137,8 @@ impl Client {
         self.call(path, Call::Patch(body))
     }
 
-    /// Finds out once under which prefix the API lives: 404, 405 and a web page mean "not here". A refused token says
-    /// nothing about the place: behind a prefix that is not the API's a gateway may refuse as well.
+    /// Performs a call, and determines once under which prefix the API is: 404, 405 and a web page mean "not here". A
+    /// refused token proves nothing, because a gateway may refuse it under a wrong prefix as well.
     fn call(&self, path: &str, call: Call<'_>) -> Result<(u16, Value), HttpError> {
         let known = self.prefix.load(Ordering::Relaxed);
         if let Some(prefix) = PREFIXES.get(known) {
@@ -153,7 +152,7 @@ impl Client {
         for (index, prefix) in PREFIXES.iter().enumerate() {
             let answer = self.call_once(prefix, path, call)?;
             if answer.is_refusal() {
-                // the token is not offered elsewhere while nothing says that this is the wrong place
+                // the token is not sent elsewhere unless this is known to be the wrong prefix
                 let alone = first.is_none();
                 if alone || first.as_ref().is_some_and(Answer::elsewhere) {
                     first = Some(answer);
@@ -176,7 +175,7 @@ impl Client {
         }
     }
 
-    /// Where the API is now, if it is not under the known prefix any more: an update of the service may move it.
+    /// The prefix of the API after an update of the service has moved it; none if it has not moved.
     fn find_moved_api(&self, known: usize) -> Option<&'static str> {
         let probe = |index: usize| self.call_once(PREFIXES.get(index)?, PROBE, Call::Get).ok();
         if !probe(known)?.elsewhere() {
@@ -218,13 +217,13 @@ impl Client {
             HttpError::Offline(format!("`{}{path}` is not a URL, or the token is not plain text", self.base))
         })?;
         let sent = match body {
-            // A body, even an empty one, on a GET confuses some servers.
+            // some servers do not accept a GET with a body, even with an empty one
             None => self.agent.run(request.map(|_| ())),
             Some(_) => self.agent.run(request),
         };
         let mut answer = sent.and_then(Answer::read).map_err(|e| HttpError::Offline(self.explain(&e)))?;
         if !answer.is_good() {
-            // Only error texts are shown to anybody.
+            // only error texts are ever shown
             answer.body = self.scrub(&answer.body);
         }
         Ok(answer)
@@ -243,7 +242,7 @@ impl Client {
 
     fn scrub(&self, text: &str) -> String {
         let token = self.token();
-        // a shorter one would eat the words
+        // a shorter one may be part of ordinary words
         if token.expose().len() < crate::sys::log::MIN_SECRET_LEN {
             text.to_owned()
         } else {
@@ -273,17 +272,17 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// The token is refused.
+    /// Whether the token is refused.
     fn is_refusal(&self) -> bool {
         matches!(self.status, 401 | 403)
     }
 
-    /// Certainly the API: trouble on the way to it (5xx) is no proof.
+    /// Whether it certainly comes from the API; a 5xx may come from a gateway.
     fn is_api(&self) -> bool {
         self.status < 500
     }
 
-    /// Not the API: it may live under the next prefix. A web front-end answers unknown paths with its page.
+    /// Whether the API is not under this prefix. A web front end answers unknown paths with its page.
     fn elsewhere(&self) -> bool {
         matches!(self.status, 404 | 405) || (self.is_good() && self.is_page)
     }
@@ -304,7 +303,7 @@ fn into_result(answer: Answer) -> Result<(u16, Value), HttpError> {
     Err(HttpError::Status(answer.status, text::truncate(&text::one_line(&said), ERROR_MAX_CHARS)))
 }
 
-/// The error of a JSON answer: text, an object with a text in it, or a list of such (see HTTP in
+/// The error text of a JSON response: a text, an object with one, or a list of these (see HTTP in
 /// wtt-connect-protocol(7)).
 fn error_text(value: &Value) -> Option<String> {
     match value {
@@ -336,7 +335,7 @@ fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, HttpError> {
     crate::sys::tls::client_config(ca_file).map_err(|e| HttpError::Offline(e.to_string()))
 }
 
-/// A client of the library for one address.
+/// An agent of ureq for one URL.
 fn agent(
     tls: &Arc<ClientConfig>,
     proxies: &Proxies,
@@ -360,7 +359,7 @@ fn agent(
     Ok(Agent::with_parts(config, connector, guard))
 }
 
-/// The library's proxy for our choice.
+/// The proxy for a URL, for ureq.
 fn choose_proxy(proxies: &Proxies, base: &str) -> Result<Option<ureq::Proxy>, String> {
     let origin = Origin::of(base).ok_or_else(|| format!("`{base}` is not a URL"))?;
     let Some(proxy) = proxies.choose(origin.secure, &origin.host, origin.port)? else { return Ok(None) };

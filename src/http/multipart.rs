@@ -1,4 +1,4 @@
-//! A request to an address that the user has configured, with a file in it: OpenAI's audio interface. Bodies stream.
+//! A POST with a file to an address that the user has configured: OpenAI's audio API. Bodies are streamed.
 
 use crate::http::address_guard::{AddressGuard, Origin};
 use crate::http::fetch::{Download, incoming};
@@ -13,10 +13,10 @@ use std::time::Duration;
 use ureq::SendBody;
 use ureq::http::Request;
 
-/// So much of an error is read.
+/// Longest part of an error that is read, in bytes.
 const ERROR_BYTES: u64 = 64 << 10;
 
-/// What is sent where.
+/// A POST with a streamed body.
 pub struct FormPost<'a> {
     /// The address.
     pub url: &'a str,
@@ -24,9 +24,9 @@ pub struct FormPost<'a> {
     pub key: &'a Secret,
     /// Extra CA bundle.
     pub ca_file: Option<&'a Path>,
-    /// The longest that it may take.
+    /// Its time limit.
     pub total: Duration,
-    /// What the body is.
+    /// The type of the body.
     pub content_type: &'a str,
     /// The body.
     pub body: Box<dyn Read>,
@@ -34,7 +34,7 @@ pub struct FormPost<'a> {
     pub length: u64,
 }
 
-/// Sends it. Blocks until the head of the answer is there.
+/// Sends the request. Blocks until the headers of the response have arrived.
 pub fn post(post: FormPost<'_>) -> Result<Download, HttpError> {
     let tls = tls_config(post.ca_file)?;
     let origin = Origin::of(post.url).ok_or_else(|| HttpError::Offline("its address is not a URL".into()))?;
@@ -68,8 +68,8 @@ pub fn post(post: FormPost<'_>) -> Result<Download, HttpError> {
     Err(HttpError::Status(status.as_u16(), text::truncate(&text::one_line(&said), ERROR_MAX_CHARS)))
 }
 
-/// A form with fields and one file, as `multipart/form-data`: its content type, what comes before the file's bytes and what
-/// comes after. `name` has neither quotes nor control characters.
+/// A form with fields and one file, as `multipart/form-data`: its content type, the text before the bytes of the file and
+/// the text after them. `name` has neither quotes nor control characters.
 pub fn form(boundary: &str, fields: &[(&str, &str)], name: &str) -> (String, String, String) {
     let mut before = String::new();
     for (field, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {

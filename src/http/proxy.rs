@@ -1,7 +1,7 @@
-//! Which proxy leads to a host: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either letter case.
+//! Chooses the proxy for a host: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either letter case.
 //!
-//! One decision for HTTP and WebSocket. Only `http://` proxies are spoken to (with CONNECT). This machine itself is
-//! never reached through a proxy. `NO_PROXY` knows names, domain suffixes, addresses, an optional port and `*`.
+//! The same choice holds for HTTP and WebSocket. Only `http://` proxies are supported (with CONNECT). This machine itself
+//! is never reached through a proxy. `NO_PROXY` accepts names, domain suffixes, addresses, an optional port and `*`.
 
 use crate::secret::Secret;
 use percent_encoding::percent_decode_str;
@@ -13,7 +13,7 @@ use std::net::IpAddr;
 pub struct Proxy {
     /// Name or address.
     pub host: String,
-    /// Port; 80 when the URL has none.
+    /// Port; 80 if the URL has none.
     pub port: u16,
     /// User and password of the URL, decoded.
     pub login: Option<(String, Secret)>,
@@ -38,12 +38,12 @@ pub struct Proxies {
 type ProxySetting = (String, Result<Proxy, String>);
 
 impl Proxies {
-    /// As this process was started.
+    /// The settings in the environment of this process.
     pub fn from_env() -> Proxies {
         Proxies::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// From any source of variables; empty ones count as unset.
+    /// The settings in other variables; empty ones count as unset.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Proxies {
         let find = |name: &str| {
             [name.to_ascii_lowercase(), name.to_owned()]
@@ -64,7 +64,7 @@ impl Proxies {
         }
     }
 
-    /// The proxy for a host; an error when one is set that this program cannot use.
+    /// The proxy for a host; an error if this program cannot use the one that is set.
     pub fn choose(&self, secure: bool, host: &str, port: u16) -> Result<Option<&Proxy>, String> {
         let Some((name, proxy)) = (if secure { &self.secure } else { &self.plain }) else { return Ok(None) };
         if is_local(host) || self.except.iter().any(|rule| excepted(rule, host, port)) {
@@ -80,7 +80,7 @@ pub fn is_local(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Does one entry of `NO_PROXY` cover the host?
+/// Whether an entry of `NO_PROXY` covers the host.
 fn excepted(rule: &str, host: &str, port: u16) -> bool {
     let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
     let (name, wanted) = match rule.rsplit_once(':') {
@@ -127,7 +127,7 @@ fn parse(url: &str) -> Result<Proxy, String> {
     Ok(Proxy { host: host.to_owned(), port, login })
 }
 
-/// Undoes percent-encoding; what is not valid stays as it is.
+/// Decodes percent-encoding; invalid sequences are kept.
 fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -1,7 +1,7 @@
 //! TLS for the HTTP client with the same settings as the WebSocket (`sys::tls`).
 //!
-//! The library's own connector knows either the built-in roots or a bundle; a machine behind a company's CA
-//! needs both. This uses the library's `unversioned` interface: the manifest pins its minor version.
+//! The connector of ureq supports either the built-in roots or a bundle; a machine behind the CA of a company needs both.
+//! This uses the `unversioned` interface of ureq, so Cargo.toml pins its minor version.
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -12,7 +12,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
 };
 
-/// Wraps what the connectors before it have opened, where the URL asks for TLS.
+/// Wraps the connection of the previous connectors in TLS if the URL requires it.
 #[derive(Debug)]
 pub(super) struct Tls(pub(super) Arc<ClientConfig>);
 

@@ -1,6 +1,5 @@
-//! The one policy for a token that the service refuses: what counts as a refusal, one retry with the token that the
-//! profile holds now, and one report until a token is accepted again. Where the token is read from is the caller's
-//! business.
+//! The policy for a token that the service refuses: which statuses are refusals, one retry with the token that the profile
+//! has now, and one report until a token is accepted again. The caller reads the token.
 
 use super::{Client, HttpError};
 use crate::secret::Secret;
@@ -13,7 +12,7 @@ pub fn status_refuses_token(status: u16) -> bool {
 }
 
 const UNAUTHORIZED: u16 = 401;
-/// It may also mean that a valid token lacks the right to do this one thing.
+/// It may also mean that a valid token lacks the permission for this request.
 const FORBIDDEN: u16 = 403;
 
 impl HttpError {
@@ -37,8 +36,8 @@ impl Client {
         }
     }
 
-    /// Records the result of a call. True when it is the first in a row that was refused for its token; a 403 alone is
-    /// no proof of a bad token and is not counted.
+    /// Records the result of a call. True if it is the first of several refusals of the token; a 403 alone
+    /// does not prove a bad token and is not counted.
     pub fn is_first_refusal<T>(&self, result: &Result<T, HttpError>) -> bool {
         let is_refused = matches!(result, Err(HttpError::Status(UNAUTHORIZED, _)));
         !self.refused.swap(is_refused, Ordering::Relaxed) && is_refused

@@ -1,12 +1,12 @@
-//! What is inside the text of a message: banners and context blocks that the web adds for agents (see TEXT BLOCKS
-//! in wtt-connect-protocol(7)), and the lines by which every user interface recognises progress and hides the whole
-//! message (see PROGRESS there).
+//! The parts of a message text: banners and context blocks that the web page adds for agents (see TEXT BLOCKS in
+//! wtt-connect-protocol(7)), and lines that mark progress, for which every user interface hides the whole message (see
+//! PROGRESS there).
 //!
 //! All scans are linear in the length of the text, because anybody in a topic can send a megabyte.
 
 use std::ops::Range;
 
-/// Context blocks with a closing tag (confirmed in the web's chat view); compared in lower case.
+/// Context blocks with a closing tag (confirmed in the chat view of the web page); compared in lower case.
 const BLOCKS: [(&str, &str); 5] = [
     ("[agent role template]", "[/agent role template]"),
     ("[wtt agent soul]", "[/wtt agent soul]"),
@@ -16,7 +16,7 @@ const BLOCKS: [(&str, &str); 5] = [
 ];
 /// First line of the header that quotes the message replied to; a line `---` ends it.
 pub(super) const QUOTE: &str = "[回复上下文]";
-/// What the box at the top of a message is called.
+/// The title of the box at the top of a message.
 const BANNER: &str = "来源标识";
 
 /// The text for the agent: source banners and model tags are removed, line ends and control characters cleaned.
@@ -27,7 +27,7 @@ pub fn clean(content: &str) -> String {
         .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
         .collect();
     let mut kept: Vec<&str> = Vec::new();
-    // Where the banner began in `kept`, while inside one; its lines come back if it never ends.
+    // where the current banner began in `kept`; its lines are kept if it never ends
     let mut banner: Option<usize> = None;
     let mut box_start: Option<usize> = None;
     let mut withheld: Vec<&str> = Vec::new();
@@ -68,7 +68,7 @@ fn is_box_char(c: char) -> bool {
     ('\u{2500}'..='\u{257f}').contains(&c)
 }
 
-/// What remains of a line that begins with `[Model: …]` or `[Switched → Model: …]` tags; none when it does not.
+/// What remains of a line that begins with `[Model: …]` or `[Switched → Model: …]` tags; none for other lines.
 fn strip_model_tags(line: &str) -> Option<&str> {
     let mut rest = line.trim_start();
     let mut found = false;
@@ -83,7 +83,7 @@ fn strip_model_tags(line: &str) -> Option<&str> {
     found.then_some(rest)
 }
 
-/// The text without its context blocks: what the person typed. Mentions and chat commands are looked for here.
+/// The text without its context blocks: what the person typed. It is searched for mentions and chat commands.
 pub fn typed(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -100,7 +100,7 @@ pub(super) fn blocks(text: &str) -> Vec<Range<usize>> {
     // ASCII lower case keeps every byte offset.
     let lower = text.to_ascii_lowercase();
     let mut found = Vec::new();
-    // What was not found once is not looked for again: the scan stays linear.
+    // what was not found once is not searched for again, so that the scan stays linear
     let mut unclosed = [false; BLOCKS.len()];
     let mut no_blank_line = false;
     let mut quoted = false;
@@ -112,7 +112,7 @@ pub(super) fn blocks(text: &str) -> Vec<Range<usize>> {
             let close = BLOCKS[kind].1;
             let end = if unclosed[kind] { None } else { rest.find(close).map(|i| open + i + close.len()) };
             unclosed[kind] = end.is_none();
-            // Without its closing tag a block lasts to the next blank line, or is the one line.
+            // without a closing tag a block ends at the next blank line, or else with its line
             let end = end.unwrap_or_else(|| {
                 let blank = if no_blank_line { None } else { rest.find("\n\n") };
                 no_blank_line = blank.is_none();
@@ -136,7 +136,7 @@ fn is_line_start(text: &str, at: usize) -> bool {
     matches!(text[..at].trim_end_matches([' ', '\t']).chars().next_back(), None | Some('\n'))
 }
 
-/// The end of a quote header that begins at `open`: behind the first line `---`, else behind its own field lines.
+/// The end of a quote header that begins at `open`: behind the first line `---`, or else behind its field lines.
 fn quote_end(text: &str, open: usize) -> usize {
     let mut end = open;
     let mut fields_end = open + QUOTE.len();
@@ -155,7 +155,7 @@ fn quote_end(text: &str, open: usize) -> usize {
     fields_end
 }
 
-/// Whether nothing can be seen: blanks, control and zero-width characters only.
+/// Whether a text has only blanks, control and zero-width characters.
 pub fn is_invisible(text: &str) -> bool {
     text.chars().all(|c| {
         c.is_whitespace()
@@ -170,11 +170,10 @@ pub fn starts_as_progress(text: &str) -> bool {
     !hidden(text, true).is_empty()
 }
 
-/// Byte offsets at which a line begins that makes the web hide the whole message (see PROGRESS in
-/// wtt-connect-protocol(7)).
+/// Byte offsets of lines for which the web page hides the whole message (see PROGRESS in wtt-connect-protocol(7)).
 ///
-/// The patterns are those of the web's feed, taken a little wider: leading blanks and tags before the marker count,
-/// because the web removes them first.
+/// The patterns are those of the feed of the web page, but allow blanks and tags before the marker, because the web page
+/// removes these first.
 pub fn hidden_lines(text: &str) -> Vec<usize> {
     hidden(text, false)
 }
@@ -194,7 +193,7 @@ fn hidden(text: &str, first_only: bool) -> Vec<usize> {
                     found.push(at);
                     break;
                 }
-                // Behind a tag in brackets on the same line the marker would be first once the tag is stripped.
+                // a marker behind a tag in brackets becomes the first text of the line when the tag is removed
                 let Some(next) = brackets.behind_group(at) else { break };
                 at = next;
             }
@@ -253,7 +252,7 @@ fn is_marker(rest: &str) -> bool {
         || after("Time:").is_some_and(is_clock_then_progress)
 }
 
-/// `50%` and nothing more on its line.
+/// Whether the line has `50%` and nothing else.
 fn is_percent_line(rest: &str) -> bool {
     percent(rest).is_some_and(|r| {
         r.split(['\n', '\r', '\u{2028}', '\u{2029}']).next().is_none_or(|l| l.trim().is_empty())
@@ -265,7 +264,7 @@ fn percent(rest: &str) -> Option<&str> {
     (after.len() < rest.len()).then(|| after.strip_prefix('%'))?
 }
 
-/// `12:00:00`, then a line `Progress: 50%`.
+/// Whether a time such as `12:00:00` and then `Progress: 50%` follow.
 fn is_clock_then_progress(rest: &str) -> bool {
     let after = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
     let clock = &rest[..rest.len() - after.len()];

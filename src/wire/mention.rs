@@ -1,15 +1,15 @@
-//! Mentions: who is addressed by `@` in a text (see MENTIONS in wtt-connect-protocol(7)).
+//! Mentions: whom `@` addresses in a text (see MENTIONS in wtt-connect-protocol(7)).
 //!
 //! Two grammars at once: the ASCII token of the plugin (`@alice_codex`, compared without case and punctuation), and
-//! the literal display name behind the `@` (`@Alice Codex`, `@小明`), which the web's completion inserts.
+//! the literal display name behind the `@` (`@Alice Codex`, `@小明`), which the completion of the web page inserts.
 
 use crate::wire::identity::Identity;
 
 /// Longest token behind `@` (plugin grammar, confirmed).
 const TOKEN_CHARS: usize = 64;
-/// How far back a URL is looked for that contains the `@` (`https://host/@name`).
+/// How many characters before an `@` are searched for a URL that contains it (`https://host/@name`).
 const URL_CHARS: usize = 80;
-/// Words that address everybody; the Chinese ones are matched literally.
+/// Words that address everyone; the Chinese ones are matched literally.
 const EVERYONE: [&str; 2] = ["all", "everyone"];
 const EVERYONE_LITERAL: [&str; 2] = ["全体", "所有人"];
 
@@ -18,22 +18,22 @@ const EVERYONE_LITERAL: [&str; 2] = ["全体", "所有人"];
 pub enum Addressee {
     /// This agent.
     Me,
-    /// This agent's name is a prefix of the word: scripts without blanks leave it open (`@小明天` may be 小明 or 小明天).
+    /// The name of this agent is a prefix of the word, in a script without blanks (`@小明天` may be 小明 or 小明天).
     Perhaps,
-    /// `@all` and its like.
+    /// Everyone, as by `@all`.
     Everyone,
-    /// Somebody else, by normalised token.
+    /// Another name, as a normalized token.
     Other(String),
 }
 
-/// One mention and where it stands.
+/// A mention and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
     /// Byte offset of the `@`.
     pub start: usize,
     /// Byte offset behind the name.
     pub end: usize,
-    /// Addressee.
+    /// Whom it addresses.
     pub who: Addressee,
 }
 
@@ -60,7 +60,7 @@ impl AgentNames {
         }
     }
 
-    /// Whether `name` (without `@`) is one of this agent's.
+    /// Whether `name` (without `@`) is a name of this agent.
     pub fn contain(&self, name: &str) -> bool {
         let name = normalize_name(name);
         !name.is_empty() && self.tokens.contains(&name)
@@ -90,7 +90,7 @@ impl AgentNames {
         found
     }
 
-    /// Who is named at the start of `rest`, and in how many characters.
+    /// The addressee that is named at the start of `rest`, and the length of the name in characters.
     fn at(&self, rest: &[(usize, char)]) -> Option<(Addressee, usize)> {
         let token = rest.iter().take(TOKEN_CHARS).take_while(|(_, c)| is_token_char(*c)).count();
         let starts_well = rest.first().is_some_and(|(_, c)| c.is_ascii_alphanumeric());
@@ -126,7 +126,7 @@ impl AgentNames {
     }
 }
 
-/// Lower case, full-width ASCII as ASCII; one character stays one character.
+/// Converts to lower case, and full-width ASCII to ASCII. One character remains one character.
 fn fold(c: char) -> char {
     let c = match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
@@ -136,7 +136,7 @@ fn fold(c: char) -> char {
     c.to_lowercase().next().unwrap_or(c)
 }
 
-/// For comparing names: folded, letters and digits only.
+/// Normalizes a name for comparisons: folded, letters and digits only.
 pub fn normalize_name(name: &str) -> String {
     name.chars().map(fold).filter(|c| c.is_alphanumeric()).collect()
 }
@@ -145,7 +145,7 @@ fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }
 
-/// A token's length without the punctuation at its end (`@alice.` ends a sentence).
+/// The length of a token without trailing punctuation (`@alice.` ends a sentence).
 fn trimmed(token: &[(usize, char)]) -> usize {
     token.iter().rposition(|(_, c)| c.is_ascii_alphanumeric()).map_or(0, |i| i + 1)
 }
@@ -161,7 +161,7 @@ fn continues_word(before: &[(usize, char)]) -> bool {
     match before.last().map(|(_, c)| *c) {
         None => false,
         Some('/') => {
-            // A path of a URL: back to the blank or mention before it, look for `//`.
+            // in the path of a URL: there is a `//` behind the last blank or mention
             let run = before.iter().rev().take(URL_CHARS).map(|(_, c)| *c);
             let mut run = run.take_while(|c| !c.is_whitespace() && *c != '@');
             let mut slashes = 0;
@@ -174,7 +174,8 @@ fn continues_word(before: &[(usize, char)]) -> bool {
     }
 }
 
-/// How many characters of `rest` spell `name`; blanks in the name match `_`, `-` and runs of blanks.
+/// The number of characters at the start of `rest` that spell `name`; none if they do not. A blank in the name matches
+/// `_`, `-` and runs of blanks.
 fn literal(rest: &[(usize, char)], name: &[char]) -> Option<usize> {
     let mut at = 0;
     for c in name {
@@ -197,11 +198,11 @@ fn literal(rest: &[(usize, char)], name: &[char]) -> Option<usize> {
 
 /// How a literal name ends in the text.
 enum Border {
-    /// Nothing that could belong to the name follows.
+    /// No character follows that could belong to the name.
     Clear,
-    /// A letter follows, in a script where that need not mean a longer name.
+    /// A letter follows, but in this script the name may end before it.
     Open,
-    /// It is the beginning of another word.
+    /// It is the start of a longer word.
     Inside,
 }
 

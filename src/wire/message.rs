@@ -1,7 +1,7 @@
 //! The chat message, normalized from its many spellings (see MESSAGES in wtt-connect-protocol(7)).
 //!
-//! Pushes, HTTP rows and history rows of several server ages differ in names, letter case and nesting; after
-//! [`Message::decode`] nobody else needs to know. Whether to answer is decided in [`crate::wire::intake`].
+//! Pushes, HTTP rows and history rows of different server versions differ in names, letter case and nesting;
+//! [`Message::decode`] hides that. Whether to answer a message is decided in [`crate::wire::intake`].
 
 use crate::json;
 use crate::wire::attachment::{self, Media};
@@ -9,7 +9,7 @@ use crate::wire::lenient_json::{Object, flag, ids, object, text, word};
 use crate::wire::timestamp;
 use serde_json::{Map, Value};
 
-/// What kind of topic a message belongs to; decides gating.
+/// The kind of a topic, which decides whether a message needs a mention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopicKind {
     /// One person (or agent) and this agent.
@@ -22,7 +22,7 @@ pub enum TopicKind {
     Collaborative,
     /// Announcements: never answered.
     Broadcast,
-    /// Not said.
+    /// Not stated.
     Unknown,
 }
 
@@ -35,11 +35,11 @@ pub enum SenderKind {
     Agent,
     /// The service itself.
     System,
-    /// Not said (legacy pushes).
+    /// Not stated (legacy pushes).
     Unknown,
 }
 
-/// A message as the rest of the program sees it.
+/// A message in the form that the rest of the program uses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// `id` or `message_id`.
@@ -52,45 +52,45 @@ pub struct Message {
     pub topic_kind: TopicKind,
     /// Agent id, user id, e-mail or name.
     pub sender_id: String,
-    /// Any letter case on the wire.
+    /// The kind of sender.
     pub sender_kind: SenderKind,
     /// Display name of the sender.
     pub sender_name: Option<String>,
     /// The text.
     pub content: String,
-    /// Lower case; `text` when absent.
+    /// In lower case; `text` if absent.
     pub content_type: String,
-    /// Lower case; `post` when absent.
+    /// In lower case; `post` if absent.
     pub semantic_type: String,
-    /// Milliseconds since the epoch, when it could be read (ISO text, seconds or milliseconds; naive is UTC).
+    /// Milliseconds since the epoch, if it could be parsed (ISO text, seconds or milliseconds; without a zone it is UTC).
     pub created_at: Option<i64>,
     /// End-to-end encrypted content.
     pub encrypted: bool,
     /// The message that this one replies to.
     pub reply_to: Option<String>,
-    /// `metadata`, `msg_metadata` or `meta`, parsed when it was JSON text.
+    /// `metadata`, `msg_metadata` or `meta`, parsed if it was JSON text.
     pub metadata: Map<String, Value>,
     /// Set in task topics.
     pub task_id: Option<String>,
     /// Title of that task.
     pub task_title: Option<String>,
-    /// Description of that task, when the row carries it.
+    /// Description of that task, if the row has it.
     pub task_description: Option<String>,
     /// `exec_mode` of that task.
     pub exec_mode: Option<String>,
-    /// Backend-resolved target.
+    /// The target, as resolved by the service.
     pub runner_agent_id: Option<String>,
     /// Its name.
     pub runner_agent_name: Option<String>,
-    /// Backend-resolved targets of a multi-mention (top level or metadata; strings or objects).
+    /// The targets of several mentions, as resolved by the service (top level or metadata; strings or objects).
     pub mention_targets: Vec<String>,
-    /// The files that it names.
+    /// The files of the message.
     pub media: Vec<Media>,
-    /// The row as it came.
+    /// The row as received.
     pub source: Value,
 }
 
-/// All that a legacy push of a direct chat holds (confirmed, see MESSAGES in wtt-connect-protocol(7)).
+/// All keys of a legacy push of a direct chat (confirmed, see MESSAGES in wtt-connect-protocol(7)).
 const LEGACY_P2P_KEYS: [&str; 9] =
     ["type", "id", "message_id", "topic_id", "sender_id", "content", "created_at", "timestamp", "encrypted"];
 
@@ -109,15 +109,15 @@ impl TopicKind {
 }
 
 impl Message {
-    /// Whether a message without files reads as if it should have some: the service may push it before they are known
-    /// to it, and have them in the history (see FILES in wtt-connect-protocol(7)).
+    /// Whether a message without files seems to belong to some: the service may push it before it knows the files, and
+    /// have them in the history (see FILES in wtt-connect-protocol(7)).
     pub fn seems_to_lack_files(&self) -> bool {
         self.media.is_empty()
             && self.sender_kind != SenderKind::System
             && attachment::announces_files(&self.content_type, &self.content)
     }
 
-    /// The message as it came, with the kind of its topic: decodes to the same message again, later.
+    /// The row with the kind of its topic; it decodes to the same message later.
     pub fn to_source(&self) -> Value {
         let mut row = self.source.clone();
         if let Value::Object(row) = &mut row {
@@ -127,14 +127,14 @@ impl Message {
         row
     }
 
-    /// The same message, as if it named this agent.
+    /// The same message with this agent as a target.
     pub fn aimed_at(&self, agent_id: &str) -> Message {
         let mut aimed = self.clone();
         aimed.mention_targets.push(agent_id.to_owned());
         aimed
     }
 
-    /// Decodes a message object (push, history row or HTTP row); the reason when it is none.
+    /// Decodes a message object (push, history row or HTTP row); or says why it is not one.
     pub fn decode(row_as_sent: &Value) -> Result<Message, &'static str> {
         let row = row_as_sent.as_object().ok_or("not an object")?;
         let none = Object::new();
@@ -205,7 +205,7 @@ impl Message {
         Ok(message)
     }
 
-    /// The key for "seen before": the id, else a signature of topic, sender, time and content.
+    /// The key for deduplication: the id, or else a signature of topic, sender, time and content.
     ///
     /// The signature is stable across versions and restarts (FNV-1a), because the keys are kept on disk.
     pub fn dedupe_key(&self) -> String {
@@ -257,7 +257,7 @@ fn stated_kind(row: &Object, topic: &Object, metadata: &Object) -> Option<TopicK
         "discussion" | "group" => Some(TopicKind::Discussion),
         "collaborative" | "collaboration" => Some(TopicKind::Collaborative),
         "broadcast" => Some(TopicKind::Broadcast),
-        // A kind that we do not know is gated like a group, never answered unasked.
+        // an unknown kind is treated like a group: a message needs a mention
         _ => Some(TopicKind::Unknown),
     }
 }
@@ -270,14 +270,14 @@ pub(crate) fn kind_of_topic(topic: &Object) -> TopicKind {
     with_task(stated, text(topic, &["task_id"]).is_some(), name.as_deref())
 }
 
-/// The kind of a topic whose type is not stated.
+/// The kind of a topic without a stated type.
 fn inferred_kind(row: &Object, encrypted: bool) -> TopicKind {
     let p2p_key = row.contains_key("p2p_topic_id") || row.contains_key("p2pTopicId");
     let legacy = row.iter().all(|(key, v)| v.is_null() || LEGACY_P2P_KEYS.contains(&key.as_str()));
     if encrypted || p2p_key || legacy { TopicKind::P2p } else { TopicKind::Unknown }
 }
 
-/// A topic that belongs to a task, by id or by name, is a task topic; broadcasts stay broadcasts.
+/// A topic that belongs to a task, by id or by name, is a task topic, unless it is a broadcast.
 fn with_task(kind: TopicKind, has_task: bool, name: Option<&str>) -> TopicKind {
     match kind {
         TopicKind::Broadcast => TopicKind::Broadcast,
@@ -289,7 +289,7 @@ fn with_task(kind: TopicKind, has_task: bool, name: Option<&str>) -> TopicKind {
     }
 }
 
-/// `TASK-<8 hex>` followed by a blank or the end (confirmed, see TOPICS in wtt-connect-protocol(7)).
+/// Whether a name begins with `TASK-<8 hex>` followed by a blank or the end (confirmed, see TOPICS in wtt-connect-protocol(7)).
 fn is_task_name(name: &str) -> bool {
     let Some(rest) = name.trim_start().strip_prefix("TASK-") else { return false };
     let hex = rest.bytes().take_while(u8::is_ascii_hexdigit).count();

@@ -1,27 +1,27 @@
-//! The text of a reply: hidden-line defusing, chunking, `[TASK_STATUS]` lines (see REPLIES and PROGRESS in
-//! wtt-connect-protocol(7)).
+//! The text of a reply: escaping of lines that would hide it, splitting, `[TASK_STATUS]` lines (see REPLIES and PROGRESS
+//! in wtt-connect-protocol(7)).
 //!
-//! The web hides a whole message when one of its lines looks like progress, and servers have a limit per message;
-//! both must not cost the reader a word.
+//! The web page hides a whole message if one of its lines looks like progress, and servers limit the length of a message;
+//! no word of a reply may be lost by either.
 
 use crate::text;
 use crate::wire::inbound_text;
 
-/// Put before a line that would hide the message: it cannot be seen, and the web's patterns no longer match.
+/// Inserted before a line that would hide the message: it is invisible, and the patterns of the web page do not match.
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
-/// Smallest useful piece; a smaller `max` is raised to it, so that every cut makes progress.
+/// Smallest piece; a smaller `max` is raised to it, so that every cut makes progress.
 const MIN_CHUNK_CHARS: usize = 40;
-/// A cut at a good border is taken only if the piece is at least this part (1/n) full.
+/// A cut at a good boundary is used only if the piece is then at least this part (1/n) full.
 const LEAST_FILL: usize = 3;
 /// Room for what defusing may add to a piece, whose first and last line can be new lines.
 const DEFUSE_ROOM: usize = 2;
-/// Longest `action` of a status line; interfaces cut its detail at 90 characters anyway.
+/// Longest value in a status line; user interfaces cut the detail at 90 characters anyway.
 const ACTION_CHARS: usize = 200;
 
-/// Makes sure that no line of a reply is one that the web hides (see PROGRESS in wtt-connect-protocol(7)). Doing it
-/// twice changes nothing.
+/// Escapes the lines of a reply for which the web page would hide it (see PROGRESS in wtt-connect-protocol(7)).
+/// Idempotent.
 pub fn defuse(text: &str) -> String {
-    // the web's patterns take a byte order mark for a blank, ours do not; nobody sees one that is gone
+    // the patterns of the web page treat a byte order mark as a blank, ours do not; it is invisible
     let text = &text.replace('\u{feff}', "");
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -34,7 +34,7 @@ pub fn defuse(text: &str) -> String {
     out
 }
 
-/// Defuses a reply and splits it at paragraph and code-fence borders, else between lines or words, into pieces of at
+/// Defuses a reply and splits it at paragraphs and code fences, or else between lines or words, into pieces of at
 /// most `max` characters (at least 40); an open fence is closed and reopened (with its info string) across a cut.
 /// There is always at least one piece; together they show the same text.
 pub fn chunk(text: &str, max: usize) -> Vec<String> {
@@ -49,7 +49,7 @@ pub fn chunk(text: &str, max: usize) -> Vec<String> {
     let mut open: Option<Fence<'_>> = None;
     while at < text.len() {
         let head = open.map_or(String::new(), |fence| format!("{}\n", fence.line));
-        // A fence may be open at the end of the piece: its closing line must fit as well.
+        // a fence may be open at the end of the piece, and its closing line must fit as well
         let room = max - head.chars().count() - max / 8 - 1 - DEFUSE_ROOM;
         let rest = &text[at..];
         let (end, after) = match rest.char_indices().nth(room) {
@@ -87,7 +87,7 @@ struct Fence<'a> {
     closing: &'a str,
 }
 
-/// A line of the text and what is open around it.
+/// A line of the text, and the fences that are open before and after it.
 struct TextLine<'a> {
     start: usize,
     end: usize,
@@ -167,7 +167,7 @@ fn cut(text: &str, lines: &[TextLine<'_>], at: usize, window: usize) -> usize {
     if let Some((_, line)) = paragraph.or_else(outside).or_else(|| ends().next()) {
         return line.end;
     }
-    // Never inside a fence line: it would not be one any more.
+    // never inside a fence line, which would not be one any more
     let line = &lines[last];
     let is_fence_line = line.before.is_some() != line.after.is_some();
     if is_fence_line && line.start > at && line.end > window {
@@ -183,7 +183,7 @@ fn makes_fence(rest: &str) -> bool {
     rest.starts_with("```") || rest.starts_with("~~~")
 }
 
-/// Not before a mark that combines with the character before it, nor before or inside the marks of a fence.
+/// The last boundary between characters: not before a combining mark, nor before or inside the marks of a fence.
 fn character_border(text: &str, at: usize, window: usize) -> usize {
     /// No cluster of characters is longer in practice.
     const LOOK_BACK: usize = 64;
@@ -201,14 +201,14 @@ fn character_border(text: &str, at: usize, window: usize) -> usize {
     window
 }
 
-/// Blank lines between two pieces are not shown twice; the indentation of the next line stays.
+/// Skips blank lines between two pieces, but keeps the indentation of the next line.
 fn skip_line_ends(text: &str, at: usize) -> usize {
     let rest = &text[at..];
     let blank = rest.len() - rest.trim_start().len();
     match rest[..blank].rfind('\n') {
         Some(i) => at + i + 1,
         None if text[..at].ends_with('\n') => at,
-        // The cut was between two words of one line.
+        // the cut was between two words of one line
         None => at + blank,
     }
 }
@@ -218,7 +218,7 @@ fn skip_line_ends(text: &str, at: usize) -> usize {
 pub struct TaskStatusLine<'a> {
     /// RFC 3339.
     pub time: &'a str,
-    /// e.g. `doing`.
+    /// For example `doing`.
     pub status: &'a str,
     /// `group:detail`.
     pub action: &'a str,
@@ -232,11 +232,11 @@ pub struct TaskStatusLine<'a> {
     pub kind: &'a str,
 }
 
-/// Keys that the web's parser knows: a blank, one of these and `=` ends the value before (confirmed).
+/// Keys that the parser of the web page knows: a blank, one of these and `=` end the previous value (confirmed).
 const STATUS_KEYS: [&str; 8] =
     ["time", "status", "action", "task_id", "topic_id", "agent_id", "progress", "kind"];
 
-/// Renders it; line breaks in values are removed, and a value cannot begin another key.
+/// Renders the line. Line breaks in values are removed, and no value can begin another key.
 pub fn task_status_line(line: &TaskStatusLine<'_>) -> String {
     let mut out = "[TASK_STATUS]".to_owned();
     let mut add = |key: &str, value: &str| {

@@ -1,14 +1,14 @@
-//! Building the frames that we send (see FRAMES, REPLIES and PROGRESS in wtt-connect-protocol(7)). All return
-//! JSON text.
+//! Builds the frames that the connector sends (see FRAMES, REPLIES and PROGRESS in wtt-connect-protocol(7)), as JSON
+//! text.
 //!
-//! The spellings are exact: these are the ones that public clients use. What is only assumed is said at the field.
+//! The spellings are exactly those of public clients. Comments at the fields say what is only assumed.
 
 use crate::text;
 use crate::wire::e2e;
 use crate::wire::message::Message;
 use serde_json::{Map, Value, json};
 
-/// Longest status text; longer ones are cut by the web anyway (see PROGRESS in wtt-connect-protocol(7)).
+/// Longest status text; the web page cuts longer ones anyway (see PROGRESS in wtt-connect-protocol(7)).
 const STATUS_CHARS: usize = 160;
 
 /// The bare text frame of the heartbeat (confirmed, see HEARTBEAT in wtt-connect-protocol(7)); no JSON.
@@ -28,7 +28,7 @@ fn action(name: &str, request_id: &str, fields: &[(&str, Value)]) -> String {
     Value::Object(frame).to_string()
 }
 
-/// A visible message. `client_id` goes to `metadata.client_id` so that a copy can be recognised in the history.
+/// A visible message. `client_id` goes to `metadata.client_id` so that a copy can be recognized in the history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Publish<'a> {
     /// Request id.
@@ -39,12 +39,12 @@ pub struct Publish<'a> {
     pub content: &'a str,
     /// `post`, or `TASK_PROGRESS` for `[TASK_STATUS]` lines.
     pub semantic_type: &'a str,
-    /// Message that is answered.
+    /// The message that it answers.
     pub reply_to: Option<&'a str>,
     /// Our id of this publication (that agents may send metadata is assumed, see REPLIES in
     /// wtt-connect-protocol(7)).
     pub client_id: Option<&'a str>,
-    /// How the turn ended (`metadata.outcome`), for programs that read the reply; people read the text.
+    /// How the turn ended (`metadata.outcome`), for programs that read the reply.
     pub outcome: Option<&'a str>,
 }
 
@@ -67,7 +67,7 @@ pub fn progress(request_id: &str, topic_id: &str, line: &str) -> String {
     })
 }
 
-/// The same message as the body of a POST to [`messages_path`], shaped like the web's (assumed, see HTTP in
+/// The same message as the body of a POST to [`messages_path`], in the form that the web page uses (assumed, see HTTP in
 /// wtt-connect-protocol(7)).
 pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
     let mut body = json!({ "sender_id": agent_id, "sender_type": "AGENT" });
@@ -78,7 +78,7 @@ pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
     body
 }
 
-/// Where messages of a topic are posted. Ids come from the network: they are percent-encoded.
+/// The path to which messages of a topic are posted. Ids come from the network, so they are percent-encoded.
 pub fn messages_path(topic_id: &str, agent_id: &str) -> String {
     format!("/topics/{}/messages?agent_id={}", text::percent_encode(topic_id), text::percent_encode(agent_id))
 }
@@ -101,7 +101,7 @@ fn content(p: &Publish<'_>) -> Vec<(&'static str, Value)> {
     fields
 }
 
-/// Our id of a publication, in a message that came back to us.
+/// Our id of a publication, in a message that the service has sent back.
 pub fn client_id(message: &Message) -> Option<&str> {
     message.metadata.get("client_id").and_then(Value::as_str)
 }
@@ -109,17 +109,17 @@ pub fn client_id(message: &Message) -> Option<&str> {
 /// The status of a `typing` frame (see PROGRESS in wtt-connect-protocol(7)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypingStatus {
-    /// Short, one line; cut to 160 characters here.
+    /// Short, one line; it is cut to 160 characters.
     pub text: String,
-    /// One of the kinds that the web labels.
+    /// One of the kinds for which the web page has a label.
     pub kind: StatusKind,
     /// Adapter name.
     pub adapter: String,
-    /// Model, when known.
+    /// Model, if known.
     pub model: Option<String>,
 }
 
-/// Kinds with a label of their own in the web (confirmed, see PROGRESS in wtt-connect-protocol(7)).
+/// Kinds with a label of their own on the web page (confirmed, see PROGRESS in wtt-connect-protocol(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusKind {
     /// `queued`
@@ -159,7 +159,7 @@ impl StatusKind {
     }
 }
 
-/// `typing` with state `start`. The status fields are confirmed on the web's side, inferred on ours.
+/// `typing` with state `start`. The status fields are confirmed for the web page and inferred for the agent.
 pub fn typing_start(request_id: &str, topic_id: &str, ttl_ms: u32, status: &TypingStatus) -> String {
     let mut fields = vec![
         ("topic_id", topic_id.into()),
@@ -210,7 +210,7 @@ pub fn history(request_id: &str, topic_id: &str, limit: u32) -> String {
     action("history", request_id, &[("topic_id", topic_id.into()), ("limit", limit.into())])
 }
 
-/// `<kind>_response` with `ok:false` for a server request that we cannot serve.
+/// `<kind>_response` with `ok:false` for a request of the service that cannot be served.
 pub fn refuse(request_kind: &str, request_id: &str, error: &str) -> String {
     let mut fields = Map::new();
     fields.insert("error".to_owned(), error.into());
@@ -228,7 +228,7 @@ pub fn respond(request_kind: &str, request_id: &str, ok: bool, fields: Map<Strin
     Value::Object(frame).to_string()
 }
 
-/// The message rows of a `poll` or `history` result, in any of its shapes: an array, or an object with the array
+/// The message rows of a `poll` or `history` result, in any of its forms: an array, or an object with the array
 /// under `messages`, `items`, `data` or `results`, possibly nested once more.
 pub fn rows(data: &Value) -> Vec<&Value> {
     let mut at = data;

@@ -1,11 +1,11 @@
-//! What of an answer is spoken: the words, without code, addresses, tables' bars and marks of emphasis. Pure.
+//! The part of an answer that is spoken: its words, without code, URLs, table borders and emphasis marks. Pure.
 
 use crate::wire::outbound_text;
 
-/// About four minutes of speech; whoever wants more reads.
+/// Longest spoken text: about four minutes of speech.
 const MAX_CHARS: usize = 4_000;
 
-/// The text to be spoken; empty when nothing is left.
+/// The text to be spoken; may be empty.
 pub fn spoken(answer: &str) -> String {
     let mut out = String::new();
     for (line, in_code) in outbound_text::code_lines(answer) {
@@ -36,7 +36,7 @@ pub fn spoken(answer: &str) -> String {
     cut(out.trim())
 }
 
-/// Links by their labels; pictures and cards not at all.
+/// Replaces links by their labels, and removes images and cards.
 fn links(line: &str) -> String {
     let (mut out, mut rest) = (String::new(), line);
     while let Some(close) = rest.find("](") {
@@ -58,7 +58,7 @@ fn links(line: &str) -> String {
     out + rest
 }
 
-/// Without addresses and marks.
+/// Removes URLs and marks.
 fn plain(line: &str) -> String {
     let mut out = String::new();
     for word in line.split_whitespace() {
@@ -66,7 +66,7 @@ fn plain(line: &str) -> String {
             .iter()
             .any(|start| word.trim_start_matches(['(', '<', '"', '\'']).starts_with(start));
         if is_address {
-            // the sentence ends all the same
+            // keep the end of the sentence
             if word.ends_with('.') && !out.is_empty() {
                 out.push('.');
             }
@@ -85,7 +85,7 @@ fn plain(line: &str) -> String {
     out
 }
 
-/// Emoji and other pictures, which would be read aloud by their names.
+/// Whether a character is an emoji or symbol, which would be read aloud by its name.
 fn is_symbol(c: char) -> bool {
     matches!(c, '\u{2190}'..='\u{21ff}' | '\u{2500}'..='\u{27bf}' | '\u{2b00}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}')
 }

@@ -1,7 +1,7 @@
 //! Timestamps of the service: ISO 8601 text with or without a zone or a fraction, or a number since the epoch
 //! (see MESSAGES in wtt-connect-protocol(7)).
 //!
-//! The unit here is milliseconds since the epoch. Text without a zone is UTC, as the service's own Python client reads it.
+//! The unit here is milliseconds since the epoch. Text without a zone is UTC, as the Python client of the service reads it.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -13,7 +13,7 @@ const SECONDS_END: f64 = 1e11;
 /// Larger numbers are microseconds.
 const MILLIS_END: f64 = 1e14;
 
-/// Reads a JSON value as milliseconds since the epoch; `None` when it is not a time.
+/// Reads a JSON value as milliseconds since the epoch; `None` if it is not a time.
 pub fn millis(value: &Value) -> Option<i64> {
     match value {
         Value::Number(n) => from_epoch(n.as_f64()?),

@@ -1,12 +1,12 @@
-//! Topic rows of `subscribed` (see TOPICS in wtt-connect-protocol(7)): what the catch-up after a reconnect needs to
-//! know of them.
+//! Topic rows of `subscribed` (see TOPICS in wtt-connect-protocol(7)): what the catch-up after a reconnect needs of
+//! them.
 
 use crate::wire::lenient_json::{self, Object};
 use crate::wire::message::{self, Message, TopicKind};
 use crate::wire::timestamp;
 use serde_json::Value;
 
-/// Fields of a topic that tell what its messages are; history rows may lack them.
+/// Fields of a topic that complete its history rows, which may lack them.
 const TELLING: [&str; 6] = ["id", "type", "name", "task_id", "task_title", "exec_mode"];
 
 /// One topic.
@@ -16,19 +16,19 @@ pub struct Topic {
     pub id: String,
     /// Its kind.
     pub kind: TopicKind,
-    /// Last activity, milliseconds since the epoch, where the service says so.
+    /// Last activity, milliseconds since the epoch, if the service states it.
     pub active_at: Option<i64>,
-    /// What its history rows are completed with.
+    /// The fields that complete its history rows.
     about: Object,
 }
 
 impl Topic {
-    /// A topic of which nothing but the id is known.
+    /// A topic of which only the id is known.
     pub fn bare(id: &str) -> Topic {
         Topic { id: id.to_owned(), kind: TopicKind::Unknown, active_at: None, about: Object::new() }
     }
 
-    /// Decodes a row of this topic's history, which may say neither topic nor kind.
+    /// Decodes a row of the history of this topic, which may lack topic and kind.
     pub fn message(&self, row: &Value) -> Option<Message> {
         let mut row = row.as_object()?.clone();
         row.entry("topic_id").or_insert_with(|| self.id.clone().into());

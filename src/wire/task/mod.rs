@@ -1,4 +1,4 @@
-//! Tasks on the wire: the task object, what to do about one, and the calls that change it (see TASKS in
+//! Tasks on the wire: the task object, the decision about one, and the requests that change it (see TASKS in
 //! wtt-connect-protocol(7)). Pure.
 
 mod settled;
@@ -21,7 +21,7 @@ const USAGE: [&str; 5] = [
     "usage_cache_write_tokens",
     "usage_total_tokens",
 ];
-/// What a task is kept with, when its run is put off.
+/// The fields that are stored with a task whose run is deferred.
 const KEPT: [&str; 9] = [
     "id",
     "topic_id",
@@ -34,27 +34,27 @@ const KEPT: [&str; 9] = [
     "model_config",
 ];
 
-/// Where a task stands, with its aliases.
+/// The status of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskStatus {
-    /// Not begun.
+    /// Not started.
     Todo,
-    /// Being worked on.
+    /// In progress.
     Doing,
-    /// To be looked at by a person.
+    /// Waiting for the review of a person.
     Review,
     /// Accepted.
     Done,
-    /// Cannot go on.
+    /// Cannot continue.
     Blocked,
-    /// Not wanted any more.
+    /// No longer wanted.
     Cancelled,
     /// A word of a later version, or none.
     Other,
 }
 
 impl TaskStatus {
-    /// By the word of the service.
+    /// Parses the word of the service, or an alias of it.
     pub fn of(word: &str) -> TaskStatus {
         match word {
             "todo" | "open" | "ready" => TaskStatus::Todo,
@@ -67,7 +67,7 @@ impl TaskStatus {
         }
     }
 
-    /// Whether nobody is to work on it.
+    /// Whether no agent should work on the task.
     pub fn is_over(self) -> bool {
         matches!(self, TaskStatus::Done | TaskStatus::Blocked | TaskStatus::Cancelled)
     }
@@ -78,42 +78,42 @@ impl TaskStatus {
 pub struct Task {
     /// Its id.
     pub id: String,
-    /// Where it stands.
+    /// Its status.
     pub status: TaskStatus,
-    /// Who works on it.
+    /// The agent that works on it.
     pub runner: Option<String>,
-    /// Whose it is.
+    /// The agent that owns it.
     pub owner: Option<String>,
     /// Its topic.
     pub topic_id: Option<String>,
     /// Title.
     pub title: Option<String>,
-    /// Description; placeholders of the web are none.
+    /// Description; none for a placeholder of the web page.
     pub description: Option<String>,
-    /// A way to work, or an adapter's name.
+    /// An execution mode, or the name of an adapter.
     pub exec_mode: Option<String>,
-    /// What its last review said.
+    /// The comment of its last review.
     pub comment: Option<String>,
-    /// Model wishes.
+    /// The model that it asks for.
     pub model: ModelConfig,
-    /// Changes with each change of it; as sent.
+    /// The time of its last change, as sent.
     pub stamp: Option<String>,
     /// The same in milliseconds since the epoch.
     pub updated_at: Option<i64>,
-    /// Tokens counted so far: in, out, read from a cache, written to one, in all.
+    /// Tokens so far: input, output, cache reads, cache writes, total.
     pub usage: [u64; 5],
-    /// What is needed to run it later.
+    /// The fields that are needed to run it later.
     pub source: Value,
 }
 
-/// The row itself, or the one that an answer holds.
+/// The row itself, or the one in an answer.
 fn inner(row: &Value) -> Option<&Object> {
     let row = row.as_object()?;
     Some(lenient_json::object(row, &["task", "data"]).unwrap_or(row))
 }
 
 impl Task {
-    /// Decodes a row, an answer that holds one, or a flattened push; None when it has no id.
+    /// Decodes a row, an answer with one, or a flattened push; none if it has no id.
     pub fn decode(row: &Value) -> Option<Task> {
         let row = inner(row)?;
         let id = lenient_json::text(row, &["task_id", "taskId", "id"])?;
@@ -142,29 +142,29 @@ impl Task {
         })
     }
 
-    /// Names one request to run it: two requests lie between two changes of it. None when it does not say when it
-    /// changed.
+    /// Identifies one request to run the task, because a task changes between two requests. None if the time of the last
+    /// change is unknown.
     pub fn run_key(&self) -> Option<String> {
         Some(format!("task:{}:{}", self.id, self.stamp.as_ref()?))
     }
 }
 
-/// The tasks of a list, in any of its shapes.
+/// The tasks of a list, in any of its forms.
 pub fn rows(data: &Value) -> Vec<Task> {
     let rows = ["tasks", "items", "data"].iter().find_map(|key| data.get(*key)).unwrap_or(data);
     rows.as_array().into_iter().flatten().filter_map(Task::decode).collect()
 }
 
-/// Why a task is looked at.
+/// Why a task is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskCause {
-    /// The service said that it is to be done.
+    /// The service reported it as to do.
     Todo,
-    /// The service said that it is being done.
+    /// The service reported it as in progress.
     Doing,
-    /// A person sent its result back.
+    /// A person rejected its result.
     Reject,
-    /// It is being done by nobody, as it seems.
+    /// It is in progress, but no agent seems to work on it.
     Sweep,
 }
 
@@ -173,17 +173,17 @@ pub enum TaskCause {
 pub enum TaskDecision {
     /// Run it.
     Run,
-    /// Tell the service that it is run from now on, then run it.
+    /// Report it to the service as in progress, then run it.
     Claim,
-    /// Look once more, a little later.
+    /// Check again a little later.
     Later,
-    /// Nothing, and why.
+    /// Do nothing, for this reason.
     Skip(&'static str),
 }
 
-/// Decides by what the service says of the task now. `waited`: it was looked at before, a little earlier.
+/// Decides by the current state of the task. `waited`: it was checked once already, a little earlier.
 pub fn decide(cause: TaskCause, task: &Task, me: &str, waited: bool) -> TaskDecision {
-    // without a runner it is the owner's: several agents may be told of one task
+    // without a runner it belongs to its owner, because several agents may be notified of one task
     let whose = task.runner.as_ref().or(task.owner.as_ref());
     if whose.is_none_or(|agent| agent != me) {
         return TaskDecision::Skip("task of another agent");
@@ -201,20 +201,20 @@ pub fn decide(cause: TaskCause, task: &Task, me: &str, waited: bool) -> TaskDeci
     }
 }
 
-/// A message of the service or a person that says something about a task instead of to its agent.
+/// A message about a task that is not meant for the agent of the task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskHint {
     /// The task.
     pub task_id: String,
-    /// Its result was sent back; else it is to be run.
+    /// Whether its result was rejected; otherwise it should run.
     pub rejected: bool,
-    /// What the review said.
+    /// The comment of the review.
     pub comment: Option<String>,
-    /// When that was, by the service's clock.
+    /// The time by the clock of the service, in milliseconds since the epoch.
     pub at: Option<i64>,
 }
 
-/// Reads one.
+/// Parses the text of a message as a hint.
 pub fn hint(message: &Message) -> Option<TaskHint> {
     let text = message.content.trim();
     let (mark, rest) = text.strip_prefix('[')?.split_once(']')?;
@@ -239,7 +239,7 @@ pub fn hint(message: &Message) -> Option<TaskHint> {
     }
 }
 
-/// Fields that the service may not know, the least certain first: it is asked again without them.
+/// Fields that the service may not know, the least certain first; a refused request is repeated without them.
 const UNCERTAIN: [&[&str]; 3] = [
     &["artifacts"],
     &["output"],
@@ -253,7 +253,7 @@ const UNCERTAIN: [&[&str]; 3] = [
     ],
 ];
 
-/// Tasks that are being done, the latest first.
+/// The path of the tasks in progress, the latest first.
 pub const DOING: &str = "/tasks?status=doing&limit=100&sort=updated_at&order=desc";
 
 /// The body of a POST to `<path>/run`.
@@ -261,12 +261,12 @@ pub fn run_body(agent_id: &str) -> Value {
     json!({ "trigger_agent_id": agent_id, "runner_agent_id": agent_id })
 }
 
-/// What a service that has no `/run` is asked for instead.
+/// The body of a PATCH for a service without `/run`.
 pub fn doing_body(agent_id: &str) -> Value {
     json!({ "status": "doing", "runner_agent_id": agent_id })
 }
 
-/// The end of a run: status, notes, output where there is a result, and the sums of the counters.
+/// The body for the end of a run: status, notes, the output of a result, and the sums of the counters.
 pub fn end_body(status: &str, text: &str, usage: Option<[u64; 5]>, source: &str) -> Value {
     let text = text::truncate(text, OUTPUT_CHARS);
     let mut body = json!({ "status": status, "notes": text });
@@ -282,12 +282,12 @@ pub fn end_body(status: &str, text: &str, usage: Option<[u64; 5]>, source: &str)
     body
 }
 
-/// A task. Ids come from the network: they are percent-encoded.
+/// The path of a task. Ids come from the network, so they are percent-encoded.
 pub fn path(task_id: &str) -> String {
     format!("/tasks/{}", text::percent_encode(task_id))
 }
 
-/// After a refusal of fields: takes out those that the service most probably does not know. False when none is left.
+/// Removes the fields that a service that refused the request most probably does not know. False if none is left.
 pub fn weaken(status: u16, body: &mut Value) -> bool {
     if !matches!(status, 400 | 422) {
         return false;
@@ -296,8 +296,8 @@ pub fn weaken(status: u16, body: &mut Value) -> bool {
     UNCERTAIN.iter().any(|names| names.iter().filter(|name| fields.remove(**name).is_some()).count() > 0)
 }
 
-/// What is said of a task whose result the service does not take: it is blocked, and why. None when the task is
-/// not there any more, or when this was refused as well.
+/// The body that reports a task as blocked because the service refuses its result. None if the task does not exist any
+/// more, or if this was refused as well.
 pub fn last_resort(status: u16, body: &Value, why: &str) -> Option<Value> {
     let is_result = body.get("status").and_then(Value::as_str) == Some("review");
     let notes =

@@ -1,10 +1,10 @@
-//! Whether a task is to be told once more how a run has ended, when it may have been told before. Pure.
+//! Whether the end of a run must be reported to a task again, although it may have been reported before. Pure.
 
 use super::{Task, inner};
 use serde_json::Value;
 
-/// Whether a patch that may have been made at this time, or later, is not to be made again: people have gone on since,
-/// or the task says the same already.
+/// Whether a patch that may have been applied at this time or later must not be repeated: people have continued since,
+/// or the task has the same notes already.
 pub fn is_settled(row: &Value, body: &Value, since: i64) -> bool {
     let (Some(task), Some(row), Some(_)) = (Task::decode(row), inner(row), body.get("status")) else {
         return false;

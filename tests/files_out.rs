@@ -317,7 +317,10 @@ fn a_service_that_errs_refuses_and_lies() {
     outcome(once("POST /media/commit", 200, json!({"url": "/media/1", "size": 7})), "[file:T](");
     outcome(once("POST /media/commit", 200, json!({})), "[file:T](");
     outcome(once("POST /media/sign", 200, json!({"upload_token": "t"})), "[file:T](");
-    outcome(once("POST /media/commit", 200, json!({"url": "javascript://x/%0aalert(1)"})), "not an http or https URL");
+    outcome(
+        once("POST /media/commit", 200, json!({"url": "javascript://x/%0aalert(1)"})),
+        "not an http or https URL",
+    );
     // refusals
     let media =
         outcome(once("POST /media/sign", 413, json!({"detail": "too large for you"})), "too large for you");

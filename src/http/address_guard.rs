@@ -165,8 +165,8 @@ mod tests {
         };
         check("https://www.waxbyte.com", true, "www.waxbyte.com", 443, false);
         check("http://127.0.0.1:81/x", false, "127.0.0.1", 81, true);
-        check("http://[::1]:81", false, "[::1]", 81, true);
-        check("http://[::1]", false, "[::1]", 80, true);
+        check("http://[::1]:81", false, "::1", 81, true);
+        check("http://[::1]", false, "::1", 80, true);
         check("http://localhost", false, "localhost", 80, true);
     }
 

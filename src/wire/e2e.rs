@@ -67,7 +67,7 @@ impl E2eKey {
     }
 }
 
-/// Whether a text that is about to be published was sealed by [`Key::seal`].
+/// Whether a text that is about to be published is an envelope of [`E2eKey::seal`].
 pub fn is_sealed(content: &str) -> bool {
     if !content.starts_with("{\"c\":\"") {
         return false;

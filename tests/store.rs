@@ -140,6 +140,18 @@ fn unknown_fields_of_a_newer_version_are_kept() {
 }
 
 #[test]
+fn only_fields_that_hold_ids_are_taken_for_native_ids() {
+    let mut row = row("id-1");
+    row.native_ids.insert("aNewField".into(), "text of a newer version".into());
+    assert_eq!(row.any_native_id(), Some("id-1"));
+    for spec in wtt_connect::agent::adapters::ADAPTERS {
+        let mut row = SessionRow::default();
+        row.native_ids.insert(spec.session_key.into(), "id-2".into());
+        assert_eq!(row.any_native_id(), Some("id-2"), "{}", spec.name);
+    }
+}
+
+#[test]
 fn a_torn_journal_loses_only_what_was_never_committed() {
     let dir = folder();
     let path = dir.path().join("state.json");

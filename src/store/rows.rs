@@ -38,9 +38,10 @@ impl SessionRow {
         self.native_ids.get(key).and_then(Value::as_str).filter(|s| !s.is_empty())
     }
 
-    /// The native id, whatever its key.
+    /// The native id, whichever adapter it belongs to. The keys of all adapters end in `Id`; other fields are of a newer version.
     pub fn any_native_id(&self) -> Option<&str> {
-        self.native_ids.values().find_map(|id| id.as_str().filter(|s| !s.is_empty()))
+        let mut ids = self.native_ids.iter().filter(|(key, _)| key.ends_with("Id"));
+        ids.find_map(|(_, id)| id.as_str().filter(|s| !s.is_empty()))
     }
 }
 

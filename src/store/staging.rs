@@ -194,6 +194,7 @@ impl StagingArea {
             fill(&file)?;
             fault_injection::step()?;
             file.sync_all()?;
+            atomic::sync_folder(&self.folder)?;
             sha256(file)
         })();
         match filled {

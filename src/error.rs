@@ -1,7 +1,7 @@
 //! The one error type that reaches the user, and the exit codes.
 //!
-//! Display is exactly the sentence that is read on stderr: lower case, no trailing period, and it says
-//! what to do next. Layers below the command line keep small enums of their own where a caller branches.
+//! Display is exactly the sentence that is printed on stderr: lower case, no trailing period, and it says
+//! what to do next. Layers below the command line have small error enums of their own where a caller branches.
 
 use std::fmt;
 use std::path::Path;
@@ -16,13 +16,13 @@ pub enum Error {
     Failed(String),
     /// The command line is wrong. Exit code 2.
     Usage(String),
-    /// A service or program that is needed is not there. Exit code 69 (`EX_UNAVAILABLE`).
+    /// A service or program that is needed is not available. Exit code 69 (`EX_UNAVAILABLE`).
     Unavailable(String),
-    /// Something else holds what we need; trying later may work. Exit code 75 (`EX_TEMPFAIL`).
+    /// A resource is in use; trying again later may help. Exit code 75 (`EX_TEMPFAIL`).
     TryAgain(String),
-    /// Configuration, profile or token is wrong; restarting does not help. Exit code 78 (`EX_CONFIG`).
+    /// Settings, profile or token are wrong; a restart does not help. Exit code 78 (`EX_CONFIG`).
     Config(String),
-    /// Everything has been said already; only the exit code is left.
+    /// The message has been printed already; this is the exit code.
     Silent(u8),
 }
 
@@ -34,7 +34,7 @@ pub fn cannot(verb: &str, path: &Path) -> impl Fn(std::io::Error) -> Error + Cop
     move |error| Error::Failed(format!("cannot {verb} {}: {}", path.display(), reason(&error)))
 }
 
-/// The words of the system for a failed file operation: "no such file", "is a directory", "permission denied".
+/// The message of the system for a failed file operation: "no such file", "is a directory", "permission denied".
 pub fn reason(error: &std::io::Error) -> String {
     let text = error.to_string().to_lowercase();
     let words = text.split(" (os error").next().unwrap_or_default();

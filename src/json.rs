@@ -1,7 +1,9 @@
-//! The one place where JSON is parsed: frames, HTTP bodies, lines of CLIs, profiles, requests and files all come through [`parse`].
+//! The one place where JSON is parsed: frames, HTTP bodies, lines of CLIs, profiles, requests and files all come
+//! through [`parse`].
 //!
-//! What other programs write is repaired here or nowhere, so no other file of the program calls `serde_json::from_str` or
-//! `serde_json::from_slice` (`tests/tidy.rs` checks it). JSON is written with `serde_json::json!` and derived `Serialize`.
+//! If the JSON of other programs ever needs repair, it is done here. So no other file of the program calls
+//! `serde_json::from_str` or `serde_json::from_slice` (`tests/tidy.rs` checks it). JSON is written with
+//! `serde_json::json!` and derived `Serialize`.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -10,12 +12,13 @@ use std::fmt;
 /// Parses one JSON text, as a `Value` or as a type that derives `Deserialize`.
 ///
 /// # Errors
-/// When the text is not UTF-8, not JSON, has anything but blanks behind the value, or does not fit the type.
+/// If the text is not UTF-8, not JSON, has more than blanks behind the value, or does not fit the type.
 pub fn parse<T: DeserializeOwned>(text: impl AsRef<[u8]>) -> Result<T, JsonError> {
     serde_json::from_slice(text.as_ref()).map_err(|error| JsonError::new(&error))
 }
 
-/// Why a text could not be parsed. It says what is wrong and where, and holds nothing of the text, which may be secret.
+/// Why a text could not be parsed. It says what is wrong and where, and contains nothing of the text, which may be
+/// secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonError {
     description: String,

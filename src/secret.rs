@@ -1,12 +1,12 @@
 //! A string that must not be shown: tokens and keys. No Display, Debug prints `***`, and it is wiped when dropped.
 //!
-//! What may slip into a log in spite of it is caught by the redactor of `sys::log`.
+//! `sys::log` redacts it from log lines as well.
 
 use std::ffi::OsStr;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Whether a word of the command line is a token of the service, wherever it stands.
+/// Whether a word of the command line is a token of the service.
 pub fn looks_like_token(word: &OsStr) -> bool {
     word.as_encoded_bytes().starts_with(b"wtt-tok-")
 }
@@ -20,11 +20,11 @@ impl Secret {
     pub fn new(value: impl Into<String>) -> Self {
         Secret(Zeroizing::new(value.into()))
     }
-    /// The plain value: for the wire only, never for a log, an error, an argv or an environment.
+    /// The plain value, for network requests only: never for a log, an error, an argument or an environment.
     pub fn expose(&self) -> &str {
         &self.0
     }
-    /// True when nothing is set.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

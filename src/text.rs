@@ -1,10 +1,10 @@
-//! Small things about text: shortening it for people (never cuts a character, never leaves a control character), words that are near to one another, keys by prefix.
+//! Small functions on text: shortening it for display, similar words, keys by prefix, percent-encoding.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// At most `max` characters; an ellipsis replaces what was cut.
+/// At most `max` characters; an ellipsis replaces the rest.
 pub fn truncate(s: &str, max: usize) -> String {
     if s.chars().count() <= max {
         return s.to_owned();
@@ -14,12 +14,12 @@ pub fn truncate(s: &str, max: usize) -> String {
     out
 }
 
-/// How many there are of something: `1 reply`, `2 replies`.
+/// A number with its noun: `1 reply`, `2 replies`.
 pub fn count(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }
 
-/// One line: control characters and runs of blanks become single spaces.
+/// Makes one line of a text: control characters and runs of blanks become single spaces.
 pub fn one_line(s: &str) -> String {
     s.split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|p| !p.is_empty())
@@ -37,7 +37,7 @@ pub fn with_prefix<'a, T>(
     range.take_while(move |(key, _)| key.starts_with(&prefix))
 }
 
-/// Known words near to this one, nearest first: at most two slips, or a common beginning.
+/// Known words that are similar to this one, the most similar first: at most two edits, or a common prefix.
 pub fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let word: Vec<char> = word.to_lowercase().chars().take(60).collect();
     let bare = |w: &[char]| w.iter().filter(|c| **c != '-').count();
@@ -54,7 +54,7 @@ pub fn similar<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a 
     hits.into_iter().take(2).map(|(_, candidate)| candidate).collect()
 }
 
-/// ` (did you mean x?)`, or nothing when no known word is near.
+/// ` (did you mean x?)`, or nothing if no known word is similar.
 pub fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     match similar(word, known).as_slice() {
         [] => String::new(),
@@ -62,7 +62,7 @@ pub fn hint<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
+/// The edit distance of two words: insertions, deletions, replacements, and swaps of adjacent letters.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];
     for (i, row) in rows.iter_mut().enumerate() {
@@ -84,10 +84,10 @@ fn distance(a: &[char], b: &[char]) -> usize {
     rows[a.len()][b.len()]
 }
 
-/// Everything but the unreserved characters of RFC 3986.
+/// All but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Percent-encodes everything but unreserved characters, for a segment or a value in a URL.
+/// Percent-encodes all but unreserved characters, for a segment or a value in a URL.
 pub fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }

@@ -1,15 +1,15 @@
-//! Addresses of services, as settings spell them. Pure.
+//! The addresses of services in settings. Pure.
 
-/// An address with one of these schemes; trailing slashes are dropped.
+/// Parses an address with one of these schemes and removes trailing slashes.
 pub fn url(value: &str, schemes: &[&str]) -> Result<String, String> {
-    // What may be a password or a token is not repeated.
+    // errors do not repeat what may be a password or a token
     let shown = if value.contains('@') { "" } else { value.split(['?', '#']).next().unwrap_or_default() };
     let shown = crate::text::truncate(shown, 80);
     let quoted = || format!("\"{shown}\" is not the address of a service");
     let lower = value.to_ascii_lowercase();
     let Some(scheme) = schemes.iter().find(|s| lower.starts_with(**s)) else {
         let why = format!("\"{shown}\" does not begin with {}", schemes.join(" or "));
-        // Only a service on this machine is likely to be without TLS.
+        // only a service on this machine is likely to have no TLS
         let local = ["localhost", "127.", "[::1]"].iter().any(|host| lower.starts_with(host));
         let guess = schemes.get(usize::from(!local)).map(|scheme| format!("{scheme}{value}"));
         return Err(

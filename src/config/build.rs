@@ -1,6 +1,6 @@
-//! From the merged settings to [`Config`]: parses each value, works out defaults, records everything that is wrong.
+//! Builds [`Config`] from the merged settings: parses each value, determines defaults, and records every problem.
 //!
-//! Looks at the disk only for certificate files and the permission rules.
+//! Reads only certificate files and the permission rules from disk.
 
 use super::adapter_names::ADAPTER_NAMES;
 use super::keys;
@@ -16,8 +16,7 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The configuration, as far as it can be worked out; complete when `settings` has no problems afterwards. What is
-/// missing is empty.
+/// Builds the configuration. If `settings` has problems afterwards, it is incomplete: what is missing is empty.
 pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
     let s = settings;
     let places = &selection.places();
@@ -122,20 +121,20 @@ pub(super) fn build(selection: &Selection, settings: &mut Settings) -> Config {
     }
 }
 
-/// Long enough for somebody who reads along; an agent that waits longer is forgotten.
+/// Long enough for a person who reads the chat, and short enough that an agent does not block its topic for long.
 const APPROVAL: Duration = Duration::from_secs(600);
-/// Long enough for a restart, a reboot or a lost network; older questions have usually found another answer.
+/// Long enough for a restart, a reboot or a lost network; older messages are usually out of date.
 const CATCH_UP: Duration = Duration::from_secs(60 * 60);
-/// A waiting thread holds nothing that is not on disk; a few seconds spare a new one to quick follow-ups.
+/// A waiting thread has no state of its own; a few seconds avoid a new thread for quick follow-ups.
 const SESSION_IDLE: Duration = Duration::from_secs(10);
-/// Most follow-ups come within minutes; a kept agent holds 150 to 250 MiB, so not much longer on a small host.
+/// Most follow-ups come within minutes. A kept agent takes 150 to 250 MiB, too much for a small host to keep it longer.
 const AGENT_IDLE: Duration = Duration::from_secs(300);
-/// As in the original; a switcher writes one small file.
+/// As in the original connector; a switcher writes one small file.
 const SWITCH: Duration = Duration::from_secs(15);
-/// As many as 2 GiB of memory can hold.
+/// The number of agents that fit into 2 GiB of memory.
 const MAX_AGENTS: usize = 8;
 
-/// The map; an adapter that is not enabled is told of now, and not only when somebody asks for its model.
+/// The provider map. An adapter that is not enabled is noted now, and not only when a message asks for its model.
 fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<model_switch::MapRow> {
     let rows = settings.parsed("WTT_CONNECT_MODEL_PROVIDER_MAP", &model_switch::map).unwrap_or_default();
     for row in &rows {
@@ -149,7 +148,7 @@ fn provider_map(settings: &mut Settings, enabled: &[String]) -> Vec<model_switch
     rows
 }
 
-/// The permission rules, inline or out of their file.
+/// The permission rules, inline or from their file.
 fn rules(text: &str, places: &Places) -> Result<Vec<PermissionRule>, String> {
     if value::is_json(text) {
         return permissions::read(text);
@@ -166,7 +165,7 @@ fn rules(text: &str, places: &Places) -> Result<Vec<PermissionRule>, String> {
     permissions::read(&rules).map_err(said)
 }
 
-/// What the switcher runs, when it is on.
+/// The model switcher, if it is on.
 fn switcher(settings: &mut Settings) -> Option<ModelSwitch> {
     let mode = settings.word("WTT_CONNECT_MODEL_SWITCH_MODE");
     let program = settings.command("WTT_CONNECT_MODEL_SWITCH_COMMAND");
@@ -204,7 +203,7 @@ fn required(settings: &mut Settings, name: &str, remedy: &str) -> String {
     if settings.get(name).is_some() {
         return settings.checked(name).unwrap_or_default();
     }
-    // what an unreadable profile or env file might have held is not reported a second time
+    // a setting that an unreadable profile or env file may contain is not reported again
     if !settings.incomplete {
         let remedy = if settings.problems.is_empty() { format!("; {remedy}") } else { String::new() };
         settings.problem(format!("{name} is not set{remedy}"));
@@ -239,7 +238,7 @@ fn adapters(selection: &Selection, settings: &mut Settings) -> (String, Vec<Stri
     (adapter, list)
 }
 
-/// Our own setting must work; variables that are meant for every program are used when they can be.
+/// The certificate file. That of our own setting must exist; variables for all programs are used if their file exists.
 fn ca_file(selection: &Selection, settings: &mut Settings, places: &Places) -> Option<PathBuf> {
     if settings.get("WTT_CONNECT_CA_FILE").is_some() {
         return settings.parsed("WTT_CONNECT_CA_FILE", &|text| {

@@ -1,9 +1,9 @@
 //! Env files: `KEY=value` lines as every dotenv program reads them, with the line of each value.
 //!
-//! dotenvy decodes one entry at a time. It is never shown a bare `$`, which it would replace by a variable and so mangle
-//! a token; and its errors are never passed on, because they contain the line. Nothing is put into the environment.
+//! dotenvy decodes one entry at a time. It never gets a bare `$`, which it would replace by a variable, so that a token
+//! would be changed. Its errors are never passed on, because they contain the line. The environment is not changed.
 
-/// One value.
+/// A variable with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvLine {
     /// Variable name.
@@ -16,7 +16,7 @@ pub struct EnvLine {
     pub end: usize,
 }
 
-/// A line that cannot be read. It never holds any of the line's text.
+/// A line that cannot be read. It contains no text of the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
     /// Line number from 1.
@@ -28,7 +28,7 @@ pub struct Malformed {
 /// Reads a whole file: all good entries in order, and all bad lines.
 pub fn parse(text: &str) -> (Vec<EnvLine>, Vec<Malformed>) {
     let (mut entries, mut bad) = (Vec::new(), Vec::new());
-    // Editors on Windows put a byte order mark at the start; dotenvy would take it for a part of the first name.
+    // editors on Windows write a byte order mark at the start, which would become part of the first name
     let mut lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     while let Some((index, line)) = lines.next() {
         let number = index + 1;
@@ -66,7 +66,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Decodes what stands after the `=`; a quoted value may take more lines.
+/// Decodes the text after the `=`; a quoted value may have several lines.
 fn value<'a>(rest: &str, more: &mut dyn FnMut() -> Option<&'a str>) -> Result<String, &'static str> {
     let Some(quote @ ('"' | '\'' | '`')) = rest.chars().next() else {
         let end = comment(rest).unwrap_or(rest.len());
@@ -89,7 +89,7 @@ fn value<'a>(rest: &str, more: &mut dyn FnMut() -> Option<&'a str>) -> Result<St
     if quote == '"' { unescape(&body[..end]) } else { Ok(body[..end].to_owned()) }
 }
 
-/// Where a comment begins in an unquoted value: a `#` at its start or after a blank.
+/// The start of a comment in an unquoted value: a `#` at its start or after a blank.
 fn comment(rest: &str) -> Option<usize> {
     let mut blank = true;
     rest.char_indices().find_map(|(at, c)| {
@@ -99,7 +99,7 @@ fn comment(rest: &str) -> Option<usize> {
     })
 }
 
-/// Where the quote closes; only double quotes know escapes.
+/// The place of the closing quote. Only double quotes support escapes.
 fn closing(body: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     body.char_indices().find_map(|(at, c)| {

@@ -1,13 +1,13 @@
-//! Changing an env file: some variables get new values, every other line stays as somebody wrote it. Pure.
+//! Changes variables of an env file and leaves all other lines unchanged. Pure.
 
 use super::dotenv;
 
-/// Stands at the top of a new profile.
+/// The first line of a new profile.
 const HEAD: &str =
     "# A wtt-connect profile; wtt-connect(5) lists all settings. It holds a token: only you may read it.\n";
 
-/// The text with these variables set. Those that are there are replaced where they stand; new ones follow at the end.
-/// The error names the variable and says what its value has.
+/// The text with these variables set. Existing ones are replaced in place; new ones are added at the end. The error
+/// names the variable and what is wrong with its value.
 pub fn set(text: &str, changes: &[(&str, &str)]) -> Result<String, String> {
     let (entries, _) = dotenv::parse(text);
     let mut lines: Vec<Option<String>> = text.lines().map(|line| Some(line.to_owned())).collect();
@@ -22,7 +22,7 @@ pub fn set(text: &str, changes: &[(&str, &str)]) -> Result<String, String> {
                 lines[first.line - 1] = Some(assignment);
             }
         }
-        // the last of several lines would win
+        // the last of several lines would take precedence
         places.for_each(|again| lines[again.line - 1..again.end].fill(None));
     }
     let mut out = if text.is_empty() { HEAD.to_owned() } else { String::new() };
@@ -33,8 +33,8 @@ pub fn set(text: &str, changes: &[(&str, &str)]) -> Result<String, String> {
     Ok(out + &added)
 }
 
-/// The value as it is written: in single quotes, where every program reads each character as it is. Only a value that
-/// cannot stand in them gets double quotes.
+/// Quotes a value: in single quotes, in which every program takes each character literally. Only a value that they
+/// cannot contain gets double quotes.
 fn quote(value: &str) -> Result<String, &'static str> {
     if value.chars().any(char::is_control) {
         return Err("has a control character or a line break");
@@ -52,7 +52,7 @@ fn quote(value: &str) -> Result<String, &'static str> {
     Ok(out + "\"")
 }
 
-/// Whether a value cannot stand in single quotes: some programs take a backslash before the closing one for an escape.
+/// Whether single quotes cannot contain a value: some programs treat a backslash before the closing one as an escape.
 pub fn breaks_quotes(value: &str) -> bool {
     value.contains('\'') || value.ends_with('\\')
 }

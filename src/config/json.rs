@@ -1,22 +1,22 @@
-//! The JSON file of `--config`: one flat object, keys spelt as variables or in camel case.
+//! The JSON file of `--config`: one flat object, with keys spelled like variables or in camel case.
 
 use super::keys;
 use super::kind::SettingKind;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a file says, as text by variable name.
+/// The settings of a file.
 #[derive(Debug, Default)]
 pub struct JsonSettings {
-    /// Values.
+    /// Values as text, by variable name.
     pub values: BTreeMap<String, String>,
-    /// Keys that are none of ours.
+    /// Keys that are not settings.
     pub unknown: BTreeSet<String>,
-    /// Half sentences about values that cannot be used.
+    /// What is wrong with values, as predicates whose subject is the file.
     pub problems: Vec<String>,
 }
 
-/// Reads the text. The error never holds text of the file.
+/// Parses the text. The error contains no text of the file.
 pub fn parse(text: &str) -> Result<JsonSettings, String> {
     let root: Value = crate::json::parse(text.trim_start_matches('\u{feff}'))
         .map_err(|e| format!("is not JSON (line {}, column {})", e.line(), e.column()))?;
@@ -47,7 +47,7 @@ pub fn parse(text: &str) -> Result<JsonSettings, String> {
     Ok(out)
 }
 
-/// The text that an env file would hold. `null` is "not set".
+/// The text that an env file would have for a value; none for `null`, which means that it is not set.
 fn scalar(value: &Value, kind: SettingKind) -> Result<Option<String>, String> {
     Ok(Some(match value {
         Value::Null => return Ok(None),
@@ -61,7 +61,7 @@ fn scalar(value: &Value, kind: SettingKind) -> Result<Option<String>, String> {
                 (Some(words), SettingKind::Command | SettingKind::Template) => shell_words::join(words),
                 (Some(_), SettingKind::Arguments) => value.to_string(),
                 (Some(_), _) => return Err("is a list, but has one value".into()),
-                (None, _) => return Err("is a list of something else than texts".into()),
+                (None, _) => return Err("is a list of something other than texts".into()),
             }
         }
         Value::Object(_) if kind == SettingKind::ProviderMap => value.to_string(),
@@ -100,7 +100,7 @@ mod tests {
         for (text, why) in [
             (r#"{"agentId":{"a":1}}"#, "nested"),
             (r#"{"agentId":["a"]}"#, "one value"),
-            (r#"{"agentAliases":[1]}"#, "something else"),
+            (r#"{"agentAliases":[1]}"#, "something other"),
             (r#"{"agentId":"a","WTT_AGENT_ID":"b"}"#, "twice"),
         ] {
             let object = parse(text).unwrap();

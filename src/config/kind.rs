@@ -1,9 +1,9 @@
-//! The kinds of values that settings have: what each accepts, in words and as a check. Pure: no file is read.
+//! The kinds of values of settings: what each accepts, in words and as a check. Pure: no file is read.
 
 use super::adapter_names::DRIVEN;
 use crate::config::{model_switch, permissions, value};
 
-/// Kinds of values.
+/// The kind of value that a setting has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingKind {
     /// Any text on one line.
@@ -30,23 +30,23 @@ pub enum SettingKind {
     Flag,
     /// Whole seconds.
     Seconds {
-        /// Least.
+        /// The minimum.
         min: u64,
-        /// Most.
+        /// The maximum.
         max: u64,
     },
     /// Whole minutes.
     Minutes {
-        /// Least.
+        /// The minimum.
         min: u64,
-        /// Most.
+        /// The maximum.
         max: u64,
     },
     /// A whole number.
     Number {
-        /// Least.
+        /// The minimum.
         min: u64,
-        /// Most.
+        /// The maximum.
         max: u64,
     },
     /// Program and arguments, quoted as in a shell.
@@ -57,16 +57,16 @@ pub enum SettingKind {
     Arguments,
     /// A command line with placeholders.
     Template,
-    /// Model patterns with what serves them, as a JSON object.
+    /// Model patterns with adapters and providers, as a JSON object.
     ProviderMap,
-    /// Permission rules as JSON, or the file that holds them.
+    /// Permission rules as JSON, or the path of a file with them.
     Permissions,
     /// Log filter.
     Filter,
 }
 
 impl SettingKind {
-    /// What is accepted, to follow "accepted:" in a message.
+    /// What is accepted, as the text after "accepted:" in a message.
     pub fn accepts(&self) -> String {
         match self {
             SettingKind::Text => "text on one line".into(),

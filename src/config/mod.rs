@@ -1,7 +1,7 @@
-//! Everything decided at start: one plain struct, built from layers of settings.
+//! The configuration, which is built at start from layers of settings.
 //!
-//! [`source`] merges the layers, [`keys`] says which keys there are, [`value`] what each accepts; here they become
-//! [`Config`]. All problems are reported together, each with key, place and what is accepted.
+//! [`source`] merges the layers, [`keys`] is the table of settings, [`value`] parses values, and `build` makes
+//! [`Config`] of them. All problems are reported together, each with setting, place and what is accepted.
 
 pub mod adapter_names;
 mod address;
@@ -33,26 +33,25 @@ use crate::error::{Error, Result, reason};
 use std::path::Path;
 
 impl Config {
-    /// Reads, checks and prepares: afterwards the directories exist.
+    /// Reads and checks the settings and creates the directories.
     pub fn load(selection: &Selection) -> Result<Config> {
         let mut config = Config::check(selection, &mut Settings::read(selection))?;
         config.prepare()?;
         Ok(config)
     }
 
-    /// Checks settings that were read. Touches nothing but the certificate file, whose absence is a problem.
-    /// Every problem is also added to `settings`.
+    /// Checks settings that were read. Changes nothing on disk. All problems are also added to `settings`.
     pub fn check(selection: &Selection, settings: &mut Settings) -> Result<Config> {
         let config = Config::draft(selection, settings);
         if settings.problems.is_empty() { Ok(config) } else { Err(refusal(settings)) }
     }
 
-    /// The same for `doctor`, which looks at what is there although something is missing: that is empty.
+    /// The same for callers that need a configuration in spite of problems; what is missing is empty.
     pub fn draft(selection: &Selection, settings: &mut Settings) -> Config {
         build::build(selection, settings)
     }
 
-    /// Creates the directories, and makes a profile private that others can read.
+    /// Creates the directories, and makes a profile private if other users can read it.
     pub fn prepare(&mut self) -> Result<()> {
         let store_dir = self.store_file.parent().unwrap_or(Path::new("/"));
         for (what, dir) in [
@@ -82,7 +81,7 @@ impl Config {
     }
 }
 
-/// The error for all problems at once.
+/// One error for all problems.
 fn refusal(settings: &Settings) -> Error {
     let problems: Vec<&str> = settings.problems.iter().map(|p| p.0.as_str()).collect();
     Error::Config(match problems.as_slice() {

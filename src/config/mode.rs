@@ -1,4 +1,4 @@
-//! Permission modes: how much an agent may do without asking. What each means for a CLI is said in its adapter.
+//! Permission modes: how much an agent may do without asking. Adapters define what each means for their CLI.
 
 /// How much an agent may do without asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -8,7 +8,7 @@ pub enum Mode {
     FullAuto,
     /// Edits without asking.
     AutoEdit,
-    /// As full-auto with every safety off; needs its permission setting.
+    /// As full-auto, with every safeguard switched off; requires a setting that allows it.
     Yolo,
     /// Asks, or reads only.
     Suggest,
@@ -18,7 +18,7 @@ impl Mode {
     /// All modes in the order of the manual.
     pub const ALL: [Mode; 4] = [Mode::FullAuto, Mode::AutoEdit, Mode::Yolo, Mode::Suggest];
 
-    /// The word of settings and chat commands.
+    /// The word in settings and chat commands.
     pub fn name(self) -> &'static str {
         match self {
             Mode::FullAuto => "full-auto",
@@ -28,7 +28,7 @@ impl Mode {
         }
     }
 
-    /// Whether it allows no more than another one.
+    /// Whether it permits no more than another mode.
     pub fn is_within(self, limit: Mode) -> bool {
         let rank = |mode| match mode {
             Mode::Suggest => 0,

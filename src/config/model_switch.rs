@@ -1,6 +1,6 @@
-//! The model switcher and the provider map, as settings: what they accept and what they become. Pure.
+//! The settings of the model switcher and the provider map. Pure.
 //!
-//! What is run for a turn is decided in `agent/switcher.rs`.
+//! `agent/model_switcher.rs` decides what is run for a turn.
 
 use crate::config::value;
 use crate::json;
@@ -9,33 +9,33 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What stands for a value in arguments and templates.
+/// Placeholders for values in arguments and templates.
 pub const PLACEHOLDERS: &[&str] = &["adapter", "app", "provider", "model"];
 
-/// For mode `cc-switch`: the command line of cc-switch-cli, which takes one provider and no model. The original's own
-/// arguments are a usage error to it, and to another tool of that name the order to start an agent.
+/// For mode `cc-switch`: the command line of cc-switch-cli, which takes one provider and no model. For it the
+/// arguments of the original connector are a usage error, and another tool of that name would start an agent with them.
 pub const CC_SWITCH_ARGS: &[&str] = &["--app", "{app}", "use", "{provider}"];
 
-/// For mode `command`, as in the original.
+/// For mode `command`, as in the original connector.
 pub const COMMAND_ARGS: &[&str] = &["use", "{adapter}", "{provider}", "--model", "{model}"];
 
-/// A switcher that is on.
+/// The model switcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelSwitch {
-    /// Program and arguments, with placeholders in the arguments. Each word stays one argument.
+    /// Program and arguments; the arguments may have placeholders. Each word remains one argument.
     pub words: Vec<String>,
-    /// cc-switch itself: only for the agents that it knows.
+    /// Whether it is cc-switch itself, which supports certain agents only.
     pub cc_switch: bool,
-    /// A failure fails the turn; otherwise it is logged, and the agent runs.
+    /// Whether a failure fails the turn. Otherwise it is logged, and the agent runs.
     pub strict: bool,
-    /// The longest that it may take.
+    /// Its time limit.
     pub timeout: Duration,
 }
 
 /// A row of `WTT_CONNECT_MODEL_PROVIDER_MAP`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MapRow {
-    /// Model ids that it is for, with `*` and `?`.
+    /// Model ids, with `*` and `?`.
     pub pattern: String,
     /// The adapter that runs them.
     pub adapter: Option<String>,
@@ -49,7 +49,7 @@ pub fn arguments(text: &str) -> Result<Vec<String>, String> {
     words.iter().try_for_each(|word| placeholders(word)).map(|()| words)
 }
 
-/// The template: a command line, split into words before anything is filled in.
+/// The template: a command line, split into words before values are inserted.
 pub fn template(text: &str) -> Result<Vec<String>, String> {
     let words = value::command(text)?;
     if words.first().is_some_and(|program| program.contains('{')) {
@@ -58,7 +58,7 @@ pub fn template(text: &str) -> Result<Vec<String>, String> {
     words.iter().try_for_each(|word| placeholders(word)).map(|()| words)
 }
 
-/// A misspelt placeholder would reach the program as it stands.
+/// Refuses unknown placeholders, which would reach the program literally.
 fn placeholders(word: &str) -> Result<(), String> {
     for (at, _) in word.match_indices('{') {
         let name = word[at + 1..].split('}').next().unwrap_or_default();
@@ -71,7 +71,7 @@ fn placeholders(word: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The map: longest pattern first, which is the most particular one.
+/// The provider map, with the longest pattern first, which is the most specific one.
 pub fn map(text: &str) -> Result<Vec<MapRow>, String> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -84,7 +84,7 @@ pub fn map(text: &str) -> Result<Vec<MapRow>, String> {
     for (pattern, row) in object {
         let shown = crate::text::truncate(&crate::text::one_line(&pattern), 60);
         let wrong = |why: &str| format!("has {why} for \"{shown}\"");
-        // a misspelt key is refused here as well
+        // this also refuses a misspelled key
         let target = Target::deserialize(row)
             .map_err(|_| wrong("something other than an object with texts for adapter and provider"))?;
         let trimmed = |text: Option<String>| match text.map(|text| text.trim().to_owned()) {

@@ -1,33 +1,33 @@
-//! Where things lie: the XDG rules, `~`, and directories that only their owner may enter.
+//! Standard directories by the XDG rules, `~` in paths, and the creation of private directories.
 
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// The folders that names are resolved against.
+/// The directories from which paths are derived.
 #[derive(Debug, Clone)]
 pub struct Places {
-    /// `HOME`, when it is set and absolute.
+    /// `HOME`, if it is set and absolute.
     pub home: Option<PathBuf>,
-    /// `XDG_CONFIG_HOME`, when absolute: the specification says that relative ones are to be ignored.
+    /// `XDG_CONFIG_HOME`, if it is absolute: the specification tells programs to ignore relative ones.
     pub xdg_config: Option<PathBuf>,
-    /// `XDG_STATE_HOME`, when absolute.
+    /// `XDG_STATE_HOME`, if it is absolute.
     pub xdg_state: Option<PathBuf>,
     /// The current directory.
     pub cwd: PathBuf,
 }
 
-/// The control socket's name in the state directory. A link where the socket itself lies elsewhere: its path may have 100
-/// bytes.
+/// The name of the control socket in the state directory. It is a link if the path of the socket would be longer than
+/// 100 bytes.
 pub const SOCKET: &str = "control.sock";
 
-/// What to do when there is no home directory.
+/// The error if there is no home directory.
 pub const NO_HOME: &str =
     "HOME is not set to an absolute path; set it, or give absolute paths for everything";
 
 impl Places {
-    /// Takes them from variables.
+    /// Determines them from environment variables.
     pub fn new(variable: impl Fn(&str) -> Option<String>, cwd: PathBuf) -> Self {
         let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|p| p.is_absolute());
         Places {
@@ -58,14 +58,14 @@ impl Places {
         Ok(self.home.as_ref().ok_or(NO_HOME)?.join(".wtt-connect").join(agent_id))
     }
 
-    /// Makes a path of a setting absolute: env files know no shell, so `~/` is understood here.
+    /// Makes the path of a setting absolute. No shell expands `~/` in env files, so that is done here.
     pub fn absolute(&self, value: &str) -> Result<PathBuf, String> {
         if value == "~" || value.starts_with("~/") {
             let home = self.home.as_ref().ok_or(NO_HOME)?;
             return Ok(home.join(value[1..].trim_start_matches('/')));
         }
         if value.starts_with('~') {
-            return Err("uses ~user, which is not understood".into());
+            return Err("uses ~user, which is not supported".into());
         }
         Ok(tidy(&self.cwd.join(value)))
     }
@@ -79,12 +79,12 @@ impl Places {
     }
 }
 
-/// Drops `.` components and trailing slashes; `..` stays, because a symbolic link may lie before it.
+/// Removes `.` components and trailing slashes; `..` is kept, because a symbolic link may precede it.
 fn tidy(path: &Path) -> PathBuf {
     path.components().collect()
 }
 
-/// Creates a directory and its missing parents, entered by the owner only. One that exists is left as it is.
+/// Creates a directory and its missing parents with mode 700. One that exists is not changed.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -1,28 +1,28 @@
-//! The rules of `WTT_CONNECT_PERMISSIONS`: what is read from their JSON, and whether one matches a text. Pure.
+//! The rules of `WTT_CONNECT_PERMISSIONS`: their JSON, and whether a pattern matches a text. Pure.
 //!
-//! What a question is compared with, and which rule wins, is in `session/permissions/policy.rs`.
+//! `session/permissions/policy.rs` compares requests with them and decides which rule takes precedence.
 
 use super::adapter_names::ADAPTER_NAMES;
 use crate::json;
 use serde_json::{Map, Value};
 
-/// What a rule does.
+/// The effect of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PermissionEffect {
-    /// It is done without a question.
+    /// It is done without asking.
     Allow,
     /// People are asked.
     Ask,
-    /// It is refused; no other rule and nobody can allow it.
+    /// It is refused; no other rule and no person can allow it.
     Deny,
 }
 
-/// One rule. Of each list one entry must match, and every list that is not empty must have one.
+/// A rule. It matches if each list that is not empty has an entry that matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionRule {
     /// Its place in the list, from 1.
     pub number: usize,
-    /// What it does.
+    /// Its effect.
     pub effect: PermissionEffect,
     /// Adapters by name.
     pub adapter: Vec<String>,
@@ -38,12 +38,13 @@ pub struct PermissionRule {
     pub task: Vec<String>,
 }
 
-/// Rules of a file; nobody can keep more in mind, and each question is compared with all of them.
+/// Most rules of a file; each request is compared with all of them.
 const MAX_RULES: usize = 500;
-/// Size of a file. Its rules have less than two lines on average.
+/// Largest size of a file in bytes, which is 500 bytes for each rule.
 pub const MAX_BYTES: u64 = 256 * 1024;
 
-/// Reads rules: a list of objects, or an object with that list as `rules`. The error is half a sentence with the place.
+/// Parses rules: a list of objects, or an object with that list as `rules`. The error is a predicate that names the
+/// rule.
 pub fn read(text: &str) -> Result<Vec<PermissionRule>, String> {
     let value = json::parse(text).map_err(|why| format!("is not JSON: {why}"))?;
     let list = match value {
@@ -51,10 +52,10 @@ pub fn read(text: &str) -> Result<Vec<PermissionRule>, String> {
         value => value,
     };
     let Value::Array(list) = list else {
-        return Err("is no list of rules".to_owned());
+        return Err("is not a list of rules".to_owned());
     };
     if list.len() > MAX_RULES {
-        return Err(format!("has {} rules; {MAX_RULES} are the most", list.len()));
+        return Err(format!("has {} rules; {MAX_RULES} are allowed", list.len()));
     }
     let mut rules = Vec::new();
     for (at, value) in list.into_iter().enumerate() {
@@ -91,7 +92,7 @@ fn rule(number: usize, mut fields: Map<String, Value>) -> Result<PermissionRule,
         return Err("`command` and `path` cannot both match; make two rules".to_owned());
     }
     match fields.keys().next() {
-        // a misspelt condition would make the rule match more than was meant
+        // a misspelled condition would make the rule match more than intended
         Some(other) => Err(format!(
             "`{}` is not known; known are action, adapter, tool, command, path, topic and task",
             crate::text::one_line(other)
@@ -100,7 +101,7 @@ fn rule(number: usize, mut fields: Map<String, Value>) -> Result<PermissionRule,
     }
 }
 
-/// A text or a list of texts.
+/// Parses a text or a list of texts.
 fn texts(value: Option<Value>, name: &str) -> Result<Vec<String>, String> {
     let wrong = || format!("`{name}` must be a text or a list of texts, none of them empty");
     let mut out = Vec::new();
@@ -120,7 +121,7 @@ fn texts(value: Option<Value>, name: &str) -> Result<Vec<String>, String> {
 
 /// Whether a text matches a pattern in which `*` is any run of characters.
 pub fn glob(pattern: &str, text: &str) -> bool {
-    // the last star, and where its run may go on: going back further never helps
+    // the pattern behind the last star, and where its match may continue; going back further never helps
     let (mut p, mut t) = (pattern, text);
     let mut back: Option<(&str, &str)> = None;
     loop {
@@ -144,9 +145,9 @@ pub fn glob(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// Whether a path matches: `*` within a folder, `**` through any number of them. Both are split at `/`.
+/// Whether a path matches a pattern: `*` within a component, `**` across any number of them. Both are split at `/`.
 pub fn path(pattern: &[&str], parts: &[&str]) -> bool {
-    // a row of the usual table: which beginnings of the path the pattern so far can match
+    // dynamic programming: which prefixes of the path the pattern up to here can match
     let mut reach = vec![false; parts.len() + 1];
     reach[0] = true;
     for want in pattern {
@@ -177,8 +178,8 @@ mod tests {
         for (text, why) in [
             ("{", "is not JSON: EOF"),
             ("[\n {\"action\": \"deny\",}]", "line 2"),
-            ("7", "is no list"),
-            ("{\"rule\": []}", "is no list"),
+            ("7", "is not a list"),
+            ("{\"rule\": []}", "is not a list"),
             ("[7]", "rule 1 is not an object"),
             ("[{\"action\":\"allow\"},{}]", "rule 2: `action`"),
             ("[{\"action\":\"refuse\"}]", "rule 1: `action`"),

@@ -1,20 +1,20 @@
-//! Profile names, where profiles lie, and whether a profile file is private to its owner.
+//! The names of profiles, the list of existing ones, and whether the file of one is private to its owner.
 
 use std::fs::{Metadata, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-/// Longest name: the name is part of file and unit names, to which endings are added.
+/// Longest name, which becomes part of longer names of files and units.
 const MAX_NAME: usize = 100;
 
-/// What a name may be, for messages.
+/// The rule for names, for messages.
 pub const RULE: &str =
     "1 to 100 letters, digits, dots, dashes and underscores, not starting with a dot or dash, and not `all`";
 
-/// What stands for all profiles on the command line.
+/// The word for all profiles on the command line.
 pub const ALL: &str = "all";
 
-/// Whether this is a profile name. Refuses everything that could leave the folder of the profiles.
+/// Whether this is a profile name. No such name leads out of the folder of profiles.
 pub fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name != ALL
@@ -23,8 +23,8 @@ pub fn is_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// The profile name that an identity gets: `<agent id>-<adapter>`, with characters that a file name should not have
-/// replaced by dashes.
+/// The profile name that an identity gets: `<agent id>-<adapter>`, with unsuitable characters replaced by
+/// dashes.
 pub fn default_name(agent_id: &str, adapter: &str) -> String {
     let id: String = agent_id
         .chars()
@@ -45,18 +45,18 @@ pub fn names(folder: Option<&Path>) -> Vec<String> {
     names
 }
 
-/// Who may read a file with a token in it.
+/// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privacy {
-    /// Only its owner, who is us (or we are root).
+    /// Only its owner, who is this user (or this user is root).
     Private,
-    /// Others may read it too.
+    /// Other users, too.
     Readable,
-    /// It belongs to somebody else.
+    /// It belongs to another user.
     Foreign,
 }
 
-/// Judges a file.
+/// Who may read the file with this metadata.
 pub fn privacy(meta: &Metadata) -> Privacy {
     let me = rustix::process::geteuid().as_raw();
     if me != 0 && meta.uid() != me {
@@ -68,7 +68,7 @@ pub fn privacy(meta: &Metadata) -> Privacy {
     }
 }
 
-/// Takes the rights of others away; false when that is not possible.
+/// Removes the permissions of other users. False if that fails.
 pub fn make_private(path: &Path) -> bool {
     std::fs::set_permissions(path, Permissions::from_mode(0o600)).is_ok()
 }

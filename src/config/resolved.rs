@@ -1,4 +1,4 @@
-//! The configuration of one profile as plain data, and the questions that the rest of the program has about it.
+//! The configuration of one profile as plain data, and what is derived from it.
 
 use super::keys::chat::Busy;
 use super::mode::Mode;
@@ -17,7 +17,7 @@ pub struct Limits {
     pub first_event: Duration,
     /// Without any event.
     pub idle: Duration,
-    /// In all.
+    /// Total.
     pub total: Duration,
 }
 
@@ -35,19 +35,19 @@ impl Default for Limits {
 /// The configuration of one profile.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Profile name, when started by profile.
+    /// The name of the profile, if there is one.
     pub profile: Option<String>,
     /// `WTT_BASE_URL` without trailing slash.
     pub base_url: String,
-    /// `WTT_WS_URL`, when the WebSocket lives elsewhere.
+    /// `WTT_WS_URL`, if the WebSocket has an address of its own.
     pub ws_url: Option<String>,
     /// `WTT_AGENT_ID`.
     pub agent_id: String,
     /// `WTT_TOKEN`.
     pub token: Secret,
-    /// Where it came from.
+    /// The source of the token.
     pub token_source: Source,
-    /// `WTT_HTTP_TOKEN`, else the token.
+    /// `WTT_HTTP_TOKEN`, or else the token.
     pub http_token: Secret,
     /// `WTT_CONNECT_ADAPTER`.
     pub adapter: String,
@@ -61,7 +61,7 @@ pub struct Config {
     pub allow_yolo: bool,
     /// `WTT_CONNECT_PERMISSIONS`.
     pub permissions: Vec<permissions::PermissionRule>,
-    /// `WTT_CONNECT_APPROVAL_SECONDS`: so long people have to answer; zero asks nobody.
+    /// `WTT_CONNECT_APPROVAL_SECONDS`: the time for an answer; with zero nobody is asked.
     pub approval: Duration,
     /// `WTT_CONNECT_AGENT_ALIASES`.
     pub aliases: Vec<String>,
@@ -79,19 +79,19 @@ pub struct Config {
     pub artifact_dir: PathBuf,
     /// `WTT_CONNECT_UPLOAD_ARTIFACTS`: the summary of a run goes into its topic as a file.
     pub upload_artifacts: bool,
-    /// `WTT_CONNECT_MODEL_SWITCH_*`; `None` when it is off.
+    /// `WTT_CONNECT_MODEL_SWITCH_*`; none if it is off.
     pub switch: Option<model_switch::ModelSwitch>,
     /// `WTT_CONNECT_STT_*` and `WTT_CONNECT_TTS_*`.
     pub speech: voice::SpeechSettings,
     /// `WTT_CONNECT_MEDIA_HOSTS`.
     pub media_hosts: Vec<String>,
-    /// `WTT_CONNECT_MODEL_PROVIDER_MAP`, the most particular pattern first.
+    /// `WTT_CONNECT_MODEL_PROVIDER_MAP`, the most specific pattern first.
     pub provider_map: Vec<model_switch::MapRow>,
     /// `WTT_CONNECT_PUBLISH_PROGRESS`.
     pub publish_progress: bool,
     /// `WTT_CONNECT_<ADAPTER>_COMMAND` by adapter name: program and leading arguments (shell words).
     pub commands: BTreeMap<String, Vec<String>>,
-    /// `WTT_CONNECT_<ADAPTER>_TRANSPORT` by adapter name, where it is set.
+    /// `WTT_CONNECT_<ADAPTER>_TRANSPORT` by adapter name, if it is set.
     pub transports: BTreeMap<String, String>,
     /// `WTT_CONNECT_FIRST_EVENT_SECONDS`, `WTT_CONNECT_IDLE_SECONDS`, `WTT_CONNECT_TURN_SECONDS`.
     pub limits: Limits,
@@ -107,38 +107,39 @@ pub struct Config {
     pub session_idle: Duration,
     /// `WTT_CONNECT_AUTO_REEXEC`: starts a program file that was replaced.
     pub auto_reexec: bool,
-    /// `WTT_CONNECT_MAX_AGENTS`: so many run at once.
+    /// `WTT_CONNECT_MAX_AGENTS`: most agent processes at once.
     pub max_agents: usize,
-    /// `WTT_CONNECT_AGENT_IDLE_SECONDS`: an agent process stays so long between turns; zero ends each with its turn.
+    /// `WTT_CONNECT_AGENT_IDLE_SECONDS`: how long an agent process is kept between turns; with zero each
+    /// ends with its turn.
     pub agent_idle: Duration,
-    /// Terminal and shell commands from the web.
+    /// Terminals and shell commands from the web page.
     pub shell: ShellSettings,
     /// `WTT_E2E_PASSWORD`
     pub e2e_password: Option<Secret>,
-    /// Variables of the env files that are not ours (an API key, a proxy) and that the environment does not have.
+    /// Variables of the env files that are not settings (an API key, a proxy) and not in the environment.
     pub extra_env: BTreeMap<String, Secret>,
     /// `WTT_CONNECT_LOG`, `RUST_LOG` or `info`.
     pub log: String,
-    /// Oddities found while loading, one sentence each: to be logged as warnings.
+    /// Notes about the settings, one sentence each, which are logged as warnings.
     pub notes: Vec<String>,
     /// How it was loaded, to read the token again.
     pub selection: Selection,
 }
 
 impl Config {
-    /// The token as the files say now, so that a new one in the profile is used without a restart.
+    /// The token that the files have now, so that a new one in the profile is used without a restart.
     pub fn token_now(&self) -> Secret {
         self.now(&["WTT_TOKEN"]).unwrap_or_else(|| self.token.clone())
     }
 
-    /// The same for HTTP.
+    /// The same for the HTTP token.
     pub fn http_token_now(&self) -> Secret {
         let token = self.now(&["WTT_HTTP_TOKEN", "WTT_TOKEN"]).unwrap_or_else(|| self.http_token.clone());
         crate::sys::log::add_secret(token.expose());
         token
     }
 
-    /// The first of these tokens that is there now.
+    /// The first of these tokens that the settings have now.
     fn now(&self, names: &[&str]) -> Option<Secret> {
         let settings = Settings::read(&self.selection);
         let found =
@@ -146,13 +147,13 @@ impl Config {
         found.map(|s| Secret::new(s.text.clone()))
     }
 
-    /// A variable that is not one of our settings (a proxy): of the environment, else of the env files.
+    /// A variable that is not a setting (a proxy), from the environment or else from the env files.
     pub fn variable(&self, name: &str) -> Option<String> {
         let inherited = self.selection.environment.get(name).cloned();
         inherited.or_else(|| self.extra_env.get(name).map(|value| value.expose().to_owned()))
     }
 
-    /// What to do when the service refuses the token: where the next one is to go.
+    /// What to do if the service refuses the token: where to put a new one.
     pub fn token_remedy(&self) -> String {
         match &self.token_source {
             Source::File { path, .. } | Source::Json { path } => {
@@ -162,7 +163,7 @@ impl Config {
         }
     }
 
-    /// Everything that must not be shown.
+    /// All values that must not be shown.
     pub fn secrets(&self) -> Vec<String> {
         let keys = self.speech.secrets().into_iter().filter(|key| !key.is_empty());
         let e2e = self.e2e_password.iter();

@@ -1,7 +1,7 @@
-//! Layers of settings: which files are read in which order, and where each value came from.
+//! Layers of settings: which files are read in which order, and the source of each value.
 //!
-//! Reading never fails as a whole: every problem is collected, so that all of them can be shown at once, and `doctor`
-//! can show what is right beside what is wrong.
+//! Reading never fails as a whole: all problems are collected, so that they can be shown together, and `doctor` can
+//! show the valid settings as well.
 
 use super::dotenv::{self, EnvLine};
 use super::keys::{self, CONFIG_FILE, ENV_FILE, SettingSpec};
@@ -13,8 +13,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Which settings to load: what the command line says, and what surrounds the process. Debug leaves the environment out,
-/// because tokens may be in it.
+/// Which settings to load: the flags of the command line, and the environment of the process. Debug leaves the
+/// environment out, because it may contain tokens.
 #[derive(Clone, Default)]
 pub struct Selection {
     /// `--profile`
@@ -23,7 +23,7 @@ pub struct Selection {
     pub env_file: Option<PathBuf>,
     /// `--config`
     pub config_file: Option<PathBuf>,
-    /// Names of the adapters that this build can drive; empty means all names of the key table.
+    /// Names of the adapters that this build can drive; empty means all names.
     pub adapters: Vec<String>,
     /// The environment.
     pub environment: BTreeMap<String, String>,
@@ -52,20 +52,20 @@ impl Selection {
         Selection { environment, cwd, ..Selection::default() }
     }
 
-    /// Nothing but these variables, for an embedded connector and for tests: no file is read unless one is named.
+    /// These variables only, for an embedded connector and for tests. No file is read unless a variable names one.
     pub fn of<K: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (K, V)>) -> Self {
         let mut environment = BTreeMap::new();
         environment.extend(variables.into_iter().map(|(k, v)| (k.into(), v.into())));
         Selection { environment, cwd: PathBuf::from("/"), ..Selection::default() }
     }
 
-    /// The folders that belong to it.
+    /// The standard directories that belong to it.
     pub fn places(&self) -> Places {
         Places::new(|name| self.environment.get(name).cloned(), self.cwd.clone())
     }
 }
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// The environment of the process.
@@ -74,7 +74,7 @@ pub enum Source {
     File {
         /// The file.
         path: PathBuf,
-        /// From 1.
+        /// The line, from 1.
         line: usize,
     },
     /// A JSON file.
@@ -87,7 +87,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The file, when it is one.
+    /// The file, if it is one.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Source::File { path, .. } | Source::Json { path } => Some(path),
@@ -107,7 +107,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A value and where it came from. `text` is trimmed; an empty one stands for the default.
+/// A value and its source. `text` is trimmed; an empty one means the default.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Setting {
     /// The value.
@@ -116,7 +116,7 @@ pub struct Setting {
     pub source: Source,
 }
 
-/// Something that is wrong: the sentence holds key and place, and never the value of a secret.
+/// A problem: one sentence with setting and place, and without the value of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem(pub String);
 
@@ -132,24 +132,25 @@ struct Assignment {
 pub struct Settings {
     /// Values by key name.
     pub values: BTreeMap<String, Setting>,
-    /// Variables of the files that are not ours and that the environment does not have: agents get them.
+    /// Variables of the files that are neither settings nor in the environment. Agents get them.
     pub extra: BTreeMap<String, String>,
     /// What is wrong.
     pub problems: Vec<Problem>,
-    /// A file could not be used, or not all of it: what is not set may have been in there.
+    /// Whether a file could not be read or parsed completely: it may contain settings that seem to be unset.
     pub incomplete: bool,
-    /// What is odd but usable: one sentence each.
+    /// Notes about what is unusual but works, one sentence each.
     pub notes: Vec<String>,
     /// `WTT_*` names that this version does not know.
     pub unknown: BTreeSet<String>,
-    /// Files that were read, strongest first.
+    /// The files that were read, by precedence.
     pub files: Vec<PathBuf>,
 }
 
 impl Settings {
     /// Reads all layers in order of precedence (`wtt-connect(5)`). Without a profile: environment, env file, `.env` of
-    /// the current directory, JSON file. With a profile: env file, profile, JSON file, each only when named on the command
-    /// line; the environment's `WTT_*` variables are those of whoever started us, perhaps another agent, and do not count.
+    /// the current directory, JSON file. With a profile: env file, profile, JSON file, files only if the command line
+    /// names them. `WTT_*` variables of the environment are then ignored, because they may belong to another agent that
+    /// started us.
     pub fn read(selection: &Selection) -> Settings {
         let mut all = Settings::default();
         let places = selection.places();
@@ -183,7 +184,7 @@ impl Settings {
         all
     }
 
-    /// What a profile would give if this were its text: to look at it before it is written.
+    /// The settings that a profile with this text would have, to check it before it is written.
     pub fn of_profile(selection: &Selection, path: &Path, text: &str) -> Settings {
         let mut all = Settings::default();
         all.env_text(path, text);
@@ -192,12 +193,12 @@ impl Settings {
         all
     }
 
-    /// The value of a key, when one is set and not empty.
+    /// The value of a setting, if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&Setting> {
         self.values.get(name).filter(|s| !s.text.is_empty())
     }
 
-    /// A variable that is not one of our keys: of the environment, else of the files.
+    /// A variable that is not a setting, from the environment or else from the files.
     pub fn foreign<'a>(&'a self, selection: &'a Selection, name: &str) -> Option<&'a str> {
         selection
             .environment
@@ -207,8 +208,8 @@ impl Settings {
             .filter(|v| !v.is_empty())
     }
 
-    /// Adds one layer; what is set already stays. Within a layer the name itself comes before its aliases, and the last
-    /// of several assignments wins, as in every dotenv program.
+    /// Adds one layer; values that are set already are kept. Within a layer the name itself comes before its aliases,
+    /// and the last of several assignments wins, as in every dotenv program.
     fn layer(&mut self, assignments: &[Assignment]) {
         for key in keys::all() {
             let named = |name: &&str| assignments.iter().rfind(|one| one.name == **name);
@@ -277,7 +278,7 @@ impl Settings {
                 let path = path.display();
                 return self.problem(format!("profile {name} does not exist: there is no {path}{hint}"));
             }
-            Err(_) => {} // reading it gives the reason
+            Err(_) => {} // reading the file reports the reason
         }
         self.env_file(&path);
     }
@@ -347,7 +348,7 @@ impl Settings {
         self.problems.push(Problem(sentence));
     }
 
-    /// Records what is wrong with the value of a key.
+    /// Records a problem with the value of a setting.
     pub(super) fn wrong(&mut self, key: &SettingSpec, why: &str) {
         let place = self.values.get(key.name).map_or(&Source::Default, |s| &s.source);
         let sentence = format!("{} ({place}) {why}; accepted: {}", key.name, key.kind.accepts());
@@ -360,7 +361,7 @@ pub(super) fn readable(path: &Path) -> String {
     format!("{} can be read by other users; chmod 600 it", path.display())
 }
 
-/// A name for a message: short, and nothing that moves the cursor.
+/// A name for a message: short, and without control characters.
 fn printable(name: &str) -> String {
     crate::text::truncate(&crate::text::one_line(name), 60)
 }

@@ -1,16 +1,16 @@
-//! What each kind of value accepts, and how its text becomes a value. Pure, but for nothing: no file is looked at.
+//! Parses the values of settings. Pure: no file is read.
 //!
-//! An error here is half a sentence about the value (`"fast" is not a mode`); the caller adds key, place and what is
-//! accepted. Values of secrets are never part of it.
+//! An error is a predicate (`"fast" is not a mode`); the caller adds setting, place and what is accepted. It never
+//! contains the value of a secret.
 
 use super::adapter_names::ADAPTER_NAMES;
 use super::mode::Mode;
 
 pub use super::address::url;
 
-/// Longest agent id: it is part of a folder name, which may have 255 bytes.
+/// Longest agent id, which becomes part of a folder name of at most 255 bytes.
 pub(super) const MAX_ID: usize = 200;
-/// Longest token: header lines of more than 8 KiB are refused by common servers.
+/// Longest token; common servers refuse header lines of more than 8 KiB.
 pub(super) const MAX_TOKEN: usize = 4096;
 
 /// The schemes of an HTTP service.
@@ -18,13 +18,13 @@ pub const HTTP: &[&str] = &["http://", "https://"];
 /// The schemes of a WebSocket.
 pub(super) const WS: &[&str] = &["ws://", "wss://"];
 
-/// One of some words, any letter case.
+/// One of these words, in any letter case.
 pub fn word(value: &str, words: &[&'static str]) -> Result<&'static str, String> {
     let found = words.iter().find(|word| word.eq_ignore_ascii_case(value));
     found.copied().ok_or_else(|| format!("\"{}\" is none of them", crate::text::truncate(value, 40)))
 }
 
-/// Whether a value is JSON itself, and not a path.
+/// Whether a value is JSON and not a path.
 pub fn is_json(value: &str) -> bool {
     value.starts_with(['[', '{'])
 }
@@ -46,7 +46,7 @@ pub fn agent_id(value: &str) -> Result<String, String> {
     if ok { Ok(value.to_owned()) } else { Err("is not an agent id".into()) }
 }
 
-/// A token; the value is never repeated.
+/// A token. Errors do not repeat it.
 pub fn token(value: &str) -> Result<String, String> {
     if value.len() > MAX_TOKEN {
         return Err("is too long for a token".into());
@@ -57,7 +57,7 @@ pub fn token(value: &str) -> Result<String, String> {
     Ok(value.to_owned())
 }
 
-/// One adapter, by name or short spelling, any letter case.
+/// An adapter, by name or alias, in any letter case.
 pub fn adapter(value: &str) -> Result<String, String> {
     let lower = value.to_ascii_lowercase();
     ADAPTER_NAMES
@@ -71,15 +71,15 @@ fn names(row: &'static (&str, &[&str])) -> impl Iterator<Item = &'static str> {
     std::iter::once(row.0).chain(row.1.iter().copied())
 }
 
-/// Something that has a name, and which name may be meant.
+/// The error for an unknown name, with a similar known one.
 fn unknown(value: &str, what: &str, known: &mut dyn Iterator<Item = &'static str>) -> String {
     format!("\"{}\" is not {what}{}", crate::text::truncate(value, 40), crate::text::hint(value, known))
 }
 
-/// Several adapters; blanks and repetitions are dropped.
+/// Several adapters; blanks and repetitions are removed.
 pub fn adapters(value: &str) -> Result<Vec<String>, String> {
     let mut out: Vec<String> = Vec::new();
-    // a name has no blanks, so they may stand between names as well
+    // names have no blanks, so these may separate them as well
     for word in list(value).iter().flat_map(|word| word.split_whitespace()) {
         let name = adapter(word)?;
         if !out.contains(&name) {
@@ -89,7 +89,7 @@ pub fn adapters(value: &str) -> Result<Vec<String>, String> {
     if out.is_empty() { Err("names no adapter".into()) } else { Ok(out) }
 }
 
-/// Words, separated by commas; empty ones and a leading `@` are dropped.
+/// Words, separated by commas; empty ones and a leading `@` are removed.
 pub fn list(value: &str) -> Vec<String> {
     value
         .split([',', '，'])
@@ -133,7 +133,7 @@ pub fn command(value: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// A log filter. A word that is no level would be taken for a module and silence everything else.
+/// A log filter. A word that is not a level would count as a module, and nothing else would be logged.
 pub(super) fn filter(value: &str) -> Result<(), String> {
     let level = |w: &str| {
         ["off", "error", "warn", "info", "debug", "trace"].contains(&w.to_ascii_lowercase().as_str())
@@ -143,7 +143,7 @@ pub(super) fn filter(value: &str) -> Result<(), String> {
         None => part.is_empty() || level(part) || part.contains("::") || part.starts_with("wtt_connect"),
     };
     match value.split(',').map(str::trim).find(|part| !good(part)) {
-        Some(part) => Err(format!("\"{}\" is no level", crate::text::truncate(part, 40))),
+        Some(part) => Err(format!("\"{}\" is not a level", crate::text::truncate(part, 40))),
         None => Ok(()),
     }
 }

@@ -1,39 +1,39 @@
-//! Hearing and speaking as settings: what they accept and what they become. Nothing is run here.
+//! The settings of speech to text and text to speech. Nothing is run here.
 
 use super::source::Settings;
 use crate::config::keys::voice::{OPENAI, STT_MODEL, TTS_MODEL};
 use crate::secret::Secret;
 
-/// An address that speaks OpenAI's interface.
+/// A server with OpenAI's speech API.
 #[derive(Debug, Clone)]
 pub struct SpeechEndpoint {
-    /// Without a slash at the end.
+    /// The base URL, without a slash at its end.
     pub base_url: String,
-    /// Empty when none is needed.
+    /// The API key; empty if none is needed.
     pub key: Secret,
-    /// Model.
+    /// The model.
     pub model: String,
 }
 
-/// What makes text of sound.
+/// What transcribes voice messages.
 #[derive(Debug, Clone)]
 pub enum Transcriber {
-    /// A program, its arguments with placeholders.
+    /// A program with its arguments, which may have placeholders.
     Command(Vec<String>),
-    /// An address, and how it is reached: a word of [`TRANSPORTS`].
+    /// A server, and the value of `WTT_CONNECT_STT_OPENAI_TRANSPORT`.
     Endpoint(SpeechEndpoint, &'static str),
 }
 
-/// What makes sound of text.
+/// What speaks answers.
 #[derive(Debug, Clone)]
 pub enum Synthesizer {
-    /// A program, its arguments with placeholders.
+    /// A program with its arguments, which may have placeholders.
     Command(Vec<String>),
-    /// An address.
+    /// A server.
     Endpoint(SpeechEndpoint),
 }
 
-/// All of it.
+/// All settings of speech.
 #[derive(Debug, Clone, Default)]
 pub struct SpeechSettings {
     /// `WTT_CONNECT_STT_*`.
@@ -47,7 +47,7 @@ pub struct SpeechSettings {
 }
 
 impl SpeechSettings {
-    /// The keys, which must not be shown.
+    /// The API keys, which must not be shown.
     pub fn secrets(&self) -> [String; 2] {
         let hearing = match &self.transcriber {
             Some(Transcriber::Endpoint(endpoint, _)) => endpoint.key.expose(),
@@ -61,7 +61,7 @@ impl SpeechSettings {
     }
 }
 
-/// The names of one direction.
+/// The names of the settings of one direction.
 struct Names {
     provider: &'static str,
     command: &'static str,
@@ -88,34 +88,34 @@ const TTS: Names = Names {
     default_model: TTS_MODEL,
 };
 
-/// What is needed on the command line of a program that speaks.
+/// The placeholder that the command line of a speaking program must have.
 const OUTPUT: &str = "{output}";
 
-/// Works it out; what is missing becomes a problem.
+/// Reads the settings. What is missing becomes a problem.
 pub(super) fn build(settings: &mut Settings) -> SpeechSettings {
     let transport = settings.word("WTT_CONNECT_STT_OPENAI_TRANSPORT");
     let language = settings.checked("WTT_CONNECT_STT_LANGUAGE");
     let voice = settings.checked("WTT_CONNECT_TTS_VOICE");
-    let (heard_by, hears, endpoint) = direction(settings, &STT);
-    let hearing = match heard_by {
-        "command" => hears.map(Transcriber::Command),
+    let (provider, command, endpoint) = direction(settings, &STT);
+    let transcriber = match provider {
+        "command" => command.map(Transcriber::Command),
         "none" => None,
-        _ => endpoint.map(|endpoint| Transcriber::Endpoint(endpoint, transport.unwrap_or("auto"))),
+        _ => Some(Transcriber::Endpoint(endpoint, transport.unwrap_or("auto"))),
     };
-    let (spoken_by, speaks, endpoint) = direction(settings, &TTS);
-    if speaks.as_ref().is_some_and(|words| !words.iter().any(|word| word.contains(OUTPUT))) {
-        settings.problem(format!("{} does not say where the sound goes; add {OUTPUT} to it", TTS.command));
+    let (provider, command, endpoint) = direction(settings, &TTS);
+    if command.as_ref().is_some_and(|words| !words.iter().any(|word| word.contains(OUTPUT))) {
+        settings.problem(format!("{} has no place for the sound file; add {OUTPUT} to it", TTS.command));
     }
-    let speaking = match spoken_by {
-        "command" => speaks.map(Synthesizer::Command),
+    let synthesizer = match provider {
+        "command" => command.map(Synthesizer::Command),
         "macos-say" => Some(Synthesizer::Command(say(voice.is_some()))),
         "none" => None,
-        _ => endpoint.map(Synthesizer::Endpoint),
+        _ => Some(Synthesizer::Endpoint(endpoint)),
     };
-    SpeechSettings { transcriber: hearing, language, synthesizer: speaking, voice }
+    SpeechSettings { transcriber, language, synthesizer, voice }
 }
 
-/// The command line of macOS's `say`, in the order of its manual; it makes AIFF unless told otherwise.
+/// The command line of `say` on macOS, whose default format is AIFF.
 fn say(with_voice: bool) -> Vec<String> {
     let voice = if with_voice { &["-v", "{voice}"][..] } else { &[] };
     let words = ["-o", OUTPUT, "--file-format=WAVE", "--data-format=LEI16@22050", "-f", "{file}"];
@@ -124,11 +124,8 @@ fn say(with_voice: bool) -> Vec<String> {
     out
 }
 
-/// Provider, command and address of one direction. What the chosen provider lacks is a problem.
-fn direction(
-    settings: &mut Settings,
-    names: &Names,
-) -> (&'static str, Option<Vec<String>>, Option<SpeechEndpoint>) {
+/// Provider, command and server of one direction. What the chosen provider lacks becomes a problem.
+fn direction(settings: &mut Settings, names: &Names) -> (&'static str, Option<Vec<String>>, SpeechEndpoint) {
     let provider = settings.word(names.provider).unwrap_or("none");
     let command = settings.command(names.command);
     let base_url = settings.url(names.base_url).unwrap_or_else(|| OPENAI.to_owned());
@@ -149,5 +146,5 @@ fn direction(
         ));
     }
     let endpoint = SpeechEndpoint { base_url, key: key.unwrap_or_default(), model };
-    (provider, command.filter(|_| provider == "command"), Some(endpoint))
+    (provider, command.filter(|_| provider == "command"), endpoint)
 }

@@ -1,7 +1,7 @@
 //! Refuses URLs in messages that lead to this machine or to a private network.
 //!
-//! The addresses that are checked are those that are connected to, so that a name cannot change its address between check
-//! and connection. The service itself and the hosts of `WTT_CONNECT_MEDIA_HOSTS` are trusted.
+//! The addresses that are checked are those that are connected to, so that a name cannot change its address between
+//! check and connection. The service itself and the hosts of `WTT_CONNECT_MEDIA_HOSTS` are trusted.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs};
@@ -80,8 +80,8 @@ impl AddressGuard {
             || self.trusted.iter().any(|name| name == host || *name == format!("{host}:{port}"))
     }
 
-    /// Checks a target that a proxy will resolve, by the addresses that it has here. A name that does not resolve here is
-    /// left to the proxy.
+    /// Checks a target that a proxy will resolve, by the addresses that it has here. A name that does not resolve here
+    /// is left to the proxy.
     pub(super) fn check(&self, origin: &Origin) -> io::Result<()> {
         if self.trusts(origin) {
             return Ok(());

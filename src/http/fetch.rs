@@ -1,5 +1,5 @@
-//! Downloads files of messages. Redirects are followed here, the token is sent to the service only, and private addresses
-//! are refused ([`crate::http::address_guard`]). Bodies are streamed; the caller limits their length.
+//! Downloads files of messages. Redirects are followed here, the token is sent to the service only, and private
+//! addresses are refused ([`crate::http::address_guard`]). Bodies are streamed; the caller limits their length.
 
 use super::proxy::Proxies;
 use super::{HttpError, agent, authorize, reason, tls_config};
@@ -44,7 +44,8 @@ pub struct Download {
 }
 
 impl Fetcher {
-    /// Creates a fetcher for messages of the service at `base_url`. `trusted`: further hosts that may have private addresses.
+    /// Creates a fetcher for messages of the service at `base_url`. `trusted`: further hosts that may have private
+    /// addresses.
     pub fn new(
         base_url: &str,
         token: Secret,
@@ -151,8 +152,8 @@ impl Fetcher {
     }
 }
 
-/// Whether the token may be sent: only for stored files. A message must not make the connector read anything else that the
-/// service shows to this agent.
+/// Whether the token may be sent: only for stored files. A message must not make the connector read anything else that
+/// the service shows to this agent.
 fn is_media(url: &str) -> bool {
     let path = url.split('?').next().unwrap_or_default().to_ascii_lowercase();
     path.contains("/media/") && !["..", "%2e", "%2f", "\\", "%5c"].iter().any(|odd| path.contains(odd))

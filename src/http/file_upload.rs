@@ -1,6 +1,6 @@
 //! Uploads a file to the service in three steps (see FILES in wtt-connect-protocol(7)): sign, PUT, commit. The file is
-//! streamed, so a large one takes no memory. The PUT has no token, follows no redirect, and never goes to a private address
-//! except that of the service itself ([`crate::http::address_guard`]).
+//! streamed, so a large one takes no memory. The PUT has no token, follows no redirect, and never goes to a private
+//! address except that of the service itself ([`crate::http::address_guard`]).
 
 use crate::http::fetch::{FILE_TOTAL, Fetcher};
 use crate::http::{Client, HttpError, reason};

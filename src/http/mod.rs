@@ -1,7 +1,7 @@
 //! The blocking HTTP client for the API of the service: limits, proxy, CA roots, and errors in one line.
 //!
-//! Every call blocks its thread, at most for the total time. Redirects are not followed, so that the token is sent to the
-//! intended host only. For the headers, the prefixes and the forms of errors see HTTP in wtt-connect-protocol(7).
+//! Every call blocks its thread, at most for the total time. Redirects are not followed, so that the token is sent to
+//! the intended host only. For the headers, the prefixes and the forms of errors see HTTP in wtt-connect-protocol(7).
 
 pub mod address_guard;
 pub mod fetch;
@@ -36,7 +36,8 @@ const TOTAL: Duration = Duration::from_secs(60);
 const BODY_MAX_BYTES: u64 = 16 << 20;
 /// Longest error text that is passed on.
 const ERROR_MAX_CHARS: usize = 300;
-/// Prefixes under which deployments serve the API, in the order in which they are tried (see HTTP in wtt-connect-protocol(7)).
+/// Prefixes under which deployments serve the API, in the order in which they are tried (see HTTP in
+/// wtt-connect-protocol(7)).
 const PREFIXES: [&str; 3] = ["", "/api", "/api/v1"];
 /// A path that every service has, to distinguish a missing resource from an API that has moved.
 const PROBE: &str = "/agents/my";

@@ -68,8 +68,8 @@ pub fn post(post: FormPost<'_>) -> Result<Download, HttpError> {
     Err(HttpError::Status(status.as_u16(), text::truncate(&text::one_line(&said), ERROR_MAX_CHARS)))
 }
 
-/// A form with fields and one file, as `multipart/form-data`: its content type, the text before the bytes of the file and
-/// the text after them. `name` has neither quotes nor control characters.
+/// A form with fields and one file, as `multipart/form-data`: its content type, the text before the bytes of the file
+/// and the text after them. `name` has neither quotes nor control characters.
 pub fn form(boundary: &str, fields: &[(&str, &str)], name: &str) -> (String, String, String) {
     let mut before = String::new();
     for (field, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {

@@ -1,7 +1,8 @@
 //! Chooses the proxy for a host: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in either letter case.
 //!
-//! The same choice holds for HTTP and WebSocket. Only `http://` proxies are supported (with CONNECT). This machine itself
-//! is never reached through a proxy. `NO_PROXY` accepts names, domain suffixes, addresses, an optional port and `*`.
+//! The same choice holds for HTTP and WebSocket. Only `http://` proxies are supported (with CONNECT). This machine
+//! itself is never reached through a proxy. `NO_PROXY` accepts names, domain suffixes, addresses, an optional port and
+//! `*`.
 
 use crate::secret::Secret;
 use percent_encoding::percent_decode_str;

@@ -1,7 +1,7 @@
 //! TLS for the HTTP client with the same settings as the WebSocket (`sys::tls`).
 //!
-//! The connector of ureq supports either the built-in roots or a bundle; a machine behind the CA of a company needs both.
-//! This uses the `unversioned` interface of ureq, so Cargo.toml pins its minor version.
+//! The connector of ureq supports either the built-in roots or a bundle; a machine behind the CA of a company needs
+//! both. This uses the `unversioned` interface of ureq, so Cargo.toml pins its minor version.
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};

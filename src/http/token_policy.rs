@@ -1,5 +1,5 @@
-//! The policy for a token that the service refuses: which statuses are refusals, one retry with the token that the profile
-//! has now, and one report until a token is accepted again. The caller reads the token.
+//! The policy for a token that the service refuses: which statuses are refusals, one retry with the token that the
+//! profile has now, and one report until a token is accepted again. The caller reads the token.
 
 use super::{Client, HttpError};
 use crate::secret::Secret;

@@ -24,7 +24,8 @@ pub const REFUSED_RETRY: Duration = Duration::from_secs(300);
 /// disconnect each other in a tight loop (see RECONNECTION in wtt-connect-protocol(7)).
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 
-/// Most characters of one published message; the limit of the server is unknown (see LIMITS in wtt-connect-protocol(7)).
+/// Most characters of one published message; the limit of the server is unknown (see LIMITS in
+/// wtt-connect-protocol(7)).
 pub const CHUNK_CHARS: usize = 12_000;
 
 /// Messages fetched by `poll` after a reconnect (see CATCH-UP in wtt-connect-protocol(7)).
@@ -53,9 +54,8 @@ pub fn close_refuses_token(code: u16) -> bool {
     matches!(code, 1008 | 4001 | 4003 | 4401 | 4403)
 }
 
-/// Whether the service waits for an answer to frames of this type (see FRAMES in
-/// wtt-connect-protocol(7)), besides those of [`crate::wire::host_frames`]. Only `e2e_key_request` is confirmed; the rest
-/// follows its pattern.
+/// Whether the service waits for an answer to frames of this type (see FRAMES in wtt-connect-protocol(7)), besides
+/// those of [`crate::wire::host_frames`]. Only `e2e_key_request` is confirmed; the rest follows its pattern.
 pub fn expects_answer(kind: &str) -> bool {
     kind.ends_with("_request")
 }

@@ -1,9 +1,9 @@
 //! Frames for terminals, one-shot shell commands and runtime information of this machine (see TERMINAL, SHELL and
 //! RUNTIME INFORMATION in wtt-connect-protocol(7)).
 //!
-//! Every name and shape here is assumed, because no public client shows the side of the agent. They are decoded liberally
-//! (`type` or `action`, an optional `_request`, fields flat or nested). If the service differs, this is the file to change.
-//! A `token` in such a frame is never read.
+//! Every name and shape here is assumed, because no public client shows the side of the agent. They are decoded
+//! liberally (`type` or `action`, an optional `_request`, fields flat or nested). If the service differs, this is the
+//! file to change. A `token` in such a frame is never read.
 
 use crate::wire::lenient_json::{self, Object};
 use crate::wire::outgoing;

@@ -172,8 +172,8 @@ pub fn starts_as_progress(text: &str) -> bool {
 
 /// Byte offsets of lines for which the web page hides the whole message (see PROGRESS in wtt-connect-protocol(7)).
 ///
-/// The patterns are those of the feed of the web page, but allow blanks and tags before the marker, because the web page
-/// removes these first.
+/// The patterns are those of the feed of the web page, but allow blanks and tags before the marker, because the web
+/// page removes these first.
 pub fn hidden_lines(text: &str) -> Vec<usize> {
     hidden(text, false)
 }

@@ -1,5 +1,5 @@
-//! Decides whether a message is for this agent, and what it asks for: one pure function over one message (see ADDRESSING
-//! in wtt-connect-protocol(7)).
+//! Decides whether a message is for this agent, and what it asks for: one pure function over one message (see
+//! ADDRESSING in wtt-connect-protocol(7)).
 //!
 //! What needs state is elsewhere: duplicates, the age of missed messages, and the limit of answers to agents.
 
@@ -106,8 +106,8 @@ pub enum Verdict {
 pub const EMPTY: &str = "empty";
 /// Most other mentions that are kept of a message.
 const MENTIONS: usize = 16;
-/// Replaces content that only the holder of the password can read (see ENCRYPTION in wtt-connect-protocol(7)). The agent
-/// gets it, so that its answer tells the sender what to do.
+/// Replaces content that only the holder of the password can read (see ENCRYPTION in wtt-connect-protocol(7)). The
+/// agent gets it, so that its answer tells the sender what to do.
 const ENCRYPTED: &str = "(This message is end-to-end encrypted and this connector has no key for it. \
      Tell the sender that encryption must be switched off for this chat.)";
 

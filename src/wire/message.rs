@@ -62,7 +62,8 @@ pub struct Message {
     pub content_type: String,
     /// In lower case; `post` if absent.
     pub semantic_type: String,
-    /// Milliseconds since the epoch, if it could be parsed (ISO text, seconds or milliseconds; without a zone it is UTC).
+    /// Milliseconds since the epoch, if it could be parsed (ISO text, seconds or milliseconds; without a zone it is
+    /// UTC).
     pub created_at: Option<i64>,
     /// End-to-end encrypted content.
     pub encrypted: bool,
@@ -289,7 +290,8 @@ fn with_task(kind: TopicKind, has_task: bool, name: Option<&str>) -> TopicKind {
     }
 }
 
-/// Whether a name begins with `TASK-<8 hex>` followed by a blank or the end (confirmed, see TOPICS in wtt-connect-protocol(7)).
+/// Whether a name begins with `TASK-<8 hex>` followed by a blank or the end (confirmed, see TOPICS in
+/// wtt-connect-protocol(7)).
 fn is_task_name(name: &str) -> bool {
     let Some(rest) = name.trim_start().strip_prefix("TASK-") else { return false };
     let hex = rest.bytes().take_while(u8::is_ascii_hexdigit).count();

@@ -1,7 +1,7 @@
 //! The WTT protocol as pure functions: frames in, decisions and frames out. No IO, no clock, no threads.
 //!
-//! What public clients confirm is in the other files; everything that is only assumed about the service is in [`assumed`]
-//! and [`host_frames`], so that it can be changed in one place.
+//! What public clients confirm is in the other files; everything that is only assumed about the service is in
+//! [`assumed`] and [`host_frames`], so that it can be changed in one place.
 
 pub mod artifact;
 pub mod assumed;

@@ -1,8 +1,8 @@
-//! The text of a reply: escaping of lines that would hide it, splitting, `[TASK_STATUS]` lines (see REPLIES and PROGRESS
-//! in wtt-connect-protocol(7)).
+//! The text of a reply: escaping of lines that would hide it, splitting, `[TASK_STATUS]` lines (see REPLIES and
+//! PROGRESS in wtt-connect-protocol(7)).
 //!
-//! The web page hides a whole message if one of its lines looks like progress, and servers limit the length of a message;
-//! no word of a reply may be lost by either.
+//! The web page hides a whole message if one of its lines looks like progress, and servers limit the length of a
+//! message; no word of a reply may be lost by either.
 
 use crate::text;
 use crate::wire::inbound_text;

@@ -67,8 +67,8 @@ pub fn progress(request_id: &str, topic_id: &str, line: &str) -> String {
     })
 }
 
-/// The same message as the body of a POST to [`messages_path`], in the form that the web page uses (assumed, see HTTP in
-/// wtt-connect-protocol(7)).
+/// The same message as the body of a POST to [`messages_path`], in the form that the web page uses (assumed, see HTTP
+/// in wtt-connect-protocol(7)).
 pub fn message(p: &Publish<'_>, agent_id: &str) -> Value {
     let mut body = json!({ "sender_id": agent_id, "sender_type": "AGENT" });
     if e2e::is_sealed(p.content) {

@@ -1,7 +1,8 @@
 //! Timestamps of the service: ISO 8601 text with or without a zone or a fraction, or a number since the epoch
 //! (see MESSAGES in wtt-connect-protocol(7)).
 //!
-//! The unit here is milliseconds since the epoch. Text without a zone is UTC, as the Python client of the service reads it.
+//! The unit here is milliseconds since the epoch. Text without a zone is UTC, as the Python client of the service reads
+//! it.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;

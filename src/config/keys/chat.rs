@@ -3,21 +3,21 @@
 use super::spec::{SettingSpec, key, switch};
 use crate::config::kind::SettingKind;
 
-/// What is done with a message for an agent that is at work.
+/// What happens to a message for a busy agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Busy {
     /// It waits for its turn.
     #[default]
     Queue,
-    /// It is added to the running turn, in the way that disturbs the agent least.
+    /// It is added to the running turn, or else interrupts it.
     Steer,
-    /// The agent is interrupted, and goes on with both.
+    /// The agent is interrupted, and continues with both messages.
     Interrupt,
 }
 
-/// What to do with a message for a busy agent.
+/// The setting for [`Busy`].
 pub const BUSY: &str = "WTT_CONNECT_BUSY";
-/// Whether waiting messages are merged into one turn.
+/// The setting that merges waiting messages into one turn.
 pub const MERGE: &str = "WTT_CONNECT_MERGE_WAITING";
 
 /// The settings.

@@ -1,4 +1,4 @@
-//! THE table of settings: every setting that this version reads.
+//! THE table of settings: all settings that this version reads.
 //!
 //! The readers, error messages, `doctor` and `wtt-connect(5)` all use it. Its order is the order of the manual. Unknown
 //! variables are ignored.

@@ -3,11 +3,11 @@
 use super::spec::{SettingSpec, command, key, secret};
 use crate::config::kind::SettingKind;
 
-/// The address that needs a key.
+/// The default address, which needs a key.
 pub const OPENAI: &str = "https://api.openai.com/v1";
-/// Every compatible server has a model of this name.
+/// The default model for transcription, whose name every compatible server accepts.
 pub const STT_MODEL: &str = "whisper-1";
-/// The same for speech.
+/// The default model for speech.
 pub const TTS_MODEL: &str = "tts-1";
 
 pub(super) static KEYS: &[SettingSpec] = &[

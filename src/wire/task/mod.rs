@@ -142,8 +142,8 @@ impl Task {
         })
     }
 
-    /// Identifies one request to run the task, because a task changes between two requests. None if the time of the last
-    /// change is unknown.
+    /// Identifies one request to run the task, because a task changes between two requests. None if the time of the
+    /// last change is unknown.
     pub fn run_key(&self) -> Option<String> {
         Some(format!("task:{}:{}", self.id, self.stamp.as_ref()?))
     }

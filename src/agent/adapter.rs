@@ -4,7 +4,7 @@
 use crate::agent::TurnRequest;
 use crate::agent::dialect::Dialect;
 use crate::config::Mode;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 /// One agent CLI.
 #[derive(Debug)]
@@ -128,6 +128,18 @@ pub struct Invocation {
     pub temp_dir_entries: &'static [TempDirEntry],
     /// The native session id, if we choose it and the CLI never prints it.
     pub chosen_session: Option<String>,
+}
+
+/// A flag and its value as one argument, so that the value cannot be taken for an option. The flag ends with its `=`.
+pub fn flag_value(flag: &str, value: impl AsRef<OsStr>) -> OsString {
+    let mut arg = OsString::from(flag);
+    arg.push(value);
+    arg
+}
+
+/// An environment variable for an [`Invocation`].
+pub fn variable(name: &str, value: &str) -> (String, OsString) {
+    (name.to_owned(), value.into())
 }
 
 /// An entry of the temporary folder, with the variable that leads the CLI to it.

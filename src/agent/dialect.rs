@@ -37,6 +37,40 @@ pub struct DialectEffects {
 }
 
 impl DialectEffects {
+    /// Queues one message, which is one line, for the agent's stdin.
+    pub fn send(&mut self, message: &Value) {
+        self.stdin.push(format!("{message}\n"));
+    }
+
+    /// Reports the native session id, if it can be an argument of the CLI later.
+    pub fn session(&mut self, id: &str, is_valid: fn(&str) -> bool) {
+        if is_valid(id) {
+            self.events.push(AgentEvent::Session(id.to_owned()));
+        }
+    }
+
+    /// Reports reasoning, if it is not empty.
+    pub fn thought(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.events.push(AgentEvent::Thought(text.to_owned()));
+        }
+    }
+
+    /// Reports a remark for the debug log.
+    pub fn note(&mut self, text: &str) {
+        self.events.push(AgentEvent::Note(text.to_owned()));
+    }
+
+    /// Reports that the CLI repeats a request to its provider.
+    pub fn retry(&mut self, attempt: u64, max_attempts: u64, why: &str) {
+        self.events.push(AgentEvent::Retry(format!("retry {attempt} of {max_attempts}: {why}")));
+    }
+
+    /// Reports the beginning of a tool call.
+    pub fn tool(&mut self, id: &str, (kind, title): (ToolKind, String)) {
+        self.events.push(AgentEvent::Tool { id: id.to_owned(), kind, title });
+    }
+
     /// Withdraws all permission requests that are still open.
     pub fn withdraw_all(&mut self, open: &mut BTreeMap<String, Value>) {
         for (id, _) in std::mem::take(open) {
@@ -79,7 +113,7 @@ pub trait Dialect: Send {
     }
     /// Whether stdin stays open, for answers to the agent's requests.
     fn keeps_stdin(&self) -> bool {
-        false
+        self.keeps_process()
     }
     /// Whether the process can serve further turns. It is then kept after a turn whose outcome it has reported, and its
     /// stdin stays open. Lines between turns go to `on_line` as well; only their effects on stdin are applied. Processes
@@ -194,6 +228,29 @@ pub fn array_items(value: &Value) -> &[Value] {
 /// A number member, or zero.
 pub fn count_field(value: &Value, key: &str) -> u64 {
     value.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// The tokens of a CLI that counts cached tokens as input, by its keys for input, cached input and output.
+pub fn usage_with_cache(counts: &Value, [input, cached, output]: [&str; 3]) -> Usage {
+    Usage {
+        input: count_field(counts, input),
+        cached: count_field(counts, cached),
+        output: count_field(counts, output),
+    }
+}
+
+/// The tokens of a CLI that does not count cached tokens as input, by its keys for input, cache reads, cache writes and
+/// output.
+pub fn usage_without_cache(counts: &Value, [input, read, written, output]: [&str; 4]) -> Usage {
+    let mut usage = usage_with_cache(counts, [input, read, output]);
+    usage.input = usage.input.saturating_add(usage.cached).saturating_add(count_field(counts, written));
+    usage
+}
+
+/// The text of a message that consists of blocks.
+pub fn text_of_blocks(content: &Value) -> String {
+    let texts = array_items(content).iter().filter(|block| string_field(block, "type") == "text");
+    texts.map(|block| string_field(block, "text")).collect()
 }
 
 /// Characters of a tool call's title: one line on a phone.

@@ -20,6 +20,7 @@ pub mod slash_commands;
 
 use crate::config::Mode;
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// One turn, as the agent gets it.
@@ -46,6 +47,28 @@ pub struct TurnRequest {
     pub transport: Option<String>,
     /// The prompt is a command for the CLI itself ([`slash_commands`]): it begins with a slash and must stay as it is.
     pub is_slash_command: bool,
+}
+
+impl TurnRequest {
+    /// Whether the permission mode lets the agent ask before it acts.
+    pub fn can_ask(&self) -> bool {
+        matches!(self.mode, Mode::AutoEdit | Mode::Suggest)
+    }
+
+    /// The session to resume, if its id may be an argument of the CLI.
+    pub fn resumable(&self, is_valid: fn(&str) -> bool) -> Option<&str> {
+        self.resume.as_deref().filter(|id| is_valid(id))
+    }
+
+    /// `--model=…`, if a model is set. One argument, so that the value cannot be taken for an option.
+    pub fn model_flag(&self) -> Option<OsString> {
+        self.model.as_deref().map(|model| adapter::flag_value("--model=", model))
+    }
+
+    /// The effort, unless it is a word for the CLI's own default.
+    pub fn explicit_effort(&self) -> Option<&str> {
+        self.effort.as_deref().filter(|word| !matches!(*word, "" | "default" | "auto"))
+    }
 }
 
 /// An image that goes to the agent with the prompt.
@@ -76,11 +99,19 @@ impl Usage {
         json!({ "input": self.input, "cached": self.cached, "output": self.output })
     }
 
+    /// The sum of both, at most the greatest number.
+    pub fn plus(self, other: Usage) -> Usage {
+        Usage {
+            input: self.input.saturating_add(other.input),
+            cached: self.cached.saturating_add(other.cached),
+            output: self.output.saturating_add(other.output),
+        }
+    }
+
     /// The sum; `None` counts as nothing, unless both are `None`.
     pub fn sum(a: Option<Usage>, b: Option<Usage>) -> Option<Usage> {
         let (Some(x), Some(y)) = (a, b) else { return a.or(b) };
-        let (input, cached, output) = (x.input + y.input, x.cached + y.cached, x.output + y.output);
-        Some(Usage { input, cached, output })
+        Some(x.plus(y))
     }
 
     /// Reads the form of [`Usage::to_json`].

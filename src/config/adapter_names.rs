@@ -1,6 +1,6 @@
 //! The names of adapters, as settings spell them. What an adapter is and does is in `agent/adapters`.
 
-/// Names of adapters that are known, also those of later versions, with the short spellings that people type.
+/// The adapters that settings accept, each with the short spellings that people type.
 pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
     ("codex", &[]),
     ("claude-code", &["claude", "claude_code", "claudecode"]),
@@ -16,18 +16,8 @@ pub const ADAPTER_NAMES: &[(&str, &[&str])] = &[
     ("devin", &[]),
 ];
 
-/// Those that this version drives: what settings accept.
-pub const DRIVEN: &[&str] = &[
-    "codex",
-    "claude-code",
-    "cursor",
-    "gemini",
-    "qoder",
-    "opencode",
-    "crush",
-    "iflow",
-    "kimi",
-    "pi",
-    "acp",
-    "devin",
-];
+/// All names in one line, for messages: `codex, claude-code, …`.
+pub fn list_adapters() -> String {
+    let names: Vec<&str> = ADAPTER_NAMES.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}

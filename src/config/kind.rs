@@ -1,6 +1,6 @@
 //! The kinds of values of settings: what each accepts, in words and as a check. Pure: no file is read.
 
-use super::adapter_names::DRIVEN;
+use super::adapter_names::list_adapters;
 use crate::config::{model_switch, permissions, value};
 
 /// The kind of value that a setting has.
@@ -81,8 +81,8 @@ impl SettingKind {
             SettingKind::Token => {
                 format!("1 to {} visible ASCII characters without blanks", value::MAX_TOKEN)
             }
-            SettingKind::Adapter => format!("one of {}", DRIVEN.join(", ")),
-            SettingKind::Adapters => format!("names separated by commas, from {}", DRIVEN.join(", ")),
+            SettingKind::Adapter => format!("one of {}", list_adapters()),
+            SettingKind::Adapters => format!("names separated by commas, from {}", list_adapters()),
             SettingKind::Path => {
                 "a path, absolute, starting with ~/, or relative to the current directory".into()
             }

@@ -1,37 +1,24 @@
-//! Devin: `devin acp`; its only other output is plain text (known from its public manual and public recordings).
+//! Devin: `devin acp`, as its public manual describes it; its only other output is plain text.
 
 use crate::agent::TurnRequest;
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext};
-use crate::agent::adapters::acp;
-use crate::agent::adapters::acp::dialect::Acp;
-use crate::config::Mode;
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, variable};
+use crate::agent::adapters::defaults::DEFAULTS;
 
 /// The adapter `devin`.
 pub static SPEC: AdapterSpec = AdapterSpec {
     name: "devin",
     title: "Devin",
-    aliases: &[],
     programs: &["devin"],
     install_hint: "install it as https://docs.devin.ai/cli says",
     login_hint: "Run `devin auth login` on this machine, as the user of the connector.",
     session_key: "devinSessionId",
-    launcher: None,
-    login_query: None,
-    modes: acp::MODES,
-    flavor: None,
-    discontinued: None,
-    post_turn_query: None,
-    image_data: true,
     invoke,
-    dialect: |request| Box::new(Acp::new(request, false)),
+    ..DEFAULTS
 };
 
-/// The mode is set for each session; the variable is set so that one of our own environment does not loosen it.
+/// The dialect sets the mode of each session; the variable prevents that one of the connector's own environment loosens it.
 fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
-    let mode = match request.mode {
-        Mode::FullAuto | Mode::Yolo => "bypass",
-        Mode::AutoEdit | Mode::Suggest => "normal",
-    };
-    let env = vec![("DEVIN_PERMISSION_MODE".to_owned(), mode.into())];
+    let mode = if request.can_ask() { "normal" } else { "bypass" };
+    let env = vec![variable("DEVIN_PERMISSION_MODE", mode)];
     Invocation { args: vec!["acp".into()], env, ..Invocation::default() }
 }

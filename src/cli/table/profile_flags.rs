@@ -135,7 +135,7 @@ pub(super) static BOUND_ADAPTER: FlagSpec = FlagSpec::with_value(
     "The agent CLI to bind the agent to. The default is the one in the profile, or else the first one that is installed; the output says which one, and names the others.",
     |args, value| {
         let word = text(value)?;
-        let accepted = |why| format!("{why}; accepted: {}", crate::config::adapter_names::DRIVEN.join(", "));
+        let accepted = |why| format!("{why}; accepted: {}", crate::config::adapter_names::list_adapters());
         args.adapter = Some(crate::config::value::adapter(&word).map_err(accepted)?);
         Ok(())
     },

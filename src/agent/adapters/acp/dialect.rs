@@ -1,50 +1,45 @@
-//! The dialect of the Agent Client Protocol: JSON-RPC 2.0, one message a line, requests in both directions. Pure.
+//! The dialect of the Agent Client Protocol: JSON-RPC 2.0, one message per line, requests in both directions. Pure.
 //!
-//! One process serves many turns of one session. Our requests are numbered and answered one after the other; the
-//! agent's own requests have ids of their own, which are echoed as they came (0 and texts are valid). Observed with
+//! One process serves many turns of one session. The connector's requests are numbered, and each is sent after the
+//! response to the last one; the agent's requests have ids of their own, which are echoed as they came. Observed with
 //! gemini 0.61, claude-agent-acp 0.100, codex-acp 2.6 and zed's 0.16, opencode 1.18, kimi-code 2.1, kimi-cli 1.51,
 //! qoder 1.1: `tests/fixtures/acp`.
 
-use crate::agent::adapters::acp::failure;
-use crate::agent::adapters::acp::further_messages;
-use crate::agent::adapters::acp::json_rpc::{response, take_member, write};
-use crate::agent::adapters::acp::permission_requests;
+use crate::agent::adapters::acp::further_messages::FurtherMessages;
 use crate::agent::adapters::acp::permission_requests::OpenRequest;
-use crate::agent::adapters::acp::quirks;
 use crate::agent::adapters::acp::quirks::Quirks;
 use crate::agent::adapters::acp::session_options::SessionOptions;
-use crate::agent::adapters::acp::tool_calls::Tools;
+use crate::agent::adapters::acp::tool_calls::ToolCalls;
+use crate::agent::adapters::acp::{failure, permission_requests, quirks};
+use crate::agent::adapters::json_rpc::{request, response, take_member};
 use crate::agent::dialect::{
-    Dialect, DialectEffects, Exit, StrayOutput, TextCollector, outcome_from_exit, string_field,
+    Dialect, DialectEffects, Exit, StrayOutput, TextCollector, failed_outcome, one_line_title,
+    outcome_from_exit, string_field,
 };
-pub(crate) use crate::agent::dialect::{failed_outcome, one_line_title};
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::permission::{Decision, PermissionKind};
-use crate::agent::{AgentEvent, TurnRequest, Usage, classify};
+use crate::agent::{TurnRequest, Usage, classify};
 use crate::config::Mode;
 use crate::json;
 use serde_json::{Value, json};
 
-/// Whether a CLI that also has a one-shot output speaks ACP this time: when its user wants it so
-/// (`WTT_CONNECT_<ADAPTER>_TRANSPORT=acp`), and in the modes that can ask, because there is nobody to ask else.
+/// Whether a CLI that also has a one-shot form is driven over ACP: if the settings say so
+/// (`WTT_CONNECT_<ADAPTER>_TRANSPORT=acp`), and in the modes that ask, because the one-shot form cannot ask.
 pub fn is_chosen(request: &TurnRequest) -> bool {
-    match request.transport.as_deref() {
-        Some(transport) => transport == "acp",
-        None => matches!(request.mode, Mode::AutoEdit | Mode::Suggest),
-    }
+    request.transport.as_deref().map_or(request.can_ask(), |transport| transport == "acp")
 }
 
-/// Questions that may be open at once; a person could not answer more.
-pub(super) const MAX_ASKS: usize = 32;
+/// Permission requests that may be open at once; a person could not answer more.
+const MAX_OPEN_REQUESTS: usize = 32;
 
-/// What our open request is for.
+/// The purpose of the connector's open request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AcpStep {
     Initialize,
     Login,
     /// A new session.
     New,
-    /// An earlier one, by `session/resume` or `session/load`.
+    /// An earlier session, by `session/resume` or `session/load`.
     Resume,
     Load,
     Mode,
@@ -53,15 +48,15 @@ pub(super) enum AcpStep {
     Prompt,
 }
 
-/// What the agent has said of itself.
+/// What the agent has announced in its response to `initialize`.
 #[derive(Debug, Default)]
-pub(super) struct Able {
+pub(super) struct AcpCapabilities {
     pub(super) load: bool,
     pub(super) resume: bool,
     pub(super) image: bool,
-    /// Further messages for a running prompt.
+    /// `_session/steering`: further messages for a running prompt.
     pub(super) steering: bool,
-    /// A way to log in that needs no person, until it has been tried.
+    /// A login method that needs no person, until it has been tried.
     pub(super) login: Option<String>,
 }
 
@@ -71,18 +66,18 @@ pub(super) struct AcpTurn {
     pub(super) said: TextCollector,
     /// Text since the last tool call: the answer.
     pub(super) answer: String,
-    /// A tool call has come since: the next text begins a message.
-    pub(super) broken: bool,
+    /// Whether the next text begins a message, because a tool call has come.
+    pub(super) starts_message: bool,
     pub(super) message_id: String,
-    pub(super) tools: Tools,
-    /// The last thing that was not allowed.
+    pub(super) tools: ToolCalls,
+    /// The title of the last request that was denied.
     pub(super) denied: String,
-    /// codex-acp puts its errors into the answer, and says so here.
+    /// Whether the answer is an error message, as codex-acp announces (`tests/fixtures/acp/codex-no-login.jsonl`).
     pub(super) system_error: bool,
-    pub(super) further: further_messages::FurtherMessages,
+    pub(super) further: FurtherMessages,
     pub(super) usage: Option<Usage>,
-    pub(super) stopping: bool,
-    /// The prompt was answered, and it still works.
+    pub(super) cancel_sent: bool,
+    /// The prompt has its response, and the agent still works.
     pub(super) works_on: bool,
     pub(super) ended: bool,
 }
@@ -91,31 +86,31 @@ pub(super) struct AcpTurn {
 #[derive(Debug)]
 pub struct Acp {
     pub(super) request: TurnRequest,
-    /// The model is an argument of the command line.
+    /// Whether the model is set on the command line.
     pub(super) model_by_flag: bool,
     pub(super) quirks: &'static Quirks,
-    pub(super) capabilities: Able,
+    pub(super) capabilities: AcpCapabilities,
     pub(super) options: SessionOptions,
     pub(super) session: String,
-    /// The session has been resumed, so its history goes with every request.
+    /// Whether the session is resumed, so that every request includes a history.
     pub(super) resumed: bool,
     pub(super) last_id: u64,
-    /// Further messages that were sent, all turns together.
+    /// Further messages that were sent in all turns, for their ids.
     pub(super) steers: u64,
     pub(super) pending: Option<AcpStep>,
-    /// The replay of the history is still to come.
+    /// The replay of the history has not ended.
     pub(super) replaying: bool,
-    /// Whether it has said that it is logged in.
+    /// Whether it is logged in, if it has said so.
     pub(super) logged_in: Option<bool>,
-    /// It has spoken the protocol at all.
-    pub(super) spoke: bool,
+    /// Whether it has written any message of the protocol.
+    has_spoken: bool,
     /// Names of its slash commands, once it has announced them.
     pub(super) commands: Vec<String>,
-    /// A command is held back until they are known.
-    pub(super) waits_for_list: bool,
-    pub(super) asks: Vec<OpenRequest>,
+    /// A command is delayed until they are known.
+    pub(super) waits_for_commands: bool,
+    pub(super) open_requests: Vec<OpenRequest>,
     pub(super) turn: AcpTurn,
-    pub(super) stray: StrayOutput,
+    stray: StrayOutput,
 }
 
 impl Acp {
@@ -125,7 +120,7 @@ impl Acp {
             request: request.clone(),
             model_by_flag,
             quirks: quirks::of(""),
-            capabilities: Able::default(),
+            capabilities: AcpCapabilities::default(),
             options: SessionOptions::default(),
             session: String::new(),
             resumed: false,
@@ -134,10 +129,10 @@ impl Acp {
             pending: None,
             replaying: false,
             logged_in: None,
-            spoke: false,
+            has_spoken: false,
             commands: Vec::new(),
-            waits_for_list: false,
-            asks: Vec::new(),
+            waits_for_commands: false,
+            open_requests: Vec::new(),
             turn: AcpTurn::default(),
             stray: StrayOutput::default(),
         }
@@ -146,12 +141,18 @@ impl Acp {
     pub(super) fn send(&mut self, step: AcpStep, method: &str, params: Value, effects: &mut DialectEffects) {
         self.last_id += 1;
         self.pending = Some(step);
-        write(json!({ "jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params }), effects);
+        effects.send(&request(self.last_id.into(), method, params));
+    }
+
+    pub(super) fn send_cancel(&mut self, effects: &mut DialectEffects) {
+        let params = json!({ "sessionId": self.session });
+        effects.send(&json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }));
+        self.close_requests(effects);
     }
 
     pub(super) fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
         self.pending = None;
-        self.close_asks(effects);
+        self.close_requests(effects);
         if !self.turn.ended {
             self.turn.ended = true;
             effects.outcome = Some(outcome);
@@ -163,28 +164,22 @@ impl Acp {
         self.finish(failed_outcome(reason, words, partial), effects);
     }
 
-    /// Whoever asked gets an answer, also when nobody will decide any more.
-    pub(super) fn close_asks(&mut self, effects: &mut DialectEffects) {
-        for open in std::mem::take(&mut self.asks) {
-            self.turn_down(&open, effects);
-            effects.withdrawn_requests.push(open.ask.id);
+    /// Answers all open requests with a refusal, because the turn ends.
+    fn close_requests(&mut self, effects: &mut DialectEffects) {
+        for open in std::mem::take(&mut self.open_requests) {
+            self.refuse(&open, effects);
+            effects.withdrawn_requests.push(open.request.id);
         }
     }
 
-    pub(super) fn turn_down(&self, open: &OpenRequest, effects: &mut DialectEffects) {
+    fn refuse(&self, open: &OpenRequest, effects: &mut DialectEffects) {
         if let Ok(answer) = open.answer(&Decision::DenyAndStop, self.quirks) {
-            write(answer, effects);
+            effects.send(&answer);
         }
     }
 
-    /// A request of the agent.
-    pub(super) fn asked(
-        &mut self,
-        id: &Value,
-        method: &str,
-        params: &mut Value,
-        effects: &mut DialectEffects,
-    ) {
+    /// Handles a request of the agent.
+    fn on_request(&mut self, id: &Value, method: &str, params: &mut Value, effects: &mut DialectEffects) {
         let form = match method {
             "session/request_permission" => Ok(None),
             "elicitation/create" => {
@@ -198,45 +193,49 @@ impl Acp {
         let form = match form {
             Ok(form) => form,
             Err((code, why)) => {
-                effects.events.push(AgentEvent::Note(one_line_title(&format!("refused {method}: {why}"))));
+                effects.note(&one_line_title(&format!("refused {method}: {why}")));
                 let error = json!({ "code": code, "message": why });
-                return write(response(id, "error", error), effects);
+                return effects.send(&response(id, "error", error));
             }
         };
-        let running = self.pending == Some(AcpStep::Prompt) && !self.turn.stopping;
+        let running = self.pending == Some(AcpStep::Prompt) && !self.turn.cancel_sent;
         if let Some(call) = params.get("toolCall").filter(|_| running) {
             self.turn.tools.update(call, true, effects);
         }
         let mut open =
             form.unwrap_or_else(|| permission_requests::open(id, params, &self.turn.tools, self.quirks));
-        // The agent does by itself what the mode is named for. What it still asks for (another folder, `.git`) is no
-        // ordinary edit.
-        if self.request.mode == Mode::AutoEdit && open.ask.kind == PermissionKind::Edit {
-            open.ask.kind = PermissionKind::Other;
+        // In auto-edit the agent makes ordinary edits without asking. A request is for another folder, or for `.git`.
+        if self.request.mode == Mode::AutoEdit && open.request.kind == PermissionKind::Edit {
+            open.request.kind = PermissionKind::Other;
         }
-        if !running || self.asks.len() >= MAX_ASKS {
-            return self.turn_down(&open, effects);
+        if !running || self.open_requests.len() >= MAX_OPEN_REQUESTS {
+            return self.refuse(&open, effects);
         }
-        self.asks.retain(|other| other.id != open.id);
-        effects.permission_requests.push(open.ask.clone());
-        self.asks.push(open);
+        self.open_requests.retain(|other| other.id != open.id);
+        effects.permission_requests.push(open.request.clone());
+        self.open_requests.push(open);
     }
 
-    /// The agent does not want to know any more.
-    pub(super) fn withdraw(&mut self, is: impl Fn(&OpenRequest) -> bool, effects: &mut DialectEffects) {
-        self.asks.retain(|open| {
-            if is(open) {
-                effects.withdrawn_requests.push(open.ask.id.clone());
+    /// The agent has withdrawn requests.
+    pub(super) fn withdraw(
+        &mut self,
+        is_withdrawn: impl Fn(&OpenRequest) -> bool,
+        effects: &mut DialectEffects,
+    ) {
+        self.open_requests.retain(|open| {
+            let is_withdrawn = is_withdrawn(open);
+            if is_withdrawn {
+                effects.withdrawn_requests.push(open.request.id.clone());
             }
-            !is(open)
+            !is_withdrawn
         });
     }
 
-    pub(super) fn told(&mut self, method: &str, params: &mut Value, effects: &mut DialectEffects) {
+    fn on_notification(&mut self, method: &str, params: &mut Value, effects: &mut DialectEffects) {
         match method {
             "session/update" => {
-                let about = string_field(params, "sessionId");
-                if self.session.is_empty() || about.is_empty() || about == self.session {
+                let session = string_field(params, "sessionId");
+                if self.session.is_empty() || session.is_empty() || session == self.session {
                     let mut update = take_member(params, "update");
                     self.update(&mut update, effects);
                 }
@@ -247,9 +246,9 @@ impl Acp {
             }
             "$/cancel_request" => {
                 let id = take_member(params, "requestId");
-                if self.asks.iter().any(|open| open.id == id) {
+                if self.open_requests.iter().any(|open| open.id == id) {
                     let error = json!({ "code": failure::CANCELLED, "message": "Request cancelled" });
-                    write(response(&id, "error", error), effects);
+                    effects.send(&response(&id, "error", error));
                 }
                 self.withdraw(|open| open.id == id, effects);
             }
@@ -269,21 +268,21 @@ impl Dialect for Acp {
             return self.stray.line(line, effects);
         };
         effects.is_sign_of_life = true;
-        self.spoke = true;
+        self.has_spoken = true;
         let id = take_member(&mut message, "id");
         match message.get("method").and_then(Value::as_str).map(str::to_owned) {
             Some(method) => {
                 let mut params = take_member(&mut message, "params");
                 if id.is_null() {
-                    self.told(&method, &mut params, effects);
+                    self.on_notification(&method, &mut params, effects);
                 } else {
-                    self.asked(&id, &method, &mut params, effects);
+                    self.on_request(&id, &method, &mut params, effects);
                 }
             }
             None if self.on_steering_response(&id, &message, effects) => {}
             None if id.as_u64() == Some(self.last_id) => {
                 if let Some(step) = self.pending.take() {
-                    self.answered(step, &mut message, effects);
+                    self.on_response(step, &mut message, effects);
                 }
             }
             None => {}
@@ -291,16 +290,14 @@ impl Dialect for Acp {
     }
 
     fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
-        let outcome = outcome_from_exit(exit, "", &self.stray, stderr_tail, self.turn.said.text());
-        let outcome = match outcome {
-            // What never spoke the protocol is no agent, or an older one.
-            AgentOutcome::Failed { reason: Reason::SilentExit(_) | Reason::NoOutput, detail, partial }
-                if !self.spoke =>
-            {
-                AgentOutcome::Failed { reason: Reason::CliUnsupported, detail, partial }
-            }
-            other => other,
-        };
+        let mut outcome = outcome_from_exit(exit, "", &self.stray, stderr_tail, self.turn.said.text());
+        // A program that never writes a message of the protocol is not an ACP agent, or a release before ACP.
+        if let AgentOutcome::Failed { reason, .. } = &mut outcome
+            && !self.has_spoken
+            && matches!(reason, Reason::SilentExit(_) | Reason::NoOutput)
+        {
+            *reason = Reason::CliUnsupported;
+        }
         self.finish(outcome, effects);
     }
 
@@ -312,10 +309,6 @@ impl Dialect for Acp {
         classify::by_stderr_tail(stderr_tail).map(|(reason, _)| reason)
     }
 
-    fn keeps_stdin(&self) -> bool {
-        true
-    }
-
     fn keeps_process(&self) -> bool {
         true
     }
@@ -324,7 +317,7 @@ impl Dialect for Acp {
         self.request = request.clone();
         self.turn = AcpTurn::default();
         if self.session.is_empty() || request.resume.as_ref() != Some(&self.session) {
-            return self.open(effects);
+            return self.open_session(effects);
         }
         self.resumed = true;
         self.choose(AcpStep::Mode, effects);
@@ -334,31 +327,29 @@ impl Dialect for Acp {
         if self.pending != Some(AcpStep::Prompt) {
             return false;
         }
-        let params = json!({ "sessionId": self.session });
-        write(json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
-        self.close_asks(effects);
-        self.turn.stopping = true;
+        self.send_cancel(effects);
+        self.turn.cancel_sent = true;
         true
     }
 
     fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
-        self.steer(text, effects)
+        self.send_further_message(text, effects)
     }
 
     fn answer(&mut self, id: &str, decision: &Decision, effects: &mut DialectEffects) {
-        let Some(place) = self.asks.iter().position(|open| open.ask.id == id) else { return };
-        let open = self.asks.remove(place);
+        let Some(place) = self.open_requests.iter().position(|open| open.request.id == id) else { return };
+        let open = self.open_requests.remove(place);
         if matches!(decision, Decision::Deny(_) | Decision::DenyAndStop) {
-            self.turn.denied.clone_from(&open.ask.title);
+            self.turn.denied.clone_from(&open.request.title);
         }
         match open.answer(decision, self.quirks) {
-            Ok(answer) => write(answer, effects),
-            // asked again, with why
+            Ok(answer) => effects.send(&answer),
+            // The person is asked again, and told why.
             Err(why) => {
-                let mut ask = open.ask.clone();
-                ask.detail = format!("{why}\n\n{}", ask.detail);
-                effects.permission_requests.push(ask);
-                self.asks.push(open);
+                let mut request = open.request.clone();
+                request.detail = format!("{why}\n\n{}", request.detail);
+                effects.permission_requests.push(request);
+                self.open_requests.push(open);
             }
         }
         if *decision == Decision::DenyAndStop {

@@ -1,22 +1,22 @@
-//! Why an ACP turn failed: from error codes, words and reasons to stop to our closed list. Pure.
+//! Classifies failures of ACP turns by error code, message and stop reason. Pure.
 
 use crate::agent::classify;
 use crate::agent::dialect::string_field;
 use crate::agent::outcome::Reason;
 use serde_json::Value;
 
-/// Error code of the protocol: a login is needed.
+/// Error code of the protocol: the agent needs a login.
 pub const NEEDS_LOGIN: i64 = -32000;
-/// There is no such thing, which can only be the session.
+/// Error code: a resource was not found, which can only be the session.
 const NOT_FOUND: i64 = -32002;
-/// What was asked for cannot be answered.
+/// Error code: invalid parameters.
 pub const BAD_PARAMS: i64 = -32602;
-/// Whoever asked has taken the request back; it is answered all the same.
+/// Error code: the request was withdrawn. It is answered all the same.
 pub const CANCELLED: i64 = -32800;
-/// There is no such method.
+/// Error code: unknown method.
 pub const NO_METHOD: i64 = -32601;
 
-/// The words of an error; what is in its data says more than "Internal error".
+/// The message of an error. Its data says more than "Internal error".
 pub fn words(error: &Value) -> &str {
     let data = &error["data"];
     let inner =
@@ -31,14 +31,14 @@ pub fn words(error: &Value) -> &str {
     })
 }
 
-/// What an error means. `resuming`: the request was to open an earlier session.
+/// Why a request failed. `resuming`: it was to open an earlier session; `resumed`: it included a history.
 pub fn reason(error: &Value, resuming: bool, resumed: bool) -> Reason {
     let code = error["code"].as_i64().unwrap_or_default();
     let words = words(error);
     if code == NOT_FOUND || words.starts_with("Session not found") {
         return Reason::StaleSession;
     }
-    // "Authentication required: 401": there was a login, and the provider does not take it.
+    // "Authentication required: 401": the provider rejects the login.
     if matches!((code, status(words)), (401 | 403, _) | (_, Some(401 | 403))) {
         return Reason::AuthRejected;
     }
@@ -56,7 +56,7 @@ pub fn reason(error: &Value, resuming: bool, resumed: bool) -> Reason {
     }
 }
 
-/// A status of HTTP among the words of an error: "fake upstream error 401".
+/// An HTTP status in the message of an error: "fake upstream error 401".
 fn status(words: &str) -> Option<u16> {
     words
         .split(|c: char| !c.is_alphanumeric())
@@ -64,7 +64,7 @@ fn status(words: &str) -> Option<u16> {
         .find(|n| (400..500).contains(n))
 }
 
-/// Reasons to stop other than a good end and a cancel: what they mean, and how people are told.
+/// The failure of a stop reason other than a good end and a cancellation, with a message for people.
 pub fn stopped(reason: &str) -> Option<(Reason, &'static str)> {
     Some(match reason {
         "max_tokens" => {

@@ -1,16 +1,16 @@
-//! The state of further messages for a running prompt. What happens to them is in `steering.rs`.
+//! The state of further messages for a running prompt. `steering.rs` sends them.
 
 use serde_json::Value;
 
 /// Further messages of a turn.
 #[derive(Debug, Default)]
 pub(super) struct FurtherMessages {
-    /// Sent to the agent and not answered: number and text.
+    /// Sent, without a response yet: number and text.
     pub(super) sent: Vec<(u64, String)>,
-    /// To be prompted with when the running prompt has ended.
+    /// The next prompt, when the running one has ended.
     pub(super) queued: Vec<String>,
-    /// The prompt has ended while an answer was still to come: its result.
+    /// The result of a prompt that ended before these responses came.
     pub(super) held_result: Option<Value>,
-    /// What was answered to prompts that others have followed.
+    /// Answers of this turn that were followed by another prompt.
     pub(super) earlier: String,
 }

@@ -1,4 +1,5 @@
-//! How ACP agents differ, as one table. The protocol leaves the names of modes to them, and some speak it oddly. Pure.
+//! The differences of ACP agents, as one table. The protocol does not define the names of modes, and some agents deviate
+//! from it. Pure.
 
 use crate::config::Mode;
 
@@ -7,26 +8,27 @@ use crate::config::Mode;
 pub struct Quirks {
     /// What its `agentInfo.name` contains, in lower case.
     agent: &'static str,
-    /// Its modes for `full-auto` and `yolo`, best first. Without any of them each question is allowed as it comes.
+    /// Its modes for `full-auto` and `yolo`, best first. Without any of them each permission request is allowed.
     full: &'static [&'static str],
-    /// Its modes for `auto-edit`. An empty name at the end: it can be left as it is, because it asks.
+    /// Its modes for `auto-edit`. An empty name at the end permits the current mode, because it asks.
     edit: &'static [&'static str],
     /// Its modes for `suggest`.
     ask: &'static [&'static str],
-    /// "Always" means until the process ends, though its name does not say so.
+    /// "Always" ends with the process, although its name does not say so.
     pub always_is_session: bool,
-    /// A session whose first turn failed cannot be resumed: the id counts after an answer only.
+    /// A session whose first turn failed cannot be resumed: the id is stored only after an answer.
     pub late_session: bool,
-    /// `session/load` replays the history after its answer, up to the list of commands.
+    /// `session/load` replays the history after its response, up to the list of commands.
     pub replays_late: bool,
-    /// A session that is loaded in the clock minute in which it was opened is lost: its files are named by the minute.
+    /// A session that is loaded in the clock minute in which it was opened is lost: its files are named by the minute
+    /// (`tests/fixtures/acp/gemini-load-after-75s.jsonl`).
     pub once_a_minute: bool,
-    /// A slash command that it takes and does not announce. Its list is waited for: what it does not know it passes over
-    /// without a word.
+    /// A slash command that it accepts and does not announce. A command waits for the list, because the agent ignores an
+    /// unknown one silently.
     pub unlisted: &'static str,
-    /// It says this, ends the turn, and works on; a message meanwhile gets no answer. The turn lasts until it says more.
+    /// It prints this, ends the prompt, and works on; a message meanwhile gets no answer. The turn lasts until its next text.
     pub works_on: &'static str,
-    /// Where the reason is when a turn ends without a word.
+    /// Where people find the reason of a turn without output.
     pub hint: &'static str,
 }
 
@@ -41,7 +43,7 @@ impl Quirks {
     }
 }
 
-/// An agent that does nothing odd.
+/// An agent without deviations.
 const PLAIN: Quirks = Quirks {
     agent: "",
     full: &["yolo", "bypassPermissions", "bypass_permissions", "bypass", "full-access"],
@@ -56,7 +58,7 @@ const PLAIN: Quirks = Quirks {
     hint: "",
 };
 
-/// The first row that fits counts; the last one fits all.
+/// The first row that matches counts; the last one matches all agents.
 static TABLE: &[Quirks] = &[
     // gemini 0.61
     Quirks {
@@ -69,7 +71,7 @@ static TABLE: &[Quirks] = &[
         once_a_minute: true,
         ..PLAIN
     },
-    // claude-agent-acp 0.100; `bypassPermissions` is offered to root with IS_SANDBOX=1 only
+    // claude-agent-acp 0.100; it offers `bypassPermissions` to root only with IS_SANDBOX=1
     Quirks {
         agent: "claude",
         full: &["bypassPermissions"],
@@ -77,8 +79,8 @@ static TABLE: &[Quirks] = &[
         ask: &["default"],
         ..PLAIN
     },
-    // codex-acp 2.6 of agentclientprotocol, codex-acp 0.16 of zed; both answer "no" by ending the turn. The default mode
-    // lets a second model decide; zed's `auto` is its sandbox of the workspace.
+    // codex-acp 2.6 of agentclientprotocol, codex-acp 0.16 of zed; both end the turn after a denied request. In the default
+    // mode a second model decides; zed's `auto` is its sandbox of the workspace.
     Quirks {
         agent: "codex",
         full: &["agent-full-access", "full-access"],
@@ -86,7 +88,7 @@ static TABLE: &[Quirks] = &[
         ask: &["read-only"],
         ..PLAIN
     },
-    // opencode 1.18 has no modes for this; its adapter sets OPENCODE_PERMISSION, and it asks what that says
+    // opencode 1.18 has no modes for this; its adapter sets OPENCODE_PERMISSION
     Quirks {
         agent: "opencode",
         full: &["build"],
@@ -96,39 +98,39 @@ static TABLE: &[Quirks] = &[
         unlisted: "compact",
         ..PLAIN
     },
-    // kimi-code 2.1, whose `default` writes files of the workspace without a question; and the old kimi-cli 1.51, which
-    // has no other mode and asks for everything
+    // kimi-code 2.1, whose `default` writes files of the workspace without asking; and the old kimi-cli 1.51, which has no
+    // other mode and asks before everything
     Quirks {
         agent: "kimi",
         full: &["yolo"],
         edit: &["default", ""],
         ask: &["plan"],
         works_on: "Context compaction started",
-        hint: "it keeps the errors of its provider to its log, below ~/.kimi-code/logs or ~/.kimi/logs",
+        hint: "it writes the errors of its provider only to its log, below ~/.kimi-code/logs or ~/.kimi/logs",
         ..PLAIN
     },
     // qwen-code 0.24
     Quirks { agent: "qwen", edit: &["auto-edit", "auto_edit"], ask: &["default"], ..PLAIN },
-    // qoder 1.1 (not seen past its login): its adapter sets the mode on the command line
+    // qoder 1.1 (not observed after its login): its adapter sets the mode on the command line
     Quirks { agent: "qoder", edit: &["acceptEdits", "accept_edits", ""], ask: &["default", ""], ..PLAIN },
     // devin; `ask` answers without changing anything
     Quirks { agent: "affogato", full: &["bypass"], edit: &["accept-edits"], ask: &["ask"], ..PLAIN },
-    // cursor never asks before an edit, and before a command only if its user has set it so: only its reading modes are
-    // strict. Its "always" is written into the user's configuration.
+    // cursor never asks before an edit, and before a command only if the user's Cursor settings say so: only its reading
+    // modes are strict. It writes "always" into the user's configuration.
     Quirks { agent: "cursor", full: &["agent"], edit: &[], ask: &["ask", "plan"], ..PLAIN },
     PLAIN,
 ];
 
-/// The row of an agent that calls itself so.
+/// The row of the agent with this name.
 pub fn of(name: &str) -> &'static Quirks {
     let name = name.to_ascii_lowercase();
     TABLE.iter().find(|row| name.contains(row.agent)).unwrap_or(&TABLE[TABLE.len() - 1])
 }
 
-/// What agents print into the answer that is no part of it: these pieces begin so.
+/// Beginnings of text pieces that are not part of the answer.
 pub const NOISE: &[&str] = &["[MODE_UPDATE]", "Config warning: "];
 
-/// Kinds of tools that come without one (kimi-cli): by the first word of the title.
+/// Kinds of tool calls without a kind (kimi-cli), by the first word of the title.
 pub const KINDS: &[(&str, &str)] = &[
     ("Shell", "execute"),
     ("Bash", "execute"),
@@ -140,10 +142,10 @@ pub const KINDS: &[(&str, &str)] = &[
     ("FetchURL", "fetch"),
 ];
 
-/// Ways to log in that need no person: they read a key or an earlier login. (gemini's would change the user's settings.)
+/// Login methods that need no person: they read a key or an earlier login. (That of gemini would change the user's settings.)
 pub const UNATTENDED: &[&str] = &["api-key", "qodercli-login"];
 
-/// Programs that speak ACP only when asked to, and how: `WTT_CONNECT_ACP_COMMAND=qwen` is enough.
+/// Programs that speak ACP only with this argument: `WTT_CONNECT_ACP_COMMAND=qwen` is enough.
 pub const PRESETS: &[(&str, &str)] = &[
     ("agent", "acp"),
     ("cursor-agent", "acp"),

@@ -1,36 +1,37 @@
-//! What an ACP session offers to choose from: modes, models, efforts; and how a choice is made. Pure.
+//! The modes, models and efforts that an ACP session offers, and the requests that set them. Pure.
 //!
-//! Two generations of the protocol: lists of their own with a method each, and "config options" with one method. Agents
-//! have the one, the other or both; options are preferred.
+//! The protocol has two generations: separate lists, each with its method, and "config options" with one method. Agents
+//! have one of them or both; options are preferred.
 
+use crate::agent::adapters::json_rpc::take_member;
 use crate::agent::dialect::{array_items, string_field};
 use serde_json::{Value, json};
 
-/// Offered models that are named when another one was asked for.
+/// Offered values that a message names: more would not be read.
 const MAX_NAMED: usize = 12;
 
-/// What is on offer now.
+/// The values that are offered and set now.
 #[derive(Debug, Default)]
 pub struct SessionOptions {
     options: Value,
     modes: Value,
     models: Value,
-    /// The change that is being made.
-    wish: Value,
+    /// Parameters of the change whose response is awaited.
+    pending: Value,
 }
 
-/// What follows from a wish.
+/// The request that a setting needs.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is so already, or need not be.
+pub enum OptionChange {
+    /// None: the value is set already, or not required.
     None,
     /// Method and parameters, without the session.
     Set(&'static str, Value),
-    /// It cannot be had: why.
+    /// The agent does not offer the value, for this reason.
     Refused(String),
 }
 
-/// Where a choice is made.
+/// The list that offers a value.
 enum OptionPlace<'a> {
     Option(&'a Value),
     Modes(&'a Value),
@@ -43,7 +44,7 @@ impl OptionPlace<'_> {
         match self {
             OptionPlace::Option(option) => {
                 for item in array_items(&option["options"]) {
-                    // groups hold options of their own
+                    // Groups contain options.
                     out.push(string_field(item, "value"));
                     out.extend(array_items(&item["options"]).iter().map(|item| string_field(item, "value")));
                 }
@@ -59,7 +60,7 @@ impl OptionPlace<'_> {
         out
     }
 
-    fn set(&self, value: &str) -> Change {
+    fn set(&self, value: &str) -> OptionChange {
         let (now, method, parameters) = match self {
             OptionPlace::Option(option) => (
                 string_field(option, "currentValue"),
@@ -73,47 +74,48 @@ impl OptionPlace<'_> {
                 (string_field(list, "currentModelId"), "session/set_model", json!({ "modelId": value }))
             }
         };
-        if now == value { Change::None } else { Change::Set(method, parameters) }
+        if now == value { OptionChange::None } else { OptionChange::Set(method, parameters) }
     }
 }
 
 impl SessionOptions {
-    /// Takes what an answer or update says; what it does not mention stays.
-    pub fn learn(&mut self, said: &mut Value) {
+    /// Stores the values of a response or notification; a list that it does not contain stays.
+    pub fn update(&mut self, message: &mut Value) {
         for (name, place) in
             [("configOptions", &mut self.options), ("modes", &mut self.modes), ("models", &mut self.models)]
         {
-            let new = crate::agent::adapters::acp::json_rpc::take_member(said, name);
+            let new = take_member(message, name);
             if !new.is_null() {
                 *place = new;
             }
         }
     }
 
-    /// A change has been asked for, with these parameters.
-    pub fn asked(&mut self, parameters: &Value) {
-        self.wish = parameters.clone();
+    /// A change is requested, with these parameters.
+    pub fn set_pending(&mut self, parameters: &Value) {
+        self.pending = parameters.clone();
     }
 
-    /// It was made; not every agent says so by itself.
-    pub fn made(&mut self) {
-        let wish = self.wish.take();
-        let option = items_mut(&mut self.options).iter_mut().find(|option| option["id"] == wish["configId"]);
+    /// The agent has made the requested change; not every agent sends the new value.
+    pub fn apply_pending(&mut self) {
+        let pending = self.pending.take();
+        let option =
+            items_mut(&mut self.options).iter_mut().find(|option| option["id"] == pending["configId"]);
         for (place, now, name) in [
             (option, "currentValue", "value"),
             (Some(&mut self.modes), "currentModeId", "modeId"),
             (Some(&mut self.models), "currentModelId", "modelId"),
         ] {
-            if let (Some(now), Some(new)) = (place.and_then(|place| place.get_mut(now)), wish.get(name)) {
+            if let (Some(now), Some(new)) = (place.and_then(|place| place.get_mut(now)), pending.get(name)) {
                 new.clone_into(now);
             }
         }
     }
 
     /// The agent has changed its mode by itself.
-    pub fn mode_is(&mut self, mode: &str) {
-        self.asked(&json!({ "modeId": mode }));
-        self.made();
+    pub fn set_current_mode(&mut self, mode: &str) {
+        self.set_pending(&json!({ "modeId": mode }));
+        self.apply_pending();
     }
 
     fn option(&self, category: &str) -> Option<OptionPlace<'_>> {
@@ -121,45 +123,45 @@ impl SessionOptions {
         array_items(&self.options).iter().find(fits).map(OptionPlace::Option)
     }
 
-    /// One of these modes, best first; an empty name stands for leaving it. `strict`: it must be one of them.
-    pub fn mode(&self, wanted: &[&str], strict: bool) -> Change {
+    /// Sets one of these modes, best first; an empty name permits the current one. `strict`: it must be one of them.
+    pub fn mode(&self, wanted: &[&str], strict: bool) -> OptionChange {
         let place = self.option("mode").unwrap_or(OptionPlace::Modes(&self.modes));
         let offered = place.values();
         match wanted.iter().find(|mode| offered.contains(mode)) {
             Some(mode) => place.set(mode),
-            None if !strict || wanted.contains(&"") => Change::None,
-            None => Change::Refused(format!(
+            None if !strict || wanted.contains(&"") => OptionChange::None,
+            None => OptionChange::Refused(format!(
                 "it has no mode that is strict enough (it offers: {})",
                 list(&offered)
             )),
         }
     }
 
-    /// The model of that id. codex-acp lists `model[effort]`; opencode `provider/model`.
-    pub fn model(&self, asked: &str, effort: &str) -> Change {
+    /// Sets the model with that id. codex-acp lists `model[effort]`; opencode `provider/model`.
+    pub fn model(&self, asked: &str, effort: &str) -> OptionChange {
         let place = self.option("model").unwrap_or(OptionPlace::Models(&self.models));
         let offered = place.values();
         if offered.is_empty() {
-            return Change::Refused(
+            return OptionChange::Refused(
                 "it does not let its model be chosen; choose it in its own settings".to_owned(),
             );
         }
         let with_effort = format!("{asked}[{effort}]");
         let below = format!("/{asked}");
         let fits = |id: &&&str| **id == asked || **id == with_effort || id.ends_with(&below);
-        // One that is not listed may be known all the same; the agent says so if not.
+        // The agent may know a model that it does not list; otherwise it refuses the request.
         place.set(offered.iter().find(fits).copied().unwrap_or(asked))
     }
 
-    /// The model was refused: in words for people.
-    pub fn no_model(&self, asked: &str) -> String {
+    /// The message that the agent has refused the model.
+    pub fn unknown_model_text(&self, asked: &str) -> String {
         let place = self.option("model").unwrap_or(OptionPlace::Models(&self.models));
         format!("it does not know the model {asked}; it offers {}", list(&place.values()))
     }
 
-    /// The effort, or the nearest that is offered.
-    pub fn effort(&self, asked: &str) -> Change {
-        let Some(place) = self.option("thought_level") else { return Change::None };
+    /// Sets the effort, or the nearest one that is offered.
+    pub fn effort(&self, asked: &str) -> OptionChange {
+        let Some(place) = self.option("thought_level") else { return OptionChange::None };
         let others: &[&str] = match asked {
             "off" | "none" => &["off", "none", "minimal", "low"],
             "minimal" => &["low", "on"],
@@ -169,7 +171,7 @@ impl SessionOptions {
         };
         let offered = place.values();
         let found = [asked].iter().chain(others).find(|effort| offered.contains(effort)).copied();
-        found.map_or(Change::None, |effort| place.set(effort))
+        found.map_or(OptionChange::None, |effort| place.set(effort))
     }
 }
 
@@ -192,15 +194,15 @@ mod tests {
     fn offer(said: Value) -> SessionOptions {
         let mut offer = SessionOptions::default();
         let mut said = said;
-        offer.learn(&mut said);
+        offer.update(&mut said);
         offer
     }
 
-    fn set(change: Change) -> String {
+    fn set(change: OptionChange) -> String {
         match change {
-            Change::Set(method, parameters) => format!("{method} {parameters}"),
-            Change::None => "none".to_owned(),
-            Change::Refused(why) => why,
+            OptionChange::Set(method, parameters) => format!("{method} {parameters}"),
+            OptionChange::None => "none".to_owned(),
+            OptionChange::Refused(why) => why,
         }
     }
 
@@ -216,10 +218,10 @@ mod tests {
         let modes = json!({"modes": {"currentModeId": "default", "availableModes": [{"id": "default"}, {"id": "yolo"}]}});
         let mut offer = offer(modes);
         assert_eq!(set(offer.mode(&["yolo"], false)), r#"session/set_mode {"modeId":"yolo"}"#);
-        offer.mode_is("yolo");
-        assert_eq!(offer.mode(&["yolo"], false), Change::None);
-        assert_eq!(offer.mode(&["plan"], false), Change::None);
-        assert_eq!(offer.mode(&["plan", ""], true), Change::None);
+        offer.set_current_mode("yolo");
+        assert_eq!(offer.mode(&["yolo"], false), OptionChange::None);
+        assert_eq!(offer.mode(&["plan"], false), OptionChange::None);
+        assert_eq!(offer.mode(&["plan", ""], true), OptionChange::None);
         assert!(set(offer.mode(&["plan"], true)).contains("offers: default, yolo"));
     }
 
@@ -234,14 +236,17 @@ mod tests {
             {"id": "model", "currentValue": "a/one", "options": [{"name": "A", "options": [{"value": "a/one"}, {"value": "a/two"}]}]},
             {"id": "thinking", "category": "thought_level", "currentValue": "off", "options": [{"value": "off"}, {"value": "on"}]}]});
         let grouped = offer(grouped);
-        assert_eq!(grouped.model("one", ""), Change::None);
+        assert_eq!(grouped.model("one", ""), OptionChange::None);
         assert!(set(grouped.model("two", "")).contains("\"a/two\""));
         assert!(set(grouped.model("three", "")).contains("\"three\""), "the agent says whether it knows it");
-        assert!(grouped.no_model("three").ends_with("offers a/one, a/two"));
+        assert!(grouped.unknown_model_text("three").ends_with("offers a/one, a/two"));
         assert!(set(grouped.effort("high")).contains("\"on\""));
-        assert_eq!(grouped.effort("none"), Change::None);
+        assert_eq!(grouped.effort("none"), OptionChange::None);
         let empty = SessionOptions::default();
         assert!(set(empty.model("x", "")).contains("its own settings"));
-        assert_eq!((empty.effort("high"), empty.mode(&["yolo"], false)), (Change::None, Change::None));
+        assert_eq!(
+            (empty.effort("high"), empty.mode(&["yolo"], false)),
+            (OptionChange::None, OptionChange::None)
+        );
     }
 }

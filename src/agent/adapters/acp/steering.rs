@@ -1,21 +1,21 @@
-//! Further messages for a running prompt: by `_session/steering` where the agent announces it (claude-agent-acp,
-//! codex-acp), else the prompt is cancelled and the session prompted again. Pure.
+//! Sends further messages for a running prompt: by `_session/steering` if the agent announces it (claude-agent-acp,
+//! codex-acp). Otherwise the prompt is cancelled, and the message is the next prompt. Pure.
 
 use crate::agent::adapters::acp::dialect::{Acp, AcpStep};
-use crate::agent::adapters::acp::json_rpc::write;
 use crate::agent::adapters::claude_code::stream_json::defuse;
+use crate::agent::adapters::json_rpc::request;
 use crate::agent::dialect::{DialectEffects, string_field};
 use serde_json::{Value, json};
 
-/// Our requests are numbers; these have names, so that they can be answered out of order.
-const NAME: &str = "steer-";
+/// Beginning of the ids of these requests, which are answered out of order; all others have numbers.
+const ID_PREFIX: &str = "steer-";
 
 impl Acp {
-    pub(super) fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
+    pub(super) fn send_further_message(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
         match self.pending {
-            _ if self.turn.ended || self.turn.stopping => return false,
+            _ if self.turn.ended || self.turn.cancel_sent => return false,
             Some(AcpStep::Prompt) => {}
-            // on the way to the prompt
+            // The prompt is not sent yet.
             Some(_) => {
                 self.request.prompt.push_str("\n\n");
                 self.request.prompt.push_str(text);
@@ -26,9 +26,7 @@ impl Acp {
         let further = &mut self.turn.further;
         if !self.capabilities.steering {
             if further.queued.is_empty() {
-                let params = json!({ "sessionId": self.session });
-                write(json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": params }), effects);
-                self.close_asks(effects);
+                self.send_cancel(effects);
             }
             self.turn.further.queued.push(text.to_owned());
             return true;
@@ -36,30 +34,28 @@ impl Acp {
         self.steers += 1;
         further.sent.push((self.steers, text.to_owned()));
         let block = json!({ "type": "text", "text": defuse(text.to_owned()) });
-        // an agent that has just ended leaves the message to us
+        // An agent that has just ended the prompt returns the message.
         let idle = json!({ "steering": { "idleBehavior": "promptRequired" } });
         let params = json!({ "sessionId": self.session, "prompt": [block], "_meta": idle });
-        let id = format!("{NAME}{}", self.steers);
-        write(
-            json!({ "jsonrpc": "2.0", "id": id, "method": "_session/steering", "params": params }),
-            effects,
-        );
+        let id = format!("{ID_PREFIX}{}", self.steers);
+        effects.send(&request(id.into(), "_session/steering", params));
         true
     }
 
-    /// An answer to one of ours; false when it is none.
+    /// Handles the response to a further message; false if it is another response.
     pub(super) fn on_steering_response(
         &mut self,
         id: &Value,
         message: &Value,
         effects: &mut DialectEffects,
     ) -> bool {
-        let number = id.as_str().and_then(|id| id.strip_prefix(NAME)).and_then(|n| n.parse::<u64>().ok());
+        let number =
+            id.as_str().and_then(|id| id.strip_prefix(ID_PREFIX)).and_then(|n| n.parse::<u64>().ok());
         let Some(number) = number else { return false };
         let further = &mut self.turn.further;
         let Some(at) = further.sent.iter().position(|(sent, _)| *sent == number) else { return true };
         let (_, text) = further.sent.remove(at);
-        // "startedNewTurn": its prompt would be answered to nobody, but the agent has the message
+        // "startedNewTurn": the response of that prompt would be lost, but the agent has the message.
         if !matches!(string_field(&message["result"], "outcome"), "injected" | "startedNewTurn") {
             further.queued.push(text);
         }
@@ -67,20 +63,20 @@ impl Acp {
             && let Some(result) = further.held_result.take()
         {
             self.pending = Some(AcpStep::Prompt);
-            self.stopped(&result, effects);
+            self.on_prompt_response(&result, effects);
         }
         true
     }
 
-    /// The prompt was answered, and the turn may not be over: true when it goes on.
-    pub(super) fn goes_on(&mut self, result: &Value, effects: &mut DialectEffects) -> bool {
+    /// Continues the turn after the response to its prompt if further messages wait; false if the turn has ended.
+    pub(super) fn continues(&mut self, result: &Value, effects: &mut DialectEffects) -> bool {
         let further = &mut self.turn.further;
-        if self.turn.stopping || (further.sent.is_empty() && further.queued.is_empty()) {
+        if self.turn.cancel_sent || (further.sent.is_empty() && further.queued.is_empty()) {
             return false;
         }
         if !further.sent.is_empty() {
             further.held_result = Some(result.clone());
-            // what is still asked for belongs to the prompt
+            // Permission requests still belong to the prompt.
             self.pending = Some(AcpStep::Prompt);
             return true;
         }
@@ -90,7 +86,7 @@ impl Acp {
             self.turn.further.earlier.push_str(answer.trim());
             self.turn.further.earlier.push_str("\n\n");
         }
-        self.turn.broken = true;
+        self.turn.starts_message = true;
         self.request.images.clear();
         self.request.prompt = texts.join("\n\n");
         if string_field(result, "stopReason") == "cancelled" {
@@ -101,6 +97,6 @@ impl Acp {
     }
 }
 
-/// Else an agent may take the first message for withdrawn.
+/// Without this an agent may believe that the first message is withdrawn.
 const INTERRUPTED: &str =
     "(A further message has interrupted you. Go on with both, from where you were.)\n\n";

@@ -1,4 +1,4 @@
-//! Tool calls of a turn: from updates that come in pieces to one beginning and one end each. Pure.
+//! The tool calls of a turn: merges the updates of a call, and reports its beginning and its end once. Pure.
 
 use crate::agent::adapters::acp::quirks::KINDS;
 use crate::agent::dialect::{DialectEffects, command_title, one_line_title, string_field};
@@ -7,17 +7,18 @@ use crate::json;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// So many are remembered at once. A turn with more has long forgotten the first ones.
-const MAX_TOOLS: usize = 1000;
+/// Tool calls that are kept at once, so that memory stays bounded. With more of them all are dropped: the first ones have
+/// ended long before.
+const MAX_TOOL_CALLS: usize = 1000;
 
 /// One call.
 #[derive(Debug, Default)]
-pub struct Tool {
+pub struct AcpToolCall {
     /// The protocol's kind: `execute`, `edit` and so on.
     pub kind: String,
-    /// What it is about, as far as it is known.
+    /// The command or the main argument, as far as it is known.
     pub title: String,
-    /// The name that came first; agents say what it is about a moment later.
+    /// The first title, often only the name of the tool; the argument follows in an update.
     first: String,
     is_search: bool,
     announced: bool,
@@ -26,23 +27,23 @@ pub struct Tool {
 
 /// All calls of a turn by their ids.
 #[derive(Debug, Default)]
-pub struct Tools {
-    table: BTreeMap<String, Tool>,
-    /// Whether any of them has worked.
+pub struct ToolCalls {
+    table: BTreeMap<String, AcpToolCall>,
+    /// Whether any of them has succeeded.
     pub worked: bool,
 }
 
-impl Tools {
-    /// One of them.
-    pub fn get(&self, id: &str) -> Option<&Tool> {
+impl ToolCalls {
+    /// The call with this id.
+    pub fn get(&self, id: &str) -> Option<&AcpToolCall> {
         self.table.get(id)
     }
 
-    /// Takes a `tool_call`, a `tool_call_update`, or the `toolCall` of a permission request: what a message does not say
-    /// stays as it was.
-    pub fn update(&mut self, call: &Value, asked: bool, effects: &mut DialectEffects) {
+    /// Merges a `tool_call`, a `tool_call_update`, or the `toolCall` of a permission request (`is_request`): fields that the
+    /// message does not contain stay.
+    pub fn update(&mut self, call: &Value, is_request: bool, effects: &mut DialectEffects) {
         let id = string_field(call, "toolCallId");
-        if self.table.len() >= MAX_TOOLS {
+        if self.table.len() >= MAX_TOOL_CALLS {
             self.table.clear();
         }
         let tool = self.table.entry(id.to_owned()).or_default();
@@ -57,7 +58,7 @@ impl Tools {
         }
         let name = string_field(call, "name");
         tool.is_search |= matches!(name, "WebSearch" | "web_search" | "google_web_search");
-        let command = command(call);
+        let command = shell_command(call);
         let said = string_field(call, "title");
         if !command.is_empty() {
             tool.title = command_title(&command);
@@ -68,11 +69,11 @@ impl Tools {
             tool.title = one_line_title(said);
         }
         let status = string_field(call, "status");
-        let over = matches!(status, "completed" | "failed");
-        // A title that is still the first one is often only the tool's name, until it runs.
+        let has_ended = matches!(status, "completed" | "failed");
+        // Until the tool runs, the first title is often only its name.
         let is_name = said.is_empty() || KINDS.iter().any(|row| row.0 == said);
-        let told = tool.title != tool.first || has_input(call) || (status == "in_progress" && !is_name);
-        if !tool.announced && (told || over || asked) {
+        let is_known = tool.title != tool.first || has_input(call) || (status == "in_progress" && !is_name);
+        if !tool.announced && (is_known || has_ended || is_request) {
             tool.announced = true;
             let kind = match tool.kind.as_str() {
                 "execute" => ToolKind::Command,
@@ -80,9 +81,9 @@ impl Tools {
                 _ => ToolKind::Tool,
             };
             let title = if tool.title.is_empty() { tool.kind.clone() } else { tool.title.clone() };
-            effects.events.push(AgentEvent::Tool { id: id.to_owned(), kind, title });
+            effects.tool(id, (kind, title));
         }
-        if over && !tool.ended {
+        if has_ended && !tool.ended {
             tool.ended = true;
             let ok = status == "completed" && exit_code(call) == 0;
             self.worked |= ok;
@@ -91,8 +92,8 @@ impl Tools {
     }
 }
 
-/// The command of a shell call, in the places where agents put it: the input, or (kimi) the input as text.
-pub fn command(call: &Value) -> String {
+/// The command of a shell call: in the input or, from kimi, in the input as text.
+pub fn shell_command(call: &Value) -> String {
     let input = &call["rawInput"]["command"];
     match input {
         Value::String(command) => command.clone(),
@@ -105,12 +106,12 @@ pub fn command(call: &Value) -> String {
     }
 }
 
-/// The working directory alone says nothing.
+/// Whether the input has more than the working directory.
 fn has_input(call: &Value) -> bool {
     call["rawInput"].as_object().is_some_and(|input| input.keys().any(|key| key != "cwd"))
 }
 
-/// codex-acp and opencode call a command completed whatever its exit code was.
+/// The exit code of a command: codex-acp and opencode report every command as completed.
 fn exit_code(call: &Value) -> i64 {
     let places = [&call["_meta"]["terminal_exit"]["exit_code"], &call["rawOutput"]["metadata"]["exit"]];
     places.into_iter().find_map(Value::as_i64).unwrap_or(0)

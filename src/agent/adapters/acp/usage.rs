@@ -1,39 +1,35 @@
-//! Tokens of an ACP turn, from the answer to its prompt. Pure.
+//! Tokens of an ACP turn, from the response to its prompt. Pure.
 //!
-//! `usage_update` counts how full the context is, which is another thing.
+//! `usage_update` counts the tokens of the context, not of the turn.
 
 use crate::agent::Usage;
-use crate::agent::dialect::count_field;
+use crate::agent::dialect::{count_field, usage_with_cache, usage_without_cache};
 use serde_json::Value;
 
-/// Reads `usage`, else `_meta.quota.token_count` (gemini). Agents differ in whether the input holds what was cached: the
-/// total tells.
+/// Reads `usage`, or else `_meta.quota.token_count` (gemini). Agents differ in whether the input includes cached tokens:
+/// the total shows it.
 pub fn of(result: &Value) -> Option<Usage> {
-    // Nothing at all means that nothing was counted, as after a cancel.
+    // All counts are 0 if the agent has not counted, as after a cancellation.
     read(result).filter(|usage| *usage != Usage::default())
 }
 
 fn read(result: &Value) -> Option<Usage> {
     let usage = &result["usage"];
     if usage.is_object() {
-        let (input, output) = (count_field(usage, "inputTokens"), count_field(usage, "outputTokens"));
-        let (cached, written) =
-            (count_field(usage, "cachedReadTokens"), count_field(usage, "cachedWriteTokens"));
+        let counted = usage_with_cache(usage, ["inputTokens", "cachedReadTokens", "outputTokens"]);
         let total = count_field(usage, "totalTokens");
-        let holds_cached = total > 0 && total <= add(&[input, output, count_field(usage, "thoughtTokens")]);
-        let input = if holds_cached { input } else { add(&[input, cached, written]) };
-        return Some(Usage { input, cached, output });
+        let without_cache =
+            counted.input.saturating_add(counted.output).saturating_add(count_field(usage, "thoughtTokens"));
+        if total > 0 && total <= without_cache {
+            return Some(counted);
+        }
+        let keys = ["inputTokens", "cachedReadTokens", "cachedWriteTokens", "outputTokens"];
+        return Some(usage_without_cache(usage, keys));
     }
     let tokens = &result["_meta"]["quota"]["token_count"];
-    tokens.is_object().then(|| Usage {
-        input: count_field(tokens, "input_tokens"),
-        cached: count_field(tokens, "cached_input_tokens"),
-        output: count_field(tokens, "output_tokens"),
-    })
-}
-
-fn add(counts: &[u64]) -> u64 {
-    counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    tokens
+        .is_object()
+        .then(|| usage_with_cache(tokens, ["input_tokens", "cached_input_tokens", "output_tokens"]))
 }
 
 #[cfg(test)]

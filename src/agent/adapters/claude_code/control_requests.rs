@@ -1,15 +1,16 @@
-//! `can_use_tool` requests as questions, and decisions as their answers; so are wishes of tool servers (`elicitation`). Pure.
+//! Translates `can_use_tool` and `elicitation` requests into permission requests, and decisions into responses
+//! (`tests/fixtures/claude-code-stream`). Pure.
 
 use crate::agent::adapters::codex::approvals::{label_for, question, words_for};
-use crate::agent::dialect::describe_tool_call;
-use crate::agent::dialect::string_field;
+use crate::agent::dialect::{array_items, describe_tool_call, string_field};
 use crate::agent::elicitation;
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::config::Mode;
 use serde_json::{Value, json};
+use std::fmt::Write;
 use std::path::Path;
 
-/// Reads a request. `plan` is what the agent wrote last as its plan: the request may not repeat it.
+/// Reads a request. `plan` is the plan that the agent wrote last: the request may not repeat it.
 pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: &str) -> PermissionRequest {
     if is_form(request) {
         let mut ask = elicitation::elicitation_request(&Value::Null, request, SCHEMA);
@@ -37,8 +38,8 @@ pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: 
             ask.subjects.push(ask.detail.clone());
         }
         "Edit" | "MultiEdit" | "Write" | "NotebookEdit" => {
-            // In auto-edit, `acceptEdits` lets it edit by itself: what it asks for lies outside, or is a file that
-            // steers other programs (`.git/config`).
+            // In auto-edit, `acceptEdits` permits ordinary edits: a request is for a file outside, or for one that
+            // controls other programs (`.git/config`).
             ask.kind = if mode == Mode::AutoEdit { PermissionKind::Other } else { PermissionKind::Edit };
             ask.detail = diff(input);
             let paths = ["file_path", "notebook_path"].into_iter().map(|key| string_field(input, key));
@@ -58,7 +59,7 @@ pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: 
             ask.detail = if own.is_empty() { plan } else { own }.to_owned();
         }
         _ => {
-            // What it reads, where a reading tool asks because the file lies outside.
+            // A reading tool asks because the file is outside.
             let path =
                 ["file_path", "path"].into_iter().map(|key| string_field(input, key)).find(|p| !p.is_empty());
             ask.subjects.extend(path.map(str::to_owned));
@@ -72,36 +73,33 @@ pub(super) fn read(id: &str, request: &Value, mode: Mode, workdir: &Path, plan: 
     ask
 }
 
-/// The file, and what an edit takes away and puts in.
+/// The file, and the lines that an edit removes and adds.
 fn diff(input: &Value) -> String {
     let mut out = [string_field(input, "file_path"), string_field(input, "notebook_path"), "\n"].concat();
     let edits = input["edits"].as_array().map(Vec::as_slice);
     for edit in edits.unwrap_or(std::slice::from_ref(input)) {
         for (sign, key) in [("-", "old_string"), ("+", "new_string"), ("+", "content"), ("+", "new_source")] {
             for line in string_field(edit, key).lines() {
-                for part in [sign, line, "\n"] {
-                    out.push_str(part);
-                }
+                let _ = writeln!(out, "{sign}{line}");
             }
         }
     }
     out
 }
 
-/// What "for this session" means: the suggested rules, kept in the process and never written to a file. The mode in
-/// which all edits are free belongs to questions about edits alone.
+/// The rules that claude suggests for "always", limited to the session: they stay in the process and are never written to
+/// a file. The mode that permits all edits is accepted for edits only.
 fn updates(request: &Value) -> Vec<Value> {
-    let suggestions = request["permission_suggestions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let is_edit = request["input"].get("file_path").is_some();
     let mut out = Vec::new();
-    for suggestion in suggestions {
-        let rule = match string_field(suggestion, "type") {
+    for suggestion in array_items(&request["permission_suggestions"]) {
+        let is_accepted = match string_field(suggestion, "type") {
             "addRules" => string_field(suggestion, "behavior") == "allow",
             "setMode" => is_edit && string_field(suggestion, "mode") == "acceptEdits",
             "addDirectories" => is_edit,
             _ => false,
         };
-        if rule {
+        if is_accepted {
             let mut own = suggestion.clone();
             own["destination"] = "session".into();
             out.push(own);
@@ -110,15 +108,15 @@ fn updates(request: &Value) -> Vec<Value> {
     out
 }
 
-/// Where the form of a tool server is.
+/// The member of an elicitation that holds the form.
 const SCHEMA: &str = "requested_schema";
 
-/// Whether a tool server wants something to be known.
+/// Whether an MCP server asks for information.
 pub(super) fn is_form(request: &Value) -> bool {
     string_field(request, "subtype") == "elicitation"
 }
 
-/// The `response` to a request; the error says what in the answer does not fit.
+/// The `response` to a request; the error says why the answer does not fit.
 pub(super) fn response(request: &Value, decision: &Decision) -> Result<Value, String> {
     if is_form(request) {
         return elicitation::elicitation_response(request, SCHEMA, decision);
@@ -134,7 +132,7 @@ pub(super) fn response(request: &Value, decision: &Decision) -> Result<Value, St
         }
         Decision::Answer(words) if is_question => {
             let mut answers = serde_json::Map::new();
-            let questions = input["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let questions = array_items(&input["questions"]);
             for (at, question) in questions.iter().enumerate() {
                 let words = label_for(question, words_for(words, at, questions.len()));
                 answers.insert(string_field(question, "question").to_owned(), words.into());

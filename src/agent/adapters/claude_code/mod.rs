@@ -1,15 +1,18 @@
-//! Claude Code: `claude -p --output-format stream-json`, one process per turn, or two-way where it may ask and for
+//! Claude Code: `claude -p --output-format stream-json`, one process per turn, or two-way in the modes that ask and for
 //! images (observed with 2.1.330: `tests/fixtures/claude-code`, `tests/fixtures/claude-code-stream`).
 
 mod control_requests;
 pub mod stream_json;
 pub mod two_way;
 
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{
+    AdapterSpec, Invocation, LaunchContext, Login, LoginQuery, flag_value, is_uuid, variable,
+};
 use crate::agent::adapters::claude_code::stream_json::Claude;
-use crate::agent::adapters::claude_code::two_way::{TwoWay, asks, keeps};
+use crate::agent::adapters::claude_code::two_way::TwoWay;
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::agent::dialect::Dialect;
-use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use crate::json;
 use serde_json::Value;
@@ -28,7 +31,6 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     install_hint: "install it with `npm install -g @anthropic-ai/claude-code`",
     login_hint: "Run `claude` on this machine, as the user of the connector, and type `/login`.",
     session_key: "claudeSessionId",
-    launcher: None,
     login_query: Some(LoginQuery { args: &["auth", "status"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "`--dangerously-skip-permissions`: nothing is asked."),
@@ -42,24 +44,30 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "It may read and asks before everything else (`stream`), or answers with a plan (`one-shot`, `--permission-mode=plan`).",
         ),
     ],
-    flavor: None,
-    discontinued: None,
-    image_data: true,
-    post_turn_query: None,
     invoke,
     dialect,
+    ..DEFAULTS
 };
 
-/// Whether both sides talk in this turn: also for images, which cannot be sent otherwise.
+/// Whether every turn of the session is two-way, so that the process can wait for the next one: in the modes that ask, and
+/// if the settings say so.
+fn keeps_process(request: &TurnRequest) -> bool {
+    request.transport.as_deref().map_or(request.can_ask(), |transport| transport == "stream")
+}
+
+/// Whether this turn is two-way: also for images, which cannot be sent otherwise.
 fn is_stream(request: &TurnRequest) -> bool {
-    keeps(request) || (request.transport.is_none() && !request.images.is_empty())
+    keeps_process(request) || (request.transport.is_none() && !request.images.is_empty())
 }
 
 fn dialect(request: &TurnRequest) -> Box<dyn Dialect> {
-    if is_stream(request) { Box::new(TwoWay::new(request)) } else { Box::new(Claude::new(request)) }
+    if is_stream(request) {
+        Box::new(TwoWay::new(request, keeps_process(request)))
+    } else {
+        Box::new(Claude::new(request))
+    }
 }
 
-/// Values are glued to their flags, so that none can be taken for an option.
 fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     let mut args: Vec<OsString> =
         ["-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages"]
@@ -69,7 +77,7 @@ fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     let stream = is_stream(request);
     if stream {
         args.extend(["--input-format", "stream-json", "--replay-user-messages"].map(OsString::from));
-        if asks(request) {
+        if request.can_ask() {
             args.push("--permission-prompt-tool=stdio".into());
         }
     }
@@ -81,20 +89,20 @@ fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
             ]);
             if host.is_root {
                 // Exactly `1`; without it both flags are refused to root.
-                env.push(("IS_SANDBOX".to_owned(), "1".into()));
+                env.push(variable("IS_SANDBOX", "1"));
             }
         }
         Mode::AutoEdit => args.push("--permission-mode=acceptEdits".into()),
         Mode::Suggest if stream => args.push("--permission-mode=default".into()),
         Mode::Suggest => args.push("--permission-mode=plan".into()),
     }
-    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
-    args.extend(request.effort.as_deref().and_then(effort).map(|effort| format!("--effort={effort}").into()));
-    args.push(match request.resume.as_deref().filter(|id| adapter::is_uuid(id)) {
-        Some(session) => format!("--resume={session}").into(),
-        None => format!("--session-id={}", host.fresh_id).into(),
+    args.extend(request.model_flag());
+    args.extend(effort(request).map(|effort| flag_value("--effort=", effort)));
+    args.push(match request.resumable(is_uuid) {
+        Some(session) => flag_value("--resume=", session),
+        None => flag_value("--session-id=", host.fresh_id),
     });
-    let env_defaults = vec![("CLAUDE_CODE_MAX_RETRIES".to_owned(), MAX_RETRIES.into())];
+    let env_defaults = vec![variable("CLAUDE_CODE_MAX_RETRIES", MAX_RETRIES)];
     Invocation { args, env, env_defaults, ..Invocation::default() }
 }
 
@@ -108,10 +116,10 @@ fn login_state(_code: Option<i32>, stdout: &str, _stderr: &str) -> Login {
     }
 }
 
-/// The word that claude takes, if any: it has no effort below `low`.
-fn effort(word: &str) -> Option<&str> {
-    match word {
-        "" | "default" | "auto" | "off" | "none" => None,
+/// The word that claude accepts for the effort; it has none below `low`.
+fn effort(request: &TurnRequest) -> Option<&str> {
+    match request.explicit_effort()? {
+        "off" | "none" => None,
         "minimal" => Some("low"),
         other => Some(other),
     }

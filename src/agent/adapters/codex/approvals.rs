@@ -1,16 +1,16 @@
-//! Requests of the app-server to us, as questions, and decisions as its answers. Pure.
+//! Translates requests of the app-server into permission requests, and decisions into its responses. Pure.
 //!
-//! Its preset for a mode lets it do by itself what the mode is named for; so what it asks for is always more. What a
-//! tool server wants to know (elicitation of MCP) is a form (`agent/elicitation.rs`).
+//! Its preset for a mode permits what the mode is named for, so a request is always for more. An elicitation of an MCP
+//! server is a form (`agent/elicitation.rs`).
 
 use crate::agent::adapters::codex::items;
-use crate::agent::dialect::{one_line_title, string_field, strip_shell_wrapper};
+use crate::agent::dialect::{array_items, one_line_title, string_field, strip_shell_wrapper};
 use crate::agent::elicitation;
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use crate::config::Mode;
 use serde_json::{Value, json};
 
-/// Reads a request; `item` is the file change that it may be about. `None`: nothing that we can answer.
+/// Reads a request; `item` is the file change that it may be about. `None`: the connector cannot answer it.
 pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -> Option<PermissionRequest> {
     let params = &message["params"];
     let reason = string_field(params, "reason");
@@ -62,12 +62,13 @@ pub(super) fn read(message: &Value, item: &Value, changes: String, mode: Mode) -
     Some(ask)
 }
 
-/// A tool server asks.
+/// The method of an elicitation of an MCP server.
 const ELICITATION: &str = "mcpServer/elicitation/request";
 
-/// Its form.
+/// The member of its parameters that holds the form.
 const SCHEMA: &str = "requestedSchema";
 
+/// Two texts as two paragraphs; an empty one counts as nothing.
 pub(in crate::agent) fn join(first: &str, second: &str) -> String {
     if first.is_empty() || second.is_empty() {
         return [first, second].concat();
@@ -75,16 +76,16 @@ pub(in crate::agent) fn join(first: &str, second: &str) -> String {
     [first, "\n\n", second].concat()
 }
 
-/// Questions with choices, as codex and claude write them: the first as title, all of them as detail.
+/// Adds questions with choices, as codex and claude write them: the first as title, all of them as detail.
 pub(in crate::agent) fn question(ask: &mut PermissionRequest, questions: &Value) {
     ask.kind = PermissionKind::Question;
     ask.can_allow_session = false;
     ask.detail.clear();
-    let questions = questions.as_array().map(Vec::as_slice).unwrap_or_default();
+    let questions = array_items(questions);
     ask.answer_count = questions.len();
     for question in questions {
         ask.detail = join(&ask.detail, string_field(question, "question"));
-        for option in question["options"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        for option in array_items(&question["options"]) {
             let label = string_field(option, "label");
             for part in ["\n- ", label, ": ", string_field(option, "description")] {
                 ask.detail.push_str(part);
@@ -98,19 +99,19 @@ pub(in crate::agent) fn question(ask: &mut PermissionRequest, questions: &Value)
         questions.first().map(|first| one_line_title(string_field(first, "question"))).unwrap_or_default();
 }
 
-/// The words for each of several questions: a line for each, or all of them for every one.
+/// The part of an answer for one of several questions: one line for each question, or the whole text for every one.
 pub(in crate::agent) fn words_for(words: &str, at: usize, questions: usize) -> &str {
     elicitation::split_answers(words, questions).and_then(|parts| parts.get(at).copied()).unwrap_or(words)
 }
 
-/// The words of an answer to one of several questions: a number stands for its choice.
+/// The answer to one question: a number stands for the choice at that place.
 pub(in crate::agent) fn label_for<'a>(question: &'a Value, words: &'a str) -> &'a str {
     let at = words.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
     let label = at.and_then(|at| question["options"].get(at)).map(|option| string_field(option, "label"));
     label.filter(|label| !label.is_empty()).unwrap_or(words)
 }
 
-/// The `result` of a request that [`read`] has read; the error says what in the answer does not fit.
+/// The `result` of a request that [`read`] has read; the error says why the answer does not fit.
 pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, String> {
     let params = &message["params"];
     let allowed = matches!(decision, Decision::Allow | Decision::AllowSession);
@@ -122,7 +123,7 @@ pub(super) fn result(message: &Value, decision: &Decision) -> Result<Value, Stri
         }
         "item/tool/requestUserInput" => {
             let mut answers = serde_json::Map::new();
-            let questions = params["questions"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let questions = array_items(&params["questions"]);
             for (at, question) in questions.iter().enumerate() {
                 let Decision::Answer(words) = decision else { break };
                 let words = label_for(question, words_for(words, at, questions.len()));

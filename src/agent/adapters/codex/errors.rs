@@ -1,11 +1,11 @@
-//! Errors of the app-server: its words, then its `codexErrorInfo` (names from the schema of 0.169.0). Pure.
+//! Classifies errors of the app-server by their message, then by `codexErrorInfo` (names from the schema of 0.169.0). Pure.
 
 use crate::agent::classify;
 use crate::agent::dialect::{count_field, string_field};
 use crate::agent::outcome::Reason;
 use serde_json::Value;
 
-/// What an error means; `resumed` when a history went with the request.
+/// Why a turn failed; `resumed`: the request included a history.
 pub(super) fn reason(error: &Value, resumed: bool) -> Reason {
     let message = string_field(error, "message");
     if let Some(reason) = classify::by_message(message) {

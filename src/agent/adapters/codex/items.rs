@@ -1,34 +1,41 @@
-//! What codex tells of a turn's work, in either transport: messages, reasoning, tool calls. Pure.
+//! The items of a codex turn, in either transport: messages, reasoning, tool calls. Pure.
 //!
-//! `exec` writes names with underscores, the app-server in camel case; they mean the same.
+//! `exec` writes names in snake case, the app-server in camel case; they mean the same.
 
 use crate::agent::dialect::{
-    DialectEffects, TextCollector, command_title, failure_detail, one_line_title, string_field,
+    DialectEffects, array_items, command_title, failure_detail, one_line_title, string_field,
 };
+use crate::agent::one_shot::OneShotState;
 use crate::agent::{AgentEvent, ToolKind, TurnRequest};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::fmt::Write;
+use std::path::Path;
 
 /// The items of one turn.
-#[derive(Debug, Default)]
-pub(super) struct Items {
-    workdir: PathBuf,
-    pub(super) said: TextCollector,
+#[derive(Debug)]
+pub(super) struct TurnItems {
+    pub(super) turn: OneShotState,
     /// The last whole message: the answer, if the turn completes.
     pub(super) answer: Option<String>,
-    /// What it complained about last, until work goes on.
-    pub(super) complaint: String,
+    /// Ids of the tool calls that run.
     open: BTreeSet<String>,
-    /// Whether a tool call has succeeded.
-    pub(super) worked: bool,
-    /// The message that comes in pieces; it is not told again when it is whole.
+    /// Id of the message that comes in pieces; the whole message is not reported again.
     streaming: String,
 }
 
-impl Items {
+impl TurnItems {
     pub(super) fn new(request: &TurnRequest) -> Self {
-        Self { workdir: request.workdir.clone(), ..Self::default() }
+        let turn = OneShotState::new(request);
+        Self { turn, answer: None, open: BTreeSet::new(), streaming: String::new() }
+    }
+
+    /// Codex complains, and may try again.
+    pub(super) fn complain(&mut self, message: &str, is_retry: bool, effects: &mut DialectEffects) {
+        message.clone_into(&mut self.turn.complaint);
+        if is_retry {
+            effects.events.push(AgentEvent::Retry(failure_detail(message)));
+        }
     }
 
     /// An item has begun or is complete.
@@ -39,53 +46,41 @@ impl Items {
                 let text = string_field(item, "text");
                 self.answer = Some(text.to_owned());
                 if string_field(item, "id") != self.streaming || self.streaming.is_empty() {
-                    self.said.push_message(text);
-                    effects.events.push(AgentEvent::Text(text.to_owned()));
+                    self.turn.message(text, effects);
                 }
             }
-            "reasoning" if completed => {
-                let text = string_field(item, "text"); // the app-server has told it in pieces
-                if !text.is_empty() {
-                    effects.events.push(AgentEvent::Thought(text.to_owned()));
-                }
-            }
+            // Empty from the app-server, which has sent it in pieces.
+            "reasoning" if completed => effects.thought(string_field(item, "text")),
             // A warning, not a failure.
-            "error" => {
-                return effects.events.push(AgentEvent::Note(failure_detail(string_field(item, "message"))));
-            }
+            "error" => return effects.note(&failure_detail(string_field(item, "message"))),
             "agent_message" | "agentMessage" | "reasoning" | "todo_list" | "plan" | "userMessage"
             | "hookPrompt" | "functionCallOutput" | "contextCompaction" | "" => return,
             _ => self.tool(item, kind, completed, effects),
         }
-        self.complaint.clear();
+        self.turn.complaint.clear();
     }
 
     /// A piece of a message.
     pub(super) fn piece(&mut self, id: &str, text: &str, effects: &mut DialectEffects) {
-        self.complaint.clear();
-        if self.streaming == id {
-            self.said.push_delta(text);
-        } else {
+        if self.streaming != id {
             id.clone_into(&mut self.streaming);
-            self.said.push_message(text);
+            self.turn.new_message();
         }
-        effects.events.push(AgentEvent::Text(text.to_owned()));
+        self.turn.text(text, effects);
     }
 
     fn tool(&mut self, item: &Value, kind: &str, completed: bool, effects: &mut DialectEffects) {
         let id = string_field(item, "id").to_owned();
         if self.open.insert(id.clone()) {
-            let (kind, title) = self.describe(item, kind);
-            effects.events.push(AgentEvent::Tool { id: id.clone(), kind, title });
+            effects.tool(&id, self.describe(item, kind));
         }
         if completed {
             self.open.remove(&id);
             let exit = item.get("exit_code").or_else(|| item.get("exitCode")).and_then(Value::as_i64);
             let status = string_field(item, "status");
             let ok = exit.unwrap_or(0) == 0 && matches!(status, "" | "completed");
-            self.worked |= ok;
-            effects.events.push(AgentEvent::ToolEnd { id, ok });
-            // The app-server has asked, and who answered has said so.
+            self.turn.tool_end(id, ok, effects);
+            // Only from `exec`: with the app-server a person has declined.
             if status == "declined" && kind.contains('_') {
                 effects.events.push(AgentEvent::Denied(self.describe(item, kind).1));
             }
@@ -113,11 +108,11 @@ impl Items {
         }
     }
 
-    /// "add note.txt, update src/main.rs"
+    /// The title of a file change: "add note.txt, update src/main.rs".
     pub(super) fn changes(&self, item: &Value) -> String {
         let parts = changes(item).iter().map(|change| {
             let path = Path::new(string_field(change, "path"));
-            let path = path.strip_prefix(&self.workdir).unwrap_or(path);
+            let path = path.strip_prefix(&self.turn.workdir).unwrap_or(path);
             format!("{} {}", change_kind(change), path.display())
         });
         one_line_title(&parts.collect::<Vec<_>>().join(", "))
@@ -126,19 +121,13 @@ impl Items {
 
 /// The changes of a file change.
 fn changes(item: &Value) -> &[Value] {
-    item.get("changes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    array_items(&item["changes"])
 }
 
-/// The files that a file change touches, also those that it moves them to.
+/// The files that a file change touches, and their new places if it moves them.
 pub(super) fn paths(item: &Value) -> Vec<String> {
-    let mut out = Vec::new();
-    for change in changes(item) {
-        let moved = string_field(&change["kind"], "move_path");
-        out.extend(
-            [string_field(change, "path"), moved].into_iter().filter(|p| !p.is_empty()).map(str::to_owned),
-        );
-    }
-    out
+    let both = |change| [string_field(change, "path"), string_field(&change["kind"], "move_path")];
+    changes(item).iter().flat_map(both).filter(|path| !path.is_empty()).map(str::to_owned).collect()
 }
 
 /// `add`, `update` or `delete`.
@@ -147,7 +136,7 @@ fn change_kind(change: &Value) -> &str {
     kind.as_str().unwrap_or_else(|| string_field(kind, "type"))
 }
 
-/// All changes as one diff. For new and deleted files codex gives the bare content.
+/// All changes as one diff. Of new and deleted files codex sends the content without signs.
 pub(super) fn diff(item: &Value) -> String {
     let mut out = String::new();
     for change in changes(item) {
@@ -157,13 +146,9 @@ pub(super) fn diff(item: &Value) -> String {
             "delete" => "-",
             _ => "",
         };
-        for part in [kind, " ", string_field(change, "path"), "\n"] {
-            out.push_str(part);
-        }
+        let _ = writeln!(out, "{kind} {}", string_field(change, "path"));
         for line in string_field(change, "diff").lines() {
-            for part in [sign, line, "\n"] {
-                out.push_str(part);
-            }
+            let _ = writeln!(out, "{sign}{line}");
         }
     }
     out

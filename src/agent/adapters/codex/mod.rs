@@ -1,4 +1,4 @@
-//! OpenAI Codex: `codex exec --json`, or `codex app-server` where it may ask (observed with 0.169.0:
+//! OpenAI Codex: `codex exec --json`, or `codex app-server` in the modes that ask (observed with 0.169.0:
 //! `tests/fixtures/codex`, `tests/fixtures/codex-app-server`).
 
 pub mod app_server;
@@ -9,12 +9,15 @@ pub mod exec;
 pub(crate) mod items;
 pub(crate) mod rpc;
 
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Launcher, Login, LoginQuery};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{
+    AdapterSpec, Invocation, LaunchContext, Launcher, Login, LoginQuery, flag_value, is_uuid,
+};
 use crate::agent::adapters::codex::app_server::AppServer;
 use crate::agent::adapters::codex::effort::effort;
-use crate::agent::adapters::codex::exec::Codex;
+use crate::agent::adapters::codex::exec::CodexExec;
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::agent::dialect::Dialect;
-use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -44,12 +47,10 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "Codex' own sandbox: it may read; for everything else it asks (`app-server`), or is refused (`exec`).",
         ),
     ],
-    flavor: None,
-    discontinued: None,
     image_data: false,
-    post_turn_query: None,
     invoke,
     dialect,
+    ..DEFAULTS
 };
 
 /// Newer releases ship the program in an optional dependency, older ones inside the package.
@@ -81,22 +82,18 @@ const NATIVES: &[&str] = if cfg!(all(target_os = "linux", target_arch = "x86_64"
     &[]
 };
 
-/// Whether it is spoken to through the app-server: where the mode lets it ask, and where the settings say so.
+/// Whether the app-server is used: in the modes that ask, and if the settings say so.
 fn is_server(request: &TurnRequest) -> bool {
-    match request.transport.as_deref() {
-        Some("app-server") => true,
-        Some(_) => false,
-        None => matches!(request.mode, Mode::AutoEdit | Mode::Suggest),
-    }
+    request.transport.as_deref().map_or(request.can_ask(), |transport| transport == "app-server")
 }
 
 fn dialect(request: &TurnRequest) -> Box<dyn Dialect> {
-    if is_server(request) { Box::new(AppServer::new(request)) } else { Box::new(Codex::new(request)) }
+    if is_server(request) { Box::new(AppServer::new(request)) } else { Box::new(CodexExec::new(request)) }
 }
 
 /// All options stand before the word `resume`, which itself knows few of them
-/// (`tests/fixtures/codex/resume-C-after.cmd`). Values are glued to their flags, so that none can be taken for an
-/// option and `--image` cannot eat the `-` (`tests/fixtures/codex/image-eats-dash.cmd`).
+/// (`tests/fixtures/codex/resume-C-after.cmd`). Each value is in one argument with its flag: otherwise `--image` would take the
+/// `-` for a second image (`tests/fixtures/codex/image-eats-dash.cmd`).
 fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     if is_server(request) {
         return Invocation { args: vec!["app-server".into()], ..Invocation::default() };
@@ -108,16 +105,12 @@ fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
         Mode::Suggest => args.extend(["-s".into(), "read-only".into()]),
     }
     args.extend(["-C".into(), request.workdir.clone().into_os_string()]);
-    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
-    if let Some(effort) = request.effort.as_deref().and_then(effort) {
+    args.extend(request.model_flag());
+    if let Some(effort) = effort(request) {
         args.extend(["-c".into(), format!("model_reasoning_effort={}", toml_string(effort)).into()]);
     }
-    for image in &request.images {
-        let mut arg = OsString::from("--image=");
-        arg.push(&image.path);
-        args.push(arg);
-    }
-    if let Some(thread) = request.resume.as_deref().filter(|id| adapter::is_uuid(id)) {
+    args.extend(request.images.iter().map(|image| flag_value("--image=", &image.path)));
+    if let Some(thread) = request.resumable(is_uuid) {
         args.extend(["resume".into(), thread.into()]);
     }
     args.push("-".into());

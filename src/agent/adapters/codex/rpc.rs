@@ -1,30 +1,17 @@
-//! What we write to the app-server. Pure.
+//! Methods and parameters of the connector's requests to the app-server. Pure.
 
 use crate::agent::TurnRequest;
 use crate::agent::adapters::codex::effort::effort;
-use crate::agent::dialect::DialectEffects;
 use crate::config::Mode;
 use serde_json::{Value, json};
 
-/// One message.
-pub(super) fn write(message: Value, effects: &mut DialectEffects) {
-    effects.stdin.push(message.to_string() + "\n");
-}
-
-/// Answers a request of the server.
-pub(super) fn reply(request: &Value, member: &str, value: Value, effects: &mut DialectEffects) {
-    let mut reply = json!({ "jsonrpc": "2.0", "id": request["id"] });
-    reply[member] = value;
-    write(reply, effects);
-}
-
-/// Parameters of the greeting.
+/// Parameters of `initialize`.
 pub(super) fn initialize() -> Value {
     let version = env!("CARGO_PKG_VERSION");
     let client = json!({ "name": "wtt_connect", "title": "wtt-connect", "version": version });
-    // Without it nothing that runs in the background can be ended.
-    let able = json!({ "experimentalApi": true });
-    json!({ "clientInfo": client, "capabilities": able })
+    // Without it, commands in the background cannot be ended.
+    let capabilities = json!({ "experimentalApi": true });
+    json!({ "clientInfo": client, "capabilities": capabilities })
 }
 
 /// The request for a thread, new or resumed.
@@ -39,21 +26,21 @@ pub(super) fn thread(request: &TurnRequest) -> (&'static str, Value) {
     ("thread/resume", params)
 }
 
-/// Parameters of a turn. Directory and mode are the thread's: in another mode it would be another process.
+/// Parameters of a turn. Directory and mode belong to the thread: another mode needs another process.
 pub(super) fn turn(request: &TurnRequest, thread: &str, prompt: &str) -> Value {
     let mut input = vec![json!({ "type": "text", "text": prompt })];
     for image in &request.images {
         let path = image.path.to_string_lossy().into_owned();
         input.push(json!({ "type": "localImage", "path": path }));
     }
-    let mut params = json!({ "threadId": thread, "input": Value::Array(input) });
+    let mut params = json!({ "threadId": thread, "input": input });
     set(&mut params, "model", request.model.as_deref());
-    set(&mut params, "effort", request.effort.as_deref().and_then(effort));
+    set(&mut params, "effort", effort(request));
     params
 }
 
-/// Approval policy and sandbox: codex' own presets. What fits into the sandbox is done without a question, and codex
-/// asks for the rest.
+/// Approval policy and sandbox, as in codex' own presets: it does what the sandbox permits without a request, and asks
+/// for the rest.
 fn preset(mode: Mode) -> (&'static str, &'static str) {
     match mode {
         Mode::FullAuto | Mode::Yolo => ("never", "danger-full-access"),
@@ -68,7 +55,7 @@ fn set(params: &mut Value, key: &str, value: Option<&str>) {
     }
 }
 
-/// A slash command of ours ([`crate::agent::slash_commands`]) as a request.
+/// A slash command of the user ([`crate::agent::slash_commands`]) as a request.
 pub(super) fn command(thread: &str, prompt: &str) -> (&'static str, Value) {
     let (name, words) = prompt.split_once(char::is_whitespace).unwrap_or((prompt, ""));
     if name == "/compact" {

@@ -1,10 +1,12 @@
-//! Charm's crush: `crush run`, plain text (from its public source of 2026-08).
+//! Charm's crush: `crush run`, plain text (from its public source of 2026-08; `tests/fixtures/crush` shows the shapes).
 
 pub mod plain_text;
+mod session_id;
 
-use crate::agent::adapter;
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, PostTurnQuery};
-use crate::agent::adapters::crush::plain_text::{Crush, parts};
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, PostTurnQuery, flag_value, is_uuid};
+use crate::agent::adapters::crush::plain_text::Crush;
+use crate::agent::adapters::crush::session_id::split_session_id;
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::agent::{TurnRequest, dialect};
 use crate::config::Mode;
 use crate::json;
@@ -15,49 +17,43 @@ use std::ffi::OsString;
 pub static SPEC: AdapterSpec = AdapterSpec {
     name: "crush",
     title: "Crush",
-    aliases: &[],
     programs: &["crush"],
     install_hint: "install it with `npm install -g @charmland/crush`",
     login_hint: "Run `crush` on this machine, as the user of the connector, and choose a provider.",
     session_key: "crushSessionId",
-    launcher: None,
-    login_query: None,
     modes: &[
         (Mode::FullAuto, "`crush run` allows everything by itself and cannot be told otherwise."),
         (Mode::Yolo, "The same as `full-auto`."),
     ],
-    flavor: None,
-    discontinued: None,
     image_data: false,
     post_turn_query: Some(PostTurnQuery { args: last_session, parse_session: session_id }),
     invoke,
     dialect: |request| Box::new(Crush::new(request)),
+    ..DEFAULTS
 };
 
-/// Values are glued to their flags, so that none can be taken for an option. The prompt goes to stdin.
+/// The prompt goes to stdin.
 fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     let mut args: Vec<OsString> = vec!["run".into(), "--quiet".into()];
-    args.extend(places(request, host));
-    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
-    if let Some((_, session)) = request.resume.as_deref().and_then(parts) {
-        args.push(format!("--session={session}").into());
+    args.extend(folders(request, host));
+    args.extend(request.model_flag());
+    if let Some((_, session)) = request.resume.as_deref().and_then(split_session_id) {
+        args.push(flag_value("--session=", session));
     }
     Invocation { args, ..Invocation::default() }
 }
 
-/// The session can only be found as the last one of a data directory, so each conversation has its own: two topics that
-/// share a working directory would else take over each other's.
-fn places(request: &TurnRequest, host: &LaunchContext<'_>) -> [OsString; 2] {
-    let own = request.resume.as_deref().and_then(parts).map_or(host.fresh_id, |(own, _)| own);
-    let (mut cwd, mut data) = (OsString::from("--cwd="), OsString::from("--data-dir="));
-    cwd.push(&request.workdir);
-    data.push(request.workdir.join(".crush/wtt-connect").join(own));
-    [cwd, data]
+/// The session can only be found as the last one of a data directory, so each conversation has a directory of its own:
+/// otherwise two topics with the same working directory would resume each other's sessions.
+fn folders(request: &TurnRequest, host: &LaunchContext<'_>) -> [OsString; 2] {
+    let directory = request.resume.as_deref().and_then(split_session_id).map_or(host.fresh_id, |ids| ids.0);
+    let data = request.workdir.join(".crush/wtt-connect").join(directory);
+    [flag_value("--cwd=", &request.workdir), flag_value("--data-dir=", data)]
 }
 
 fn last_session(request: &TurnRequest, host: &LaunchContext<'_>) -> Vec<OsString> {
     let mut args: Vec<OsString> = vec!["session".into(), "last".into(), "--json".into()];
-    args.extend(places(request, host));
+    args.extend(folders(request, host));
     args
 }
 
@@ -65,7 +61,7 @@ fn last_session(request: &TurnRequest, host: &LaunchContext<'_>) -> Vec<OsString
 fn session_id(stdout: &str, host: &LaunchContext<'_>) -> Option<String> {
     let last = json::parse::<Value>(stdout).ok()?;
     let id = dialect::string_field(&last["meta"], "uuid");
-    adapter::is_uuid(id).then(|| format!("{}:{id}", host.fresh_id))
+    is_uuid(id).then(|| format!("{}:{id}", host.fresh_id))
 }
 
 #[cfg(test)]
@@ -98,7 +94,7 @@ mod tests {
         let said =
             format!("{{\"meta\":{{\"id\":\"5f3a\",\"uuid\":\"{NEW}\",\"title\":\"t\"}},\"messages\":[]}}");
         let id = session_id(&said, &host).unwrap();
-        assert_eq!(parts(&id), Some((OWN, NEW)));
+        assert_eq!(split_session_id(&id), Some((OWN, NEW)));
         for bad in ["", "no sessions found", "{}", "{\"meta\":{\"uuid\":\"--help\"}}"] {
             assert_eq!(session_id(bad, &host), None, "{bad}");
         }

@@ -1,71 +1,64 @@
-//! The dialect of `crush run`: plain text on stdout, nothing else (from its public source of 2026-08). Pure.
+//! The dialect of `crush run`: plain text on stdout (from its public source of 2026-08; `tests/fixtures/crush` shows the
+//! shapes). Pure.
 //!
-//! Its session id is not said either; the spec tells how it is asked for afterwards.
+//! It does not print its session id; the spec queries it after the turn.
 
-use crate::agent::adapter;
-use crate::agent::dialect::{Dialect, DialectEffects, Exit, failed_outcome};
+use crate::agent::adapters::crush::session_id::split_session_id;
+use crate::agent::dialect::{Dialect, DialectEffects, Exit};
 use crate::agent::one_shot::{OneShotState, naming};
 use crate::agent::outcome::Reason;
 use crate::agent::{AgentEvent, TurnRequest};
 
-/// The session id as it is stored: the data directory's name and crush's own id, `<uuid>:<uuid>`.
-pub fn parts(id: &str) -> Option<(&str, &str)> {
-    id.split_once(':').filter(|(own, session)| adapter::is_uuid(own) && adapter::is_uuid(session))
-}
-
 /// One turn of crush.
 #[derive(Debug)]
 pub struct Crush {
-    prompt: String,
-    resume: Option<String>,
-    core: OneShotState,
+    turn: OneShotState,
 }
 
 impl Crush {
     /// For one turn.
     pub fn new(request: &TurnRequest) -> Self {
-        let prompt = naming(&request.prompt, &request.images);
-        Self { prompt, resume: request.resume.clone(), core: OneShotState::new(request) }
+        let mut turn = OneShotState::new(request);
+        turn.prompt = naming(&request.prompt, &request.images);
+        Self { turn }
     }
 }
 
 impl Dialect for Crush {
     fn start(&mut self, effects: &mut DialectEffects) {
-        if let Some(id) = self.resume.as_deref().filter(|id| parts(id).is_none()) {
-            let words = format!("`{id}` is not a session id");
-            return self.core.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
-        }
-        // It says nothing while tools run, so it cannot be expected to speak soon.
+        // It prints nothing while tools run, so its first output may come late.
         effects.is_sign_of_life = true;
-        effects.stdin.push(std::mem::take(&mut self.prompt));
+        self.turn.start(|id| split_session_id(id).is_some(), effects);
     }
 
     fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         effects.is_sign_of_life = true;
-        self.core.said.push_delta(line);
-        self.core.said.push_delta("\n");
+        self.turn.said.push_delta(line);
+        self.turn.said.push_delta("\n");
         if !line.trim().is_empty() {
             effects.events.push(AgentEvent::Text(line.to_owned()));
         }
     }
 
     fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
-        let said = self.core.said.text();
+        let said = self.turn.said.text();
         if exit == Exit::Code(0) && !said.is_empty() {
-            return self.core.done(&said, effects);
+            return self.turn.done(&said, effects);
         }
-        let lost = |line: &&str| line.contains("ession") && line.contains("not found");
-        if let Some(line) = stderr_tail.lines().rev().find(lost).filter(|_| self.core.resumed) {
-            return self.core.finish(failed_outcome(Reason::StaleSession, line, said), effects);
+        let is_unknown_session = |line: &&str| line.contains("ession") && line.contains("not found");
+        if let Some(line) =
+            stderr_tail.lines().rev().find(is_unknown_session).filter(|_| self.turn.resume.is_some())
+        {
+            return self.turn.fail(Reason::StaleSession, line, effects);
         }
-        self.core.end(exit, stderr_tail, effects);
+        self.turn.exited_with_any_code(exit, stderr_tail, effects);
     }
 
     fn partial_text(&self) -> String {
-        self.core.said.text()
+        self.turn.said.text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
-        self.core.classify(stderr_tail)
+        self.turn.classify(stderr_tail)
     }
 }

@@ -1,6 +1,6 @@
-//! What Cursor asks over ACP by methods of its own: questions with choices (`cursor/ask_question`) and whether its plan is
-//! good (`cursor/create_plan`); it waits for both. As documented and as its other clients answer it (releases of 2026);
-//! it could not be run where this was written. Pure.
+//! Requests of Cursor over ACP that are its own methods: questions with choices (`cursor/ask_question`) and the approval of
+//! its plan (`cursor/create_plan`). As documented and as its other clients answer (releases of 2026); the CLI could not be
+//! run here. Pure.
 
 use crate::agent::dialect::{array_items, one_line_title, string_field};
 use crate::agent::elicitation;
@@ -8,7 +8,8 @@ use crate::agent::elicitation::ElicitationForm;
 use crate::agent::permission::{Decision, PermissionKind, PermissionRequest};
 use serde_json::{Map, Value, json};
 
-/// The question, with its form unless it is about a plan. `None`: another method. The error says why nobody can be asked.
+/// The permission request, with its form unless it is for a plan. `None`: another method. The error says why nobody can be
+/// asked.
 pub(crate) fn read(
     method: &str,
     id: &Value,
@@ -18,26 +19,29 @@ pub(crate) fn read(
         "cursor/ask_question" => {
             let words = string_field(params, "title");
             let words = if words.is_empty() { "It has a question." } else { words };
-            Some(elicitation::parse_form(id, words, &schema(params)).map(|(form, ask)| (Some(form), ask)))
+            Some(
+                elicitation::parse_form(id, words, &schema(params))
+                    .map(|(form, request)| (Some(form), request)),
+            )
         }
         "cursor/create_plan" => {
-            // words that are said yes or no to, like an address
-            let mut ask = elicitation::elicitation_request(
+            // A text to approve, as the address of an elicitation is.
+            let mut request = elicitation::elicitation_request(
                 id,
                 &json!({ "mode": "url", "url": string_field(params, "plan") }),
                 "",
             );
-            ask.kind = PermissionKind::Plan;
-            ask.tool = "create_plan".to_owned();
+            request.kind = PermissionKind::Plan;
+            request.tool = "create_plan".to_owned();
             let name = one_line_title(string_field(params, "name"));
-            ask.title = if name.is_empty() { "begin with the plan".to_owned() } else { name };
-            Some(Ok((None, ask)))
+            request.title = if name.is_empty() { "begin with the plan".to_owned() } else { name };
+            Some(Ok((None, request)))
         }
         _ => None,
     }
 }
 
-/// Its questions as a form; the fields are named by their places, which keeps their order.
+/// The questions as a form. The fields are named by their positions, which keeps their order.
 fn schema(params: &Value) -> Value {
     let mut fields = Map::new();
     let mut required: Vec<String> = Vec::new();
@@ -52,18 +56,18 @@ fn schema(params: &Value) -> Value {
             true => json!({ "type": "array", "title": words, "items": { "anyOf": options } }),
             false => json!({ "type": "string", "title": words, "oneOf": options }),
         };
-        let name = place(at);
+        let name = field_name(at);
         required.push(name.clone());
         fields.insert(name, field);
     }
-    json!({ "properties": Value::Object(fields), "required": required })
+    json!({ "properties": fields, "required": required })
 }
 
-fn place(at: usize) -> String {
+fn field_name(at: usize) -> String {
     format!("{at:03}")
 }
 
-/// What is answered; `filled` is the form's content. The error says what in the answer does not fit.
+/// The result for Cursor; the error says why the answer does not fit.
 pub(crate) fn result(
     params: &Value,
     form: Option<&ElicitationForm>,
@@ -77,7 +81,7 @@ pub(crate) fn result(
         (_, Some(content)) => {
             let mut answers: Vec<Value> = Vec::new();
             for (at, question) in array_items(&params["questions"]).iter().enumerate() {
-                let chosen = &content[place(at).as_str()];
+                let chosen = &content[field_name(at).as_str()];
                 let ids = if chosen.is_array() { chosen.clone() } else { Value::Array(vec![chosen.clone()]) };
                 answers.push(json!({ "questionId": string_field(question, "id"), "selectedOptionIds": ids }));
             }
@@ -93,5 +97,5 @@ pub(crate) fn result(
         _ => "skipped",
     };
     set("outcome", word.into());
-    Ok(json!({ "outcome": Value::Object(outcome) }))
+    Ok(json!({ "outcome": outcome }))
 }

@@ -1,12 +1,14 @@
-//! Cursor's CLI: `cursor-agent`, now `agent` (documentation and reports of 2026; agents B 8).
+//! Cursor's CLI: `cursor-agent`, now `agent` (from documentation and reports of 2026; `tests/fixtures/cursor` shows the
+//! shapes).
 
 pub(crate) mod acp_requests;
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery, flag_value, is_uuid};
 use crate::agent::adapters::acp::dialect::Acp;
 use crate::agent::adapters::cursor::stream_json::Cursor;
-use crate::agent::{TurnRequest, adapter};
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -19,7 +21,6 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     install_hint: "install it with `curl https://cursor.com/install -fsS | bash`",
     login_hint: "Run `cursor-agent login` on this machine, as the user of the connector, or set CURSOR_API_KEY.",
     session_key: "cursorChatId",
-    launcher: None,
     login_query: Some(LoginQuery { args: &["status"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "`--force`: nothing is asked."),
@@ -29,29 +30,25 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "`--mode=plan`: it may read and answers with a plan. Questions of its own it skips by itself, and the answer says so. Over ACP it asks them in chat, and for permission as its own settings say.",
         ),
     ],
-    flavor: None,
-    discontinued: None,
-    image_data: true,
-    post_turn_query: None,
     invoke,
-    dialect: |request| match speaks_acp(request) {
-        true => Box::new(Acp::new(request, true)),
-        false => Box::new(Cursor::new(request)),
+    dialect: |request| {
+        if speaks_acp(request) { Box::new(Acp::new(request, true)) } else { Box::new(Cursor::new(request)) }
     },
+    ..DEFAULTS
 };
 
-/// Only when its user wants it so: over ACP it asks as the user's own settings say, which may be never, so no mode is
-/// stricter there. The sessions of the one cannot be resumed by the other.
+/// Only if the settings say so: over ACP it asks as the user's own Cursor settings say, which may be never, so no mode is
+/// stricter there. Neither form resumes the sessions of the other.
 fn speaks_acp(request: &TurnRequest) -> bool {
     request.transport.as_deref() == Some("acp")
 }
 
-/// Values are glued to their flags, and the prompt stands behind `--`: neither can be taken for an option. Without
-/// `--trust` it refuses every directory that it has not seen (some releases with exit code 0).
+/// The prompt follows `--`, so that it cannot be taken for an option. Without `--trust` it refuses every directory that it
+/// has not seen, in some releases with exit code 0 (`tests/fixtures/cursor/no-trust.cmd`).
 fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     if speaks_acp(request) {
         let mut args: Vec<OsString> = vec!["--trust".into()];
-        args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+        args.extend(request.model_flag());
         args.push("acp".into());
         return Invocation { args, ..Invocation::default() };
     }
@@ -62,23 +59,20 @@ fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
         "--trust",
         match request.mode {
             Mode::FullAuto | Mode::Yolo => "--force",
-            // `auto-edit` is refused before a start; should it come here, the stricter mode is the right one.
+            // `auto-edit` is refused before the start; if it came here, the stricter mode would be right.
             Mode::AutoEdit | Mode::Suggest => "--mode=plan",
         },
     ]
     .map(OsString::from)
     .into();
-    let mut workspace = OsString::from("--workspace=");
-    workspace.push(&request.workdir);
-    args.push(workspace);
-    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
-    let resume = request.resume.as_deref().filter(|id| adapter::is_uuid(id));
-    args.extend(resume.map(|chat| format!("--resume={chat}").into()));
+    args.push(flag_value("--workspace=", &request.workdir));
+    args.extend(request.model_flag());
+    args.extend(request.resumable(is_uuid).map(|chat| flag_value("--resume=", chat)));
     args.extend(["--".into(), stream_json::prompt(request).into()]);
     Invocation { args, ..Invocation::default() }
 }
 
-/// `cursor-agent status` says it in a sentence, with the user's address, which is not repeated.
+/// `cursor-agent status` prints a sentence with the user's address, which is not repeated.
 fn login_state(_code: Option<i32>, stdout: &str, stderr: &str) -> Login {
     let said = format!("{stdout}{stderr}").to_lowercase();
     if said.contains("not logged in") {

@@ -1,27 +1,26 @@
 //! The dialect of `agent -p --output-format stream-json --stream-partial-output` of Cursor. Pure.
 //!
-//! Documented and reported shapes only (agents B 8; releases of 2026): this CLI could not be run where this was written.
+//! Only documented and reported shapes (releases of 2026, `tests/fixtures/cursor`): the CLI could not be run here.
 //!
-//! In this form it waits for nobody: each question of its own (`interaction_query`) it answers by itself, and prints both.
-//! So nothing of it is asked in the chat; what it decided is shown. Its plan is such a question, too. Over ACP it asks
-//! (`acp/cursor.rs`).
+//! In this form Cursor answers each question of its own (`interaction_query`) by itself, and prints question and answer. So
+//! the chat shows its decisions and is not asked. Its plan is such a question, too. Over ACP it asks (`acp_requests.rs`).
 
+use crate::agent::adapter::is_uuid;
 use crate::agent::adapters::claude_code::stream_json::defuse;
 use crate::agent::dialect::{
-    self, Dialect, DialectEffects, Exit, count_field, describe_tool_call, failed_outcome, parse_typed_object,
-    string_field,
+    Dialect, DialectEffects, Exit, count_field, describe_tool_call, one_line_title, parse_typed_object,
+    string_field, text_of_blocks, usage_without_cache,
 };
-use crate::agent::one_shot::{OneShotState, naming};
+use crate::agent::one_shot::{OneShotState, invalid_session, naming};
 use crate::agent::outcome::Reason;
-use crate::agent::{AgentEvent, ToolKind, TurnRequest, Usage, adapter};
+use crate::agent::{AgentEvent, ToolKind, TurnRequest};
 use crate::json;
 use serde_json::Value;
-use std::path::PathBuf;
 
-/// Linux takes 128 KiB for one argument, its closing zero byte included.
+/// Bytes of the longest prompt: Linux limits an argument to 128 KiB with its zero byte.
 const MAX_PROMPT: usize = (128 << 10) - 1;
 
-/// The prompt as the argument that it must be. It can hold no zero byte.
+/// The prompt as an argument, which cannot contain zero bytes.
 pub fn prompt(request: &TurnRequest) -> String {
     defuse(naming(&request.prompt, &request.images)).replace('\0', "")
 }
@@ -30,45 +29,31 @@ pub fn prompt(request: &TurnRequest) -> String {
 #[derive(Debug)]
 pub struct Cursor {
     prompt_bytes: usize,
-    workdir: PathBuf,
-    resume: Option<String>,
-    core: OneShotState,
-    started: bool,
-    /// It has written a plan, which its last word does not repeat.
-    planned: bool,
+    turn: OneShotState,
+    /// Whether it has written a plan, which its `result` does not repeat.
+    has_plan: bool,
 }
 
 impl Cursor {
     /// For one turn.
     pub fn new(request: &TurnRequest) -> Self {
-        Self {
-            prompt_bytes: prompt(request).len(),
-            workdir: request.workdir.clone(),
-            resume: request.resume.clone(),
-            core: OneShotState::new(request),
-            started: false,
-            planned: false,
-        }
+        Self { prompt_bytes: prompt(request).len(), turn: OneShotState::new(request), has_plan: false }
     }
 
-    /// With partial output one text comes up to three times: in pieces, as a recap before a tool (`model_call_id`), and
-    /// as a last recap (no `timestamp_ms`). Without it, the last form is the only one.
+    /// With partial output a text is printed up to three times: in pieces, repeated before a tool call (`model_call_id`), and
+    /// repeated at the end (no `timestamp_ms`). Without partial output only the last form is printed.
     fn assistant(&mut self, value: &Value, effects: &mut DialectEffects) {
-        let blocks = value["message"]["content"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let mut text = String::new();
-        for block in blocks.iter().filter(|block| string_field(block, "type") == "text") {
-            text.push_str(string_field(block, "text"));
-        }
+        let text = text_of_blocks(&value["message"]["content"]);
         if text.is_empty() {
             return;
         }
         if value.get("timestamp_ms").is_some() && value.get("model_call_id").is_none() {
-            return self.core.text(&text, effects);
+            return self.turn.text(&text, effects);
         }
-        if !self.core.in_pieces() {
-            self.core.text(&text, effects);
+        if !self.turn.in_pieces() {
+            self.turn.text(&text, effects);
         }
-        self.core.new_message();
+        self.turn.new_message();
     }
 
     /// `{"shellToolCall": {"args": {...}, "result": {"success": {...}}}}`, or a `function` with its arguments as text.
@@ -78,7 +63,7 @@ impl Cursor {
         else {
             return;
         };
-        let id = string_field(value, "call_id").to_owned();
+        let id = string_field(value, "call_id");
         let written = json::parse(string_field(call, "arguments")).unwrap_or_default();
         let (name, args) = match kind.strip_suffix("ToolCall") {
             Some("shell") => ("Bash", &call["args"]),
@@ -86,18 +71,17 @@ impl Cursor {
             Some(name) => (name, &call["args"]),
             None => (string_field(call, "name"), &written),
         };
-        let (kind, mut title) = describe_tool_call(name, args, &self.workdir);
+        let (kind, mut title) = describe_tool_call(name, args, &self.turn.workdir);
         if name == "askQuestion" {
-            title = dialect::one_line_title(&["question: ", string_field(args, "title")].concat());
+            title = one_line_title(&["question: ", string_field(args, "title")].concat());
         }
         if string_field(value, "subtype") == "started" {
-            self.core.new_message();
-            effects.events.push(AgentEvent::Tool { id, kind, title });
-            return;
+            self.turn.new_message();
+            return effects.tool(id, (kind, title));
         }
         let result = &call["result"];
         let ok = result.get("success").is_some_and(|success| count_field(success, "exitCode") == 0);
-        self.core.tool_end(id, ok, effects);
+        self.turn.tool_end(id.to_owned(), ok, effects);
         if result.get("rejected").is_some() {
             if name == "askQuestion" {
                 title.push_str(" (Cursor skips its questions in this form)");
@@ -106,14 +90,13 @@ impl Cursor {
         }
     }
 
-    /// A question of its own, or what it has answered to it: `{"id": 1, "webFetchRequestResponse": {"approved": {}}}`.
+    /// A question of Cursor, or its own answer: `{"id": 1, "webFetchRequestResponse": {"approved": {}}}`.
     fn query(&mut self, value: &Value, effects: &mut DialectEffects) {
         let plan = string_field(&value["query"]["createPlanRequestQuery"]["args"], "plan");
         if !plan.trim().is_empty() {
-            self.planned = true;
-            self.core.new_message();
-            self.core.text(plan, effects);
-            self.core.new_message();
+            self.has_plan = true;
+            self.turn.message(plan, effects);
+            self.turn.new_message();
         }
         let answers = value["response"].as_object();
         let Some((_, answer)) = answers.and_then(|all| all.iter().find(|(_, answer)| answer.is_object()))
@@ -126,88 +109,71 @@ impl Cursor {
         let id = string_field(value, "query_type").to_owned();
         let what = id.trim_end_matches("Query").trim_end_matches("Request").trim_end_matches("Interaction");
         let title = [what, ": ", word, " by Cursor itself, nobody was asked"].concat();
-        effects.events.push(AgentEvent::Tool { id: id.clone(), kind: ToolKind::Tool, title });
+        effects.tool(&id, (ToolKind::Tool, title));
         effects.events.push(AgentEvent::ToolEnd { id, ok: word != "rejected" });
     }
 }
 
 impl Dialect for Cursor {
     fn start(&mut self, effects: &mut DialectEffects) {
-        let (reason, words) = if let Some(id) = self.resume.as_deref().filter(|id| !adapter::is_uuid(id)) {
-            (Reason::StaleSession, format!("`{id}` is not a session id"))
-        } else if self.prompt_bytes > MAX_PROMPT {
-            let bytes = self.prompt_bytes;
+        // The prompt is an argument.
+        let bytes = self.prompt_bytes;
+        if let Some(refused) = invalid_session(self.turn.resume.as_deref(), is_uuid) {
+            self.turn.finish(refused, effects);
+        } else if bytes > MAX_PROMPT {
             let words = format!(
                 "the message has {bytes} bytes, and it takes at most {MAX_PROMPT} on its command line. Send it as a file"
             );
-            (Reason::RefusedByPolicy, words)
-        } else {
-            return; // the prompt is an argument
-        };
-        self.core.finish(failed_outcome(reason, &words, String::new()), effects);
+            self.turn.fail(Reason::RefusedByPolicy, &words, effects);
+        }
     }
 
     fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
-        let Some(value) = parse_typed_object(line) else { return self.core.stray.line(line, effects) };
+        let Some(value) = parse_typed_object(line) else { return self.turn.stray.line(line, effects) };
         effects.is_sign_of_life = true;
         match string_field(&value, "type") {
-            "system" if !self.started && value["subtype"] == "init" => {
-                self.started = true;
-                let id = string_field(&value, "session_id");
-                if adapter::is_uuid(id) {
-                    effects.events.push(AgentEvent::Session(id.to_owned()));
-                }
-                effects.events.push(AgentEvent::Started);
+            "system" if !self.turn.started && value["subtype"] == "init" => {
+                effects.session(string_field(&value, "session_id"), is_uuid);
+                self.turn.started(effects);
             }
-            "thinking" => {
-                let text = string_field(&value, "text");
-                if !text.is_empty() {
-                    effects.events.push(AgentEvent::Thought(text.to_owned()));
-                }
-            }
+            "thinking" => effects.thought(string_field(&value, "text")),
             "assistant" => self.assistant(&value, effects),
             "tool_call" => self.tool(&value, effects),
             "interaction_query" => self.query(&value, effects),
-            // It may never exit after this (reported): the end of the turn is here.
+            // The end of the turn: by reports, it may never exit after this.
             "result" => {
+                let keys = ["inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens"];
                 let usage = &value["usage"];
-                let cached = count_field(usage, "cacheReadTokens");
-                effects.usage = usage.is_object().then(|| Usage {
-                    input: count_field(usage, "inputTokens")
-                        + cached
-                        + count_field(usage, "cacheWriteTokens"),
-                    cached,
-                    output: count_field(usage, "outputTokens"),
-                });
+                effects.usage = usage.is_object().then(|| usage_without_cache(usage, keys));
                 let text = string_field(&value, "result");
                 if value["is_error"] == true {
-                    return self.core.failed(text, effects);
+                    return self.turn.failed(text, effects);
                 }
-                // All messages of the turn without anything between them: ours have paragraphs.
-                let said = self.core.said.text();
-                let is_all = text.trim().is_empty() || self.planned || same(text, &said);
+                // `result` is all messages without separators; the collected text has paragraphs.
+                let said = self.turn.said.text();
+                let is_all = text.trim().is_empty() || self.has_plan || is_same_text(text, &said);
                 let answer = if is_all { &said } else { text };
-                self.core.done(answer, effects);
+                self.turn.done(answer, effects);
             }
             _ => {}
         }
     }
 
     fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
-        self.core.end(exit, stderr_tail, effects);
+        self.turn.exited_with_any_code(exit, stderr_tail, effects);
     }
 
     fn partial_text(&self) -> String {
-        self.core.said.text()
+        self.turn.said.text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
-        self.core.classify(stderr_tail)
+        self.turn.classify(stderr_tail)
     }
 }
 
-/// Whether two texts differ in nothing but blanks.
-fn same(a: &str, b: &str) -> bool {
-    let dark = |c: &char| !c.is_whitespace();
-    a.chars().filter(dark).eq(b.chars().filter(dark))
+/// Whether two texts are the same except for blanks.
+fn is_same_text(a: &str, b: &str) -> bool {
+    let is_visible = |c: &char| !c.is_whitespace();
+    a.chars().filter(is_visible).eq(b.chars().filter(is_visible))
 }

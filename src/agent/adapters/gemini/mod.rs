@@ -3,14 +3,16 @@
 
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, HomeOverlay, Invocation, LaunchContext, TempDirEntry};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{
+    AdapterSpec, HomeOverlay, Invocation, LaunchContext, TempDirEntry, flag_value, is_uuid, variable,
+};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::agent::adapters::gemini::stream_json::Gemini;
-use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
-use std::path::Path;
 
 /// The adapter `gemini`.
 pub static SPEC: AdapterSpec = AdapterSpec {
@@ -21,8 +23,6 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     install_hint: "install it with `npm install -g @google/gemini-cli`",
     login_hint: "Run `gemini` on this machine, as the user of the connector, and type `/auth`, or set GEMINI_API_KEY.",
     session_key: "geminiSessionId",
-    launcher: None,
-    login_query: None,
     modes: &[
         (Mode::FullAuto, "`--approval-mode=yolo`: nothing is asked."),
         (Mode::Yolo, "The same as `full-auto`."),
@@ -32,24 +32,25 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
         (Mode::Suggest, "`--acp` and its mode `default`: it may read, and asks for everything else."),
     ],
-    flavor: None,
-    discontinued: None,
-    image_data: true,
-    post_turn_query: None,
     invoke,
-    dialect: |request| match dialect::is_chosen(request) {
-        true => Box::new(Acp::new(request, true)),
-        false => Box::new(Gemini::new(request)),
+    dialect: |request| {
+        if dialect::is_chosen(request) {
+            Box::new(Acp::new(request, true))
+        } else {
+            Box::new(Gemini::new(request))
+        }
     },
+    ..DEFAULTS
 };
 
-/// Without the first, resuming a session lets the next start delete it
-/// (`tests/fixtures/gemini/session-loss-4-resume-again-fails.cmd`). Ten attempts, its default, take more than two
-/// silent minutes.
+/// With its session retention, the start after a resume deletes the session
+/// (`tests/fixtures/gemini/session-loss-4-resume-again-fails.cmd`). Its default of ten attempts takes more than two
+/// minutes without output.
 const SETTINGS: &str =
     r#"{"general":{"sessionRetention":{"enabled":false},"enableAutoUpdate":false,"maxAttempts":3}}"#;
 
-/// It takes a file of settings from a variable only if root owns it and all folders above it. So it gets a home.
+/// It reads a settings file named by a variable only if root owns the file and all folders above it. So it gets a home
+/// folder.
 const PRIVATE: &[TempDirEntry] = &[
     TempDirEntry::Home(HomeOverlay {
         variable: "GEMINI_CLI_HOME",
@@ -59,52 +60,45 @@ const PRIVATE: &[TempDirEntry] = &[
         linked_entries: &[".agents", ".env"],
         created_folders: &["tmp", "history"],
     }),
-    // After a failed request it writes the whole conversation there, readable for everybody.
+    // After a failed request it writes the whole conversation there, readable by all users.
     TempDirEntry::Folder("TMPDIR"),
 ];
 
-/// Values are glued to their flags, so that none can be taken for an option.
+/// The prompt goes to stdin, or over ACP.
 fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     let speaks_acp = dialect::is_chosen(request);
     let mut args: Vec<OsString> = Vec::new();
     args.push(if speaks_acp { "--acp".into() } else { "--output-format=stream-json".into() });
     args.push(match request.mode {
-        // Over ACP a mode of the session, but it holds from the start so.
+        // Over ACP the session has a mode as well; the flag applies it from the start.
         Mode::FullAuto | Mode::Yolo => "--approval-mode=yolo".into(),
         Mode::AutoEdit => "--approval-mode=auto_edit".into(),
         Mode::Suggest => "--approval-mode=default".into(),
     });
-    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
-    // An image is named in the prompt, and read only from a folder that belongs to the workspace.
+    args.extend(request.model_flag());
+    // The prompt names the images, and gemini reads them only from folders that belong to the workspace.
     let mut last = None;
     for folder in request.images.iter().filter_map(|image| image.path.parent()) {
         if folder.starts_with(&request.workdir) || last.replace(folder) == Some(folder) {
             continue;
         }
-        args.push(glued("--include-directories=", folder));
+        args.push(flag_value("--include-directories=", folder));
     }
-    if let Some(session) = request.resume.as_deref().filter(|id| !speaks_acp && adapter::is_uuid(id)) {
-        args.push(format!("--resume={session}").into());
+    if let Some(session) = request.resumable(is_uuid).filter(|_| !speaks_acp) {
+        args.push(flag_value("--resume=", session));
     }
-    let set = |name: &str, value: &str| (name.to_owned(), value.into());
     Invocation {
         args,
         env: vec![
-            // Otherwise it only says that the folder is not trusted (exit code 55).
-            set("GEMINI_CLI_TRUST_WORKSPACE", "true"),
+            // Otherwise it exits with code 55, because the folder is not trusted.
+            variable("GEMINI_CLI_TRUST_WORKSPACE", "true"),
             // Otherwise it starts itself a second time: 0.5 s and 180 MB more.
-            set("GEMINI_CLI_NO_RELAUNCH", "true"),
-            set("TERM", "xterm-256color"),
+            variable("GEMINI_CLI_NO_RELAUNCH", "true"),
+            variable("TERM", "xterm-256color"),
         ],
         temp_dir_entries: PRIVATE,
         ..Invocation::default()
     }
-}
-
-fn glued(flag: &str, path: &Path) -> OsString {
-    let mut arg = OsString::from(flag);
-    arg.push(path);
-    arg
 }
 
 #[cfg(test)]

@@ -1,13 +1,17 @@
-//! Kimi: one name for two programs (agents B 4, 5). Kimi Code 2 (`kimi -p`, observed with 2.1.0) is the current one;
-//! kimi-cli 1 (`kimi --print`, observed with 1.51.0) has ended, and its last release only says so.
+//! Kimi: one name for two programs. Kimi Code 2 (`kimi -p`, observed with 2.1.0: `tests/fixtures/kimi`) is the current
+//! one; kimi-cli 1 (`kimi --print`, observed with 1.51.0: `tests/fixtures/kimi-cli`) has ended, and its last release only
+//! says so.
 
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, Flavor, Invocation, LaunchContext, ProgramAnswers};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{
+    AdapterSpec, Flavor, Invocation, LaunchContext, ProgramAnswers, flag_value, is_uuid, variable,
+};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::agent::adapters::kimi::stream_json::Kimi;
-use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -20,8 +24,6 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     install_hint: "install it with `npm install -g @moonshot-ai/kimi-code`",
     login_hint: "Run `kimi login` on this machine, as the user of the connector.",
     session_key: "kimiSessionId",
-    launcher: None,
-    login_query: None,
     modes: &[
         (Mode::FullAuto, "`kimi -p`, which asks nothing."),
         (Mode::Yolo, "The same as `full-auto`."),
@@ -34,21 +36,22 @@ pub static SPEC: AdapterSpec = AdapterSpec {
             "`kimi acp` and its mode `plan`: it may read and answers with a plan. Kimi Code only.",
         ),
     ],
-    flavor: Some(tell),
-    discontinued: None,
-    image_data: true,
-    post_turn_query: None,
+    flavor: Some(detect_flavor),
     invoke,
-    dialect: |request| match dialect::is_chosen(request) {
-        true => Box::new(Acp::new(request, false)),
-        false => Box::new(Kimi::code(request)),
+    dialect: |request| {
+        if dialect::is_chosen(request) {
+            Box::new(Acp::new(request, false))
+        } else {
+            Box::new(Kimi::code(request))
+        }
     },
+    ..DEFAULTS
 };
 
 /// The same adapter when kimi-cli 1 is installed. Neither program resumes the sessions of the other.
 pub static LEGACY: AdapterSpec = AdapterSpec {
     session_key: "kimiCliSessionId",
-    // Its ACP wants a login even where it has a key.
+    // Over ACP it wants a login even if it has a key.
     modes: &[
         (Mode::FullAuto, "`kimi --print`, which asks nothing."),
         (Mode::Yolo, "The same as `full-auto`."),
@@ -61,7 +64,7 @@ pub static LEGACY: AdapterSpec = AdapterSpec {
     ..SPEC
 };
 
-fn tell(about: &ProgramAnswers) -> Result<Flavor, String> {
+fn detect_flavor(about: &ProgramAnswers) -> Result<Flavor, String> {
     if about.version.contains("no longer maintained") {
         return Err(format!("this release of kimi-cli is dead and answers nothing; {}", SPEC.install_hint));
     }
@@ -71,43 +74,32 @@ fn tell(about: &ProgramAnswers) -> Result<Flavor, String> {
     Ok(Flavor { name: "Kimi Code", spec: &SPEC })
 }
 
-fn set(name: &str, value: &str) -> (String, OsString) {
-    (name.to_owned(), value.into())
-}
-
-fn model(request: &TurnRequest) -> Option<OsString> {
-    request.model.as_deref().map(|model| format!("--model={model}").into())
-}
-
-/// The prompt is an argument, as there is no other way in; how long it may be is checked by the dialect.
+/// The prompt is an argument, because it cannot be passed otherwise; the dialect checks its length.
 fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
-    let env_defaults = vec![set("KIMI_DISABLE_TELEMETRY", "1")];
+    let env_defaults = vec![variable("KIMI_DISABLE_TELEMETRY", "1")];
     if dialect::is_chosen(request) {
         return Invocation { args: vec!["acp".into()], env_defaults, ..Invocation::default() };
     }
     let mut args: Vec<OsString> = vec!["--output-format=stream-json".into()];
-    args.extend(model(request));
-    if let Some(session) = request.resume.as_deref().filter(|id| stream_json::is_session(id)) {
-        args.push(format!("--session={session}").into());
-    }
-    args.push(format!("--prompt={}", request.prompt.replace('\0', "")).into());
+    args.extend(request.model_flag());
+    args.extend(request.resumable(stream_json::is_session).map(|session| flag_value("--session=", session)));
+    args.push(flag_value("--prompt=", request.prompt.replace('\0', "")));
     Invocation { args, env_defaults, ..Invocation::default() }
 }
 
-/// `--session` begins the session of that id, or resumes it in the same directory: the id is ours.
+/// `--session` starts the session with that id, or resumes it in the same directory: the connector chooses the id.
 fn invoke_legacy(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     let mut args: Vec<OsString> = ["--print", "--output-format=stream-json"].map(OsString::from).into();
-    let mut workdir = OsString::from("--work-dir=");
-    workdir.push(&request.workdir);
-    args.push(workdir);
-    args.extend(model(request));
+    args.push(flag_value("--work-dir=", &request.workdir));
+    args.extend(request.model_flag());
     args.extend(request.effort.as_deref().map(|effort| match effort {
         "off" | "none" => "--no-thinking".into(),
         _ => "--thinking".into(),
     }));
-    let session = request.resume.as_deref().filter(|id| adapter::is_uuid(id)).unwrap_or(host.fresh_id);
-    args.push(format!("--session={session}").into());
-    let env_defaults = vec![set("KIMI_CLI_NO_AUTO_UPDATE", "1"), set("KIMI_DISABLE_TELEMETRY", "1")];
+    let session = request.resumable(is_uuid).unwrap_or(host.fresh_id);
+    args.push(flag_value("--session=", session));
+    let env_defaults =
+        vec![variable("KIMI_CLI_NO_AUTO_UPDATE", "1"), variable("KIMI_DISABLE_TELEMETRY", "1")];
     Invocation { args, env_defaults, chosen_session: Some(session.to_owned()), ..Invocation::default() }
 }
 
@@ -151,14 +143,17 @@ mod tests {
     fn the_flavors_are_told_apart() {
         let about =
             |version: &str, help: &str| ProgramAnswers { version: version.to_owned(), help: help.to_owned() };
-        let name = |version, help| tell(&about(version, help)).map(|flavor| flavor.name);
+        let name = |version, help| detect_flavor(&about(version, help)).map(|flavor| flavor.name);
         assert_eq!(
             name("2.1.0\n", "-p, --prompt <prompt>  Run one prompt non-interactively and print"),
             Ok("Kimi Code")
         );
         assert_eq!(name("kimi, version 1.51.0\n", "--print   Run in print mode"), Ok("kimi-cli"));
         assert_eq!(name("kimi, version 1.51.0\n", ""), Ok("kimi-cli"));
-        let dead = tell(&about("kimi-cli is no longer maintained. Please use the new Kimi Code CLI.\n", ""));
+        let dead = detect_flavor(&about(
+            "kimi-cli is no longer maintained. Please use the new Kimi Code CLI.\n",
+            "",
+        ));
         assert!(dead.unwrap_err().contains("kimi-code"));
     }
 }

@@ -1,87 +1,65 @@
-//! The dialects of Kimi Code (`kimi -p`, observed with 2.1.0) and of kimi-cli (`kimi --print`, 1.51.0): messages as
-//! of OpenAI's chat API, one a line (agents B 4, 5). Pure.
+//! The dialects of Kimi Code (`kimi -p`, observed with 2.1.0: `tests/fixtures/kimi`) and of kimi-cli (`kimi --print`,
+//! 1.51.0: `tests/fixtures/kimi-cli`): one message of OpenAI's chat API per line. Pure.
 
+use crate::agent::adapter::is_uuid;
 use crate::agent::dialect::{
-    Dialect, DialectEffects, Exit, StrayOutput, TextCollector, completed_outcome, count_field,
-    describe_tool_call, failed_outcome, outcome_from_exit, string_field,
+    Dialect, DialectEffects, Exit, array_items, count_field, describe_tool_call, string_field,
 };
-use crate::agent::outcome::{AgentOutcome, Reason};
-use crate::agent::{AgentEvent, TurnRequest, adapter, classify};
+use crate::agent::one_shot::{OneShotState, invalid_session};
+use crate::agent::outcome::Reason;
+use crate::agent::{TurnRequest, classify};
 use crate::json;
 use serde_json::Value;
-use std::path::PathBuf;
 
-/// Linux takes no longer argument (128 KiB with its end), and Kimi Code takes the prompt no other way. `--prompt=` is in it.
+/// Bytes of the longest prompt: Linux limits an argument to 128 KiB with its zero byte, and `--prompt=` is part of it. Kimi
+/// Code reads the prompt from nowhere else.
 const MAX_PROMPT: usize = (128 << 10) - 16;
 
-/// kimi-cli folds its plain words at this width.
-const FOLD: usize = 80;
+/// kimi-cli wraps plain text at this width.
+const WRAP_WIDTH: usize = 80;
 
-/// Plain words that are kept: its errors are short.
-const MAX_WORDS: usize = 2 << 10;
+/// Bytes of plain text that are kept: its errors are short.
+const MAX_PLAIN: usize = 2 << 10;
 
-/// How Kimi Code begins the line of stderr that tells why it failed. The rest of stderr is output of tools.
-const ERROR: &str = "error: ";
+/// The beginning of the stderr line with which Kimi Code reports its failure. The rest of stderr is output of tools.
+const ERROR_PREFIX: &str = "error: ";
 
 /// One turn of either Kimi.
 #[derive(Debug)]
 pub struct Kimi {
-    legacy: bool,
-    prompt: String,
-    workdir: PathBuf,
-    resume: Option<String>,
-    started: bool,
-    said: TextCollector,
-    /// The text of the last message without tool calls, or of the last with text.
+    is_legacy: bool,
+    turn: OneShotState,
+    /// The text of the last message; empty after a tool call.
     answer: String,
-    worked: bool,
     /// Plain lines of stdout: the errors of kimi-cli.
-    words: String,
-    complaint: String,
-    stray: StrayOutput,
-    ended: bool,
+    plain: String,
 }
 
 impl Kimi {
     /// For one turn of Kimi Code.
     pub fn code(request: &TurnRequest) -> Self {
-        Self {
-            legacy: false,
-            prompt: request.prompt.clone(),
-            workdir: request.workdir.clone(),
-            resume: request.resume.clone(),
-            started: false,
-            said: TextCollector::default(),
-            answer: String::new(),
-            worked: false,
-            words: String::new(),
-            complaint: String::new(),
-            stray: StrayOutput::default(),
-            ended: false,
-        }
+        let turn = OneShotState::new(request);
+        Self { is_legacy: false, turn, answer: String::new(), plain: String::new() }
     }
 
     /// For one turn of kimi-cli.
     pub fn legacy(request: &TurnRequest) -> Self {
-        Self { legacy: true, ..Kimi::code(request) }
+        Self { is_legacy: true, ..Kimi::code(request) }
     }
 
     fn assistant(&mut self, value: &Value, effects: &mut DialectEffects) {
-        if !std::mem::replace(&mut self.started, true) {
-            effects.events.push(AgentEvent::Started);
-        }
-        self.complaint.clear();
+        self.turn.started(effects);
+        self.turn.complaint.clear();
         let text = content(&value["content"], "text", effects);
         if !text.trim().is_empty() {
-            self.said.push_message(&text);
-            effects.events.push(AgentEvent::Text(text.clone()));
+            self.turn.message(&text, effects);
             self.answer = text;
         }
-        for call in value["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        for call in array_items(&value["tool_calls"]) {
             let function = &call["function"];
-            let input: Value = json::parse(string_field(function, "arguments")).unwrap_or_default();
-            let (kind, title) = describe_tool_call(string_field(function, "name"), &input, &self.workdir);
-            effects.events.push(AgentEvent::Tool { id: string_field(call, "id").to_owned(), kind, title });
+            let input = json::parse(string_field(function, "arguments")).unwrap_or_default();
+            let described = describe_tool_call(string_field(function, "name"), &input, &self.turn.workdir);
+            effects.tool(string_field(call, "id"), described);
             self.answer.clear();
         }
     }
@@ -89,104 +67,87 @@ impl Kimi {
     fn tool(&mut self, value: &Value, effects: &mut DialectEffects) {
         let text = content(&value["content"], "", effects);
         let ok = !FAILED.iter().any(|words| text.starts_with(words));
-        self.worked |= ok;
-        effects.events.push(AgentEvent::ToolEnd { id: string_field(value, "tool_call_id").to_owned(), ok });
+        self.turn.tool_end(string_field(value, "tool_call_id").to_owned(), ok, effects);
     }
 
     fn meta(&mut self, value: &Value, effects: &mut DialectEffects) {
         match string_field(value, "type") {
             "turn.step.retrying" => {
-                let (attempt, of) =
+                let (attempt, max) =
                     (count_field(value, "failed_attempt"), count_field(value, "max_attempts"));
-                string_field(value, "error_message").clone_into(&mut self.complaint);
-                effects
-                    .events
-                    .push(AgentEvent::Retry(format!("retry {attempt} of {of}: {}", self.complaint)));
+                string_field(value, "error_message").clone_into(&mut self.turn.complaint);
+                effects.retry(attempt, max, &self.turn.complaint);
             }
-            // Ends a turn that went well, and only such a one.
+            // Printed at the end of a successful turn only.
             "session.resume_hint" => {
-                let id = string_field(value, "session_id");
-                if is_session(id) {
-                    effects.events.push(AgentEvent::Session(id.to_owned()));
-                }
-                self.finish(completed_outcome(&self.answer, self.worked, "", self.said.text()), effects);
+                effects.session(string_field(value, "session_id"), is_session);
+                self.turn.done(&self.answer, effects);
             }
             _ => {}
         }
     }
 
-    /// Plain words, unfolded.
+    /// Keeps plain text, without the line breaks of its wrapping.
     fn plain(&mut self, line: &str, effects: &mut DialectEffects) {
-        self.stray.line(line, effects);
-        if self.words.len() + line.len() < MAX_WORDS {
-            self.words.push_str(line);
-            if line.chars().count() < FOLD {
-                self.words.push('\n');
+        self.turn.stray.line(line, effects);
+        if self.plain.len() + line.len() < MAX_PLAIN {
+            self.plain.push_str(line);
+            if line.chars().count() < WRAP_WIDTH {
+                self.plain.push('\n');
             }
         }
     }
 
-    /// kimi-cli: `Error code: 401 - {'error': {'message': '…'`, `LLM not set`, or nothing but what it was told.
-    fn failure_legacy(&self, exit: Exit, stderr_tail: &str) -> AgentOutcome {
-        let words = self.words.trim();
-        let partial = self.said.text();
+    /// kimi-cli prints `Error code: 401 - {'error': {'message': '…'`, `LLM not set`, or only the words of the provider.
+    fn fail_legacy(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
+        let words = self.plain.trim();
         if words.contains("is no longer maintained") {
-            return failed_outcome(Reason::CliUnsupported, words, partial);
+            return self.turn.fail(Reason::CliUnsupported, words, effects);
         }
         if words.ends_with("Interrupted by user") {
-            return failed_outcome(Reason::Killed(2), "", partial);
+            return self.turn.fail(Reason::Killed(2), "", effects);
         }
         let Some((_, error)) = words.split_once("Error code: ") else {
-            return outcome_from_exit(exit, words, &self.stray, stderr_tail, partial);
+            words.clone_into(&mut self.turn.complaint);
+            return self.turn.exited(exit, stderr_tail, effects);
         };
-        let status = error.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
+        let status = leading_number(error);
         let message = error.split_once("'message': '").and_then(|(_, rest)| rest.split_once('\''));
-        let reason = classify::by_http_status(error, status, self.resume.is_some());
-        failed_outcome(reason, message.map_or(error, |(message, _)| message), partial)
+        let reason = classify::by_http_status(error, status, self.turn.resume.is_some());
+        self.turn.fail(reason, message.map_or(error, |(message, _)| message), effects);
     }
 
-    /// Kimi Code: `error: failed to run prompt: provider.auth_error: 401 …` on stderr.
-    fn failure_code(&self, exit: Exit, stderr_tail: &str) -> AgentOutcome {
-        let partial = self.said.text();
-        let error = stderr_tail.lines().rev().find_map(|line| line.strip_prefix(ERROR));
-        let (Some(error), Exit::Code(1)) = (error, exit) else {
-            return outcome_from_exit(exit, &self.complaint, &self.stray, "", partial);
-        };
+    /// Kimi Code prints `error: failed to run prompt: provider.auth_error: 401 …` on stderr.
+    fn fail_code(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
+        let error = stderr_tail.lines().rev().find_map(|line| line.strip_prefix(ERROR_PREFIX));
+        let (Some(error), Exit::Code(1)) = (error, exit) else { return self.turn.exited(exit, "", effects) };
         let words = error.strip_prefix("failed to run prompt: ").unwrap_or(error);
         if words.starts_with("Session \"") && words.contains("not found") {
-            return failed_outcome(Reason::StaleSession, words, partial);
+            return self.turn.fail(Reason::StaleSession, words, effects);
         }
-        let status = words.split_once("_error: ").map_or("", |(_, rest)| rest).split(' ').next();
-        let status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
-        failed_outcome(classify::by_http_status(words, status, self.resume.is_some()), words, partial)
-    }
-
-    fn finish(&mut self, outcome: AgentOutcome, effects: &mut DialectEffects) {
-        if !self.ended {
-            self.ended = true;
-            effects.outcome = Some(outcome);
-        }
+        let status = words.split_once("_error: ").map_or(0, |(_, rest)| leading_number(rest));
+        self.turn.fail_by_status(words, status, effects);
     }
 }
 
 impl Dialect for Kimi {
     fn start(&mut self, effects: &mut DialectEffects) {
-        let known = |id: &&str| if self.legacy { adapter::is_uuid(id) } else { is_session(id) };
-        if let Some(id) = self.resume.as_deref().filter(|id| !known(id)) {
-            let words = format!("`{id}` is not a session id");
-            return self.finish(failed_outcome(Reason::StaleSession, &words, String::new()), effects);
+        if self.is_legacy {
+            // A leading slash would name a command of kimi-cli.
+            if self.turn.prompt.starts_with('/') {
+                self.turn.prompt.insert(0, ' ');
+            }
+            return self.turn.start(is_uuid, effects);
         }
-        let prompt = std::mem::take(&mut self.prompt);
-        if self.legacy {
-            // A leading slash would name a command of its own.
-            let slash = if prompt.starts_with('/') { " " } else { "" };
-            effects.stdin.push(format!("{slash}{prompt}"));
-        } else if prompt.len() > MAX_PROMPT {
+        // The prompt is an argument.
+        let bytes = self.turn.prompt.len();
+        if let Some(refused) = invalid_session(self.turn.resume.as_deref(), is_session) {
+            self.turn.finish(refused, effects);
+        } else if bytes > MAX_PROMPT {
             let words = format!(
-                "the message has {} bytes, and it takes at most {MAX_PROMPT}. Send it as a file",
-                prompt.len()
+                "the message has {bytes} bytes, and it takes at most {MAX_PROMPT}. Send it as a file"
             );
-            self.finish(failed_outcome(Reason::RefusedByPolicy, &words, String::new()), effects);
+            self.turn.fail(Reason::RefusedByPolicy, &words, effects);
         }
     }
 
@@ -197,7 +158,7 @@ impl Dialect for Kimi {
             return self.plain(line, effects);
         };
         effects.is_sign_of_life = true;
-        if self.ended {
+        if self.turn.ended {
             return;
         }
         match string_field(&value, "role") {
@@ -209,37 +170,41 @@ impl Dialect for Kimi {
     }
 
     fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
-        let outcome = match (self.legacy, exit) {
-            (true, Exit::Code(0)) if self.started => {
-                completed_outcome(&self.answer, self.worked, "", self.said.text())
-            }
-            (true, _) => self.failure_legacy(exit, stderr_tail),
-            (false, _) => self.failure_code(exit, stderr_tail),
-        };
-        self.finish(outcome, effects);
+        match (self.is_legacy, exit) {
+            (true, Exit::Code(0)) if self.turn.started => self.turn.done(&self.answer, effects),
+            (true, _) => self.fail_legacy(exit, stderr_tail, effects),
+            (false, _) => self.fail_code(exit, stderr_tail, effects),
+        }
     }
 
     fn partial_text(&self) -> String {
-        self.said.text()
+        self.turn.said.text()
     }
 
+    /// Stderr is output of tools.
     fn classify(&self, _stderr_tail: &str) -> Option<Reason> {
-        let status = self.complaint.split(' ').next().and_then(|status| status.parse().ok());
-        let by_status = status.map(|status| classify::by_http_status(&self.complaint, status, false));
-        classify::by_message(&self.complaint).or(by_status)
+        let complaint = &self.turn.complaint;
+        let status = Some(leading_number(complaint)).filter(|status| *status > 0);
+        let by_status = status.map(|status| classify::by_http_status(complaint, status, false));
+        classify::by_message(complaint).or(by_status)
     }
 }
 
-/// How the results of tools begin that failed.
+/// The HTTP status with which an error begins; 0 if there is none.
+fn leading_number(words: &str) -> u64 {
+    words.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// Beginnings of the results of failed tools.
 const FAILED: &[&str] =
     &["<system>ERROR", "Process exited with code ", "Session closed", "Tool execution failed"];
 
-/// A message's text: a string, or parts of which those of one kind count (all with ""). Thinking is told apart.
+/// A message's text: a string, or parts, of which those of one kind count (all of them for ""). Reasoning is reported.
 fn content(content: &Value, kind: &str, effects: &mut DialectEffects) -> String {
     let mut out = content.as_str().unwrap_or_default().to_owned();
-    for part in content.as_array().map(Vec::as_slice).unwrap_or_default() {
+    for part in array_items(content) {
         match string_field(part, "type") {
-            "think" => effects.events.push(AgentEvent::Thought(string_field(part, "think").to_owned())),
+            "think" => effects.thought(string_field(part, "think")),
             other if kind.is_empty() || other == kind => out.push_str(string_field(part, "text")),
             _ => {}
         }
@@ -247,7 +212,7 @@ fn content(content: &Value, kind: &str, effects: &mut DialectEffects) -> String 
     out
 }
 
-/// Whether an id of Kimi Code may be handed to it: `session_` and a UUID.
+/// Whether a session id of Kimi Code may be an argument: `session_` and a UUID.
 pub fn is_session(id: &str) -> bool {
-    id.strip_prefix("session_").is_some_and(adapter::is_uuid)
+    id.strip_prefix("session_").is_some_and(is_uuid)
 }

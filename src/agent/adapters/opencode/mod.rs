@@ -1,11 +1,15 @@
-//! OpenCode: `opencode run --format json`, one process per turn (observed with 1.18.33; agents B 1).
+//! OpenCode: `opencode run --format json`, one process per turn (observed with 1.18.33:
+//! `tests/fixtures/opencode`).
 
 pub mod json_events;
 
 use crate::agent::TurnRequest;
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
+use crate::agent::adapter::{
+    AdapterSpec, Invocation, LaunchContext, Login, LoginQuery, flag_value, variable,
+};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::agent::adapters::opencode::json_events::OpenCode;
 use crate::config::Mode;
 use std::ffi::OsString;
@@ -19,7 +23,6 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     install_hint: "install it with `npm install -g opencode-ai`",
     login_hint: "Run `opencode auth login` on this machine, as the user of the connector.",
     session_key: "opencodeSessionId",
-    launcher: None,
     login_query: Some(LoginQuery { args: &["auth", "list"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "`--auto`: nothing is asked; what its own settings forbid stays forbidden."),
@@ -30,64 +33,54 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
         (Mode::Suggest, "`opencode acp` and OPENCODE_PERMISSION: it may read, and asks for everything else."),
     ],
-    flavor: None,
-    discontinued: None,
-    image_data: true,
-    post_turn_query: None,
     invoke,
-    dialect: |request| match dialect::is_chosen(request) {
-        true => Box::new(Acp::new(request, false)),
-        false => Box::new(OpenCode::new(request)),
+    dialect: |request| {
+        if dialect::is_chosen(request) {
+            Box::new(Acp::new(request, false))
+        } else {
+            Box::new(OpenCode::new(request))
+        }
     },
+    ..DEFAULTS
 };
 
-/// Everything that is not named here is denied, tools of MCP servers included, and what has no answer is refused.
+/// Everything that is not named here is denied, tools of MCP servers included.
 const READ: &str = r#"{"*":"deny","read":"allow","glob":"allow","grep":"allow","list":"allow","lsp":"allow","webfetch":"allow","websearch":"allow","codesearch":"allow","todoread":"allow","todowrite":"allow","external_directory":"deny"}"#;
 const EDIT: &str = r#"{"*":"deny","edit":"allow","read":"allow","glob":"allow","grep":"allow","list":"allow","lsp":"allow","webfetch":"allow","websearch":"allow","codesearch":"allow","todoread":"allow","todowrite":"allow","external_directory":"deny"}"#;
 
-/// The variable of its permissions in a mode that asks: what is not allowed is asked for.
+/// Its permissions in a mode that asks: it asks before everything that is not allowed.
 pub(super) fn asking(mode: Mode) -> (String, OsString) {
     let rules = if mode == Mode::AutoEdit { EDIT } else { READ };
-    ("OPENCODE_PERMISSION".to_owned(), rules.replace("\"deny\"", "\"ask\"").into())
+    variable("OPENCODE_PERMISSION", &rules.replace("\"deny\"", "\"ask\""))
 }
 
-/// Values are glued to their flags, so that none can be taken for an option.
 fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
-    let set = |name: &str, value: &str| (name.to_owned(), value.into());
     let env_defaults =
-        vec![set("OPENCODE_DISABLE_AUTOUPDATE", "1"), set("OPENCODE_DISABLE_LSP_DOWNLOAD", "1")];
+        vec![variable("OPENCODE_DISABLE_AUTOUPDATE", "1"), variable("OPENCODE_DISABLE_LSP_DOWNLOAD", "1")];
     if dialect::is_chosen(request) {
-        let strict = matches!(request.mode, Mode::AutoEdit | Mode::Suggest);
-        let env = strict.then(|| asking(request.mode)).into_iter().collect();
+        let env = request.can_ask().then(|| asking(request.mode)).into_iter().collect();
         return Invocation { args: vec!["acp".into()], env, env_defaults, ..Invocation::default() };
     }
     let mut args: Vec<OsString> = ["run", "--format=json", "--thinking"].map(OsString::from).into();
     let mut env = Vec::new();
     match request.mode {
         Mode::FullAuto | Mode::Yolo => args.push("--auto".into()),
-        Mode::AutoEdit => env.push(set("OPENCODE_PERMISSION", EDIT)),
-        Mode::Suggest => env.push(set("OPENCODE_PERMISSION", READ)),
+        Mode::AutoEdit => env.push(variable("OPENCODE_PERMISSION", EDIT)),
+        Mode::Suggest => env.push(variable("OPENCODE_PERMISSION", READ)),
     }
-    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
-    args.extend(request.effort.as_deref().and_then(effort).map(|word| format!("--variant={word}").into()));
-    // It believes PWD, and hangs when a session is resumed from another directory without this.
-    let mut glued = |flag: &str, value: &std::path::Path| {
-        let mut arg = OsString::from(flag);
-        arg.push(value);
-        args.push(arg);
-    };
-    glued("--dir=", &request.workdir);
-    for image in &request.images {
-        glued("--file=", &image.path);
-    }
-    if let Some(session) = request.resume.as_deref().filter(|id| json_events::is_session(id)) {
-        args.push(format!("--session={session}").into());
-    }
+    args.extend(request.model_flag());
+    // A variant of the model, in the provider's own words.
+    let effort = request.explicit_effort().map(|word| if word == "off" { "none" } else { word });
+    args.extend(effort.map(|word| flag_value("--variant=", word)));
+    // Without this it trusts PWD, and hangs when a session is resumed from another directory.
+    args.push(flag_value("--dir=", &request.workdir));
+    args.extend(request.images.iter().map(|image| flag_value("--file=", &image.path)));
+    args.extend(request.resumable(json_events::is_session).map(|session| flag_value("--session=", session)));
     Invocation { args, env, env_defaults, ..Invocation::default() }
 }
 
-/// `opencode auth list` counts what it has: "2 credentials", "1 environment variable". Without any of them a provider of
-/// its configuration file may still answer.
+/// `opencode auth list` prints counts: "2 credentials", "1 environment variable". If both are 0, a provider of its
+/// configuration file may still work.
 fn login_state(_code: Option<i32>, stdout: &str, _stderr: &str) -> Login {
     let counts = |line: &str, what: &str| {
         let before = line.split_once(what).map(|(before, _)| before.split_whitespace().last());
@@ -98,15 +91,6 @@ fn login_state(_code: Option<i32>, stdout: &str, _stderr: &str) -> Login {
         (true, _) => Login::LoggedIn("credentials".to_owned()),
         (_, true) => Login::LoggedIn("environment".to_owned()),
         _ => Login::Unknown,
-    }
-}
-
-/// A variant of the model, by the provider's own words.
-fn effort(word: &str) -> Option<&str> {
-    match word {
-        "" | "default" | "auto" => None,
-        "off" => Some("none"),
-        other => Some(other),
     }
 }
 

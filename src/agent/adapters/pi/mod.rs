@@ -1,13 +1,17 @@
-//! The pi coding agent: `pi --mode json`, or `--mode rpc` where it is to take further messages (observed with 0.73.1 and 0.87.1; agents B 3).
+//! The pi coding agent: `pi --mode json`, or `--mode rpc` if it shall take further messages (observed with 0.73.1 and
+//! 0.87.1: `tests/fixtures/pi`, `tests/fixtures/pi-rpc`).
 
 pub mod json_mode;
 pub mod rpc;
 
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{
+    AdapterSpec, Invocation, LaunchContext, Login, LoginQuery, flag_value, is_plain_id, variable,
+};
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::agent::adapters::pi::json_mode::Pi;
-use crate::agent::adapters::pi::rpc::Rpc;
+use crate::agent::adapters::pi::rpc::PiRpc;
 use crate::agent::dialect::Dialect;
-use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -20,66 +24,59 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     install_hint: "install it with `npm install -g @earendil-works/pi-coding-agent`",
     login_hint: "Run `pi` on this machine, as the user of the connector, and type `/login`.",
     session_key: "piSessionId",
-    launcher: None,
     login_query: Some(LoginQuery { args: &["--list-models"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "It has no permissions of its own: nothing is asked and nothing is walled in."),
         (Mode::Yolo, "The same as `full-auto`."),
         (Mode::Suggest, "`--tools read,grep,find,ls`: it has no tools but those for reading files."),
     ],
-    flavor: None,
-    discontinued: None,
-    image_data: true,
-    post_turn_query: None,
     invoke,
     dialect,
+    ..DEFAULTS
 };
 
-/// Whether both sides talk.
+/// Whether the two-way form is used.
 fn is_rpc(request: &TurnRequest) -> bool {
     request.transport.as_deref() == Some("rpc")
 }
 
 fn dialect(request: &TurnRequest) -> Box<dyn Dialect> {
-    if is_rpc(request) { Box::new(Rpc::new(request)) } else { Box::new(Pi::new(request)) }
+    if is_rpc(request) { Box::new(PiRpc::new(request)) } else { Box::new(Pi::new(request)) }
 }
 
-/// Its reader of arguments takes the word behind a flag as it is, whatever it begins with, and knows no `--flag=value`.
-/// The prompt goes to stdin: as an argument it would be a file if it begins with `@`.
+/// Its argument parser takes the word after a flag as its value, whatever it begins with, and does not know `--flag=value`.
+/// The prompt goes to stdin: as an argument that begins with `@` it would name a file.
 ///
-/// Sessions are made by pi itself and resumed by `--session`, which both generations have. It refuses an unknown id,
-/// where `--session-id` would silently begin anew without the standing instructions.
+/// Pi creates the sessions, and `--session`, which both generations have, resumes them. It refuses an unknown id, whereas
+/// `--session-id` would silently start a new session without the standing instructions.
 fn invoke(request: &TurnRequest, _host: &LaunchContext<'_>) -> Invocation {
     let rpc = is_rpc(request);
     let mut args: Vec<OsString> = vec!["--mode".into(), if rpc { "rpc" } else { "json" }.into()];
     let mut add = |flag: &str, value: &str| args.extend([flag.into(), value.into()]);
     match request.mode {
         Mode::FullAuto | Mode::Yolo => {}
-        // `auto-edit` is refused before a start; should it come here, the stricter mode is the right one.
+        // `auto-edit` is refused before the start; if it came here, the stricter mode would be right.
         Mode::AutoEdit | Mode::Suggest => add("--tools", "read,grep,find,ls"),
     }
     if let Some(model) = request.model.as_deref() {
         add("--model", model);
     }
-    if let Some(effort) = request.effort.as_deref().filter(|word| !matches!(*word, "" | "default" | "auto")) {
+    if let Some(effort) = request.explicit_effort() {
         add("--thinking", if effort == "none" { "off" } else { effort });
     }
-    if let Some(session) = request.resume.as_deref().filter(|id| adapter::is_plain_id(id)) {
+    if let Some(session) = request.resumable(is_plain_id) {
         add("--session", session);
     }
     // In the two-way form they go with the prompt.
-    for image in request.images.iter().filter(|_| !rpc) {
-        let mut arg = OsString::from("@");
-        arg.push(&image.path);
-        args.push(arg);
+    if !rpc {
+        args.extend(request.images.iter().map(|image| flag_value("@", &image.path)));
     }
-    // No look for updates at each turn.
-    let env_defaults =
-        [("PI_OFFLINE", "1"), ("PI_TELEMETRY", "0")].map(|(name, value)| (name.to_owned(), value.into()));
-    Invocation { args, env_defaults: env_defaults.into(), ..Invocation::default() }
+    // Otherwise it looks for updates at each turn.
+    let env_defaults = vec![variable("PI_OFFLINE", "1"), variable("PI_TELEMETRY", "0")];
+    Invocation { args, env_defaults, ..Invocation::default() }
 }
 
-/// `pi --list-models` lists what there are keys for.
+/// `pi --list-models` lists the models for which it has a key.
 fn login_state(code: Option<i32>, stdout: &str, stderr: &str) -> Login {
     let said = if stdout.trim().is_empty() { stderr } else { stdout };
     match code {

@@ -1,178 +1,178 @@
-//! The two-way form: `pi --mode rpc`, which takes further messages while it works (observed with 0.87.1 and 0.73.1;
-//! agents B 3). One process per turn. Pure.
+//! The two-way dialect: `pi --mode rpc`, which accepts further messages while it works (observed with 0.87.1 and 0.73.1:
+//! `tests/fixtures/pi-rpc`). One process per turn. Pure.
 //!
-//! It repeats a message of the user when the model gets it: so we know which further ones went into the turn. One that
-//! came too late for it is asked again. A slash command of its user's (template, skill, extension) is sent when it is in
-//! its list; only the ones of extensions may do their work without a word.
+//! Pi repeats a user message when it passes it to the model, which shows which further messages went into the turn. A
+//! message that came too late for it is sent again. A slash command (template, skill, extension) is sent if pi lists it;
+//! only commands of extensions may end without text.
 
 use crate::agent::adapters::pi::json_mode::Pi;
 use crate::agent::dialect::{Dialect, DialectEffects, Exit, array_items, parse_typed_object, string_field};
 use crate::agent::one_shot::naming;
 use crate::agent::outcome::{AgentOutcome, Reason};
-use crate::agent::{PromptImage, TurnRequest, adapter, slash_commands};
+use crate::agent::{PromptImage, TurnRequest, slash_commands};
 use serde_json::{Value, json};
 
-/// Our names for what we ask: the session, the turn itself, a further message, whether it rests.
+/// Request ids: the session, the turn itself, a further message, whether pi is idle, the list of commands.
 const STATE: &str = "state";
 const TURN: &str = "turn";
 const MORE: &str = "more";
-const REST: &str = "rest";
+const IDLE: &str = "rest";
 const LIST: &str = "list";
 
-/// What it says when there is no need to compact.
-const NO_NEED: &[&str] = &["Nothing to compact", "Already compacted"];
+/// Beginnings of its errors when there is nothing to compact.
+const NOTHING_TO_COMPACT: &[&str] = &["Nothing to compact", "Already compacted"];
 
 /// One turn of pi.
 #[derive(Debug)]
-pub struct Rpc {
-    turn: Pi,
+pub struct PiRpc {
+    /// Reads the lines of the turn.
+    reader: Pi,
     images: Vec<PromptImage>,
-    /// The prompt is the command `/compact`.
-    compact: bool,
-    /// The prompt is another command, to be sent when it is in the list; then whether it may end without a word.
+    /// Whether the prompt is the command `/compact`.
+    is_compaction: bool,
+    /// Another slash command, until pi has listed its commands.
     command: String,
-    silent: bool,
-    /// Messages of the user that the model has not been given yet, oldest first.
-    due: Vec<String>,
+    /// Whether the command may end without text.
+    may_be_silent: bool,
+    /// User messages that pi has not passed to the model yet, oldest first.
+    unsent: Vec<String>,
     /// Answers that were followed by another message.
     earlier: String,
-    /// It works, or will go on by itself.
-    busy: bool,
-    stopping: bool,
-    over: bool,
+    /// Whether pi works, or will continue by itself.
+    is_busy: bool,
+    cancel_sent: bool,
+    ended: bool,
 }
 
-impl Rpc {
+impl PiRpc {
     /// For one turn.
     pub fn new(request: &TurnRequest) -> Self {
         Self {
-            turn: Pi::new(request),
+            reader: Pi::new(request),
             images: request.images.clone(),
-            compact: request.is_slash_command && request.prompt.split_whitespace().next() == Some("/compact"),
+            is_compaction: request.is_slash_command
+                && request.prompt.split_whitespace().next() == Some("/compact"),
             command: if request.is_slash_command { request.prompt.clone() } else { String::new() },
-            silent: false,
-            due: Vec::new(),
+            may_be_silent: false,
+            unsent: Vec::new(),
             earlier: String::new(),
-            busy: false,
-            stopping: false,
-            over: false,
+            is_busy: false,
+            cancel_sent: false,
+            ended: false,
         }
     }
 
     fn prompt(&mut self, id: &str, text: String, images: Vec<Value>, effects: &mut DialectEffects) {
-        // A word behind a slash would be a command or a template of its own.
+        // Otherwise a leading slash would name a command or a template.
         let text = if text.starts_with('/') { format!(" {text}") } else { text };
-        ask(id, &text, images, effects);
-        self.due.push(text);
+        send_prompt(id, &text, images, effects);
+        self.unsent.push(text);
     }
 
-    /// Its list of commands has come; it has none of its own where it cannot be asked.
-    fn listed(&mut self, data: &Value, effects: &mut DialectEffects) {
+    /// Sends the slash command if pi lists it. Older releases refuse the request for the list, and have no commands.
+    fn on_command_list(&mut self, data: &Value, effects: &mut DialectEffects) {
         let command = std::mem::take(&mut self.command);
         let name = command.split_whitespace().next().unwrap_or_default().trim_start_matches('/');
         let mut known = vec!["compact".to_owned()];
         for row in array_items(&data["commands"]) {
             if string_field(row, "name") == name {
-                self.silent = string_field(row, "source") == "extension";
-                return ask(TURN, &command, Vec::new(), effects);
+                self.may_be_silent = string_field(row, "source") == "extension";
+                return send_prompt(TURN, &command, Vec::new(), effects);
             }
             known.push(string_field(row, "name").to_owned());
         }
-        self.turn.core.done(&slash_commands::unknown_command_text(name, &known), effects);
+        self.reader.turn.done(&slash_commands::unknown_command_text(name, &known), effects);
     }
 
-    /// What has been asked is answered.
-    fn response(&mut self, value: &Value, effects: &mut DialectEffects) {
+    /// Handles the response to a request of the connector.
+    fn on_response(&mut self, value: &Value, effects: &mut DialectEffects) {
         let data = &value["data"];
         match (string_field(value, "id"), value["success"] == true) {
-            (STATE, true) if adapter::is_plain_id(string_field(data, "sessionId")) => {
-                string_field(data, "sessionId").clone_into(&mut self.turn.id);
-            }
-            (LIST, _) => self.listed(data, effects),
-            (TURN, true) if self.silent && !self.busy => self.rests(false, effects),
-            // The session says in the language of the chat that it is done.
-            (TURN, true) if self.compact => self.turn.core.done("", effects),
+            (STATE, true) => string_field(data, "sessionId").clone_into(&mut self.reader.session),
+            (LIST, _) => self.on_command_list(data, effects),
+            (TURN, true) if self.may_be_silent && !self.is_busy => self.on_idle(false, effects),
+            // The session reports the end in the language of the chat.
+            (TURN, true) if self.is_compaction => self.reader.turn.done("", effects),
             (TURN, false) => match string_field(value, "error") {
-                // No fault of anybody's: "Nothing to compact (session too small)".
-                words if self.compact && NO_NEED.iter().any(|need| words.starts_with(need)) => {
-                    self.turn.core.done(words, effects);
+                // Not a failure: "Nothing to compact (session too small)".
+                words
+                    if self.is_compaction
+                        && NOTHING_TO_COMPACT.iter().any(|error| words.starts_with(error)) =>
+                {
+                    self.reader.turn.done(words, effects);
                 }
-                words => self.turn.core.failed(words, effects),
+                words => self.reader.turn.failed(words, effects),
             },
-            // It is asked behind the further messages, so they have been heard.
-            (REST, _) if !self.busy && data["isStreaming"] != true => match std::mem::take(&mut self.due) {
-                due if due.is_empty() || self.stopping => self.turn.settle(effects),
-                due => self.prompt(TURN, due.join("\n\n"), Vec::new(), effects),
-            },
+            // This request follows the further messages, so pi has read them.
+            (IDLE, _) if !self.is_busy && data["isStreaming"] != true => {
+                match std::mem::take(&mut self.unsent) {
+                    unsent if unsent.is_empty() || self.cancel_sent => self.reader.settle(effects),
+                    unsent => self.prompt(TURN, unsent.join("\n\n"), Vec::new(), effects),
+                }
+            }
             _ => {}
         }
     }
 
-    /// It says that it rests; `surely`: it will not try again by itself.
-    fn rests(&mut self, surely: bool, effects: &mut DialectEffects) {
-        self.busy = false;
-        if surely && self.due.is_empty() {
-            self.turn.settle(effects);
+    /// Pi reports that it is idle; `is_final`: it will not retry by itself.
+    fn on_idle(&mut self, is_final: bool, effects: &mut DialectEffects) {
+        self.is_busy = false;
+        if is_final && self.unsent.is_empty() {
+            self.reader.settle(effects);
         } else {
-            write(&json!({ "id": REST, "type": "get_state" }), effects);
+            effects.send(&json!({ "id": IDLE, "type": "get_state" }));
         }
     }
 
-    /// The model gets a message of the user.
-    fn given(&mut self) {
-        if !self.due.is_empty() {
-            self.due.remove(0);
+    /// Pi passes a user message to the model.
+    fn on_user_message(&mut self) {
+        if !self.unsent.is_empty() {
+            self.unsent.remove(0);
         }
-        if !self.turn.answer.is_empty() {
-            self.earlier.push_str(self.turn.answer.trim());
+        if !self.reader.answer.is_empty() {
+            self.earlier.push_str(self.reader.answer.trim());
             self.earlier.push_str("\n\n");
-            self.turn.answer.clear();
+            self.reader.answer.clear();
         }
     }
 
-    /// Looks at a verdict of the reader.
+    /// Completes the outcome of the reader, if there is one.
     fn conclude(&mut self, effects: &mut DialectEffects) {
         let Some(outcome) = effects.outcome.take() else { return };
-        self.over = true;
+        self.ended = true;
         effects.outcome = Some(match outcome {
-            AgentOutcome::Failed { partial, .. } if self.stopping => AgentOutcome::Cancelled { partial },
+            AgentOutcome::Failed { partial, .. } if self.cancel_sent => AgentOutcome::Cancelled { partial },
             AgentOutcome::Done(text) => AgentOutcome::Done([self.earlier.as_str(), &text].concat()),
             other => other,
         });
     }
 }
 
-fn ask(id: &str, text: &str, images: Vec<Value>, effects: &mut DialectEffects) {
-    let how = "steer";
-    write(
-        &json!({ "id": id, "type": "prompt", "message": text, "images": Value::Array(images), "streamingBehavior": how }),
-        effects,
-    );
+fn send_prompt(id: &str, text: &str, images: Vec<Value>, effects: &mut DialectEffects) {
+    let mut request = json!({ "id": id, "type": "prompt", "message": text, "images": images });
+    request["streamingBehavior"] = "steer".into();
+    effects.send(&request);
 }
 
-fn write(message: &Value, effects: &mut DialectEffects) {
-    effects.stdin.push(message.to_string() + "\n");
-}
-
-impl Dialect for Rpc {
+impl Dialect for PiRpc {
     fn start(&mut self, effects: &mut DialectEffects) {
         let mut first = DialectEffects::default();
-        self.turn.start(&mut first);
+        self.reader.start(&mut first);
         let (Some(prompt), None) = (first.stdin.pop(), &first.outcome) else {
             effects.outcome = first.outcome;
             return self.conclude(effects);
         };
-        write(&json!({ "id": STATE, "type": "get_state" }), effects);
-        if self.compact {
-            let about = prompt.split_once(char::is_whitespace).map_or("", |(_, words)| words.trim());
+        effects.send(&json!({ "id": STATE, "type": "get_state" }));
+        if self.is_compaction {
+            let instructions = prompt.split_once(char::is_whitespace).map_or("", |(_, words)| words.trim());
             let mut compact = json!({ "id": TURN, "type": "compact" });
-            if !about.is_empty() {
-                compact["customInstructions"] = about.into();
+            if !instructions.is_empty() {
+                compact["customInstructions"] = instructions.into();
             }
-            return write(&compact, effects);
+            return effects.send(&compact);
         }
         if !self.command.is_empty() {
-            return write(&json!({ "id": LIST, "type": "get_commands" }), effects);
+            return effects.send(&json!({ "id": LIST, "type": "get_commands" }));
         }
         let (data, unread): (Vec<PromptImage>, Vec<PromptImage>) =
             std::mem::take(&mut self.images).into_iter().partition(|image| image.data.is_some());
@@ -184,45 +184,45 @@ impl Dialect for Rpc {
     }
 
     fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
-        let Some(value) = parse_typed_object(line) else { return self.turn.core.stray.line(line, effects) };
-        if self.over {
+        let Some(value) = parse_typed_object(line) else { return self.reader.turn.stray.line(line, effects) };
+        if self.ended {
             return;
         }
         effects.is_sign_of_life = true;
         match string_field(&value, "type") {
-            "response" => self.response(&value, effects),
-            // A window of an extension; nobody is there to answer.
+            "response" => self.on_response(&value, effects),
+            // A dialog of an extension, which nobody can answer.
             "extension_ui_request" => {
                 let id = string_field(&value, "id");
-                write(&json!({ "type": "extension_ui_response", "id": id, "cancelled": true }), effects);
+                effects.send(&json!({ "type": "extension_ui_response", "id": id, "cancelled": true }));
             }
-            "message_start" if value["message"]["role"] == "user" => self.given(),
-            "agent_settled" => self.rests(true, effects),
-            // The end of 0.73, unless it tries again; newer ones say more (`willRetry`), and settle.
+            "message_start" if value["message"]["role"] == "user" => self.on_user_message(),
+            "agent_settled" => self.on_idle(true, effects),
+            // The end in 0.73, unless pi retries; newer releases add `willRetry`, and print `agent_settled`.
             "agent_end" if value["willRetry"].is_null() => {
-                self.rests(self.turn.core.complaint.is_empty(), effects)
+                self.on_idle(self.reader.turn.complaint.is_empty(), effects)
             }
             kind => {
-                self.busy |= matches!(kind, "agent_start" | "auto_retry_start");
-                self.turn.object(&value, effects);
+                self.is_busy |= matches!(kind, "agent_start" | "auto_retry_start");
+                self.reader.object(&value, effects);
             }
         }
         self.conclude(effects);
     }
 
     fn on_exit(&mut self, exit: Exit, stderr_tail: &str, effects: &mut DialectEffects) {
-        if !self.over {
-            self.turn.core.end(exit, stderr_tail, effects);
+        if !self.ended {
+            self.reader.turn.exited_with_any_code(exit, stderr_tail, effects);
             self.conclude(effects);
         }
     }
 
     fn partial_text(&self) -> String {
-        self.turn.partial_text()
+        self.reader.partial_text()
     }
 
     fn classify(&self, stderr_tail: &str) -> Option<Reason> {
-        self.turn.classify(stderr_tail)
+        self.reader.classify(stderr_tail)
     }
 
     fn keeps_stdin(&self) -> bool {
@@ -230,16 +230,16 @@ impl Dialect for Rpc {
     }
 
     fn cancel(&mut self, effects: &mut DialectEffects) -> bool {
-        if self.over || self.compact {
+        if self.ended || self.is_compaction {
             return false;
         }
-        self.stopping = true;
-        write(&json!({ "type": "abort" }), effects);
+        self.cancel_sent = true;
+        effects.send(&json!({ "type": "abort" }));
         true
     }
 
     fn steer(&mut self, text: &str, effects: &mut DialectEffects) -> bool {
-        if self.over || self.stopping || self.compact || !self.command.is_empty() {
+        if self.ended || self.cancel_sent || self.is_compaction || !self.command.is_empty() {
             return false;
         }
         self.prompt(MORE, text.to_owned(), Vec::new(), effects);

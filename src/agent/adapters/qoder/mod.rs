@@ -1,12 +1,13 @@
-//! Qoder: `qodercli -p`, one process per turn (observed with 1.1.52 up to its login; agents B 6).
+//! Qoder: `qodercli -p`, one process per turn (observed with 1.1.52 up to its login: `tests/fixtures/qoder`).
 
 pub mod stream_json;
 
-use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery};
+use crate::agent::TurnRequest;
+use crate::agent::adapter::{AdapterSpec, Invocation, LaunchContext, Login, LoginQuery, flag_value, is_uuid};
 use crate::agent::adapters::acp::dialect;
 use crate::agent::adapters::acp::dialect::Acp;
+use crate::agent::adapters::defaults::DEFAULTS;
 use crate::agent::adapters::qoder::stream_json::Qoder;
-use crate::agent::{TurnRequest, adapter};
 use crate::config::Mode;
 use std::ffi::OsString;
 
@@ -19,7 +20,6 @@ pub static SPEC: AdapterSpec = AdapterSpec {
     install_hint: "install it with `npm install -g @qoder-ai/qodercli`",
     login_hint: "Run `qodercli login` on this machine, as the user of the connector.",
     session_key: "qoderSessionId",
-    launcher: None,
     login_query: Some(LoginQuery { args: &["status"], parse: login_state }),
     modes: &[
         (Mode::FullAuto, "`--permission-mode=bypass_permissions`: nothing is asked."),
@@ -30,18 +30,18 @@ pub static SPEC: AdapterSpec = AdapterSpec {
         ),
         (Mode::Suggest, "`--acp --permission-mode=default`: it may read, and asks for everything else."),
     ],
-    flavor: None,
-    discontinued: None,
-    image_data: true,
-    post_turn_query: None,
     invoke,
-    dialect: |request| match dialect::is_chosen(request) {
-        true => Box::new(Acp::new(request, true)),
-        false => Box::new(Qoder::new(request)),
+    dialect: |request| {
+        if dialect::is_chosen(request) {
+            Box::new(Acp::new(request, true))
+        } else {
+            Box::new(Qoder::new(request))
+        }
     },
+    ..DEFAULTS
 };
 
-/// Values are glued to their flags, so that none can be taken for an option. The prompt goes to stdin.
+/// The prompt goes to stdin.
 fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
     if dialect::is_chosen(request) {
         let mode = match request.mode {
@@ -50,7 +50,7 @@ fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
             Mode::Suggest => "default",
         };
         let mut args: Vec<OsString> = vec!["--acp".into(), format!("--permission-mode={mode}").into()];
-        args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
+        args.extend(request.model_flag());
         return Invocation { args, ..Invocation::default() };
     }
     let mut args: Vec<OsString> =
@@ -61,22 +61,17 @@ fn invoke(request: &TurnRequest, host: &LaunchContext<'_>) -> Invocation {
         Mode::Suggest => "--permission-mode=dont_ask".into(),
     });
     if request.mode == Mode::Suggest {
-        // No server of tools either: nothing is known about what those do.
+        // No MCP servers either: what their tools do is unknown.
         args.extend(["--strict-mcp-config".into(), "--tools=Read,Glob,Grep".into()]);
     }
-    let glue = |flag: &str, value: &std::ffi::OsStr| {
-        let mut arg = OsString::from(flag);
-        arg.push(value);
-        arg
-    };
-    args.push(glue("--cwd=", request.workdir.as_os_str()));
-    args.extend(request.images.iter().map(|image| glue("--attachment=", image.path.as_os_str())));
-    args.extend(request.model.as_deref().map(|model| format!("--model={model}").into()));
-    let effort = request.effort.as_deref().filter(|word| !matches!(*word, "" | "default" | "auto" | "off"));
-    args.extend(effort.map(|effort| format!("--reasoning-effort={effort}").into()));
-    args.push(match request.resume.as_deref().filter(|id| adapter::is_uuid(id)) {
-        Some(session) => format!("--resume={session}").into(),
-        None => format!("--session-id={}", host.fresh_id).into(),
+    args.push(flag_value("--cwd=", &request.workdir));
+    args.extend(request.images.iter().map(|image| flag_value("--attachment=", &image.path)));
+    args.extend(request.model_flag());
+    let effort = request.explicit_effort().filter(|word| *word != "off");
+    args.extend(effort.map(|effort| flag_value("--reasoning-effort=", effort)));
+    args.push(match request.resumable(is_uuid) {
+        Some(session) => flag_value("--resume=", session),
+        None => flag_value("--session-id=", host.fresh_id),
     });
     Invocation { args, ..Invocation::default() }
 }

@@ -1,47 +1,41 @@
-//! The dialect of `qodercli -p -o stream-json`: Claude Code's, with what older releases did otherwise (agents B 6). Pure.
+//! The dialect of `qodercli -p -o stream-json`: that of Claude Code, with the differences of older releases. Pure.
 //!
-//! Observed with 1.1.52 as far as its login; the rest is documented.
+//! Observed with 1.1.52 up to its login, and documented beyond (`tests/fixtures/qoder`).
 
 use crate::agent::adapters::claude_code::stream_json::Claude;
 use crate::agent::dialect::{
-    Dialect, DialectEffects, Exit, describe_tool_call, parse_typed_object, string_field,
+    Dialect, DialectEffects, Exit, array_items, describe_tool_call, parse_typed_object, string_field,
 };
 use crate::agent::outcome::Reason;
 use crate::agent::{AgentEvent, TurnRequest};
 use crate::json;
 use serde_json::Value;
-use std::path::PathBuf;
 
 /// One turn of Qoder.
 #[derive(Debug)]
 pub struct Qoder {
     claude: Claude,
-    workdir: PathBuf,
+    /// Calls of the old form, for their ids.
     calls: u32,
-    /// The session, until the model has said something: before that it is not on the disk (1.1.52 without a login).
+    /// The session, until the model has written something: before that it is not on disk (observed with 1.1.52 without a
+    /// login).
     session: Option<AgentEvent>,
-    spoken: bool,
+    has_spoken: bool,
 }
 
 impl Qoder {
     /// For one turn.
     pub fn new(request: &TurnRequest) -> Self {
-        Self {
-            claude: Claude::new(request),
-            workdir: request.workdir.clone(),
-            calls: 0,
-            session: None,
-            spoken: false,
-        }
+        Self { claude: Claude::new(request), calls: 0, session: None, has_spoken: false }
     }
 
-    /// A tool call of the old shape: named when it is over, without an id, its input as text.
+    /// A tool call of the old form: printed when it has ended, without an id, its input as text.
     fn function(&mut self, item: &Value, effects: &mut DialectEffects) {
         self.calls += 1;
         let id = format!("call-{}", self.calls);
         let input = json::parse(string_field(item, "input")).unwrap_or_default();
-        let (kind, title) = describe_tool_call(string_field(item, "name"), &input, &self.workdir);
-        effects.events.push(AgentEvent::Tool { id: id.clone(), kind, title });
+        let described = describe_tool_call(string_field(item, "name"), &input, &self.claude.turn.workdir);
+        effects.tool(&id, described);
         effects.events.push(AgentEvent::ToolEnd { id, ok: true });
     }
 }
@@ -54,9 +48,9 @@ impl Dialect for Qoder {
     fn on_line(&mut self, line: &str, effects: &mut DialectEffects) {
         let Some(mut value) = parse_typed_object(line) else { return self.claude.on_line(line, effects) };
         let message = &value["message"];
-        let items = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let items = array_items(&message["content"]);
         match string_field(&value, "type") {
-            // A text that still grows comes again as a whole with each frame.
+            // A text that still grows is repeated as a whole in each line.
             "assistant" if !matches!(string_field(message, "status"), "" | "finished") => {
                 effects.is_sign_of_life = true;
                 return;
@@ -73,13 +67,13 @@ impl Dialect for Qoder {
             }
             _ => {}
         }
-        self.spoken |= matches!(string_field(&value, "type"), "assistant" | "stream_event")
+        self.has_spoken |= matches!(string_field(&value, "type"), "assistant" | "stream_event")
             && value.get("error").is_none();
         self.claude.object(&value, effects);
         if let Some(at) = effects.events.iter().position(|event| matches!(event, AgentEvent::Session(_))) {
             self.session = Some(effects.events.remove(at));
         }
-        if self.spoken {
+        if self.has_spoken {
             effects.events.extend(self.session.take());
         }
     }

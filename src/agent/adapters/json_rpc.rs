@@ -1,19 +1,16 @@
-//! JSON-RPC 2.0 as ACP uses it: messages to the agent's stdin, responses to its requests. Pure.
+//! JSON-RPC 2.0 messages, for the agents that speak it: ACP and the Codex app-server. Pure.
 
-use crate::agent::dialect::DialectEffects;
 use serde_json::{Value, json};
 
-/// Queues one message, which is one line, for the agent's stdin.
-pub(super) fn write(message: Value, effects: &mut DialectEffects) {
-    effects.stdin.push(format!("{message}\n"));
+/// A request of ours.
+pub(super) fn request(id: Value, method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })
 }
 
 /// The response to a request of the agent; `member` is `result` or `error`.
 pub(super) fn response(id: &Value, member: &str, value: Value) -> Value {
     let mut reply = json!({ "jsonrpc": "2.0", "id": id });
-    if let Some(object) = reply.as_object_mut() {
-        object.insert(member.to_owned(), value);
-    }
+    reply[member] = value;
     reply
 }
 

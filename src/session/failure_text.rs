@@ -107,7 +107,7 @@ mod tests {
         assert!(said(Reason::CliMissing, "Claude Code").contains("@anthropic-ai/claude-code"));
         let limit = said(Reason::UsageLimit(Some(Duration::from_secs(11_100))), "Codex");
         assert!(limit.contains("resets in 3h 5m"), "{limit}");
-        assert!(sentence(&Reason::IdleTimeout, Lang::En, "Codex", "20m").contains("silent for 20m"));
+        assert!(sentence(&Reason::IdleTimeout, Lang::En, "Codex", "20m").contains("printed nothing for 20m"));
         let zh = sentence(&Reason::NotLoggedIn, Lang::Zh, "Claude Code", "");
         assert!(zh.contains("`claude` → `/login`"), "{zh}");
     }

@@ -72,151 +72,63 @@ struct CommandRow {
     arguments: &'static str,
     help: &'static str,
     help_zh: &'static str,
+    /// The command with these arguments, if it takes them.
     make: fn(&[&str]) -> Option<Command>,
 }
 
-const TABLE: &[CommandRow] = &[
-    CommandRow {
-        name: "/help",
-        arguments: "",
-        help: "this list",
-        help_zh: "显示命令列表",
-        make: |_| Some(Command::Help),
-    },
-    CommandRow {
-        name: "/status",
-        arguments: "",
-        help: "adapter, model, folder and what is running",
-        help_zh: "查看适配器、模型、目录和运行状态",
-        make: |arguments| arguments.is_empty().then_some(Command::Status),
-    },
-    CommandRow {
-        name: "/model",
-        arguments: " [ID] [EFFORT]",
-        help: "show or choose the model of this topic; `default` goes back",
-        help_zh: "查看或切换本话题的模型",
-        make: model,
-    },
-    CommandRow {
-        name: "/mode",
-        arguments: " [NAME]",
-        help: "show or choose how much the agent may do without asking; never more than this host allows",
-        help_zh: "查看或切换本话题的权限模式",
-        make: |arguments| one(arguments, Command::Mode),
-    },
-    CommandRow {
-        name: "/adapter",
-        arguments: " [NAME]",
-        help: "show or choose the agent of this topic; `default` goes back",
-        help_zh: "查看或切换本话题的智能体",
-        make: |arguments| one(arguments, Command::Adapter),
-    },
-    CommandRow {
-        name: "/new",
-        arguments: "",
-        help: "start a new session; the agent forgets this conversation",
-        help_zh: "开始新会话",
-        make: |arguments| matches!(arguments, [] | ["session"]).then_some(Command::New),
-    },
-    CommandRow {
-        name: "/clear",
-        arguments: "",
-        help: "the same as `/new`",
-        help_zh: "同 /new",
-        make: |arguments| arguments.is_empty().then_some(Command::New),
-    },
-    CommandRow {
-        name: "/compact",
-        arguments: " [WORDS]",
-        help: "let the agent shorten the conversation; words say what to keep",
-        help_zh: "压缩对话上下文",
-        make: |arguments| Some(Command::Compact(arguments.join(" "))),
-    },
-    CommandRow {
-        name: "/stop",
-        arguments: "",
-        help: "stop what is running",
-        help_zh: "停止当前任务",
-        // Whoever types more than the word still wants it to stop, and at once.
-        make: |_| Some(Command::Stop),
-    },
-    CommandRow {
-        name: STEER,
-        arguments: " TEXT",
-        help: "give the running agent a further message at once, instead of waiting for its turn",
-        help_zh: "给运行中的智能体补充一条消息",
-        make: |_| Some(Command::Steer(String::new())),
-    },
-    CommandRow {
-        name: "/queue",
-        arguments: "",
-        help: "what runs and what waits in this topic",
-        help_zh: "查看本话题的等待队列",
-        make: |arguments| arguments.is_empty().then_some(Command::Queue),
-    },
-    CommandRow {
-        name: "/sessions",
-        arguments: "",
-        help: "the sessions of this topic, earlier ones too",
-        help_zh: "列出本话题的会话",
-        make: |arguments| arguments.is_empty().then_some(Command::Sessions),
-    },
-    CommandRow {
-        name: "/switch",
-        arguments: " N",
-        help: "go back to a session of `/sessions`, by its number or id",
-        help_zh: "回到某个会话",
-        make: |arguments| match arguments {
-            [] => Some(Command::Sessions),
-            [which] => Some(Command::Switch((*which).to_owned())),
-            _ => None,
-        },
-    },
-    CommandRow {
-        name: "/usage",
-        arguments: "",
-        help: "tokens of this topic and of the last days",
-        help_zh: "查看用量",
-        make: |arguments| arguments.is_empty().then_some(Command::Usage),
-    },
-    CommandRow {
-        name: "/voice",
-        arguments: " [on|off]",
-        help: "whether answers of this topic are spoken as well",
-        help_zh: "开启或关闭语音回复",
-        make: |arguments| match arguments {
-            [] => Some(Command::Voice(None)),
-            [word] if word.eq_ignore_ascii_case("on") => Some(Command::Voice(Some(true))),
-            [word] if word.eq_ignore_ascii_case("off") => Some(Command::Voice(Some(false))),
-            _ => None,
-        },
-    },
-    CommandRow {
-        name: "/upgrade",
-        arguments: "",
-        help: "how the connector is updated",
-        help_zh: "如何升级连接器",
-        make: |arguments| arguments.is_empty().then_some(Command::Upgrade),
-    },
-    CommandRow {
-        name: "/approve",
-        arguments: " [ID] [always]",
-        help: "allow what the agent asks for, once or for this session; or answer its question",
-        help_zh: "批准代理的请求，或回答它的问题",
-        // its words keep their lines: see `parse`
-        make: |_| None,
-    },
-    CommandRow {
-        name: "/deny",
-        arguments: " [ID] [REASON]",
-        help: "refuse what the agent asks for; the reason `stop` also ends the turn",
-        help_zh: "拒绝代理的请求",
-        make: |_| None,
-    },
-];
+macro_rules! commands {
+    ($($name:expr, $arguments:literal, $make:expr, $help:literal, $help_zh:literal;)*) => {
+        const TABLE: &[CommandRow] = &[$(
+            CommandRow { name: $name, arguments: $arguments, help: $help, help_zh: $help_zh, make: $make },
+        )*];
+    };
+}
+
+commands! {
+    "/help", "", |_| Some(Command::Help), "this list", "显示命令列表";
+    "/status", "", |arguments| alone(arguments, Command::Status),
+        "adapter, model, folder and what is running", "查看适配器、模型、目录和运行状态";
+    "/model", " [ID] [EFFORT]", model,
+        "show or choose the model of this topic; `default` goes back", "查看或切换本话题的模型";
+    "/mode", " [NAME]", |arguments| one(arguments, Command::Mode),
+        "show or choose how much the agent may do without asking; never more than this host allows",
+        "查看或切换本话题的权限模式";
+    "/adapter", " [NAME]", |arguments| one(arguments, Command::Adapter),
+        "show or choose the agent of this topic; `default` goes back", "查看或切换本话题的智能体";
+    "/new", "", |arguments| matches!(arguments, [] | ["session"]).then_some(Command::New),
+        "start a new session; the agent forgets this conversation", "开始新会话";
+    "/clear", "", |arguments| alone(arguments, Command::New), "the same as `/new`", "同 /new";
+    "/compact", " [WORDS]", |arguments| Some(Command::Compact(arguments.join(" "))),
+        "let the agent shorten the conversation; words say what to keep", "压缩对话上下文";
+    // a person who types more than the word still wants the turn to stop, and at once
+    "/stop", "", |_| Some(Command::Stop), "stop what is running", "停止当前任务";
+    STEER, " TEXT", |_| Some(Command::Steer(String::new())),
+        "give the running agent a further message at once, instead of waiting for its turn",
+        "给运行中的智能体补充一条消息";
+    "/queue", "", |arguments| alone(arguments, Command::Queue),
+        "what runs and what waits in this topic", "查看本话题的等待队列";
+    "/sessions", "", |arguments| alone(arguments, Command::Sessions),
+        "the sessions of this topic, earlier ones too", "列出本话题的会话";
+    "/switch", " N", switch, "go back to a session of `/sessions`, by its number or id", "回到某个会话";
+    "/usage", "", |arguments| alone(arguments, Command::Usage),
+        "tokens of this topic and of the last days", "查看用量";
+    "/voice", " [on|off]", voice, "whether answers of this topic are spoken as well", "开启或关闭语音回复";
+    "/upgrade", "", |arguments| alone(arguments, Command::Upgrade), "how the connector is updated", "如何升级连接器";
+    // the words of these two keep their lines: see `parse`
+    "/approve", " [ID] [always]", |_| None,
+        "allow what the agent asks for, once or for this session; or answer its question",
+        "批准代理的请求，或回答它的问题";
+    "/deny", " [ID] [REASON]", |_| None,
+        "refuse what the agent asks for; the reason `stop` also ends the turn", "拒绝代理的请求";
+}
 
 /// The one command that takes more than a line.
 const STEER: &str = "/steer";
+
+/// A command without arguments.
+fn alone(arguments: &[&str], command: Command) -> Option<Command> {
+    arguments.is_empty().then_some(command)
+}
 
 /// A command with at most one argument.
 fn one(arguments: &[&str], make: fn(Option<String>) -> Command) -> Option<Command> {
@@ -228,14 +140,30 @@ fn one(arguments: &[&str], make: fn(Option<String>) -> Command) -> Option<Comman
 }
 
 fn model(arguments: &[&str]) -> Option<Command> {
-    match arguments {
+    let (model, effort) = match arguments {
         // no model has such a name: somebody asks for one, in Chinese without blanks
-        [model, ..] if !model.is_ascii() => None,
-        [] => Some(Command::Model { model: None, effort: None }),
-        [model] => Some(Command::Model { model: Some((*model).to_owned()), effort: None }),
-        [model, effort] => {
-            Some(Command::Model { model: Some((*model).to_owned()), effort: Some(effort.to_lowercase()) })
-        }
+        [model, ..] if !model.is_ascii() => return None,
+        [] => (None, None),
+        [model] => (Some(*model), None),
+        [model, effort] => (Some(*model), Some(effort.to_lowercase())),
+        _ => return None,
+    };
+    Some(Command::Model { model: model.map(str::to_owned), effort })
+}
+
+fn switch(arguments: &[&str]) -> Option<Command> {
+    match arguments {
+        [] => Some(Command::Sessions),
+        [which] => Some(Command::Switch((*which).to_owned())),
+        _ => None,
+    }
+}
+
+fn voice(arguments: &[&str]) -> Option<Command> {
+    match arguments {
+        [] => Some(Command::Voice(None)),
+        [word] if word.eq_ignore_ascii_case("on") => Some(Command::Voice(Some(true))),
+        [word] if word.eq_ignore_ascii_case("off") => Some(Command::Voice(Some(false))),
         _ => None,
     }
 }

@@ -7,12 +7,11 @@ use crate::agent::runner::TURN_VARIABLE;
 use crate::config::Config;
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
-use crate::http::file_upload;
-use crate::http::file_upload::{FileUpload, UploadFailure};
+use crate::http::file_upload::{self, FileUpload, UploadFailure};
 use crate::secret::Secret;
 use crate::session::messages::{Lang, Msg, kept};
-use crate::session::routing::Route;
 use crate::session::shared::Shared;
+use crate::session::work::Assignment;
 use crate::store::outbox::ReplyKind;
 use crate::store::sent_files::{SentFileRecord, SentFiles};
 use crate::store::staging::{AllowedRoots, StagedFile, StagingArea};
@@ -219,12 +218,12 @@ fn note(text: &mut String, line: &str) {
 /// The summary of a run, as a file of its own (`WTT_CONNECT_UPLOAD_ARTIFACTS`).
 pub fn summary(
     staging: &StagingArea,
-    (job, lang): (&Job, Lang),
+    turn: &Assignment,
     title: &str,
-    route: &Route,
     took: Duration,
     answer: &str,
 ) -> Option<Upload> {
+    let Assignment { job, route, lang, .. } = turn;
     let title = crate::text::one_line(title);
     let title = if title.is_empty() { "task" } else { &title };
     let model = route.model.as_deref().map(|model| format!(", {model}")).unwrap_or_default();
@@ -237,7 +236,7 @@ pub fn summary(
     );
     let staged = staging.stage_text("the summary of a run", &text);
     let staged = staged.map_err(|why| log::warn!(target: "session", "no summary: {why}")).ok()?;
-    Some(UploadTarget::of(job, lang).upload(staged, "summary.md", &Msg::SummaryOf.to(lang, &[title])))
+    Some(UploadTarget::of(job, *lang).upload(staged, "summary.md", &Msg::SummaryOf.to(*lang, &[title])))
 }
 
 /// An answer that is too long to be read in a chat becomes a file, with its beginning as the text. None when it is not, or

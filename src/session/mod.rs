@@ -22,6 +22,7 @@ pub mod speech;
 mod switcher_lock;
 pub mod task;
 pub mod turn;
+mod user_program;
 mod work;
 mod worker;
 

@@ -1,14 +1,11 @@
 //! What must be done before an agent is started: it is one that is here and that we can drive, in this permission mode,
 //! and the model switcher has run.
 
-use crate::agent::adapter;
-use crate::agent::adapter::AdapterSpec;
+use crate::agent::adapter::{self, AdapterSpec};
 use crate::agent::adapters;
 use crate::agent::discovery::{locate, version};
-use crate::agent::helper_command;
-use crate::agent::helper_command::{HelperCommand, HelperError};
-use crate::agent::model_switcher;
-use crate::agent::model_switcher::SwitchTarget;
+use crate::agent::helper_command::HelperError;
+use crate::agent::model_switcher::{self, SwitchTarget};
 use crate::agent::outcome::{AgentOutcome, Reason};
 use crate::agent::runner::Control;
 use crate::config::model_switch::ModelSwitch;
@@ -16,13 +13,10 @@ use crate::config::{Busy, Config, Mode};
 use crate::session::routing::Route;
 use crate::session::shared::Shared;
 use crate::session::switcher_lock::SwitcherGuard;
-use crate::sys::program_path;
+use crate::session::user_program::{self, COMPLAINT_CHARS};
 use crate::text;
 use crossbeam_channel::Receiver;
-use std::ffi::{OsStr, OsString};
-
-/// How much of a switcher's complaint is repeated.
-const COMPLAINT_CHARS: usize = 200;
+use std::ffi::OsString;
 
 /// How the agent is spoken to: as the settings say; so that it can take further messages, where they shall go into the
 /// running turn; otherwise as it chooses.
@@ -68,8 +62,7 @@ fn suggest_other_adapter(missing: &AdapterSpec, config: &Config, instead: &[Stri
         **name != missing.name
             && adapters::find(name).is_some_and(|spec| locate::locate(spec, command).is_ok())
     };
-    let mut names: Vec<&str> = Vec::new();
-    names.extend(instead.iter().filter(here).map(String::as_str));
+    let names: Vec<&str> = instead.iter().filter(here).map(String::as_str).collect();
     if names.is_empty() { String::new() } else { format!("; installed here: {}", names.join(", ")) }
 }
 
@@ -107,32 +100,14 @@ fn run(
         model: route.model.as_deref(),
     };
     let words = model_switcher::switch_command(switch, &choice).map_err(HelperError::CannotRun)?;
-    let Some((name, args)) = words.as_deref().and_then(<[String]>::split_first) else {
+    let Some(words) = words.filter(|words| !words.is_empty()) else {
         log::debug!(target: "session", "nothing to switch for {}", route.words());
         return Ok(());
     };
-    let program = program_path::find_program(OsStr::new(name));
-    let program =
-        program.ok_or_else(|| HelperError::CannotRun(format!("`{name}` is not an executable program")))?;
-    let said = helper_command::run_to_end(HelperCommand {
-        program: &program,
-        args: args.iter().map(OsString::from).collect(),
-        env: &shared.config.extra_env,
-        input: "",
-        workdir: &shared.config.workdir,
-        owner: &shared.owner,
-        limit: switch.timeout,
-        stop: Some(control),
-    });
-    let said = said.map_err(|trouble| match trouble {
-        HelperError::Stopped => HelperError::Stopped,
-        other => HelperError::CannotRun(format!("`{name}` {other}")),
-    })?;
-    if said.code == Some(0) {
-        log::debug!(target: "session", "switched for {}", route.words());
-        return Ok(());
-    }
-    Err(HelperError::CannotRun(format!("`{name}` ended with {}: {}", said.exit(), said.error_line())))
+    let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+    user_program::run(shared, &words, "", switch.timeout, Some(control))?;
+    log::debug!(target: "session", "switched for {}", route.words());
+    Ok(())
 }
 
 #[cfg(test)]

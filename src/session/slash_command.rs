@@ -2,8 +2,7 @@
 
 use crate::agent::TurnRequest;
 use crate::agent::adapter::AdapterSpec;
-use crate::agent::slash_commands;
-use crate::agent::slash_commands::SlashSupport;
+use crate::agent::slash_commands::{self, SlashSupport};
 use crate::session::messages::{Lang, Msg};
 use crate::wire::intake::Job;
 

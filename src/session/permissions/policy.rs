@@ -5,14 +5,11 @@
 //! rule that matches; then the mode; and what the mode does not allow, people are asked. A command line is judged command
 //! by command: all of them must be allowed.
 
-use crate::agent::permission;
-use crate::agent::permission::{PermissionKind, PermissionRequest, PolicyDecision, PolicyVerdict};
+use crate::agent::permission::{self, PermissionKind, PermissionRequest, PolicyDecision, PolicyVerdict};
 use crate::config::Mode;
 use crate::config::permissions::{self, PermissionEffect, PermissionRule};
-use crate::session::permissions::pattern;
-use crate::session::permissions::pattern::PatternMatch;
-use crate::session::permissions::shell_parser;
-use crate::session::permissions::shell_parser::SimpleCommand;
+use crate::session::permissions::pattern::{self, PatternMatch};
+use crate::session::permissions::shell_parser::{self, SimpleCommand};
 
 /// In what circumstances a question comes.
 #[derive(Debug, Clone, Copy)]

@@ -110,49 +110,52 @@ impl Footnotes {
     }
 }
 
-/// The visible end of a turn: the text, how it is marked, and the terminal outcome.
+/// The visible end of a turn.
+#[derive(Debug)]
+pub struct FinalText {
+    /// What people read.
+    pub text: String,
+    /// How the reply is marked.
+    pub kind: ReplyKind,
+    /// How the turn ended.
+    pub end: TurnEnd,
+}
+
+/// Renders the end of a turn. `now_ms` is in milliseconds since the epoch.
 pub fn final_text(
     report: &TurnReport,
     title: &str,
-    remarks: &Footnotes,
+    footnotes: &Footnotes,
     lang: Lang,
     shutdown: bool,
     now_ms: i64,
-) -> (String, ReplyKind, TurnEnd) {
-    let (mut text, kind, end) = match &report.outcome {
+) -> FinalText {
+    let (head, kind, end) = match &report.outcome {
         AgentOutcome::Done(answer) => (answer.trim_end().to_owned(), ReplyKind::Done, TurnEnd::Done),
-        AgentOutcome::Failed { reason: Reason::UsageLimit(Some(reset)), partial, .. }
-            if *reset <= MAX_DEFERRAL =>
-        {
+        AgentOutcome::Failed { reason: Reason::UsageLimit(Some(reset)), .. } if *reset <= MAX_DEFERRAL => {
             let until = now_ms + i64::try_from((*reset + DEFERRAL_MARGIN).as_millis()).unwrap_or(0);
-            (
-                with_partial(lang, deferred_text(lang, title, until, *reset), partial),
-                ReplyKind::Parked,
-                TurnEnd::Parked { until },
-            )
+            (deferred_text(lang, title, until, *reset), ReplyKind::Parked, TurnEnd::Parked { until })
         }
-        AgentOutcome::Failed { reason, detail, partial } => (
-            with_partial(
-                lang,
-                format!("⚠️ {}", failure_text::sentence(reason, lang, title, detail)),
-                partial,
-            ),
+        AgentOutcome::Failed { reason, detail, .. } => (
+            format!("⚠️ {}", failure_text::sentence(reason, lang, title, detail)),
             ReplyKind::Failed,
             TurnEnd::Failed(reason.clone()),
         ),
-        AgentOutcome::Cancelled { partial } if shutdown => (
-            with_partial(lang, interrupted(lang, true), partial),
-            ReplyKind::Interrupted,
-            TurnEnd::Interrupted { started: true },
-        ),
-        AgentOutcome::Cancelled { partial } => (
-            with_partial(lang, Msg::Stopped.to(lang, &[title]), partial),
-            ReplyKind::Cancelled,
-            TurnEnd::Cancelled,
-        ),
+        AgentOutcome::Cancelled { .. } if shutdown => {
+            (interrupted(lang, true), ReplyKind::Interrupted, TurnEnd::Interrupted { started: true })
+        }
+        AgentOutcome::Cancelled { .. } => {
+            (Msg::Stopped.to(lang, &[title]), ReplyKind::Cancelled, TurnEnd::Cancelled)
+        }
     };
-    text.push_str(&remarks.lines(lang));
-    (text, kind, end)
+    let mut text = match &report.outcome {
+        AgentOutcome::Done(_) => head,
+        AgentOutcome::Failed { partial, .. } | AgentOutcome::Cancelled { partial } => {
+            with_partial(lang, head, partial)
+        }
+    };
+    text.push_str(&footnotes.lines(lang));
+    FinalText { text, kind, end }
 }
 
 fn deferred_text(lang: Lang, title: &str, until: i64, reset: Duration) -> String {

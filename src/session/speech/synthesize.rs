@@ -3,14 +3,14 @@
 
 use crate::config::voice::{SpeechEndpoint, Synthesizer};
 use crate::config::{Config, paths};
-use crate::http::multipart;
-use crate::http::multipart::FormPost;
+use crate::http::multipart::{self, FormPost};
 use crate::session::attachments::inbox;
 use crate::session::event::SessionEvent;
 use crate::session::file_upload::UploadTarget;
 use crate::session::messages::{Lang, Msg};
 use crate::session::shared::Shared;
 use crate::session::speech::transcribe;
+use crate::session::user_program;
 use crate::store::follow_up::FollowUp;
 use crate::store::outbox::{OutboxEntry, ReplyKind};
 use crate::store::staging::StagedFile;
@@ -60,11 +60,10 @@ pub(crate) fn synthesize_reply(shared: &Arc<Shared>, job: &Job, lang: Lang, answ
 
 /// The same for an answer of which an earlier run has left the text.
 pub fn resume_synthesis(shared: &Arc<Shared>, mut entry: OutboxEntry, mut tell: Tell) {
-    let place = ACTIVE.fetch_add(1, Ordering::Relaxed);
-    let free = || ACTIVE.fetch_sub(1, Ordering::Relaxed);
+    let active = ACTIVE.fetch_add(1, Ordering::Relaxed);
     // counted before it is begun: whatever ends us then, it is not for ever
     entry.acknowledged += 1;
-    let refused = if place >= MAX_PARALLEL {
+    let refused = if active >= MAX_PARALLEL {
         Some(format!("{MAX_PARALLEL} others are"))
     } else if entry.acknowledged > MAX_ATTEMPTS {
         Some(format!("it was begun {MAX_ATTEMPTS} times"))
@@ -72,7 +71,7 @@ pub fn resume_synthesis(shared: &Arc<Shared>, mut entry: OutboxEntry, mut tell: 
         None
     };
     if let Some(why) = refused {
-        free();
+        ACTIVE.fetch_sub(1, Ordering::Relaxed);
         let _ = shared.outbox.remove(&entry);
         return log::info!(target: "session", "an answer was not spoken: {why}");
     }
@@ -97,7 +96,7 @@ pub fn resume_synthesis(shared: &Arc<Shared>, mut entry: OutboxEntry, mut tell: 
         ACTIVE.fetch_sub(1, Ordering::Relaxed);
     });
     if let Err(e) = started {
-        free();
+        ACTIVE.fetch_sub(1, Ordering::Relaxed);
         log::warn!(target: "session", "an answer is spoken after the next start: no thread could be started: {e}");
     }
 }
@@ -140,17 +139,10 @@ fn synthesize(shared: &Shared, folder: &Path, text: &str) -> Result<PathBuf, Str
     let voice = config.speech.voice.as_deref().unwrap_or_default();
     let values: [(&str, &OsStr); 3] =
         [("{file}", input.as_os_str()), ("{output}", output.as_os_str()), ("{voice}", voice.as_ref())];
-    match transcribe::run(
-        shared,
-        &transcribe::fill_placeholders(words, &values),
-        text,
-        SYNTHESIS_TIMEOUT,
-        None,
-    ) {
-        Ok(Ok(_)) => Ok(output),
-        Ok(Err(why)) => Err(why),
-        Err(_) => Err("it was stopped".to_owned()),
-    }
+    let words = transcribe::fill_placeholders(words, &values);
+    user_program::run(shared, &words, text, SYNTHESIS_TIMEOUT, None)
+        .map(|_| output)
+        .map_err(|e| e.to_string())
 }
 
 fn by_address(

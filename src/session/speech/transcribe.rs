@@ -1,16 +1,15 @@
 //! Speech to text: a program, or an address that speaks OpenAI's transcription interface (by ourselves or through curl).
 
-use crate::agent::helper_command;
-use crate::agent::helper_command::{HelperCommand, HelperError};
+use crate::agent::helper_command::HelperError;
 use crate::agent::runner::Control;
 use crate::config::voice::{SpeechEndpoint, Transcriber};
 use crate::http::HttpError;
-use crate::http::multipart;
-use crate::http::multipart::FormPost;
+use crate::http::multipart::{self, FormPost};
 use crate::json;
 use crate::session::interruptible::{StoppedWhileWaiting, receive_or_stop};
 use crate::session::messages::{Lang, Msg};
 use crate::session::shared::Shared;
+use crate::session::user_program::{self, COMPLAINT_CHARS};
 use crate::sys::{id, program_path, thread};
 use crate::text;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
@@ -27,8 +26,6 @@ const TRANSCRIPTION_TIMEOUT: Duration = Duration::from_secs(300);
 const MAX_RECORDING_BYTES: u64 = 25_000_000;
 /// An hour of speech.
 const MAX_TRANSCRIPT_BYTES: u64 = 256 << 10;
-/// How much of a complaint is repeated.
-const COMPLAINT_CHARS: usize = 200;
 
 /// The words of a sound file; `None` when nothing is configured to hear them.
 pub(crate) fn transcribe_file(
@@ -39,15 +36,17 @@ pub(crate) fn transcribe_file(
     tell: &mut dyn FnMut(String),
 ) -> Result<Result<Option<String>, String>, StoppedWhileWaiting> {
     let config = &shared.config;
-    let Some(hearing) = &config.speech.transcriber else { return Ok(Ok(None)) };
+    let Some(transcriber) = &config.speech.transcriber else { return Ok(Ok(None)) };
     tell(Msg::Listens.to(lang, &[]));
     let language = config.speech.language.as_deref().unwrap_or_default();
-    let heard = match hearing {
-        Transcriber::Command(words) => by_command(shared, words, sound, language, control)?,
+    let heard = match transcriber {
+        Transcriber::Command(words) => by_command(shared, words, sound, language, control),
+        Transcriber::Endpoint(..)
+            if std::fs::metadata(sound).is_ok_and(|meta| meta.len() > MAX_RECORDING_BYTES) =>
+        {
+            return Ok(Err("the recording is too large for it".to_owned()));
+        }
         Transcriber::Endpoint(endpoint, how) => {
-            if std::fs::metadata(sound).is_ok_and(|meta| meta.len() > MAX_RECORDING_BYTES) {
-                return Ok(Err("the recording is too large for it".to_owned()));
-            }
             let own = if *how == "curl" {
                 Err(HttpError::Offline(String::new()))
             } else {
@@ -56,16 +55,18 @@ pub(crate) fn transcribe_file(
             match own {
                 // curl may know a way that we do not
                 Err(HttpError::Offline(why)) if *how != "fetch" => {
-                    by_curl(shared, endpoint, sound, language, control, why)?
+                    by_curl(shared, endpoint, sound, language, control, why)
                 }
-                other => other.map_err(|e| e.to_string()),
+                other => other.map_err(|e| HelperError::CannotRun(e.to_string())),
             }
         }
     };
-    Ok(heard.and_then(|words| match words.trim() {
-        "" => Err("no words were heard".to_owned()),
-        words => Ok(Some(words.to_owned())),
-    }))
+    Ok(match heard.as_deref().map(str::trim) {
+        Err(HelperError::Stopped) => return Err(StoppedWhileWaiting),
+        Err(error) => Err(error.to_string()),
+        Ok("") => Err("no words were heard".to_owned()),
+        Ok(words) => Ok(Some(words.to_owned())),
+    })
 }
 
 /// Fills values into the words of a command; each word stays one argument.
@@ -88,54 +89,20 @@ pub(crate) fn fill_placeholders(words: &[String], values: &[(&str, &OsStr)]) -> 
     out
 }
 
-/// Runs a program of the user's; its standard output.
-pub(crate) fn run(
-    shared: &Shared,
-    words: &[OsString],
-    input: &str,
-    limit: Duration,
-    control: Option<&Receiver<Control>>,
-) -> Result<Result<String, String>, StoppedWhileWaiting> {
-    let Some((name, args)) = words.split_first() else { return Ok(Err("no program is set".to_owned())) };
-    let shown = name.to_string_lossy();
-    let Some(program) = program_path::find_program(name) else {
-        return Ok(Err(format!("`{shown}` is not an executable program")));
-    };
-    let said = helper_command::run_to_end(HelperCommand {
-        program: &program,
-        args: args.to_vec(),
-        env: &shared.config.extra_env,
-        input,
-        workdir: &shared.config.workdir,
-        owner: &shared.owner,
-        limit,
-        stop: control,
-    });
-    Ok(match said {
-        Err(HelperError::Stopped) => return Err(StoppedWhileWaiting),
-        Err(trouble) => Err(format!("`{shown}` {trouble}")),
-        Ok(said) if said.code == Some(0) => Ok(said.stdout),
-        Ok(said) => {
-            let complaint = text::truncate(&text::one_line(said.error_line()), COMPLAINT_CHARS);
-            Err(format!("`{shown}` ended with {}: {complaint}", said.exit()))
-        }
-    })
-}
-
 fn by_command(
     shared: &Shared,
     words: &[String],
     sound: &Path,
     language: &str,
     control: &Receiver<Control>,
-) -> Result<Result<String, String>, StoppedWhileWaiting> {
+) -> Result<String, HelperError> {
     let language = if language.is_empty() { "auto" } else { language };
     let mut all =
         fill_placeholders(words, &[("{file}", sound.as_os_str()), ("{language}", language.as_ref())]);
     if !words.iter().any(|word| word.contains("{file}")) {
         all.push(sound.into());
     }
-    run(shared, &all, "", TRANSCRIPTION_TIMEOUT, Some(control))
+    user_program::run(shared, &all, "", TRANSCRIPTION_TIMEOUT, Some(control))
 }
 
 /// By our own client, in a thread of its own: a stop does not wait for the server.
@@ -212,9 +179,9 @@ fn by_curl(
     language: &str,
     control: &Receiver<Control>,
     why: String,
-) -> Result<Result<String, String>, StoppedWhileWaiting> {
+) -> Result<String, HelperError> {
     if !why.is_empty() && program_path::find_program(OsStr::new("curl")).is_none() {
-        return Ok(Err(why));
+        return Err(HelperError::CannotRun(why));
     }
     let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     let mut lines = vec![
@@ -236,10 +203,14 @@ fn by_curl(
     }
     lines.push(String::new());
     let curl: Vec<OsString> = ["curl", "--config", "-"].iter().map(OsString::from).collect();
-    let heard = run(shared, &curl, &lines.join("\n"), TRANSCRIPTION_TIMEOUT, Some(control))?;
-    Ok(heard
-        .and_then(|answer| parse_transcript(&answer))
-        .map_err(|e| if endpoint.key.is_empty() { e } else { e.replace(endpoint.key.expose(), "***") }))
+    let answer = user_program::run(shared, &curl, &lines.join("\n"), TRANSCRIPTION_TIMEOUT, Some(control))
+        .and_then(|answer| parse_transcript(&answer).map_err(HelperError::CannotRun));
+    answer.map_err(|error| match error {
+        HelperError::CannotRun(why) if !endpoint.key.is_empty() => {
+            HelperError::CannotRun(why.replace(endpoint.key.expose(), "***"))
+        }
+        other => other,
+    })
 }
 
 #[cfg(test)]

@@ -132,10 +132,7 @@ fn run_turn(args: DemoArgs) -> Result<u8, String> {
     if args.is_two_way {
         return run_turns(&args);
     }
-    let prompt = match args.prompt.clone() {
-        Some(prompt) => prompt,
-        None => read_prompt(),
-    };
+    let prompt = args.prompt.clone().unwrap_or_else(read_prompt);
     if prompt.trim().is_empty() {
         let message =
             "Error: Input must be provided either through stdin or as a prompt argument when using --print";

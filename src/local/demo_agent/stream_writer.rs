@@ -194,12 +194,9 @@ impl StreamWriter {
     }
 
     fn write_tool_result(&mut self, call: &str, output: &Result<String, String>) {
-        let (content, failed) = match output {
-            Ok(text) => (text, false),
-            Err(text) => (text, true),
-        };
-        let block =
-            json!({ "tool_use_id": call, "type": "tool_result", "content": content, "is_error": failed });
+        let (Ok(content) | Err(content)) = output;
+        let block = json!({ "tool_use_id": call, "type": "tool_result", "content": content,
+            "is_error": output.is_err() });
         let result = match output {
             Ok(text) => json!({ "stdout": text, "stderr": "", "interrupted": false, "isImage": false }),
             Err(text) => format!("Error: {text}").into(),
@@ -235,34 +232,29 @@ impl StreamWriter {
     /// Writes the `result` line; with `--output-format text`, the answer itself. `start` is the beginning of the turn.
     pub fn end_turn(&mut self, start: Instant, ending: &DemoEnding<'_>) {
         let took = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let mut line = json!({ "type": "result", "duration_ms": took, "duration_api_ms": took, "is_error": false,
-            "num_turns": self.turns, "stop_reason": null, "total_cost_usd": 0.0, "usage": self.usage(),
+        let subtype = match ending {
+            DemoEnding::Completed | DemoEnding::Failed(_) => "success",
+            DemoEnding::Interrupted { .. } | DemoEnding::NoSession(_) => "error_during_execution",
+        };
+        let mut line = json!({ "type": "result", "subtype": subtype, "duration_ms": took,
+            "duration_api_ms": took, "is_error": *ending != DemoEnding::Completed, "num_turns": self.turns, "stop_reason": null, "total_cost_usd": 0.0, "usage": self.usage(),
             "modelUsage": {}, "permission_denials": json!([]), "api_error_status": null });
         match ending {
             DemoEnding::Completed => {
-                line["subtype"] = "success".into();
                 line["terminal_reason"] = "completed".into();
                 line["stop_reason"] = "end_turn".into();
                 line["result"] = self.answer.as_str().into();
             }
             DemoEnding::Failed(text) => {
-                line["subtype"] = "success".into();
                 line["terminal_reason"] = "api_error".into();
-                line["is_error"] = true.into();
                 line["api_error_status"] = 500.into();
                 line["result"] = (*text).into();
             }
             DemoEnding::Interrupted { in_tool } => {
-                line["subtype"] = "error_during_execution".into();
                 line["terminal_reason"] = if *in_tool { "aborted_tools" } else { "aborted_streaming" }.into();
-                line["is_error"] = true.into();
                 line["errors"] = json!(["[ede_diagnostic] result_type=user last_content_type=n/a"]);
             }
-            DemoEnding::NoSession(text) => {
-                line["subtype"] = "error_during_execution".into();
-                line["is_error"] = true.into();
-                line["errors"] = json!([text]);
-            }
+            DemoEnding::NoSession(text) => line["errors"] = json!([text]),
         }
         self.write_line(line);
         if !self.is_json && *ending == DemoEnding::Completed {

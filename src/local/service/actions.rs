@@ -14,7 +14,18 @@ const CONTENT_MAX: usize = 256 * 1024;
 const PAGE: u64 = 100;
 const PAGE_MAX: u64 = 500;
 
-type ActionResult = Result<Value, String>;
+/// The data of an answer, or its error.
+pub type ActionResult = Result<Value, String>;
+
+/// The frame that answers an action.
+pub fn action_result(request_id: Option<&Value>, answer: ActionResult) -> Value {
+    let mut frame = json!({ "type": "action_result", "request_id": request_id, "ok": answer.is_ok() });
+    match answer {
+        Ok(data) => frame["data"] = data,
+        Err(error) => frame["error"] = error.into(),
+    }
+    frame
+}
 
 /// The page size that a request asks for, within the limits.
 pub fn page_size(given: Option<&Value>) -> usize {
@@ -68,9 +79,8 @@ impl ServiceLoop {
             socket.role = role;
         }
         if role.is_none() {
-            let refusal = json!({ "type": "action_result", "request_id": body.get("request_id"), "ok": false,
-                "error": "invalid token" });
-            self.send(socket_id, &refusal);
+            let refusal = Err("invalid token".to_owned());
+            self.send(socket_id, &action_result(body.get("request_id"), refusal));
             self.close_socket(socket_id, 4401, "invalid token");
             return self.notify_observers(agent, ServiceEvent::Auth(false));
         }
@@ -93,24 +103,19 @@ impl ServiceLoop {
             }
         }
         if !self.faults.silent_auth {
-            let welcome = json!({ "type": "action_result", "request_id": body.get("request_id"), "ok": true,
-                "data": { "authenticated": true, "agent_id": agent, "agent_display_name": display_name } });
-            self.send(socket_id, &welcome);
+            let welcome =
+                json!({ "authenticated": true, "agent_id": agent, "agent_display_name": display_name });
+            self.send(socket_id, &action_result(body.get("request_id"), Ok(welcome)));
         }
         self.notify_observers(agent, ServiceEvent::Auth(true));
     }
 
     /// Answers an action. A frame without a request id gets no answer.
     fn answer_action(&mut self, socket_id: u64, body: &JsonObject, answer: ActionResult) {
-        let Some(request_id) = text(body, "request_id").filter(|_| !self.faults.drop_results) else { return };
-        let frame = match answer {
-            Ok(data) => {
-                json!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
-            }
-            Err(error) => {
-                json!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
-            }
-        };
+        if text(body, "request_id").is_none() || self.faults.drop_results {
+            return;
+        }
+        let frame = action_result(body.get("request_id"), answer);
         match self.faults.delay_results {
             Some(delay) => self.send_later(socket_id, frame.to_string(), delay),
             None => self.send(socket_id, &frame),
@@ -145,8 +150,8 @@ impl ServiceLoop {
             }
             "history" => {
                 let topic_id = self.readable_topic(agent, role, topic()?)?;
-                let rows =
-                    self.state.history(&topic_id, page_size(body.get("limit")), text(body, "before_id"));
+                let limit = page_size(body.get("limit"));
+                let rows = self.state.history(topic_id, limit, text(body, "before_id"));
                 Ok(json!({ "messages": rows.unwrap_or_default() }))
             }
             "subscribed" => Ok(json!(self.state.topic_rows(Some(agent)))),
@@ -163,17 +168,18 @@ impl ServiceLoop {
             }
             "join" | "leave" => {
                 let topic_id = topic()?;
-                let found = self.state.topics.get_mut(topic_id).ok_or("topic not found")?;
-                let (message, _) = if action == "join" {
-                    ("joined", found.members.insert(agent.to_owned()))
+                let members = &mut self.state.topics.get_mut(topic_id).ok_or("topic not found")?.members;
+                let is_join = action == "join";
+                if is_join {
+                    members.insert(agent.to_owned());
                 } else {
-                    ("left", found.members.remove(agent))
-                };
-                Ok(json!({ "message": message, "topic_id": topic_id }))
+                    members.remove(agent);
+                }
+                Ok(json!({ "message": if is_join { "joined" } else { "left" }, "topic_id": topic_id }))
             }
             "detail" => {
                 let topic_id = self.readable_topic(agent, role, topic()?)?;
-                self.state.topic_row(&topic_id, Some(agent)).ok_or_else(|| "topic not found".to_owned())
+                self.state.topic_row(topic_id, Some(agent)).ok_or_else(|| "topic not found".to_owned())
             }
             "runtime_info" if !self.faults.unknown_action_errors => {
                 if let Some(known) = self.state.agents.get_mut(agent) {
@@ -182,12 +188,10 @@ impl ServiceLoop {
                 Ok(json!({}))
             }
             "message_stream" if !self.faults.unknown_action_errors => {
-                let mut frame = body.clone();
-                frame.remove("action");
-                frame.insert("type".into(), "message_stream".into());
-                frame.insert("sender_id".into(), agent.into());
-                frame.insert("sender_type".into(), "agent".into());
-                self.send_to_watchers(&[agent], &Value::Object(frame));
+                let mut frame = to_push(body, action, &["action"]);
+                frame["sender_id"] = agent.into();
+                frame["sender_type"] = "agent".into();
+                self.send_to_watchers(|watched| watched == agent, &frame);
                 Ok(json!({}))
             }
             unknown => Err(format!("unknown action: {unknown}")),
@@ -195,10 +199,15 @@ impl ServiceLoop {
     }
 
     /// The topic's id if this agent may read it. The error is for the answer.
-    fn readable_topic(&self, agent: &str, role: SocketRole, topic_id: &str) -> Result<String, String> {
+    fn readable_topic<'a>(
+        &self,
+        agent: &str,
+        role: SocketRole,
+        topic_id: &'a str,
+    ) -> Result<&'a str, String> {
         let topic = self.state.topics.get(topic_id).ok_or("topic not found")?;
-        let may = role == SocketRole::User || topic.members.contains(agent);
-        if may { Ok(topic_id.to_owned()) } else { Err("not a member".to_owned()) }
+        let may_read = role == SocketRole::User || topic.members.contains(agent);
+        if may_read { Ok(topic_id) } else { Err("not a member".to_owned()) }
     }
 
     fn publish(&mut self, agent: &str, role: SocketRole, topic_id: &str, body: &JsonObject) -> ActionResult {
@@ -207,27 +216,30 @@ impl ServiceLoop {
         }
         let topic_id = self.readable_topic(agent, role, topic_id)?;
         let row = message_row(body, role, agent)?;
-        self.post_message(&topic_id, row).map(Value::Object).ok_or_else(|| "topic not found".to_owned())
+        self.post_message(topic_id, row).map(Value::Object).ok_or_else(|| "topic not found".to_owned())
     }
 
     fn relay_typing(&mut self, agent: &str, topic_id: &str, body: &JsonObject) -> ActionResult {
         let members = self.state.topics.get(topic_id).map(|t| t.members.clone()).ok_or("topic not found")?;
-        let mut frame = body.clone();
-        frame.remove("action");
-        frame.remove("request_id");
-        frame.insert("type".into(), "typing".into());
-        frame.insert("agent_id".into(), agent.into());
-        let name = self.state.agents.get(agent).map(|a| a.display_name.clone());
-        frame.insert("agent_display_name".into(), name.into());
-        frame.insert("ts".into(), super::state::now().into());
-        let frame = Value::Object(frame);
+        let mut frame = to_push(body, "typing", &["action", "request_id"]);
+        frame["agent_id"] = agent.into();
+        frame["agent_display_name"] = self.state.agents.get(agent).map(|a| a.display_name.as_str()).into();
+        frame["ts"] = super::state::now().into();
         for member in members.iter().filter(|m| *m != agent) {
             self.send_to_agent(member, &frame);
         }
-        self.send_to_watchers(&members.iter().map(String::as_str).collect::<Vec<_>>(), &frame);
+        self.send_to_watchers(|watched| members.contains(watched), &frame);
         self.notify_observers(agent, ServiceEvent::Typing(Value::Object(body.clone())));
         Ok(json!({}))
     }
+}
+
+/// A request as it is passed on: with a type, and without these fields.
+pub fn to_push(body: &JsonObject, kind: &str, without: &[&str]) -> Value {
+    let mut frame = body.clone();
+    frame.retain(|key, _| !without.contains(&key.as_str()));
+    frame.insert("type".into(), kind.into());
+    Value::Object(frame)
 }
 
 /// The fields of a message, sent by a socket or over HTTP, that are stored. The error is for the answer.

@@ -188,12 +188,12 @@ impl ServiceLoop {
     }
 
     /// Sends a frame to a socket.
-    pub fn send(&mut self, socket_id: u64, frame: &Value) {
+    pub fn send(&self, socket_id: u64, frame: &Value) {
         self.send_text(socket_id, frame.to_string());
     }
 
     /// Sends text to a socket, unless it has closed.
-    pub fn send_text(&mut self, socket_id: u64, frame: String) {
+    pub fn send_text(&self, socket_id: u64, frame: String) {
         if let Some(socket) = self.sockets.get(&socket_id).filter(|_| !self.faults.answer_nothing) {
             socket.out.send(Message::text(frame));
         }
@@ -205,14 +205,14 @@ impl ServiceLoop {
     }
 
     /// Closes a socket with a code, after the frames that were sent before.
-    pub fn close_socket(&mut self, socket_id: u64, code: u16, reason: &str) {
+    pub fn close_socket(&self, socket_id: u64, code: u16, reason: &str) {
         if let Some(socket) = self.sockets.get(&socket_id) {
             socket.out.send(close_frame(code, reason));
         }
     }
 
     /// Cuts every socket of an agent without a closing frame, as a failing network does. Returns their number.
-    pub fn cut_sockets(&mut self, agent: &str) -> usize {
+    pub fn cut_sockets(&self, agent: &str) -> usize {
         let mine = self.sockets.values().filter(|l| l.agent == agent && l.role != Some(SocketRole::User));
         mine.filter(|l| l.socket.shutdown(Shutdown::Both).is_ok()).count()
     }
@@ -224,7 +224,7 @@ impl ServiceLoop {
     }
 
     /// Sends a frame to an agent. False if it is not connected.
-    pub fn send_to_agent(&mut self, agent: &str, frame: &Value) -> bool {
+    pub fn send_to_agent(&self, agent: &str, frame: &Value) -> bool {
         let sockets = self.sockets_of(agent, SocketRole::Agent);
         sockets.iter().for_each(|socket_id| self.send(*socket_id, frame));
         !sockets.is_empty()
@@ -237,7 +237,7 @@ impl ServiceLoop {
         let frame = json!({ "type": "new_message", "message": self.apply_push_faults(&row) });
         let (sender, message_id) =
             (text(&row, "sender_id").unwrap_or_default(), text(&row, "id").unwrap_or_default());
-        let members = self.state.topics.get(topic_id).map(|t| t.members.clone()).unwrap_or_default();
+        let members = self.state.members(topic_id);
         for member in &members {
             let own = member == sender;
             if !(own && self.faults.no_echo) {
@@ -250,19 +250,18 @@ impl ServiceLoop {
                 }
             }
         }
-        self.send_to_watchers(&members.iter().map(String::as_str).collect::<Vec<_>>(), &frame);
+        self.send_to_watchers(|watched| members.contains(watched), &frame);
         self.notify_observers(sender, ServiceEvent::Message(Value::Object(row.clone())));
         Some(row)
     }
 
-    /// Sends a frame to every person who watches one of these agents.
-    pub fn send_to_watchers(&mut self, agents: &[&str], frame: &Value) {
-        let watching = self
-            .sockets
-            .iter()
-            .filter(|(_, l)| l.role == Some(SocketRole::User) && agents.contains(&&*l.agent));
-        let sockets: Vec<u64> = watching.map(|(socket_id, _)| *socket_id).collect();
-        sockets.iter().for_each(|socket_id| self.send(*socket_id, frame));
+    /// Sends a frame to every person who watches one of the agents that match.
+    pub fn send_to_watchers(&self, matches: impl Fn(&str) -> bool, frame: &Value) {
+        for (socket_id, socket) in &self.sockets {
+            if socket.role == Some(SocketRole::User) && matches(&socket.agent) {
+                self.send(*socket_id, frame);
+            }
+        }
     }
 
     /// Pushes a changed task to the agents of its topic and to the people who watch them.
@@ -281,11 +280,11 @@ impl ServiceLoop {
         ] {
             frame[key] = task.get(key).cloned().unwrap_or(Value::Null);
         }
-        let members = self.state.topics.get(topic_id).map(|t| t.members.clone()).unwrap_or_default();
+        let members = self.state.members(topic_id);
         for member in &members {
             self.send_to_agent(member, &frame);
         }
-        self.send_to_watchers(&members.iter().map(String::as_str).collect::<Vec<_>>(), &frame);
+        self.send_to_watchers(|watched| members.contains(watched), &frame);
         self.notify_observers("", ServiceEvent::TaskChanged(Value::Object(task.clone())));
     }
 

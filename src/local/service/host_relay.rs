@@ -1,6 +1,7 @@
 //! Terminals and shell jobs: relays the requests of browsers to the agent under new request ids, and the agent's answers
 //! back to the browser that asked (see TERMINAL and SHELL in wtt-connect-protocol(7)).
 
+use super::actions::{action_result, to_push};
 use super::event_loop::ServiceLoop;
 use super::events::ServiceEvent;
 use super::http::ServiceResponse;
@@ -17,25 +18,22 @@ impl ServiceLoop {
     pub fn relay_terminal_request(&mut self, socket_id: u64, agent: &str, action: &str, body: &JsonObject) {
         let request_id = body.get("request_id").cloned().unwrap_or_default();
         if text(body, "token").is_some_and(|token| token != self.user_token) {
-            return self.send_action_result(socket_id, &request_id, Err("invalid token".to_owned()));
+            return self.send(socket_id, &action_result(Some(&request_id), Err("invalid token".to_owned())));
         }
-        let mut frame = body.clone();
-        for key in ["action", "token"] {
-            frame.remove(key);
-        }
-        frame.insert("type".into(), action.into());
+        let mut frame = to_push(body, action, &["action", "token"]);
         if action == "terminal_open" {
             let session = id::hex();
             self.relay.terminals.insert(session.clone(), socket_id);
-            frame.insert("session_id".into(), session.into());
+            frame["session_id"] = session.into();
         }
         if !request_id.is_null() {
             let new_id = id::hex();
-            frame.insert("request_id".into(), new_id.clone().into());
+            frame["request_id"] = new_id.as_str().into();
             self.relay.requesters.insert(new_id, Requester::Browser(socket_id, request_id.clone()));
         }
-        if !self.send_to_agent(agent, &Value::Object(frame)) {
-            self.send_action_result(socket_id, &request_id, Err(format!("agent {agent} is offline")));
+        if !self.send_to_agent(agent, &frame) {
+            let offline = Err(format!("agent {agent} is offline"));
+            self.send(socket_id, &action_result(Some(&request_id), offline));
         }
     }
 
@@ -51,13 +49,14 @@ impl ServiceLoop {
                 return self.send(socket_id, &Value::Object(body));
             }
         }
-        let asker = text(&body, "request_id").and_then(|new_id| self.relay.requesters.remove(new_id));
+        let requester = text(&body, "request_id").and_then(|new_id| self.relay.requesters.remove(new_id));
         let ok = body.get("ok").and_then(Value::as_bool).unwrap_or(true);
         let error = text(&body, "error").unwrap_or("refused").to_owned();
-        match asker {
+        match requester {
             Some(Requester::Browser(socket_id, request_id)) => {
                 let data = body.get("data").cloned().unwrap_or_else(|| json!({}));
-                self.send_action_result(socket_id, &request_id, if ok { Ok(data) } else { Err(error) });
+                let answer = if ok { Ok(data) } else { Err(error) };
+                self.send(socket_id, &action_result(Some(&request_id), answer));
             }
             Some(Requester::ShellJob(job)) => {
                 let status = text(&body, "status").unwrap_or(if ok { "done" } else { "error" });
@@ -68,18 +67,6 @@ impl ServiceLoop {
             None => {}
         }
         self.notify_observers(agent, ServiceEvent::Frame(Value::Object(body)));
-    }
-
-    fn send_action_result(&mut self, socket_id: u64, request_id: &Value, answer: Result<Value, String>) {
-        let frame = match answer {
-            Ok(data) => {
-                json!({ "type": "action_result", "request_id": request_id, "ok": true, "data": data })
-            }
-            Err(error) => {
-                json!({ "type": "action_result", "request_id": request_id, "ok": false, "error": error })
-            }
-        };
-        self.send(socket_id, &frame);
     }
 
     /// Closes the terminals of a browser that has disconnected.

@@ -98,13 +98,12 @@ impl ServiceLoop {
     ) -> RouteResult {
         match (method, path) {
             ("POST", ["claim-code"]) => {
-                let asked = text(body, "agent_id").ok_or_else(|| missing("agent_id"))?;
-                match caller {
-                    HttpCaller::Agent(own) if own == asked => {}
-                    _ => return Err(ServiceResponse::error(401, "the token is not the one of this agent")),
+                let agent_id = text(body, "agent_id").ok_or_else(|| missing("agent_id"))?;
+                if !matches!(caller, HttpCaller::Agent(own) if own == agent_id) {
+                    return Err(ServiceResponse::error(401, "the token is not the one of this agent"));
                 }
                 let code = format!("WTT-CLAIM-{}", id::hex()[..8].to_ascii_uppercase());
-                let claim = ClaimCode { agent_id: asked.to_owned(), issued_at: Instant::now() };
+                let claim = ClaimCode { agent_id: agent_id.to_owned(), issued_at: Instant::now() };
                 self.state.claims.insert(code.clone(), claim);
                 Ok(json!({ "code": code, "expires_in_seconds": super::state::CLAIM_SECONDS }))
             }
@@ -119,11 +118,9 @@ impl ServiceLoop {
                     HttpCaller::User => true,
                     HttpCaller::Agent(own) => own == *agent,
                 });
-                let row = |(agent, a): (&String, &super::state::ServiceAgent)| {
-                    json!({ "agent_id": agent,
-                    "display_name": a.display_name, "is_primary": true })
-                };
-                Ok(mine.map(row).collect())
+                Ok(mine
+                    .map(|(agent, a)| json!({ "agent_id": agent, "display_name": a.display_name, "is_primary": true }))
+                    .collect())
             }
             ("GET", ["stats"]) => Ok(self.agent_stats()),
             ("POST", [agent, "shell", "jobs"]) if matches!(caller, HttpCaller::User) => {
@@ -287,7 +284,7 @@ impl ServiceLoop {
                 );
                 match refusal {
                     Some(status) => Err(ServiceResponse::error(status, "not this patch")),
-                    None => self.change_task(task, body),
+                    None => self.change_task(task, &Value::Object(body.clone())),
                 }
             }
             ("POST", ["run"]) if self.faults.no_task_run => Err(ServiceResponse::error(404, "Not Found")),
@@ -296,7 +293,7 @@ impl ServiceLoop {
                 if let Some(runner) = text(body, "runner_agent_id") {
                     fields["runner_agent_id"] = runner.into();
                 }
-                self.change_task(task, fields.as_object().unwrap_or(body))
+                self.change_task(task, &fields)
             }
             ("POST", ["review"]) => {
                 let status = match text(body, "action") {
@@ -305,15 +302,13 @@ impl ServiceLoop {
                     Some("block") => "blocked",
                     _ => return Err(ServiceResponse::error(422, "action must be approve, reject or block")),
                 };
-                let fields = json!({ "status": status, "review_comment": body.get("comment") });
-                self.change_task(task, fields.as_object().unwrap_or(body))
+                self.change_task(task, &json!({ "status": status, "review_comment": body.get("comment") }))
             }
             ("POST", ["chat", "send"]) => {
                 let topic_id = text(task, "topic_id").unwrap_or_default().to_owned();
                 let run = body.get("auto_run").and_then(Value::as_bool).unwrap_or(false);
                 if run && text(task, "status") == Some("todo") {
-                    let fields = json!({ "status": "doing" });
-                    self.change_task(task, fields.as_object().unwrap_or(body))?;
+                    self.change_task(task, &json!({ "status": "doing" }))?;
                 }
                 self.send_message(&HttpCaller::User, &topic_id, body)
             }
@@ -336,7 +331,7 @@ impl ServiceLoop {
         task
     }
 
-    fn change_task(&mut self, task: &JsonObject, fields: &JsonObject) -> RouteResult {
+    fn change_task(&mut self, task: &JsonObject, fields: &Value) -> RouteResult {
         let task_id = text(task, "id").unwrap_or_default();
         let (row, changed) = self.state.patch_task(task_id, fields).ok_or_else(|| not_found("task"))?;
         if changed {

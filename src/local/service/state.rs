@@ -160,22 +160,13 @@ impl ServiceState {
         }
     }
 
-    /// Stores a message. `row` holds the sender, the content and any other fields; missing fields are filled in. Returns
-    /// the stored row; None if the topic does not exist.
-    pub fn add_message(&mut self, topic_id: &str, mut row: JsonObject) -> Option<JsonObject> {
-        let topic = self.topics.get(topic_id)?;
-        let mut defaults = JsonObject::new();
-        defaults.insert("id".into(), id::uuid_v4().into());
-        defaults.insert("topic_id".into(), topic_id.into());
-        defaults.insert("topic_name".into(), topic.name.clone().into());
-        defaults.insert("topic_type".into(), topic.kind.clone().into());
-        defaults.insert("content_type".into(), "text".into());
-        defaults.insert("semantic_type".into(), "post".into());
-        defaults.insert("created_at".into(), now().into());
-        defaults.insert("encrypted".into(), false.into());
-        defaults.insert("reply_to".into(), Value::Null);
-        defaults.insert("metadata".into(), json!({}));
-        defaults.insert("source".into(), if topic.kind == "p2p" { "im" } else { "topic" }.into());
+    /// The agents in a topic; none if it does not exist.
+    pub fn members(&self, topic_id: &str) -> BTreeSet<String> {
+        self.topics.get(topic_id).map(|t| t.members.clone()).unwrap_or_default()
+    }
+
+    /// Adds to a row of a topic, or of one of its messages, what clients show of its task.
+    fn describe_task(&self, topic: &ServiceTopic, row: &mut Value) {
         if let Some(task) = topic.task_id.as_ref().and_then(|id| self.tasks.get(id)) {
             for (from, to) in [
                 ("id", "task_id"),
@@ -184,15 +175,28 @@ impl ServiceState {
                 ("exec_mode", "exec_mode"),
                 ("runner_agent_id", "runner_agent_id"),
             ] {
-                defaults.insert(to.into(), task.get(from).cloned().unwrap_or(Value::Null));
+                row[to] = task.get(from).cloned().unwrap_or_default();
             }
         }
+    }
+
+    /// Stores a message. `row` holds the sender, the content and any other fields; missing fields are filled in. Returns
+    /// the stored row; None if the topic does not exist.
+    pub fn add_message(&mut self, topic_id: &str, mut row: JsonObject) -> Option<JsonObject> {
+        let topic = self.topics.get(topic_id)?;
+        let source = if topic.kind == "p2p" { "im" } else { "topic" };
+        let mut defaults = json!({
+            "id": id::uuid_v4(), "topic_id": topic_id, "topic_name": topic.name, "topic_type": topic.kind,
+            "content_type": "text", "semantic_type": "post", "created_at": now(), "encrypted": false,
+            "reply_to": null, "metadata": {}, "source": source,
+        });
+        self.describe_task(topic, &mut defaults);
         if let Some(sender) = text(&row, "sender_id") {
             let name = self.agents.get(sender).map_or(sender, |a| a.display_name.as_str());
-            defaults.insert("sender_display_name".into(), name.into());
+            defaults["sender_display_name"] = name.into();
         }
-        for (key, value) in defaults {
-            row.entry(key).or_insert(value);
+        for (key, value) in defaults.as_object().into_iter().flatten() {
+            row.entry(key).or_insert_with(|| value.clone());
         }
         let topic = self.topics.get_mut(topic_id)?;
         topic.messages.push_back(row.clone());
@@ -250,13 +254,7 @@ impl ServiceState {
             "member_count": topic.members.len() + 1, "member_agent_ids": topic.members, "unread_count": unread,
             "my_role": "member", "last_message_at": last, "last_activity_at": last,
         });
-        if let Some(task) = topic.task_id.as_ref().and_then(|id| self.tasks.get(id)) {
-            row["task_id"] = task["id"].clone();
-            row["task_title"] = task["title"].clone();
-            row["task_status"] = task["status"].clone();
-            row["exec_mode"] = task["exec_mode"].clone();
-            row["runner_agent_id"] = task["runner_agent_id"].clone();
-        }
+        self.describe_task(topic, &mut row);
         Some(row)
     }
 
@@ -297,10 +295,12 @@ impl ServiceState {
     }
 
     /// Changes fields of a task. Returns all its fields, and whether its status has changed; None if there is no such task.
-    pub fn patch_task(&mut self, task_id: &str, fields: &JsonObject) -> Option<(JsonObject, bool)> {
+    pub fn patch_task(&mut self, task_id: &str, fields: &Value) -> Option<(JsonObject, bool)> {
         let task = self.tasks.get_mut(task_id)?;
         let before = task.get("status").cloned();
-        for (key, value) in fields.iter().filter(|(k, _)| *k != "id" && *k != "topic_id") {
+        for (key, value) in
+            fields.as_object().into_iter().flatten().filter(|(k, _)| *k != "id" && *k != "topic_id")
+        {
             task.insert(key.clone(), value.clone());
         }
         let changed = task.get("status") != before.as_ref();
@@ -313,11 +313,11 @@ impl ServiceState {
             task.insert(stamp.into(), now().into());
         }
         task.insert("updated_at".into(), now().into());
-        let (row, runner) = (task.clone(), text(task, "runner_agent_id").map(str::to_owned));
-        if let (Some(runner), Some(topic)) =
-            (runner, text(&row, "topic_id").and_then(|t| self.topics.get_mut(t)))
+        let row = task.clone();
+        if let Some(runner) = text(&row, "runner_agent_id")
+            && let Some(topic) = text(&row, "topic_id").and_then(|id| self.topics.get_mut(id))
         {
-            topic.members.insert(runner);
+            topic.members.insert(runner.to_owned());
         }
         Some((row, changed))
     }
@@ -366,9 +366,7 @@ mod tests {
         let mut state = ServiceState::default();
         let task = state.add_task(json!({"title": "T"}).as_object().cloned().expect("an object"));
         let patch = json!({"status": "doing", "runner_agent_id": "a", "id": "other"});
-        let (after, changed) = state
-            .patch_task(text(&task, "id").expect("id"), patch.as_object().expect("map"))
-            .expect("a task");
+        let (after, changed) = state.patch_task(text(&task, "id").expect("id"), &patch).expect("a task");
         assert!(changed && after["id"] == task["id"] && after["started_at"].is_string());
         let topic = &state.topics[text(&task, "topic_id").expect("topic")];
         assert!(topic.name.starts_with("TASK-") && topic.members.contains("a"));

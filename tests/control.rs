@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use wtt_connect::daemon::control::{AskError, ConnectionState, Request, SOCKET, ask};
+use wtt_connect::daemon::control::{ConnectionState, ControlError, Request, SOCKET, ask};
 
 fn status(home: &Home) -> Value {
     ask(&home.state_dir(), &Request::Status).unwrap()
@@ -39,7 +39,7 @@ fn raw(home: &Home, bytes: &[u8]) -> String {
 #[test]
 fn a_running_connector_says_how_it_is() {
     let (wtt, home) = (Wtt::start(), Home::new());
-    assert_eq!(ask(&home.state_dir(), &Request::Status), Err(AskError::Absent));
+    assert_eq!(ask(&home.state_dir(), &Request::Status), Err(ControlError::Absent));
     let topic = wtt.p2p();
     let connector = start(&wtt, &home, &[]);
     until("the connection in the status", || {
@@ -64,7 +64,7 @@ fn a_running_connector_says_how_it_is() {
     wtt.answer(&topic, "second");
     assert!(connector.stop().success());
     assert!(!home.state_dir().join(SOCKET).exists());
-    assert_eq!(ask(&home.state_dir(), &Request::Status), Err(AskError::Absent));
+    assert_eq!(ask(&home.state_dir(), &Request::Status), Err(ControlError::Absent));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_socket_left_over_or_with_a_long_path_is_no_obstacle() {
     let (wtt, home) = (Wtt::start(), Home::new());
     start(&wtt, &home, &[]).kill();
     assert!(home.state_dir().join(SOCKET).exists(), "kill -9 leaves it");
-    assert_eq!(ask(&home.state_dir(), &Request::Status), Err(AskError::Absent));
+    assert_eq!(ask(&home.state_dir(), &Request::Status), Err(ControlError::Absent));
     wtt.forget();
     let long = home.path().join("x".repeat(90)).join("state");
     let runtime = home.path().join("run");

@@ -44,7 +44,7 @@ const NOT_SHOWN: &[&str] = &[
     "it is over",
     "no thread could be started",
     "the service's answer is no task",
-    "whoever asked has gone",
+    "the requester is gone",
     "the upload failed: {}",
     "{id} is not answered",
     "no file was named",

@@ -74,17 +74,17 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// How a run that did what it should has ended.
+/// How a run without an error has ended.
 #[derive(Debug)]
-pub enum Ending {
-    /// For good.
-    Over,
+pub enum DaemonEnding {
+    /// The daemon was to stop.
+    Finished,
     /// The program is to be started again: everything is on disk, the lock is free.
-    Again(ExecutableSnapshot),
+    Restart(ExecutableSnapshot),
 }
 
 /// Runs until a signal or `options.stop`. Blocks.
-pub fn run(config: Config, options: Options) -> Result<Ending> {
+pub fn run(config: Config, options: Options) -> Result<DaemonEnding> {
     make_folders(&config)?;
     let _lock = take_lock(&config)?;
     let (events, inbox) = crossbeam_channel::bounded(EVENTS);
@@ -122,7 +122,7 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     // with the hub goes the event channel: the network thread must not wait for room in it
     let mut store = hub.into_store();
     wait_for(net_thread);
-    // also what had left a turn on purpose: nobody could stop it any more
+    // also processes that detached from their turn: nothing else can stop them after this
     let swept = runner::sweep_left_over(&mark, "");
     if swept > 0 {
         log::info!(target: "daemon", "ended {swept} process(es) that agents had left running");
@@ -132,7 +132,7 @@ pub fn run(config: Config, options: Options) -> Result<Ending> {
     }
     log::info!(target: "daemon", "ended");
     match code {
-        0 => Ok(again.map_or(Ending::Over, Ending::Again)),
+        0 => Ok(again.map_or(DaemonEnding::Finished, DaemonEnding::Restart)),
         _ => Err(Error::Silent(code)),
     }
 }
@@ -160,7 +160,7 @@ fn listen(stop: Option<Receiver<()>>, events: &Sender<Event>) -> Result<()> {
     Ok(())
 }
 
-/// A missing CLI is no reason not to run: it may be installed at any time. But nobody should have to find out by asking.
+/// A missing CLI is no reason not to run: it may be installed at any time. The log says so before the first message does.
 fn warn_when_mute(config: &Config) {
     let Some(spec) = adapters::find(&config.adapter) else { return };
     let command = config.commands.get(spec.name).map(Vec::as_slice).unwrap_or_default();

@@ -212,7 +212,7 @@ fn a_restart_of_one_that_ends_is_refused() {
     home.wait_for("begun");
     connector.signal(rustix::process::Signal::TERM);
     until("a refusal", || match ask(&home.state_dir(), &Request::Restart { now: true }) {
-        Err(wtt_connect::daemon::control::AskError::Failed(why)) => why.contains("is ending already"),
+        Err(wtt_connect::daemon::control::ControlError::Failed(why)) => why.contains("is ending already"),
         _ => false,
     });
     // or the agent, which hears no signals, would wait for ever

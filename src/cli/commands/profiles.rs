@@ -3,7 +3,7 @@
 use super::running_pid;
 use crate::agent::adapters::ADAPTERS;
 use crate::config::{Config, Selection, Settings, profile};
-use crate::daemon::control::{self, AskError, Request};
+use crate::daemon::control::{self, ControlError, Request};
 use crate::error::{Error, Result};
 use crate::text;
 use serde_json::Value;
@@ -56,8 +56,8 @@ impl Profile {
     pub fn ask(&self, request: &Request) -> ConnectorState {
         match control::ask(&self.config.state_dir, request) {
             Ok(answer) => ConnectorState::Answering(answer),
-            Err(AskError::Failed(why)) => ConnectorState::Unresponsive(why),
-            Err(AskError::Absent) => match running_pid(&self.config.state_dir) {
+            Err(ControlError::Failed(why)) => ConnectorState::Unresponsive(why),
+            Err(ControlError::Absent) => match running_pid(&self.config.state_dir) {
                 Some(pid) => ConnectorState::Unresponsive(format!(
                     "process {pid} has no control socket, or is just starting or stopping"
                 )),

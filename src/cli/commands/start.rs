@@ -3,7 +3,7 @@
 use super::{panic_restart, selection};
 use crate::cli::table::CommandArgs;
 use crate::config::{Config, Settings};
-use crate::daemon::{self, Ending};
+use crate::daemon::{self, DaemonEnding};
 use crate::error::{Error, Result, reason};
 use crate::sys::child_process::END_WITH_STDIN_VARIABLE;
 use crate::sys::log_file::{self, LogFile};
@@ -61,10 +61,10 @@ fn run_with(mut config: Config, settings: &Settings) -> Result<()> {
         token
     };
     match daemon::run(config, daemon::Options { token: Some(Box::new(token)), stop: until_eof()? })? {
-        Ending::Over => Ok(()),
+        DaemonEnding::Finished => Ok(()),
         // a signal that arrived after the hub had ended is handled here
-        Ending::Again(_) if crate::sys::signal::is_shutdown_requested() => Ok(()),
-        Ending::Again(image) => {
+        DaemonEnding::Restart(_) if crate::sys::signal::is_shutdown_requested() => Ok(()),
+        DaemonEnding::Restart(image) => {
             let why = reason(&image.exec_replacement(panic_restart::COUNT_VARIABLE, ""));
             Err(Error::TryAgain(format!("cannot start the program again: {why}")))
         }

@@ -5,7 +5,7 @@ use super::running_pid;
 use crate::agent::runner::TURN_VARIABLE;
 use crate::cli::output;
 use crate::cli::table::CommandArgs;
-use crate::daemon::control::{self, AskError, UploadRequest};
+use crate::daemon::control::{self, ControlError, UploadRequest};
 use crate::error::{Error, Result};
 use crate::http::Client;
 use crate::http::fetch::Fetcher;
@@ -63,8 +63,8 @@ fn send(args: &CommandArgs, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) 
     let socket = variable(file_upload::SOCKET).filter(|_| args.profile.is_none());
     if let Some(socket) = socket {
         return control::upload(Path::new(&socket), wish, on).map_err(|error| match error {
-            AskError::Failed(why) => Error::Failed(why),
-            AskError::Absent => Error::Unavailable(
+            ControlError::Failed(why) => Error::Failed(why),
+            ControlError::Absent => Error::Unavailable(
                 "the connector that started this agent is no longer running; try again when it is".into(),
             ),
         });
@@ -72,8 +72,8 @@ fn send(args: &CommandArgs, wish: &UploadRequest, on: &mut dyn FnMut(u64, u64)) 
     let profile = profile(args)?;
     match control::upload(&control::place(&profile.config.state_dir), wish, on) {
         Ok(answer) => Ok(answer),
-        Err(AskError::Failed(why)) => Err(Error::Failed(why)),
-        Err(AskError::Absent) => match running_pid(&profile.config.state_dir) {
+        Err(ControlError::Failed(why)) => Err(Error::Failed(why)),
+        Err(ControlError::Absent) => match running_pid(&profile.config.state_dir) {
             Some(_) => {
                 Err(Error::TryAgain(format!("{} is just starting or stopping; try again", profile.name)))
             }

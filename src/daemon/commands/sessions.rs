@@ -11,12 +11,12 @@ use crate::sys::time;
 use crate::wire::intake::{Job, Scope};
 
 /// A session of the list: its key (with the id behind it when it was put aside), its row, whether it is in use.
-type Item<'a> = (&'a String, &'a SessionRow, bool);
+type ListedSession<'a> = (&'a String, &'a SessionRow, bool);
 
 /// The sessions of a topic, those in use first, then the last used first.
-fn sessions_of<'a>(cx: &'a Context, scope: &Scope) -> Vec<Item<'a>> {
+fn sessions_of<'a>(cx: &'a Context, scope: &Scope) -> Vec<ListedSession<'a>> {
     let (state, scope) = (cx.store.state(), routing::scope_key(scope));
-    let mut items: Vec<Item<'_>> = Vec::new();
+    let mut items: Vec<ListedSession<'_>> = Vec::new();
     items.extend(state.sessions_of(&scope).map(|(key, row)| (key, row, true)));
     items.extend(state.history.former_sessions.of_scope(&scope).map(|(key, row)| (key, row, false)));
     items.sort_by_cached_key(|(_, row, used)| (!used, std::cmp::Reverse(row.used_at)));
@@ -57,7 +57,7 @@ pub(super) fn switch_to(
     let items = sessions_of(cx, &job.scope);
     let number = which.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
     let by_id = || {
-        let fits = |item: &&Item<'_>| item.1.any_native_id().is_some_and(|id| id.starts_with(which));
+        let fits = |item: &&ListedSession<'_>| item.1.any_native_id().is_some_and(|id| id.starts_with(which));
         items.iter().find(fits).filter(|_| which.len() >= 4)
     };
     let Some((key, row, _)) = number.and_then(|n| items.get(n)).or_else(by_id) else {

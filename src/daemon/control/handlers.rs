@@ -34,7 +34,7 @@ pub(crate) struct ControlParts<'a> {
     pub(crate) tasks: &'a Tasks,
 }
 
-/// Answers a request; who asked may have gone.
+/// Answers a request; the client may be gone.
 pub(crate) fn handle(cx: &mut Context, parts: &mut ControlParts<'_>, asked: ControlRequest) -> Effects {
     let (answer, effects) = match asked.request {
         Request::Status => {
@@ -131,7 +131,7 @@ fn status(cx: &Context, parts: &ControlParts<'_>) -> Value {
     })
 }
 
-/// What somebody should look after, in sentences.
+/// What needs attention, in sentences.
 fn problems(cx: &Context, outbound: &Outbound) -> Vec<String> {
     let mut problems: Vec<String> = cx.store.repairs().to_vec();
     if let Some(why) = &cx.lifecycle.disk_problem {

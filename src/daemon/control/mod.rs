@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 pub use crate::config::paths::SOCKET;
 
 /// The hub answers in milliseconds; one that does not within this time hangs.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Several large files may wait before one; each takes ten minutes at most.
-const UPLOAD_PATIENCE: Duration = Duration::from_secs(3600);
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Requests are small; those that will carry texts or paths are not larger than this.
 const MAX_REQUEST: usize = 64 * 1024;
 /// A status names at most some hundreds of turns.
@@ -107,75 +107,75 @@ impl Request {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AskError {
+pub enum ControlError {
     /// No connector runs on this state directory.
     Absent,
-    /// It runs and does not, or not so, answer: one sentence.
+    /// It runs, but its answer is missing or unusable: one sentence.
     Failed(String),
 }
 
-/// Asks the connector that runs on a state directory. Takes at most some seconds.
-pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, AskError> {
-    let mut stream = say(&place(state_dir), request)?;
-    let until = Instant::now() + PATIENCE;
+/// Sends a request to the connector that runs on a state directory, and waits some seconds for the answer.
+pub fn ask(state_dir: &Path, request: &Request) -> Result<Value, ControlError> {
+    let mut stream = connect_and_send(&place(state_dir), request)?;
+    let until = Instant::now() + ANSWER_TIMEOUT;
     let answer = read_line(&mut stream, MAX_ANSWER, until).map_err(|e| failed(&e))?;
-    judge(&answer)
+    parse_answer(&answer)
 }
 
-/// Has files sent by the connector that listens at `socket`; `on` hears how many bytes of how many are out.
+/// Lets the connector that listens at `socket` send files; `on_progress` gets the bytes sent and their total.
 pub fn upload(
     socket: &Path,
     request: &UploadRequest,
-    on: &mut dyn FnMut(u64, u64),
-) -> Result<Value, AskError> {
-    let stream = say(socket, &Request::Upload(request.clone()))?;
-    stream.set_read_timeout(Some(UPLOAD_PATIENCE)).map_err(|e| failed(&e))?;
+    on_progress: &mut dyn FnMut(u64, u64),
+) -> Result<Value, ControlError> {
+    let stream = connect_and_send(socket, &Request::Upload(request.clone()))?;
+    stream.set_read_timeout(Some(UPLOAD_TIMEOUT)).map_err(|e| failed(&e))?;
     let mut lines = BufReader::new(stream.take(MAX_ANSWER as u64));
     loop {
         let mut line = Vec::new();
         match lines.read_until(b'\n', &mut line) {
             Ok(n) if n > 0 && line.ends_with(b"\n") => {}
-            Ok(_) => return Err(AskError::Failed("the connector ended before it answered; try again when it runs, a card that is on its way already is not sent twice".into())),
+            Ok(_) => return Err(ControlError::Failed("the connector ended before it answered; try again when it runs, a card that is on its way already is not sent twice".into())),
             Err(e) => return Err(failed(&e)),
         }
-        let answer = judge(&line)?;
+        let answer = parse_answer(&line)?;
         match (answer["sent"].as_u64(), answer["of"].as_u64()) {
-            (Some(sent), Some(of)) => on(sent, of),
+            (Some(sent), Some(of)) => on_progress(sent, of),
             _ => return Ok(answer),
         }
     }
 }
 
 /// Connects and sends a request.
-fn say(socket: &Path, request: &Request) -> Result<UnixStream, AskError> {
+fn connect_and_send(socket: &Path, request: &Request) -> Result<UnixStream, ControlError> {
     let mut stream = UnixStream::connect(socket).map_err(|e| match e.kind() {
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory => AskError::Absent,
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory => ControlError::Absent,
         _ => failed(&e),
     })?;
     if !is_ours(&stream) {
-        return Err(AskError::Failed("its control socket belongs to another user".into()));
+        return Err(ControlError::Failed("its control socket belongs to another user".into()));
     }
-    stream.set_write_timeout(Some(PATIENCE)).map_err(|e| failed(&e))?;
-    let line = serde_json::to_string(request).map_err(|e| AskError::Failed(e.to_string()))? + "\n";
+    stream.set_write_timeout(Some(ANSWER_TIMEOUT)).map_err(|e| failed(&e))?;
+    let line = serde_json::to_string(request).map_err(|e| ControlError::Failed(e.to_string()))? + "\n";
     if line.len() > MAX_REQUEST {
-        return Err(AskError::Failed("the request is too long; name fewer files".into()));
+        return Err(ControlError::Failed("the request is too long; name fewer files".into()));
     }
     stream.write_all(line.as_bytes()).map_err(|e| failed(&e))?;
     Ok(stream)
 }
 
 /// An answer, or the error in it.
-fn judge(answer: &[u8]) -> Result<Value, AskError> {
-    let answer =
-        json::parse::<Value>(answer).map_err(|e| AskError::Failed(format!("its answer is no JSON: {e}")))?;
+fn parse_answer(answer: &[u8]) -> Result<Value, ControlError> {
+    let answer = json::parse::<Value>(answer)
+        .map_err(|e| ControlError::Failed(format!("its answer is no JSON: {e}")))?;
     match answer["error"].as_str() {
-        Some(why) => Err(AskError::Failed(why.to_owned())),
+        Some(why) => Err(ControlError::Failed(why.to_owned())),
         None => Ok(answer),
     }
 }
 
-fn failed(error: &std::io::Error) -> AskError {
-    AskError::Failed(match error.kind() {
+fn failed(error: &std::io::Error) -> ControlError {
+    ControlError::Failed(match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::UnexpectedEof => SILENT.into(),
         _ => format!("its control socket cannot be used: {}", crate::error::reason(error)),
     })

@@ -12,8 +12,8 @@ pub(crate) struct ControlRequest {
     pub(crate) back: UnixStream,
 }
 
-/// Sends the one answer. It fits into what the system holds for the socket, so nobody waits for its reader. False
-/// when nobody listens any more.
+/// Sends the one answer. It fits into what the system holds for the socket, so the hub never waits for its reader. False
+/// if the client is gone.
 pub(crate) fn reply(mut back: UnixStream, answer: &Value) -> bool {
     let sent = back.set_nonblocking(true).and_then(|()| back.write_all(format!("{answer}\n").as_bytes()));
     if let Err(error) = &sent {

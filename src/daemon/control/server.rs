@@ -1,9 +1,9 @@
 //! The daemon's side of the control socket: listens, reads requests, lets the hub answer. It decides nothing.
 //!
-//! One thread blocks in accept(2), one small thread serves each client: no wake-ups while nobody asks.
+//! One thread blocks in accept(2), one small thread serves each client: no wake-ups without requests.
 
 use super::reply::{ControlRequest, reply};
-use super::{MAX_REQUEST, PATIENCE, Request, SOCKET, is_ours, read_line};
+use super::{ANSWER_TIMEOUT, MAX_REQUEST, Request, SOCKET, is_ours, read_line};
 use crate::daemon::event::Event;
 use crate::store::atomic;
 use crate::sys::thread;
@@ -118,7 +118,7 @@ fn accept(listener: &UnixListener, events: &Sender<Event>) {
 }
 
 fn serve(mut stream: UnixStream, events: &Sender<Event>) {
-    let line = read_line(&mut stream, MAX_REQUEST, Instant::now() + PATIENCE);
+    let line = read_line(&mut stream, MAX_REQUEST, Instant::now() + ANSWER_TIMEOUT);
     let request = match line {
         Ok(line) => Request::read(&line),
         Err(_) => Err("the request did not come as one line in time".to_owned()),

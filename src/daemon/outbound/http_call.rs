@@ -49,6 +49,6 @@ pub(crate) enum HttpOutcome {
     Accepted(Value),
     /// It does not want it: HTTP status, and why.
     Refused(u16, String),
-    /// Nobody knows: no answer, or one that speaks of trouble on its side.
+    /// Unknown: no answer, or one that reports a failure of the service.
     Unknown(String),
 }

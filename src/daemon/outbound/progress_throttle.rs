@@ -97,7 +97,7 @@ impl ProgressThrottle {
         self.cards.contains_key(topic)
     }
 
-    /// The topic has no live turn any more.
+    /// The topic has no live turn left.
     pub(crate) fn clear(&mut self, topic: &str) {
         self.cards.remove(topic);
     }

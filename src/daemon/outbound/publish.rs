@@ -267,7 +267,7 @@ impl Outbound {
         self.waiters.add(seq, answer, back, now);
     }
 
-    /// Sends files that somebody asks for over the control socket; the threads answer.
+    /// Sends the files that a client of the control socket names; the threads answer it.
     pub(crate) fn send_requested(&mut self, cx: &Context, job: UploadJob) {
         let may_send = !cx.lifecycle.is_shutting_down() && !self.delivery.is_full();
         self.uploads.send_requested(&cx.shared, job, may_send);

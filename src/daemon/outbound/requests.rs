@@ -54,7 +54,7 @@ impl Requests {
         purpose
     }
 
-    /// Those that nobody answered in time.
+    /// Takes the requests whose answer did not come in time.
     pub(crate) fn expired(&mut self, now: Instant) -> Vec<Purpose> {
         let mut out = Vec::new();
         while self.queue.front().is_some_and(|(at, _)| *at <= now) {

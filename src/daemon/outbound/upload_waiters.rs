@@ -1,5 +1,5 @@
-//! Cards that somebody waits for: `upload-file` ends when the service has taken its card or refused it, or after a while
-//! with the word that the card is kept. The cards themselves are entries of the outbox like any other.
+//! Cards that a client waits for: `upload-file` ends when the service has accepted or refused its card, or after a while
+//! with the message that the card is kept. The cards themselves are entries of the outbox like any other.
 
 use crate::daemon::control::reply::reply;
 use crate::store::outbox::OutboxEntry;
@@ -8,11 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// The shells of agents give a command a minute or two; a connection that is cut is back sooner, mostly.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Cards are remembered for somebody who has gone and may ask again; the oldest go.
-const LEFT: usize = 64;
-/// Who asks again because he heard nothing asks soon; later, somebody wants the card once more.
-const SOON: Duration = Duration::from_secs(600);
+const CARD_TIMEOUT: Duration = Duration::from_secs(20);
+/// Cards that are remembered for requesters that are gone and may repeat the request; the oldest are dropped.
+const REMEMBERED_MAX: usize = 64;
+/// A request that is repeated for lack of an answer comes within this time; a later one wants another card.
+const REPEAT_TIME: Duration = Duration::from_secs(600);
 
 /// A file that was asked for is with the service: its card comes next.
 #[derive(Debug)]
@@ -25,20 +25,20 @@ pub(crate) struct FinishedUpload {
     pub(crate) back: UnixStream,
 }
 
-/// Somebody who waits for an entry.
+/// A client that waits for an entry.
 #[derive(Debug)]
-struct Waiting {
+struct UploadWaiter {
     seq: u64,
     answer: Value,
     back: UnixStream,
     until: Instant,
 }
 
-/// What the hub knows of them.
+/// The clients that wait, and the cards of those that are gone.
 #[derive(Debug, Default)]
 pub(crate) struct UploadWaiters {
-    waiting: Vec<Waiting>,
-    /// Entries of which somebody knows that they come later.
+    waiting: Vec<UploadWaiter>,
+    /// Entries whose requester was told that they come later.
     informed: Vec<u64>,
     /// Topic and text of cards that no requester knows of, and since when. A repeated request for the same is answered by such
     /// a card, once.
@@ -49,37 +49,37 @@ impl UploadWaiters {
     /// Remembers a card.
     fn recall(&mut self, entry: &OutboxEntry) {
         if let [card] = entry.parts.as_slice() {
-            if self.left.len() >= LEFT {
+            if self.left.len() >= REMEMBERED_MAX {
                 self.left.remove(0);
             }
             self.left.push((entry.topic_id.clone(), card.clone(), Instant::now()));
         }
     }
 
-    /// Forgets it; whether it was remembered.
+    /// Forgets a card. Returns whether it was remembered, and not for too long.
     pub(crate) fn take_remembered(&mut self, topic_id: &str, card: &str, now: Instant) -> bool {
         let place = self.left.iter().position(|(topic, other, _)| topic == topic_id && other == card);
         let left = place.map(|place| self.left.remove(place));
-        left.is_some_and(|(.., since)| now.saturating_duration_since(since) < SOON)
+        left.is_some_and(|(.., since)| now.saturating_duration_since(since) < REPEAT_TIME)
     }
 
-    /// Somebody waits for an entry.
+    /// Adds a client that waits for an entry.
     pub(crate) fn add(&mut self, seq: u64, answer: Value, back: UnixStream, now: Instant) {
-        self.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
+        self.waiting.push(UploadWaiter { seq, answer, back, until: now + CARD_TIMEOUT });
     }
 
-    /// When somebody has waited long enough.
+    /// When the first of them has waited long enough.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.waiting.iter().map(|waiting| waiting.until).min()
     }
 
-    /// Tells those who have. The entries that nobody waits for any more.
+    /// Answers the clients that have waited long enough. Returns the entries that no client waits for now.
     pub(crate) fn take_expired(&mut self, now: Instant) -> Vec<u64> {
         let mut over = Vec::new();
         while let Some(at) = self.waiting.iter().position(|waiting| waiting.until <= now) {
             let mut waiting = self.waiting.swap_remove(at);
             waiting.answer["pending"] = true.into();
-            // who has gone does not know of it, and may ask again
+            // a client that is gone does not know of it, and may repeat the request
             if reply(waiting.back, &waiting.answer) && !self.informed.contains(&waiting.seq) {
                 self.informed.push(waiting.seq);
             }
@@ -88,7 +88,7 @@ impl UploadWaiters {
         over
     }
 
-    /// An entry is out, or refused for good. Whether somebody who waited has heard it.
+    /// An entry was sent, or refused for good. Returns whether a client that waited was told.
     pub(crate) fn settle(&mut self, entry: &OutboxEntry, refusal: Option<&str>) -> bool {
         if !entry.is_requested_upload() {
             return false;
@@ -134,7 +134,7 @@ mod tests {
     fn wait(cards: &mut UploadWaiters, seq: u64, now: Instant) -> UnixStream {
         let (back, ear) = UnixStream::pair().unwrap();
         let answer = json!({ "url": "u" });
-        cards.waiting.push(Waiting { seq, answer, back, until: now + PATIENCE });
+        cards.waiting.push(UploadWaiter { seq, answer, back, until: now + CARD_TIMEOUT });
         ear
     }
 
@@ -164,8 +164,8 @@ mod tests {
 
         let ear = wait(&mut cards, 4, now);
         assert!(cards.take_expired(now).is_empty());
-        assert_eq!(cards.deadline(), Some(now + PATIENCE));
-        assert_eq!(cards.take_expired(now + PATIENCE), [4]);
+        assert_eq!(cards.deadline(), Some(now + CARD_TIMEOUT));
+        assert_eq!(cards.take_expired(now + CARD_TIMEOUT), [4]);
         assert_eq!((heard(ear).contains("\"pending\":true"), cards.deadline()), (true, None));
         cards.settle(&entry(4), None);
         assert!(!cards.take_remembered("t", "card", now), "he was informed that it comes");
@@ -175,18 +175,18 @@ mod tests {
     fn who_had_gone_before_he_could_be_told_to_wait_is_remembered_for_a_while() {
         let (mut cards, now) = (UploadWaiters::default(), Instant::now());
         drop(wait(&mut cards, 1, now));
-        assert_eq!(cards.take_expired(now + PATIENCE), [1]);
+        assert_eq!(cards.take_expired(now + CARD_TIMEOUT), [1]);
         cards.settle(&entry(1), None);
         assert!(cards.take_remembered("t", "card", now), "he may ask again");
 
         // of an earlier run
         cards.settle(&entry(2), None);
-        assert!(!cards.take_remembered("t", "card", now + 2 * SOON), "somebody wants it once more");
+        assert!(!cards.take_remembered("t", "card", now + 2 * REPEAT_TIME), "somebody wants it once more");
 
         // asked for again and again while nothing is taken
         for n in 1..=3 {
             let ear = wait(&mut cards, 3, now);
-            cards.take_expired(now + PATIENCE);
+            cards.take_expired(now + CARD_TIMEOUT);
             assert!(heard(ear).contains("pending") && cards.informed == [3], "{n}");
         }
         drop(wait(&mut cards, 3, now));

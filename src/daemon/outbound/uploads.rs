@@ -1,6 +1,6 @@
 //! Files on their way out: two threads send them, so that a large one holds neither replies nor a small file back.
 //!
-//! Two kinds of work come here: what follows a reply (a follow-up of the outbox), and what somebody asks for over the
+//! Two kinds of work come here: what follows a reply (a follow-up of the outbox), and what a client requests over the
 //! control socket (`upload-file`). The threads decide nothing but how an upload ends; its card goes through the outbox.
 
 use crate::daemon::control::UploadRequest;
@@ -35,33 +35,33 @@ use std::time::{Duration, Instant};
 const THREADS: usize = 2;
 /// Uploads that may wait; further requests are refused for the moment.
 const QUEUE: usize = 64;
-/// A file is given up after so many calls of which nobody knows the end: with the pauses between them four minutes. The
-/// its requester is answered then, and a task that waits for its files goes on.
-const TRIES: u32 = 7;
+/// A file is given up after this many calls in a row with an unknown outcome: four minutes with the pauses between them.
+/// Its requester gets an answer then, and a task that waits for its files goes on.
+const ATTEMPTS_MAX: u32 = 7;
 /// How often progress is reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-/// Whoever asked has to read what is said to him.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A requester that does not read its answers within this time is treated as gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A piece of work.
 #[derive(Debug)]
-enum Work {
+enum UploadWork {
     /// A follow-up of the outbox, and how often its outcome was unknown.
     Entry(HttpPurpose, Box<Upload>, u32),
     /// The command `upload-file`.
     Requested(Box<UploadJob>),
 }
 
-/// Files that somebody asks for, and what their card belongs to.
+/// Files that a client of the control socket wants sent, and what their card belongs to.
 #[derive(Debug)]
 pub(crate) struct UploadJob {
     /// What is asked for.
     pub(crate) request: UploadRequest,
-    /// The way back to who asks.
+    /// The connection to the client.
     pub(crate) back: UnixStream,
     /// The task of the topic.
     pub(crate) task_id: Option<String>,
-    /// The turn that carries the task out now, if it is the one that asks.
+    /// The turn that carries the task out now, if the request comes from it.
     pub(crate) turn: Option<Arc<TaskLink>>,
     /// The topic's running turn answers an encrypted message; the language of the warning about that.
     pub(crate) encrypted: Option<Lang>,
@@ -71,7 +71,7 @@ pub(crate) struct UploadJob {
 #[derive(Debug)]
 pub(crate) struct Uploads {
     events: Sender<Event>,
-    work: Option<Sender<Work>>,
+    work: Option<Sender<UploadWork>>,
 }
 
 impl Uploads {
@@ -87,25 +87,25 @@ impl Uploads {
         synthesize::resume_synthesis(shared, entry, Box::new(report));
     }
 
-    /// Sends a file of the outbox. `tries`: calls in a row of which nobody knew the end. False when no thread could be
+    /// Sends a file of the outbox. `attempts`: calls in a row with an unknown outcome. False if no thread could be
     /// started.
     pub(crate) fn send_entry(
         &mut self,
         shared: &Arc<Shared>,
         purpose: HttpPurpose,
         upload: Upload,
-        tries: u32,
+        attempts: u32,
     ) -> bool {
         let work = self.work(shared);
-        work.is_some_and(|work| work.send(Work::Entry(purpose, Box::new(upload), tries)).is_ok())
+        work.is_some_and(|work| work.send(UploadWork::Entry(purpose, Box::new(upload), attempts)).is_ok())
     }
 
-    /// Sends files that somebody asks for; the threads answer. `may_send`: there is room for their cards.
+    /// Sends the files of a request; the threads answer it. `may_send`: there is room for their cards.
     pub(crate) fn send_requested(&mut self, shared: &Arc<Shared>, job: UploadJob, may_send: bool) {
         match self.work(shared) {
             Some(work) if work.len() < QUEUE && may_send => {
                 // the threads live as long as this sender
-                let _ = work.send(Work::Requested(Box::new(job)));
+                let _ = work.send(UploadWork::Requested(Box::new(job)));
             }
             _ => {
                 let busy = json!({ "error": "it is ending, or too many files wait to be sent; try again in a minute" });
@@ -115,7 +115,7 @@ impl Uploads {
     }
 
     /// The way to the threads, which the first call starts; none when the system has no thread left.
-    fn work(&mut self, shared: &Arc<Shared>) -> Option<&Sender<Work>> {
+    fn work(&mut self, shared: &Arc<Shared>) -> Option<&Sender<UploadWork>> {
         if self.work.is_none() {
             let (work, inbox) = unbounded();
             for _ in 0..THREADS {
@@ -131,7 +131,7 @@ impl Uploads {
 }
 
 /// Works until the hub is gone.
-fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
+fn run(shared: &Shared, inbox: &Receiver<UploadWork>, events: &Sender<Event>) {
     let config = &shared.config;
     let base = &config.base_url;
     let fetcher = |token: Secret| Fetcher::new(base, token, config.ca_file.as_deref(), &config.media_hosts);
@@ -155,16 +155,16 @@ fn run(shared: &Shared, inbox: &Receiver<Work>, events: &Sender<Event>) {
             (Err(why), _) | (_, Err(why)) => Err(UploadFailure::from(why.clone())),
         };
         match work {
-            Work::Entry(purpose, upload, tries) => {
-                let outcome = send_entry(shared, post.as_ref(), &upload, tries, events);
+            UploadWork::Entry(purpose, upload, attempts) => {
+                let outcome = send_entry(shared, post.as_ref(), &upload, attempts, events);
                 let _ = events.send(Event::HttpOutcome(purpose, outcome));
             }
-            Work::Requested(job) => send_requested(shared, post.as_ref(), *job, events),
+            UploadWork::Requested(job) => send_requested(shared, post.as_ref(), *job, events),
         }
     }
 }
 
-/// Sends files that somebody asks for; the card is posted by the hub.
+/// Sends the files of a request; the hub posts the card.
 fn send_requested(
     shared: &Shared,
     post: Result<&FileSender<'_>, &UploadFailure>,
@@ -172,7 +172,7 @@ fn send_requested(
     events: &Sender<Event>,
 ) {
     let UploadJob { request, back, task_id, turn, encrypted } = job;
-    let mut requester = Requester::new(back);
+    let mut requester = UploadRequester::new(back);
     let place = UploadTarget { topic_id: &request.topic_id, task_id: task_id.as_deref(), lang: Lang::En };
     let row_of_turn = |row: Value| {
         if let Some(link) = &turn {
@@ -180,7 +180,7 @@ fn send_requested(
         }
     };
     match copy_and_send(shared, post, &request, place, &mut requester, events, row_of_turn) {
-        Ok(SentFile { key, mut card, answer }) => {
+        Ok(UploadedFile { key, mut card, answer }) => {
             if let Some(lang) = encrypted {
                 card.push_str(&format!("\n\n{}", Msg::InTheClear.to(lang, &[])));
             }
@@ -189,7 +189,7 @@ fn send_requested(
             let _ = events.send(Event::FinishedUpload(Box::new(finished)));
         }
         Err(why) => {
-            requester.say(&json!({ "error": why }));
+            requester.send_line(&json!({ "error": why }));
         }
     }
 }
@@ -199,7 +199,7 @@ fn send_entry(
     shared: &Shared,
     post: Result<&FileSender<'_>, &UploadFailure>,
     upload: &Upload,
-    tries: u32,
+    attempts: u32,
     events: &Sender<Event>,
 ) -> HttpOutcome {
     let mut pace = ProgressPace::default();
@@ -217,7 +217,7 @@ fn send_entry(
             let row = row(upload, &sent.url);
             HttpOutcome::Accepted(json!({ "texts": [sent.card], "row": row }))
         }
-        Err(UploadFailure { is_final, why }) if is_final || tries >= TRIES => {
+        Err(UploadFailure { is_final, why }) if is_final || attempts >= ATTEMPTS_MAX => {
             log::warn!(target: "uploads", "{} is given up: {why}", upload.staged.origin);
             HttpOutcome::Accepted(json!({ "texts": given_up(shared, upload, &why) }))
         }
@@ -249,7 +249,7 @@ fn given_up(shared: &Shared, upload: &Upload, why: &str) -> Vec<String> {
 }
 
 /// Files that are with the service, whose card is not posted yet.
-struct SentFile {
+struct UploadedFile {
     /// Key of the card's outbox entry.
     key: String,
     card: String,
@@ -257,16 +257,16 @@ struct SentFile {
     answer: Value,
 }
 
-/// Copies and sends what somebody asks for. The error is a sentence for who asked.
+/// Copies and sends the files of a request. The error is a sentence for the requester.
 fn copy_and_send(
     shared: &Shared,
     post: Result<&FileSender<'_>, &UploadFailure>,
     request: &UploadRequest,
     place: UploadTarget<'_>,
-    requester: &mut Requester,
+    requester: &mut UploadRequester,
     events: &Sender<Event>,
     on_sent: impl FnOnce(Value),
-) -> Result<SentFile, String> {
+) -> Result<UploadedFile, String> {
     let failed = |error: UploadFailure| format!("the upload failed: {}", error.why);
     let post = post.map_err(|error| failed(error.clone()))?;
     let folder = Path::new(&request.folder);
@@ -274,19 +274,19 @@ fn copy_and_send(
     let size = upload.staged.size;
     let sent = post.send(&upload, &mut |n| {
         if requester.pace.is_due() {
-            requester.say(&json!({ "sent": n, "of": size }));
+            requester.send_line(&json!({ "sent": n, "of": size }));
             let _ = events.send(Event::Uploading(request.topic_id.clone(), progress(&upload, n)));
         }
     });
     shared.staging.remove(&upload.staged.name);
     let sent = sent.map_err(failed)?;
-    // who has gone (a time limit, a stop) believes that it did not work, and may ask again
-    if !requester.say(&json!({ "sent": size, "of": size })) {
-        return Err("whoever asked has gone; no card is sent".to_owned());
+    // a requester that is gone (a time limit, a stop) takes the upload for failed, and may repeat it
+    if !requester.send_line(&json!({ "sent": size, "of": size })) {
+        return Err("the requester is gone; no card is sent".to_owned());
     }
     on_sent(row(&upload, &sent.url));
     let answer = json!({ "url": sent.url, "card": sent.card, "size": size, "sha256": upload.staged.sha256 });
-    Ok(SentFile {
+    Ok(UploadedFile {
         key: format!("{UPLOAD_KEY_PREFIX}{}", upload.staged.name),
         card: sent.card.clone(),
         answer,
@@ -313,23 +313,23 @@ impl ProgressPace {
     }
 }
 
-/// Whoever waits at the control socket; may be gone.
-struct Requester {
+/// The client that waits at the control socket; it may be gone.
+struct UploadRequester {
     stream: UnixStream,
     pace: ProgressPace,
 }
 
-impl Requester {
-    fn new(stream: UnixStream) -> Requester {
-        let _ = stream.set_write_timeout(Some(PATIENCE));
-        Requester { stream, pace: ProgressPace::default() }
+impl UploadRequester {
+    fn new(stream: UnixStream) -> UploadRequester {
+        let _ = stream.set_write_timeout(Some(WRITE_TIMEOUT));
+        UploadRequester { stream, pace: ProgressPace::default() }
     }
 
-    /// False when nobody listens any more.
-    fn say(&mut self, line: &Value) -> bool {
+    /// Sends a line. False if the client is gone.
+    fn send_line(&mut self, line: &Value) -> bool {
         let said = self.stream.write_all(format!("{line}\n").as_bytes());
         if let Err(error) = &said {
-            log::debug!(target: "uploads", "nobody listens any more: {error}");
+            log::debug!(target: "uploads", "the requester is gone: {error}");
         }
         said.is_ok()
     }

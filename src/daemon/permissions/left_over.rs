@@ -7,7 +7,7 @@ use crate::store::outbox::{Outbox, OutboxEntry, ReplyKind};
 use crate::store::permissions::OpenPermissionRequest;
 use crate::store::state::Record;
 
-/// Closes them visibly: nobody waits for them any more. Their posts are added to `left`. The error is that of the disk.
+/// Closes them visibly, because no agent waits for them now. Adds their posts to `left`. The error is that of the disk.
 pub(crate) fn close_left_over(
     store: &mut Store,
     outbox: &Outbox,

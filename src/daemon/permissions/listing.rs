@@ -1,7 +1,7 @@
 //! What is shown of permission requests and decisions: in `/status`, and to the command line.
 
 use super::wording::decision_line;
-use super::{OpenRequest, PermissionRequests};
+use super::{PendingPermission, PermissionRequests};
 use crate::daemon::context::Context;
 use crate::session::messages::{Lang, Msg};
 use crate::session::permissions::prompt;
@@ -18,7 +18,7 @@ impl PermissionRequests {
     /// What is open, for the command line.
     pub(crate) fn open_as_json(&self) -> Vec<Value> {
         let now = Instant::now();
-        let as_json = |OpenRequest { id, asked, until, .. }: &OpenRequest| {
+        let as_json = |PendingPermission { id, asked, until, .. }: &PendingPermission| {
             json!({
                 "id": id, "topic": asked.topic_id, "agent": asked.who, "tool": asked.ask.tool, "about": asked.ask.title,
                 "rule": asked.rule, "seconds": until.saturating_duration_since(now).as_secs(),

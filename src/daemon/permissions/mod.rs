@@ -35,11 +35,11 @@ const REMIND_FROM: Duration = Duration::from_secs(2);
 
 /// A request that waits for people.
 #[derive(Debug)]
-struct OpenRequest {
+struct PendingPermission {
     /// What people type.
     id: String,
     asked: AskedPermission,
-    /// Refused when nobody has answered by then.
+    /// Refused if there is no answer by then.
     until: Instant,
     remind_at: Option<Instant>,
 }
@@ -47,7 +47,7 @@ struct OpenRequest {
 /// All open requests, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct PermissionRequests {
-    open: Vec<OpenRequest>,
+    open: Vec<PendingPermission>,
 }
 
 /// A request that was decided.
@@ -97,11 +97,11 @@ impl PermissionRequests {
         let post = post(cx, &id, &asked.topic_id, &text, ReplyKind::Question);
         let now = Instant::now();
         let remind_at = (limit >= REMIND_FROM).then(|| now + limit / 2);
-        self.open.push(OpenRequest { id, asked, until: now + limit, remind_at });
+        self.open.push(PendingPermission { id, asked, until: now + limit, remind_at });
         post.into()
     }
 
-    /// The agent does not wait for an answer any more. `ask`: the agent's id of the request.
+    /// The agent no longer waits for an answer. `ask`: the agent's id of the request.
     pub(crate) fn on_withdrawn(
         &mut self,
         cx: &mut Context,
@@ -109,7 +109,7 @@ impl PermissionRequests {
         turn_id: TurnId,
         ask: &str,
     ) -> Effects {
-        let is_its = |open: &OpenRequest| open.asked.turn_id == turn_id && open.asked.ask.id == ask;
+        let is_its = |open: &PendingPermission| open.asked.turn_id == turn_id && open.asked.ask.id == ask;
         let Some(at) = self.open.iter().position(is_its) else { return Effects::none() };
         let turn = scheduler.turn(&self.open[at].asked.scope, turn_id);
         let why = if turn.is_some_and(|turn| turn.is_stopping) {
@@ -139,7 +139,7 @@ impl PermissionRequests {
         post(cx, &open.id, &open.asked.topic_id, &text, ReplyKind::Notice)
     }
 
-    /// Reminds, and refuses what nobody has answered.
+    /// Sends reminders, and refuses the requests whose time is over.
     pub(crate) fn on_timer(&mut self, cx: &mut Context, scheduler: &mut Scheduler, now: Instant) -> Effects {
         let mut effects = Effects::none();
         while let Some(at) = self.open.iter().position(|open| open.until <= now) {
@@ -237,7 +237,7 @@ impl PermissionRequests {
 
     /// The request that is meant, by its place; the error is a sentence for people.
     fn find(&self, cx: &Context, lang: Lang, topic: Option<&str>, id: Option<&str>) -> Result<usize, String> {
-        let is_here = |open: &OpenRequest| topic.is_none_or(|topic| open.asked.topic_id == topic);
+        let is_here = |open: &PendingPermission| topic.is_none_or(|topic| open.asked.topic_id == topic);
         let mut open = self.open.iter().enumerate().filter(|(_, open)| is_here(open));
         let Some(id) = id else {
             return match (open.next(), open.next()) {
@@ -265,7 +265,7 @@ impl PermissionRequests {
         decision: Decision,
         by: &str,
     ) -> DecidedRequest {
-        let OpenRequest { id, asked, .. } = self.open.remove(at);
+        let PendingPermission { id, asked, .. } = self.open.remove(at);
         cx.store.record(Record::PermissionRequestClosed { id: id.clone() });
         if decision == Decision::AllowSession
             && let Some(grant) = &asked.grant

@@ -20,7 +20,7 @@ use crate::wire::outgoing::{StatusKind, TypingStatus};
 use std::sync::Arc;
 
 /// The running turn that a message can be offered to.
-struct RunningTurn {
+struct SteerableTurn {
     key: String,
     /// Where the message stands in the mailbox: behind those that were offered before.
     place: usize,
@@ -69,7 +69,7 @@ impl Scheduler {
     fn offer_to(
         &mut self,
         cx: &mut Context,
-        running: RunningTurn,
+        running: SteerableTurn,
         job: Job,
         route: &Route,
         busy: Busy,
@@ -114,12 +114,12 @@ impl Scheduler {
 
     /// The running turn that a message of this session could be offered to. `unasked_for`: the native session that it
     /// must belong to when the message does not ask for it.
-    fn running_turn(&self, scope: &Scope, unasked_for: Option<&str>) -> Option<RunningTurn> {
+    fn running_turn(&self, scope: &Scope, unasked_for: Option<&str>) -> Option<SteerableTurn> {
         let turns = &self.live.get(scope)?.turns;
         let front = turns.front().filter(|turn| turn.is_at_work())?;
         let place = 1 + turns.iter().skip(1).take_while(|turn| turn.offer.is_some()).count();
         let fits = unasked_for.is_none_or(|key| front.owner.session_key == key && place == turns.len());
-        fits.then(|| RunningTurn { key: front.key.clone(), place })
+        fits.then(|| SteerableTurn { key: front.key.clone(), place })
     }
 
     /// The last waiting turn, if a message of this owner can be merged into it.

@@ -315,7 +315,7 @@ impl Scheduler {
         self.turns(scope).find(|turn| turn.turn_id == turn_id)
     }
 
-    /// Sends a request to the agent of a turn. False when it cannot take one any more.
+    /// Sends a request to the agent of a turn. False if it accepts none now.
     pub(crate) fn control(&self, scope: &Scope, turn_id: TurnId, request: Control) -> bool {
         self.turn(scope, turn_id).is_some_and(|turn| turn.control.try_send(request).is_ok())
     }

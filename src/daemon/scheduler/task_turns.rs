@@ -74,7 +74,7 @@ impl Scheduler {
         Some((turn.key.clone(), turn.task.clone()))
     }
 
-    /// The task has been ended by somebody else: so are its turns, and the service gets no result.
+    /// Ends the turns of a task that was ended elsewhere; the service gets no result.
     pub(crate) fn end_task(&mut self, scope: &Scope) -> bool {
         self.stop_some(scope, usize::MAX, |turn| {
             let is_run = turn.task.task_id().is_some();

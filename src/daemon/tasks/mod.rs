@@ -29,7 +29,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 use timing::TaskTiming;
 
-/// A change by this connector comes back as news for this long; later news is somebody else's.
+/// A push of a changed task within this time after a change by this connector is its echo; a later one is another's change.
 const OWN_NEWS: Duration = Duration::from_secs(60);
 /// Topics whose task is remembered, and own changes. Beyond it all are forgotten, which costs one look each.
 const REMEMBERED: usize = 10_000;
@@ -350,7 +350,7 @@ impl Tasks {
         }
     }
 
-    /// Nobody is to work on a task any more.
+    /// Stops the work on a task.
     fn on_task_over(
         &mut self,
         cx: &mut Context,
@@ -366,7 +366,7 @@ impl Tasks {
         self.drop_pending(task_id, "it is over", effects);
         let scope = Scope::Task(task_id.to_owned());
         if n.scheduler.end_task(&scope) {
-            log::info!(target: "hub", "task {task_id} was ended by somebody else; its run is stopped");
+            log::info!(target: "hub", "task {task_id} was ended elsewhere; its run is stopped");
         }
         deferred::drop_deferred(cx, &scope);
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// How long files that follow the last answer are waited for: on one machine they take milliseconds.
 const LATE_FILES_TIME: Duration = Duration::from_secs(20);
-/// Time between two looks into the outbox: short against the patience of whoever waits for the end.
+/// Time between two looks into the outbox: too short to be noticed at the end of a chat.
 const OUTBOX_POLL: Duration = Duration::from_millis(20);
 
 /// The files of an `/attach` line, or of a line that consists of absolute paths of existing files. None for other lines.

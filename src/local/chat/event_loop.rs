@@ -24,10 +24,10 @@ pub(super) const INTERRUPTED: u8 = 130;
 const TICK: Duration = Duration::from_secs(1);
 /// A reply counts as complete after this if its end is not announced, because the connection broke in between.
 const REPLY_END_TIME: Duration = Duration::from_secs(3);
-/// Without a status line, whoever waits for a single answer is told after this what it is waiting for; before that,
-/// most answers are there.
+/// Without a status line, the first reminder of what a single answer waits for is printed after this; most answers
+/// arrive earlier.
 const FIRST_REMINDER: Duration = Duration::from_secs(4);
-/// Time between further reminders, if the status has changed: often enough to see that it lives.
+/// Time between further reminders, if the status has changed: often enough to show that the agent still works.
 const NEXT_REMINDER: Duration = Duration::from_secs(20);
 /// In the status by which the connector refuses a message, because too many wait.
 const NOT_ACCEPTED: &str = "was not accepted";
@@ -152,7 +152,7 @@ impl<'a> Chat<'a> {
         }
     }
 
-    /// Shows the first prompt, where there is somebody to type.
+    /// Shows the first prompt, if the input is a terminal.
     fn start_input(&mut self) -> Result<Receiver<PromptEvent>> {
         self.editor = self.screen.start_editor()?;
         match &self.editor {
@@ -258,7 +258,7 @@ impl<'a> Chat<'a> {
         if self.conversation.is_busy() { ChatStep::Continue } else { self.rest() }
     }
 
-    /// Denies what the agent asks once nobody is left who could answer.
+    /// Denies permission requests after the end of the input, when nobody can answer them.
     pub(super) fn deny_unanswerable_requests(&mut self) {
         if self.has_input_ended && !self.screen.is_interactive() && self.conversation.is_busy() {
             for id in std::mem::take(&mut self.open_requests) {

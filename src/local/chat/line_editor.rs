@@ -37,7 +37,7 @@ pub(super) enum PromptEvent {
         /// In the middle of a line.
         has_draft: bool,
     },
-    /// Ctrl-D on an empty line, or the terminal has gone. The last event.
+    /// Ctrl-D on an empty line, or the terminal is gone. The last event.
     EndOfInput,
 }
 

@@ -280,7 +280,7 @@ impl DemoTurn {
                     Ok(InputLine::Message(message)) => self.queued.push(message),
                     Ok(InputLine::Decision(decision)) => return Ok(Some(decision)),
                     Ok(InputLine::Interrupt) => return Err(StopRequest::Interrupted),
-                    // the connector has gone
+                    // the connector is gone
                     Err(_) => return Err(StopRequest::Terminated),
                 },
                 default(deadline.saturating_duration_since(Instant::now())) => return Ok(None),

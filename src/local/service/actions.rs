@@ -15,10 +15,10 @@ const PAGE: u64 = 100;
 const PAGE_MAX: u64 = 500;
 
 /// The data of an answer, or its error.
-pub type ActionResult = Result<Value, String>;
+pub type ActionAnswer = Result<Value, String>;
 
 /// The frame that answers an action.
-pub fn action_result(request_id: Option<&Value>, answer: ActionResult) -> Value {
+pub fn action_result(request_id: Option<&Value>, answer: ActionAnswer) -> Value {
     let mut frame = json!({ "type": "action_result", "request_id": request_id, "ok": answer.is_ok() });
     match answer {
         Ok(data) => frame["data"] = data,
@@ -111,7 +111,7 @@ impl ServiceLoop {
     }
 
     /// Answers an action. A frame without a request id gets no answer.
-    fn answer_action(&mut self, socket_id: u64, body: &JsonObject, answer: ActionResult) {
+    fn answer_action(&mut self, socket_id: u64, body: &JsonObject, answer: ActionAnswer) {
         if text(body, "request_id").is_none() || self.faults.drop_results {
             return;
         }
@@ -128,7 +128,7 @@ impl ServiceLoop {
         agent: &str,
         role: SocketRole,
         body: &JsonObject,
-    ) -> ActionResult {
+    ) -> ActionAnswer {
         if action != "typing" {
             self.notify_observers(agent, ServiceEvent::Frame(Value::Object(body.clone())));
         }
@@ -210,7 +210,7 @@ impl ServiceLoop {
         if may_read { Ok(topic_id) } else { Err("not a member".to_owned()) }
     }
 
-    fn publish(&mut self, agent: &str, role: SocketRole, topic_id: &str, body: &JsonObject) -> ActionResult {
+    fn publish(&mut self, agent: &str, role: SocketRole, topic_id: &str, body: &JsonObject) -> ActionAnswer {
         if let Some(refusal) = &self.faults.refuse_publish {
             return Err(refusal.clone());
         }
@@ -219,7 +219,7 @@ impl ServiceLoop {
         self.post_message(topic_id, row).map(Value::Object).ok_or_else(|| "topic not found".to_owned())
     }
 
-    fn relay_typing(&mut self, agent: &str, topic_id: &str, body: &JsonObject) -> ActionResult {
+    fn relay_typing(&mut self, agent: &str, topic_id: &str, body: &JsonObject) -> ActionAnswer {
         let members = self.state.topics.get(topic_id).map(|t| t.members.clone()).ok_or("topic not found")?;
         let mut frame = to_push(body, "typing", &["action", "request_id"]);
         frame["agent_id"] = agent.into();

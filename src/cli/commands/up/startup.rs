@@ -1,6 +1,6 @@
 //! Waits for a started connector to connect, through its control socket.
 
-use crate::daemon::control::{self, AskError, ConnectionState, Request};
+use crate::daemon::control::{self, ConnectionState, ControlError, Request};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -38,8 +38,8 @@ pub fn wait_until_connected(state_dir: &Path, started: Instant, offline: bool) -
                 }
                 ConnectionState::Connecting => last_problem = "the first attempt is still in progress".into(),
             },
-            Err(AskError::Absent) => {}
-            Err(AskError::Failed(why)) => last_problem = why,
+            Err(ControlError::Absent) => {}
+            Err(ControlError::Failed(why)) => last_problem = why,
         }
         let tried = retrying.is_some_and(|since| offline || since.elapsed() > SECOND_ATTEMPT);
         if tried || started.elapsed() > TIMEOUT {

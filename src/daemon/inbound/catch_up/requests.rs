@@ -154,10 +154,10 @@ fn poll(cx: &mut Context) {
     cx.request("poll", Purpose::Poll, |id| outgoing::poll(id, POLL_LIMIT));
 }
 
-/// What was missed before this (milliseconds since the epoch) is not answered any more.
+/// Messages from before this time (milliseconds since the epoch) are not answered.
 fn oldest_answered(cx: &Context) -> i64 {
     let limit = i64::try_from(cx.config().catch_up.as_millis()).unwrap_or(i64::MAX);
-    // after a damaged state file nobody knows what was run already, and nothing may be run twice
+    // a damaged state file does not say what was run already, and nothing may run twice
     time::now_ms().saturating_sub(limit).max(cx.store.complete_since())
 }
 

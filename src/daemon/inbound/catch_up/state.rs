@@ -1,5 +1,5 @@
-//! What was said while we were away, or was lost on the wire: which topics to read after a reconnect, and which live
-//! messages have to wait for that, so that a topic is answered in order. Pure; the hub asks and feeds.
+//! Catch-up after a reconnect: which topics to read for messages that were missed, and which live messages wait for that,
+//! so that a topic is answered in order. Pure; `requests.rs` sends the requests and passes the answers on.
 
 use crate::wire::assumed::POLL_LIMIT;
 use crate::wire::message::Message;
@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 /// Topics read after one reconnect, the most recently active ones.
 pub(crate) const TOPICS: usize = 50;
-/// Histories asked for at a time: enough to hide the round trip, few enough not to be a burden.
+/// Histories requested at a time: enough to hide the round trip, few enough not to burden the service.
 const WINDOW: usize = 4;
 /// Live messages wait no longer than this for the reading to end.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages polled after one reconnect: pages are asked for until one is not full, or brings nothing new.
 const POLLED: usize = 2_000;
 /// Live messages that wait; further ones are taken at once.
 const HELD: usize = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+enum TopicReading {
     Waiting,
-    Asked,
+    Requested,
     Read,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct CatchUp {
     /// Messages older than this (milliseconds since the epoch) were dealt with before.
     since: i64,
     /// None: which topics there are is not known yet.
-    topics: Option<Vec<(Topic, Step)>>,
+    topics: Option<Vec<(Topic, TopicReading)>>,
     index: HashMap<String, usize>,
     held: Vec<Message>,
     polled: HashSet<String>,
@@ -40,20 +40,20 @@ pub(crate) struct CatchUp {
 }
 
 impl CatchUp {
-    /// A connection is up.
+    /// Starts when a connection is up.
     pub(crate) fn begin(&mut self, since: i64, now: Instant) {
         *self = CatchUp {
             since,
-            until: Some(now + PATIENCE),
+            until: Some(now + READING_TIMEOUT),
             held: std::mem::take(&mut self.held),
             ..CatchUp::default()
         };
     }
 
-    /// The connection is gone; what waits goes on waiting for the next one, which may have to read what is older.
+    /// Stops when the connection is lost. Live messages keep waiting, because the next connection may read older ones.
     pub(crate) fn end(&mut self, now: Instant) {
         let held = std::mem::take(&mut self.held);
-        let until = (!held.is_empty()).then(|| now + PATIENCE);
+        let until = (!held.is_empty()).then(|| now + READING_TIMEOUT);
         *self = CatchUp { held, until, ..CatchUp::default() };
     }
 
@@ -69,7 +69,9 @@ impl CatchUp {
         }
         let waits = match &self.topics {
             None => true,
-            Some(topics) => self.index.get(&message.topic_id).is_some_and(|at| topics[*at].1 != Step::Read),
+            Some(topics) => {
+                self.index.get(&message.topic_id).is_some_and(|at| topics[*at].1 != TopicReading::Read)
+            }
         };
         if waits {
             self.held.push(message);
@@ -91,7 +93,7 @@ impl CatchUp {
             return Vec::new();
         }
         self.index = topics.iter().enumerate().map(|(at, topic)| (topic.id.clone(), at)).collect();
-        self.topics = Some(topics.into_iter().map(|topic| (topic, Step::Waiting)).collect());
+        self.topics = Some(topics.into_iter().map(|topic| (topic, TopicReading::Waiting)).collect());
         self.settle();
         let held = std::mem::take(&mut self.held);
         held.into_iter().filter_map(|message| self.pass(message)).collect()
@@ -103,7 +105,8 @@ impl CatchUp {
     }
 
     fn settle(&mut self) {
-        self.complete = self.topics.as_ref().is_some_and(|t| t.iter().all(|(_, step)| *step == Step::Read));
+        self.complete =
+            self.topics.as_ref().is_some_and(|t| t.iter().all(|(_, reading)| *reading == TopicReading::Read));
         if self.complete {
             self.until = None;
         }
@@ -112,15 +115,16 @@ impl CatchUp {
     /// The next topic to ask for, those with waiting messages first.
     pub(crate) fn next(&mut self) -> Option<(usize, String)> {
         let topics = self.topics.as_mut()?;
-        if topics.iter().filter(|(_, step)| *step == Step::Asked).count() >= WINDOW {
+        if topics.iter().filter(|(_, reading)| *reading == TopicReading::Requested).count() >= WINDOW {
             return None;
         }
         let urgent = self.held.iter().find_map(|m| {
             let at = *self.index.get(&m.topic_id)?;
-            (topics[at].1 == Step::Waiting).then_some(at)
+            (topics[at].1 == TopicReading::Waiting).then_some(at)
         });
-        let at = urgent.or_else(|| topics.iter().position(|(_, step)| *step == Step::Waiting))?;
-        topics[at].1 = Step::Asked;
+        let at =
+            urgent.or_else(|| topics.iter().position(|(_, reading)| *reading == TopicReading::Waiting))?;
+        topics[at].1 = TopicReading::Requested;
         Some((at, topics[at].0.id.clone()))
     }
 
@@ -132,8 +136,8 @@ impl CatchUp {
     /// A topic was read (or cannot be). Returns its live messages, which follow now.
     pub(crate) fn read(&mut self, at: usize) -> Vec<Message> {
         let Some(topics) = self.topics.as_mut() else { return Vec::new() };
-        let Some((topic, step)) = topics.get_mut(at) else { return Vec::new() };
-        *step = Step::Read;
+        let Some((topic, reading)) = topics.get_mut(at) else { return Vec::new() };
+        *reading = TopicReading::Read;
         let id = topic.id.clone();
         let (ready, held) = std::mem::take(&mut self.held).into_iter().partition(|m| m.topic_id == id);
         self.held = held;

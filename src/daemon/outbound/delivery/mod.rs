@@ -12,10 +12,10 @@ pub(crate) use attempts::{Attempt, Transport};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// After a call that nobody knows the end of: before looking, so that a service in trouble is left alone. Doubled each
-/// time.
+/// Pause after a call with an unknown outcome before looking for it, so that a failing service gets fewer requests.
+/// Doubled each time.
 const LOOK_AFTER: Duration = Duration::from_secs(2);
-/// The longest of these.
+/// The longest of these pauses.
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(300);
 /// A history that cannot be read must not hold a reply back for ever.
 const LOOKUPS: u32 = 3;
@@ -88,7 +88,7 @@ struct Undelivered {
     /// What the service said last when it refused a text.
     refusal: String,
     lookups: u32,
-    /// Calls in a row of which nobody knows the end.
+    /// Calls in a row with an unknown outcome.
     lost: u32,
     /// Later parts may be there too: an earlier run may have sent them.
     recovered: bool,
@@ -285,7 +285,7 @@ impl Delivery {
         }
     }
 
-    /// Nobody waits for it any more: it is tried as often as any other.
+    /// No client waits for it now: it is tried as often as any other.
     pub(crate) fn not_awaited(&mut self, seq: u64) {
         if let Some(sending) = self.sending.get_mut(&seq) {
             sending.awaited = false;

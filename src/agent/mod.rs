@@ -62,7 +62,7 @@ impl TurnRequest {
 
     /// `--model=…`, if a model is set. One argument, so that the value cannot be taken for an option.
     pub fn model_flag(&self) -> Option<OsString> {
-        self.model.as_deref().map(|model| adapter::flag_value("--model=", model))
+        self.model.as_deref().map(|model| format!("--model={model}").into())
     }
 
     /// The effort, unless it is a word for the CLI's own default.

@@ -130,7 +130,7 @@ fn only_one_turn_switches_and_runs_at_a_time_and_a_stop_does_not_wait() {
     ask(&wtt, &topics[1], "RUN: answer second", "claude-b", "two");
     ask(&wtt, &topics[2], "RUN: answer third", "claude-c", "three");
     for topic in &topics[1..3] {
-        assert_eq!(wtt.status(topic, "waiting for its turn")["status_kind"], "queued");
+        assert_eq!(wtt.status(topic, "waiting: with a model switcher")["status_kind"], "queued");
     }
     assert_eq!(lines(&home, "switched"), ["one"], "nobody switches while an agent runs");
     wtt.say(&topics[1], "/stop");

@@ -68,7 +68,7 @@ fn standard(job: &Job, agent_id: &str) -> String {
          - Keep what others have built. Look at the present state of files and decisions before you change them, and \
          say what you changed.\n\
          - Cut work that is more than a small step into tasks, each with one owner; take yours by name.\n\
-         - Msg for each task how everybody can see that it is done.\n\
+         - Say for each task how everybody can see that it is done.\n\
          - Report results with evidence: the command and what it printed, the file, the test, the number. What you \
          did not check, call unchecked.\n\
          - When an assumption looks weak, yours or another's, say so and why, and propose how to settle it.\n\

@@ -121,7 +121,7 @@ pub struct Setting {
 pub struct Problem(pub String);
 
 /// A variable and its value in one layer.
-struct Assignment {
+struct SettingLine {
     name: String,
     value: String,
     source: Source,
@@ -210,7 +210,7 @@ impl Settings {
 
     /// Adds one layer; values that are set already are kept. Within a layer the name itself comes before its aliases,
     /// and the last of several assignments wins, as in every dotenv program.
-    fn layer(&mut self, assignments: &[Assignment]) {
+    fn layer(&mut self, assignments: &[SettingLine]) {
         for key in keys::all() {
             let named = |name: &&str| assignments.iter().rfind(|one| one.name == **name);
             let found = std::iter::once(&key.name).chain(key.aliases).find_map(named);
@@ -220,7 +220,7 @@ impl Settings {
             }
         }
         // backwards, so that the last assignment of a variable wins here, too
-        for Assignment { name, value, source } in assignments.iter().rev() {
+        for SettingLine { name, value, source } in assignments.iter().rev() {
             if keys::find(name).is_some() || [ENV_FILE, CONFIG_FILE].contains(&name.as_str()) {
                 continue;
             }
@@ -240,7 +240,7 @@ impl Settings {
             if !name.starts_with("WTT_") || (selection.profile.is_some() && name != keys::LOG) {
                 continue;
             }
-            assignments.push(Assignment {
+            assignments.push(SettingLine {
                 name: name.clone(),
                 value: value.clone(),
                 source: Source::Environment,
@@ -302,7 +302,7 @@ impl Settings {
         let mut assignments = Vec::new();
         for EnvLine { name, value, line, .. } in entries {
             let source = Source::File { path: path.to_owned(), line };
-            assignments.push(Assignment { name, value, source });
+            assignments.push(SettingLine { name, value, source });
         }
         self.layer(&assignments);
     }
@@ -317,7 +317,7 @@ impl Settings {
                 let mut assignments = Vec::new();
                 for (name, value) in object.values {
                     let source = Source::Json { path: path.to_owned() };
-                    assignments.push(Assignment { name, value, source });
+                    assignments.push(SettingLine { name, value, source });
                 }
                 self.layer(&assignments);
                 self.unknown.extend(object.unknown);

@@ -12,9 +12,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// A numbered record; numbers up to `State::journal` are in the snapshot already.
+/// A numbered record; numbers up to `ProfileState::journal` are in the snapshot already.
 #[derive(Serialize)]
-struct Line<'a> {
+struct JournalLine<'a> {
     n: u64,
     #[serde(flatten)]
     record: &'a Record,
@@ -32,9 +32,9 @@ pub(crate) struct Journal {
     torn: bool,
 }
 
-/// The same, as it is read.
+/// A line of the journal as it is read: owned, where [`JournalLine`] borrows.
 #[derive(Deserialize)]
-struct ReadLine {
+struct StoredLine {
     n: u64,
     #[serde(flatten)]
     record: Record,
@@ -55,7 +55,7 @@ pub(crate) fn replay(path: &Path, state: &mut ProfileState) -> io::Result<usize>
             continue;
         }
         match json::parse(text) {
-            Ok(ReadLine { n, record }) if n > state.journal => {
+            Ok(StoredLine { n, record }) if n > state.journal => {
                 state.apply(record);
                 state.journal = n;
             }
@@ -90,7 +90,7 @@ impl Journal {
     pub(crate) fn push(&mut self, record: &Record) -> u64 {
         let n = self.next;
         self.next += 1;
-        if serde_json::to_writer(&mut self.pending, &Line { n, record }).is_ok() {
+        if serde_json::to_writer(&mut self.pending, &JournalLine { n, record }).is_ok() {
             self.pending.push(b'\n');
         }
         n

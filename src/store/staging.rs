@@ -60,8 +60,8 @@ pub struct StagingArea {
 }
 
 impl StagingArea {
-    /// A shelf in `folder`, which is made when it is needed. Folders of the rule are taken as they lie now: one that
-    /// is a link later is not followed.
+    /// Copies go into `folder`, which is created on demand. The allowed folders are resolved now: one that
+    /// becomes a link later is not followed.
     pub fn new(folder: PathBuf, mut rule: AllowedRoots) -> StagingArea {
         for path in rule.roots.iter_mut().chain(&mut rule.excluded) {
             if let Ok(real) = path.canonicalize() {

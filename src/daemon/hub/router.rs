@@ -9,7 +9,7 @@ use crate::daemon::permissions;
 use crate::daemon::scheduler::deferred;
 use crate::daemon::tasks::answered;
 use crate::session::SessionEvent;
-use crate::session::turn::{EndedTurn as Ended, TurnEnd};
+use crate::session::turn::{EndedTurn, TurnEnd};
 use crate::store::outbox::OutboxEntry;
 use crate::store::state::Record;
 use crate::sys::{fault_injection, time};
@@ -169,7 +169,7 @@ impl Hub {
     }
 
     /// A turn is over. Its messages are finished or deferred before its reply is delivered.
-    fn on_turn_ended(&mut self, scope: &Scope, ended: Ended, reply: OutboxEntry, is_on_disk: bool) {
+    fn on_turn_ended(&mut self, scope: &Scope, ended: EndedTurn, reply: OutboxEntry, is_on_disk: bool) {
         answered::note_ended(&mut self.cx, &self.scheduler, scope, ended.turn_id);
         if let Some(over) = self.scheduler.ended(scope, ended.turn_id) {
             let (number, word) = (ended.turn_id, ended.end.word());

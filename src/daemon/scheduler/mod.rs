@@ -10,7 +10,7 @@ mod turn;
 
 use crate::agent::runner::{Control, HEARTBEAT_INTERVAL, SteeringMessage};
 use crate::daemon::event::Event;
-use crate::daemon::scheduler::turn::{EndedTurn, LiveTurn, TurnOwner};
+use crate::daemon::scheduler::turn::{FinishedTurn, LiveTurn, TurnOwner};
 use crate::session::messages::{Lang, Msg};
 use crate::session::routing::{self, Route};
 use crate::session::task::TaskLink;
@@ -272,7 +272,7 @@ impl Scheduler {
     }
 
     /// A turn is over.
-    pub(crate) fn ended(&mut self, scope: &Scope, turn_id: TurnId) -> Option<EndedTurn> {
+    pub(crate) fn ended(&mut self, scope: &Scope, turn_id: TurnId) -> Option<FinishedTurn> {
         self.live_turns.remove(&turn_id).then_some(())?;
         let is_crowded = self.live.len() > LINGERING;
         let live = self.live.get_mut(scope)?;
@@ -288,7 +288,7 @@ impl Scheduler {
             live.turns.iter_mut().take(1).for_each(|next| next.wait_shown_at = None);
             self.queue_session(scope.clone());
         }
-        Some(EndedTurn { took: turn.accepted.elapsed(), message: turn.message, merged: turn.merged })
+        Some(FinishedTurn { took: turn.accepted.elapsed(), message: turn.message, merged: turn.merged })
     }
 
     /// Turns that wait for a place and should say so (again): their topics and what to show there.

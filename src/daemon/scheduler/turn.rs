@@ -88,7 +88,7 @@ impl LiveTurn {
 
 /// What is left of a turn that is over.
 #[derive(Debug)]
-pub(crate) struct EndedTurn {
+pub(crate) struct FinishedTurn {
     /// Since it was accepted.
     pub(crate) took: Duration,
     /// The message, as it came.

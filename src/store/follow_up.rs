@@ -30,7 +30,7 @@ impl FollowUp {
         }
     }
 
-    /// The file on the shelf that it sends.
+    /// The file in the staging area that it sends.
     pub fn staged_name(&self) -> Option<&str> {
         match self {
             FollowUp::Patch { .. } => None,

@@ -95,7 +95,7 @@ pub struct OutboxEntry {
     /// When it was written, milliseconds since the epoch.
     #[serde(rename = "at")]
     pub written_at: i64,
-    /// So many parts have been acknowledged; only kept up to date on disk once errands are carried out.
+    /// So many parts have been acknowledged; only kept up to date on disk once follow-ups are carried out.
     #[serde(rename = "sent", default, deserialize_with = "null_as_default")]
     pub acknowledged: usize,
     /// Carried out in order once all parts are acknowledged; one that is done is taken out. A reply may be nothing else.
@@ -138,7 +138,7 @@ impl OutboxEntry {
         self.key.starts_with(UPLOAD_KEY_PREFIX)
     }
 
-    /// The files on the shelf that wait with it.
+    /// The files in the staging area that wait with it.
     pub fn staged_names(&self) -> impl Iterator<Item = &str> {
         self.follow_ups.iter().filter_map(FollowUp::staged_name)
     }
@@ -261,7 +261,7 @@ impl Outbox {
         set_aside(&self.folder, &self.folder.join(file_name(entry)))
     }
 
-    /// The service refuses an errand of it for good: a copy is kept for inspection, the rest goes on.
+    /// The service refuses a follow-up of it for good: a copy is kept for inspection, the rest goes on.
     pub fn copy_to_failed(&self, entry: &OutboxEntry) -> io::Result<()> {
         let failed = self.folder.join(FAILED);
         atomic::make_private_folder(&failed)?;

@@ -1,4 +1,4 @@
-//! The shelf: private copies of the files that are on their way out, and the rule which files may leave at all.
+//! The staging area: private copies of the files that are being sent, and the rule which files may leave at all.
 //!
 //! A file is opened once, beneath one of the allowed folders and without following a link, checked on what was opened,
 //! and copied with its hash; the copy is what is sent, so nothing that happens to the file later matters. Nothing is
@@ -39,7 +39,7 @@ pub struct AllowedRoots {
 /// A copy that is ready to be sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {
-    /// Its name on the shelf.
+    /// Its name in the staging area.
     #[serde(rename = "copy")]
     pub name: String,
     /// Where it came from.
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    fn shelf(dir: &Path) -> StagingArea {
+    fn staging(dir: &Path) -> StagingArea {
         for folder in ["ws/in", "ws/state/artifacts", "ws/state/outbox", "profiles"] {
             fs::create_dir_all(dir.join(folder)).unwrap();
         }
@@ -284,17 +284,17 @@ mod tests {
     fn only_files_of_the_open_folders_leave() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        let (shelf, ws) = (shelf(dir), dir.join("ws"));
+        let (staging, ws) = (staging(dir), dir.join("ws"));
         fs::hard_link(dir.join("profiles/p.env"), ws.join("innocent.txt")).unwrap();
         symlink("/etc/passwd", ws.join("passwd.txt")).unwrap();
         symlink("in/a.txt", ws.join("inside.txt")).unwrap();
         fs::write(ws.join("empty.txt"), "").unwrap();
         File::create(ws.join("big.txt")).unwrap().set_len(3 << 30).unwrap();
         for path in ["in/a.txt", "./in/../in/a.txt", "inside.txt", "state/artifacts/b.txt"] {
-            let copied = shelf.stage(&ws, path).unwrap_or_else(|why| panic!("{path}: {why}"));
+            let copied = staging.stage(&ws, path).unwrap_or_else(|why| panic!("{path}: {why}"));
             assert_eq!(fs::read(copied.origin).unwrap().len() as u64, copied.size);
-            shelf.remove(&copied.name);
-            assert!(shelf.open(&copied.name).is_err());
+            staging.remove(&copied.name);
+            assert!(staging.open(&copied.name).is_err());
         }
         for (path, why) in [
             ("none.txt", "no such file"),
@@ -309,7 +309,7 @@ mod tests {
             ("big.txt", "larger than 100 MiB"),
             ("a\0b", "no path"),
         ] {
-            let said = shelf.stage(&ws, path).unwrap_err();
+            let said = staging.stage(&ws, path).unwrap_err();
             assert!(said.contains(why), "{path}: {said}");
         }
         assert_eq!(fs::read_dir(ws.join("state/uploads")).unwrap().count(), 0);
@@ -318,33 +318,33 @@ mod tests {
     #[test]
     fn a_copy_is_what_the_file_was() {
         let dir = tempfile::tempdir().unwrap();
-        let (shelf, ws) = (shelf(dir.path()), dir.path().join("ws"));
+        let (staging, ws) = (staging(dir.path()), dir.path().join("ws"));
         fs::write(ws.join("x.txt"), "abc").unwrap();
-        let copied = shelf.stage(&ws, "x.txt").unwrap();
+        let copied = staging.stage(&ws, "x.txt").unwrap();
         fs::write(ws.join("x.txt"), "other").unwrap();
         assert_eq!(copied.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let mut text = String::new();
-        shelf.open(&copied.name).unwrap().read_to_string(&mut text).unwrap();
+        staging.open(&copied.name).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "abc");
-        let other = shelf.stage_text("reply", "text").unwrap();
-        shelf.remove_unreferenced(&|name| name == other.name);
-        assert!(shelf.open(&copied.name).is_err() && shelf.open(&other.name).is_ok());
-        assert!(shelf.open("../state.json").is_err());
+        let other = staging.stage_text("reply", "text").unwrap();
+        staging.remove_unreferenced(&|name| name == other.name);
+        assert!(staging.open(&copied.name).is_err() && staging.open(&other.name).is_ok());
+        assert!(staging.open("../state.json").is_err());
     }
 
     #[test]
     fn equal_names_in_an_archive_get_numbers() {
         let dir = tempfile::tempdir().unwrap();
-        let (shelf, ws) = (shelf(dir.path()), dir.path().join("ws"));
+        let (staging, ws) = (staging(dir.path()), dir.path().join("ws"));
         fs::write(ws.join("a.txt"), "other").unwrap();
         let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
         let paths = ["in/a.txt", "a.txt", "state/artifacts/b.txt"].map(str::to_owned);
-        let copied = shelf.stage_archive(&ws, &paths, last).unwrap();
+        let copied = staging.stage_archive(&ws, &paths, last).unwrap();
         let mut bytes = Vec::new();
-        shelf.open(&copied.name).unwrap().read_to_end(&mut bytes).unwrap();
+        staging.open(&copied.name).unwrap().read_to_end(&mut bytes).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(["a.txt", "a-2.txt", "b.txt"].iter().all(|name| text.contains(name)));
-        let why = shelf.stage_archive(&ws, &["in/a.txt".to_owned(), "../x".to_owned()], last).unwrap_err();
+        let why = staging.stage_archive(&ws, &["in/a.txt".to_owned(), "../x".to_owned()], last).unwrap_err();
         assert!(why.contains("../x") && why.contains("no such file"), "{why}");
     }
 }

@@ -4,7 +4,7 @@ use crate::json::null_as_default;
 use crate::store::staging::StagedFile;
 use serde::{Deserialize, Serialize};
 
-/// A copy on the shelf, with all that its card needs.
+/// A copy in the staging area, with all that its card needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upload {
     /// The copy.
